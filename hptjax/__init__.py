@@ -1,0 +1,1 @@
+"""Population training and search of small image classifiers."""

@@ -1,0 +1,79 @@
+"""Schema of one network and how it is trained, in the dict form of the original study's YAML."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Activation = Literal["none", "relu", "tanh", "sigmoid", "logsoftmax"]
+Padding = Annotated[int, Field(ge=0)] | Literal["same"]
+Positive = Annotated[int, Field(ge=1)]
+
+
+def _flag(value: Any) -> Any:
+    """0 and 1 mean False and True: a tuned number once switched batch norm off in silence."""
+    return bool(value) if isinstance(value, int) and value in (0, 1) else value
+
+
+class Frozen(BaseModel):
+    """Immutable, hashable (equal configs share a compilation), and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class ConvConfig(Frozen):
+    """One convolution, or one residual block (its first convolution carries the stride)."""
+
+    in_channels: Positive
+    out_channels: Positive
+    kernel_size: Positive
+    stride: Positive = 1
+    padding: Padding = 0
+
+
+class LinearConfig(Frozen):
+    """One MLP block: linear, optional batch norm, activation, dropout."""
+
+    in_size: Positive
+    out_size: Positive
+    activation_fun: Activation = "none"
+    batch_norm: Annotated[bool, BeforeValidator(_flag)] = False
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+class ResNetConfig(Frozen):
+    first_conv: ConvConfig
+    block_list: Annotated[tuple[ConvConfig, ...], BeforeValidator(_as_tuple)]
+    pool_size: Positive = 1
+
+
+class MLPConfig(Frozen):
+    block_list: Annotated[tuple[LinearConfig, ...], Field(min_length=1), BeforeValidator(_as_tuple)]
+
+
+class ModelConfig(Frozen):
+    """A ResNet feeding an MLP, with the numbers of its Adam optimiser."""
+
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    beta_1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    beta_2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    init_width: Positive = 28
+    init_length: Positive = 28
+    resnet_config: ResNetConfig
+    mlp_config: MLPConfig
+    img_key: int | str = 0
+    class_key: int | str = 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same config in the original's dict form, fit for YAML."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_dict(cls, tree: Mapping[str, Any]) -> "ModelConfig":
+        return cls.model_validate(dict(tree))
