@@ -1,0 +1,418 @@
+"""DES, the Differential Evolution Strategy, as an evosax algorithm.
+
+J. Arabas, D. Jagodzinski: Toward a Matrix-Free Covariance Matrix Adaptation Evolution Strategy.
+IEEE Transactions on Evolutionary Computation 24(1):84-98, 2020, doi 10.1109/TEVC.2019.2907266.
+(The "DES" of evosax's own registry is another algorithm, Discovered ES.)
+
+One generation; <.> is the mean, t counts selections since the last restart, s = (t - 1) mod H:
+
+  (1)  S      <- the mu best of X, stable order, failed rows last and never bred
+  (2)  m'     <- sum_i w_i S_i,   step <- m' - m
+  (3)  Delta  <- m' - sum_i v_i X_i with log weights v in storage order   [paper: step]
+  (4)  p      <- (1 - c_p) p + sqrt(mu c_p (2 - c_p)) step,   p = 0 before it whenever s = 0
+                 [paper: no such resets, p <- step in the first generation]
+  (5)  slot s of the archive <- S - m', Delta, p;   m <- m';   K <- min(t, H)
+  (6)  x_k    <- m + sqrt(c_d) ((A[h1, i] - A[h1, j]) / sqrt(2) + a D[h2])
+                   + sqrt(1 - c_d) b Q[h3] + eps max(0, 1 - 2/n^2)^(t/2) z
+                 h1, h2 = h1, h3 ~ U{0..K-1} [paper: h2 independent], i, j ~ U{1..mu},
+                 a, b ~ N(0, 1) scalars, z ~ N(0, I), all independent for each k
+  (7)  repair; best-so-far counts every finite evaluation
+  (8)  c      <- 0.8 c + 0.2 m, its repair is evaluated as one row more
+  (9)  stop on budget or target; restart when max F - min F < 1e-6
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from evosax.algorithms.distribution_based import base
+from evosax.core.fitness_shaping import identity_fitness_shaping_fn
+from evosax.types import Fitness, Metrics, Population, Solution
+from flax import struct
+
+from hptjax.des.bounds import bounce_back, check_box, finite_or_far
+from hptjax.des.presets import BOUND_MODES, Preset, get_preset
+from hptjax.errors import ConfigError
+
+LAMARCKIAN, PENALTY, DEATH = range(len(BOUND_MODES))
+INT_MAX = 2**31 - 1
+
+
+@struct.dataclass
+class State(base.State):
+    """What DES carries between calls; n dims, L offspring, M parents, H archive slots."""
+
+    x0: jax.Array  # [n] start point, the centre of the box if none was given
+    has_x0: jax.Array
+    midpoint: jax.Array  # [n] c of (8)
+    path: jax.Array  # [n] p of (4)
+    genotypes: jax.Array  # [L, n] X, out of the box where the bound mode keeps raw points
+    counted: jax.Array  # [population_size] rows of this batch that are evaluations
+    parents: jax.Array  # [H, M, n] A of (5), centred so that float32 keeps its digits
+    num_parents: jax.Array  # [H] how many of the M are not failures
+    shifts: jax.Array  # [H, n] D of (5)
+    paths: jax.Array  # [H, n] Q of (5)
+    age: jax.Array  # t
+    evaluations: jax.Array
+    restarts: jax.Array
+    worst_fitness: jax.Array  # worst finite feasible value so far, for the penalty
+    fresh: jax.Array  # the next population is a first one
+    stopped: jax.Array  # budget or target reached: further tells change nothing
+
+
+@struct.dataclass
+class Params(base.Params):
+    """Constants of a run, all traced: vmap over any of them."""
+
+    lower: jax.Array  # [n]
+    upper: jax.Array  # [n]
+    weights: jax.Array  # [M] w of (2)
+    population_weights: jax.Array  # [L] v of (3)
+    c_d: jax.Array
+    c_p: jax.Array
+    eps: jax.Array
+    init_scale: jax.Array
+    mean_from_x0: jax.Array
+    paper: jax.Array
+    bound_mode: jax.Array  # index into BOUND_MODES
+    budget: jax.Array
+    target: jax.Array
+    restart_above: jax.Array  # restarts happen only when the budget is larger than this
+    restart_spread: jax.Array
+
+
+class Draws(NamedTuple):
+    """The random numbers of one generation, drawn for each of the L offspring independently."""
+
+    h1: jax.Array  # [L] ages of the parents' differences
+    h2: jax.Array  # [L] ages of the shifts (paper variant only)
+    h3: jax.Array  # [L] ages of the paths
+    i: jax.Array  # [L] parents, with replacement
+    j: jax.Array
+    a: jax.Array  # [L, 1] scalar normals
+    b: jax.Array
+    uniform: jax.Array  # [L, n] in (-1, 1): the first population, or mapped to the normals z
+
+
+def metrics_fn(
+    key: jax.Array, population: Population, fitness: Fitness, state: State, params: Params
+) -> Metrics:
+    """evosax's metrics, and DES's counters. fitness: [population_size], +inf = failed."""
+    return base.metrics_fn(key, population, fitness, state, params) | {
+        "evaluations": state.evaluations,
+        "restarts": state.restarts,
+    }
+
+
+def log_weights(count: int) -> jax.Array:
+    """Weights proportional to ln(count + 1) - ln i, i = 1..count, of sum 1."""
+    raw = math.log(count + 1) - jnp.log(jnp.arange(1, count + 1))
+    return raw / raw.sum()
+
+
+class DES(base.DistributionBasedAlgorithm):
+    """Differential Evolution Strategy (Arabas & Jagodzinski 2020), minimising over a box.
+
+    population_size: rows that `ask` returns: L offspring and, with `midpoint`, one row more; None
+    means L = 4n. solution: pytree giving structure and dtype. preset: a name in PRESETS. bounds:
+    (lower, upper), scalars or [n]. budget: evaluations, None means 10000 n. parents, archive: M and
+    H where not the defaults. Raises: ConfigError for unusable values.
+    """
+
+    def __init__(
+        self,
+        population_size: int | None,
+        solution: Solution,
+        fitness_shaping_fn: Callable = identity_fitness_shaping_fn,
+        metrics_fn: Callable = metrics_fn,
+        *,
+        preset: str | Preset = "release",
+        bounds: tuple[Any, Any] = (0.0, 1.0),
+        budget: int | None = None,
+        target: float = -math.inf,
+        midpoint: bool = True,
+        parents: int | None = None,
+        archive: int | None = None,
+    ) -> None:
+        dims = sum(math.prod(jnp.shape(leaf)) for leaf in jax.tree.leaves(solution))
+        rows = 4 * dims + midpoint if population_size is None else population_size
+        if dims < 1 or rows - midpoint < 2:
+            raise ConfigError(
+                "DES needs at least one dimension and two offspring (population_size >= "
+                f"{2 + midpoint}); got {dims} dimensions and population_size={rows}."
+            )
+        super().__init__(rows, solution, fitness_shaping_fn, metrics_fn)
+        if not jnp.issubdtype(self.solution_flat.dtype, jnp.floating):
+            raise ConfigError(f"DES needs float solutions; got {self.solution_flat.dtype}.")
+        self.dtype = self.solution_flat.dtype
+        self.fitness_dtype = jnp.promote_types(self.dtype, jnp.float32)
+        self.has_midpoint = bool(midpoint)
+        self.num_offspring = rows - midpoint
+        self.num_parents = self.num_offspring // 2 if parents is None else parents
+        self.archive_size = 6 + math.ceil(3 * math.sqrt(dims)) if archive is None else archive
+        if not (1 <= self.num_parents <= self.num_offspring and self.archive_size >= 1):
+            raise ConfigError(
+                f"DES needs 1 <= parents <= {self.num_offspring} and archive >= 1; "
+                f"got parents={parents}, archive={archive}."
+            )
+        self.preset = get_preset(preset)
+        self.bounds = check_box(*bounds, dims)
+        self.budget = 10_000 * dims if budget is None else budget
+        self.target = target
+
+    def _static(self) -> tuple:
+        leaves, tree = jax.tree.flatten(self.solution)
+        shapes = tuple((jnp.shape(leaf), jnp.result_type(leaf)) for leaf in leaves)
+        sizes = (self.population_size, self.num_parents, self.archive_size, self.has_midpoint)
+        return (type(self), sizes, tree, shapes, self.fitness_shaping_fn, self.metrics_fn)
+
+    def __hash__(self) -> int:
+        return hash(self._static())
+
+    def __eq__(self, other: object) -> bool:
+        """Equal algorithms share their compiled init, ask and tell."""
+        return isinstance(other, DES) and self._static() == other._static()
+
+    @property
+    def _default_params(self) -> Params:
+        preset, mu, n = self.preset, self.num_parents, self.num_dims
+        threshold = {None: 200 * self.population_size, True: 0, False: INT_MAX}[preset.restarts]
+        real = partial(jnp.asarray, dtype=self.dtype)
+        count = partial(jnp.asarray, dtype=jnp.int32)
+        equal = jnp.full(mu, 1 / mu)
+        return Params(
+            lower=real(self.bounds[0]),
+            upper=real(self.bounds[1]),
+            weights=real(equal if preset.equal_weights else log_weights(mu)),
+            population_weights=real(log_weights(self.num_offspring)),
+            c_d=real(mu / (mu + 2)),
+            c_p=real(1 / math.sqrt(n)),
+            eps=real(preset.eps),
+            init_scale=real(preset.init_scale),
+            mean_from_x0=jnp.asarray(preset.mean_from_x0),
+            paper=jnp.asarray(preset.paper),
+            bound_mode=count(BOUND_MODES.index(preset.bound_mode)),
+            budget=count(min(self.budget, INT_MAX)),
+            target=jnp.asarray(self.target, self.fitness_dtype),
+            restart_above=count(threshold),
+            restart_spread=jnp.asarray(1e-6, self.fitness_dtype),
+        )
+
+    @partial(jax.jit, static_argnames=("self",))
+    def init(self, key: jax.Array, mean: Solution | None = None, params: Any = None) -> State:
+        """A state whose first `ask` draws the first population; mean: start point x0, or None."""
+        params = self._default_params if params is None else params
+        state = self._init(key, params)
+        if mean is None:
+            return state
+        x0 = self._ravel_solution(mean).astype(self.dtype)
+        x0 = bounce_back(finite_or_far(x0, params.lower, params.upper), params.lower, params.upper)
+        return state.replace(x0=x0, mean=x0, has_x0=jnp.asarray(True))
+
+    def _init(self, key: jax.Array, params: Params) -> State:
+        del key  # the first population is drawn by the first ask
+        n, h = self.num_dims, self.archive_size
+        centre = (params.lower + params.upper) / 2
+        zeros = partial(jnp.zeros, dtype=self.dtype)
+        infinity: Any = jnp.asarray(jnp.inf, self.fitness_dtype)
+        return State(
+            best_solution=jnp.full(n, jnp.nan, self.dtype),
+            best_fitness=infinity,
+            generation_counter=jnp.int32(0),
+            mean=centre,
+            x0=centre,
+            has_x0=jnp.asarray(False),
+            midpoint=centre,
+            path=zeros(n),
+            genotypes=zeros((self.num_offspring, n)),
+            counted=jnp.zeros(self.population_size, bool),
+            parents=zeros((h, self.num_parents, n)),
+            num_parents=jnp.ones(h, jnp.int32),
+            shifts=zeros((h, n)),
+            paths=zeros((h, n)),
+            age=jnp.int32(0),
+            evaluations=jnp.int32(0),
+            restarts=jnp.int32(0),
+            worst_fitness=-infinity,
+            fresh=jnp.asarray(True),
+            stopped=jnp.asarray(False),
+        )
+
+    def draw(self, key: jax.Array, state: State) -> Draws:
+        """All random numbers of one `ask`: one key for each component."""
+        key_age, key_pair, key_scalar, key_noise = jax.random.split(key, 4)
+        size = self.num_offspring
+        filled = jnp.clip(state.age, 1, self.archive_size)  # K of (5)
+        h1, h2, h3 = _below(jax.random.uniform(key_age, (3, size), jnp.float32), filled)
+        available = state.num_parents[h1]
+        i, j = _below(jax.random.uniform(key_pair, (2, size), jnp.float32), available)
+        a, b = jax.random.normal(key_scalar, (2, size, 1), self.dtype)
+        open_end = jnp.nextafter(jnp.asarray(-1, self.dtype), jnp.asarray(0, self.dtype))
+        uniform = jax.random.uniform(key_noise, (size, self.num_dims), self.dtype, open_end, 1)
+        return Draws(h1, h2, h3, i, j, a, b, uniform)
+
+    def _first_population(self, draws: Draws, state: State, params: Params) -> jax.Array:
+        centre, half = (params.lower + params.upper) / 2, (params.upper - params.lower) / 2
+        population = centre + params.init_scale * half * draws.uniform
+        use_x0 = state.has_x0 & ~params.mean_from_x0 & (state.evaluations == 0)
+        return population.at[0].set(jnp.where(use_x0, state.x0, population[0]))
+
+    def _offspring(self, draws: Draws, state: State, params: Params) -> jax.Array:
+        mu, n = self.num_parents, self.num_dims
+        rows = state.parents.reshape(-1, n)
+        difference = _rows(rows, draws.h1 * mu + draws.i) - _rows(rows, draws.h1 * mu + draws.j)
+        shift = _rows(state.shifts, jnp.where(params.paper, draws.h2, draws.h1))
+        path = _rows(state.paths, draws.h3)
+        decay = max(0.0, 1 - 2 / n**2) ** (state.age.astype(self.dtype) / 2)
+        z = math.sqrt(2) * jax.lax.erf_inv(draws.uniform)  # how jax.random makes its normals
+        return (
+            state.mean
+            + jnp.sqrt(params.c_d) * (difference / math.sqrt(2) + draws.a * shift)
+            + jnp.sqrt(1 - params.c_d) * draws.b * path
+            + params.eps * decay * z
+        )  # (6)
+
+    def _ask(self, key: jax.Array, state: State, params: Params) -> tuple[Population, State]:
+        draws, fresh = self.draw(key, state), state.fresh
+        first = self._first_population(draws, state, params)
+        raw = jnp.where(fresh, first, self._offspring(draws, state, params))
+        raw = finite_or_far(raw, params.lower, params.upper)
+        repaired = bounce_back(raw, params.lower, params.upper)  # (7)
+        lamarckian = params.bound_mode == LAMARCKIAN
+        feasible = lamarckian | (raw == repaired).all(-1)
+
+        centre = (params.lower + params.upper) / 2
+        midpoint = jnp.where(fresh, centre, 0.8 * state.midpoint + 0.2 * state.mean)  # (8)
+        first_mean = jnp.where(params.mean_from_x0, state.x0, raw.mean(0))
+        rows = repaired
+        if self.has_midpoint:
+            extra = bounce_back(midpoint, params.lower, params.upper)
+            rows = jnp.concatenate([repaired, extra[None]])
+            feasible = jnp.concatenate([feasible, jnp.ones(1, bool)])
+        left = params.budget - state.evaluations
+        return rows, state.replace(
+            mean=jnp.where(fresh, first_mean, state.mean),
+            midpoint=midpoint,
+            genotypes=jnp.where(lamarckian, repaired, raw),
+            counted=feasible & (jnp.cumsum(feasible) <= left) & ~state.stopped,
+        )
+
+    @partial(jax.jit, static_argnames=("self",))
+    def tell(
+        self,
+        key: jax.Array,
+        population: Population,
+        fitness: Fitness,
+        state: State,
+        params: Params,
+    ) -> tuple[State, Metrics]:
+        """Counts, records the best, selects and archives; NaN and infinite fitness mean failed.
+
+        population: the rows of the last `ask`; fitness: [population_size]. Rows which
+        `state.counted` leaves out (infeasible, past the budget) need no evaluation: their fitness
+        is not read.
+        """
+        rows = jax.vmap(self._ravel_solution)(population).astype(self.dtype)
+        fitness = jnp.asarray(fitness).astype(self.fitness_dtype)
+        valid = state.counted & jnp.isfinite(fitness)
+        fitness = jnp.where(valid, fitness, jnp.inf)
+
+        best = jnp.argmin(fitness)
+        better = fitness[best] < state.best_fitness
+        worst = jnp.max(jnp.where(valid, fitness, -jnp.inf))
+        new = state.replace(
+            best_solution=jnp.where(better, rows[best], state.best_solution),
+            best_fitness=jnp.where(better, fitness[best], state.best_fitness),
+            worst_fitness=jnp.maximum(state.worst_fitness, worst),
+            evaluations=state.evaluations + state.counted.sum(dtype=jnp.int32),
+        )
+        metrics = self.metrics_fn(key, rows, fitness, new, params)
+        shaped = self.fitness_shaping_fn(rows, fitness, new, params)
+        new = self._tell(key, rows, shaped, new, params)
+        running = (~state.stopped).astype(jnp.int32)
+        return new.replace(generation_counter=state.generation_counter + running), metrics
+
+    def _tell(
+        self,
+        key: jax.Array,
+        population: Population,
+        fitness: Fitness,
+        state: State,
+        params: Params,
+    ) -> State:
+        del key  # selection is deterministic
+        size = self.num_offspring  # the midpoint row, after these, never breeds
+        lamarckian = params.bound_mode == LAMARCKIAN
+        x = jnp.where(lamarckian, population[:size], state.genotypes)
+        fitness = self._penalised(fitness[:size], population[:size], state, params)
+        alive = jnp.isfinite(fitness).any() & ~state.stopped
+        restart = alive & self._converged(fitness, state, params)
+        updated = self._select(x, fitness, alive & ~restart, state, params)
+        done = (state.evaluations >= params.budget) | (state.best_fitness <= params.target)
+        return updated.replace(
+            age=jnp.where(restart, 0, updated.age),
+            fresh=restart | (state.fresh & ~alive),
+            restarts=state.restarts + restart.astype(jnp.int32),
+            stopped=state.stopped | done,
+        )
+
+    def _penalised(
+        self, fitness: jax.Array, repaired: jax.Array, state: State, params: Params
+    ) -> jax.Array:
+        distance = jnp.sum((state.genotypes - repaired) ** 2, -1)
+        infeasible = (state.genotypes != repaired).any(-1)
+        known = jnp.isfinite(state.worst_fitness)
+        penalty = jnp.where(known, state.worst_fitness + distance, jnp.inf)
+        return jnp.where((params.bound_mode == PENALTY) & infeasible, penalty, fitness)
+
+    def _converged(self, fitness: jax.Array, state: State, params: Params) -> jax.Array:
+        spread = fitness.max() - fitness.min()  # (9): inf or NaN with a failed row
+        early = state.evaluations < 0.8 * params.budget
+        allowed = params.budget > params.restart_above
+        return (spread < params.restart_spread) & early & allowed & (state.age > 0)
+
+    def _select(
+        self, x: jax.Array, fitness: jax.Array, keep: jax.Array, state: State, params: Params
+    ) -> State:
+        mu, dot = self.num_parents, partial(jnp.matmul, precision="highest")
+        negated, order = jax.lax.top_k(-fitness, mu)  # (1): ties keep their order
+        usable = jnp.isfinite(negated)
+        count = jnp.maximum(usable.sum(dtype=jnp.int32), 1)
+        weights = jnp.where(usable, params.weights, 0)
+        weights = weights / jnp.maximum(weights.sum(), jnp.finfo(self.dtype).tiny)
+
+        centred = x - state.mean
+        parents = _rows(centred, order)
+        step = dot(weights, parents)  # (2): m' - m
+        shift = step - dot(params.population_weights, centred)  # (3)
+        shift = jnp.where(params.paper, step, shift)
+        slot = state.age % self.archive_size
+        path = jnp.where(~params.paper & (slot == 0), 0, state.path)
+        gain = jnp.sqrt(mu * params.c_p * (2 - params.c_p))
+        path = (1 - params.c_p) * path + gain * step  # (4)
+        path = jnp.where(params.paper & (state.age == 0), step, path)
+
+        def archived(old: jax.Array, new: jax.Array) -> jax.Array:
+            return old.at[slot].set(jnp.where(keep, new, old[slot]))
+
+        return state.replace(
+            mean=jnp.where(keep, state.mean + step, state.mean),
+            path=jnp.where(keep, path, state.path),
+            parents=archived(state.parents, parents - step),  # (5)
+            num_parents=archived(state.num_parents, count),
+            shifts=archived(state.shifts, shift),
+            paths=archived(state.paths, path),
+            age=state.age + keep.astype(jnp.int32),
+        )
+
+
+def _below(uniform: jax.Array, count: jax.Array) -> jax.Array:
+    """Integers 0..count-1 from uniforms in [0, 1)."""
+    return jnp.minimum((uniform * count).astype(jnp.int32), count - 1)
+
+
+def _rows(array: jax.Array, index: jax.Array) -> jax.Array:
+    return array.at[index].get(mode="promise_in_bounds")
