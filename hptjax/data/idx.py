@@ -1,0 +1,67 @@
+"""Reading of idx files, the format of MNIST and FashionMNIST (http://yann.lecun.com/exdb/mnist/)."""
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from hptjax.errors import DataError
+
+_UNSIGNED_BYTE = 0x08
+_KINDS = {1: "labels (idx1)", 3: "images (idx3)"}
+
+
+def read_idx_images(path: Path) -> np.ndarray:
+    """Reads a gzipped idx3 file of grey images as uint8 [N, H, W, 1]; DataError if it is damaged."""
+    return _read_idx(path, ndim=3)[..., None]
+
+
+def read_idx_labels(path: Path) -> np.ndarray:
+    """Reads a gzipped idx1 file of labels as int32 [N]; DataError if it is damaged."""
+    return _read_idx(path, ndim=1).astype(np.int32)
+
+
+def _read_idx(path: Path, ndim: int) -> np.ndarray:
+    data = _gunzip(path)
+    _check_magic(path, data, ndim)
+    header = 4 + 4 * ndim  # magic number, then one big-endian 32-bit size per axis
+    if len(data) < header:
+        raise DataError(f"{path}: truncated: {len(data)} bytes, but the header alone has {header}.")
+    shape = tuple(int(size) for size in np.frombuffer(data, ">u4", count=ndim, offset=4))
+    expected = header + math.prod(shape)
+    if len(data) != expected:
+        what = "truncated" if len(data) < expected else "has bytes left over"
+        raise DataError(
+            f"{path}: {what}: its header says {shape}, that is {expected} bytes, got {len(data)}."
+        )
+    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+
+
+def _gunzip(path: Path) -> bytes:
+    try:
+        return gzip.decompress(path.read_bytes())
+    except EOFError as error:
+        raise DataError(f"{path}: truncated gzip file; fetch it again.") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path}: not a sound gzip file ({error}); fetch it again.") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+
+
+def _check_magic(path: Path, data: bytes, ndim: int) -> None:
+    if len(data) < 4:
+        raise DataError(f"{path}: truncated: {len(data)} bytes, no idx header.")
+    zeros, kind, found = data[:2], data[2], data[3]
+    if zeros != b"\0\0" or kind != _UNSIGNED_BYTE:
+        raise DataError(
+            f"{path}: not an idx file of bytes: magic number 0x{data[:4].hex()}, "
+            f"expected 0x000008{ndim:02x}."
+        )
+    if found != ndim:
+        got = _KINDS.get(found, f"{found} axes")
+        raise DataError(
+            f"{path}: holds {got} where {_KINDS[ndim]} were expected: "
+            "are the image and the label file swapped?"
+        )
