@@ -1,0 +1,15 @@
+"""Images: one dataset contract, its sources, and the augmentation that runs on the device."""
+
+from hptjax.data.augment import augment, rotate_nearest
+from hptjax.data.dataset import ImageDataset, train_validation_split
+from hptjax.data.resize import resize_and_crop
+from hptjax.data.sources import load_images
+
+__all__ = [
+    "ImageDataset",
+    "augment",
+    "load_images",
+    "resize_and_crop",
+    "rotate_nearest",
+    "train_validation_split",
+]

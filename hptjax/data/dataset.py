@@ -1,4 +1,4 @@
-"""One contract for labelled images, its split, and its fitting to an image size; all on the host."""
+"""One contract for labelled images, their split, and picking some of them; all on the host."""
 
 from dataclasses import dataclass, replace
 

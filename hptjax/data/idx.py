@@ -14,12 +14,12 @@ _KINDS = {1: "labels (idx1)", 3: "images (idx3)"}
 
 
 def read_idx_images(path: Path) -> np.ndarray:
-    """Reads a gzipped idx3 file of grey images as uint8 [N, H, W, 1]; DataError if it is damaged."""
+    """Reads a gzipped idx3 file of grey images as uint8 [N, H, W, 1]; DataError if damaged."""
     return _read_idx(path, ndim=3)[..., None]
 
 
 def read_idx_labels(path: Path) -> np.ndarray:
-    """Reads a gzipped idx1 file of labels as int32 [N]; DataError if it is damaged."""
+    """Reads a gzipped idx1 file of labels as int32 [N]; DataError if damaged."""
     return _read_idx(path, ndim=1).astype(np.int32)
 
 

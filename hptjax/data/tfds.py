@@ -1,0 +1,81 @@
+"""Image classification sets of TensorFlow Datasets (https://www.tensorflow.org/datasets)."""
+
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hptjax.data.dataset import ImageDataset
+from hptjax.errors import DataError, MissingExtraError
+
+
+def load_tfds(dataset_name: str, split: str, data_dir: Path | None = None) -> ImageDataset:
+    """Reads one split of the tensorflow-datasets set of that name; its images must be of one size.
+
+    data_dir: tensorflow-datasets' folder, ~/tensorflow_datasets by default. A set prepared there
+    as array_record files is read without TensorFlow; any other is downloaded and prepared first,
+    which needs TensorFlow. Raises MissingExtraError where a package is missing, DataError for a set
+    that is unknown, has no such split, or is no image classification set.
+    """
+    what = f"the data source tfds:{dataset_name}"
+    library = _import_tfds(what)
+    builder = _make_builder(library, dataset_name, data_dir)
+    if not builder.data_path.exists():
+        _prepare(builder, what)
+    if split not in builder.info.splits:
+        known = ", ".join(builder.info.splits)
+        raise DataError(f"tfds:{dataset_name}: has no split {split!r}, only {known}.")
+    class_names = _class_names(builder.info.features, dataset_name)
+    return _collect(
+        builder.as_data_source(split=split), class_names, f"tfds:{dataset_name} {split}"
+    )
+
+
+def _import_tfds(what: str) -> Any:
+    try:
+        return importlib.import_module("tensorflow_datasets")
+    except ImportError as error:
+        raise MissingExtraError(what, "tensorflow-datasets", "tfds") from error
+
+
+def _make_builder(library: Any, dataset_name: str, data_dir: Path | None) -> Any:
+    folder = None if data_dir is None else str(data_dir)
+    try:
+        return library.builder(dataset_name, data_dir=folder, file_format="array_record")
+    except library.core.DatasetNotFoundError as error:
+        first_line = str(error).strip().splitlines()[0]
+        raise DataError(f"tfds:{dataset_name}: no such dataset: {first_line}") from error
+
+
+def _prepare(builder: Any, what: str) -> None:
+    if importlib.util.find_spec("tensorflow") is None:
+        raise MissingExtraError(
+            f"{what}, which is not yet prepared as array_record files in {builder.data_path},",
+            "tensorflow",
+            "tfds",
+        )
+    builder.download_and_prepare()
+
+
+def _class_names(features: Any, dataset_name: str) -> tuple[str, ...]:
+    if not {"image", "label"} <= set(features):
+        raise DataError(
+            f"tfds:{dataset_name}: an image classification set has the features image and label, "
+            f"this one has {', '.join(sorted(features))}."
+        )
+    return tuple(features["label"].names)
+
+
+def _collect(records: Any, class_names: tuple[str, ...], name: str) -> ImageDataset:
+    examples = [records[index] for index in range(len(records))]
+    shapes = {example["image"].shape for example in examples}
+    if len(shapes) != 1:
+        raise DataError(
+            f"{name}: images must all be of one size, got {len(shapes)} sizes: "
+            "resize them and give them as npz:<path>."
+        )
+    images = np.stack([example["image"] for example in examples])
+    labels = np.array([example["label"] for example in examples], np.int32)
+    return ImageDataset(images, labels, class_names, name)
