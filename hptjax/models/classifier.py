@@ -1,0 +1,148 @@
+"""The networks as Flax modules at their exact shape: NHWC images in, logits out.
+
+Batch norm and dropout follow PyTorch: running variance over n - 1, and one dropout draw per unit
+and image. Numbers a search tunes as it goes (dropout rate, batch norm on or off) shape no array, so
+they are plain fields here.
+"""
+
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from hptjax.config.geometry import conv_padding
+from hptjax.config.schema import Activation, ConvConfig, LinearConfig, ModelConfig
+from hptjax.ops.norm import normalise, normalise_by, running, unbiased
+from hptjax.ops.pointwise import dropout
+
+_FUNCTIONS = {
+    "none": lambda x: x,
+    "relu": jax.nn.relu,
+    "tanh": jnp.tanh,
+    "sigmoid": jax.nn.sigmoid,
+    "logsoftmax": jax.nn.log_softmax,
+}
+
+
+def torch_uniform(fan_in: int):
+    """PyTorch's default initialiser: U(+-1 / sqrt(fan_in)), for kernels and biases alike."""
+
+    def init(key: Array, shape: Sequence[int], dtype=jnp.float32) -> Array:
+        limit = fan_in**-0.5
+        return jax.random.uniform(key, shape, dtype, -limit, limit)
+
+    return init
+
+
+class BatchNorm(nn.Module):
+    """Batch norm over all axes but the last, with PyTorch's running statistics."""
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool) -> Array:
+        size = x.shape[-1]
+        scale = self.param("scale", nn.initializers.ones, (size,))
+        shift = self.param("bias", nn.initializers.zeros, (size,))
+        mean = self.variable("batch_stats", "mean", jnp.zeros, (size,))
+        var = self.variable("batch_stats", "var", jnp.ones, (size,))
+        if not train:
+            return normalise_by(x, mean.value, var.value, scale, shift, x.ndim - 1)
+        y, new_mean, new_var = normalise(x, scale, shift, x.ndim - 1)
+        if not self.is_initializing():
+            mean.value = running(mean.value, new_mean)
+            var.value = running(var.value, unbiased(new_var, x.size // size))
+        return y
+
+
+class Conv(nn.Module):
+    """A convolution with bias, PyTorch's initial weights and its 'same' padding."""
+
+    config: ConvConfig
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        c = self.config
+        init = torch_uniform(c.kernel_size**2 * x.shape[-1])
+        pad = conv_padding(c)
+        size, stride = (c.kernel_size,) * 2, (c.stride,) * 2
+        return nn.Conv(
+            c.out_channels, size, stride, (pad, pad), kernel_init=init, bias_init=init, name="conv"
+        )(x)
+
+
+class ResBlock(nn.Module):
+    """conv-bn-relu-conv-bn, plus an ever-present 1x1 projection with batch norm, then relu."""
+
+    config: ConvConfig
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool) -> Array:
+        c = self.config
+        second = c.model_copy(update={"stride": 1, "in_channels": c.out_channels})
+        project = c.model_copy(update={"kernel_size": 1, "padding": 0})
+        y = nn.relu(BatchNorm(name="bn1")(Conv(c, name="conv1")(x), train=train))
+        y = BatchNorm(name="bn2")(Conv(second, name="conv2")(y), train=train)
+        shortcut = BatchNorm(name="bn_proj")(Conv(project, name="conv_proj")(x), train=train)
+        return nn.relu(y + shortcut)
+
+
+class ResNet(nn.Module):
+    """First convolution, residual blocks, average pool: [B, H, W, C] -> [B, H', W', C']."""
+
+    first_conv: ConvConfig
+    blocks: tuple[ConvConfig, ...]
+    pool_size: int = 1
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool) -> Array:
+        x = Conv(self.first_conv, name="first_conv")(x)
+        for i, block in enumerate(self.blocks):
+            x = ResBlock(block, name=f"blocks_{i}")(x, train=train)
+        return nn.avg_pool(x, (self.pool_size,) * 2, (self.pool_size,) * 2)
+
+
+class MLP(nn.Module):
+    """Blocks of linear, optional batch norm, activation, dropout: [B, N] -> [B, units of the last
+    block].
+    """
+
+    blocks: tuple[LinearConfig, ...]
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool, dropout_key: Array | None = None) -> Array:
+        """dropout_key: of the masks; drawn from the "dropout" stream when needed and not given."""
+        if train and dropout_key is None and any(block.dropout for block in self.blocks):
+            dropout_key = self.make_rng("dropout")
+        for i, block in enumerate(self.blocks):
+            init = torch_uniform(x.shape[-1])
+            dense = nn.Dense(block.out_size, kernel_init=init, bias_init=init, name=f"linear_{i}")
+            x = dense(x)
+            if block.batch_norm:
+                x = BatchNorm(name=f"bn_{i}")(x, train=train)
+            x = _FUNCTIONS[block.activation_fun](x)
+            if train and block.dropout:
+                x = dropout(x.T, jnp.float32(block.dropout), jax.random.fold_in(dropout_key, i)).T
+        return x
+
+
+class Classifier(nn.Module):
+    """ResNet -> MLP: images [B, H, W, C] in [0, 1] -> logits [B, K]."""
+
+    resnet: ResNet
+    mlp: MLP
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> "Classifier":
+        """The network of a repaired config; a last logsoftmax is left to the loss."""
+        layers = list(config.mlp_config.block_list)
+        last: Activation = layers[-1].activation_fun
+        last = "none" if last == "logsoftmax" else last
+        layers[-1] = layers[-1].model_copy(update={"activation_fun": last})
+        net = config.resnet_config
+        return cls(ResNet(net.first_conv, net.block_list, net.pool_size), MLP(tuple(layers)))
+
+    def __call__(self, x: Array, *, train: bool, dropout_key: Array | None = None) -> Array:
+        x = self.resnet(x, train=train)
+        x = x.transpose(0, 3, 1, 2).reshape(x.shape[0], -1)  # PyTorch's order: channel, row, column
+        return self.mlp(x, train=train, dropout_key=dropout_key)

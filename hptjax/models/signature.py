@@ -1,0 +1,91 @@
+"""What shapes a compiled body: a network's static structure, and the widths it is padded to."""
+
+from dataclasses import dataclass
+
+from hptjax.config.geometry import conv_padding, conv_size, same_padding
+from hptjax.config.schema import ModelConfig
+from hptjax.errors import ConfigError
+from hptjax.ops.conv import Pad
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The static part of a config: equal signatures can share one compiled body.
+
+    first: (kernel, stride, padding) of the first convolution; blocks: (kernel, stride) of each
+    residual block.
+    """
+
+    image: tuple[int, int, int]
+    first: tuple[int, int, Pad]
+    blocks: tuple[tuple[int, int], ...]
+    pool: int
+    depth: int
+    batch_size: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Widths:
+    """Output channels of each convolution stage (first convolution, then blocks) and units of each
+    MLP layer.
+    """
+
+    channels: tuple[int, ...]
+    units: tuple[int, ...]
+
+    def fits(self, other: "Widths") -> bool:
+        """Whether a net of these widths can be padded to the other's."""
+        mine, theirs = (*self.channels, *self.units), (*other.channels, *other.units)
+        return len(mine) == len(theirs) and all(a <= b for a, b in zip(mine, theirs, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """One compiled body: a signature and the widths that its members are padded to."""
+
+    signature: Signature
+    widths: Widths
+
+
+def signature_of(config: ModelConfig) -> Signature:
+    """The signature of a repaired config; raises ConfigError for one that repair would still
+    change.
+    """
+    net, mlp = config.resnet_config, config.mlp_config
+    first = net.first_conv
+    for block in net.block_list:
+        if same_padding(block.kernel_size) != conv_padding(block):
+            raise ConfigError(
+                f"A residual block needs padding 'same', got {block.padding} with kernel"
+                f" {block.kernel_size}: repair the config first (hptjax.transpile.repair)."
+            )
+    return Signature(
+        image=(config.init_length, config.init_width, first.in_channels),
+        first=(first.kernel_size, first.stride, conv_padding(first)),
+        blocks=tuple((block.kernel_size, block.stride) for block in net.block_list),
+        pool=net.pool_size,
+        depth=len(mlp.block_list),
+        batch_size=config.batch_size,
+    )
+
+
+def widths_of(config: ModelConfig) -> Widths:
+    """The true widths of a config."""
+    net = config.resnet_config
+    return Widths(
+        channels=(net.first_conv.out_channels, *(b.out_channels for b in net.block_list)),
+        units=tuple(layer.out_size for layer in config.mlp_config.block_list),
+    )
+
+
+def map_sizes(signature: Signature) -> list[tuple[int, int]]:
+    """Height and width of the feature maps: after the first convolution, after each block, after
+    pooling.
+    """
+    height, width, _ = signature.image
+    kernel, stride, pad = signature.first
+    sizes = [(conv_size(height, kernel, stride, pad), conv_size(width, kernel, stride, pad))]
+    for _, stride in signature.blocks:
+        sizes.append(tuple((n - 1) // stride + 1 for n in sizes[-1]))
+    sizes.append(tuple(n // signature.pool for n in sizes[-1]))
+    return sizes

@@ -1,0 +1,56 @@
+"""Activations chosen by a traced number, and dropout with a traced rate."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+ACTIVATIONS = ("none", "relu", "tanh", "sigmoid", "logsoftmax")
+
+
+def activate(x: Array, choice: Array, live: Array) -> Array:
+    """Applies ACTIVATIONS[choice] to x [units, B]; units where live [units] is False come out as
+    zeros.
+
+    sigmoid(0) is 0.5 and a softmax sums over what is there, so padded units must be masked here.
+    """
+    column = live[:, None]
+    branches = [
+        lambda x: x,
+        jax.nn.relu,
+        jnp.tanh,
+        lambda x: jnp.where(column, jax.nn.sigmoid(x), 0),
+        partial(_log_softmax, column=column),
+    ]
+    return lax.switch(choice, branches, x)
+
+
+def _log_softmax(x: Array, column: Array) -> Array:
+    top = lax.stop_gradient(jnp.max(jnp.where(column, x, -jnp.inf), 0))
+    shifted = jnp.where(column, x - top, 0)
+    total = jnp.sum(jnp.where(column, jnp.exp(shifted), 0), 0)
+    return jnp.where(column, shifted - jnp.log(total), 0)
+
+
+def dropout(x: Array, rate: Array, key: Array) -> Array:
+    """Zeroes each value of x [units, B] with probability rate and scales the rest by 1 / (1 -
+    rate).
+
+    The draw of a unit depends on its index and not on how many units there are, so padding changes
+    nothing.
+    """
+    keep = jax.random.uniform(key, x.shape, x.dtype) >= rate
+    return jnp.where(keep, x / (1 - rate), 0)
+
+
+def average_pool(x: Array, size: int) -> Array:
+    """Means over size x size windows, rest rows and columns dropped: [G, C, H, W, b] -> [G, C, H',
+    W', b].
+    """
+    if size == 1:
+        return x
+    groups, channels, height, width, images = x.shape
+    rows, columns = height // size, width // size
+    x = x[:, :, : rows * size, : columns * size]
+    return x.reshape(groups, channels, rows, size, columns, size, images).mean((3, 5))

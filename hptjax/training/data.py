@@ -1,0 +1,80 @@
+"""The images of one epoch on the device: augmented, shuffled, laid out for the engine."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hptjax.data.dataset import ImageDataset
+from hptjax.models.keys import data_key
+
+VALIDATION_BLOCK = 64  # images evaluated together: small enough for a core's cache
+
+
+class DatasetArrays(NamedTuple):
+    """What lies on the device for the whole run: images [N, H, W, C] of bytes, labels [N];
+    validation filled up
+    with black images of label -1 to whole blocks."""
+
+    train: Array | np.ndarray
+    train_labels: Array | np.ndarray
+    val: Array | np.ndarray
+    val_labels: Array | np.ndarray
+
+
+class Images(NamedTuple):
+    """One epoch's images, which serve all members.
+
+    train [N, C*H*W], train_labels [N]; val [V, C, H, W, e], val_labels [V, e], -1 where a block is
+    filled up.
+    """
+
+    train: Array
+    train_labels: Array
+    val: Array
+    val_labels: Array
+
+
+def dataset_arrays(train: ImageDataset, validation: ImageDataset) -> DatasetArrays:
+    """The arrays of a training and a validation set."""
+    missing = -validation.size % VALIDATION_BLOCK
+    val = np.pad(validation.images, ((0, missing), (0, 0), (0, 0), (0, 0)))
+    val_labels = np.pad(validation.labels, (0, missing), constant_values=-1)
+    return DatasetArrays(train.images, train.labels, val, val_labels)
+
+
+def epoch_images(
+    data: DatasetArrays,
+    study: Array,
+    epoch: Array,
+    augment: Callable[[Array, Array], Array] | None,
+    augment_validation: bool,
+) -> Images:
+    """Augments and shuffles the training set for one epoch; augment_validation as the original
+    study did it.
+    """
+    key_train, key_shuffle, key_val = jax.random.split(data_key(study, epoch), 3)
+    train, val = data.train, data.val
+    if augment is not None:
+        train = augment(key_train, train)
+        val = augment(key_val, val) if augment_validation else val
+    order = jax.random.permutation(key_shuffle, train.shape[0])
+    flat = train.transpose(0, 3, 1, 2).reshape(train.shape[0], -1)
+    val = val.reshape(-1, VALIDATION_BLOCK, *val.shape[1:]).transpose(0, 4, 2, 3, 1)
+    labels = data.val_labels.reshape(-1, VALIDATION_BLOCK)
+    return Images(flat[order], data.train_labels[order], val, labels)
+
+
+def to_blocks(x: Array, image: tuple[int, int, int], block: int) -> Array:
+    """Images [B, C*H*W] of bytes -> [B/b, C, H, W, b] of floats in [0, 1]."""
+    height, width, channels = image
+    x = x.reshape(-1, block, channels * height * width).transpose(0, 2, 1)
+    return as_floats(x.reshape(-1, channels, height, width, block))
+
+
+def as_floats(x: Array) -> Array:
+    """Bytes -> floats in [0, 1], as PyTorch's ToTensor."""
+    return x.astype(jnp.float32) * (1 / 255)
