@@ -1,0 +1,29 @@
+"""Grid search: every grid point of the space once, in the space's order."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hptjax.space import Space
+from hptjax.strategies.base import Proposal
+
+
+class GridStrategy:
+    """Visits the points of `Space.grid()` in order; over when all have been asked for."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._points = space.grid()
+        self._next = 0
+
+    def ask(self, count: int) -> list[Proposal]:
+        points = self._points[self._next : self._next + count]
+        self._next += len(points)
+        return [Proposal(point, _floats(self._space.encode(point))) for point in points]
+
+    def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
+        """A grid learns nothing."""
+
+
+def _floats(point: np.ndarray) -> tuple[float, ...]:
+    return tuple(float(u) for u in point)
