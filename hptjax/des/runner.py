@@ -1,0 +1,177 @@
+"""Runs DES on an objective: in one compiled program, or against plain Python between two steps."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hptjax.des.algorithm import DES, Params, State
+from hptjax.errors import ConfigError
+
+
+class Record(NamedTuple):
+    """What one generation leaves in the history; NaN where every evaluation failed."""
+
+    nfev: Any
+    best: Any  # of the L offspring, as are the next three
+    mean: Any
+    median: Any
+    worst: Any
+    best_so_far: Any
+    mean_coordinates: Any  # [D] mean of the search distribution after the generation
+    population: Any  # [L, D], or empty
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An objective with the algorithm that minimises it; hashable, so that compilations are shared.
+
+    fn: [D] -> scalar or, if vectorized, [M, D] -> [M]. runs: independent runs, None means one
+    without a leading axis. population: whether history keeps the populations.
+    """
+
+    es: DES
+    fn: Callable
+    vectorized: bool
+    runs: int | None
+    population: bool
+
+    def batched(self, function: Callable, *axes: int | None) -> Callable:
+        """`function` for all runs; axes as of `jax.vmap`."""
+        return function if self.runs is None else jax.vmap(function, in_axes=axes)
+
+    def evaluate(self, rows: jax.Array) -> jax.Array:
+        """Fitness of rows [..., D] under trace."""
+        flat = rows.reshape(-1, rows.shape[-1])
+        fitness = self.fn(flat) if self.vectorized else jax.vmap(self.fn)(flat)
+        if jnp.shape(fitness) != flat.shape[:1]:
+            raise ConfigError(
+                "the objective must return one number for each point; for "
+                f"{flat.shape[0]} points it returned the shape {jnp.shape(fitness)}."
+            )
+        return fitness.reshape(rows.shape[:-1])
+
+
+def start(problem: Problem, params: Params, key: jax.Array, x0: Any) -> tuple[jax.Array, State]:
+    """One key and one first state for each run; run 0 of many is the run that is alone."""
+    keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(problem.runs or 1))
+    keys = keys[0] if problem.runs is None else keys
+    return keys, problem.batched(problem.es.init, 0, None, None)(keys, x0, params)
+
+
+def _ask(problem: Problem, keys: jax.Array, state: State, params: Params):
+    def one(key: jax.Array, state: State):
+        return problem.es._ask(jax.random.fold_in(key, state.generation_counter), state, params)
+
+    return problem.batched(one, 0, 0)(keys, state)
+
+
+def _tell(problem: Problem, rows, fitness, state: State, params: Params) -> State:
+    def one(rows, fitness, state: State) -> State:
+        return problem.es.tell(jax.random.key(0), rows, fitness, state, params)[0]
+
+    return problem.batched(one, 0, 0, 0)(rows, fitness, state)
+
+
+def _record(problem: Problem, rows, fitness, asked: State, told: State) -> Record:
+    def one(rows, fitness, counted, told: State) -> Record:
+        size = problem.es.num_offspring
+        value = fitness.astype(problem.es.fitness_dtype)
+        value = jnp.where(counted & jnp.isfinite(value), value, jnp.nan)[:size]
+        kept = rows[:size] if problem.population else rows[:0]
+        return Record(
+            nfev=told.evaluations,
+            best=jnp.nanmin(value),
+            mean=jnp.nanmean(value),
+            median=jnp.nanmedian(value),
+            worst=jnp.nanmax(value),
+            best_so_far=told.best_fitness,
+            mean_coordinates=told.mean,
+            population=kept,
+        )
+
+    return problem.batched(one, 0, 0, 0, 0)(rows, fitness, asked.counted, told)
+
+
+@partial(jax.jit, static_argnames=("problem", "capacity"))
+def advance(
+    problem: Problem, capacity: int, limit: Any, keys: jax.Array, state: State, params: Params
+) -> tuple[State, Record | None, jax.Array]:
+    """Up to `limit` generations, or until every run has stopped, in one compiled loop.
+
+    capacity: length of the history buffer, at least `limit`; 0 keeps none. Returns the state, the
+    buffer [capacity, ...] and how many generations were made.
+    """
+
+    def generation(state: State) -> tuple[State, Record | None]:
+        rows, asked = _ask(problem, keys, state, params)
+        fitness = problem.evaluate(rows)
+        told = _tell(problem, rows, fitness, asked, params)
+        return told, _record(problem, rows, fitness, asked, told) if capacity else None
+
+    def body(carry):
+        state, buffer, done = carry
+        state, record = generation(state)
+        buffer = jax.tree.map(lambda old, new: old.at[done].set(new), buffer, record)
+        return state, buffer, done + 1
+
+    def unfinished(carry):
+        state, _, done = carry
+        return (done < limit) & ~jnp.all(state.stopped)
+
+    shapes = jax.eval_shape(generation, state)[1]
+    buffer = jax.tree.map(lambda s: jnp.zeros((capacity, *s.shape), s.dtype), shapes)
+    return jax.lax.while_loop(unfinished, body, (state, buffer, jnp.int32(0)))
+
+
+@partial(jax.jit, static_argnames="problem")
+def ask(problem: Problem, keys: jax.Array, state: State, params: Params):
+    """The next rows of all runs, and the state that waits for their fitness."""
+    return _ask(problem, keys, state, params)
+
+
+@partial(jax.jit, static_argnames=("problem", "record"), donate_argnames="state")
+def tell_and_ask(
+    problem: Problem,
+    record: bool,
+    keys: jax.Array,
+    rows: jax.Array,
+    fitness: jax.Array,
+    state: State,
+    params: Params,
+):
+    """One generation of the host loop: (told state's record or None, next rows, next state)."""
+    told = _tell(problem, rows, fitness, state, params)
+    kept = _record(problem, rows, fitness, state, told) if record else None
+    rows, asked = _ask(problem, keys, told, params)
+    return kept, rows, asked
+
+
+def evaluate_on_host(problem: Problem, rows: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """Fitness [...] of rows [..., D] by plain calls; rows not counted are NaN and cost nothing."""
+    fitness = np.full(counted.shape, np.nan)
+    points = rows[counted]
+    if problem.vectorized:
+        values = np.asarray(problem.fn(points), float) if len(points) else np.empty(0)
+        if values.shape != points.shape[:1]:
+            raise ConfigError(
+                "a vectorized objective must return one number for each point; for "
+                f"{len(points)} points it returned the shape {values.shape}."
+            )
+        fitness[counted] = values
+    else:
+        fitness[counted] = [scalar(problem.fn(point)) for point in points]
+    return fitness
+
+
+def scalar(value: Any) -> float:
+    """The value of an objective as a float. Raises: ConfigError if it is not one number."""
+    if np.size(value) != 1:
+        raise ConfigError(
+            f"the objective must return one number for a point; got the shape {np.shape(value)}."
+        )
+    return float(np.asarray(value).reshape(()))
