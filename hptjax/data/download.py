@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pooch
 import requests
@@ -24,8 +25,8 @@ def fetch(name: str, checksum: str, mirrors: Sequence[str], folder: str) -> Path
     pooch.get_logger().setLevel(logging.WARNING)
     failures = []
     for mirror in mirrors:
-        bar = _ProgressBar(name)
-        downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=_TIMEOUT)
+        bar: Any = _ProgressBar(name)  # pooch's own annotations know of tqdm only
+        downloader: Any = pooch.HTTPDownloader(bar, chunk_size=1 << 16, timeout=_TIMEOUT)
         try:
             return Path(pooch.retrieve(mirror + name, checksum, name, cache, downloader=downloader))
         except ValueError as error:  # pooch: the checksum differs

@@ -44,13 +44,11 @@ def load_npz(path: Path, split: str, *, name: str | None = None) -> ImageDataset
 def _read_archive(path: Path) -> Mapping[str, np.ndarray]:
     if not path.is_file():
         raise DataError(f"{path}: there is no such file.")
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path}: not an .npz archive, or a truncated one.")
     try:
         with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path}: is not an .npz archive but a single array.")
             return {key: archive[key] for key in archive.files}
-    except DataError:
-        raise
     except _READ_ERRORS as error:
         raise DataError(f"{path}: not a sound .npz file ({error}).") from error
 
