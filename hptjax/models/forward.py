@@ -44,7 +44,7 @@ class Network:
         self.new_stats = dict(stats)
 
     def logits(self, x: Array, knobs: Knobs, key: Array | None) -> Array:
-        """x: [G, C, H, W, b] -> [K, G * b]; key: of the step's dropout masks, None in evaluation."""
+        """x: [G, C, H, W, b] -> [K, G * b]; key: of this step's dropout, None in evaluation."""
         x = self._features(x)
         groups, channels, height, width, images = x.shape
         x = x.transpose(1, 2, 3, 0, 4).reshape(channels * height * width, groups * images)

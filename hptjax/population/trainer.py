@@ -203,7 +203,7 @@ def _check(plan: Plan, train: ImageDataset, validation: ImageDataset) -> None:
         if dataset.image_shape != image:
             raise ConfigError(
                 f"The networks take images of {image} (height, width, channels), got"
-                f" {dataset.image_shape} from {dataset.name}: use resize_and_crop, or other configs."
+                f" {dataset.image_shape} from {dataset.name}: use resize_and_crop first."
             )
     batch = max(body.signature.batch_size for body in plan.bodies)
     if batch > train.size:

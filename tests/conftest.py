@@ -1,0 +1,15 @@
+"""Two CPU devices for all tests, and freed executables between modules: a process can map only so
+much memory.
+"""
+
+import jax
+import pytest
+
+jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_num_cpu_devices", 2)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _free_executables():
+    yield
+    jax.clear_caches()

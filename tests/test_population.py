@@ -1,0 +1,276 @@
+"""The promise: each member of a mixed population equals its own run at its exact shape."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from hptjax.data.augment import augment
+from hptjax.errors import ConfigError
+from hptjax.models import Classifier, init_variables
+from hptjax.models.keys import dropout_key, init_key, study_key
+from hptjax.population import (
+    Member,
+    PopulationTrainer,
+    evaluate_population,
+    evaluate_variables,
+    make_plan,
+)
+from hptjax.training.data import dataset_arrays, epoch_images
+from tests.nets import SIZE, config, images, mixed
+
+TRAIN, VALIDATION = images(480), images(150, seed=1)
+EPOCHS = 2  # of 20 to 48 steps each
+
+
+def alone(member: Member, seed: int, train=TRAIN, epochs: int = EPOCHS):
+    """The reference: Flax modules with lax.conv at the exact shape, optax's Adam, a plain Python
+    loop.
+    """
+    c, model, study = member.config, Classifier.from_config(member.config), study_key(seed)
+    variables = init_variables(c, init_key(study, jnp.uint32(member.trial)))
+    optimiser = optax.chain(
+        optax.add_decayed_weights(c.weight_decay),
+        optax.scale_by_adam(c.beta_1, c.beta_2),
+        optax.scale(-c.lr),
+    )
+    state = optimiser.init(variables["params"])
+
+    @jax.jit
+    def step(variables, state, x, labels, key):
+        def objective(params):
+            logits, new = model.apply(
+                {**variables, "params": params},
+                x,
+                train=True,
+                dropout_key=key,
+                mutable=["batch_stats"],
+            )
+            loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+            return loss, new
+
+        (loss, new), grads = jax.value_and_grad(objective, has_aux=True)(variables["params"])
+        updates, state = optimiser.update(grads, state, variables["params"])
+        params = optax.apply_updates(variables["params"], updates)
+        return {"params": params, **new}, state, loss
+
+    losses = []
+    for epoch in range(epochs):
+        arrays = dataset_arrays(train, VALIDATION)
+        data = epoch_images(arrays, study, jnp.uint32(epoch), augment, False)
+        key = dropout_key(study, jnp.uint32(member.trial), jnp.uint32(epoch))
+        for i in range(train.size // c.batch_size):
+            part = slice(i * c.batch_size, (i + 1) * c.batch_size)
+            x = data.train[part].reshape(-1, SIZE, SIZE, 1).astype(jnp.float32) / 255
+            variables, state, loss = step(
+                variables, state, x, data.train_labels[part], jax.random.fold_in(key, i)
+            )
+            losses.append(float(loss))
+    return variables, np.array(losses)
+
+
+def run(members, *, plan=None, seed=3, epochs=EPOCHS, **options):
+    trainer = PopulationTrainer(
+        plan or make_plan([m.config for m in members]), TRAIN, VALIDATION, seed=seed, **options
+    )
+    state = trainer.start(members)
+    history = []
+    for epoch in range(epochs):
+        state, metrics = trainer.epoch(state, epoch)
+        history.append(metrics)
+    return trainer, state, {k: np.stack([m[k] for m in history]) for k in history[0]}
+
+
+MEMBERS = [Member(c, 10 + k) for k, c in enumerate(mixed())]
+
+
+@pytest.fixture(scope="module")
+def population():
+    return run(MEMBERS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("k", range(len(MEMBERS)))
+def test_member_equals_exact_shape_run_alone(population, k):
+    trainer, state, history = population
+    variables, losses = alone(MEMBERS[k], 3)
+    means = losses.reshape(EPOCHS, -1).mean(1)
+    assert len(losses) >= 40
+    # Float tolerance: rounding differs between lax.conv and the patch products, and training
+    # amplifies it.
+    np.testing.assert_allclose(history["train_loss"][:, k], means, rtol=2e-3)
+    ours = trainer.variables(state, k)
+    assert jax.tree.structure(ours) == jax.tree.structure(jax.tree.map(np.asarray, variables))
+    model = Classifier.from_config(MEMBERS[k].config)
+    x = VALIDATION.images.astype(np.float32) / 255
+    got, want = (
+        np.asarray(jax.nn.softmax(model.apply(v, x, train=False))) for v in (ours, variables)
+    )
+    np.testing.assert_allclose(got, want, atol=0.02)
+    np.testing.assert_allclose(got.mean(0), want.mean(0), atol=2e-3)
+
+
+def test_first_epoch_matches_to_float_tolerance_step_by_step():
+    """Few steps, where rounding has not been amplified: weights agree to 1e-4."""
+    few = TRAIN.take(np.arange(64))
+    members = [Member(config(dropout=0.3, strides=(2, 2)), 5)]
+    trainer = PopulationTrainer(make_plan([members[0].config]), few, VALIDATION, seed=3)
+    state, _ = trainer.epoch(trainer.start(members), 0)
+    variables, _ = alone(members[0], 3, few, 1)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4),
+        trainer.variables(state, 0),
+        variables,
+    )
+
+
+def test_validation_metrics_are_those_of_the_exported_network(population):
+    trainer, state, history = population
+    for k in (0, 3, 6):
+        loss, accuracy = evaluate_variables(
+            MEMBERS[k].config, trainer.variables(state, k), VALIDATION
+        )
+        np.testing.assert_allclose(history["val_loss"][-1, k], loss, rtol=1e-4)
+        np.testing.assert_allclose(history["val_accuracy"][-1, k], accuracy, atol=1e-6)
+
+
+def test_members_learn(population):
+    _, _, history = population
+    assert history["val_accuracy"][-1].max() > 0.6  # chance is 0.1
+
+
+def test_population_of_one_equals_its_place_in_the_population(population):
+    _, _, history = population
+    for k in (1, 3):  # dropout, padding to wider tiers and other signatures beside them
+        _, _, single = run([MEMBERS[k]])
+        for name in single:
+            np.testing.assert_allclose(
+                single[name][:, 0], history[name][:, k], rtol=5e-3, atol=0.02
+            )
+
+
+def test_order_devices_and_chunks_do_not_matter(population):
+    _, _, history = population
+    plan = make_plan([m.config for m in MEMBERS])
+    _, _, backwards = run(MEMBERS[::-1], plan=plan)
+    for name in history:  # the same arithmetic on the same device kind: the same bits
+        np.testing.assert_array_equal(backwards[name][:, ::-1], history[name])
+    _, _, one_device = run(MEMBERS, plan=plan, devices=jax.devices()[:1])
+    for name in history:
+        np.testing.assert_allclose(one_device[name], history[name], rtol=5e-3, atol=0.03)
+
+
+def test_members_side_by_side_equal_one_after_another():
+    """The chunks of an accelerator, on CPU: three members of one body in chunks of two."""
+    members = [Member(config(units=8 - k, dropout=0.2), k) for k in range(3)]
+    plan = make_plan([m.config for m in members], max_bodies=1)
+    _, _, looped = run(members, plan=plan, epochs=1, devices=jax.devices()[:1])
+    _, _, chunked = run(members, plan=plan, epochs=1, devices=jax.devices()[:1], chunk=2)
+    for name in looped:
+        np.testing.assert_allclose(chunked[name], looped[name], rtol=5e-3, atol=0.03)
+
+
+def test_a_diverging_member_leaves_the_others_bit_identical_and_compiles_nothing(population):
+    trainer, _, history = population
+    wild = list(MEMBERS)
+    wild[4] = Member(MEMBERS[4].config.model_copy(update={"lr": 1e6}), 14)
+    before = trainer.compilations
+    state, again = trainer.start(wild), []
+    with count_compilations() as compiled:
+        for epoch in range(EPOCHS):
+            state, metrics = trainer.epoch(state, epoch)
+            again.append(metrics["val_loss"])
+    others = [k for k in range(len(MEMBERS)) if k != 4]
+    np.testing.assert_array_equal(np.stack(again)[:, others], history["val_loss"][:, others])
+    assert not np.isclose(again[-1][4], history["val_loss"][-1, 4], rtol=0.1)
+    assert trainer.compilations == before == 1
+    assert compiled == []
+
+
+def test_another_mix_of_members_compiles_nothing(population):
+    trainer, _, _ = population
+    state = trainer.start([Member(mixed()[k], 40 + j) for j, k in enumerate((2, 2, 0, 5))])
+    state, _ = trainer.epoch(state, 0)  # fewer members, other counts per body
+    with count_compilations() as compiled:
+        state = trainer.start([Member(mixed()[k], 60 + j) for j, k in enumerate((7, 1, 1, 1, 3))])
+        state, metrics = trainer.epoch(state, 0)
+    assert compiled == []
+    assert np.isfinite(metrics["val_loss"]).all()
+
+
+class count_compilations(list):
+    """Names of what JAX compiles inside the block."""
+
+    def __enter__(self):
+        jax.monitoring.register_event_duration_secs_listener(self._listen)
+        return self
+
+    def __exit__(self, *_):
+        jax.monitoring.unregister_event_duration_listener(self._listen)
+
+    def _listen(self, event: str, _duration: float, **_kwargs) -> None:
+        if event.endswith("backend_compile_duration"):
+            self.append(event)
+
+
+def test_padding_stays_zero(population):
+    _, state, _ = population
+    for name in ("blocks.0.conv1.kernel", "mlp.0.linear.kernel"):
+        for tree in (
+            state.arrays.params,
+            state.arrays.optimiser.first,
+            state.arrays.optimiser.second,
+        ):
+            stored = np.asarray(tree[name])
+            for k, member in enumerate(MEMBERS):
+                block = member.config.resnet_config.block_list[0]
+                layer = member.config.mlp_config.block_list[0]
+                width = block.out_channels if "conv" in name else layer.out_size
+                assert not stored[state.layout.place[k], width:].any()
+
+
+def test_plan_waste_is_bounded_and_padding_is_counted():
+    rng = np.random.default_rng(0)
+    configs = [
+        config(channels=(int(rng.integers(4, 17)), int(rng.integers(2, 9))), strides=(s, 1))
+        for s in (1, 2, 3)
+        for _ in range(30)
+    ]
+    one_tier, plan = make_plan(configs, max_bodies=3), make_plan(configs)
+    assert len(one_tier.bodies) == 3 < len(plan.bodies) <= 9
+    assert 1 <= plan.waste(configs) < one_tier.waste(configs)
+
+
+def test_epoch_program_lowers_for_other_platforms():
+    plan = make_plan([m.config for m in MEMBERS[:3]])
+    trainer = PopulationTrainer(plan, TRAIN, VALIDATION, seed=0, chunk=4, devices=jax.devices()[:1])
+    for platform in ("cuda", "tpu"):
+        text = trainer.lower(MEMBERS[:3], [platform]).as_text()
+        assert "callback" not in text
+
+
+def test_errors_say_what_must_hold():
+    plan = make_plan([config()])
+    with pytest.raises(ConfigError, match="at least one config"):
+        make_plan([])
+    wide = replace(images(64), images=np.zeros((64, 14, 14, 1), np.uint8))
+    with pytest.raises(ConfigError, match=r"networks take images of \(12, 12, 1\)"):
+        PopulationTrainer(plan, wide, wide, seed=0)
+    with pytest.raises(ConfigError, match="batch_size must be at most the 8 training images"):
+        PopulationTrainer(plan, TRAIN.take(np.arange(8)), VALIDATION, seed=0)
+    trainer = PopulationTrainer(plan, TRAIN, VALIDATION, seed=0)
+    with pytest.raises(ConfigError, match="at most 1 members a call, got 2"):
+        trainer.start([Member(config(), 0), Member(config(), 1)])
+    with pytest.raises(ConfigError, match="no body for the signature"):
+        trainer.start([Member(config(strides=(1, 1)), 0)])
+    with pytest.raises(ConfigError, match="share one image size"):
+        make_plan([config(), config().model_copy(update={"init_width": 14, "init_length": 14})])
+
+
+def test_evaluate_population_returns_epochs_by_members():
+    out = evaluate_population([config(), config(lr=1e-3).to_dict()], TRAIN, VALIDATION, epochs=2)
+    assert {v.shape for v in out.values()} == {(2, 2)}
+    assert out["train_loss"][1, 0] < out["train_loss"][0, 0]

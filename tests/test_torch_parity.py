@@ -1,0 +1,133 @@
+"""Parity with PyTorch: frozen arrays made by experiments/make_torch_reference.py (torch 2.13,
+float64 arithmetic).
+"""
+
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hptjax.config.schema import ModelConfig
+from hptjax.models.classifier import Classifier
+from hptjax.models.forward import Knobs, Network, cross_entropy
+from hptjax.models.shapes import statistics, weights
+from hptjax.models.signature import signature_of, widths_of
+from hptjax.models.variables import exact_variables
+from hptjax.population.pack import Member, knobs, lay_out
+from hptjax.population.plan import make_plan
+from hptjax.training import adam
+from hptjax.training.epoch import MemberState, train_step
+
+ARRAYS = np.load(Path(__file__).parent / "data" / "torch_reference.npz")
+CASES = sorted({name.split("/")[0] for name in ARRAYS.files})
+TORCH = {"kernel": "weight", "bias": "bias", "scale": "weight", "shift": "bias"}
+TORCH |= {"mean": "running_mean", "var": "running_var"}
+
+
+def load(case: str) -> ModelConfig:
+    return ModelConfig.from_dict(json.loads(ARRAYS[f"{case}/config"].item()))
+
+
+def flat(case: str, group: str, config: ModelConfig, kinds) -> dict[str, np.ndarray]:
+    """One group of frozen arrays under the engine's names and in its layout."""
+    out = {}
+    for name, weight in kinds.items():
+        stage, part = name.rsplit(".", 1)
+        key = f"{case}/{group}/{stage}.{TORCH[part]}"
+        if key not in ARRAYS.files:  # a batch norm that the net does not have
+            out[name] = np.full(weight.shape, weight.fill, np.float32)
+            continue
+        value = ARRAYS[key]
+        if part == "kernel" and value.ndim == 4:
+            value = value.transpose(0, 2, 3, 1)
+        out[name] = value.reshape(weight.shape)
+    return out
+
+
+def member(config: ModelConfig) -> Knobs:
+    plan = make_plan([config])
+    members = [Member(config, 0)]
+    return jax.tree.map(
+        lambda t: jnp.asarray(t[0]), knobs(plan, members, lay_out(plan, members, 1), 1)
+    )
+
+
+def start(case: str, config: ModelConfig) -> MemberState:
+    signature, widths = signature_of(config), widths_of(config)
+    params = flat(case, "init", config, weights(signature, widths))
+    stats = flat(case, "init", config, statistics(signature, widths))
+    return jax.tree.map(jnp.asarray, MemberState(params, stats, adam.start(params)))
+
+
+def blocked(x: np.ndarray, block: int) -> jnp.ndarray:
+    """NCHW -> [B/b, C, H, W, b]."""
+    return jnp.asarray(x.reshape(-1, block, *x.shape[1:]).transpose(0, 2, 3, 4, 1))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_engine_equals_pytorch(case):
+    config = load(case)
+    signature, widths = signature_of(config), widths_of(config)
+    state, traced = start(case, config), member(config)
+    x, labels = (
+        blocked(ARRAYS[f"{case}/images"], 4),
+        jnp.asarray(ARRAYS[f"{case}/labels"], jnp.int32),
+    )
+
+    def objective(params):
+        logits = Network(signature, params, state.stats, train=True).logits(x, traced, None)
+        return cross_entropy(logits, labels).mean(), logits
+
+    (loss, logits), grads = jax.jit(jax.value_and_grad(objective, has_aux=True))(state.params)
+    # Log-probabilities: the frozen logits may have passed a log-softmax, which the loss ignores.
+    np.testing.assert_allclose(
+        jax.nn.log_softmax(logits.T), jax.nn.log_softmax(ARRAYS[f"{case}/logits"]), atol=1e-5
+    )
+    np.testing.assert_allclose(loss, ARRAYS[f"{case}/loss"], atol=1e-5)
+    for name, want in flat(case, "grad", config, weights(signature, widths)).items():
+        if f"{case}/grad/{name.rsplit('.', 1)[0]}.weight" in ARRAYS.files:
+            np.testing.assert_allclose(grads[name], want, atol=1e-5, err_msg=name)
+
+    key = jax.random.key(0)
+    step = jax.jit(lambda s: train_step(signature, s, traced, x, labels, key)[0])
+    for count in range(1, 6):
+        state = step(state)
+        if count == 1:
+            compare(case, "step1", config, state, 1e-5)
+    compare(case, "step5", config, state, 5e-5)
+
+
+def compare(case, group, config, state, tolerance):
+    signature, widths = signature_of(config), widths_of(config)
+    kinds = weights(signature, widths) | statistics(signature, widths)
+    for name, want in flat(case, group, config, kinds).items():
+        stage, part = name.rsplit(".", 1)
+        if f"{case}/{group}/{stage}.{TORCH[part]}" in ARRAYS.files:
+            got = {**state.params, **state.stats}[name]
+            np.testing.assert_allclose(got, want, atol=tolerance, err_msg=f"{group} {name}")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_flax_classifier_equals_pytorch(case):
+    config = load(case)
+    signature, widths = signature_of(config), widths_of(config)
+    kinds = weights(signature, widths) | statistics(signature, widths)
+    x = jnp.asarray(ARRAYS[f"{case}/images"].transpose(0, 2, 3, 1))
+    model = Classifier.from_config(config)
+
+    variables = exact_variables(config, flat(case, "init", config, kinds))
+    logits, _ = model.apply(variables, x, train=True, mutable=["batch_stats"])
+    want = jax.nn.log_softmax(ARRAYS[f"{case}/logits"])
+    np.testing.assert_allclose(jax.nn.log_softmax(logits), want, atol=1e-5)
+
+    trained = exact_variables(config, flat(case, "step5", config, kinds))
+    want = jax.nn.log_softmax(ARRAYS[f"{case}/eval_logits"])
+    np.testing.assert_allclose(
+        jax.nn.log_softmax(model.apply(trained, x, train=False)), want, atol=1e-5
+    )
+    # Flax draws the same structure that the engine exports.
+    fresh = model.init(jax.random.key(0), x, train=False)
+    assert jax.tree.map(jnp.shape, fresh) == jax.tree.map(jnp.shape, variables)
