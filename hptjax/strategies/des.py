@@ -30,7 +30,9 @@ class DESStrategy(EvosaxStrategy):
     ) -> None:
         unknown = sorted(set(options) - set(OPTIONS))
         if unknown:
-            raise ConfigError(f"des has no option {unknown[0]!r}; its options: {', '.join(OPTIONS)}.")
+            raise ConfigError(
+                f"des has no option {unknown[0]!r}; its options: {', '.join(OPTIONS)}."
+            )
         midpoint = bool(options.get("midpoint", True))
         offspring = options.get("offspring")
         algorithm = DES(

@@ -32,7 +32,7 @@ class EvosaxStrategy:
         self._params = algorithm.default_params if params is None else params
         self._key, key_init = jax.random.split(jax.random.key(seed))
         self._needs_first = isinstance(algorithm, PopulationBasedAlgorithm)
-        self._state = None if self._needs_first else self._initial_state(key_init, start)
+        self._state: Any = None if self._needs_first else self._initial_state(key_init, start)
         self._rows = np.zeros((0, len(space)))
         self._values = np.zeros(0)
         self._queue: list[int] = []

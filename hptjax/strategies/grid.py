@@ -19,11 +19,7 @@ class GridStrategy:
     def ask(self, count: int) -> list[Proposal]:
         points = self._points[self._next : self._next + count]
         self._next += len(points)
-        return [Proposal(point, _floats(self._space.encode(point))) for point in points]
+        return [Proposal(point, tuple(self._space.encode(point).tolist())) for point in points]
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
         """A grid learns nothing."""
-
-
-def _floats(point: np.ndarray) -> tuple[float, ...]:
-    return tuple(float(u) for u in point)

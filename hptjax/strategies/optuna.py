@@ -41,9 +41,9 @@ class OptunaStrategy:
 
     def _propose(self) -> Proposal:
         trial = self._study.ask(self._distributions)
-        hparams = {name: trial.params[name] for name in self._space.names}
-        genotype = tuple(float(u) for u in self._space.encode(hparams))
-        return Proposal(hparams, genotype, trial)
+        point = self._space.encode({name: trial.params[name] for name in self._space.names})
+        # decoded again: encoding may move the twelfth digit, and the genotype must tell all
+        return Proposal(self._space.decode(point), tuple(point.tolist()), trial)
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
         for proposal, value in zip(proposals, values, strict=True):

@@ -1,0 +1,57 @@
+"""Process-wide settings that must be made before JAX starts; only the command line makes them."""
+
+import hashlib
+import os
+import platform
+from pathlib import Path
+
+CACHE_VARIABLE = "HPTJAX_COMPILE_CACHE"
+
+
+def set_up(*, compile_cache: bool) -> None:
+    """One XLA device per core on CPU, and compiled programs kept between processes.
+
+    compile_cache: False switches the cache off, as HPTJAX_COMPILE_CACHE=0 does; that variable may
+    also name the directory.
+    """
+    # XLA logs an "error" about machine types for each program it takes from the cache; ours are
+    # kept apart by CPU model, so it says nothing. Level 3 leaves fatal errors on the screen.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import jax
+
+    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+        jax.config.update("jax_num_cpu_devices", available_cores())
+    folder = cache_directory() if compile_cache else None
+    if folder is not None:
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def cache_directory() -> Path | None:
+    """Where compiled programs are kept; None where the environment switches that off."""
+    setting = os.environ.get(CACHE_VARIABLE, "")
+    if setting == "0":
+        return None
+    if setting:
+        return Path(setting).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("hptjax")) / "xla" / _cpu_hash()
+
+
+def _cpu_hash() -> str:
+    """Programs are compiled for one CPU model: a home directory may be shared by several."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        wanted = ("model name", "flags", "Features", "CPU part")
+        facts = sorted({line for line in lines if line.startswith(wanted)})
+    except OSError:
+        facts = [platform.processor(), platform.machine()]
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]

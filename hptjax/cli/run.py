@@ -1,0 +1,104 @@
+"""`hptjax run`: a study, from its YAML file to its run directory and leaderboard."""
+
+import argparse
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from hptjax.cli.run_sinks import make_sinks
+from hptjax.config.load import load_study
+from hptjax.config.schema import ModelConfig
+from hptjax.config.study import StudyConfig
+from hptjax.records.best import save_best
+from hptjax.records.leaderboard import leaderboard, summary_table
+from hptjax.records.run_dir import RunDirectory, is_finished, load_run
+from hptjax.records.tables import write_tables
+from hptjax.study.loop import run_study
+from hptjax.study.trial import StudyResult, TrialRecord
+
+SHORTHANDS = {
+    "strategy": "strategies",
+    "data": "data.source",
+    "data_dir": "data.data_dir",
+    "epochs": "epochs",
+    "seed": "seed",
+    "generations": "generations",
+    "population_size": "population_size",
+    "time_budget": "time_budget",
+}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs or resumes a study; a finished one is only shown again."""
+    study = load_study(args.config, [*overrides(args), *args.sets])
+    out = args.out or default_out(study, args.config)
+    console = Console()
+    with RunDirectory(out, study.to_dict()) as directory:
+        if is_finished(out):
+            console.print(f"{out}: this run is finished; another --out or --seed starts a new one.")
+            show(console, load_run(out), out)
+            return 0
+        if directory.resumed:
+            console.print(f"{out}: going on with the run that is there.")
+        result = execute(study, directory, console)
+        directory.finish()
+    show(console, result, out)
+    return 0
+
+
+def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> StudyResult:
+    """Runs the study with everything that a run directory records."""
+
+    def on_best(trial: TrialRecord, variables: Any) -> None:
+        config = ModelConfig.from_dict(trial.config or {})
+        save_best(directory.best, config, variables, summary(trial))
+
+    with ExitStack() as stack:
+        sinks = make_sinks(study, directory.path, console, stack)
+        result = run_study(study, journal=directory.journal, sinks=sinks, on_best=on_best)
+    write_tables(result.generations, directory.path)
+    return result
+
+
+def summary(trial: TrialRecord) -> dict[str, Any]:
+    """What best/ notes of its trial."""
+    return {
+        "strategy": trial.strategy,
+        "number": trial.number,
+        "value": trial.value,
+        "val_loss": trial.last("val_loss"),
+        "val_accuracy": trial.last("val_accuracy"),
+        "hparams": dict(trial.hparams),
+    }
+
+
+def show(console: Console, result: StudyResult, out: Path) -> None:
+    console.print(leaderboard(result.trials))
+    console.print(summary_table(result.generations, result.stops))
+    console.print(f"Run directory: {out}", soft_wrap=True)
+
+
+def overrides(args: argparse.Namespace) -> list[str]:
+    """The options that stand for a key of the config, in the form of --set."""
+    given = {key: getattr(args, option, None) for option, key in SHORTHANDS.items()}
+    return [f"{key}={_as_yaml(value)}" for key, value in given.items() if value is not None]
+
+
+def _as_yaml(value: Any) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, width=10**6)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def default_out(study: StudyConfig, config: Path) -> Path:
+    """The config's own `out`, else a name that tells runs apart."""
+    if study.out is not None:
+        return Path(study.out)
+    return Path("runs") / f"{config.stem}-{_joined(study.strategies)}-seed{study.seed}"
+
+
+def _joined(strategies: Sequence[str]) -> str:
+    return "-".join(strategies)

@@ -1,0 +1,78 @@
+"""The leaderboard: trials of all strategies, best first."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from hptjax.study.trial import GenerationRecord, TrialRecord
+
+
+def rank_trials(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """Trials by value, lowest first; equal ones as they came, failed and infeasible ones last."""
+    return sorted(trials, key=lambda t: (t.value is None, t.value if t.value is not None else 0.0))
+
+
+def leaderboard(trials: Sequence[TrialRecord], rows: int = 10) -> Table:
+    """A table of the best trials; under it how many failed, if any."""
+    failed = sum(trial.value is None for trial in trials)
+    caption = f"{len(trials)} trials, {failed} failed or infeasible" if failed else None
+    table = Table(title="Leaderboard", title_justify="left", caption=caption)
+    for column in ("rank", "strategy", "trial", "val loss", "val accuracy"):
+        table.add_column(column, justify="left" if column == "strategy" else "right")
+    table.add_column("hparams", overflow="fold")
+    table.add_column("repaired", overflow="fold")
+    for rank, trial in enumerate(rank_trials(trials)[:rows], start=1):
+        table.add_row(
+            str(rank),
+            trial.strategy,
+            str(trial.number),
+            "failed" if trial.value is None else f"{trial.value:.4f}",
+            show_number(trial.last("val_accuracy")),
+            show_hparams(trial.hparams),
+            trial.infeasible or "; ".join(trial.changes) or "-",
+        )
+    return table
+
+
+def summary_table(generations: Sequence[GenerationRecord], stops: Mapping[str, str]) -> Table:
+    """What each strategy spent and found, and why it stopped."""
+    table = Table(title="Strategies", title_justify="left")
+    columns = ("strategy", "trials", "best", "median", "member epochs", "samples", "train s")
+    for column in (*columns, "compile s", "wall s", "stopped by"):
+        table.add_column(column, justify="left" if column == "strategy" else "right")
+    for name, reason in stops.items():
+        own = [record for record in generations if record.strategy == name]
+        table.add_row(name, *_summary(own), reason)
+    return table
+
+
+def _summary(records: Sequence[GenerationRecord]) -> list[str]:
+    trials = [trial for record in records for trial in record.trials]
+    values = sorted(trial.value for trial in trials if trial.value is not None)
+    total = {
+        key: sum(record.ledger.get(key, 0) for record in records)
+        for key in ("member_epochs", "samples", "train_s", "compile_s", "wall_s")
+    }
+    median = values[len(values) // 2] if values else None
+    return [
+        str(len(trials)),
+        show_number(values[0] if values else None),
+        show_number(median),
+        f"{total['member_epochs']:.0f}",
+        f"{total['samples']:.3g}",
+        *(f"{total[key]:.1f}" for key in ("train_s", "compile_s", "wall_s")),
+    ]
+
+
+def show_number(value: float | None) -> str:
+    return "-" if value is None or not math.isfinite(value) else f"{value:.4f}"
+
+
+def show_hparams(hparams: Mapping[str, Any]) -> str:
+    """`name=value` pairs, numbers with four digits."""
+    return " ".join(
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in hparams.items()
+    )

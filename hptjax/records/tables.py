@@ -1,0 +1,60 @@
+"""Tidy tables of a run, made from its records: one row per trial, one row per trial and epoch."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from hptjax.study.trial import METRICS, GenerationRecord
+
+TRIAL_KEYS = ("strategy", "number", "key", "generation", "value", *METRICS, "epochs")
+
+
+def trials_frame(generations: Iterable[GenerationRecord]) -> pd.DataFrame:
+    """One row per trial: its place, value, metrics after the last epoch, hparams, repairs.
+
+    An hparam's column is its name; `changes` joins what repair did, `infeasible` says why a trial
+    was not trained. Missing and not finite numbers are empty.
+    """
+    rows = [
+        {
+            "strategy": trial.strategy,
+            "number": trial.number,
+            "key": trial.key,
+            "generation": record.generation,
+            "value": trial.value,
+            **{metric: trial.last(metric) for metric in METRICS},
+            "epochs": len(trial.epochs.get("val_loss", ())),
+            **trial.hparams,
+            "changes": "; ".join(trial.changes),
+            "infeasible": trial.infeasible or "",
+        }
+        for record in generations
+        for trial in record.trials
+    ]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(TRIAL_KEYS))
+
+
+def epochs_frame(generations: Iterable[GenerationRecord]) -> pd.DataFrame:
+    """One row per trained trial and epoch (counted from 1): the metrics."""
+    rows = [
+        {
+            "strategy": trial.strategy,
+            "number": trial.number,
+            "epoch": epoch + 1,
+            **{metric: trial.epochs[metric][epoch] for metric in METRICS},
+        }
+        for record in generations
+        for trial in record.trials
+        for epoch in range(len(trial.epochs.get("val_loss", ())))
+    ]
+    return pd.DataFrame(rows, columns=["strategy", "number", "epoch", *METRICS])
+
+
+def write_tables(generations: Iterable[GenerationRecord], folder: Path) -> None:
+    """Writes trials.csv and epochs.csv; each is replaced whole."""
+    records = list(generations)
+    for name, frame in (("trials", trials_frame(records)), ("epochs", epochs_frame(records))):
+        temporary = folder / f"{name}.csv.new"
+        frame.to_csv(temporary, index=False)
+        temporary.replace(folder / f"{name}.csv")

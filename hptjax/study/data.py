@@ -1,0 +1,43 @@
+"""The images of a study: loaded, split and brought to the size of its networks."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hptjax.config.geometry import ImageSpec
+from hptjax.config.schema import ModelConfig
+from hptjax.config.study import DataConfig, StudyConfig
+from hptjax.data.dataset import ImageDataset, train_validation_split
+from hptjax.data.resize import resize_and_crop
+from hptjax.data.sources import load_images
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """Training and validation images of one size."""
+
+    train: ImageDataset
+    validation: ImageDataset
+
+    @property
+    def image(self) -> ImageSpec:
+        height, width, channels = self.train.image_shape
+        return ImageSpec(height, width, channels, self.train.num_classes)
+
+
+def load_study_data(study: StudyConfig) -> StudyData:
+    """The training split of the study's source, cut in two; raises as the source does."""
+    return prepare_data(study.data, study.model, study.seed)
+
+
+def prepare_data(config: DataConfig, model: ModelConfig, seed: int) -> StudyData:
+    """As `load_study_data`, for one model; seed: of the split and of the images left out."""
+    data_dir = None if config.data_dir is None else Path(config.data_dir)
+    images = load_images(config.source, split="train", data_dir=data_dir)
+    if config.train_limit is not None and config.train_limit < images.size:
+        chosen = np.random.default_rng(seed).permutation(images.size)[: config.train_limit]
+        images = images.take(np.sort(chosen))
+    images = resize_and_crop(images, model.init_length, model.init_width)
+    fraction = config.validation_fraction
+    return StudyData(*train_validation_split(images, fraction=fraction, seed=seed))
