@@ -1,4 +1,4 @@
-"""Where images come from: idx files, the sample, npz archives, downloads, and every error's text."""
+"""Where images come from: idx files, the sample, npz, tfds, downloads, and every error's text."""
 
 import gzip
 import hashlib
@@ -438,7 +438,7 @@ def test_tfds_errors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         load_images("tfds:tiny")
     with pytest.raises(DataError, match="tfds:tiny: has no split 'test', only train"):
         load_images("tfds:tiny", split="test")
-    with pytest.raises(DataError, match="tfds:huge: no such dataset: Dataset huge not found.$"):
+    with pytest.raises(DataError, match=r"tfds:huge: no such dataset: Dataset huge not found\.$"):
         load_images("tfds:huge")
     fake_tfds(monkeypatch, FakeBuilder(tmp_path, {"audio": None, "label": None}, []))
     with pytest.raises(DataError, match="the features image and label, this one has audio, label"):
