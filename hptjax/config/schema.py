@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-Activation = Literal["none", "relu", "tanh", "sigmoid", "logsoftmax"]
+from hptjax.config.explain import explain
+from hptjax.errors import ConfigError
+
 Padding = Annotated[int, Field(ge=0)] | Literal["same"]
 Positive = Annotated[int, Field(ge=1)]
 
@@ -13,6 +15,16 @@ Positive = Annotated[int, Field(ge=1)]
 def _flag(value: Any) -> Any:
     """0 and 1 mean False and True: a tuned number once switched batch norm off in silence."""
     return bool(value) if isinstance(value, int) and value in (0, 1) else value
+
+
+def _no_activation(value: Any) -> Any:
+    """YAML's null and Python's 'None' mean no activation: the original's spaces say 'None'."""
+    return "none" if value is None or value == "None" else value
+
+
+Activation = Annotated[
+    Literal["none", "relu", "tanh", "sigmoid", "logsoftmax"], BeforeValidator(_no_activation)
+]
 
 
 class Frozen(BaseModel):
@@ -41,18 +53,18 @@ class LinearConfig(Frozen):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
-def _as_tuple(value: Any) -> Any:
+def as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
 class ResNetConfig(Frozen):
     first_conv: ConvConfig
-    block_list: Annotated[tuple[ConvConfig, ...], BeforeValidator(_as_tuple)]
+    block_list: Annotated[tuple[ConvConfig, ...], BeforeValidator(as_tuple)]
     pool_size: Positive = 1
 
 
 class MLPConfig(Frozen):
-    block_list: Annotated[tuple[LinearConfig, ...], Field(min_length=1), BeforeValidator(_as_tuple)]
+    block_list: Annotated[tuple[LinearConfig, ...], Field(min_length=1), BeforeValidator(as_tuple)]
 
 
 class ModelConfig(Frozen):
@@ -76,4 +88,14 @@ class ModelConfig(Frozen):
 
     @classmethod
     def from_dict(cls, tree: Mapping[str, Any]) -> "ModelConfig":
-        return cls.model_validate(dict(tree))
+        """Reads the original's dict form, with or without its outer key `model`.
+
+        Raises ConfigError naming the dotted path of the mistake.
+        """
+        if not isinstance(tree, Mapping):
+            raise ConfigError(f"model: must be a mapping, got {tree!r}.")
+        inner = tree["model"] if set(tree) == {"model"} else tree
+        try:
+            return cls.model_validate(inner)
+        except ValidationError as error:
+            raise ConfigError(explain(error, cls, "model")) from None

@@ -1,0 +1,83 @@
+"""Turns what pydantic says about a config into one line that a user can act on."""
+
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from hptjax._names import did_you_mean
+from hptjax.errors import ConfigError
+
+
+def explain(error: ValidationError, model: type[BaseModel], path: str = "") -> str:
+    """The first mistake as "path: must be ..., got ...", and how many more there are.
+
+    An unknown key comes first: a misspelt one is also reported as missing.
+    """
+    found: dict[str, list[Any]] = {}
+    for item in error.errors(include_url=False):
+        names = [str(part) for part in _fields_only(model, item["loc"])]
+        found.setdefault(".".join([path, *names] if path else names), []).append(item)
+    ranked = sorted(found.items(), key=lambda pair: pair[1][0]["type"] != "extra_forbidden")
+    where, items = ranked[0]
+    text = _sentence(where, items, model)
+    more = len(ranked) - 1
+    return f"{text} ({more} more in this file)" if more else text
+
+
+def _sentence(where: str, items: list[Any], model: type[BaseModel]) -> str:
+    first = items[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, ConfigError):  # our own validators name the whole path themselves
+        return str(cause)
+    if first["type"] == "extra_forbidden":
+        owner = _model_at(model, first["loc"][:-1]) or model
+        return f"{where}: unknown key; {did_you_mean(first['loc'][-1], owner.model_fields)}"
+    if first["type"] == "missing":
+        return f"{where}: must be given, it is missing."
+    wanted = " or ".join(dict.fromkeys(_wanted(item["msg"]) for item in items))
+    return f"{where}: must be {wanted}, got {_short(first['input'])}."
+
+
+def _wanted(message: str) -> str:
+    for start in ("Input should be ", "Value error, "):
+        message = message.removeprefix(start)
+    if message.startswith("a valid dictionary"):
+        return "a mapping"
+    if message.startswith("Input should"):  # "Input should have at least ..."
+        return message.removeprefix("Input should have ").removeprefix("Input should ")
+    if "at least" in message and "item" in message:  # "Tuple should have at least 1 item ..."
+        return "a list of at least 1 item"
+    return message
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _fields_only(model: type[BaseModel], loc: tuple[Any, ...]) -> Iterator[Any]:
+    """The location without the branches of unions that pydantic puts in it."""
+    for depth, part in enumerate(loc):
+        owner = _model_at(model, loc[:depth])
+        if isinstance(part, int) or owner is not None:
+            yield part
+
+
+def _model_at(model: type[BaseModel], loc: tuple[Any, ...]) -> type[BaseModel] | None:
+    """The model whose keys stand at a location, None where no model stands."""
+    owner: Any = model
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        if owner is None or part not in owner.model_fields:
+            return None
+        owner = next(_models_in(owner.model_fields[part].annotation), None)
+    return owner
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)

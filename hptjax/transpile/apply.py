@@ -1,0 +1,104 @@
+"""Writes hparams into a model config; rounds and casts what continuous strategies give."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from hptjax._names import did_you_mean
+from hptjax._types import Hparams
+from hptjax.config.explain import explain
+from hptjax.config.schema import ModelConfig
+from hptjax.errors import ConfigError
+from hptjax.transpile.table import TABLE, ValueType, find
+
+
+def apply_hparams(base: ModelConfig, hparams: Hparams) -> ModelConfig:
+    """The base config with the hparams written in; the base stays as it is.
+
+    Integers are rounded (halves up), a boolean given as a number is True from 1/2. The result is
+    not yet consistent: see `repair`. Raises ConfigError for a name that the network does not have
+    (naming the nearest) and for a value that it cannot take.
+    """
+    return apply_with_changes(base, hparams)[0]
+
+
+def apply_with_changes(base: ModelConfig, hparams: Hparams) -> tuple[ModelConfig, tuple[str, ...]]:
+    """As `apply_hparams`, with a line for every value that was rounded or cast."""
+    tree: Any = base.model_dump()
+    changes = []
+    for name, given in hparams.items():
+        target = find(name, base)
+        value = _cast(name, given, target.rule.type)
+        if value != given or (isinstance(value, bool) and not isinstance(given, bool)):
+            changes.append(f"{name}: {given} -> {value} ({_WHY[target.rule.type]})")
+        holder: Any = tree
+        for part in target.path[:-1]:
+            holder = holder[part]  # model_dump made these dicts and tuples anew
+        holder[target.path[-1]] = value
+    try:
+        return ModelConfig.model_validate(tree), tuple(changes)
+    except ValidationError as error:
+        raise ConfigError(_by_name(error, base, hparams)) from None
+
+
+_WHY: dict[ValueType, str] = {
+    "float": "is a real number",
+    "int": "rounded",
+    "bool": "is on from 1/2",
+    "text": "is a name",
+    "padding": "rounded",
+}
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _cast(name: str, value: Any, kind: ValueType) -> Any:
+    value = _plain(value)
+    if kind == "text" or (kind == "padding" and value == "same"):
+        return value
+    if kind == "bool" and isinstance(value, bool):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ConfigError(f"{name}: must be a finite number, got {value!r}.")
+    if kind == "float":
+        return float(value)
+    if kind == "bool":
+        if not 0 <= value <= 1:
+            raise ConfigError(f"{name}: must be true, false or a number in [0, 1], got {value!r}.")
+        return value >= 0.5
+    return math.floor(value + 0.5)
+
+
+def _by_name(error: ValidationError, base: ModelConfig, hparams: Hparams) -> str:
+    """The mistake under the hparam's own name, which is what the user wrote."""
+    text = explain(error, ModelConfig)
+    for name in hparams:
+        path = ".".join(str(part) for part in find(name, base).path)
+        if text.startswith(f"{path}:"):
+            return name + text.removeprefix(path)
+    return text
+
+
+def model_from_trial(tree: Mapping[str, Any]) -> ModelConfig:
+    """Reads a trial of the original study: the model's dict with the tuned hparams beside its keys.
+
+    Raises ConfigError for a key that is neither of the model nor an hparam of it.
+    """
+    fields = ModelConfig.model_fields
+    model = {key: value for key, value in tree.items() if key in fields}
+    hparams = {key: value for key, value in tree.items() if key not in fields}
+    for key in hparams:
+        if not _is_layer_name(key):
+            patterns = [rule.pattern.format(i=0) for rule in TABLE]
+            raise ConfigError(f"{key}: unknown key; {did_you_mean(key, [*fields, *patterns])}")
+    return apply_hparams(ModelConfig.from_dict(model), hparams)
+
+
+def _is_layer_name(key: str) -> bool:
+    head = key.rstrip("0123456789")
+    return head != key and any(rule.pattern == f"{head}{{i}}" for rule in TABLE)

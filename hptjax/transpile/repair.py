@@ -1,0 +1,131 @@
+"""Makes a config consistent with itself and with the images, or says why it cannot be built."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hptjax._types import Hparams
+from hptjax.config.geometry import ImageSpec, conv_padding, conv_size, same_padding
+from hptjax.config.schema import ConvConfig, MLPConfig, ModelConfig, ResNetConfig
+from hptjax.errors import ConfigError
+from hptjax.transpile.apply import apply_with_changes
+
+
+class Infeasible(ConfigError):
+    """No network can be built from the config: the image vanishes on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepairResult:
+    """A consistent config, and a line "path: old -> new (why)" for each value that was changed."""
+
+    config: ModelConfig
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a strategy's hparams became: a config fit for training, or the reason why none."""
+
+    config: ModelConfig | None
+    changes: tuple[str, ...] = ()
+    infeasible: str | None = None
+
+
+def candidate(base: ModelConfig, hparams: Hparams, image: ImageSpec) -> Candidate:
+    """Applies and repairs; a network that cannot be built is an answer, not an exception.
+
+    Raises ConfigError for hparams that the network does not have or can never take.
+    """
+    applied, casts = apply_with_changes(base, hparams)
+    try:
+        result = repair(applied, image)
+    except Infeasible as error:
+        return Candidate(None, casts, str(error))
+    return Candidate(result.config, casts + result.changes)
+
+
+def repair(config: ModelConfig, image: ImageSpec) -> RepairResult:
+    """Fits the config to the images: sizes, channels, paddings, one output per class.
+
+    Idempotent; the config given stays as it is. Raises Infeasible when an image would vanish.
+    """
+    log = _Log()
+    net, inputs = _repair_resnet(config.resnet_config, image, log)
+    mlp = _repair_mlp(config.mlp_config, inputs, image.classes, log)
+    size = {
+        "init_width": log.new("init_width", config.init_width, image.width, "of the images"),
+        "init_length": log.new("init_length", config.init_length, image.height, "of the images"),
+    }
+    repaired = config.model_copy(update={**size, "resnet_config": net, "mlp_config": mlp})
+    return RepairResult(repaired, tuple(log.changes))
+
+
+@dataclass
+class _Log:
+    changes: list[str] = field(default_factory=list)
+
+    def new(self, path: str, old: Any, new: Any, why: str) -> Any:
+        if old != new:
+            self.changes.append(f"{path}: {old} -> {new} ({why})")
+        return new
+
+
+def _repair_resnet(net: ResNetConfig, image: ImageSpec, log: _Log) -> tuple[ResNetConfig, int]:
+    """The repaired ResNet, and how many numbers it hands to the MLP."""
+    path = "resnet_config.first_conv.in_channels"
+    first = net.first_conv
+    channels = log.new(path, first.in_channels, image.channels, "channels of the images")
+    first = first.model_copy(update={"in_channels": channels})
+    height, width = (_first_size(first, n, image) for n in (image.height, image.width))
+    blocks, channels = [], first.out_channels
+    for i, block in enumerate(net.block_list):
+        blocks.append(_repair_block(block, channels, f"resnet_config.block_list.{i}", log))
+        channels = block.out_channels
+        height, width = ((n - 1) // block.stride + 1 for n in (height, width))
+    if min(height, width) < net.pool_size:
+        raise Infeasible(
+            f"the feature maps are {height}x{width} after the residual blocks, too small for a "
+            f"pool of {net.pool_size}x{net.pool_size}: lower a stride or pool_size."
+        )
+    pooled = (height // net.pool_size) * (width // net.pool_size)
+    repaired = net.model_copy(update={"first_conv": first, "block_list": tuple(blocks)})
+    return repaired, channels * pooled
+
+
+def _first_size(conv: ConvConfig, size: int, image: ImageSpec) -> int:
+    padding = conv_padding(conv)
+    if size + sum(padding) < conv.kernel_size:
+        raise Infeasible(
+            f"the first convolution's kernel of {conv.kernel_size} is larger than the image of "
+            f"{image.height}x{image.width} padded by {sum(padding)}: lower "
+            "resnet_config.first_conv.kernel_size or use padding 'same'."
+        )
+    return conv_size(size, conv.kernel_size, conv.stride, padding)
+
+
+def _repair_block(block: ConvConfig, channels: int, path: str, log: _Log) -> ConvConfig:
+    # any other padding would part the main path's size from the shortcut's
+    agrees = conv_padding(block) == same_padding(block.kernel_size)
+    padding = block.padding if agrees else "same"
+    why = "main path and shortcut must agree"
+    return block.model_copy(
+        update={
+            "in_channels": log.new(
+                f"{path}.in_channels", block.in_channels, channels, "channels of the stage before"
+            ),
+            "padding": log.new(f"{path}.padding", block.padding, padding, why),
+        }
+    )
+
+
+def _repair_mlp(mlp: MLPConfig, inputs: int, classes: int, log: _Log) -> MLPConfig:
+    layers, last = [], len(mlp.block_list) - 1
+    for i, layer in enumerate(mlp.block_list):
+        path = f"mlp_config.block_list.{i}"
+        why = "outputs of the layer before" if i else "channels x height x width after pooling"
+        update = {"in_size": log.new(f"{path}.in_size", layer.in_size, inputs, why)}
+        if i == last:
+            update["out_size"] = log.new(f"{path}.out_size", layer.out_size, classes, "classes")
+        layers.append(layer.model_copy(update=update))
+        inputs = layers[-1].out_size
+    return mlp.model_copy(update={"block_list": tuple(layers)})

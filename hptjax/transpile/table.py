@@ -1,0 +1,98 @@
+"""The one table of tunable hparams: which number of the config each means, and how it varies."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from hptjax._names import did_you_mean
+from hptjax.config.schema import ModelConfig
+from hptjax.errors import ConfigError
+
+ValueType = Literal["float", "int", "bool", "text", "padding"]
+Variation = Literal["traced", "width", "static"]
+_BLOCKS = ("resnet_config", "block_list")
+_LAYERS = ("mlp_config", "block_list")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One kind of hparam.
+
+    pattern: its name, `{i}` stands for the layer. where: the list of layers in the config, () for
+    numbers of the whole model. kind: `traced` numbers never cost a compilation, a `width` is
+    padded, a `static` one is part of what is compiled.
+    """
+
+    pattern: str
+    where: tuple[str, ...]
+    key: str
+    type: ValueType
+    kind: Variation
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where one hparam of one network goes."""
+
+    rule: Rule
+    path: tuple[str | int, ...]
+
+
+TABLE: tuple[Rule, ...] = (
+    Rule("lr", (), "lr", "float", "traced"),
+    Rule("weight_decay", (), "weight_decay", "float", "traced"),
+    Rule("beta_1", (), "beta_1", "float", "traced"),
+    Rule("beta_2", (), "beta_2", "float", "traced"),
+    Rule("batch_size", (), "batch_size", "int", "static"),
+    Rule("resnet_out_channels_l{i}", _BLOCKS, "out_channels", "int", "width"),
+    Rule("resnet_kernel_size_l{i}", _BLOCKS, "kernel_size", "int", "static"),
+    Rule("resnet_stride_l{i}", _BLOCKS, "stride", "int", "static"),
+    Rule("resnet_padding_l{i}", _BLOCKS, "padding", "padding", "static"),
+    Rule("mlp_out_l{i}", _LAYERS, "out_size", "int", "width"),
+    Rule("mlp_af_l{i}", _LAYERS, "activation_fun", "text", "traced"),
+    Rule("mlp_bn_l{i}", _LAYERS, "batch_norm", "bool", "traced"),
+    Rule("mlp_do_l{i}", _LAYERS, "dropout", "float", "traced"),
+)
+
+
+def _layers(config: ModelConfig, rule: Rule) -> int:
+    if rule.where == _BLOCKS:
+        return len(config.resnet_config.block_list)
+    count = len(config.mlp_config.block_list)
+    # the last layer has one unit per class
+    return count - 1 if rule.key == "out_size" else count
+
+
+def hparam_names(config: ModelConfig) -> Iterator[str]:
+    """Every hparam name that means something for this network."""
+    for rule in TABLE:
+        if not rule.where:
+            yield rule.pattern
+        else:
+            yield from (rule.pattern.format(i=i) for i in range(_layers(config, rule)))
+
+
+def find(name: str, config: ModelConfig) -> Target:
+    """The target of a name in this network; ConfigError for an unknown name or layer."""
+    for rule in TABLE:
+        match = re.fullmatch(rule.pattern.replace("{i}", r"(0|[1-9]\d*)"), name)
+        if match is None:
+            continue
+        if not rule.where:
+            return Target(rule, (rule.key,))
+        layer, count = int(match[1]), _layers(config, rule)
+        if layer < count:
+            return Target(rule, (*rule.where, layer, rule.key))
+        raise ConfigError(_no_layer(name, layer, count, rule))
+    raise ConfigError(f"{name}: unknown hparam; {did_you_mean(name, hparam_names(config))}")
+
+
+def _no_layer(name: str, layer: int, count: int, rule: Rule) -> str:
+    if rule.key == "out_size" and layer == count:
+        return f"{name}: cannot be tuned, the last MLP layer has one unit per class."
+    what = "residual blocks" if rule.where == _BLOCKS else "tunable MLP layers"
+    if count == 0:
+        return f"{name}: the model has no {what}."
+    last = rule.pattern.format(i=count - 1)
+    return f"{name}: the model has {count} {what}, numbered from 0; did you mean {last!r}?"
