@@ -24,16 +24,14 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudyConfig:
     if "space" not in tree and "model" in tree:
         raise ConfigError(f"{path}: space: must be given, it is missing; is this only a model?")
     pairs = [_parse_override(text) for text in overrides]
-    for keys, value in pairs:
-        if len(keys) == 1 and keys[0] in _INCLUDED and isinstance(value, str):
-            tree[keys[0]] = str(
-                Path(value).resolve()
-            )  # typed at the shell: relative to where we are
     for key in _INCLUDED:
-        if isinstance(tree.get(key), str):
+        named = [value for keys, value in pairs if keys == [key] and isinstance(value, str)]
+        if named:  # typed at a shell, so relative to where the user is
+            tree[key] = _included(Path(named[-1]), key)
+        elif isinstance(tree.get(key), str):
             tree[key] = _included(path.parent / tree[key], key)
     for keys, value in pairs:
-        if not (len(keys) == 1 and keys[0] in _INCLUDED and isinstance(value, str)):
+        if not (isinstance(value, str) and len(keys) == 1 and keys[0] in _INCLUDED):
             _set(tree, keys, value)
     return _in_file(path, StudyConfig.from_dict, tree)
 

@@ -1,0 +1,108 @@
+"""The original study's entry point in new form: hparams in, validation loss out."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from hptjax.config.geometry import ImageSpec
+from hptjax.config.schema import ModelConfig
+from hptjax.data.dataset import ImageDataset
+from hptjax.entries import Categorical, Entry, Value
+from hptjax.errors import ConfigError
+from hptjax.population import evaluate_population
+from hptjax.space import Space
+from hptjax.transpile.repair import candidate
+from hptjax.transpile.table import find
+
+
+def make_objective(
+    base: ModelConfig,
+    space_or_names: Space | Sequence[str],
+    train: ImageDataset,
+    validation: ImageDataset,
+    *,
+    epochs: int = 1,
+    seed: int = 0,
+) -> Callable[[Any], Any]:
+    """A function from hparams in their own units to the validation loss after the last epoch.
+
+    The function takes a vector [D] and returns a float, or a batch [n, D] and returns [n]: a batch
+    is trained as one population by one compiled call. Coordinates are in the order of the names
+    (or of the space) and are rounded and cast as `apply_hparams` does; a coordinate of choices that
+    are not numbers is the position in the list. What cannot be built, or diverges, is inf. Raises
+    ConfigError for a name that the network does not have and, with a space, for a value outside it.
+
+        train, validation = train_validation_split(load_images("sample"), seed=0)
+        base = load_model_config("configs/model.yaml")
+        fx = make_objective(base, ["lr", "resnet_out_channels_l1"], train, validation, epochs=2)
+        loss = fx([0.002, 8])
+        losses = fx([[0.002, 8], [0.01, 12.4]])
+
+    Every call compiles for the networks it is given; a search of many calls is faster as a study
+    (`run_study`), which compiles once. Source: `fx` of the original study's transpilation module.
+    """
+    entries = _entries(base, space_or_names)
+    image = ImageSpec(*train.image_shape, train.num_classes)
+
+    def objective(x: Any) -> Any:
+        rows = _rows(x, len(entries))
+        hparams = [
+            {name: _value(name, entries[name], u) for name, u in zip(entries, row, strict=True)}
+            for row in rows
+        ]
+        configs = [candidate(base, row, image).config for row in hparams]
+        losses = np.full(len(rows), np.inf)
+        fit = [i for i, config in enumerate(configs) if config is not None]
+        if fit:
+            chosen = [config for config in configs if config is not None]
+            metrics = evaluate_population(chosen, train, validation, epochs=epochs, seed=seed)
+            losses[fit] = metrics["val_loss"][-1]
+        losses[~np.isfinite(losses)] = np.inf
+        return losses if np.ndim(x) == 2 else float(losses[0])
+
+    return objective
+
+
+def _entries(base: ModelConfig, space_or_names: Space | Sequence[str]) -> dict[str, Entry | None]:
+    if isinstance(space_or_names, Space):
+        entries: dict[str, Entry | None] = dict(space_or_names)
+    else:
+        entries = dict.fromkeys(space_or_names)
+        if len(entries) < len(space_or_names) or not entries:
+            raise ConfigError(f"names must not repeat or be empty, got {list(space_or_names)}.")
+    for name, entry in entries.items():
+        if find(name, base).rule.type == "text" and entry is None:
+            raise ConfigError(f"{name}: a text needs its choices, give a Space instead of names.")
+    return entries
+
+
+def _rows(x: Any, dimensions: int) -> np.ndarray:
+    rows = np.asarray(x, dtype=float)
+    if rows.ndim not in (1, 2) or rows.shape[-1] != dimensions:
+        raise ConfigError(
+            f"a point must have shape [{dimensions}] or [n, {dimensions}], got {list(rows.shape)}."
+        )
+    return np.atleast_2d(rows)
+
+
+def _value(name: str, entry: Entry | None, x: float) -> Value:
+    if entry is None:
+        return float(x)
+    if not isinstance(entry, Categorical) or entry.boolean:
+        return _checked(name, entry, float(x))
+    if all(not isinstance(choice, str | bool) for choice in entry.choices):
+        return _checked(name, entry, float(x))
+    position = np.floor(x + 0.5)
+    if not 0 <= position < len(entry):
+        raise ConfigError(
+            f"{name}: must be a position in its {len(entry)} choices, from 0, got {x}."
+        )
+    return entry.choices[int(position)]
+
+
+def _checked(name: str, entry: Entry, x: float) -> Value:
+    try:
+        return entry.check(x)
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error}") from None
