@@ -3,6 +3,7 @@
 import gzip
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,15 @@ from hptjax.errors import ConfigError, DataError, MissingExtraError
 
 Config = Mapping[str, Any]
 OPTIMISER = ("lr", "weight_decay", "beta_1", "beta_2")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of the measured part and, apart, of building, compiling and warming up."""
+
+    seconds: float
+    warmup_seconds: float
+    losses: tuple[float, ...] = ()  # of each member's last step: shows that training took place
 
 
 def import_torch() -> Any:
