@@ -1,0 +1,161 @@
+"""Evaluations per second of DES beside other optimisers, sphere, same population.
+
+    python experiments/benchmarks/des_speed.py
+
+Each contestant runs a few times, interleaved; medians. Compilation is not counted.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from evosax.algorithms import CMA_ES, DifferentialEvolution
+from scipy.optimize import differential_evolution
+
+from hptjax.des import DES
+
+
+def sphere(x):
+    return ((x - 0.3) ** 2).sum(-1)
+
+
+def evosax_run(name: str, dims: int, generations: int, runs: int | None) -> Callable:
+    """A function that makes the runs once, compiled; it returns the evaluations made."""
+    size = 4 * dims + 1
+    if name == "DES":
+        es = DES(size, jnp.zeros(dims), budget=2**31 - 1)
+    else:
+        es = {"CMA_ES": CMA_ES, "DifferentialEvolution": DifferentialEvolution}[name](
+            size, jnp.zeros(dims)
+        )
+    params = es.default_params
+
+    def one(key):
+        key, key_init = jax.random.split(key)
+        if name == "DifferentialEvolution":
+            first = jax.random.uniform(key_init, (size, dims))
+            state = es.init(key_init, first, sphere(first), params)
+        else:
+            state = es.init(key_init, jnp.full(dims, 0.5), params)
+
+        def generation(state, key):
+            key_ask, key_tell = jax.random.split(key)
+            rows, state = es.ask(key_ask, state, params)
+            return es.tell(key_tell, rows, sphere(rows), state, params)[0], None
+
+        state, _ = jax.lax.scan(generation, state, jax.random.split(key, generations))
+        return state.best_fitness
+
+    keys = jax.random.key(0) if runs is None else jax.random.split(jax.random.key(0), runs)
+    compiled = jax.jit(one if runs is None else jax.vmap(one)).lower(keys).compile()
+
+    def run() -> int:
+        jax.block_until_ready(compiled(keys))
+        return size * generations * (runs or 1)
+
+    return run
+
+
+def numpy_des(dims: int, generations: int) -> Callable:
+    """DES with a loop over the individuals, as the original study's des_classic has it."""
+    size, mu = 4 * dims, 2 * dims
+    history = 6 + int(np.ceil(3 * np.sqrt(dims)))
+    weights = np.log(mu + 1) - np.log(np.arange(1, mu + 1))
+    weights /= weights.sum()
+    storage = np.log(size + 1) - np.log(np.arange(1, size + 1))
+    storage /= storage.sum()
+    c_d, c_p = mu / (mu + 2), 1 / np.sqrt(dims)
+
+    def run() -> int:
+        rng = np.random.default_rng(0)
+        x = rng.uniform(size=(size, dims))
+        m, c, p, archive = x.mean(0), np.full(dims, 0.5), np.zeros(dims), []
+        for t in range(1, generations + 1):
+            fitness = [sphere(row) for row in x]
+            parents = x[np.argsort(fitness, kind="stable")[:mu]]
+            mean = weights @ parents
+            p = (1 - c_p) * p + np.sqrt(mu * c_p * (2 - c_p)) * (mean - m)
+            archive = [*archive, (parents, mean - storage @ x, p)][-history:]
+            m, c = mean, 0.8 * c + 0.2 * mean
+            sphere(c)
+            for k in range(size):
+                h, g = rng.integers(len(archive), size=2)
+                i, j = rng.integers(mu, size=2)
+                difference = (archive[h][0][i] - archive[h][0][j]) / np.sqrt(2)
+                x[k] = m + np.sqrt(c_d) * (difference + rng.normal() * archive[h][1])
+                x[k] += np.sqrt(1 - c_d) * rng.normal() * archive[g][2]
+                x[k] += 1e-6 * (1 - 2 / dims**2) ** (t / 2) * rng.normal(size=dims)
+                for d in range(dims):
+                    if x[k, d] < 0:
+                        x[k, d] = -x[k, d] % 1
+                    if x[k, d] > 1:
+                        x[k, d] = 1 - (x[k, d] - 1) % 1
+        return (size + 1) * generations
+
+    return run
+
+
+def scipy_run(dims: int, generations: int) -> Callable:
+    def run() -> int:
+        result = differential_evolution(
+            sphere, [(0, 1)] * dims, popsize=4, maxiter=generations, polish=False, tol=0, rng=0
+        )
+        return result.nfev
+
+    return run
+
+
+def cmaes_run(dims: int, generations: int) -> Callable:
+    from cmaes import CMA
+
+    def run() -> int:
+        size = 4 * dims + 1
+        es = CMA(mean=np.full(dims, 0.5), sigma=0.3, population_size=size, seed=0)
+        for _ in range(generations):
+            points = [es.ask() for _ in range(size)]
+            es.tell([(x, float(sphere(x))) for x in points])
+        return size * generations
+
+    return run
+
+
+def contestants(dims: int, generations: int, short: int) -> dict[str, Callable]:
+    found = {"numpy loop": numpy_des(dims, short), "scipy DE": scipy_run(dims, short)}
+    try:
+        found["cmaes"] = cmaes_run(dims, short)
+    except ImportError:
+        print("cmaes is not installed: left out")
+    for name in ("DES", "CMA_ES", "DifferentialEvolution"):
+        found[f"{name} x 1"] = evosax_run(name, dims, generations, None)
+        found[f"{name} x 51"] = evosax_run(name, dims, max(generations // 10, 1), 51)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--dims", type=int, nargs="+", default=[10, 30])
+    parser.add_argument("--generations", type=int, default=300)
+    parser.add_argument("--short", type=int, default=10, help="generations of the plain loops")
+    parser.add_argument("--repeats", type=int, default=3)
+    args = parser.parse_args()
+    for dims in args.dims:
+        runners = contestants(dims, args.generations, args.short)
+        rates: dict[str, list[float]] = {name: [] for name in runners}
+        for _ in range(args.repeats):
+            for name, run in runners.items():
+                begin = time.perf_counter()
+                evaluations = run()
+                rates[name].append(evaluations / (time.perf_counter() - begin))
+        base = np.median(rates["numpy loop"])
+        for name, values in rates.items():
+            rate = np.median(values)
+            print(
+                f"D={dims} {name:26s} {rate:12.0f} evaluations/s  {rate / base:8.1f} x numpy loop"
+            )
+
+
+if __name__ == "__main__":
+    main()

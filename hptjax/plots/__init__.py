@@ -1,0 +1,1 @@
+"""Plots: arrays and an Axes in, the Axes out."""

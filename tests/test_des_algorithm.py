@@ -1,0 +1,356 @@
+"""DES against its equations: a plain numpy reference fed with the same draws, and its traps."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import erfinv
+
+from hptjax.des.algorithm import DES, log_weights
+from hptjax.des.bounds import bounce_back, check_box, finite_or_far
+from hptjax.des.presets import PRESETS
+from hptjax.errors import ConfigError
+from tests.des_reference import Reference, bounce
+
+LOWER, UPPER = np.array([-1.0, 2.0, 100.0]), np.array([1.0, 5.0, 101.0])
+
+
+def objective(x):
+    """Its optimum lies outside the box, some values fail."""
+    value = np.sum(((x - LOWER) / (UPPER - LOWER) - [1.2, 0.4, 0.1]) ** 2 * [1, 10, 3], -1)
+    return np.where(np.modf(value * 1000)[0] < 0.1, np.nan, value)
+
+
+def numpy_draws(draws):
+    z = np.sqrt(2) * erfinv(np.asarray(draws.uniform))
+    return SimpleNamespace(**{k: np.asarray(v) for k, v in draws._asdict().items()}, z=z)
+
+
+@pytest.mark.parametrize("mode", ["lamarckian", "penalty", "death"])
+@pytest.mark.parametrize("preset", ["release", "paper", "paper-log"])
+def test_every_generation_is_that_of_the_equations(preset, mode):
+    chosen = dataclasses.replace(PRESETS[preset], bound_mode=mode, eps=1e-2, restarts=False)
+    with jax.enable_x64(True):
+        es = DES(14, jnp.zeros(3, jnp.float64), preset=chosen, bounds=(LOWER, UPPER))
+        params = es.default_params
+        state = es.init(jax.random.key(0), None, params)
+        reference = Reference(
+            13, LOWER, UPPER, chosen.paper, chosen.equal_weights, mode, chosen.eps
+        )
+        outside = 0
+        for generation in range(2 * es.archive_size + 3):
+            key = jax.random.fold_in(jax.random.key(1), generation)
+            draws = numpy_draws(es.draw(key, state))
+            rows, state = es.ask(key, state, params)
+            if generation == 0:
+                reference.begin(rows[:13])
+            else:
+                expected = reference.breed(draws)
+                np.testing.assert_allclose(rows, expected, rtol=1e-9, atol=1e-9)
+                outside += int(np.sum(~np.asarray(state.counted)))
+            values = objective(np.asarray(rows))
+            state, _ = es.tell(key, rows, values, state, params)
+            reference.select(values[:13])
+            np.testing.assert_allclose(state.mean, reference.m, rtol=1e-10)
+    assert (outside > 0) == (mode != "lamarckian")
+
+
+def run(es, fn, generations, seed=0, x0=None):
+    """Generation by generation: equal algorithms share the compiled ask and tell."""
+    params, best = es.default_params, []
+    state = es.init(jax.random.key(seed), x0, params)
+    for key in jax.random.split(jax.random.key(seed + 1), generations):
+        rows, state = es.ask(key, state, params)
+        state, _ = es.tell(key, rows, fn(rows), state, params)
+        best.append(float(state.best_fitness))
+    return state, np.array(best)
+
+
+def scanned(es, fn, generations, seed, params):
+    def generation(state, key):
+        rows, state = es.ask(key, state, params)
+        state, _ = es.tell(key, rows, fn(rows), state, params)
+        return state, (state.best_fitness, state.evaluations)
+
+    state = es.init(jax.random.key(seed), None, params)
+    return jax.lax.scan(generation, state, jax.random.split(jax.random.key(seed + 1), generations))
+
+
+def sphere(rows):
+    return jnp.sum((rows - 0.3) ** 2, -1)
+
+
+def test_parameter_table():
+    for n, lam, mu, history, c_d, c_p in [
+        (2, 8, 4, 11, 0.6667, 0.7071),
+        (7, 28, 14, 14, 0.8750, 0.3780),
+        (10, 40, 20, 16, 0.9091, 0.3162),
+        (30, 120, 60, 23, 0.9677, 0.1826),
+    ]:
+        es = DES(None, jnp.zeros(n))
+        params = es.default_params
+        assert (es.population_size, es.num_offspring) == (lam + 1, lam)
+        assert (es.num_parents, es.archive_size) == (mu, history)
+        assert float(params.c_d) == pytest.approx(c_d, abs=5e-5)
+        assert float(params.c_p) == pytest.approx(c_p, abs=5e-5)
+        assert int(params.budget) == 10_000 * n
+    assert float(log_weights(5).sum()) == pytest.approx(1)
+
+
+def test_first_population_fills_the_box_around_its_centre():
+    for scale in (1.0, 0.8):
+        preset = dataclasses.replace(PRESETS["release"], init_scale=scale)
+        es = DES(2001, jnp.zeros(1), preset=preset, bounds=(100.0, 101.0))
+        rows, _ = es.ask(jax.random.key(0), es.init(jax.random.key(0)), es.default_params)
+        half = np.abs(np.asarray(rows[:2000]) - 100.5)
+        assert 0.99 * scale / 2 < half.max() <= scale / 2 + 1e-5
+        assert half.mean() == pytest.approx(scale / 4, rel=0.05)
+
+
+def test_start_point_is_a_row_or_the_first_mean():
+    x0 = jnp.array([0.1, 0.9])
+    for name, is_row in [("release", True), ("release-original", False), ("tevc", False)]:
+        es = DES(None, x0, preset=name)
+        state = es.init(jax.random.key(0), x0, es.default_params)
+        rows, state = es.ask(jax.random.key(0), state, es.default_params)
+        assert bool((rows == x0).all(-1).any()) == is_row
+        expected = rows[:8].mean(0) if is_row else x0
+        np.testing.assert_allclose(state.mean, expected, rtol=1e-6)
+
+
+def test_draws_are_independent_scalars_with_replacement():
+    es = DES(4001, jnp.zeros(2), parents=5)
+    state = es.init(jax.random.key(0)).replace(
+        age=jnp.int32(3), num_parents=jnp.full(es.archive_size, 5)
+    )
+    draws = es.draw(jax.random.key(3), state)
+    for ages in (draws.h1, draws.h2, draws.h3):
+        share = np.bincount(np.asarray(ages), minlength=es.archive_size) / 4000
+        np.testing.assert_allclose(share[:3], 1 / 3, atol=0.04)
+        assert share[3:].sum() == 0  # of the filled slots only, not clipped to them
+    assert np.mean(np.asarray(draws.i == draws.j)) == pytest.approx(0.2, abs=0.03)
+    assert draws.a.shape == draws.b.shape == (4000, 1)
+    assert abs(np.corrcoef(draws.a[:, 0], draws.b[:, 0])[0, 1]) < 0.06
+    assert float(draws.a.std()) == pytest.approx(1, abs=0.05)
+
+
+def test_bounce_back_is_modular_and_leaves_its_input():
+    x = np.array([[-1.5, 12.0, 100.5], [7.0, 1.0, 99.9]])
+    before = x.copy()
+    expected = [bounce(row, LOWER, UPPER) for row in x]
+    np.testing.assert_allclose(bounce_back(x, LOWER, UPPER), expected, rtol=1e-6)
+    np.testing.assert_array_equal(x, before)
+    wild = jnp.array([jnp.nan, jnp.inf, -jnp.inf])
+    inside = bounce_back(finite_or_far(wild, LOWER, UPPER), LOWER, UPPER)
+    assert bool(((inside >= LOWER) & (inside <= UPPER)).all())
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (1, 1, "lower < upper"),
+        (2, 1, "lower < upper"),
+        (0, np.inf, "finite"),
+        (np.nan, 1, "finite"),
+    ],
+)
+def test_unusable_bounds_are_named(low, high, text):
+    with pytest.raises(ConfigError, match=text):
+        check_box([0, low], [1, high])
+    with pytest.raises(ConfigError, match=text):
+        DES(None, jnp.zeros(2), bounds=([0, low], [1, high]))
+
+
+def test_unusable_options():
+    with pytest.raises(ConfigError, match="release-original"):
+        DES(None, jnp.zeros(2), preset="release-orignal")
+    with pytest.raises(ConfigError, match="population_size"):
+        DES(2, jnp.zeros(2))
+    with pytest.raises(ConfigError, match="float"):
+        DES(None, jnp.zeros(2, jnp.int32))
+    with pytest.raises(ConfigError, match="parents"):
+        DES(None, jnp.zeros(2), parents=9)
+
+
+def test_first_population_counts_for_the_best_and_nan_does_not_block_it():
+    es = DES(None, jnp.zeros(2))
+    params, key = es.default_params, jax.random.key(0)
+    rows, state = es.ask(key, es.init(key), params)
+    fitness = jnp.full(9, jnp.nan).at[3].set(2.0).at[5].set(jnp.inf).at[6].set(-jnp.inf)
+    state, _ = es.tell(key, rows, fitness, state, params)
+    assert float(state.best_fitness) == 2.0
+    np.testing.assert_array_equal(state.best_solution, rows[3])
+    np.testing.assert_allclose(state.mean, rows[3], rtol=1e-5)  # the failed are never bred
+    assert int(state.evaluations) == 9
+
+
+def test_midpoint_row_improves_the_best_and_nothing_else():
+    es = DES(None, jnp.zeros(2))
+    params, key = es.default_params, jax.random.key(0)
+    rows, asked = es.ask(key, es.init(key), params)
+    np.testing.assert_allclose(rows[8], [0.5, 0.5])
+    told = [es.tell(key, rows, sphere(rows).at[8].set(v), asked, params)[0] for v in (-5.0, 50.0)]
+    assert float(told[0].best_fitness) == -5 < float(told[1].best_fitness)
+    np.testing.assert_array_equal(told[0].mean, told[1].mean)
+    np.testing.assert_array_equal(told[0].parents, told[1].parents)
+
+
+def test_all_failed_generation_leaves_mean_and_archive():
+    es = DES(None, jnp.zeros(3))
+    params, key = es.default_params, jax.random.key(0)
+    (state, _), failed = run(es, sphere, 5), jnp.full(13, jnp.nan)
+    rows, asked = es.ask(key, state, params)
+    told, _ = es.tell(key, rows, failed, asked, params)
+    for name in ("mean", "parents", "shifts", "paths", "path", "age"):
+        np.testing.assert_array_equal(getattr(told, name), getattr(state, name))
+    assert int(told.evaluations) == int(state.evaluations) + 13
+    lost, _ = run(es, lambda rows: jnp.full(13, jnp.nan), 4)
+    assert bool(lost.fresh)
+    assert np.isinf(lost.best_fitness)
+
+
+def test_integer_fitness_is_not_truncated_into_ties():
+    es = DES(None, jnp.zeros(2))
+    state, _ = run(es, lambda rows: jnp.round(1e4 * sphere(rows)).astype(jnp.int32), 60)
+    assert float(state.best_fitness) <= 1
+    assert state.best_fitness.dtype == jnp.float32
+
+
+def test_budget_is_exact_and_stops():
+    for budget in (5, 9, 40):
+        es = DES(None, jnp.zeros(2), budget=budget)
+        state, _ = run(es, sphere, 12)
+        assert int(state.evaluations) == budget
+        assert bool(state.stopped)
+        assert int(state.generation_counter) == -(-budget // 9)
+
+
+def test_target_looks_at_the_best_row_wherever_it_is():
+    es = DES(None, jnp.zeros(2), target=-1.0)
+    params, key = es.default_params, jax.random.key(0)
+    rows, asked = es.ask(key, es.init(key), params)
+    hit, _ = es.tell(key, rows, sphere(rows).at[4].set(-1.0), asked, params)
+    miss, _ = es.tell(key, rows, sphere(rows), asked, params)
+    assert bool(hit.stopped)
+    assert not bool(miss.stopped)
+    rows, asked = es.ask(key, hit, params)
+    after, _ = es.tell(key, rows, jnp.full(9, -9.0), asked, params)
+    assert float(after.best_fitness) == -1.0
+    np.testing.assert_array_equal(after.mean, hit.mean)
+
+
+def test_restarts_keep_the_best_and_follow_the_preset():
+    counts = {}
+    for name in ("release", "release-original", "tevc"):
+        es = DES(None, jnp.zeros(2), preset=name, budget=4000)
+        state, best = run(es, sphere, 440)
+        counts[name] = int(state.restarts)
+        assert (np.diff(best) <= 0).all()
+    assert counts["release"] > 0
+    assert counts["tevc"] > 0
+    assert counts["release-original"] == 0
+    short = DES(None, jnp.zeros(2), budget=200 * 9)  # not above 200 generations
+    assert int(run(short, sphere, 200)[0].restarts) == 0
+
+
+def test_bound_modes_differ_where_the_optimum_is_at_the_bound():
+    best, counted = {}, {}
+    for mode in ("lamarckian", "penalty", "death"):
+        preset = dataclasses.replace(PRESETS["release"], bound_mode=mode)
+        es = DES(None, jnp.zeros(4), preset=preset, budget=10_000)
+        state, _ = run(es, lambda rows: jnp.sum(rows, -1), 40)
+        best[mode], counted[mode] = float(state.best_fitness), int(state.evaluations)
+    assert counted["lamarckian"] == 40 * 17
+    assert counted["penalty"] != counted["death"]
+    assert max(counted["penalty"], counted["death"]) < 40 * 17
+    assert len(set(best.values())) == 3
+
+
+@pytest.mark.parametrize("dims", [1, 400])
+def test_one_and_many_dimensions(dims):
+    es = DES(None, jnp.zeros(dims))
+    state, best = run(es, sphere, 30)
+    assert np.isfinite(state.mean).all()
+    assert best[-1] < (1e-3 if dims == 1 else best[0])
+
+
+@pytest.mark.parametrize(("size", "midpoint"), [(4, True), (4, False), (12, True), (2, False)])
+def test_small_and_odd_populations(size, midpoint):
+    es = DES(size, jnp.zeros(3), midpoint=midpoint)
+    state, _ = run(es, sphere, 20)
+    rows, _ = es.ask(jax.random.key(0), state, es.default_params)
+    assert rows.shape == (size, 3)
+    assert es.num_parents == (size - midpoint) // 2
+    assert np.isfinite(rows).all()
+
+
+def test_vmap_over_runs_and_over_hyperparameters_is_that_many_runs():
+    es = DES(None, jnp.zeros(3))
+    params = es.default_params
+    eps = jnp.array([1e-6, 1e-1])
+    one_run = jax.jit(lambda e: scanned(es, sphere, 15, 0, params.replace(eps=e))[0])
+    many = jax.jit(jax.vmap(one_run))(eps)
+    for k in range(2):
+        one = one_run(eps[k])
+        np.testing.assert_allclose(many.mean[k], one.mean, rtol=1e-3)
+    assert not np.allclose(many.mean[0], many.mean[1])
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, jnp.float32])
+def test_state_keeps_its_dtype(dtype):
+    es = DES(None, jnp.zeros(3, dtype))
+    state, _ = run(es, sphere, 10)
+    assert state.mean.dtype == state.parents.dtype == dtype
+    assert float(state.best_fitness) < 0.05
+
+
+def test_solutions_may_be_trees():
+    es = DES(None, {"a": jnp.zeros(2), "b": jnp.zeros(())})
+    state, _ = run(es, lambda rows: sphere(rows["a"]) + (rows["b"] - 0.7) ** 2, 60)
+    found = es._unravel_solution(state.best_solution)
+    assert float(found["b"]) == pytest.approx(0.7, abs=0.05)
+
+
+def test_float32_archive_keeps_its_digits_far_from_the_origin():
+    es = DES(None, jnp.zeros(3), bounds=(1000.0, 1001.0))
+    state, _ = run(es, lambda rows: jnp.sum((rows - 1000.3) ** 2, -1), 60)
+    assert float(jnp.abs(state.parents).max()) < 1
+    assert float(jnp.abs(state.best_solution - 1000.3).max()) < 3e-3
+
+
+def test_equal_algorithms_share_their_compilation():
+    first, second = DES(None, jnp.zeros(5)), DES(None, jnp.zeros(5), bounds=(0.0, 2.0))
+    assert first == second
+    first.ask(jax.random.key(0), first.init(jax.random.key(0)), first.default_params)
+    compiled = DES.ask._cache_size()
+    second.ask(jax.random.key(0), second.init(jax.random.key(0)), second.default_params)
+    assert DES.ask._cache_size() == compiled
+
+
+def test_registration_leaves_evosax_alone():
+    from evosax.algorithms import algorithms
+
+    from hptjax.des import register
+
+    discovered = algorithms["DES"]
+    assert algorithms[register()] is DES
+    assert algorithms["DES"] is discovered
+    assert discovered is not DES
+
+
+def test_small_reference_sphere():
+    """Medians of 51 runs of release-original on [-5, 5]^7, as published for the release code."""
+    shift = jnp.asarray(np.random.default_rng(0).uniform(-3, 3, 7), jnp.float32)
+    es = DES(None, jnp.zeros(7), preset="release-original", bounds=(-5.0, 5.0), budget=3600)
+    params = es.default_params
+
+    def one_run(seed):
+        return scanned(es, lambda rows: jnp.sum((rows - shift) ** 2, -1), 124, seed, params)[1]
+
+    best, nfev = jax.jit(jax.vmap(one_run))(jnp.arange(51))
+    for evaluations, expected, factor in [(175, 1.4, 2), (700, 0.10, 2), (3500, 1.4e-5, 3)]:
+        at = int(np.searchsorted(nfev[0], evaluations))
+        assert expected / factor < float(jnp.median(best[:, at])) < expected * factor

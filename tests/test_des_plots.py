@@ -1,0 +1,20 @@
+"""Plots of DES runs show the numbers that they are given."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from hptjax.plots.des import plot_convergence, plot_population_spread
+
+
+def test_convergence_shows_median_and_quartiles():
+    best = np.array([[4.0, 1.0], [np.inf, 2.0], [8.0, 3.0]])
+    ax = plot_convergence(Figure().subplots(), np.array([9, 18]), best)
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), [8.0, 2.0])
+    assert ax.get_yscale() == "log"
+
+
+def test_spread_is_a_line_for_each_coordinate():
+    population = np.random.default_rng(0).normal(size=(5, 40, 3)) * [1, 2, 4]
+    history = {"nfev": np.arange(5), "population": population}
+    ax = plot_population_spread(Figure().subplots(), history)
+    np.testing.assert_allclose(ax.lines[2].get_ydata(), population[..., 2].std(1))
