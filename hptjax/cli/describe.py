@@ -11,14 +11,13 @@ from hptjax.cli.model_file import is_study, load_model_file
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.load import load_study
 from hptjax.config.schema import ModelConfig
-from hptjax.config.study import StudyConfig
 from hptjax.errors import ConfigError
 from hptjax.models.costs import Costs, costs
 from hptjax.models.signature import Body, signature_of, widths_of
 from hptjax.population import Plan, make_plan
 from hptjax.space import Space
 from hptjax.study.planning import space_sample
-from hptjax.transpile import candidate
+from hptjax.transpile.repair import candidate
 
 MEBIBYTE = 2**20
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+from contextlib import suppress
 from pathlib import Path
 
 CACHE_VARIABLE = "HPTJAX_COMPILE_CACHE"
@@ -20,11 +21,12 @@ def set_up(*, compile_cache: bool) -> None:
     import jax
 
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
-        jax.config.update("jax_num_cpu_devices", available_cores())
+        with suppress(RuntimeError):  # JAX runs already (main() called from Python): let it be
+            jax.config.update("jax_num_cpu_devices", available_cores())
     folder = cache_directory() if compile_cache else None
     if folder is not None:
         jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
 
 
 def available_cores() -> int:
@@ -47,11 +49,13 @@ def cache_directory() -> Path | None:
 
 
 def _cpu_hash() -> str:
-    """Programs are compiled for one CPU model: a home directory may be shared by several."""
+    """Programs are compiled for one CPU model by one JAX: a home directory may serve several."""
+    import jax
+
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         wanted = ("model name", "flags", "Features", "CPU part")
         facts = sorted({line for line in lines if line.startswith(wanted)})
     except OSError:
         facts = [platform.processor(), platform.machine()]
-    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join([jax.__version__, *facts]).encode()).hexdigest()[:16]

@@ -110,6 +110,13 @@ def _add_data(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--epochs", type=int, metavar="N", help="epochs of each network")
     command.add_argument("--seed", type=int, metavar="N", help="of the search, split and weights")
+    command.add_argument(
+        "--no-augment",
+        dest="augment",
+        action="store_false",
+        default=None,
+        help="train on the images as they are, neither flipped nor rotated",
+    )
 
 
 def _add_run(commands) -> None:

@@ -1,6 +1,7 @@
 """`hptjax run`: a study, from its YAML file to its run directory and leaderboard."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,17 +27,19 @@ SHORTHANDS = {
     "data_dir": "data.data_dir",
     "epochs": "epochs",
     "seed": "seed",
+    "augment": "data.augment",
     "generations": "generations",
     "population_size": "population_size",
     "time_budget": "time_budget",
 }
+PIPED_WIDTH = 160  # columns: a table in a log file must not be squeezed into a guessed 80
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs or resumes a study; a finished one is only shown again."""
     study = load_study(args.config, [*overrides(args), *args.sets])
     out = args.out or default_out(study, args.config)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
     with RunDirectory(out, study.to_dict()) as directory:
         if is_finished(out):
             console.print(f"{out}: this run is finished; another --out or --seed starts a new one.")

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from hptjax.cli.model_file import load_model_file
+from hptjax.cli.model_file import TrainSettings, load_model_file
 from hptjax.cli.run import overrides
 from hptjax.config.schema import ModelConfig
 from hptjax.config.study import DataConfig
@@ -16,7 +16,7 @@ from hptjax.errors import ConfigError, DataError
 from hptjax.population import Member, PopulationTrainer, evaluate_variables, make_plan
 from hptjax.records.best import save_best
 from hptjax.study.data import StudyData, prepare_data
-from hptjax.transpile import candidate
+from hptjax.transpile.repair import candidate
 
 
 def train(args: argparse.Namespace) -> int:
@@ -29,7 +29,7 @@ def train(args: argparse.Namespace) -> int:
         raise ConfigError(f"{args.config}: this network cannot be built: {repaired.infeasible}")
     for change in repaired.changes:
         console.print(f"repaired: {change}")
-    variables, last = _train(repaired.config, data, settings.epochs, settings.seed, console)
+    variables, last = _train(repaired.config, data, settings, console)
     _print_test(console, repaired.config, variables, settings.data)
     if args.out is not None:
         save_best(args.out / "best", repaired.config, variables, {"seed": settings.seed, **last})
@@ -38,9 +38,17 @@ def train(args: argparse.Namespace) -> int:
 
 
 def _train(
-    config: ModelConfig, data: StudyData, epochs: int, seed: int, console: Console
+    config: ModelConfig, data: StudyData, settings: TrainSettings, console: Console
 ) -> tuple[Any, dict[str, float]]:
-    trainer = PopulationTrainer(make_plan([config]), data.train, data.validation, seed=seed)
+    trainer = PopulationTrainer(
+        make_plan([config]),
+        data.train,
+        data.validation,
+        seed=settings.seed,
+        augment=settings.data.augment,
+        augment_validation=settings.data.augment_validation,
+    )
+    epochs = settings.epochs
     state = trainer.start([Member(config, 0)])
     last: dict[str, float] = {}
     for epoch in range(epochs):

@@ -21,12 +21,18 @@ class DESStrategy(EvosaxStrategy):
     """DES on the unit cube: a generation is its offspring and, as one row more, the midpoint.
 
     seed: of its keys; evaluations: the budget, after which it is over. options: `preset`, `start`
-    (hparams of the first point), `offspring` (per generation, default 4 D), `midpoint` (bool).
+    (hparams of the first point), `offspring` (per generation), `midpoint` (bool). population_size:
+    rows of a generation with the midpoint, unless `offspring` is given; None: 4 D and the midpoint.
     Raises: ConfigError for an unknown or unusable option.
     """
 
     def __init__(
-        self, space: Space, seed: int, evaluations: int, options: Mapping[str, Any]
+        self,
+        space: Space,
+        seed: int,
+        evaluations: int,
+        options: Mapping[str, Any],
+        population_size: int | None = None,
     ) -> None:
         unknown = sorted(set(options) - set(OPTIONS))
         if unknown:
@@ -36,7 +42,7 @@ class DESStrategy(EvosaxStrategy):
         midpoint = bool(options.get("midpoint", True))
         offspring = options.get("offspring")
         algorithm = DES(
-            None if offspring is None else int(offspring) + midpoint,
+            population_size if offspring is None else int(offspring) + midpoint,
             jnp.zeros(len(space)),
             preset=options.get("preset", "release"),
             budget=evaluations,

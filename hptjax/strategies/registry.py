@@ -12,16 +12,25 @@ STRATEGIES = ("des", "grid", "random", "tpe")
 
 
 def make_strategy(
-    name: str, space: Space, *, seed: int, evaluations: int, des: Mapping[str, Any] | None = None
+    name: str,
+    space: Space,
+    *,
+    seed: int,
+    evaluations: int,
+    population_size: int | None = None,
+    des: Mapping[str, Any] | None = None,
 ) -> Strategy:
     """A fresh strategy. evaluations: the budget it may count on; des: options of `des` only.
+
+    population_size: rows of a DES generation where its options do not say how many (None: DES's
+    own default); the other strategies take any batch.
 
     Raises: ConfigError for an unknown name or option.
     """
     if name == "des":
         from hptjax.strategies.des import DESStrategy
 
-        return DESStrategy(space, seed, evaluations, des or {})
+        return DESStrategy(space, seed, evaluations, des or {}, population_size)
     if name == "grid":
         from hptjax.strategies.grid import GridStrategy
 

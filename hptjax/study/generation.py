@@ -11,7 +11,7 @@ from hptjax.population import Member
 from hptjax.strategies import Proposal, trial_key
 from hptjax.study.engine import TrainerLike
 from hptjax.study.trial import METRICS, TrialRecord, finite_or_none
-from hptjax.transpile import Candidate
+from hptjax.transpile.repair import Candidate
 
 OnEpoch = Callable[[int, Mapping[str, np.ndarray]], None]
 

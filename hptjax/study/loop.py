@@ -17,7 +17,7 @@ from hptjax.study.generation import Trained, draft_trials, members_of, train, wi
 from hptjax.study.planning import make_population_trainer, space_sample
 from hptjax.study.stopwatch import Stopwatch
 from hptjax.study.trial import GenerationRecord, StudyResult, TrialRecord, values_of
-from hptjax.transpile import Candidate, candidate
+from hptjax.transpile.repair import Candidate, candidate
 
 EXHAUSTED, BUDGET, TIME = "search exhausted", "evaluation budget", "time budget"
 OnBest = Callable[[TrialRecord, Mapping[str, Any]], None]
@@ -92,7 +92,12 @@ def run_study(
 
 def _named(study: StudyConfig, name: str) -> StrategyFactory:
     return lambda space, seed, evaluations: make_strategy(
-        name, space, seed=seed, evaluations=evaluations, des=study.des
+        name,
+        space,
+        seed=seed,
+        evaluations=evaluations,
+        population_size=study.population_size,
+        des=study.des,
     )
 
 
@@ -216,7 +221,7 @@ class _Run:
         candidates: Sequence[Candidate],
     ) -> GenerationRecord:
         places, members = members_of(trials, candidates)
-        costs: dict[str, float] = {"compile_s": 0.0, "waste": 1.0}
+        costs: dict[str, float] = {"compile_s": 0.0, "padded_over_true_flops": 1.0}
         if members:
             configs = [member.config for member in members]
             trainer = self.engine.trainer_for(configs)
@@ -224,7 +229,7 @@ class _Run:
             with self.watch("train_s"):
                 trained = train(trainer, members, self.study.epochs, self._epoch_over(name))
             costs["compile_s"] = trainer.compile_seconds - before
-            costs["waste"] = trainer.plan.waste(configs)
+            costs["padded_over_true_flops"] = trainer.plan.waste(configs)
             for k, place in enumerate(places):
                 trials[place] = with_curves(trials[place], trained.curves, k, self.study.metric)
             with self.watch("log_s"):

@@ -3,56 +3,34 @@
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
-
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.schema import ModelConfig
 from hptjax.config.study import StudyConfig
 from hptjax.errors import ConfigError
-from hptjax.models.signature import Signature, signature_of
+from hptjax.models.signature import signature_of
 from hptjax.population import PopulationTrainer, make_plan
-from hptjax.space import Space
 from hptjax.study.data import StudyData
 from hptjax.study.engine import MakeTrainer
-from hptjax.transpile import candidate
+from hptjax.transpile.envelope import envelope
 
-SAMPLES = 256
-MAX_SIGNATURES = 16  # each costs seconds of compiling; rarer ones are compiled when they turn up
+MAX_SIGNATURES = 32  # each costs seconds of compiling; rarer ones are compiled when they turn up
 
 
 def space_sample(study: StudyConfig, image: ImageSpec) -> list[ModelConfig]:
-    """Repaired configs drawn from the space, and the widest of each signature among them.
+    """Repaired configs of the space, among them the widest of each signature; always the same.
 
-    Always the same for the same study. Raises: ConfigError when hardly any point of the space can
-    be built, with the reason of one that cannot.
+    Of more than MAX_SIGNATURES only the most frequent are kept. Raises: ConfigError when no point
+    of the space can be built.
     """
-    space = study.space
-    draws = space.sample(SAMPLES, np.random.default_rng(0))
-    candidates = [candidate(study.model, hparams, image) for hparams in draws]
-    built = [(h, c.config) for h, c in zip(draws, candidates, strict=True) if c.config is not None]
-    if not built:
+    configs = envelope(study.model, study.space, image, limit=MAX_SIGNATURES)
+    if not configs:
         raise ConfigError(
-            f"No point of the space can be built ({SAMPLES} were tried): {candidates[0].infeasible}"
+            "No point of the space gives a network that fits the images of "
+            f"{image.height}x{image.width}: lower strides, kernel sizes or pool_size."
         )
-    count = Counter(signature_of(config) for _, config in built)
+    count = Counter(signature_of(config) for config in configs)
     kept = {signature for signature, _ in count.most_common(MAX_SIGNATURES)}
-    first = {signature_of(config): hparams for hparams, config in reversed(built)}
-    widest = [_widest(study.model, space, first[s], image, s) for s in first if s in kept]
-    return [*widest, *(config for _, config in built if signature_of(config) in kept)]
-
-
-def _widest(
-    base: ModelConfig, space: Space, hparams: dict, image: ImageSpec, signature: Signature
-) -> ModelConfig:
-    """The hparams' config with all set to their upper ends that leave its signature as it is."""
-    config = candidate(base, hparams, image).config
-    for name in space.names:
-        raised = {**hparams, name: space[name].from_unit(1.0)}
-        other = candidate(base, raised, image).config
-        if other is not None and signature_of(other) == signature:
-            hparams, config = raised, other
-    assert config is not None
-    return config
+    return [config for config in configs if signature_of(config) in kept]
 
 
 def make_population_trainer(study: StudyConfig, data: StudyData) -> MakeTrainer:
