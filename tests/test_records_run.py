@@ -1,0 +1,174 @@
+"""What a run leaves behind: tables, leaderboard, TensorBoard scalars, best network, directory."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from rich.console import Console
+
+from hptjax.config.schema import ModelConfig
+from hptjax.errors import ConfigError, DataError
+from hptjax.records import RunDirectory, load_best, load_run, save_best
+from hptjax.records.leaderboard import leaderboard, rank_trials, summary_table
+from hptjax.records.run_dir import is_finished
+from hptjax.records.tables import epochs_frame, trials_frame, write_tables
+from hptjax.records.tensorboard import TensorBoardSink
+from hptjax.space import Integer, Space
+from hptjax.study import GenerationRecord, TrialRecord, run_study
+from tests.fakes import SPACE, FakeTrainer, data, model, study
+
+CONFIG = study(
+    Space({"lr": SPACE["lr"], "resnet_stride_l0": Integer(1, 20)}),
+    strategies=("random", "tpe"),
+    generations=2,
+)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return run_study(CONFIG, data(), make_trainer=FakeTrainer)
+
+
+def trial(number, value, **changes):
+    return TrialRecord("des", number, number, (0.5,), {"lr": 0.1}, value=value, **changes)
+
+
+def test_leaderboard_is_by_value_with_failed_trials_last():
+    trials = [trial(0, None), trial(1, 2.0), trial(2, 0.5), trial(3, None), trial(4, 0.5)]
+    assert [t.number for t in rank_trials(trials)] == [2, 4, 1, 0, 3]
+
+
+def test_leaderboard_says_what_failed_and_why():
+    trials = [trial(0, 0.25, changes=("a: 1 -> 2",)), trial(1, None, infeasible="image vanishes")]
+    console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(leaderboard(trials))
+    console.print(summary_table([GenerationRecord("des", 0, tuple(trials), {})], {"des": "x"}))
+    text = console.export_text()
+    first, second = (line for line in text.splitlines() if "lr=0.1" in line)
+    assert "0.2500" in first
+    assert "a: 1 -> 2" in first
+    assert "failed" in second
+    assert "image vanishes" in second
+    assert "1 failed or infeasible" in text
+
+
+def test_trials_table_holds_each_trial_once_and_exactly(result, tmp_path):
+    write_tables(result.generations, tmp_path)
+    table = pd.read_csv(tmp_path / "trials.csv")
+    assert len(table) == len(result.trials) == 32
+    for row, t in zip(table.to_dict("records"), result.trials, strict=True):
+        assert (row["strategy"], row["number"], row["key"]) == (t.strategy, t.number, t.key)
+        assert row["lr"] == pytest.approx(t.hparams["lr"], rel=1e-14)
+        assert (
+            math.isnan(row["value"]) if t.value is None else row["value"] == pytest.approx(t.value)
+        )
+        assert (row["infeasible"] == t.infeasible) if t.infeasible else row["epochs"] == 2
+    assert table["infeasible"].notna().any()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["epochs.csv", "trials.csv"]
+
+
+def test_epochs_table_holds_each_epoch_of_each_trained_trial(result):
+    table = epochs_frame(result.generations)
+    trained = [t for t in result.trials if not t.infeasible]
+    assert len(table) == 2 * len(trained)
+    last = table[table["epoch"] == 2]["val_accuracy"].to_numpy(float)
+    expected = [np.nan if (a := t.last("val_accuracy")) is None else a for t in trained]
+    np.testing.assert_array_equal(last, expected)
+
+
+def test_tables_of_nothing_are_empty():
+    assert len(trials_frame([])) == 0
+    assert list(epochs_frame([]).columns)[:3] == ["strategy", "number", "epoch"]
+
+
+def test_tensorboard_holds_the_originals_tags(result, tmp_path, monkeypatch):
+    written = []
+
+    class Writer:
+        def __init__(self, folder):
+            self.folder = folder.rsplit("/", 1)[-1]
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exception):
+            pass
+
+        def add_scalar(self, tag, value, step):
+            written.append((self.folder, tag, step, value))
+
+    monkeypatch.setattr("hptjax.records.tensorboard.SummaryWriter", Writer)
+    record = GenerationRecord("des", 0, (trial(3, 0.5, epochs={"val_loss": (0.7, None)}),), {})
+    TensorBoardSink(tmp_path / "tb").generation(record, replayed=False)
+    assert written[0] == ("trial-00003", "ptl/val_loss", 1, 0.7)
+    assert math.isnan(written[1][3])
+
+
+def test_tensorboard_is_written_anew_by_a_resume(result, tmp_path):
+    for _ in range(2):
+        sink = TensorBoardSink(tmp_path / "tb")
+        sink.generation(result.generations[0], replayed=True)
+    trained = [t for t in result.generations[0].trials if t.epochs]
+    assert len(list((tmp_path / "tb").rglob("events.*"))) == len(trained)
+
+
+def test_best_network_comes_back(tmp_path):
+    config = ModelConfig.from_dict(model())
+    variables = {"params": {"a": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3).T}}}
+    save_best(tmp_path / "best", config, variables, {"value": 0.5})
+    for folder in (tmp_path, tmp_path / "best"):
+        loaded, weights = load_best(folder)
+        assert loaded == config
+        np.testing.assert_array_equal(
+            weights["params"]["a"]["kernel"], variables["params"]["a"]["kernel"]
+        )
+
+
+def test_damaged_or_mixed_best_is_refused(tmp_path):
+    config = ModelConfig.from_dict(model())
+    with pytest.raises(DataError, match="no best network"):
+        load_best(tmp_path)
+    save_best(tmp_path, config, {"w": np.ones(3)}, {})
+    path = tmp_path / "config.yaml"
+    path.write_text(path.read_text().replace("lr: 0.003", "lr: 0.004"))
+    with pytest.raises(DataError, match="different networks"):
+        load_best(tmp_path)
+    (tmp_path / "weights.safetensors").write_bytes(b"\x00" * 4)
+    with pytest.raises(DataError, match="no best network"):
+        load_best(tmp_path)
+
+
+def test_a_run_is_loaded_as_it_was_made(tmp_path):
+    out = tmp_path / "run"
+    with RunDirectory(out, CONFIG.to_dict()) as directory:
+        result = run_study(CONFIG, data(), journal=directory.journal, make_trainer=FakeTrainer)
+        assert not is_finished(out)
+        directory.finish()
+    assert is_finished(out)
+    assert load_run(out) == result
+    assert yaml.safe_load((out / "config.yaml").read_text()) == CONFIG.to_dict()
+    with RunDirectory(out, CONFIG.to_dict()) as directory:
+        assert directory.resumed
+
+
+def test_another_config_in_the_same_directory_is_refused_naming_the_key(tmp_path):
+    out = tmp_path / "run"
+    RunDirectory(out, CONFIG.to_dict()).__exit__(None, None, None)
+    other = CONFIG.model_copy(update={"epochs": 7})
+    with pytest.raises(ConfigError, match=r"epochs was 2, now 7"):
+        RunDirectory(out, other.to_dict())
+    moved = CONFIG.model_copy(update={"out": "elsewhere"})
+    RunDirectory(out, moved.to_dict()).__exit__(None, None, None)
+
+
+def test_a_directory_of_other_files_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(ConfigError, match="not empty and not a run"):
+        RunDirectory(tmp_path, CONFIG.to_dict())
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+    with pytest.raises(ConfigError, match="must be a directory"):
+        RunDirectory(tmp_path / "thesis.txt", CONFIG.to_dict())
+    with pytest.raises(ConfigError, match="not a run"):
+        load_run(tmp_path)
