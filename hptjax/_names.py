@@ -1,13 +1,15 @@
 """Suggests the known name that a user most likely meant."""
 
-import difflib
 from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+_NEAR = 0.6  # below this likeness a guess alone may mislead
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """A sentence part such as "did you mean 'lr'?", or the known names where none is near."""
+    """The nearest known name as "did you mean 'lr'?", with all of them where none is near."""
     names = list(known)
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return f"known are {', '.join(sorted(names))}."
+    likeness = [SequenceMatcher(None, str(name), other).ratio() for other in names]
+    best = max(likeness)
+    guess = f"did you mean {names[likeness.index(best)]!r}?"
+    return guess if best >= _NEAR else f"{guess} Known are {', '.join(sorted(names))}."

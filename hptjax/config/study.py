@@ -119,7 +119,10 @@ class StudyConfig(Frozen):
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts with every default filled in; `from_dict` gives an equal study back."""
+        """Plain dicts with every default filled in; `from_dict` gives an equal study back.
+
+        The order of the space's keys is that of the search's axes: write YAML with sort_keys=False.
+        """
         return self.model_dump(mode="json")
 
     @classmethod

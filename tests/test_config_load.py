@@ -1,0 +1,288 @@
+"""Reading models, spaces and studies: what loads, what round-trips, and what errors say."""
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+
+from hptjax.config.load import load_model_config, load_space, load_study
+from hptjax.config.schema import ModelConfig
+from hptjax.config.study import StrategyName, StudyConfig
+from hptjax.errors import ConfigError
+from hptjax.strategies.registry import STRATEGIES
+from hptjax.transpile import ImageSpec, repair
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+QUICKSTART = CONFIGS / "quickstart.yaml"
+# As the original study wrote it, flow style and quotes included.
+ORIGINAL_MODEL = """
+model:
+  weight_decay: 0.0001
+  batch_size: 64
+  beta_1: 0.9
+  beta_2: 0.999
+  lr: 1.0e-3
+  init_width: 28
+  init_length: 28
+  resnet_config:
+    first_conv:
+      in_channels: 1
+      out_channels: 32
+      kernel_size: 3
+      stride: 2
+      padding: 1
+    block_list: [
+      {
+        in_channels: 32,
+        out_channels: 16,
+        kernel_size: 3,
+        stride: 2,
+        padding: 1,
+      },
+      {
+        in_channels: 16,
+        out_channels: 8,
+        kernel_size: 3,
+        stride: 1,
+        padding: 'same',
+      },
+    ]
+    pool_size: 2
+  mlp_config:
+    block_list: [
+      { in_size: 72, out_size: 64, activation_fun: "relu", batch_norm: True, dropout: 0.1 },
+      { in_size: 64, out_size: 10, activation_fun: "logsoftmax", batch_norm: False, dropout: 0.0 },
+    ]
+  img_key: 0
+  class_key: 1
+"""
+
+
+def test_the_originals_yaml_loads_unmodified_and_is_our_default_model(tmp_path):
+    path = tmp_path / "model.yaml"
+    path.write_text(ORIGINAL_MODEL)
+    model = load_model_config(path)
+    assert model == load_model_config(CONFIGS / "model.yaml")
+    assert model.to_dict() == yaml.safe_load(ORIGINAL_MODEL)["model"]
+    assert ModelConfig.from_dict(yaml.safe_load(ORIGINAL_MODEL)) == model
+    assert hash(ModelConfig.from_dict(model.to_dict())) == hash(model)
+
+
+@pytest.mark.parametrize(
+    ("name", "image"),
+    [("model.yaml", ImageSpec(28, 28, 1, 10)), ("big_model.yaml", ImageSpec(32, 32, 3, 10))],
+)
+def test_the_packaged_models_need_no_repair(name, image):
+    assert repair(load_model_config(CONFIGS / name), image).changes == ()
+
+
+def test_the_packaged_spaces_are_the_originals():
+    small, medium, trial1 = (
+        load_space(CONFIGS / f"space_{name}.yaml") for name in ("small", "medium", "trial1")
+    )
+    assert [len(space.grid()) for space in (small, medium, trial1)] == [3, 96, 480]
+    assert trial1.names == (
+        "lr",
+        "resnet_out_channels_l0",
+        "resnet_out_channels_l1",
+        "resnet_stride_l0",
+        "mlp_out_l0",
+        "mlp_bn_l0",
+        "mlp_do_l0",
+    )
+    assert trial1.decode([0] * 7) == dict(
+        zip(trial1.names, (0.001, 8, 4, 1, 64, False, 0.095), strict=True)
+    )
+    assert trial1.decode([1] * 7) == dict(
+        zip(trial1.names, (0.1, 24, 16, 3, 128, True, 0.305), strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", ["quickstart.yaml", "trial1.yaml"])
+def test_the_packaged_studies_load_from_anywhere(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = load_study(CONFIGS / name)
+    assert study.population_size == 29 == 4 * len(study.space) + 1
+    assert study.strategies == ("des", "grid", "random", "tpe")
+    start = study.space.decode(study.space.encode(study.des["start"]))
+    assert list(start.values()) == [0.01, 16, 8, 2, 96, True, 0.2]
+
+
+def test_a_study_survives_its_dict_form_in_yaml(tmp_path):
+    study = load_study(QUICKSTART, ["time_budget=30", "strategies=[tpe]", "des.midpoint=false"])
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(study.to_dict(), sort_keys=False))
+    assert load_study(path) == study
+    assert StudyConfig.from_dict(study.to_dict()) == study
+    assert study.des["midpoint"] is False
+
+
+def test_overrides_reach_every_level():
+    study = load_study(
+        QUICKSTART,
+        [
+            "strategies=des",
+            "model.lr=1e-4",
+            "model.resnet_config.block_list.1.padding=1",
+            "space.mlp_out_l0={type: int, low: 32, high: 64, step: 32}",
+            "des.start.mlp_out_l0=32",
+            "data.train_limit=500",
+        ],
+    )
+    assert study.strategies == ("des",)
+    assert study.model.lr == 1e-4
+    assert study.model.resnet_config.block_list[1].padding == 1
+    assert len(study.space["mlp_out_l0"]) == 2
+    assert study.data.train_limit == 500
+
+
+def test_a_space_named_on_the_command_line_is_relative_to_the_user(tmp_path, monkeypatch):
+    (tmp_path / "mine.yaml").write_text("lr: {type: float, low: 0.01, high: 0.02}\n")
+    monkeypatch.chdir(tmp_path)
+    study = load_study(QUICKSTART, ["space=mine.yaml", "des=null", "space.lr.high=0.05"])
+    assert study.space.names == ("lr",)
+    assert study.space["lr"].high == 0.05
+
+
+def test_model_overrides_with_and_without_prefix():
+    for key in ("lr", "model.lr"):
+        assert load_model_config(CONFIGS / "model.yaml", [f"{key}=0.5"]).lr == 0.5
+    assert load_model_config(QUICKSTART, ["model.lr=0.5"]).lr == 0.5
+
+
+MISTAKES = {
+    "model.lrr=1": "model.lrr: unknown key; did you mean 'lr'?",
+    "modle=1": "modle: unknown key; did you mean 'model'?",
+    "model.mlp_config.block_list.0.droput=0": (
+        "model.mlp_config.block_list.0.droput: unknown key; did you mean 'dropout'?"
+    ),
+    "data.trian_limit=5": "data.trian_limit: unknown key; did you mean 'train_limit'?",
+    "model.lr=-1": "model.lr: must be greater than 0, got -1.",
+    "model.lr=fast": "model.lr: must be a valid number, got 'fast'.",
+    "model.lr=.nan": "model.lr: must be a finite number, got nan.",
+    "model.resnet_config.block_list.0.padding=full": (
+        "model.resnet_config.block_list.0.padding: must be a valid integer or 'same', got 'full'."
+    ),
+    "model.mlp_config.block_list=[]": (
+        "model.mlp_config.block_list: must be a list of at least 1 item"
+    ),
+    "model.resnet_config=null": "model.resnet_config: must be a mapping, got None.",
+    "population_size=1": "population_size: must be greater than or equal to 2, got 1.",
+    "epochs=0": "epochs: must be greater than or equal to 1, got 0.",
+    "epochs=1.5": "epochs: must be a valid integer, got 1.5.",
+    "time_budget=0": "time_budget: must be greater than 0, got 0.",
+    "strategies=[des, foo]": "strategies.1: must be 'des', 'grid', 'random' or 'tpe', got 'foo'.",
+    "strategies=[des, des]": "strategies: must not repeat one",
+    "metric=loss": "metric: must be 'val_loss' or 'val_loss_cumulative', got 'loss'.",
+    "data.source=mnist": "data.source: must be sample, fashion_mnist, tfds:<name> or npz:<path>",
+    "space.lr.lo=1": "space.lr.lo: unknown key; did you mean 'low'?",
+    "space.lr.low=0": "space.lr: must be greater than 0, got 0.0.",
+    "space.mlp_do_l0.high=1": "space.mlp_do_l0: must be less than 1, got 1.0.",
+    "space.lrate={type: float, low: 1, high: 2}": (
+        "space.lrate: unknown hparam; did you mean 'lr'?"
+    ),
+    "space.resnet_stride_l2={type: int, low: 1, high: 2}": (
+        "space.resnet_stride_l2: the model has 2 residual blocks, numbered from 0; "
+        "did you mean 'resnet_stride_l1'?"
+    ),
+    "space.mlp_out_l1={type: int, low: 1, high: 2}": (
+        "space.mlp_out_l1: cannot be tuned, the last MLP layer has one unit per class."
+    ),
+    "space.mlp_af_l0={type: int, low: 1, high: 2}": "space.mlp_af_l0: must be a list of choices",
+    "space.mlp_af_l0={choices: [relu, rely]}": "space.mlp_af_l0: must be 'none', 'relu'",
+    "des.start.lr=5": "des.start.lr: must be a number in [0.001, 0.1], got 5.",
+    "des.start.lrr=5": "des.start.lrr: not in the space; did you mean 'lr'?",
+    "des.presett=paper": "des.presett: unknown key; did you mean 'preset'?",
+    "des.preset=r": "des.preset: must be one of release, release-original, tevc, paper, paper-log",
+}
+
+
+@pytest.mark.parametrize("override", MISTAKES)
+def test_mistakes_are_one_line_with_path_rule_and_value(override):
+    with pytest.raises(ConfigError) as caught:
+        load_study(QUICKSTART, [override])
+    message = str(caught.value)
+    assert message.startswith(f"{QUICKSTART}: {MISTAKES[override]}")
+    assert "\n" not in message
+
+
+def test_a_partial_start_point_is_refused():
+    tree = load_study(QUICKSTART).to_dict()
+    del tree["des"]["start"]["lr"]
+    with pytest.raises(ConfigError, match=r"des\.start\.lr: must be given"):
+        StudyConfig.from_dict(tree)
+
+
+def test_a_misspelt_key_is_reported_before_the_missing_one():
+    tree = load_study(QUICKSTART).to_dict()
+    tree["modell"] = tree.pop("model")
+    with pytest.raises(ConfigError, match=r"modell: unknown key; did you mean 'model'\? \(1 more"):
+        StudyConfig.from_dict(tree)
+
+
+@pytest.mark.parametrize("override", ["epochs", "=3", "a..b=1", "epochs=[1", "epochs.x=1"])
+def test_malformed_overrides(override):
+    with pytest.raises(ConfigError, match=f"--set {override[:4]}".replace("[", r"\[")):
+        load_study(QUICKSTART, [override])
+
+
+def test_override_index_out_of_range():
+    with pytest.raises(ConfigError, match="'7' must be an index from 0 to 1"):
+        load_study(QUICKSTART, ["model.resnet_config.block_list.7.stride=1"])
+
+
+def test_syntax_errors_name_file_and_line(tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text("model: model.yaml\nspace:\n  lr: {type: float\nseed: 1\n")
+    with pytest.raises(ConfigError, match=r"bad\.yaml:4: "):
+        load_study(path)
+
+
+def test_a_key_given_twice_is_an_error(tmp_path):
+    path = tmp_path / "twice.yaml"
+    path.write_text("seed: 1\nepochs: 2\nseed: 3\n")
+    with pytest.raises(ConfigError, match=r"twice\.yaml:3: key 'seed' is given twice"):
+        load_study(path)
+
+
+@pytest.mark.parametrize(("text", "value"), [("1e-3", 1e-3), ("1E2", 100.0), ("+.5e1", 5.0)])
+def test_exponents_without_a_point_are_numbers(text, value):
+    assert load_model_config(CONFIGS / "model.yaml", [f"lr={text}"]).lr == value
+
+
+def test_missing_files_say_what_is_there(tmp_path):
+    with pytest.raises(ConfigError, match=r"nope\.yaml: no such file; .* holds .*quickstart\.yaml"):
+        load_study(CONFIGS / "nope.yaml")
+    with pytest.raises(ConfigError, match=r"its folder .* does not exist"):
+        load_study(tmp_path / "a" / "b.yaml")
+    with pytest.raises(ConfigError, match="is a folder"):
+        load_study(tmp_path)
+    (tmp_path / "study.yaml").write_text("model: gone.yaml\nspace: gone.yaml\n")
+    with pytest.raises(ConfigError, match=r"gone\.yaml: no such file"):
+        load_study(tmp_path / "study.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "- 1\n", "just text\n"])
+def test_files_that_hold_no_mapping(text, tmp_path):
+    path = tmp_path / "odd.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"odd\.yaml: must hold a mapping"):
+        load_study(path)
+
+
+def test_a_model_is_not_a_study():
+    with pytest.raises(ConfigError, match=r"space: must be given.*only a model\?"):
+        load_study(CONFIGS / "model.yaml")
+
+
+def test_no_activation_may_be_written_in_the_originals_ways():
+    tree = load_model_config(CONFIGS / "model.yaml").to_dict()
+    for text in ("none", "None", None):
+        tree["mlp_config"]["block_list"][0]["activation_fun"] = text
+        layer = ModelConfig.from_dict(tree).mlp_config.block_list[0]
+        assert layer.activation_fun == "none"
+
+
+def test_the_schema_knows_the_named_strategies():
+    assert get_args(StrategyName) == STRATEGIES

@@ -1,0 +1,362 @@
+"""Apply and repair: laws for any network and any point, checked by an independent size walker."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hptjax.config.load import load_model_config, load_space
+from hptjax.config.schema import ModelConfig
+from hptjax.errors import ConfigError
+from hptjax.models.signature import signature_of, widths_of
+from hptjax.space import Categorical, Float, Integer, Space
+from hptjax.transpile import (
+    TABLE,
+    ImageSpec,
+    Infeasible,
+    apply_hparams,
+    candidate,
+    envelope,
+    hparam_names,
+    model_from_trial,
+    repair,
+)
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+MODEL = load_model_config(CONFIGS / "model.yaml")
+BIG = load_model_config(CONFIGS / "big_model.yaml")
+TRIAL1 = load_space(CONFIGS / "space_trial1.yaml")
+GREY = ImageSpec(28, 28, 1, 10)
+SMALL = st.integers(1, 7)
+PADDING = st.one_of(st.just("same"), st.integers(0, 4))
+
+
+def walk(config: ModelConfig, image: ImageSpec) -> None:
+    """Asserts that a network is consistent by counting the positions of every sliding window."""
+    net = config.resnet_config
+
+    def convolve(n, kernel, stride, padding):
+        before, after = (padding, padding)
+        if padding == "same":
+            before, after = (kernel - 1) // 2, kernel // 2
+        return len(range(-before, n + after - kernel + 1, stride))
+
+    assert net.first_conv.in_channels == image.channels
+    assert (config.init_length, config.init_width) == (image.height, image.width)
+    channels, first, pixels = net.first_conv.out_channels, net.first_conv, 1
+    for n in (image.height, image.width):
+        n = convolve(n, first.kernel_size, first.stride, first.padding)
+        for block in net.block_list:
+            main = convolve(n, block.kernel_size, block.stride, block.padding)
+            main = convolve(main, block.kernel_size, 1, block.padding)
+            assert main == convolve(n, 1, block.stride, 0) >= 1  # the shortcut
+            n = main
+        pooled = len(range(0, n - net.pool_size + 1, net.pool_size))
+        assert pooled >= 1
+        pixels *= pooled
+    for block in net.block_list:
+        assert block.in_channels == channels
+        channels = block.out_channels
+    inputs = channels * pixels
+    for layer in config.mlp_config.block_list:
+        assert layer.in_size == inputs
+        inputs = layer.out_size
+    assert inputs == image.classes
+
+
+@st.composite
+def models(draw):
+    def conv():
+        return {
+            "in_channels": draw(SMALL),
+            "out_channels": draw(SMALL),
+            "kernel_size": draw(SMALL),
+            "stride": draw(st.integers(1, 4)),
+            "padding": draw(PADDING),
+        }
+
+    layers = [{"in_size": draw(SMALL), "out_size": draw(SMALL)} for _ in range(draw(SMALL))]
+    return ModelConfig.from_dict(
+        {
+            "resnet_config": {
+                "first_conv": conv(),
+                "block_list": [conv() for _ in range(draw(st.integers(0, 4)))],
+                "pool_size": draw(st.integers(1, 3)),
+            },
+            "mlp_config": {"block_list": layers},
+        }
+    )
+
+
+IMAGES = st.builds(
+    ImageSpec,
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    channels=st.integers(1, 3),
+    classes=st.integers(2, 12),
+)
+
+
+@st.composite
+def points(draw):
+    """A network, a space of hparams that it has, and a point decoded from it."""
+    model = draw(models())
+    kinds = {
+        "lr": Float(1e-4, 1, log=True),
+        "weight_decay": Float(0, 1),
+        "beta_1": Float(0, 0.99),
+        "beta_2": Float(0, 0.99),
+        "batch_size": Categorical((2, 64)),
+        "resnet_out_channels": Integer(1, 9),
+        "resnet_kernel_size": Integer(1, 9),
+        "resnet_stride": Float(1, 4),  # a continuous strategy's: to be rounded
+        "resnet_padding": Categorical((0, 1, 2, 3, "same")),
+        "mlp_out": Float(1, 20),
+        "mlp_af": Categorical(("relu", "none", "tanh", "sigmoid", "logsoftmax")),
+        "mlp_bn": Float(0, 1),
+        "mlp_do": Float(0, 0.9),
+    }
+    names = draw(st.lists(st.sampled_from(sorted(hparam_names(model))), min_size=1, unique=True))
+    space = Space({name: kinds[name.split("_l")[0]] for name in names})
+    unit = st.lists(st.floats(0, 1), min_size=len(space), max_size=len(space))
+    return model, space.decode(draw(unit))
+
+
+@settings(max_examples=200, deadline=None)
+@given(models(), IMAGES)
+def test_a_repaired_config_is_consistent_and_repair_is_idempotent_and_pure(model, image):
+    before, number = model.to_dict(), hash(model)
+    result, reason = None, ""
+    try:
+        result = repair(model, image)
+    except Infeasible as error:
+        reason = str(error)
+    assert model.to_dict() == before
+    assert hash(model) == number
+    if result is None:
+        assert reason.endswith(".")  # a sentence
+        assert "lower" in reason  # and what to do
+        return
+    walk(result.config, image)
+    assert repair(result.config, image) == type(result)(result.config, ())
+    assert bool(result.changes) == (result.config != model)
+    assert ModelConfig.from_dict(result.config.to_dict()) == result.config
+    signature_of(result.config)  # the engine takes it
+
+
+@settings(max_examples=200, deadline=None)
+@given(points(), IMAGES)
+def test_no_point_of_a_space_raises_and_what_cannot_be_built_is_explained(point, image):
+    model, hparams = point
+    before, given = model.to_dict(), copy.deepcopy(hparams)
+    result = candidate(model, hparams, image)
+    assert (model.to_dict(), hparams) == (before, given)
+    assert (result.config is None) == (result.infeasible is not None)
+    if result.config is None:
+        assert len(result.infeasible.split()) > 8
+        return
+    walk(result.config, image)
+    layers, blocks = result.config.mlp_config.block_list, result.config.resnet_config.block_list
+    for name, value in hparams.items():
+        if name.startswith("mlp_bn"):
+            assert layers[int(name[-1])].batch_norm is (value >= 0.5)
+        elif name.startswith("resnet_stride"):
+            assert blocks[int(name[-1])].stride == int(value + 0.5)
+        elif name.startswith("mlp_out"):
+            assert layers[int(name[-1])].out_size == int(value + 0.5)
+
+
+@settings(max_examples=50, deadline=None)
+@given(models(), IMAGES)
+def test_infeasible_exactly_where_a_window_does_not_fit(model, image):
+    first, sizes = model.resnet_config.first_conv, []
+    for n in (image.height, image.width):
+        pad = first.kernel_size - 1 if first.padding == "same" else 2 * first.padding
+        n = (n + pad - first.kernel_size) // first.stride + 1 if n + pad >= first.kernel_size else 0
+        for block in model.resnet_config.block_list:
+            n = -(-n // block.stride)
+        sizes.append(n // model.resnet_config.pool_size)
+    if min(sizes) >= 1:
+        repair(model, image)
+    else:
+        with pytest.raises(Infeasible):
+            repair(model, image)
+
+
+def test_every_change_is_reported_with_its_reason():
+    hparams = {"resnet_padding_l0": 0, "resnet_out_channels_l0": 11.95, "mlp_bn_l0": 0.51}
+    result = candidate(MODEL, hparams, GREY)
+    assert result.changes == (
+        "resnet_out_channels_l0: 11.95 -> 12 (rounded)",
+        "mlp_bn_l0: 0.51 -> True (is on from 1/2)",
+        "resnet_config.block_list.0.padding: 0 -> same (main path and shortcut must agree)",
+        "resnet_config.block_list.1.in_channels: 16 -> 12 (channels of the stage before)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("hparams", "image", "reason"),
+    [
+        ({"resnet_stride_l0": 9, "resnet_stride_l1": 2}, GREY, "1x1 after the residual blocks"),
+        ({}, ImageSpec(1, 1, 1, 10), "too small for a pool of 2x2: lower a stride or pool_size"),
+    ],
+)
+def test_why_a_network_cannot_be_built(hparams, image, reason):
+    assert reason in candidate(MODEL, hparams, image).infeasible
+
+
+def test_a_kernel_larger_than_the_padded_image():
+    tree = MODEL.to_dict()
+    tree["resnet_config"]["first_conv"].update(kernel_size=5, padding=0)
+    result = candidate(ModelConfig.from_dict(tree), {}, ImageSpec(4, 9, 1, 10))
+    assert result.infeasible == (
+        "the first convolution's kernel of 5 is larger than the image of 4x9 padded by 0: lower "
+        "resnet_config.first_conv.kernel_size or use padding 'same'."
+    )
+
+
+@pytest.mark.parametrize(
+    ("hparams", "message"),
+    [
+        ({"lrr": 1}, "lrr: unknown hparam; did you mean 'lr'"),
+        ({"resnet_stride": 1}, "resnet_stride: unknown hparam; did you mean 'resnet_stride_l0'"),
+        ({"resnet_stride_l01": 1}, "unknown hparam"),
+        ({"resnet_stride_l2": 1}, "has 2 residual blocks, .* did you mean 'resnet_stride_l1'"),
+        ({"mlp_do_l7": 0.1}, "did you mean 'mlp_do_l1'"),
+        ({"mlp_out_l1": 5}, "mlp_out_l1: cannot be tuned, the last MLP layer"),
+        ({"mlp_do_l0": 1.0}, "mlp_do_l0: must be less than 1, got 1.0"),
+        ({"resnet_stride_l0": 0.4}, "resnet_stride_l0: must be greater than or equal to 1, got 0"),
+        ({"mlp_bn_l0": 2}, r"mlp_bn_l0: must be true, false or a number in \[0, 1\], got 2"),
+        ({"lr": float("nan")}, "lr: must be a finite number, got nan"),
+        ({"lr": True}, "lr: must be a finite number, got True"),
+        ({"mlp_af_l0": "rely"}, "mlp_af_l0: must be 'none', 'relu', .* got 'rely'"),
+    ],
+)
+def test_apply_names_the_mistake(hparams, message):
+    with pytest.raises(ConfigError, match=message):
+        apply_hparams(MODEL, hparams)
+
+
+def test_numpy_numbers_are_numbers():
+    hparams = {"lr": np.float32(0.5), "batch_size": np.int64(32), "mlp_bn_l0": np.bool_(False)}
+    model = apply_hparams(MODEL, hparams)
+    assert (model.lr, model.batch_size) == (0.5, 32)
+    assert model.mlp_config.block_list[0].batch_norm is False
+    assert type(model.batch_size) is int
+
+
+def test_every_rule_of_the_table_changes_its_own_number_and_no_other():
+    values = {"float": 0.25, "int": 7, "bool": False, "text": "tanh", "padding": "same"}
+    for rule in TABLE:
+        name = rule.pattern.format(i=0)
+        changed = apply_hparams(MODEL, {name: values[rule.type]}).to_dict()
+        differences = list(_differences(MODEL.to_dict(), changed))
+        path = [*rule.where, *([0] if rule.where else []), rule.key]
+        assert differences == [(path, values[rule.type])]
+
+
+def _differences(old, new, path=()):
+    if isinstance(old, dict | list):
+        keys = old if isinstance(old, dict) else range(len(old))
+        for key in keys:
+            yield from _differences(old[key], new[key], (*path, key))
+    elif old != new:
+        yield list(path), new
+
+
+def published(**hparams):
+    """A config as the original study logged it: the model's dict with the tuned hparams beside."""
+    return {**MODEL.to_dict(), **hparams}
+
+
+# trial 0 of the published grid, random and Bayesian searches, and the published DES result
+PUBLISHED = [
+    ((0.001, 8, 8, 1, 64, True, 0.1), (8, 8, 1, 64, True, 392)),
+    (
+        (0.09867644444699951, 12, 15, 2, 122, False, 0.25017120470687676),
+        (12, 15, 2, 122, False, 135),
+    ),
+    (
+        (
+            0.07736074368340785,
+            15.976112196841447,
+            6.697559746370172,
+            1.396125729519248,
+            111.92344848247116,
+            0.0207519493594015,
+            0.22806612933451784,
+        ),
+        (16, 7, 1, 112, False, 343),
+    ),
+    (
+        (
+            0.001971162967317335,
+            11.957503438922371,
+            7.642374433108825,
+            1.0659080943932318,
+            96.22168776117915,
+            0.675370815565163,
+            0.15051990119618966,
+        ),
+        (12, 8, 1, 96, True, 392),
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "expected"), PUBLISHED)
+def test_published_trials_load_and_become_the_networks_that_they_were(values, expected):
+    hparams = dict(zip(TRIAL1.names, values, strict=True))
+    lr = hparams.pop("lr")
+    config = repair(model_from_trial(published(lr=lr, **hparams)), GREY).config
+    blocks, layers = config.resnet_config.block_list, config.mlp_config.block_list
+    assert config.lr == lr
+    assert (
+        blocks[0].out_channels,
+        blocks[1].out_channels,
+        blocks[0].stride,
+        layers[0].out_size,
+        layers[0].batch_norm,
+        layers[0].in_size,
+    ) == expected
+    walk(config, GREY)
+
+
+def test_a_trial_with_an_unknown_key():
+    with pytest.raises(ConfigError, match="resnet_strid_l0: unknown key; did you mean"):
+        model_from_trial(published(resnet_strid_l0=2))
+
+
+def test_the_envelope_covers_all_that_the_space_can_produce():
+    covered = [(signature_of(c), widths_of(c)) for c in envelope(MODEL, TRIAL1, GREY)]
+    assert len({signature for signature, _ in covered}) == 3  # one per stride
+    for hparams in [*TRIAL1.sample(200, np.random.default_rng(9)), *TRIAL1.grid()[::7]]:
+        config = candidate(MODEL, hparams, GREY).config
+        signature, widths = signature_of(config), widths_of(config)
+        assert any(s == signature and widths.fits(w) for s, w in covered)
+
+
+def test_the_envelope_is_deterministic_and_leaves_out_what_cannot_be_built():
+    space = Space({"resnet_stride_l0": Integer(1, 20), "mlp_out_l0": Integer(2, 5)})
+    first, second = (envelope(MODEL, space, GREY, samples=50) for _ in range(2))
+    assert first == second
+    assert {c.resnet_config.block_list[0].stride for c in first} == set(range(1, 14))
+    assert envelope(MODEL, space, ImageSpec(2, 2, 1, 10)) == []
+
+
+def test_past_the_limit_the_envelope_covers_the_samples_only():
+    space = Space({"batch_size": Integer(2, 500), "mlp_out_l0": Integer(2, 50)})
+    configs = envelope(MODEL, space, GREY, samples=20, limit=64)
+    sizes = {config.batch_size for config in configs}
+    assert 2 <= len(sizes) <= 20
+    for size in sizes:
+        units = [widths_of(c).units[0] for c in configs if c.batch_size == size]
+        assert max(units) == 50
+
+
+def test_continuous_static_hparams_are_enumerated_by_their_rounded_values():
+    space = Space({"resnet_stride_l0": Float(1, 3), "mlp_do_l0": Float(0, 0.5)})
+    configs = envelope(BIG, space, ImageSpec(32, 32, 3, 10), samples=0)
+    assert [c.resnet_config.block_list[0].stride for c in configs] == [1, 2, 3]
