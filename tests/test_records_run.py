@@ -11,6 +11,7 @@ from rich.console import Console
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError, DataError
 from hptjax.records import RunDirectory, load_best, load_run, save_best
+from hptjax.records.journal import Journal
 from hptjax.records.leaderboard import leaderboard, rank_trials, summary_table
 from hptjax.records.run_dir import is_finished
 from hptjax.records.tables import epochs_frame, trials_frame, write_tables
@@ -155,12 +156,23 @@ def test_a_run_is_loaded_as_it_was_made(tmp_path):
 
 def test_another_config_in_the_same_directory_is_refused_naming_the_key(tmp_path):
     out = tmp_path / "run"
-    RunDirectory(out, CONFIG.to_dict()).__exit__(None, None, None)
+    with RunDirectory(out, CONFIG.to_dict()) as directory:
+        directory.journal.append({"kind": "stop", "strategy": "des", "reason": "test"})
     other = CONFIG.model_copy(update={"epochs": 7})
     with pytest.raises(ConfigError, match=r"epochs was 2, now 7"):
         RunDirectory(out, other.to_dict())
     moved = CONFIG.model_copy(update={"out": "elsewhere"})
     RunDirectory(out, moved.to_dict()).__exit__(None, None, None)
+
+
+def test_a_run_that_failed_before_its_first_result_binds_nobody(tmp_path):
+    with RunDirectory(tmp_path, CONFIG.to_dict()):
+        pass
+    other = CONFIG.model_copy(update={"epochs": 7})
+    with RunDirectory(tmp_path, other.to_dict()) as directory:
+        assert not directory.resumed
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        assert [record["config"] for record in journal.records] == [other.to_dict()]
 
 
 def test_a_directory_of_other_files_is_left_alone(tmp_path):

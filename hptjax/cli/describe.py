@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import median
 
 from rich.console import Console
@@ -110,7 +111,11 @@ def costs_table(members: Sequence[Costs]) -> Table:
 
 
 def _costs(config: ModelConfig) -> Costs:
-    return costs(signature_of(config), widths_of(config))
+    """Costs of the network alone: the engine also carries the norms that are switched off."""
+    whole = costs(signature_of(config), widths_of(config))
+    layers = config.mlp_config.block_list
+    unused = sum(2 * layer.out_size for layer in layers if not layer.batch_norm)
+    return replace(whole, parameters=whole.parameters - unused)
 
 
 def _describe_model(console: Console, model: ModelConfig) -> None:

@@ -68,6 +68,8 @@ def make_parser() -> argparse.ArgumentParser:
         prog="hptjax",
         description="Search hyperparameters of small image classifiers: whole populations of "
         "different networks are trained by one compiled call.",
+        epilog="Start with  hptjax run configs/quickstart.yaml  (a minute or two, no download). "
+        "hptjax COMMAND --help says more.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands)

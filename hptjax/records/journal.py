@@ -89,6 +89,11 @@ class Journal:
         self._file.flush()
         os.fsync(self._file.fileno())
 
+    def clear(self) -> None:
+        """Forgets everything that was written."""
+        self._file.truncate(0)
+        self.records = []
+
     def close(self) -> None:
         self._file.close()
 

@@ -40,9 +40,10 @@ class RunDirectory:
 
     def _begin(self, config: Mapping[str, Any]) -> None:
         header = {"kind": "study", "version": VERSION, "config": dict(config)}
-        if self.journal.records:
+        if self.resumed:
             check_same_config(self.path, self.journal.records[0], config)
             return
+        self.journal.clear()  # a run that failed before its first result binds nobody
         (self.path / "config.yaml").write_text(yaml.safe_dump(dict(config), sort_keys=False))
         self.journal.append(header)
 
