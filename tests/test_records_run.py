@@ -127,6 +127,14 @@ def test_best_network_comes_back(tmp_path):
         )
 
 
+def test_the_same_network_is_the_same_file(tmp_path):
+    config = ModelConfig.from_dict(model())
+    for name in ("a", "b", "c", "d"):
+        save_best(tmp_path / name, config, {"w": np.ones(3), "v": np.ones(2)}, {"value": 0.5})
+    files = {path.read_bytes() for path in tmp_path.rglob("weights.safetensors")}
+    assert len(files) == 1
+
+
 def test_damaged_or_mixed_best_is_refused(tmp_path):
     config = ModelConfig.from_dict(model())
     with pytest.raises(DataError, match="no best network"):

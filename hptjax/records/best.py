@@ -15,7 +15,7 @@ from hptjax.config.schema import ModelConfig
 from hptjax.errors import DataError
 
 WEIGHTS, CONFIG = "weights.safetensors", "config.yaml"
-SEPARATOR = "/"
+SEPARATOR, PACKAGE = "/", "hptjax"
 
 
 def save_best(
@@ -27,7 +27,7 @@ def save_best(
     """
     folder.mkdir(parents=True, exist_ok=True)
     tree = {"model": config.to_dict(), "trial": dict(trial)}
-    metadata = {name: json.dumps(part, sort_keys=True) for name, part in tree.items()}
+    metadata = {PACKAGE: json.dumps(tree, sort_keys=True)}  # one key: several come in any order
     _replace(folder / WEIGHTS, save(flatten(variables), metadata=metadata))
     _replace(folder / CONFIG, yaml.safe_dump(tree, sort_keys=False).encode())
 
@@ -47,7 +47,8 @@ def load_best(folder: str | Path) -> tuple[ModelConfig, dict[str, Any]]:
             flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, yaml.YAMLError) as error:
         raise DataError(f"{folder}: no best network to load: {error}") from None
-    if not isinstance(tree, dict) or json.loads(metadata.get("model", "null")) != tree.get("model"):
+    written = json.loads(metadata.get(PACKAGE, "{}"))
+    if not isinstance(tree, dict) or written.get("model") != tree.get("model", {}):
         raise DataError(f"{folder}: {WEIGHTS} and {CONFIG} are of different networks.")
     return ModelConfig.from_dict(tree["model"]), unflatten(flat)
 

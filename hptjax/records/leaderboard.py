@@ -8,6 +8,8 @@ from rich.table import Table
 
 from hptjax.study.trial import GenerationRecord, TrialRecord
 
+WIRING = (".in_channels", ".in_size")
+
 
 def rank_trials(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
     """Trials by value, lowest first; equal ones as they came, failed and infeasible ones last."""
@@ -19,10 +21,10 @@ def leaderboard(trials: Sequence[TrialRecord], rows: int = 10) -> Table:
     failed = sum(trial.value is None for trial in trials)
     caption = f"{len(trials)} trials, {failed} failed or infeasible" if failed else None
     table = Table(title="Leaderboard", title_justify="left", caption=caption)
-    for column in ("rank", "strategy", "trial", "val loss", "val accuracy"):
+    for column in ("rank", "strategy", "trial", "val loss", "val acc."):
         table.add_column(column, justify="left" if column == "strategy" else "right")
-    table.add_column("hparams", overflow="fold")
-    table.add_column("repaired", overflow="fold")
+    table.add_column("hparams", ratio=2, overflow="fold")
+    table.add_column("repaired", ratio=1, overflow="fold")
     for rank, trial in enumerate(rank_trials(trials)[:rows], start=1):
         table.add_row(
             str(rank),
@@ -31,7 +33,7 @@ def leaderboard(trials: Sequence[TrialRecord], rows: int = 10) -> Table:
             "failed" if trial.value is None else f"{trial.value:.4f}",
             show_number(trial.last("val_accuracy")),
             show_hparams(trial.hparams),
-            trial.infeasible or "; ".join(trial.changes) or "-",
+            trial.infeasible or "; ".join(notable_changes(trial.changes)) or "-",
         )
     return table
 
@@ -39,9 +41,10 @@ def leaderboard(trials: Sequence[TrialRecord], rows: int = 10) -> Table:
 def summary_table(generations: Sequence[GenerationRecord], stops: Mapping[str, str]) -> Table:
     """What each strategy spent and found, and why it stopped."""
     table = Table(title="Strategies", title_justify="left")
-    columns = ("strategy", "trials", "best", "median", "member epochs", "samples", "train s")
-    for column in (*columns, "compile s", "wall s", "stopped by"):
-        table.add_column(column, justify="left" if column == "strategy" else "right")
+    table.add_column("strategy")
+    for column in ("trials", "best", "median", "epochs", "train s", "compile s", "wall s"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("stopped by")
     for name, reason in stops.items():
         own = [record for record in generations if record.strategy == name]
         table.add_row(name, *_summary(own), reason)
@@ -53,7 +56,7 @@ def _summary(records: Sequence[GenerationRecord]) -> list[str]:
     values = sorted(trial.value for trial in trials if trial.value is not None)
     total = {
         key: sum(record.ledger.get(key, 0) for record in records)
-        for key in ("member_epochs", "samples", "train_s", "compile_s", "wall_s")
+        for key in ("member_epochs", "train_s", "compile_s", "wall_s")
     }
     median = values[len(values) // 2] if values else None
     return [
@@ -61,9 +64,13 @@ def _summary(records: Sequence[GenerationRecord]) -> list[str]:
         show_number(values[0] if values else None),
         show_number(median),
         f"{total['member_epochs']:.0f}",
-        f"{total['samples']:.3g}",
         *(f"{total[key]:.1f}" for key in ("train_s", "compile_s", "wall_s")),
     ]
+
+
+def notable_changes(changes: Iterable[str]) -> list[str]:
+    """The changes that are no mere wiring of one layer's input to the output before it."""
+    return [text for text in changes if not text.split(":")[0].endswith(WIRING)]
 
 
 def show_number(value: float | None) -> str:
