@@ -22,6 +22,7 @@ from hptjax.transpile import (
     envelope,
     hparam_names,
     model_from_trial,
+    notable,
     repair,
 )
 
@@ -195,6 +196,7 @@ def test_every_change_is_reported_with_its_reason():
         "resnet_config.block_list.0.padding: 0 -> same (main path and shortcut must agree)",
         "resnet_config.block_list.1.in_channels: 16 -> 12 (channels of the stage before)",
     )
+    assert notable(result.changes) == result.changes[:3]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def images(n: int) -> ImageDataset:
     return ImageDataset(pixels, rng.integers(0, 4, n).astype(np.int32), names, "noise")
 
 
-TRAIN, VALIDATION = images(40), images(20)
+TRAIN, VALIDATION = images(140), images(20)
 
 
 @pytest.fixture
@@ -102,3 +102,11 @@ def test_points_of_the_wrong_length(calls):
     fx = make_objective(MODEL, ["lr"], TRAIN, VALIDATION)
     with pytest.raises(ConfigError, match=r"shape \[1\] or \[n, 1\], got \[2\]"):
         fx([0.1, 0.2])
+
+
+@pytest.mark.slow
+def test_with_the_engine_a_point_has_the_same_loss_alone_and_in_a_batch():
+    fx = make_objective(MODEL, ["lr", "resnet_out_channels_l1"], TRAIN, VALIDATION, epochs=1)
+    batch = fx([[0.002, 8], [0.01, 12.4], [0.001, 3]])
+    assert fx([0.002, 8]) == pytest.approx(batch[0], rel=1e-4)
+    assert len(set(batch)) == 3

@@ -3,7 +3,7 @@
 from hptjax.config.geometry import ImageSpec
 from hptjax.transpile.apply import apply_hparams, model_from_trial
 from hptjax.transpile.envelope import envelope
-from hptjax.transpile.repair import Candidate, Infeasible, RepairResult, candidate, repair
+from hptjax.transpile.repair import Candidate, Infeasible, RepairResult, candidate, notable, repair
 from hptjax.transpile.table import TABLE, Rule, hparam_names
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "envelope",
     "hparam_names",
     "model_from_trial",
+    "notable",
     "repair",
 ]

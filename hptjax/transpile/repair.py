@@ -1,5 +1,6 @@
 """Makes a config consistent with itself and with the images, or says why it cannot be built."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +59,12 @@ def repair(config: ModelConfig, image: ImageSpec) -> RepairResult:
     }
     repaired = config.model_copy(update={**size, "resnet_config": net, "mlp_config": mlp})
     return RepairResult(repaired, tuple(log.changes))
+
+
+def notable(changes: Sequence[str]) -> tuple[str, ...]:
+    """The changes that give something else than was asked for: not those that only wire sizes."""
+    wiring = (".in_channels", ".in_size")
+    return tuple(line for line in changes if not line.split(":")[0].endswith(wiring))
 
 
 @dataclass
