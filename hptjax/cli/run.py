@@ -61,10 +61,10 @@ def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> St
         save_best(directory.best, config, variables, summary(trial))
 
     with ExitStack() as stack:
+        # also after Ctrl-C: the tables are of all that the journal holds
+        stack.callback(lambda: write_tables(load_run(directory.path).generations, directory.path))
         sinks = make_sinks(study, directory.path, console, stack)
-        result = run_study(study, journal=directory.journal, sinks=sinks, on_best=on_best)
-    write_tables(result.generations, directory.path)
-    return result
+        return run_study(study, journal=directory.journal, sinks=sinks, on_best=on_best)
 
 
 def summary(trial: TrialRecord) -> dict[str, Any]:

@@ -7,8 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from hptjax.study.trial import GenerationRecord, TrialRecord
-
-WIRING = (".in_channels", ".in_size")
+from hptjax.transpile.repair import notable
 
 
 def rank_trials(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
@@ -33,7 +32,7 @@ def leaderboard(trials: Sequence[TrialRecord], rows: int = 10) -> Table:
             "failed" if trial.value is None else f"{trial.value:.4f}",
             show_number(trial.last("val_accuracy")),
             show_hparams(trial.hparams),
-            trial.infeasible or "; ".join(notable_changes(trial.changes)) or "-",
+            trial.infeasible or "; ".join(notable(trial.changes)) or "-",
         )
     return table
 
@@ -66,11 +65,6 @@ def _summary(records: Sequence[GenerationRecord]) -> list[str]:
         f"{total['member_epochs']:.0f}",
         *(f"{total[key]:.1f}" for key in ("train_s", "compile_s", "wall_s")),
     ]
-
-
-def notable_changes(changes: Iterable[str]) -> list[str]:
-    """The changes that are no mere wiring of one layer's input to the output before it."""
-    return [text for text in changes if not text.split(":")[0].endswith(WIRING)]
 
 
 def show_number(value: float | None) -> str:
