@@ -112,7 +112,6 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_ends_the_same(study, capsys, monk
         patch.setattr(place, lambda study, data: Interrupted)
         assert cli.main(["run", str(study), "--out", "run"]) == 130
     assert "run the same command again" in capsys.readouterr().err
-    assert len((study.parent / "run" / "trials.csv").read_text().splitlines()) == 1 + 12
     rows = (study.parent / "run" / "trials.csv").read_text().splitlines()
     assert len(rows) == 1 + len(trials_of(study.parent / "run")) > 1
     assert cli.main(["run", str(study), "--out", "run"]) == 0
