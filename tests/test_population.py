@@ -11,7 +11,9 @@ import pytest
 from hptjax.data.augment import augment
 from hptjax.errors import ConfigError
 from hptjax.models import Classifier, init_variables
+from hptjax.models.flat import initial_places, layouts
 from hptjax.models.keys import dropout_key, init_key, study_key
+from hptjax.models.signature import exact_body
 from hptjax.population import (
     Member,
     PopulationTrainer,
@@ -228,19 +230,30 @@ class count_compilations(list):
 
 
 def test_padding_stays_zero(population):
-    _, state, _ = population
-    for name in ("blocks.0.conv1.kernel", "mlp.0.linear.kernel"):
-        for tree in (
-            state.arrays.params,
-            state.arrays.optimiser.first,
-            state.arrays.optimiser.second,
-        ):
-            stored = np.asarray(tree[name])
-            for k, member in enumerate(MEMBERS):
-                block = member.config.resnet_config.block_list[0]
-                layer = member.config.mlp_config.block_list[0]
-                width = block.out_channels if "conv" in name else layer.out_size
-                assert not stored[state.layout.place[k], width:].any()
+    trainer, state, _ = population
+    arrays = jax.device_get(state.arrays)
+    padded_members = 0
+    for k, member in enumerate(MEMBERS):
+        padded = trainer.plan.bodies[trainer.plan.body_of(member.config)]
+        live = initial_places(exact_body(member.config), padded)
+        used = (live[1] > 0) | (live[2] != 0)
+        used |= _shifts(exact_body(member.config), padded)
+        padded_members += not used.all()
+        for vectors in (arrays.params, arrays.optimiser.first, arrays.optimiser.second):
+            vector = vectors[state.layout.place[k]][: used.size]
+            assert not vector[~used].any()
+            assert vector[used].any()
+    assert padded_members > 0
+
+
+def _shifts(true, padded):
+    """Where the batch norms' shifts lie, which start at zero but are no padding."""
+    layout = layouts(padded)[0]
+    out = np.zeros(layout.size, bool)
+    for name, part in layout.split(out).items():
+        if name.endswith(".shift"):
+            part[: layouts(true)[0].places[name][1].shape[0]] = True
+    return out
 
 
 def test_plan_waste_is_bounded_and_padding_is_counted():

@@ -12,9 +12,10 @@ import pytest
 
 from hptjax.config.schema import ModelConfig
 from hptjax.models.classifier import Classifier
+from hptjax.models.flat import layouts
 from hptjax.models.forward import Knobs, Network, cross_entropy
 from hptjax.models.shapes import statistics, weights
-from hptjax.models.signature import signature_of, widths_of
+from hptjax.models.signature import exact_body, signature_of, widths_of
 from hptjax.models.variables import exact_variables
 from hptjax.population.pack import Member, knobs, lay_out
 from hptjax.population.plan import make_plan
@@ -59,7 +60,15 @@ def start(case: str, config: ModelConfig) -> MemberState:
     signature, widths = signature_of(config), widths_of(config)
     params = flat(case, "init", config, weights(signature, widths))
     stats = flat(case, "init", config, statistics(signature, widths))
-    return jax.tree.map(jnp.asarray, MemberState(params, stats, adam.start(params)))
+    weight_layout, running_layout = layouts(exact_body(config))
+    vector = weight_layout.join(params)
+    return MemberState(vector, running_layout.join(stats), adam.start(vector))
+
+
+def split(config: ModelConfig, state: MemberState):
+    """Weights and running statistics by name."""
+    weight_layout, running_layout = layouts(exact_body(config))
+    return weight_layout.split(state.params), running_layout.split(state.stats)
 
 
 def blocked(x: np.ndarray, block: int) -> jnp.ndarray:
@@ -77,11 +86,13 @@ def test_engine_equals_pytorch(case):
         jnp.asarray(ARRAYS[f"{case}/labels"], jnp.int32),
     )
 
+    params, stats = split(config, state)
+
     def objective(params):
-        logits = Network(signature, params, state.stats, train=True).logits(x, traced, None)
+        logits = Network(signature, params, stats, train=True).logits(x, traced, None)
         return cross_entropy(logits, labels).mean(), logits
 
-    (loss, logits), grads = jax.jit(jax.value_and_grad(objective, has_aux=True))(state.params)
+    (loss, logits), grads = jax.jit(jax.value_and_grad(objective, has_aux=True))(params)
     # Log-probabilities: the frozen logits may have passed a log-softmax, which the loss ignores.
     np.testing.assert_allclose(
         jax.nn.log_softmax(logits.T), jax.nn.log_softmax(ARRAYS[f"{case}/logits"]), atol=1e-5
@@ -92,7 +103,7 @@ def test_engine_equals_pytorch(case):
             np.testing.assert_allclose(grads[name], want, atol=1e-5, err_msg=name)
 
     key = jax.random.key(0)
-    step = jax.jit(lambda s: train_step(signature, s, traced, x, labels, key)[0])
+    step = jax.jit(lambda s: train_step(exact_body(config), s, traced, x, labels, key)[0])
     for count in range(1, 6):
         state = step(state)
         if count == 1:
@@ -103,10 +114,11 @@ def test_engine_equals_pytorch(case):
 def compare(case, group, config, state, tolerance):
     signature, widths = signature_of(config), widths_of(config)
     kinds = weights(signature, widths) | statistics(signature, widths)
+    arrays = split(config, state)
     for name, want in flat(case, group, config, kinds).items():
         stage, part = name.rsplit(".", 1)
         if f"{case}/{group}/{stage}.{TORCH[part]}" in ARRAYS.files:
-            got = {**state.params, **state.stats}[name]
+            got = (arrays[0] | arrays[1])[name]
             np.testing.assert_allclose(got, want, atol=tolerance, err_msg=f"{group} {name}")
 
 

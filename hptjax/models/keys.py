@@ -2,10 +2,7 @@
 others.
 """
 
-import zlib
-
 import jax
-import jax.numpy as jnp
 from jax import Array
 
 _INIT, _DROPOUT, _DATA = 0, 1, 2
@@ -30,8 +27,3 @@ def dropout_key(study: Array, trial: Array, epoch: Array) -> Array:
     """Key of a member's dropout masks in one epoch; fold in the step, then the layer."""
     member = jax.random.fold_in(jax.random.fold_in(study, _DROPOUT), trial)
     return jax.random.fold_in(member, epoch)
-
-
-def leaf_key(key: Array, name: str) -> Array:
-    """Key of one named weight: independent of how many other weights there are."""
-    return jax.random.fold_in(key, jnp.uint32(zlib.crc32(name.encode())))

@@ -78,6 +78,11 @@ def widths_of(config: ModelConfig) -> Widths:
     )
 
 
+def exact_body(config: ModelConfig) -> Body:
+    """The body of a config at its true widths."""
+    return Body(signature_of(config), widths_of(config))
+
+
 def map_sizes(signature: Signature) -> list[tuple[int, int]]:
     """Height and width of the feature maps: after the first convolution, after each block, after
     pooling.

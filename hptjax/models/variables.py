@@ -9,9 +9,10 @@ import numpy as np
 from jax import Array
 
 from hptjax.config.schema import ModelConfig
-from hptjax.models.init import initial
+from hptjax.models.flat import exact_arrays, initial_places, initial_statistics
+from hptjax.models.init import draw
 from hptjax.models.shapes import statistics, weights
-from hptjax.models.signature import signature_of, widths_of
+from hptjax.models.signature import exact_body, signature_of, widths_of
 
 _PARTS = {"scale": ("params", "scale"), "shift": ("params", "bias")}
 _PARTS |= {part: ("batch_stats", part) for part in ("mean", "var")}
@@ -21,9 +22,9 @@ def init_variables(config: ModelConfig, key: Array) -> dict:
     """Initial variables of Classifier.from_config(config): those that a population member with this
     key starts from.
     """
-    signature, widths = signature_of(config), widths_of(config)
-    flat = initial(weights(signature, widths) | statistics(signature, widths), key)
-    return exact_variables(config, jax.device_get(flat))
+    body = exact_body(config)
+    params = jax.device_get(draw(key, *initial_places(body, body)))
+    return exact_variables(config, exact_arrays(body, body, params, initial_statistics(body, body)))
 
 
 def exact_variables(config: ModelConfig, flat: Mapping[str, np.ndarray]) -> dict:

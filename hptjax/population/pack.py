@@ -10,10 +10,9 @@ import numpy as np
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
 from hptjax.models.costs import costs
+from hptjax.models.flat import initial_places, initial_statistics, layouts
 from hptjax.models.forward import Knobs
-from hptjax.models.init import bound
-from hptjax.models.shapes import Weight, statistics, weights
-from hptjax.models.signature import signature_of, widths_of
+from hptjax.models.signature import exact_body, signature_of, widths_of
 from hptjax.ops.pointwise import ACTIVATIONS
 from hptjax.population.plan import Plan
 
@@ -45,7 +44,7 @@ def lay_out(plan: Plan, members: Sequence[Member], devices: int) -> Layout:
             f"The plan takes at most {plan.capacity} members a call, got {len(members)}:"
             " split them, or make a plan of a larger capacity."
         )
-    bodies = [_body(plan, member.config) for member in members]
+    bodies = [body_of(plan, member.config) for member in members]
     prices = [costs(plan.bodies[b].signature, plan.bodies[b].widths).train_flops for b in bodies]
     room = -(-plan.capacity // devices)
     shards: list[list[int]] = [[] for _ in range(devices)]
@@ -63,7 +62,8 @@ def lay_out(plan: Plan, members: Sequence[Member], devices: int) -> Layout:
     return Layout(place, counts, room)
 
 
-def _body(plan: Plan, config: ModelConfig) -> int:
+def body_of(plan: Plan, config: ModelConfig) -> int:
+    """Index of the body that trains a config; raises ConfigError when the plan has none."""
     index = plan.body_of(config)
     if index is None:
         raise ConfigError(
@@ -71,18 +71,6 @@ def _body(plan: Plan, config: ModelConfig) -> int:
             " make a plan from configs that include it."
         )
     return index
-
-
-def storage(plan: Plan) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
-    """Padded shapes that hold every body's weights, and its running statistics."""
-    params: dict[str, tuple[int, ...]] = {}
-    stats: dict[str, tuple[int, ...]] = {}
-    for body in plan.bodies:
-        for out, make in ((params, weights), (stats, statistics)):
-            for name, weight in make(body.signature, body.widths).items():
-                old = out.get(name, weight.shape)
-                out[name] = tuple(map(max, zip(old, weight.shape, strict=True)))
-    return params, stats
 
 
 def knobs(plan: Plan, members: Sequence[Member], layout: Layout, rows: int) -> Knobs:
@@ -129,36 +117,17 @@ def _activations(config: ModelConfig) -> list[int]:
     return [ACTIVATIONS.index(name) for name in names]
 
 
-@dataclass(frozen=True)
-class TrueShapes:
-    """Per weight: true shape [rows, rank] and bound of its initial values [rows]; rows without a
-    member hold zeros.
-    """
-
-    shapes: dict[str, np.ndarray]
-    bounds: dict[str, np.ndarray]
-    fills: dict[str, float]
-
-
-def true_shapes(
-    stored: dict[str, tuple[int, ...]], members: Sequence[Member], place: np.ndarray, rows: int
-) -> TrueShapes:
-    """The members' true shapes, which initialisation needs."""
-    out = TrueShapes(
-        {name: np.zeros((rows, len(shape)), np.int32) for name, shape in stored.items()},
-        {name: np.zeros(rows, np.float32) for name in stored},
-        dict.fromkeys(stored, 0.0),
-    )
-    for row, member in zip(place, members, strict=True):
-        for name, weight in member_weights(member.config).items():
-            if name in stored:
-                out.shapes[name][row] = weight.shape
-                out.bounds[name][row] = bound(weight)
-                out.fills[name] = weight.fill
-    return out
-
-
-def member_weights(config: ModelConfig) -> dict[str, Weight]:
-    """All arrays of one member at its exact shape: weights and running statistics."""
-    signature, widths = signature_of(config), widths_of(config)
-    return weights(signature, widths) | statistics(signature, widths)
+def initial_arrays(
+    plan: Plan, members: Sequence[Member], layout: Layout, rows: int
+) -> tuple[np.ndarray, ...]:
+    """What initialisation needs per row: (index, bounds, fills [rows, N], statistics [rows, S])."""
+    sizes = np.max([[flat.size for flat in layouts(body)] for body in plan.bodies], axis=0)
+    index = np.zeros((rows, sizes[0]), np.int32)
+    bounds, fills = np.zeros((2, rows, sizes[0]), np.float32)
+    stats = np.zeros((rows, sizes[1]), np.float32)
+    for row, member in zip(layout.place, members, strict=True):
+        true, padded = exact_body(member.config), plan.bodies[body_of(plan, member.config)]
+        size, running = (flat.size for flat in layouts(padded))
+        index[row, :size], bounds[row, :size], fills[row, :size] = initial_places(true, padded)
+        stats[row, :running] = initial_statistics(true, padded)
+    return index, bounds, fills, stats

@@ -9,32 +9,23 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from hptjax.models.flat import layouts
 from hptjax.models.forward import Knobs
-from hptjax.models.init import initial_padded
+from hptjax.models.init import draw
 from hptjax.models.keys import init_key
-from hptjax.models.shapes import statistics, weights
 from hptjax.models.signature import Body
-from hptjax.population.pack import storage
 from hptjax.population.plan import Plan
 from hptjax.training import adam
 from hptjax.training.epoch import Images, MemberState, Metrics, member_epoch
 
-Shape = tuple[int, ...]
 
-
-def init_population(plan: Plan, study: Array, trials: Array, true, bounds, fills) -> MemberState:
-    """Draws all members' weights, padded: trials [rows], true {name: [rows, rank]}, bounds {name:
-    [rows]}.
-    """
-    params_shapes, stats_shapes = storage(plan)
-
-    def member(trial: Array, true, bounds) -> MemberState:
-        key = init_key(study, trial)
-        draw = partial(initial_padded, true=true, bounds=bounds, fills=fills, key=key)
-        params = draw(params_shapes)
-        return MemberState(params, draw(stats_shapes), adam.start(params))
-
-    return jax.vmap(member)(trials, true, bounds)
+def init_population(
+    study: Array, trials: Array, index: Array, bounds: Array, fills: Array, stats: Array
+) -> MemberState:
+    """Draws all weights: trials [rows]; index, bounds, fills [rows, N]; stats [rows, S]."""
+    keys = jax.vmap(init_key, in_axes=(None, 0))(study, trials)
+    params = jax.vmap(draw)(keys, index, bounds, fills)
+    return MemberState(params, stats, jax.vmap(adam.start)(params))
 
 
 def train_local(
@@ -74,10 +65,10 @@ def _train_rows(
 ):
     """Trains one row (or, for an array of rows, several side by side) and puts the results back."""
     state, metrics = carry
-    one = partial(member_epoch, body.signature, block, data=data, study=study, epoch=epoch)
+    one = partial(member_epoch, body, block, data=data, study=study, epoch=epoch)
     pick = partial(jax.tree.map, lambda t: t.at[row].get(mode="clip"))
     train = one if row.ndim == 0 else jax.vmap(lambda s, k: one(s, k))
-    old = _cut(body, pick(state), row.ndim)
+    old = _cut(body, pick(state))
     new, values = train(old, pick(knobs))
     state = jax.tree.map(partial(_put, row), state, new)
     metrics = jax.tree.map(lambda t, v: t.at[row].set(v, mode="drop"), metrics, values)
@@ -94,20 +85,14 @@ def _chunked(train: Callable, chunk: int, start: Array, stop: Array, carry):
     return lax.fori_loop(0, (stop - start + chunk - 1) // chunk, body, carry)
 
 
-def _cut(body: Body, state: MemberState, lead: int) -> MemberState:
-    """The corner of the stored arrays that a body uses; lead: leading member axes."""
-    shapes = weights(body.signature, body.widths)
-    running = statistics(body.signature, body.widths)
-
-    def cut(tree: dict[str, Array], names) -> dict[str, Array]:
-        whole = (slice(None),) * lead
-        return {n: tree[n][(*whole, *(slice(size) for size in w.shape))] for n, w in names.items()}
-
-    moments = (cut(m, shapes) for m in (state.optimiser.first, state.optimiser.second))
+def _cut(body: Body, state: MemberState) -> MemberState:
+    """The front of the stored vectors, as long as a body needs."""
+    params, stats = (layout.size for layout in layouts(body))
+    moments = (state.optimiser.first[..., :params], state.optimiser.second[..., :params])
     optimiser = adam.AdamState(*moments, state.optimiser.count)
-    return MemberState(cut(state.params, shapes), cut(state.stats, running), optimiser)
+    return MemberState(state.params[..., :params], state.stats[..., :stats], optimiser)
 
 
 def _put(row: Array, whole: Array, part: Array) -> Array:
-    corner = tuple(slice(size) for size in part.shape[row.ndim :])
-    return whole.at[(row, *corner)].set(part, mode="drop")
+    front = tuple(slice(size) for size in part.shape[row.ndim :])
+    return whole.at[(row, *front)].set(part, mode="drop")

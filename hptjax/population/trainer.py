@@ -15,19 +15,12 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from hptjax.data.augment import augment as augment_images
 from hptjax.data.dataset import ImageDataset
 from hptjax.errors import ConfigError
+from hptjax.models.flat import exact_arrays
 from hptjax.models.forward import Knobs
 from hptjax.models.keys import study_key
-from hptjax.models.signature import Signature, map_sizes
+from hptjax.models.signature import Signature, exact_body, map_sizes
 from hptjax.models.variables import exact_variables
-from hptjax.population.pack import (
-    Layout,
-    Member,
-    knobs,
-    lay_out,
-    member_weights,
-    storage,
-    true_shapes,
-)
+from hptjax.population.pack import Layout, Member, body_of, initial_arrays, knobs, lay_out
 from hptjax.population.plan import Plan
 from hptjax.population.program import init_population, train_local
 from hptjax.training.data import dataset_arrays, epoch_images
@@ -97,14 +90,10 @@ class PopulationTrainer:
             raise ConfigError("A population needs at least one member, got none.")
         layout = lay_out(self.plan, members, self.mesh.size)
         placed = self._shard(knobs(self.plan, members, layout, self.rows))
-        params, stats = storage(self.plan)
-        true = true_shapes(params | stats, members, layout.place, self.rows)
         if self._init is None:
-            init = partial(init_population, self.plan, fills=true.fills)
-            self._init = jax.jit(init, out_shardings=NamedSharding(self.mesh, P))
-        arrays = self._init(
-            self._study, placed.trial, self._shard(true.shapes), self._shard(true.bounds)
-        )
+            self._init = jax.jit(init_population, out_shardings=NamedSharding(self.mesh, P))
+        start = initial_arrays(self.plan, members, layout, self.rows)
+        arrays = self._init(self._study, placed.trial, *self._shard(start))
         return PopulationState(tuple(members), layout, arrays, placed, self._shard(layout.counts))
 
     def epoch(
@@ -134,16 +123,10 @@ class PopulationTrainer:
         """Weights of member k at its exact shape, as numpy arrays in the form of
         hptjax.models.Classifier.
         """
-        member, row = state.members[k], int(state.layout.place[k])
-        shapes = member_weights(member.config)
-        stored = jax.device_get(
-            jax.tree.map(lambda t: t[row], {**state.arrays.params, **state.arrays.stats})
-        )
-        exact = {
-            name: stored[name][tuple(slice(n) for n in weight.shape)]
-            for name, weight in shapes.items()
-        }
-        return exact_variables(member.config, exact)
+        config, row = state.members[k].config, int(state.layout.place[k])
+        padded = self.plan.bodies[body_of(self.plan, config)]
+        stored = jax.device_get((state.arrays.params[row], state.arrays.stats[row]))
+        return exact_variables(config, exact_arrays(exact_body(config), padded, *stored))
 
     def lower(self, members: Sequence[Member], platforms: Sequence[str]):
         """The epoch function of a population, lowered for other platforms ("cuda", "tpu") without

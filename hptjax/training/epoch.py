@@ -7,19 +7,20 @@ import jax.numpy as jnp
 from flax import struct
 from jax import Array, lax
 
+from hptjax.models.flat import layouts
 from hptjax.models.forward import Knobs, Network, Params, correct, cross_entropy
 from hptjax.models.keys import dropout_key
-from hptjax.models.signature import Signature
+from hptjax.models.signature import Body
 from hptjax.training import adam
 from hptjax.training.data import Images, as_floats, to_blocks
 
 
 @struct.dataclass
 class MemberState:
-    """All that training changes in one member."""
+    """All that training changes in one member: vectors of weights [N] and statistics [S]."""
 
-    params: Params
-    stats: Params
+    params: Array
+    stats: Array
     optimiser: adam.AdamState
 
 
@@ -33,13 +34,14 @@ class Metrics(NamedTuple):
 
 
 def train_epoch(
-    signature: Signature, block: int, state: MemberState, knobs: Knobs, data: Images, key: Array
+    body: Body, block: int, state: MemberState, knobs: Knobs, data: Images, key: Array
 ) -> tuple[MemberState, Array, Array]:
     """Trains one member on every whole batch; returns (state, mean loss, accuracy).
 
     block: images per cache block, a divisor of the batch size; key: of the member's dropout in this
     epoch.
     """
+    signature = body.signature
     steps = data.train.shape[0] // signature.batch_size
 
     def step(carry: MemberState, i: Array):
@@ -47,9 +49,7 @@ def train_epoch(
         x = lax.dynamic_slice_in_dim(data.train, start, signature.batch_size)
         labels = lax.dynamic_slice_in_dim(data.train_labels, start, signature.batch_size)
         x = to_blocks(x, signature.image, block)
-        carry, loss, hits = train_step(
-            signature, carry, knobs, x, labels, jax.random.fold_in(key, i)
-        )
+        carry, loss, hits = train_step(body, carry, knobs, x, labels, jax.random.fold_in(key, i))
         return carry, (loss, hits)
 
     state, (losses, hits) = lax.scan(step, state, jnp.arange(steps))
@@ -57,38 +57,47 @@ def train_epoch(
 
 
 def train_step(
-    signature: Signature, state: MemberState, knobs: Knobs, x: Array, labels: Array, key: Array
+    body: Body, state: MemberState, knobs: Knobs, x: Array, labels: Array, key: Array
 ) -> tuple[MemberState, Array, Array]:
     """One Adam step on images x [G, C, H, W, b]; returns (state, mean loss, share of hits)."""
 
+    weights, running = layouts(body)
+    stats = running.split(state.stats)
+
     def objective(params: Params):
-        net = Network(signature, params, state.stats, train=True)
+        net = Network(body.signature, params, stats, train=True)
         logits = net.logits(x, knobs, key)
         return cross_entropy(logits, labels).mean(), (net.new_stats, correct(logits, labels))
 
-    (loss, (stats, hits)), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
+    differentiate = jax.value_and_grad(objective, has_aux=True)
+    (loss, (stats, hits)), grads = differentiate(weights.split(state.params))
     params, optimiser = adam.update(
         state.params,
-        grads,
+        weights.join(grads),
         state.optimiser,
         lr=knobs.lr,
         weight_decay=knobs.weight_decay,
         beta_1=knobs.beta_1,
         beta_2=knobs.beta_2,
     )
-    return MemberState(params, stats, optimiser), loss, hits.mean()
+    return MemberState(params, running.join(stats), optimiser), loss, hits.mean()
 
 
 def evaluate(
-    signature: Signature, state: MemberState, knobs: Knobs, images: Array, labels: Array
+    body: Body, state: MemberState, knobs: Knobs, images: Array, labels: Array
 ) -> tuple[Array, Array]:
     """Mean loss and accuracy in evaluation mode over images [V, C, H, W, e]; labels -1 do not
     count.
     """
 
+    params, stats = (
+        layout.split(vector)
+        for layout, vector in zip(layouts(body), (state.params, state.stats), strict=True)
+    )
+
     def block(total: tuple[Array, Array], part: tuple[Array, Array]):
         x, y = part
-        net = Network(signature, state.params, state.stats, train=False)
+        net = Network(body.signature, params, stats, train=False)
         logits = net.logits(as_floats(x)[None], knobs, None)
         real = y >= 0
         loss = jnp.where(real, cross_entropy(logits, jnp.maximum(y, 0)), 0).sum()
@@ -100,7 +109,7 @@ def evaluate(
 
 
 def member_epoch(
-    signature: Signature,
+    body: Body,
     block: int,
     state: MemberState,
     knobs: Knobs,
@@ -110,6 +119,6 @@ def member_epoch(
 ) -> tuple[MemberState, Metrics]:
     """Trains one member for one epoch, then measures it on the validation images."""
     key = dropout_key(study, knobs.trial, epoch)
-    state, loss, accuracy = train_epoch(signature, block, state, knobs, data, key)
-    val_loss, val_accuracy = evaluate(signature, state, knobs, data.val, data.val_labels)
+    state, loss, accuracy = train_epoch(body, block, state, knobs, data, key)
+    val_loss, val_accuracy = evaluate(body, state, knobs, data.val, data.val_labels)
     return state, Metrics(loss, accuracy, val_loss, val_accuracy)
