@@ -1,6 +1,7 @@
 """Glossary of axis letters and names, used in every docstring of the package.
 
-Axes: P members of a population, B batch, H W C image, K classes, D search dimensions, G generations.
+Axes: P members of a population, B batch, H W C image, K classes, D search dimensions,
+G generations.
 
 Three words never blur: `params` are network weights, `hparams` are one candidate's tuned values
 (`{"lr": 0.01, ...}`), and the constants of a search strategy live in that strategy's own config.

@@ -2,7 +2,7 @@
 
 
 class ConfigError(ValueError):
-    """A config, option or value given by the user is not usable: says what must hold and what was given."""
+    """A config, option or value of the user is not usable: says what must hold and what it got."""
 
 
 class DataError(ConfigError):

@@ -264,7 +264,7 @@ def test_plan_waste_is_bounded_and_padding_is_counted():
         for _ in range(30)
     ]
     one_tier, plan = make_plan(configs, max_bodies=3), make_plan(configs)
-    assert len(one_tier.bodies) == 3 < len(plan.bodies) <= 9
+    assert len(one_tier.bodies) == 3 < len(plan.bodies) <= 7
     assert 1 <= plan.waste(configs) < one_tier.waste(configs)
 
 

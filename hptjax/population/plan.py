@@ -12,8 +12,8 @@ from hptjax.errors import ConfigError
 from hptjax.models.costs import costs
 from hptjax.models.signature import Body, Signature, Widths, signature_of, widths_of
 
-MAX_BODIES = 9  # a body takes two to three seconds to compile
-MIN_GAIN = 0.04  # share of all padded FLOPs that one more tier must save
+MAX_BODIES = 7  # a body takes about three seconds to compile
+MIN_GAIN = 0.01  # share of all padded FLOPs that one more tier must save
 
 
 @dataclass(frozen=True)

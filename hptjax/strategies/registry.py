@@ -39,7 +39,8 @@ def make_strategy(
         from hptjax.strategies import optuna
 
         make = optuna.random_strategy if name == "random" else optuna.tpe_strategy
-        return make(space, seed)
+        # Unlike streams: with one seed, TPE's start-up trials would repeat the random search's.
+        return make(space, zlib.crc32(f"{name}/{seed}".encode()))
     raise ConfigError(f"strategy must be one of {', '.join(STRATEGIES)}; got {name!r}.")
 
 
