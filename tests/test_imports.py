@@ -108,3 +108,10 @@ def test_strategies_and_the_loop_bring_no_search_library_along():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
     assert output.split() == ["False"]
+
+
+def test_every_public_name_is_where_the_package_says():
+    for name in hptjax._HOMES:
+        assert getattr(hptjax, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'Clasifier'"):
+        getattr(hptjax, "Clasifier")  # noqa: B009 - the checker knows that it is missing

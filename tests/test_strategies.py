@@ -148,3 +148,11 @@ def test_trial_keys_are_unique_and_fit_an_int32():
 def test_mistakes_are_named(name, options, text):
     with pytest.raises(ConfigError, match=text.replace("(", r"\(")):
         make(name, **options)
+
+
+def test_tpe_does_not_repeat_the_draws_of_random_search():
+    space = Space({"lr": Float(0.001, 0.1)})
+    random, tpe = (
+        make_strategy(name, space, seed=0, evaluations=10).ask(5) for name in ("random", "tpe")
+    )
+    assert not {p.hparams["lr"] for p in random} & {p.hparams["lr"] for p in tpe}

@@ -175,11 +175,13 @@ def test_des_fills_the_population_with_one_generation():
 
 def test_any_strategy_of_ones_own_goes_through_the_same_loop():
     from hptjax.strategies.optuna import OptunaStrategy
+    from hptjax.strategies.registry import strategy_seed
 
     def factory(space, seed, evaluations):
         import optuna
 
-        return OptunaStrategy(space, optuna.samplers.RandomSampler(seed=seed))
+        sampler = optuna.samplers.RandomSampler(seed=strategy_seed("random", seed))
+        return OptunaStrategy(space, sampler)
 
     own = run(study(generations=1), strategies={"mine": factory})
     named = run(study(generations=1, strategies=("random",)))

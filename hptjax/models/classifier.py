@@ -122,6 +122,7 @@ class MLP(nn.Module):
                 x = BatchNorm(name=f"bn_{i}")(x, train=train)
             x = _FUNCTIONS[block.activation_fun](x)
             if train and block.dropout:
+                assert dropout_key is not None
                 x = dropout(x.T, jnp.float32(block.dropout), jax.random.fold_in(dropout_key, i)).T
         return x
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -22,8 +23,8 @@ class FlatLayout:
     places: Mapping[str, tuple[int, Weight]]
     size: int
 
-    def split(self, vector: Array) -> dict[str, Array]:
-        """The arrays of a vector [size or longer]; works on numpy arrays too."""
+    def split(self, vector: Any) -> dict[str, Any]:
+        """The arrays of a vector [size or longer], JAX's or numpy's (then as views)."""
         return {
             name: vector[start : start + math.prod(weight.shape)].reshape(weight.shape)
             for name, (start, weight) in self.places.items()
@@ -46,7 +47,8 @@ def flat_layout(kinds: Mapping[str, Weight]) -> FlatLayout:
 @lru_cache(maxsize=4096)
 def layouts(body: Body) -> tuple[FlatLayout, FlatLayout]:
     """The layouts of a body's weights and of its running statistics."""
-    return tuple(flat_layout(kinds(body.signature, body.widths)) for kinds in (weights, statistics))
+    args = body.signature, body.widths
+    return flat_layout(weights(*args)), flat_layout(statistics(*args))
 
 
 @lru_cache(maxsize=4096)

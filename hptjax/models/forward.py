@@ -4,7 +4,7 @@ hptjax.models.classifier is the same network as Flax modules at its exact shape;
 two together.
 """
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -18,22 +18,23 @@ from hptjax.ops.norm import normalise, normalise_by, running, unbiased
 from hptjax.ops.pointwise import activate, average_pool, dropout
 
 Params: TypeAlias = dict[str, Array]
+AnyArray: TypeAlias = Any  # numpy arrays while packed on the host, JAX arrays in the program
 
 
 @struct.dataclass
 class Knobs:
     """The traced numbers of one member: scalars, and [depth] arrays for the layers of the MLP."""
 
-    lr: Array
-    weight_decay: Array
-    beta_1: Array
-    beta_2: Array
-    batch_norm: Array  # [depth] bool
-    activation: Array  # [depth] index into ACTIVATIONS
-    dropout: Array  # [depth] rates
-    channels: Array  # [stages] true widths
-    units: Array  # [depth] true widths
-    trial: Array  # uint32, the number from which the member's random keys derive
+    lr: AnyArray
+    weight_decay: AnyArray
+    beta_1: AnyArray
+    beta_2: AnyArray
+    batch_norm: AnyArray  # [depth] bool
+    activation: AnyArray  # [depth] index into ACTIVATIONS
+    dropout: AnyArray  # [depth] rates
+    channels: AnyArray  # [stages] true widths
+    units: AnyArray  # [depth] true widths
+    trial: AnyArray  # uint32, the number from which the member's random keys derive
 
 
 class Network:

@@ -3,13 +3,15 @@
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
 
-def draw(key: Array, index: Array, bounds: Array, fills: Array) -> Array:
+def draw(key: Array, index: ArrayLike, bounds: ArrayLike, fills: ArrayLike) -> Array:
     """One network's initial weights as a vector [N]; see hptjax.models.flat.initial_places.
 
     The k-th draw of a key is the same however many are made, which keeps padded and exact networks
     together.
     """
-    draws = jax.random.uniform(key, index.shape)[index]
-    return jnp.where(bounds > 0, draws * (2 * bounds) - bounds, fills)
+    draws = jax.random.uniform(key, jnp.shape(index))[index]
+    limit = jnp.asarray(bounds)
+    return jnp.where(limit > 0, draws * (2 * limit) - limit, fills)

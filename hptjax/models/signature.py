@@ -84,13 +84,12 @@ def exact_body(config: ModelConfig) -> Body:
 
 
 def map_sizes(signature: Signature) -> list[tuple[int, int]]:
-    """Height and width of the feature maps: after the first convolution, after each block, after
-    pooling.
-    """
+    """Height and width of the maps: after the first convolution, each block, and pooling."""
     height, width, _ = signature.image
     kernel, stride, pad = signature.first
     sizes = [(conv_size(height, kernel, stride, pad), conv_size(width, kernel, stride, pad))]
     for _, stride in signature.blocks:
-        sizes.append(tuple((n - 1) // stride + 1 for n in sizes[-1]))
-    sizes.append(tuple(n // signature.pool for n in sizes[-1]))
-    return sizes
+        height, width = sizes[-1]
+        sizes.append(((height - 1) // stride + 1, (width - 1) // stride + 1))
+    height, width = sizes[-1]
+    return [*sizes, (height // signature.pool, width // signature.pool)]

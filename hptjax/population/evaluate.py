@@ -3,6 +3,7 @@ network.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ import numpy as np
 
 from hptjax.config.schema import ModelConfig
 from hptjax.data.dataset import ImageDataset
+from hptjax.errors import ConfigError
 from hptjax.models.classifier import Classifier
 from hptjax.models.forward import correct, cross_entropy
 from hptjax.population.pack import Member
@@ -25,7 +27,7 @@ def evaluate_population(
     epochs: int = 1,
     seed: int = 0,
     augment: bool = True,
-    devices: Sequence[jax.Device] | None = None,
+    devices: Sequence[Any] | None = None,
 ) -> dict[str, np.ndarray]:
     """Trains all these (repaired) configs together; metrics {train_loss, train_accuracy, val_loss,
     val_accuracy}.
@@ -33,6 +35,8 @@ def evaluate_population(
     Every metric is [epochs, P], in the order of configs. Config k trains exactly as it would alone
     as trial k. For many generations keep a PopulationTrainer, which compiles once.
     """
+    if epochs < 1:
+        raise ConfigError(f"epochs must be at least 1, got {epochs}.")
     configs = [c if isinstance(c, ModelConfig) else ModelConfig.from_dict(c) for c in configs]
     trainer = PopulationTrainer(
         make_plan(configs), train, validation, seed=seed, augment=augment, devices=devices
@@ -53,7 +57,8 @@ def evaluate_variables(
 
     @jax.jit
     def totals(images, labels):
-        logits = model.apply(variables, images.astype(jnp.float32) / 255, train=False).T
+        outputs = model.apply(variables, images.astype(jnp.float32) / 255, train=False)
+        logits = jnp.asarray(outputs).T
         return cross_entropy(logits, labels).sum(), correct(logits, labels).sum()
 
     loss = hits = 0.0

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -57,10 +58,11 @@ class PopulationTrainer:
         seed: int,
         augment: bool = True,
         augment_validation: bool = False,
-        devices: Sequence[jax.Device] | None = None,
+        devices: Sequence[Any] | None = None,
         chunk: int | None = None,
     ) -> None:
-        """chunk: members trained side by side on one device; default 1 on CPU, all elsewhere.
+        """devices: JAX devices, default all local ones. chunk: members trained side by side on one
+        device; default 1 on CPU, all elsewhere.
 
         Raises ConfigError when images and plan disagree in size, or a batch is larger than the
         training set.
@@ -80,7 +82,7 @@ class PopulationTrainer:
         self._data = self._replicate(dataset_arrays(train, validation))
         self._study = self._replicate(study_key(seed))
         self._program: Callable | None = None
-        self._init: Callable | None = None
+        self._init = jax.jit(init_population, out_shardings=NamedSharding(self.mesh, P))
 
     def start(self, members: Sequence[Member]) -> PopulationState:
         """Draws the initial weights of up to plan.capacity members; raises ConfigError for one the
@@ -90,8 +92,6 @@ class PopulationTrainer:
             raise ConfigError("A population needs at least one member, got none.")
         layout = lay_out(self.plan, members, self.mesh.size)
         placed = self._shard(knobs(self.plan, members, layout, self.rows))
-        if self._init is None:
-            self._init = jax.jit(init_population, out_shardings=NamedSharding(self.mesh, P))
         start = initial_arrays(self.plan, members, layout, self.rows)
         arrays = self._init(self._study, placed.trial, *self._shard(start))
         return PopulationState(tuple(members), layout, arrays, placed, self._shard(layout.counts))

@@ -39,9 +39,15 @@ def make_strategy(
         from hptjax.strategies import optuna
 
         make = optuna.random_strategy if name == "random" else optuna.tpe_strategy
-        # Unlike streams: with one seed, TPE's start-up trials would repeat the random search's.
-        return make(space, zlib.crc32(f"{name}/{seed}".encode()))
+        return make(space, strategy_seed(name, seed))
     raise ConfigError(f"strategy must be one of {', '.join(STRATEGIES)}; got {name!r}.")
+
+
+def strategy_seed(strategy: str, seed: int) -> int:
+    """Seed of a strategy's own draws: with the study's, TPE's first trials would be random
+    search's.
+    """
+    return zlib.crc32(f"{strategy}/{seed}".encode())
 
 
 def trial_key(strategy: str, number: int) -> int:

@@ -1,7 +1,7 @@
 """The images of one epoch on the device: augmented, shuffled, laid out for the engine."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,10 +19,10 @@ class DatasetArrays(NamedTuple):
     validation filled up
     with black images of label -1 to whole blocks."""
 
-    train: Array | np.ndarray
-    train_labels: Array | np.ndarray
-    val: Array | np.ndarray
-    val_labels: Array | np.ndarray
+    train: Any
+    train_labels: Any
+    val: Any
+    val_labels: Any
 
 
 class Images(NamedTuple):
