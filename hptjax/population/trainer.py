@@ -106,18 +106,22 @@ class PopulationTrainer:
         returned.
         """
         args = self._arguments(state, epoch)
-        if self._program is None:
-            began = time.perf_counter()
-            self._program = self._jit().lower(*args).compile()
-            self.compile_seconds += time.perf_counter() - began
-            self.compilations += 1
-        arrays, metrics = self._program(*args)
+        arrays, metrics = self._compiled(args)(*args)
         on_host: Metrics = jax.device_get(metrics)
         state = PopulationState(state.members, state.layout, arrays, state.knobs, state.counts)
         return state, {
             name: np.asarray(values)[state.layout.place]
             for name, values in on_host._asdict().items()
         }
+
+    def _compiled(self, args: tuple) -> Callable:
+        program = self._program
+        if program is None:
+            began = time.perf_counter()
+            program = self._program = self._jit().lower(*args).compile()
+            self.compile_seconds += time.perf_counter() - began
+            self.compilations += 1
+        return program
 
     def variables(self, state: PopulationState, k: int) -> dict:
         """Weights of member k at its exact shape, as numpy arrays in the form of
