@@ -32,7 +32,6 @@ class Knobs:
     batch_norm: AnyArray  # [depth] bool
     activation: AnyArray  # [depth] index into ACTIVATIONS
     dropout: AnyArray  # [depth] rates
-    channels: AnyArray  # [stages] true widths
     units: AnyArray  # [depth] true widths
     trial: AnyArray  # uint32, the number from which the member's random keys derive
 

@@ -11,8 +11,7 @@ from jax import Array
 from hptjax.config.schema import ModelConfig
 from hptjax.models.flat import exact_arrays, initial_places, initial_statistics
 from hptjax.models.init import draw
-from hptjax.models.shapes import statistics, weights
-from hptjax.models.signature import exact_body, signature_of, widths_of
+from hptjax.models.signature import exact_body
 
 _PARTS = {"scale": ("params", "scale"), "shift": ("params", "bias")}
 _PARTS |= {part: ("batch_stats", part) for part in ("mean", "var")}
@@ -46,25 +45,6 @@ def exact_variables(config: ModelConfig, flat: Mapping[str, np.ndarray]) -> dict
     return tree
 
 
-def flat_arrays(config: ModelConfig, variables: Mapping) -> dict[str, np.ndarray]:
-    """The reverse of exact_variables; norms that the net does not use come out at their initial
-    values.
-    """
-    signature, widths = signature_of(config), widths_of(config)
-    out = {}
-    for name, weight in (weights(signature, widths) | statistics(signature, widths)).items():
-        stage, part = name.rsplit(".", 1)
-        collection, leaf, path = _place(stage, part)
-        node = variables[collection]
-        for step in path:
-            node = node.get(step, {})
-        if leaf in node:
-            out[name] = _from_flax(part, stage, np.asarray(node[leaf])).reshape(weight.shape)
-        else:
-            out[name] = np.full(weight.shape, weight.fill, np.float32)
-    return out
-
-
 def _place(stage: str, part: str) -> tuple[str, str, list[str]]:
     """Collection, leaf name and path of modules in the Flax tree."""
     collection, leaf = _PARTS.get(part, ("params", part))
@@ -84,9 +64,3 @@ def _to_flax(part: str, stage: str, value: np.ndarray) -> np.ndarray:
     if stage.startswith("mlp"):
         return value.reshape(value.shape[0], -1).T
     return value.transpose(1, 2, 3, 0)
-
-
-def _from_flax(part: str, stage: str, value: np.ndarray) -> np.ndarray:
-    if part != "kernel":
-        return value
-    return value.T if stage.startswith("mlp") else value.transpose(3, 0, 1, 2)

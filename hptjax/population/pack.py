@@ -76,7 +76,6 @@ def body_of(plan: Plan, config: ModelConfig) -> int:
 def knobs(plan: Plan, members: Sequence[Member], layout: Layout, rows: int) -> Knobs:
     """The members' traced numbers as arrays over rows; rows without a member hold zeros."""
     depth = max(body.signature.depth for body in plan.bodies)
-    stages = max(len(body.widths.channels) for body in plan.bodies)
 
     def scalars(get, dtype) -> np.ndarray:
         out = np.zeros(rows, dtype)
@@ -101,7 +100,6 @@ def knobs(plan: Plan, members: Sequence[Member], layout: Layout, rows: int) -> K
         batch_norm=lists(layers(lambda layer: layer.batch_norm), depth, bool),
         activation=lists(_activations, depth, np.int32),
         dropout=lists(layers(lambda layer: layer.dropout), depth, np.float32),
-        channels=lists(lambda config: widths_of(config).channels, stages, np.int32),
         units=lists(lambda config: widths_of(config).units, depth, np.int32),
         trial=scalars(lambda m: np.uint32(m.trial), np.uint32),
     )

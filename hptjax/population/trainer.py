@@ -73,7 +73,6 @@ class PopulationTrainer:
         self.mesh = Mesh(np.array(devices), ("population",))
         self.rows = -(-plan.capacity // len(devices)) * len(devices)
         self.compilations, self.compile_seconds = 0, 0.0
-        self.train_size, self.validation_size = train.size, validation.size
         if chunk is None and devices[0].platform != "cpu":
             chunk = self.rows // len(devices)
         self._chunk = None if chunk == 1 else chunk
