@@ -13,7 +13,8 @@ import numpy as np
 
 from hptjax.config.load import load_model_config
 from hptjax.data import load_images, train_validation_split
-from hptjax.population import Member, PopulationTrainer, evaluate_variables, make_plan
+from hptjax.models import evaluate_variables
+from hptjax.population import Member, Population, PopulationTrainer, make_plan
 
 MODEL = Path(__file__).parent.parent / "configs" / "model.yaml"
 
@@ -24,12 +25,11 @@ def run(seed: int, epochs: int, augment: bool, data_dir: Path | None) -> tuple[f
     images = load_images("fashion_mnist", data_dir=data_dir)
     train, validation = train_validation_split(images, seed=seed)
     trainer = PopulationTrainer(make_plan([config]), train, validation, seed=seed, augment=augment)
-    state, metrics = trainer.start([Member(config, seed)]), {}
-    for epoch in range(epochs):
-        state, metrics = trainer.epoch(state, epoch)
+    population = Population.start(trainer, [Member(config, seed)])
+    curves = population.advance(epochs).curves
     test = load_images("fashion_mnist", split="test", data_dir=data_dir)
-    _, accuracy = evaluate_variables(config, trainer.variables(state, 0), test)
-    return float(metrics["val_loss"][0]), float(metrics["val_accuracy"][0]), accuracy
+    _, accuracy = evaluate_variables(config, population.weights(0), test)
+    return float(curves["val_loss"][-1, 0]), float(curves["val_accuracy"][-1, 0]), accuracy
 
 
 def main() -> None:

@@ -4,7 +4,31 @@ The names below are loaded when first used, so that `import hptjax` stays light.
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hptjax.config.load import load_model_config as load_model_config
+    from hptjax.config.schema import ModelConfig as ModelConfig
+    from hptjax.data import ImageDataset as ImageDataset
+    from hptjax.data import load_images as load_images
+    from hptjax.data import train_validation_split as train_validation_split
+    from hptjax.des import des_minimize as des_minimize
+    from hptjax.errors import ConfigError as ConfigError
+    from hptjax.models import Classifier as Classifier
+    from hptjax.models import init_variables as init_variables
+    from hptjax.population import Member as Member
+    from hptjax.population import Population as Population
+    from hptjax.population import PopulationTrainer as PopulationTrainer
+    from hptjax.population import evaluate_population as evaluate_population
+    from hptjax.population import make_plan as make_plan
+    from hptjax.records import load_best as load_best
+    from hptjax.records import load_run as load_run
+    from hptjax.space import Space as Space
+    from hptjax.study import StudyConfig as StudyConfig
+    from hptjax.study import load_study as load_study
+    from hptjax.study import run_study as run_study
+    from hptjax.study.objective import make_objective as make_objective
+    from hptjax.transpile import with_hparams as with_hparams
 
 __version__ = "0.1.0"
 
@@ -14,23 +38,27 @@ _HOMES = {
     "ImageDataset": "hptjax.data",
     "Member": "hptjax.population",
     "ModelConfig": "hptjax.config.schema",
+    "Population": "hptjax.population",
     "PopulationTrainer": "hptjax.population",
     "Space": "hptjax.space",
+    "StudyConfig": "hptjax.study",
     "des_minimize": "hptjax.des",
     "evaluate_population": "hptjax.population",
     "init_variables": "hptjax.models",
     "load_best": "hptjax.records",
     "load_images": "hptjax.data",
     "load_model_config": "hptjax.config.load",
-    "load_study": "hptjax.config.load",
+    "load_run": "hptjax.records",
+    "load_study": "hptjax.study",
     "make_objective": "hptjax.study.objective",
     "make_plan": "hptjax.population",
     "run_study": "hptjax.study",
     "train_validation_split": "hptjax.data",
+    "with_hparams": "hptjax.transpile",
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'hptjax' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

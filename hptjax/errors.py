@@ -1,5 +1,10 @@
 """Errors that are a user's to mend: the command line prints each in one line and exits with 2."""
 
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+_NEAR = 0.6  # below this likeness a guess alone may mislead
+
 
 class ConfigError(ValueError):
     """A config, option or value of the user is not usable: says what must hold and what it got."""
@@ -14,3 +19,12 @@ class MissingExtraError(ImportError):
 
     def __init__(self, what: str, package: str, extra: str) -> None:
         super().__init__(f"{what} needs {package}: install it with  pip install 'hptjax[{extra}]'")
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """The nearest known name as "did you mean 'lr'?", with all of them where none is near."""
+    names = list(known)
+    likeness = [SequenceMatcher(None, str(name), other).ratio() for other in names]
+    best = max(likeness)
+    guess = f"did you mean {names[likeness.index(best)]!r}?"
+    return guess if best >= _NEAR else f"{guess} Known are {', '.join(sorted(names))}."

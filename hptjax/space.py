@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from hptjax._names import did_you_mean
-from hptjax._types import Hparams
 from hptjax.entries import Categorical, Entry, Float, Integer, Value
-from hptjax.errors import ConfigError
+from hptjax.errors import ConfigError, did_you_mean
+from hptjax.glossary import Hparams
 
 __all__ = ["Categorical", "Entry", "Float", "Integer", "Space", "Value", "from_unit", "to_unit"]
 

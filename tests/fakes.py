@@ -1,14 +1,15 @@
-"""A study small enough to run in milliseconds, and a trainer that only pretends to train."""
+"""A study small enough to run in milliseconds, and an executor that only pretends to train."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from hptjax.config.schema import ModelConfig
-from hptjax.config.study import StudyConfig
-from hptjax.population import Member
+from hptjax.population import Cost, Member, Outcome
+from hptjax.population.resident import stack_epochs
 from hptjax.space import Categorical, Float, Integer, Space
+from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
 from tests.nets import SIZE, images
 
@@ -43,55 +44,65 @@ def model(size: int = SIZE) -> dict[str, Any]:
 
 def study(space: Space = SPACE, **changes: Any) -> StudyConfig:
     """Four generations of eight, two epochs each."""
-    settings = {"population_size": 8, "generations": 4, "epochs": 2, "seed": 1} | changes
-    return StudyConfig(model=ModelConfig.from_dict(model()), space=space, **settings)
+    tree = {"population_size": 8, "budget": {"generations": 4}, "epochs": 2, "seed": 1} | changes
+    return StudyConfig.from_dict({"model": model(), "space": space, **tree})
 
 
 def data() -> StudyData:
     return StudyData(images(64), images(32, seed=1))
 
 
-class FakePlan:
-    """Covers strides up to a limit only."""
-
-    def __init__(self, configs: Sequence[ModelConfig]) -> None:
-        self.strides = {config.resnet_config.block_list[0].stride for config in configs}
-
-    def covers(self, config: ModelConfig) -> bool:
-        return config.resnet_config.block_list[0].stride in self.strides
-
-    def waste(self, configs: Sequence[ModelConfig]) -> float:
-        return 1.25
-
-
-class FakeTrainer:
+class FakeExecutor:
     """Losses are a fixed function of config, trial and epoch: lowest at lr 0.01, NaN from 0.09."""
 
-    def __init__(self, configs: Sequence[ModelConfig], log: list[str] | None = None) -> None:
-        self.plan = FakePlan(configs)
-        self.compilations, self.compile_seconds = 0, 0.0
-        self.log = [] if log is None else log
+    def __init__(self) -> None:
+        self.log: list[str] = []
 
-    def start(self, members: Sequence[Member]) -> tuple[Member, ...]:
-        assert all(self.plan.covers(member.config) for member in members)
+    def start(self, members: Sequence[Member]) -> "FakePopulation":
         self.log.append(f"start {len(members)}")
-        return tuple(members)
+        return FakePopulation(self, tuple(members), 0)
 
-    def epoch(
-        self, state: tuple[Member, ...], epoch: int
-    ) -> tuple[tuple[Member, ...], dict[str, np.ndarray]]:
-        self.compilations = 1
-        losses = np.array([fake_loss(member, epoch) for member in state], np.float32)
+    def restore(
+        self, members: Sequence[Member], arrays: Mapping[str, np.ndarray], age: int
+    ) -> "FakePopulation":
+        np.testing.assert_array_equal(arrays["trial"], [member.trial for member in members])
+        self.log.append(f"restore {len(members)} at {age}")
+        return FakePopulation(self, tuple(members), age)
+
+    def epoch(self, members: tuple[Member, ...], age: int) -> dict[str, np.ndarray]:
+        losses = np.array([fake_loss(member, age) for member in members], np.float32)
         accuracy = (1 / (1 + losses)).astype(np.float32)
-        return state, {
+        self.log.append(f"epoch {age} of {len(members)}")
+        return {
             "train_loss": losses * np.float32(0.9),
             "train_accuracy": accuracy,
             "val_loss": losses,
             "val_accuracy": accuracy,
         }
 
-    def variables(self, state: tuple[Member, ...], k: int) -> Mapping[str, Any]:
-        return {"params": {"trial": np.array([state[k].trial])}}
+
+class FakePopulation:
+    """Members that only pretend to be trained."""
+
+    def __init__(self, executor: FakeExecutor, members: tuple[Member, ...], age: int) -> None:
+        self.executor, self.members, self.age = executor, members, age
+
+    def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
+        if seconds <= 0:
+            return Outcome({}, Cost())
+        rows = [self.executor.epoch(self.members, self.age + k) for k in range(epochs)]
+        self.age += epochs
+        cost = Cost(train_s=1e-4, true_flops=4.0, padded_flops=5.0, lane_flops=6.0)
+        return Outcome(stack_epochs(rows), cost)
+
+    def keep(self, chosen: Sequence[int]) -> None:
+        self.members = tuple(self.members[k] for k in chosen)
+
+    def weights(self, k: int) -> Mapping[str, Any]:
+        return {"params": {"trial": np.array([self.members[k].trial])}}
+
+    def snapshot(self) -> dict[str, np.ndarray]:
+        return {"trial": np.array([member.trial for member in self.members])}
 
 
 def fake_loss(member: Member, epoch: int) -> float:

@@ -12,16 +12,23 @@ from hptjax.cli import main as cli
 from hptjax.cli.devices import available_cores, cache_directory
 from hptjax.cli.run import default_out
 from hptjax.records import load_best, load_run
+from hptjax.transpile import Problem
 from tests import fakes
+
+EXECUTOR = "hptjax.study.run.local_executor"  # what the command line has no option for
+
+
+def executor(study, data, notify):
+    """A pretended one, which refuses what the real one does."""
+    Problem(study.model, study.space, data.image).cover()
+    return fakes.FakeExecutor()
 
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     """The path of a small study; the trainer only pretends, and JAX stays as it is."""
     monkeypatch.setattr(cli, "set_up", lambda **options: None)
-    monkeypatch.setattr(
-        "hptjax.study.loop.make_population_trainer", lambda study, data: fakes.FakeTrainer
-    )
+    monkeypatch.setattr(EXECUTOR, executor)
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "small.yaml"
     tree = {
@@ -30,7 +37,7 @@ def study(tmp_path, monkeypatch):
         "data": {"source": "sample", "train_limit": 100},
         "strategies": ["random", "tpe"],
         "population_size": 6,
-        "generations": 2,
+        "budget": {"generations": 2},
         "tensorboard": False,
     }
     path.write_text(yaml.safe_dump(tree))
@@ -65,7 +72,8 @@ def test_run_writes_a_run_directory_and_shows_the_leaderboard(study, capsys, tmp
     names = {path.name for path in out.iterdir()}
     assert names == {"config.yaml", "journal.jsonl", "trials.csv", "epochs.csv", "best"}
     output = capsys.readouterr().out
-    assert output.count("generation ") == 4  # quiet when piped: a line for each
+    lines = [line for line in output.splitlines() if line.startswith(("random gen", "tpe gen"))]
+    assert len(lines) == 4  # quiet when piped: a line for each generation
     assert "Leaderboard" in output
     best = load_run(out).best
     assert best is not None
@@ -101,15 +109,14 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_ends_the_same(study, capsys, monk
     cli.main(["run", str(study), "--out", "whole"])
     epochs = iter(range(100))
 
-    class Interrupted(fakes.FakeTrainer):
-        def epoch(self, state, epoch):
+    class Interrupted(fakes.FakeExecutor):
+        def epoch(self, members, age):
             if next(epochs) == 2:
                 raise KeyboardInterrupt
-            return super().epoch(state, epoch)
+            return super().epoch(members, age)
 
-    place = "hptjax.study.loop.make_population_trainer"
     with monkeypatch.context() as patch:
-        patch.setattr(place, lambda study, data: Interrupted)
+        patch.setattr(EXECUTOR, lambda *parts: Interrupted())
         assert cli.main(["run", str(study), "--out", "run"]) == 130
     assert "run the same command again" in capsys.readouterr().err
     rows = (study.parent / "run" / "trials.csv").read_text().splitlines()
@@ -120,10 +127,10 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_ends_the_same(study, capsys, monk
 
 
 def test_a_bug_keeps_its_traceback(study, monkeypatch):
-    def broken(study, data):
+    def broken(*parts):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("hptjax.study.loop.make_population_trainer", broken)
+    monkeypatch.setattr(EXECUTOR, broken)
     with pytest.raises(ZeroDivisionError):
         cli.main(["run", str(study)])
 
@@ -139,7 +146,7 @@ def test_a_bug_keeps_its_traceback(study, monkeypatch):
         (["--set", "model.resnet_config.pool_size=13"], "No point of the space"),
         (["--data", "nowhere"], "data.source: must be sample, fashion_mnist"),
         (["--data", "npz:gone.npz"], "gone.npz"),
-        (["--strategy", "cma"], "invalid choice: 'cma'"),
+        (["--strategy", "cma"], "strategies: unknown strategy 'cma'"),
         (["--epochs", "two"], "invalid int value: 'two'"),
     ],
 )

@@ -1,17 +1,16 @@
 """Reading models, spaces and studies: what loads, what round-trips, and what errors say."""
 
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import yaml
 
-from hptjax.config.load import load_model_config, load_space, load_study
+from hptjax.config.geometry import ImageSpec
+from hptjax.config.load import load_model_config, load_space, packaged_configs
 from hptjax.config.schema import ModelConfig
-from hptjax.config.study import StrategyName, StudyConfig
 from hptjax.errors import ConfigError
-from hptjax.strategies.registry import STRATEGIES
-from hptjax.transpile import ImageSpec, repair
+from hptjax.study import StudyConfig, load_study
+from hptjax.transpile import repair
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 QUICKSTART = CONFIGS / "quickstart.yaml"
@@ -104,18 +103,22 @@ def test_the_packaged_studies_load_from_anywhere(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     study = load_study(CONFIGS / name)
     assert study.population_size == 29 == 4 * len(study.space) + 1
-    assert study.strategies == ("des", "grid", "random", "tpe")
-    start = study.space.decode(study.space.encode(study.des["start"]))
+    assert study.labels == ("des", "grid", "random", "tpe")
+    start = study.space.decode(study.space.encode(study.strategies[0].options.start))
     assert list(start.values()) == [0.01, 16, 8, 2, 96, True, 0.2]
 
 
 def test_a_study_survives_its_dict_form_in_yaml(tmp_path):
-    study = load_study(QUICKSTART, ["time_budget=30", "strategies=[tpe]", "des.midpoint=false"])
+    study = load_study(
+        QUICKSTART, ["budget.seconds=30", "strategies=[tpe, des]", "strategies.1.midpoint=false"]
+    )
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(study.to_dict(), sort_keys=False))
     assert load_study(path) == study
     assert StudyConfig.from_dict(study.to_dict()) == study
-    assert study.des["midpoint"] is False
+    assert study.strategies[1].options.midpoint is False
+    assert study.strategies[1].options.start is not None  # as the file has it
+    assert study.budget.seconds == 30
 
 
 def test_overrides_reach_every_level():
@@ -126,11 +129,11 @@ def test_overrides_reach_every_level():
             "model.lr=1e-4",
             "model.resnet_config.block_list.1.padding=1",
             "space.mlp_out_l0={type: int, low: 32, high: 64, step: 32}",
-            "des.start.mlp_out_l0=32",
+            "strategies.0.start.mlp_out_l0=32",
             "data.train_limit=500",
         ],
     )
-    assert study.strategies == ("des",)
+    assert study.labels == ("des",)
     assert study.model.lr == 1e-4
     assert study.model.resnet_config.block_list[1].padding == 1
     assert len(study.space["mlp_out_l0"]) == 2
@@ -140,7 +143,7 @@ def test_overrides_reach_every_level():
 def test_a_space_named_on_the_command_line_is_relative_to_the_user(tmp_path, monkeypatch):
     (tmp_path / "mine.yaml").write_text("lr: {type: float, low: 0.01, high: 0.02}\n")
     monkeypatch.chdir(tmp_path)
-    study = load_study(QUICKSTART, ["space=mine.yaml", "des=null", "space.lr.high=0.05"])
+    study = load_study(QUICKSTART, ["space=mine.yaml", "strategies=tpe", "space.lr.high=0.05"])
     assert study.space.names == ("lr",)
     assert study.space["lr"].high == 0.05
 
@@ -171,10 +174,18 @@ MISTAKES = {
     "population_size=1": "population_size: must be greater than or equal to 2, got 1.",
     "epochs=0": "epochs: must be greater than or equal to 1, got 0.",
     "epochs=1.5": "epochs: must be a valid integer, got 1.5.",
-    "time_budget=0": "time_budget: must be greater than 0, got 0.",
-    "strategies=[des, foo]": "strategies.1: must be 'des', 'grid', 'random' or 'tpe', got 'foo'.",
+    "budget.seconds=0": "budget.seconds: must be greater than 0, got 0.",
+    "strategies=[des, foo]": "strategies: unknown strategy 'foo'; did you mean 'random'?",
+    "strategies=[{label: a}]": "strategies: must be names, or mappings such as {name: des}",
+    "strategies=[{name: des, label: 3}]": "strategies.label: must be a text without '/', got 3.",
+    "schedule=halve": "schedule: unknown schedule 'halve'; did you mean 'halving'?",
+    "schedule={name: halving, rate: 3}": "schedule.rate: unknown key; did you mean 'first'?",
+    "first=[{lrr: 7}]": "first.0.lrr: not in the space; did you mean 'lr'?",
+    "first=[{lr: 0.01}]": "first.0.resnet_out_channels_l0: must be given, it is missing.",
     "strategies=[des, des]": "strategies: must not repeat one",
-    "metric=loss": "metric: must be 'val_loss' or 'val_loss_cumulative', got 'loss'.",
+    "metric=loss": (
+        "metric: must be 'val_loss', 'val_accuracy' or 'val_loss_cumulative', got 'loss'."
+    ),
     "data.source=mnist": "data.source: must be sample, fashion_mnist, tfds:<name> or npz:<path>",
     "space.lr.lo=1": "space.lr.lo: unknown key; did you mean 'low'?",
     "space.lr.low=0": "space.lr: must be greater than 0, got 0.0.",
@@ -191,10 +202,12 @@ MISTAKES = {
     ),
     "space.mlp_af_l0={type: int, low: 1, high: 2}": "space.mlp_af_l0: must be a list of choices",
     "space.mlp_af_l0={choices: [relu, rely]}": "space.mlp_af_l0: must be 'none', 'relu'",
-    "des.start.lr=5": "des.start.lr: must be a number in [0.001, 0.1], got 5.",
-    "des.start.lrr=5": "des.start.lrr: not in the space; did you mean 'lr'?",
-    "des.presett=paper": "des.presett: unknown key; did you mean 'preset'?",
-    "des.preset=r": "des.preset: must be one of release, release-original, tevc, paper, paper-log",
+    "strategies.0.start.lr=5": "strategies.des.start.lr: must be a number in [0.001, 0.1], got 5.",
+    "strategies.0.start.lrr=5": "strategies.des.start.lrr: not in the space; did you mean 'lr'?",
+    "strategies.0.presett=paper": "strategies.des.presett: unknown key; did you mean 'preset'?",
+    "strategies.0.preset=r": (
+        "strategies.des.preset: must be one of release, release-original, tevc, paper, paper-log"
+    ),
 }
 
 
@@ -209,8 +222,8 @@ def test_mistakes_are_one_line_with_path_rule_and_value(override):
 
 def test_a_partial_start_point_is_refused():
     tree = load_study(QUICKSTART).to_dict()
-    del tree["des"]["start"]["lr"]
-    with pytest.raises(ConfigError, match=r"des\.start\.lr: must be given"):
+    del tree["strategies"][0]["start"]["lr"]
+    with pytest.raises(ConfigError, match=r"strategies\.des\.start\.lr: must be given"):
         StudyConfig.from_dict(tree)
 
 
@@ -284,5 +297,11 @@ def test_no_activation_may_be_written_in_the_originals_ways():
         assert layer.activation_fun == "none"
 
 
-def test_the_schema_knows_the_named_strategies():
-    assert get_args(StrategyName) == STRATEGIES
+def test_packaged_configs_are_found_by_name_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_study("quickstart") == load_study(QUICKSTART)
+    assert load_model_config("model") == load_model_config(CONFIGS / "model.yaml")
+    assert {"quickstart", "trial1", "model", "big_model"} <= set(packaged_configs())
+    (tmp_path / "model").write_text("lr: 1")  # a file of the user's own comes first
+    with pytest.raises(ConfigError, match="model: "):
+        load_model_config("model")

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from hptjax.plots.des import plot_convergence, plot_population_spread
+from hptjax.report.plots.des import plot_convergence, plot_population_spread
 
 
 def test_convergence_shows_median_and_quartiles():

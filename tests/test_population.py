@@ -10,18 +10,17 @@ import pytest
 
 from hptjax.data.augment import augment
 from hptjax.errors import ConfigError
-from hptjax.models import Classifier, init_variables
-from hptjax.models.flat import initial_places, layouts
-from hptjax.models.keys import dropout_key, init_key, study_key
+from hptjax.models import Classifier, evaluate_variables, init_variables
+from hptjax.models.keys import dropout_key, init_key, root_key
 from hptjax.models.signature import exact_body
+from hptjax.models.weights import initial_places, layouts
 from hptjax.population import (
     Member,
     PopulationTrainer,
     evaluate_population,
-    evaluate_variables,
     make_plan,
 )
-from hptjax.training.data import dataset_arrays, epoch_images
+from hptjax.population.images import dataset_arrays, epoch_input
 from tests.nets import SIZE, config, images, mixed
 
 TRAIN, VALIDATION = images(480), images(150, seed=1)
@@ -32,8 +31,8 @@ def alone(member: Member, seed: int, train=TRAIN, epochs: int = EPOCHS):
     """The reference: Flax modules with lax.conv at the exact shape, optax's Adam, a plain Python
     loop.
     """
-    c, model, study = member.config, Classifier.from_config(member.config), study_key(seed)
-    variables = init_variables(c, init_key(study, jnp.uint32(member.trial)))
+    c, model, study_key = member.config, Classifier.from_config(member.config), root_key(seed)
+    variables = init_variables(c, init_key(study_key, jnp.uint32(member.trial)))
     optimiser = optax.chain(
         optax.add_decayed_weights(c.weight_decay),
         optax.scale_by_adam(c.beta_1, c.beta_2),
@@ -62,8 +61,8 @@ def alone(member: Member, seed: int, train=TRAIN, epochs: int = EPOCHS):
     losses = []
     for epoch in range(epochs):
         arrays = dataset_arrays(train, VALIDATION)
-        data = epoch_images(arrays, study, jnp.uint32(epoch), augment, False)
-        key = dropout_key(study, jnp.uint32(member.trial), jnp.uint32(epoch))
+        data = epoch_input(arrays, study_key, jnp.uint32(epoch), augment, False)
+        key = dropout_key(study_key, jnp.uint32(member.trial), jnp.uint32(epoch))
         for i in range(train.size // c.batch_size):
             part = slice(i * c.batch_size, (i + 1) * c.batch_size)
             x = data.train[part].reshape(-1, SIZE, SIZE, 1).astype(jnp.float32) / 255
@@ -80,8 +79,8 @@ def run(members, *, plan=None, seed=3, epochs=EPOCHS, **options):
     )
     state = trainer.start(members)
     history = []
-    for epoch in range(epochs):
-        state, metrics = trainer.epoch(state, epoch)
+    for _ in range(epochs):
+        state, metrics = trainer.epoch(state)
         history.append(metrics)
     return trainer, state, {k: np.stack([m[k] for m in history]) for k in history[0]}
 
@@ -120,7 +119,7 @@ def test_first_epoch_matches_to_float_tolerance_step_by_step():
     few = TRAIN.take(np.arange(64))
     members = [Member(config(dropout=0.3, strides=(2, 2)), 5)]
     trainer = PopulationTrainer(make_plan([members[0].config]), few, VALIDATION, seed=3)
-    state, _ = trainer.epoch(trainer.start(members), 0)
+    state, _ = trainer.epoch(trainer.start(members))
     variables, _ = alone(members[0], 3, few, 1)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4),
@@ -157,8 +156,8 @@ def test_population_of_one_equals_its_place_in_the_population(population):
 def test_order_does_not_matter(population):
     trainer, _, history = population
     state, backwards = trainer.start(MEMBERS[::-1]), []
-    for epoch in range(EPOCHS):
-        state, metrics = trainer.epoch(state, epoch)
+    for _ in range(EPOCHS):
+        state, metrics = trainer.epoch(state)
         backwards.append(metrics)
     for name in history:  # the same arithmetic on the same kind of device: the same bits
         np.testing.assert_array_equal(
@@ -177,13 +176,13 @@ def test_number_of_devices_does_not_matter():
 
 @pytest.mark.slow
 def test_members_side_by_side_equal_one_after_another():
-    """The chunks of an accelerator, on CPU: three members of one body in chunks of two."""
+    """The lanes of an accelerator, on CPU: three members of one body, two side by side."""
     members = [Member(config(units=8 - k, dropout=0.2), k) for k in range(3)]
     plan = make_plan([m.config for m in members], max_bodies=1)
     _, _, looped = run(members, plan=plan, epochs=1, devices=jax.devices()[:1])
-    _, _, chunked = run(members, plan=plan, epochs=1, devices=jax.devices()[:1], chunk=2)
+    _, _, side_by_side = run(members, plan=plan, epochs=1, devices=jax.devices()[:1], lanes=2)
     for name in looped:
-        np.testing.assert_allclose(chunked[name], looped[name], rtol=5e-3, atol=0.03)
+        np.testing.assert_allclose(side_by_side[name], looped[name], rtol=5e-3, atol=0.03)
 
 
 def test_a_diverging_member_leaves_the_others_bit_identical_and_compiles_nothing(population):
@@ -193,8 +192,8 @@ def test_a_diverging_member_leaves_the_others_bit_identical_and_compiles_nothing
     before = trainer.compilations
     state, again = trainer.start(wild), []
     with count_compilations() as compiled:
-        for epoch in range(EPOCHS):
-            state, metrics = trainer.epoch(state, epoch)
+        for _ in range(EPOCHS):
+            state, metrics = trainer.epoch(state)
             again.append(metrics["val_loss"])
     others = [k for k in range(len(MEMBERS)) if k != 4]
     np.testing.assert_array_equal(np.stack(again)[:, others], history["val_loss"][:, others])
@@ -206,10 +205,10 @@ def test_a_diverging_member_leaves_the_others_bit_identical_and_compiles_nothing
 def test_another_mix_of_members_compiles_nothing(population):
     trainer, _, _ = population
     state = trainer.start([Member(mixed()[k], 40 + j) for j, k in enumerate((2, 2, 0, 5))])
-    state, _ = trainer.epoch(state, 0)  # fewer members, other counts per body
+    state, _ = trainer.epoch(state)  # fewer members, other counts per body
     with count_compilations() as compiled:
         state = trainer.start([Member(mixed()[k], 60 + j) for j, k in enumerate((7, 1, 1, 1, 3))])
-        state, metrics = trainer.epoch(state, 0)
+        state, metrics = trainer.epoch(state)
     assert compiled == []
     assert np.isfinite(metrics["val_loss"]).all()
 
@@ -234,13 +233,13 @@ def test_padding_stays_zero(population):
     arrays = jax.device_get(state.arrays)
     padded_members = 0
     for k, member in enumerate(MEMBERS):
-        padded = trainer.plan.bodies[trainer.plan.body_of(member.config)]
+        padded = trainer.plan.bodies[trainer.plan.body_of(member.shape)]
         live = initial_places(exact_body(member.config), padded)
         used = (live[1] > 0) | (live[2] != 0)
         used |= _shifts(exact_body(member.config), padded)
         padded_members += not used.all()
-        for vectors in (arrays.params, arrays.optimiser.first, arrays.optimiser.second):
-            vector = vectors[state.layout.place[k]][: used.size]
+        for vectors in (arrays.params, arrays.moments.first, arrays.moments.second):
+            vector = vectors[state.placement.rows[k]][: used.size]
             assert not vector[~used].any()
             assert vector[used].any()
     assert padded_members > 0
@@ -265,12 +264,13 @@ def test_plan_waste_is_bounded_and_padding_is_counted():
     ]
     one_tier, plan = make_plan(configs, max_bodies=3), make_plan(configs)
     assert len(one_tier.bodies) == 3 < len(plan.bodies) <= 7
-    assert 1 <= plan.waste(configs) < one_tier.waste(configs)
+    shapes = [exact_body(c) for c in configs]
+    assert 1 <= plan.waste(shapes) < one_tier.waste(shapes)
 
 
 def test_epoch_program_lowers_for_other_platforms():
     plan = make_plan([m.config for m in MEMBERS[:3]])
-    trainer = PopulationTrainer(plan, TRAIN, VALIDATION, seed=0, chunk=4, devices=jax.devices()[:1])
+    trainer = PopulationTrainer(plan, TRAIN, VALIDATION, seed=0, lanes=4, devices=jax.devices()[:1])
     for platform in ("cuda", "tpu"):
         text = trainer.lower(MEMBERS[:3], [platform]).as_text()
         assert "callback" not in text
@@ -288,7 +288,7 @@ def test_errors_say_what_must_hold():
     trainer = PopulationTrainer(plan, TRAIN, VALIDATION, seed=0)
     with pytest.raises(ConfigError, match="at most 1 members a call, got 2"):
         trainer.start([Member(config(), 0), Member(config(), 1)])
-    with pytest.raises(ConfigError, match="no body for the signature"):
+    with pytest.raises(ConfigError, match="no body for"):
         trainer.start([Member(config(strides=(1, 1)), 0)])
     with pytest.raises(ConfigError, match="share one image size"):
         make_plan([config(), config().model_copy(update={"init_width": 14, "init_length": 14})])

@@ -10,26 +10,36 @@ from rich.console import Console
 
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError, DataError
-from hptjax.records import RunDirectory, load_best, load_run, save_best
+from hptjax.records import (
+    Change,
+    GenerationRecord,
+    RunDirectory,
+    Status,
+    TrialRecord,
+    load_best,
+    load_run,
+    save_best,
+)
 from hptjax.records.journal import Journal
-from hptjax.records.leaderboard import leaderboard, rank_trials, summary_table
-from hptjax.records.run_dir import is_finished
-from hptjax.records.tables import epochs_frame, trials_frame, write_tables
-from hptjax.records.tensorboard import TensorBoardSink
+from hptjax.records.trial import rank_trials
+from hptjax.report.console import leaderboard, summary_table
+from hptjax.report.tables import epochs_frame, trials_frame, write_tables
+from hptjax.report.tensorboard import TensorBoardSink
 from hptjax.space import Integer, Space
-from hptjax.study import GenerationRecord, TrialRecord, run_study
-from tests.fakes import SPACE, FakeTrainer, data, model, study
+from hptjax.study import run_study
+from hptjax.study.budget import Budget
+from tests.fakes import SPACE, FakeExecutor, data, model, study
 
 CONFIG = study(
     Space({"lr": SPACE["lr"], "resnet_stride_l0": Integer(1, 20)}),
     strategies=("random", "tpe"),
-    generations=2,
+    budget={"generations": 2},
 )
 
 
 @pytest.fixture(scope="module")
 def result():
-    return run_study(CONFIG, data(), make_trainer=FakeTrainer)
+    return run_study(CONFIG, data(), executor=FakeExecutor())
 
 
 def trial(number, value, **changes):
@@ -42,7 +52,10 @@ def test_leaderboard_is_by_value_with_failed_trials_last():
 
 
 def test_leaderboard_says_what_failed_and_why():
-    trials = [trial(0, 0.25, changes=("a: 1 -> 2",)), trial(1, None, infeasible="image vanishes")]
+    trials = [
+        trial(0, 0.25, changes=(Change("a", 1, 2, "b"),)),
+        trial(1, None, status=Status.INFEASIBLE, reason="image vanishes"),
+    ]
     console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     console.print(leaderboard(trials))
     console.print(summary_table([GenerationRecord("des", 0, tuple(trials), {})], {"des": "x"}))
@@ -65,15 +78,16 @@ def test_trials_table_holds_each_trial_once_and_exactly(result, tmp_path):
         assert (
             math.isnan(row["value"]) if t.value is None else row["value"] == pytest.approx(t.value)
         )
-        assert (row["infeasible"] == t.infeasible) if t.infeasible else row["epochs"] == 2
-    assert table["infeasible"].notna().any()
+        assert (row["status"], row["epochs"]) == (t.status, t.age)
+        assert row["reason"] == t.reason if t.reason else math.isnan(row["reason"])
+    assert "infeasible" in set(table["status"])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["epochs.csv", "trials.csv"]
 
 
 def test_epochs_table_holds_each_epoch_of_each_trained_trial(result):
     table = epochs_frame(result.generations)
-    trained = [t for t in result.trials if not t.infeasible]
-    assert len(table) == 2 * len(trained)
+    trained = [t for t in result.trials if t.age == 2]
+    assert len(table) == sum(t.age for t in result.trials)
     last = table[table["epoch"] == 2]["val_accuracy"].to_numpy(float)
     expected = [np.nan if (a := t.last("val_accuracy")) is None else a for t in trained]
     np.testing.assert_array_equal(last, expected)
@@ -100,7 +114,7 @@ def test_tensorboard_holds_the_originals_tags(result, tmp_path, monkeypatch):
         def add_scalar(self, tag, value, step):
             written.append((self.folder, tag, step, value))
 
-    monkeypatch.setattr("hptjax.records.tensorboard.SummaryWriter", Writer)
+    monkeypatch.setattr("hptjax.report.tensorboard.SummaryWriter", Writer)
     record = GenerationRecord("des", 0, (trial(3, 0.5, epochs={"val_loss": (0.7, None)}),), {})
     TensorBoardSink(tmp_path / "tb").generation(record, replayed=False)
     assert written[0] == ("trial-00003", "ptl/val_loss", 1, 0.7)
@@ -152,20 +166,21 @@ def test_damaged_or_mixed_best_is_refused(tmp_path):
 def test_a_run_is_loaded_as_it_was_made(tmp_path):
     out = tmp_path / "run"
     with RunDirectory(out, CONFIG.to_dict()) as directory:
-        result = run_study(CONFIG, data(), journal=directory.journal, make_trainer=FakeTrainer)
-        assert not is_finished(out)
-        directory.finish()
-    assert is_finished(out)
+        result = run_study(CONFIG, data(), journal=directory.journal, executor=FakeExecutor())
     assert load_run(out) == result
     assert yaml.safe_load((out / "config.yaml").read_text()) == CONFIG.to_dict()
     with RunDirectory(out, CONFIG.to_dict()) as directory:
         assert directory.resumed
+        assert directory.finished
+    larger = CONFIG.model_copy(update={"budget": Budget(generations=3)})
+    with RunDirectory(out, larger.to_dict()) as directory:
+        assert not directory.finished
 
 
 def test_another_config_in_the_same_directory_is_refused_naming_the_key(tmp_path):
     out = tmp_path / "run"
     with RunDirectory(out, CONFIG.to_dict()) as directory:
-        directory.journal.append({"kind": "stop", "strategy": "des", "reason": "test"})
+        directory.journal.append({"kind": "stop", "strategy": "des", "reason": "x", "budget": {}})
     other = CONFIG.model_copy(update={"epochs": 7})
     with pytest.raises(ConfigError, match=r"epochs was 2, now 7"):
         RunDirectory(out, other.to_dict())

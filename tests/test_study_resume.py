@@ -13,7 +13,7 @@ import pytest
 from hptjax.errors import DataError
 from hptjax.records.journal import Journal, read_journal
 from hptjax.study import run_study
-from tests.fakes import FakeTrainer, data, study
+from tests.fakes import FakeExecutor, data, study
 
 STRATEGIES = ("des", "random", "tpe")
 SLOW_RUN = """
@@ -24,21 +24,22 @@ jax.config.update("jax_platforms", "cpu")
 from tests import fakes
 from tests.test_study_resume import STRATEGIES, journalled
 
-class Slow(fakes.FakeTrainer):
-    def epoch(self, state, epoch):
+class Slow(fakes.FakeExecutor):
+    def epoch(self, members, age):
         time.sleep(0.01)
-        return super().epoch(state, epoch)
+        return super().epoch(members, age)
 
 print("ready", flush=True)
-journalled(Path(sys.argv[1]), Slow)
+journalled(Path(sys.argv[1]), Slow())
 print("done", flush=True)
 """
 
 
-def journalled(path, make_trainer=FakeTrainer, config=None, **options):
+def journalled(path, executor=None, config=None, **options):
     config = config or study(strategies=STRATEGIES)
+    executor = executor or FakeExecutor()
     with Journal(path) as journal:
-        return run_study(config, data(), journal=journal, make_trainer=make_trainer, **options)
+        return run_study(config, data(), journal=journal, executor=executor, **options)
 
 
 def lasting(path):
@@ -60,16 +61,16 @@ class Stop(Exception):
 
 
 def stopping(at):
-    """A trainer that breaks down in epoch number `at` of the study."""
+    """An executor that breaks down in epoch number `at` of the study."""
     count = iter(range(10**6))
 
-    class Stopping(FakeTrainer):
-        def epoch(self, state, epoch):
+    class Stopping(FakeExecutor):
+        def epoch(self, members, age):
             if next(count) == at:
                 raise Stop
-            return super().epoch(state, epoch)
+            return super().epoch(members, age)
 
-    return Stopping
+    return Stopping()
 
 
 @pytest.mark.parametrize("at", [0, 1, 4, 9, 15, 23])
@@ -97,11 +98,9 @@ def test_a_finished_journal_is_replayed_without_training(tmp_path, whole):
     path = tmp_path / "journal.jsonl"
     path.write_bytes(whole[0].read_bytes())
 
-    def refuse(self, members):
-        raise AssertionError("trained again")
-
-    trainer = type("Refusing", (FakeTrainer,), {"start": refuse})
-    result = journalled(path, trainer)
+    executor = FakeExecutor()
+    result = journalled(path, executor)
+    assert executor.log == []
     assert result.trials == whole[1].trials
     assert path.read_bytes() == whole[0].read_bytes()
 

@@ -12,15 +12,14 @@ import pytest
 
 from hptjax.config.schema import ModelConfig
 from hptjax.models.classifier import Classifier
-from hptjax.models.flat import layouts
-from hptjax.models.forward import Knobs, Network, cross_entropy
-from hptjax.models.shapes import statistics, weights
-from hptjax.models.signature import exact_body, signature_of, widths_of
+from hptjax.models.forward import cross_entropy, forward
+from hptjax.models.signature import exact_body
 from hptjax.models.variables import exact_variables
-from hptjax.population.pack import Member, knobs, lay_out
+from hptjax.models.weights import layouts, statistics, weights
+from hptjax.population import optimiser
+from hptjax.population.epoch import MemberState, TracedHparams, train_step
+from hptjax.population.pack import Member, place, traced_hparams
 from hptjax.population.plan import make_plan
-from hptjax.training import adam
-from hptjax.training.epoch import MemberState, train_step
 
 ARRAYS = np.load(Path(__file__).parent / "data" / "torch_reference.npz")
 CASES = sorted({name.split("/")[0] for name in ARRAYS.files})
@@ -33,7 +32,7 @@ def load(case: str) -> ModelConfig:
 
 
 def flat(case: str, group: str, config: ModelConfig, kinds) -> dict[str, np.ndarray]:
-    """One group of frozen arrays under the engine's names and in its layout."""
+    """One group of frozen arrays under the population's names and in its layout."""
     out = {}
     for name, weight in kinds.items():
         stage, part = name.rsplit(".", 1)
@@ -48,21 +47,20 @@ def flat(case: str, group: str, config: ModelConfig, kinds) -> dict[str, np.ndar
     return out
 
 
-def member(config: ModelConfig) -> Knobs:
+def member(config: ModelConfig) -> TracedHparams:
     plan = make_plan([config])
     members = [Member(config, 0)]
-    return jax.tree.map(
-        lambda t: jnp.asarray(t[0]), knobs(plan, members, lay_out(plan, members, 1), 1)
-    )
+    packed = traced_hparams(plan, members, place(plan, members, 1), 1)
+    return jax.tree.map(lambda t: jnp.asarray(t[0]), packed)
 
 
 def start(case: str, config: ModelConfig) -> MemberState:
-    signature, widths = signature_of(config), widths_of(config)
-    params = flat(case, "init", config, weights(signature, widths))
-    stats = flat(case, "init", config, statistics(signature, widths))
+    body = exact_body(config)
+    params = flat(case, "init", config, weights(body))
+    stats = flat(case, "init", config, statistics(body))
     weight_layout, running_layout = layouts(exact_body(config))
     vector = weight_layout.join(params)
-    return MemberState(vector, running_layout.join(stats), adam.start(vector))
+    return MemberState(vector, running_layout.join(stats), optimiser.start(vector))
 
 
 def split(config: ModelConfig, state: MemberState):
@@ -71,25 +69,25 @@ def split(config: ModelConfig, state: MemberState):
     return weight_layout.split(state.params), running_layout.split(state.stats)
 
 
-def blocked(x: np.ndarray, block: int) -> jnp.ndarray:
+def tiled(x: np.ndarray, tile: int) -> jnp.ndarray:
     """NCHW -> [B/b, C, H, W, b]."""
-    return jnp.asarray(x.reshape(-1, block, *x.shape[1:]).transpose(0, 2, 3, 4, 1))
+    return jnp.asarray(x.reshape(-1, tile, *x.shape[1:]).transpose(0, 2, 3, 4, 1))
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_engine_equals_pytorch(case):
+def test_padded_form_equals_pytorch(case):
     config = load(case)
-    signature, widths = signature_of(config), widths_of(config)
+    body = exact_body(config)
     state, traced = start(case, config), member(config)
     x, labels = (
-        blocked(ARRAYS[f"{case}/images"], 4),
+        tiled(ARRAYS[f"{case}/images"], 4),
         jnp.asarray(ARRAYS[f"{case}/labels"], jnp.int32),
     )
 
     params, stats = split(config, state)
 
     def objective(params):
-        logits = Network(signature, params, stats, train=True).logits(x, traced, None)
+        logits, _ = forward(body.signature, params, stats, x, traced.layers, train=True)
         return cross_entropy(logits, labels).mean(), logits
 
     (loss, logits), grads = jax.jit(jax.value_and_grad(objective, has_aux=True))(params)
@@ -98,12 +96,12 @@ def test_engine_equals_pytorch(case):
         jax.nn.log_softmax(logits.T), jax.nn.log_softmax(ARRAYS[f"{case}/logits"]), atol=1e-5
     )
     np.testing.assert_allclose(loss, ARRAYS[f"{case}/loss"], atol=1e-5)
-    for name, want in flat(case, "grad", config, weights(signature, widths)).items():
+    for name, want in flat(case, "grad", config, weights(body)).items():
         if f"{case}/grad/{name.rsplit('.', 1)[0]}.weight" in ARRAYS.files:
             np.testing.assert_allclose(grads[name], want, atol=1e-5, err_msg=name)
 
     key = jax.random.key(0)
-    step = jax.jit(lambda s: train_step(exact_body(config), s, traced, x, labels, key)[0])
+    step = jax.jit(lambda s: train_step(body, s, traced, x, labels, key)[0])
     for count in range(1, 6):
         state = step(state)
         if count == 1:
@@ -112,8 +110,8 @@ def test_engine_equals_pytorch(case):
 
 
 def compare(case, group, config, state, tolerance):
-    signature, widths = signature_of(config), widths_of(config)
-    kinds = weights(signature, widths) | statistics(signature, widths)
+    body = exact_body(config)
+    kinds = weights(body) | statistics(body)
     arrays = split(config, state)
     for name, want in flat(case, group, config, kinds).items():
         stage, part = name.rsplit(".", 1)
@@ -125,8 +123,8 @@ def compare(case, group, config, state, tolerance):
 @pytest.mark.parametrize("case", CASES)
 def test_flax_classifier_equals_pytorch(case):
     config = load(case)
-    signature, widths = signature_of(config), widths_of(config)
-    kinds = weights(signature, widths) | statistics(signature, widths)
+    body = exact_body(config)
+    kinds = weights(body) | statistics(body)
     x = jnp.asarray(ARRAYS[f"{case}/images"].transpose(0, 2, 3, 1))
     model = Classifier.from_config(config)
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hptjax.config.geometry import ImageSpec
 from hptjax.config.load import load_model_config, load_space
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
@@ -15,16 +16,18 @@ from hptjax.models.signature import signature_of, widths_of
 from hptjax.space import Categorical, Float, Integer, Space
 from hptjax.transpile import (
     TABLE,
-    ImageSpec,
     Infeasible,
+    Problem,
     apply_hparams,
-    candidate,
-    envelope,
+    build,
     hparam_names,
     model_from_trial,
-    notable,
     repair,
+    with_hparams,
 )
+from hptjax.transpile.apply import apply_bound
+from hptjax.transpile.problem import MAX_SIGNATURES
+from hptjax.transpile.table import bind
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 MODEL = load_model_config(CONFIGS / "model.yaml")
@@ -123,7 +126,7 @@ def points(draw):
     names = draw(st.lists(st.sampled_from(sorted(hparam_names(model))), min_size=1, unique=True))
     space = Space({name: kinds[name.split("_l")[0]] for name in names})
     unit = st.lists(st.floats(0, 1), min_size=len(space), max_size=len(space))
-    return model, space.decode(draw(unit))
+    return model, space, space.decode(draw(unit))
 
 
 @settings(max_examples=200, deadline=None)
@@ -145,15 +148,15 @@ def test_a_repaired_config_is_consistent_and_repair_is_idempotent_and_pure(model
     assert repair(result.config, image) == type(result)(result.config, ())
     assert bool(result.changes) == (result.config != model)
     assert ModelConfig.from_dict(result.config.to_dict()) == result.config
-    signature_of(result.config)  # the engine takes it
+    signature_of(result.config)  # a population takes it
 
 
 @settings(max_examples=200, deadline=None)
 @given(points(), IMAGES)
 def test_no_point_of_a_space_raises_and_what_cannot_be_built_is_explained(point, image):
-    model, hparams = point
+    model, space, hparams = point
     before, given = model.to_dict(), copy.deepcopy(hparams)
-    result = candidate(model, hparams, image)
+    result = Problem(model, space, image).build(hparams)
     assert (model.to_dict(), hparams) == (before, given)
     assert (result.config is None) == (result.infeasible is not None)
     if result.config is None:
@@ -189,14 +192,15 @@ def test_infeasible_exactly_where_a_window_does_not_fit(model, image):
 
 def test_every_change_is_reported_with_its_reason():
     hparams = {"resnet_padding_l0": 0, "resnet_out_channels_l0": 11.95, "mlp_bn_l0": 0.51}
-    result = candidate(MODEL, hparams, GREY)
-    assert result.changes == (
+    applied, casts = apply_bound(MODEL, bind(hparams, MODEL), hparams)
+    result = build(applied, GREY, casts)
+    assert tuple(map(str, result.changes)) == (
         "resnet_out_channels_l0: 11.95 -> 12 (rounded)",
         "mlp_bn_l0: 0.51 -> True (is on from 1/2)",
         "resnet_config.block_list.0.padding: 0 -> same (main path and shortcut must agree)",
         "resnet_config.block_list.1.in_channels: 16 -> 12 (channels of the stage before)",
     )
-    assert notable(result.changes) == result.changes[:3]
+    assert [change.notable for change in result.changes] == [True, True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -207,13 +211,13 @@ def test_every_change_is_reported_with_its_reason():
     ],
 )
 def test_why_a_network_cannot_be_built(hparams, image, reason):
-    assert reason in candidate(MODEL, hparams, image).infeasible
+    assert reason in build(apply_hparams(MODEL, hparams), image).infeasible
 
 
 def test_a_kernel_larger_than_the_padded_image():
     tree = MODEL.to_dict()
     tree["resnet_config"]["first_conv"].update(kernel_size=5, padding=0)
-    result = candidate(ModelConfig.from_dict(tree), {}, ImageSpec(4, 9, 1, 10))
+    result = build(ModelConfig.from_dict(tree), ImageSpec(4, 9, 1, 10))
     assert result.infeasible == (
         "the first convolution's kernel of 5 is larger than the image of 4x9 padded by 0: lower "
         "resnet_config.first_conv.kernel_size or use padding 'same'."
@@ -331,28 +335,29 @@ def test_a_trial_with_an_unknown_key():
         model_from_trial(published(resnet_strid_l0=2))
 
 
-def test_the_envelope_covers_all_that_the_space_can_produce():
-    covered = [(signature_of(c), widths_of(c)) for c in envelope(MODEL, TRIAL1, GREY)]
+def test_the_cover_holds_all_that_the_space_can_produce():
+    covered = [(signature_of(c), widths_of(c)) for c in Problem(MODEL, TRIAL1, GREY).cover()]
     assert len({signature for signature, _ in covered}) == 3  # one per stride
     for hparams in [*TRIAL1.sample(200, np.random.default_rng(9)), *TRIAL1.grid()[::7]]:
-        config = candidate(MODEL, hparams, GREY).config
+        config = Problem(MODEL, TRIAL1, GREY).build(hparams).config
         signature, widths = signature_of(config), widths_of(config)
         assert any(s == signature and widths.fits(w) for s, w in covered)
 
 
-def test_the_envelope_is_deterministic_and_leaves_out_what_cannot_be_built():
+def test_the_cover_is_deterministic_and_leaves_out_what_cannot_be_built():
     space = Space({"resnet_stride_l0": Integer(1, 20), "mlp_out_l0": Integer(2, 5)})
-    first, second = (envelope(MODEL, space, GREY, samples=50) for _ in range(2))
+    first, second = (Problem(MODEL, space, GREY).cover() for _ in range(2))
     assert first == second
     assert {c.resnet_config.block_list[0].stride for c in first} == set(range(1, 14))
-    assert envelope(MODEL, space, ImageSpec(2, 2, 1, 10)) == []
+    with pytest.raises(ConfigError, match="No point of the space"):
+        Problem(MODEL, space, ImageSpec(2, 2, 1, 10)).cover()
 
 
-def test_past_the_limit_the_envelope_covers_the_samples_only():
+def test_of_many_signatures_the_cover_keeps_the_most_frequent():
     space = Space({"batch_size": Integer(2, 500), "mlp_out_l0": Integer(2, 50)})
-    configs = envelope(MODEL, space, GREY, samples=20, limit=64)
+    configs = Problem(MODEL, space, GREY).cover()
     sizes = {config.batch_size for config in configs}
-    assert 2 <= len(sizes) <= 20
+    assert len(sizes) == MAX_SIGNATURES
     for size in sizes:
         units = [widths_of(c).units[0] for c in configs if c.batch_size == size]
         assert max(units) == 50
@@ -360,5 +365,27 @@ def test_past_the_limit_the_envelope_covers_the_samples_only():
 
 def test_continuous_static_hparams_are_enumerated_by_their_rounded_values():
     space = Space({"resnet_stride_l0": Float(1, 3), "mlp_do_l0": Float(0, 0.5)})
-    configs = envelope(BIG, space, ImageSpec(32, 32, 3, 10), samples=0)
-    assert [c.resnet_config.block_list[0].stride for c in configs] == [1, 2, 3]
+    configs = Problem(BIG, space, ImageSpec(32, 32, 3, 10)).cover()
+    assert [c.resnet_config.block_list[0].stride for c in configs[:3]] == [1, 2, 3]
+
+
+def test_the_widest_network_of_a_signature_holds_its_members():
+    problem = Problem(MODEL, TRIAL1, GREY)
+    for hparams in TRIAL1.sample(20, np.random.default_rng(3)):
+        config = problem.build(hparams).config
+        widest = problem.widest(config)
+        assert signature_of(widest) == signature_of(config)
+        assert widths_of(config).fits(widths_of(widest))
+
+
+def test_a_problem_refuses_a_name_that_the_network_does_not_have():
+    with pytest.raises(ConfigError, match="resnet_stride_l7: the model has 2 residual blocks"):
+        Problem(MODEL, Space({"resnet_stride_l7": Integer(1, 2)}), GREY)
+
+
+def test_changed_copies_are_checked():
+    assert with_hparams(MODEL, lr=0.5, mlp_out_l0=7).mlp_config.block_list[0].out_size == 7
+    with pytest.raises(ConfigError, match=r"lr: must be greater than 0, got -1"):
+        with_hparams(MODEL, lr=-1)
+    with pytest.raises(ConfigError, match=r"lr: must be greater than 0, got -1"):
+        MODEL.model_copy(update={"lr": -1})

@@ -2,23 +2,21 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from statistics import median
 
 from rich.console import Console
 from rich.table import Table
 
-from hptjax.cli.model_file import is_study, load_model_file
 from hptjax.config.geometry import ImageSpec
-from hptjax.config.load import load_study
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
-from hptjax.models.costs import Costs, costs
-from hptjax.models.signature import Body, signature_of, widths_of
+from hptjax.models.costs import Costs, costs_of, network_costs
+from hptjax.models.signature import Body, exact_body
 from hptjax.population import Plan, make_plan
 from hptjax.space import Space
-from hptjax.study.planning import space_sample
-from hptjax.transpile.repair import candidate
+from hptjax.study.config import StudyConfig
+from hptjax.study.load import is_study, load_study, load_train
+from hptjax.transpile import Problem, build
 
 MEBIBYTE = 2**20
 
@@ -27,21 +25,18 @@ def describe(args: argparse.Namespace) -> int:
     """Prints the description of a study, or of a single model."""
     console = Console(highlight=False)
     if not is_study(args.config):
-        _describe_model(console, load_model_file(args.config, args.sets).model)
+        _describe_model(console, load_train(args.config, args.sets).model)
         return 0
     study = load_study(args.config, args.sets)
-    configs = space_sample(study, image_of(study.model))
-    plan = make_plan(configs, capacity=study.population_size)
+    configs = Problem(study.model, study.space, image_of(study.model)).cover()
+    plan = make_plan(configs, capacity=study.population_size * study.repeats)
     console.print(space_table(study.space))
-    budget = study.population_size * study.generations
-    console.print(
-        f"Strategies {', '.join(study.strategies)}: up to {budget} trials each "
-        f"({study.generations} generations of {study.population_size}), {study.epochs} epochs; "
-        f"the grid has {len(study.space.grid())} points."
-    )
+    console.print(budget_text(study))
     console.print(bodies_table(plan, configs))
-    console.print(costs_table([_costs(config) for config in configs]))
-    console.print(f"Padding: {plan.waste(configs):.2f} times the FLOPs of the true shapes.")
+    console.print(costs_table([network_costs(config) for config in configs]))
+    console.print(
+        f"Padding: {plan.waste(map(exact_body, configs)):.2f} times the FLOPs of the true shapes."
+    )
     console.print(
         f"Memory: {memory_bytes(plan) / MEBIBYTE:.1f} MiB of weights, moments and statistics for "
         f"{plan.capacity} members, and as much while an epoch runs; the images come on top."
@@ -58,7 +53,18 @@ def image_of(model: ModelConfig) -> ImageSpec:
 
 def memory_bytes(plan: Plan) -> int:
     """Bytes of the training state of a full population, every member padded to the largest body."""
-    return plan.capacity * max(costs(b.signature, b.widths).state_bytes for b in plan.bodies)
+    return plan.capacity * max(costs_of(body).state_bytes for body in plan.bodies)
+
+
+def budget_text(study: StudyConfig) -> str:
+    """Who may spend what, in a sentence."""
+    given = {k: v for k, v in study.budget.model_dump().items() if v is not None}
+    limits = ", ".join(f"{value} {name.replace('_', '-')}" for name, value in given.items())
+    return (
+        f"Strategies {', '.join(study.labels)}: each up to {limits} ({study.population_size} "
+        f"candidates a generation, {study.epochs} epochs each); the grid has "
+        f"{len(study.space.grid())} points."
+    )
 
 
 def space_table(space: Space) -> Table:
@@ -79,7 +85,7 @@ def bodies_table(plan: Plan, configs: Sequence[ModelConfig]) -> Table:
     table = Table(title=f"Compiled bodies: {len(plan.bodies)}", title_justify="left")
     for column in ("kernel/stride", "pool", "batch", "channels", "MLP units", "share"):
         table.add_column(column)
-    places = [plan.body_of(config) for config in configs]
+    places = [plan.body_of(exact_body(config)) for config in configs]
     for i, body in enumerate(plan.bodies):
         table.add_row(*_body_row(body), f"{places.count(i) / len(places):.0%}")
     return table
@@ -87,9 +93,9 @@ def bodies_table(plan: Plan, configs: Sequence[ModelConfig]) -> Table:
 
 def _body_row(body: Body) -> list[str]:
     signature = body.signature
-    convs = [signature.first[:2], *signature.blocks]
+    convs = (signature.first, *signature.blocks)
     return [
-        " ".join(f"{kernel}/{stride}" for kernel, stride in convs),
+        " ".join(f"{conv.kernel}/{conv.stride}" for conv in convs),
         str(signature.pool),
         str(signature.batch_size),
         " ".join(map(str, body.widths.channels)),
@@ -110,18 +116,10 @@ def costs_table(members: Sequence[Costs]) -> Table:
     return table
 
 
-def _costs(config: ModelConfig) -> Costs:
-    """Costs of the network alone: the engine also carries the norms that are switched off."""
-    whole = costs(signature_of(config), widths_of(config))
-    layers = config.mlp_config.block_list
-    unused = sum(2 * layer.out_size for layer in layers if not layer.batch_norm)
-    return replace(whole, parameters=whole.parameters - unused)
-
-
 def _describe_model(console: Console, model: ModelConfig) -> None:
-    repaired = candidate(model, {}, image_of(model))
+    repaired = build(model, image_of(model))
     if repaired.config is None:
         raise ConfigError(f"this network cannot be built: {repaired.infeasible}")
     for change in repaired.changes:
         console.print(f"repaired: {change}")
-    console.print(costs_table([_costs(repaired.config)]))
+    console.print(costs_table([network_costs(repaired.config)]))

@@ -8,8 +8,8 @@ from typing import NoReturn
 
 from hptjax.cli.devices import set_up
 from hptjax.errors import ConfigError, MissingExtraError
-from hptjax.strategies.registry import STRATEGIES
 
+CONFIG_HELP = "a YAML file, or the name of a packaged config such as quickstart"
 RUN_HELP = """\
 Searches the space of a study and writes everything to a run directory:
 
@@ -22,9 +22,9 @@ Interrupted (Ctrl-C, kill, power), the same command goes on where it stopped and
 history.
 
 examples:
-  hptjax run configs/quickstart.yaml
-  hptjax run configs/trial1.yaml --strategy des tpe --epochs 2 --seed 1
-  hptjax run configs/trial1.yaml --set model.batch_size=128 --set data.train_limit=2000
+  hptjax run quickstart
+  hptjax run trial1 --strategy des tpe --epochs 2 --seed 1
+  hptjax run trial1 --set model.batch_size=128 --set data.train_limit=2000
 """
 TRAIN_HELP = """\
 Trains one network at its exact shape and prints loss and accuracy after every epoch, then those on
@@ -32,7 +32,7 @@ the test set if the source has one. CONFIG is a model (the original study's `mod
 study, of which the model is taken.
 
 example:
-  hptjax train configs/model.yaml --data fashion_mnist --epochs 5 --out runs/model
+  hptjax train model --data fashion_mnist --epochs 5 --out runs/model
 """
 DESCRIBE_HELP = """\
 Says what a study would do, without training: its space, the bodies that would be compiled,
@@ -68,7 +68,7 @@ def make_parser() -> argparse.ArgumentParser:
         prog="hptjax",
         description="Search hyperparameters of small image classifiers: whole populations of "
         "different networks are trained by one compiled call.",
-        epilog="Start with  hptjax run configs/quickstart.yaml  (a minute or two, no download). "
+        epilog="Start with  hptjax run quickstart  (a minute or two, no download). "
         "hptjax COMMAND --help says more.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -82,7 +82,12 @@ def _command(commands, name: str, short: str, text: str) -> argparse.ArgumentPar
     command = commands.add_parser(
         name, help=short, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    command.add_argument("config", type=Path, metavar="CONFIG", help="a YAML file")
+    command.add_argument(
+        "config",
+        type=Path,
+        metavar="CONFIG",
+        help="a YAML file, or the name of a packaged config such as quickstart",
+    )
     command.add_argument(
         "--set",
         dest="sets",
@@ -127,11 +132,14 @@ def _add_run(commands) -> None:
         "--strategy",
         nargs="+",
         action="extend",
-        choices=STRATEGIES,
         metavar="NAME",
-        help=f"one or more of {', '.join(STRATEGIES)}, run one after another",
+        help="one or more of des, grid, random, tpe, or labels of the config's own strategies, run "
+        "one after another",
     )
     _add_data(command)
+    command.add_argument(
+        "--schedule", metavar="NAME", help="full (the default), halving or hyperband"
+    )
     command.add_argument(
         "--generations",
         type=int,
@@ -145,7 +153,7 @@ def _add_run(commands) -> None:
         "--time-budget",
         type=float,
         metavar="S",
-        help="seconds for each strategy; it stops after the generation that passes them",
+        help="seconds for each strategy; it stops before the epoch that would pass them",
     )
     command.add_argument(
         "--out",

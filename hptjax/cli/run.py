@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -10,45 +9,47 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from hptjax.cli.run_sinks import make_sinks
-from hptjax.config.load import load_study
 from hptjax.config.schema import ModelConfig
-from hptjax.config.study import StudyConfig
 from hptjax.records.best import save_best
-from hptjax.records.leaderboard import leaderboard, summary_table
-from hptjax.records.run_dir import RunDirectory, is_finished, load_run
-from hptjax.records.tables import write_tables
-from hptjax.study.loop import run_study
-from hptjax.study.trial import StudyResult, TrialRecord
+from hptjax.records.run_dir import RunDirectory, load_run
+from hptjax.records.trial import StudyResult, TrialRecord
+from hptjax.report.console import leaderboard, summary_table
+from hptjax.report.progress import ProgressBars, ProgressLines
+from hptjax.report.tables import write_tables
+from hptjax.report.tensorboard import TensorBoardSink
+from hptjax.study.config import StudyConfig
+from hptjax.study.load import load_study
+from hptjax.study.run import run_study
+from hptjax.study.sink import Sink
 
 SHORTHANDS = {
     "strategy": "strategies",
     "data": "data.source",
     "data_dir": "data.data_dir",
     "epochs": "epochs",
+    "schedule": "schedule",
     "seed": "seed",
     "augment": "data.augment",
-    "generations": "generations",
+    "generations": "budget.generations",
     "population_size": "population_size",
-    "time_budget": "time_budget",
+    "time_budget": "budget.seconds",
 }
 PIPED_WIDTH = 160  # columns: a table in a log file must not be squeezed into a guessed 80
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs or resumes a study; a finished one is only shown again."""
+    """Runs, resumes or extends a study; a finished one is only shown again."""
     study = load_study(args.config, [*overrides(args), *args.sets])
     out = args.out or default_out(study, args.config)
     console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
     with RunDirectory(out, study.to_dict()) as directory:
-        if is_finished(out):
-            console.print(f"{out}: this run is finished; another --out or --seed starts a new one.")
+        if directory.finished:
+            console.print(f"{out}: this run is finished; a larger budget goes on with it.")
             show(console, load_run(out), out)
             return 0
         if directory.resumed:
             console.print(f"{out}: going on with the run that is there.")
         result = execute(study, directory, console)
-        directory.finish()
     show(console, result, out)
     return 0
 
@@ -57,7 +58,8 @@ def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> St
     """Runs the study with everything that a run directory records."""
 
     def on_best(trial: TrialRecord, variables: Any) -> None:
-        config = ModelConfig.from_dict(trial.config or {})
+        assert trial.config is not None  # it was trained
+        config = ModelConfig.from_dict(trial.config)
         save_best(directory.best, config, variables, summary(trial))
 
     with ExitStack() as stack:
@@ -65,6 +67,18 @@ def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> St
         stack.callback(lambda: write_tables(load_run(directory.path).generations, directory.path))
         sinks = make_sinks(study, directory.path, console, stack)
         return run_study(study, journal=directory.journal, sinks=sinks, on_best=on_best)
+
+
+def make_sinks(study: StudyConfig, out: Path, console: Console, stack: ExitStack) -> list[Sink]:
+    """A bar on a terminal, lines elsewhere; TensorBoard scalars unless the study wants none."""
+    sinks: list[Sink] = []
+    if console.is_terminal:
+        sinks.append(stack.enter_context(ProgressBars(console)))
+    else:
+        sinks.append(ProgressLines(console.file))
+    if study.tensorboard:
+        sinks.append(TensorBoardSink(out / "tb"))
+    return sinks
 
 
 def summary(trial: TrialRecord) -> dict[str, Any]:
@@ -100,8 +114,4 @@ def default_out(study: StudyConfig, config: Path) -> Path:
     """The config's own `out`, else a name that tells runs apart."""
     if study.out is not None:
         return Path(study.out)
-    return Path("runs") / f"{config.stem}-{_joined(study.strategies)}-seed{study.seed}"
-
-
-def _joined(strategies: Sequence[str]) -> str:
-    return "-".join(strategies)
+    return Path("runs") / f"{config.stem}-{'-'.join(study.labels)}-seed{study.seed}"

@@ -1,30 +1,33 @@
 """`hptjax train`: one network at its exact shape, epoch by epoch."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from hptjax.cli.model_file import TrainSettings, load_model_file
 from hptjax.cli.run import overrides
 from hptjax.config.schema import ModelConfig
-from hptjax.config.study import DataConfig
 from hptjax.data.resize import resize_and_crop
 from hptjax.data.sources import load_images
 from hptjax.errors import ConfigError, DataError
-from hptjax.population import Member, PopulationTrainer, evaluate_variables, make_plan
+from hptjax.models import evaluate_variables
+from hptjax.population import Member, Population
 from hptjax.records.best import save_best
+from hptjax.study.config import DataConfig, TrainConfig
 from hptjax.study.data import StudyData, prepare_data
-from hptjax.transpile.repair import candidate
+from hptjax.study.load import load_train
+from hptjax.study.local import make_trainer
+from hptjax.transpile import build
 
 
 def train(args: argparse.Namespace) -> int:
     """Trains the config's network; prints its metrics, saves it where --out says."""
-    settings = load_model_file(args.config, [*overrides(args), *args.sets])
+    settings = load_train(args.config, [*overrides(args), *args.sets])
     console = Console(highlight=False)
     data = prepare_data(settings.data, settings.model, settings.seed)
-    repaired = candidate(settings.model, {}, data.image)
+    repaired = build(settings.model, data.image)
     if repaired.config is None:
         raise ConfigError(f"{args.config}: this network cannot be built: {repaired.infeasible}")
     for change in repaired.changes:
@@ -38,28 +41,20 @@ def train(args: argparse.Namespace) -> int:
 
 
 def _train(
-    config: ModelConfig, data: StudyData, settings: TrainSettings, console: Console
-) -> tuple[Any, dict[str, float]]:
-    trainer = PopulationTrainer(
-        make_plan([config]),
-        data.train,
-        data.validation,
-        seed=settings.seed,
-        augment=settings.data.augment,
-        augment_validation=settings.data.augment_validation,
-    )
-    epochs = settings.epochs
-    state = trainer.start([Member(config, 0)])
+    config: ModelConfig, data: StudyData, settings: TrainConfig, console: Console
+) -> tuple[Mapping[str, Any], dict[str, float]]:
+    trainer = make_trainer([config], data, settings.data, seed=settings.seed)
+    population = Population.start(trainer, [Member(config, 0)])
     last: dict[str, float] = {}
-    for epoch in range(epochs):
-        state, metrics = trainer.epoch(state, epoch)
-        last = {name: float(values[0]) for name, values in metrics.items()}
+    for epoch in range(settings.epochs):
+        curves = population.advance(1).curves
+        last = {name: float(curve[0, 0]) for name, curve in curves.items()}
         console.print(
-            f"epoch {epoch + 1}/{epochs}: "
+            f"epoch {epoch + 1}/{settings.epochs}: "
             f"train loss {last['train_loss']:.4f} accuracy {last['train_accuracy']:.4f}, "
             f"val loss {last['val_loss']:.4f} accuracy {last['val_accuracy']:.4f}"
         )
-    return trainer.variables(state, 0), last
+    return population.weights(0), last
 
 
 def _print_test(console: Console, config: ModelConfig, variables: Any, data: DataConfig) -> None:

@@ -5,8 +5,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from hptjax._names import did_you_mean
-from hptjax.errors import ConfigError
+from hptjax.errors import ConfigError, did_you_mean
 
 
 def explain(error: ValidationError, model: type[BaseModel], path: str = "") -> str:

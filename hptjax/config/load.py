@@ -1,104 +1,81 @@
-"""Loads models, spaces and studies from YAML, with overrides from the command line."""
+"""Loads models and spaces from YAML, with overrides from the command line."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from hptjax.config.overrides import apply_override, parse_overrides
 from hptjax.config.schema import ModelConfig
-from hptjax.config.study import StudyConfig
-from hptjax.config.yaml_file import parse_yaml, read_yaml
+from hptjax.config.yaml_file import read_yaml
 from hptjax.errors import ConfigError
 from hptjax.space import Space
 
-_INCLUDED = ("model", "space")  # keys that may hold a path instead of a mapping
-
-
-def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudyConfig:
-    """Reads a study; `model` and `space` may be paths relative to its file.
-
-    overrides: "dotted.key=value", the value read as YAML. Raises ConfigError naming the file and
-    the mistake.
-    """
-    path = Path(path)
-    tree = read_yaml(path)
-    if "space" not in tree and "model" in tree:
-        raise ConfigError(f"{path}: space: must be given, it is missing; is this only a model?")
-    pairs = [_parse_override(text) for text in overrides]
-    for key in _INCLUDED:
-        named = [value for keys, value in pairs if keys == [key] and isinstance(value, str)]
-        if named:  # typed at a shell, so relative to where the user is
-            tree[key] = _included(Path(named[-1]), key)
-        elif isinstance(tree.get(key), str):
-            tree[key] = _included(path.parent / tree[key], key)
-    for keys, value in pairs:
-        if not (isinstance(value, str) and len(keys) == 1 and keys[0] in _INCLUDED):
-            _set(tree, keys, value)
-    return _in_file(path, StudyConfig.from_dict, tree)
+T = TypeVar("T")
 
 
 def load_model_config(path: str | Path, overrides: Sequence[str] = ()) -> ModelConfig:
-    """Reads a model, or the model of a study.
+    """Reads a model, or the model of a study; path: a file, or the name of a packaged config.
 
-    overrides: as for a study, keys with or without the leading `model.`.
+    overrides: "key=value", keys of the model with or without a leading `model.`. Raises ConfigError
+    naming the file and the mistake.
     """
-    path = Path(path)
+    path = find_config(path)
     tree = read_yaml(path)
     if "space" in tree:
-        return load_study(path, overrides).model
-    if set(tree) != {"model"}:
+        tree = {"model": include(tree.get("model"), "model", path.parent)}
+    elif set(tree) != {"model"}:
         tree = {"model": tree}
-    for keys, value in (_parse_override(text) for text in overrides):
-        _set(tree, keys if keys[0] == "model" else ["model", *keys], value)
-    return _in_file(path, ModelConfig.from_dict, tree)
+    for override in parse_overrides(overrides):
+        apply_override(tree, override.below("model"))
+    return in_file(path, ModelConfig.from_dict, tree)
 
 
 def load_space(path: str | Path) -> Space:
     """Reads a space: `{name: {type: ..., ...}}`, with or without an outer key `space`."""
+    path = find_config(path)
+    return in_file(path, Space.from_dict, include(path.name, "space", path.parent))
+
+
+def find_config(path: str | Path) -> Path:
+    """The file itself, or a config that comes with the package: `quickstart` for `quickstart.yaml`.
+
+    A path to nowhere is given back as it is, for the reader to complain of.
+    """
     path = Path(path)
-    return _in_file(path, Space.from_dict, _included(path, "space"))
+    if path.exists() or len(path.parts) != 1:
+        return path
+    for folder in _packaged():
+        for name in (path.name, f"{path.name}.yaml"):
+            if (folder / name).is_file():
+                return folder / name
+    return path
 
 
-def _included(path: Path, key: str) -> Any:
-    tree = read_yaml(path)
+def packaged_configs() -> list[str]:
+    """The names that `find_config` knows."""
+    return sorted({file.stem for folder in _packaged() for file in folder.glob("*.yaml")})
+
+
+def _packaged() -> list[Path]:
+    """configs/ within the installed package; in a checkout it lies beside the package."""
+    package = Path(str(files("hptjax")))
+    return [
+        folder for folder in (package / "configs", package.parent / "configs") if folder.is_dir()
+    ]
+
+
+def include(value: Any, key: str, folder: Path) -> Any:
+    """The value, or what the file that it names holds, with or without that outer key."""
+    if not isinstance(value, str):
+        return value
+    tree = read_yaml(find_config(value) if not (folder / value).exists() else folder / value)
     return tree[key] if set(tree) == {key} else tree
 
 
-def _in_file(path: Path, build: Any, tree: Any) -> Any:
+def in_file(path: Path, build: Callable[[Any], T], tree: Any) -> T:
+    """Builds from a tree; a ConfigError gets the file's name."""
     try:
         return build(tree)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
-
-
-def _parse_override(text: str) -> tuple[list[str], Any]:
-    key, equals, value = text.partition("=")
-    keys = key.strip().split(".")
-    if not equals or not all(keys):
-        raise ConfigError(f"--set {text}: must have the form key=value, as in model.lr=0.01.")
-    return keys, parse_yaml(value, f"--set {text}")
-
-
-def _set(tree: Any, keys: Sequence[str], value: Any) -> None:
-    """Writes a value at a dotted path of a tree just read; unknown keys are left to validation."""
-    path = ".".join(keys)
-    for key in keys[:-1]:
-        if isinstance(tree, list):
-            tree = tree[_index(tree, key, path)]
-        elif isinstance(tree, dict):
-            if tree.get(key) is None:
-                tree[key] = {}
-            tree = tree[key]
-        else:
-            raise ConfigError(f"--set {path}: {key!r} stands inside a single value, {tree!r}.")
-    if isinstance(tree, list):
-        tree[_index(tree, keys[-1], path)] = value
-    elif isinstance(tree, dict):
-        tree[keys[-1]] = value
-    else:
-        raise ConfigError(f"--set {path}: {keys[-1]!r} stands inside a single value, {tree!r}.")
-
-
-def _index(items: list[Any], key: str, path: str) -> int:
-    if not key.isdecimal() or int(key) >= len(items):
-        raise ConfigError(f"--set {path}: {key!r} must be an index from 0 to {len(items) - 1}.")
-    return int(key)

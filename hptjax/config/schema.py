@@ -1,7 +1,7 @@
 """Schema of one network and how it is trained, in the dict form of the original study's YAML."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -31,6 +31,18 @@ class Frozen(BaseModel):
     """Immutable, hashable (equal configs share a compilation), and closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with some fields changed; unlike pydantic's own it checks what it is given.
+
+        Raises ConfigError naming the field.
+        """
+        if not update:
+            return super().model_copy(deep=deep)
+        try:
+            return self.model_validate({**dict(self), **update})
+        except ValidationError as error:
+            raise ConfigError(explain(error, type(self))) from None
 
 
 class ConvConfig(Frozen):
@@ -65,6 +77,12 @@ class ResNetConfig(Frozen):
 
 class MLPConfig(Frozen):
     block_list: Annotated[tuple[LinearConfig, ...], Field(min_length=1), BeforeValidator(as_tuple)]
+
+    @property
+    def computed_activations(self) -> tuple[str, ...]:
+        """The activation of each layer; a last log-softmax is left to the loss."""
+        *inner, last = (layer.activation_fun for layer in self.block_list)
+        return (*inner, "none" if last == "logsoftmax" else last)
 
 
 class ModelConfig(Frozen):

@@ -14,12 +14,17 @@ SAMPLE_PATH = Path(__file__).with_name("fashion_mnist_sample.npz")
 _READ_ERRORS = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError)
 
 
-def load_sample(split: str) -> ImageDataset:
+def load_sample(argument: str, split: str, data_dir: Path | None) -> ImageDataset:
     """The bundled part of FashionMNIST: train 6000 or test 1000 images, the classes equally often.
 
     Images are 28 x 28 x 1; experiments/make_sample.py chose them.
     """
     return load_npz(SAMPLE_PATH, split, name=f"sample {split}")
+
+
+def load_npz_source(argument: str, split: str, data_dir: Path | None) -> ImageDataset:
+    """The source npz:<path>; a relative path is relative to data_dir, where one is given."""
+    return load_npz(Path(data_dir or ".") / Path(argument).expanduser(), split)
 
 
 def load_npz(path: Path, split: str, *, name: str | None = None) -> ImageDataset:

@@ -1,13 +1,22 @@
-"""Where images come from: one function from a source's name to an ImageDataset."""
+"""Where images come from: a table of sources, and one function from a name to an ImageDataset."""
 
+from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from hptjax.data.dataset import ImageDataset
 from hptjax.errors import ConfigError
 
 Split = Literal["train", "test"]
-_KNOWN = "sample, fashion_mnist, tfds:<name> or npz:<path>"
+
+# Each names a function (argument, split, data_dir) -> ImageDataset, imported when asked for: none
+# pays for another's libraries. The argument is what stands after the colon.
+TABLE: dict[str, str] = {
+    "sample": "hptjax.data.npz:load_sample",
+    "fashion_mnist": "hptjax.data.fashion_mnist:load_fashion_mnist",
+    "tfds:<name>": "hptjax.data.tfds:load_tfds",
+    "npz:<path>": "hptjax.data.npz:load_npz_source",
+}
 
 
 def load_images(
@@ -22,22 +31,17 @@ def load_images(
     """
     if split not in ("train", "test"):
         raise ConfigError(f"split must be train or test, got {split!r}.")
-    kind, colon, argument = source.partition(":")
-    # each source is imported when asked for: none pays for another's libraries
-    if source == "sample":
-        from hptjax.data.npz import load_sample
+    row, argument = check_source(source, "data source")
+    module, _, function = TABLE[row].partition(":")
+    return getattr(import_module(module), function)(argument, split, data_dir)
 
-        return load_sample(split)
-    if source == "fashion_mnist":
-        from hptjax.data.fashion_mnist import load_fashion_mnist
 
-        return load_fashion_mnist(split, data_dir)
-    if colon and argument and kind == "tfds":
-        from hptjax.data.tfds import load_tfds
-
-        return load_tfds(argument, split, data_dir)
-    if colon and argument and kind == "npz":
-        from hptjax.data.npz import load_npz
-
-        return load_npz(Path(data_dir or ".") / Path(argument).expanduser(), split)
-    raise ConfigError(f"data source must be {_KNOWN}, got {source!r}.")
+def check_source(source: Any, path: str) -> tuple[str, str]:
+    """The row of a source and its argument; ConfigError, under this path, for an unknown one."""
+    kind, colon, argument = source.partition(":") if isinstance(source, str) else ("", "", "")
+    for row in TABLE:
+        name, takes, _ = row.partition(":")
+        if kind == name and bool(takes) == bool(colon) and bool(takes) == bool(argument):
+            return row, argument
+    *names, last = TABLE
+    raise ConfigError(f"{path}: must be {', '.join(names)} or {last}, got {source!r}.")

@@ -11,7 +11,7 @@ from hptjax.data.dataset import ImageDataset
 from hptjax.errors import DataError, MissingExtraError
 
 
-def load_tfds(dataset_name: str, split: str, data_dir: Path | None = None) -> ImageDataset:
+def load_tfds(dataset_name: str, split: str, data_dir: Path | None) -> ImageDataset:
     """Reads one split of the tensorflow-datasets set of that name; its images must be of one size.
 
     data_dir: tensorflow-datasets' folder, ~/tensorflow_datasets by default. A set prepared there

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from hptjax.config.geometry import conv_padding
-from hptjax.config.schema import Activation, ConvConfig, LinearConfig, ModelConfig
+from hptjax.config.schema import ConvConfig, LinearConfig, ModelConfig
 from hptjax.ops.norm import normalise, normalise_by, running, unbiased
 from hptjax.ops.pointwise import dropout
 
@@ -103,9 +103,7 @@ class ResNet(nn.Module):
 
 
 class MLP(nn.Module):
-    """Blocks of linear, optional batch norm, activation, dropout: [B, N] -> [B, units of the last
-    block].
-    """
+    """Blocks of linear, optional batch norm, activation, dropout: [B, N] -> [B, last units]."""
 
     blocks: tuple[LinearConfig, ...]
 
@@ -136,12 +134,12 @@ class Classifier(nn.Module):
     @classmethod
     def from_config(cls, config: ModelConfig) -> "Classifier":
         """The network of a repaired config; a last logsoftmax is left to the loss."""
-        layers = list(config.mlp_config.block_list)
-        last: Activation = layers[-1].activation_fun
-        last = "none" if last == "logsoftmax" else last
-        layers[-1] = layers[-1].model_copy(update={"activation_fun": last})
-        net = config.resnet_config
-        return cls(ResNet(net.first_conv, net.block_list, net.pool_size), MLP(tuple(layers)))
+        mlp, net = config.mlp_config, config.resnet_config
+        layers = tuple(
+            layer.model_copy(update={"activation_fun": name})
+            for layer, name in zip(mlp.block_list, mlp.computed_activations, strict=True)
+        )
+        return cls(ResNet(net.first_conv, net.block_list, net.pool_size), MLP(layers))
 
     def __call__(self, x: Array, *, train: bool, dropout_key: Array | None = None) -> Array:
         x = self.resnet(x, train=train)

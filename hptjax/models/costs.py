@@ -1,17 +1,15 @@
 """What a network costs: parameters, floating-point operations, bytes of training state."""
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from hptjax.models.shapes import statistics, weights
-from hptjax.models.signature import Signature, Widths, map_sizes
+from hptjax.config.schema import ModelConfig
+from hptjax.models.signature import Body, exact_body
+from hptjax.models.weights import statistics, weights
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """parameters: trained numbers; train_flops: per image and step (forward and backward);
-    state_bytes: of one member.
-    """
+    """What one member costs; FLOPs are per image, of a forward pass and of a training step."""
 
     parameters: int
     forward_flops: int
@@ -19,22 +17,23 @@ class Costs:
     state_bytes: int
 
 
-def costs(signature: Signature, widths: Widths) -> Costs:
-    """Counts the products of convolutions and linear layers, 2 operations each; a batch norm or an
-    Adam step is not counted.
+def costs_of(body: Body) -> Costs:
+    """Counts the products of convolutions and linear layers, 2 operations each.
+
+    A batch norm or an Adam step is not counted.
     """
-    shapes = weights(signature, widths)
-    sizes = map_sizes(signature)
-    areas = [height * width for height, width in sizes]
-    forward, first = 0, 0
-    for name, weight in shapes.items():
-        if not name.endswith(".kernel"):
-            continue
-        stage = 0 if name.startswith("first_conv") else int(name.split(".")[1]) + 1
-        pixels = 1 if name.startswith("mlp") else areas[stage]
-        flops = 2 * pixels * math.prod(weight.shape)
-        forward += flops
-        first = first or flops  # the first layer needs no gradient of its input
-    parameters = sum(math.prod(weight.shape) for weight in shapes.values())
-    running = sum(math.prod(weight.shape) for weight in statistics(signature, widths).values())
+    shapes = weights(body)
+    flops = [2 * weight.pixels * weight.size for weight in shapes.values()]
+    first = flops[0]  # the first layer needs no gradient of its input
+    forward = sum(flops)
+    parameters = sum(weight.size for weight in shapes.values())
+    running = sum(weight.size for weight in statistics(body).values())
     return Costs(parameters, forward, 3 * forward - first, 4 * (3 * parameters + running))
+
+
+def network_costs(config: ModelConfig) -> Costs:
+    """Costs of a network alone: a member of a population carries the norms that are off, too."""
+    whole = costs_of(exact_body(config))
+    layers = config.mlp_config.block_list
+    unused = sum(2 * layer.out_size for layer in layers if not layer.batch_norm)
+    return replace(whole, parameters=whole.parameters - unused)

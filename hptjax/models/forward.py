@@ -1,4 +1,4 @@
-"""The network as the engine computes it: a pure function of one member's padded weights.
+"""The network as the population computes it: pure functions of one member's padded weights.
 
 hptjax.models.classifier is the same network as Flax modules at its exact shape; the tests hold the
 two together.
@@ -11,64 +11,78 @@ import jax.numpy as jnp
 from flax import struct
 from jax import Array
 
-from hptjax.config.geometry import same_padding
-from hptjax.models.signature import Signature
+from hptjax.models.signature import ConvShape, Signature
 from hptjax.ops.conv import conv
 from hptjax.ops.norm import normalise, normalise_by, running, unbiased
 from hptjax.ops.pointwise import activate, average_pool, dropout
 
-Params: TypeAlias = dict[str, Array]
+Arrays: TypeAlias = dict[str, Array]
 AnyArray: TypeAlias = Any  # numpy arrays while packed on the host, JAX arrays in the program
 
 
 @struct.dataclass
-class Knobs:
-    """The traced numbers of one member: scalars, and [depth] arrays for the layers of the MLP."""
+class LayerHparams:
+    """The traced numbers of one member's MLP layers, each [depth]."""
 
-    lr: AnyArray
-    weight_decay: AnyArray
-    beta_1: AnyArray
-    beta_2: AnyArray
-    batch_norm: AnyArray  # [depth] bool
-    activation: AnyArray  # [depth] index into ACTIVATIONS
-    dropout: AnyArray  # [depth] rates
-    units: AnyArray  # [depth] true widths
-    trial: AnyArray  # uint32, the number from which the member's random keys derive
+    batch_norm: AnyArray  # bool
+    activation: AnyArray  # index into ACTIVATIONS
+    dropout: AnyArray  # rates
+    units: AnyArray  # true widths
 
 
-class Network:
-    """Computes one network; collects the new running statistics when training."""
+def forward(
+    signature: Signature,
+    params: Arrays,
+    stats: Arrays,
+    x: Array,
+    layers: LayerHparams,
+    *,
+    train: bool,
+    key: Array | None = None,
+) -> tuple[Array, Arrays]:
+    """The logits [K, G * b] of images x [G, C, H, W, b], and the running statistics after them.
 
-    def __init__(self, signature: Signature, params: Params, stats: Params, *, train: bool):
+    key: of this step's dropout, None in evaluation, which leaves the statistics as they are.
+    """
+    network = _Network(signature, params, stats, train)
+    logits = network.logits(x, layers, key)
+    return logits, network.new_stats
+
+
+class _Network:
+    """Collects the new running statistics on the way; lives for one call of `forward`."""
+
+    def __init__(self, signature: Signature, params: Arrays, stats: Arrays, train: bool) -> None:
         self.signature, self.params, self.stats, self.train = signature, params, stats, train
         self.new_stats = dict(stats)
 
-    def logits(self, x: Array, knobs: Knobs, key: Array | None) -> Array:
-        """x: [G, C, H, W, b] -> [K, G * b]; key: of this step's dropout, None in evaluation."""
+    def logits(self, x: Array, layers: LayerHparams, key: Array | None) -> Array:
         x = self._features(x)
         groups, channels, height, width, images = x.shape
         x = x.transpose(1, 2, 3, 0, 4).reshape(channels * height * width, groups * images)
         for i in range(self.signature.depth):
-            x = self._mlp_layer(x, i, knobs, key)
+            x = self._mlp_layer(x, i, layers, key)
         return x
 
     def _features(self, x: Array) -> Array:
-        kernel, stride, pad = self.signature.first
-        first = self.params["first_conv.kernel"]
-        x = conv(x, first, stride=stride, padding=pad, input_grad=False)
+        first = self.signature.first
+        kernel = self.params["first_conv.kernel"]
+        x = conv(x, kernel, stride=first.stride, padding=first.padding, input_grad=False)
         x = x + self.params["first_conv.bias"][:, None, None, None]
-        for i, (kernel, stride) in enumerate(self.signature.blocks):
-            x = self._block(x, f"blocks.{i}", kernel, stride)
+        for i, block in enumerate(self.signature.blocks):
+            x = self._block(x, f"blocks.{i}", block)
         return average_pool(x, self.signature.pool)
 
-    def _block(self, x: Array, name: str, kernel: int, stride: int) -> Array:
-        pad = same_padding(kernel)
-        y = self._conv_norm(x, f"{name}.conv1", f"{name}.bn1", stride, pad)
-        y = self._conv_norm(jax.nn.relu(y), f"{name}.conv2", f"{name}.bn2", 1, pad)
-        return jax.nn.relu(y + self._conv_norm(x, f"{name}.conv_proj", f"{name}.bn_proj", stride))
+    def _block(self, x: Array, name: str, block: ConvShape) -> Array:
+        second = ConvShape(block.kernel, 1, block.padding)
+        project = ConvShape(1, block.stride, (0, 0))
+        y = self._conv_norm(x, f"{name}.conv1", f"{name}.bn1", block)
+        y = self._conv_norm(jax.nn.relu(y), f"{name}.conv2", f"{name}.bn2", second)
+        return jax.nn.relu(y + self._conv_norm(x, f"{name}.conv_proj", f"{name}.bn_proj", project))
 
-    def _conv_norm(self, x: Array, name: str, norm: str, stride: int, pad=(0, 0)) -> Array:
-        y = conv(x, self.params[f"{name}.kernel"], stride=stride, padding=pad)
+    def _conv_norm(self, x: Array, name: str, norm: str, shape: ConvShape) -> Array:
+        kernel = self.params[f"{name}.kernel"]
+        y = conv(x, kernel, stride=shape.stride, padding=shape.padding)
         bias = self.params[f"{name}.bias"]
         if self.train:
             # Batch norm removes the bias again: it shows in the running mean alone, and its
@@ -76,7 +90,7 @@ class Network:
             return self._norm_batch(y, norm, 1, bias)
         return self._norm_running(y + bias[:, None, None, None], norm, 1)
 
-    def _mlp_layer(self, x: Array, i: int, knobs: Knobs, key: Array | None) -> Array:
+    def _mlp_layer(self, x: Array, i: int, layers: LayerHparams, key: Array | None) -> Array:
         name = f"mlp.{i}"
         kernel = self.params[f"{name}.linear.kernel"]
         x = kernel.reshape(kernel.shape[0], -1) @ x + self.params[f"{name}.linear.bias"][:, None]
@@ -84,10 +98,10 @@ class Network:
             normal = self._norm_batch(x, f"{name}.bn", 0, 0.0)
         else:
             normal = self._norm_running(x, f"{name}.bn", 0)
-        x = jnp.where(knobs.batch_norm[i], normal, x)
-        x = activate(x, knobs.activation[i], jnp.arange(x.shape[0]) < knobs.units[i])
+        x = jnp.where(layers.batch_norm[i], normal, x)
+        x = activate(x, layers.activation[i], jnp.arange(x.shape[0]) < layers.units[i])
         if key is not None:
-            x = dropout(x, knobs.dropout[i], jax.random.fold_in(key, jnp.uint32(i)))
+            x = dropout(x, layers.dropout[i], jax.random.fold_in(key, jnp.uint32(i)))
         return x
 
     def _norm_batch(self, x: Array, name: str, axis: int, bias: Array | float) -> Array:

@@ -9,16 +9,25 @@ from hptjax.ops.conv import Pad
 
 
 @dataclass(frozen=True, slots=True)
+class ConvShape:
+    """The static part of a convolution."""
+
+    kernel: int
+    stride: int
+    padding: Pad
+
+
+@dataclass(frozen=True, slots=True)
 class Signature:
     """The static part of a config: equal signatures can share one compiled body.
 
-    first: (kernel, stride, padding) of the first convolution; blocks: (kernel, stride) of each
-    residual block.
+    image: (height, width, channels); first: the first convolution; blocks: the first convolution of
+    each residual block; depth: layers of the MLP.
     """
 
     image: tuple[int, int, int]
-    first: tuple[int, int, Pad]
-    blocks: tuple[tuple[int, int], ...]
+    first: ConvShape
+    blocks: tuple[ConvShape, ...]
     pool: int
     depth: int
     batch_size: int
@@ -26,9 +35,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Widths:
-    """Output channels of each convolution stage (first convolution, then blocks) and units of each
-    MLP layer.
-    """
+    """Channels of each convolution stage (first convolution, then blocks), units of each layer."""
 
     channels: tuple[int, ...]
     units: tuple[int, ...]
@@ -41,28 +48,29 @@ class Widths:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """One compiled body: a signature and the widths that its members are padded to."""
+    """One network shape: a signature and widths; compiled, its members are padded to the widths."""
 
     signature: Signature
     widths: Widths
 
 
 def signature_of(config: ModelConfig) -> Signature:
-    """The signature of a repaired config; raises ConfigError for one that repair would still
-    change.
-    """
+    """The signature of a repaired config; ConfigError for one that repair would still change."""
     net, mlp = config.resnet_config, config.mlp_config
-    first = net.first_conv
     for block in net.block_list:
         if same_padding(block.kernel_size) != conv_padding(block):
             raise ConfigError(
                 f"A residual block needs padding 'same', got {block.padding} with kernel"
                 f" {block.kernel_size}: repair the config first (hptjax.transpile.repair)."
             )
+    first, *blocks = (
+        ConvShape(conv.kernel_size, conv.stride, conv_padding(conv))
+        for conv in (net.first_conv, *net.block_list)
+    )
     return Signature(
-        image=(config.init_length, config.init_width, first.in_channels),
-        first=(first.kernel_size, first.stride, conv_padding(first)),
-        blocks=tuple((block.kernel_size, block.stride) for block in net.block_list),
+        image=(config.init_length, config.init_width, net.first_conv.in_channels),
+        first=first,
+        blocks=tuple(blocks),
         pool=net.pool_size,
         depth=len(mlp.block_list),
         batch_size=config.batch_size,
@@ -86,10 +94,10 @@ def exact_body(config: ModelConfig) -> Body:
 def map_sizes(signature: Signature) -> list[tuple[int, int]]:
     """Height and width of the maps: after the first convolution, each block, and pooling."""
     height, width, _ = signature.image
-    kernel, stride, pad = signature.first
-    sizes = [(conv_size(height, kernel, stride, pad), conv_size(width, kernel, stride, pad))]
-    for _, stride in signature.blocks:
-        height, width = sizes[-1]
-        sizes.append(((height - 1) // stride + 1, (width - 1) // stride + 1))
-    height, width = sizes[-1]
+    sizes = []
+    for conv in (signature.first, *signature.blocks):
+        height, width = (
+            conv_size(n, conv.kernel, conv.stride, conv.padding) for n in (height, width)
+        )
+        sizes.append((height, width))
     return [*sizes, (height // signature.pool, width // signature.pool)]

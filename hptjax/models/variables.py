@@ -1,34 +1,34 @@
-"""Weights in two forms: the engine's flat names and layouts, and the variables of the Flax
-Classifier.
-"""
+"""Weights as variables of the Flax Classifier: made, translated from flat names, measured."""
 
 from collections.abc import Mapping
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from hptjax.config.schema import ModelConfig
-from hptjax.models.flat import exact_arrays, initial_places, initial_statistics
-from hptjax.models.init import draw
+from hptjax.data.dataset import ImageDataset
+from hptjax.models.classifier import Classifier
+from hptjax.models.forward import correct, cross_entropy
 from hptjax.models.signature import exact_body
+from hptjax.models.weights import draw, exact_arrays, initial_places, initial_statistics
 
 _PARTS = {"scale": ("params", "scale"), "shift": ("params", "bias")}
 _PARTS |= {part: ("batch_stats", part) for part in ("mean", "var")}
 
 
 def init_variables(config: ModelConfig, key: Array) -> dict:
-    """Initial variables of Classifier.from_config(config): those that a population member with this
-    key starts from.
-    """
+    """Initial variables of Classifier.from_config(config), as a member with this key has them."""
     body = exact_body(config)
     params = jax.device_get(draw(key, *initial_places(body, body)))
     return exact_variables(config, exact_arrays(body, body, params, initial_statistics(body, body)))
 
 
 def exact_variables(config: ModelConfig, flat: Mapping[str, np.ndarray]) -> dict:
-    """The engine's exact-shape arrays as Flax variables {"params": ..., "batch_stats": ...}; unused
-    norms left out.
+    """Exact-shape arrays as Flax variables {"params": ..., "batch_stats": ...}.
+
+    flat: by the names of `weights`; norms that are switched off are left out.
     """
     tree: dict = {"params": {}, "batch_stats": {}}
     layers = config.mlp_config.block_list
@@ -64,3 +64,23 @@ def _to_flax(part: str, stage: str, value: np.ndarray) -> np.ndarray:
     if stage.startswith("mlp"):
         return value.reshape(value.shape[0], -1).T
     return value.transpose(1, 2, 3, 0)
+
+
+def evaluate_variables(
+    config: ModelConfig, variables: Mapping, dataset: ImageDataset, *, batch: int = 250
+) -> tuple[float, float]:
+    """Mean cross-entropy [nats] and accuracy of one trained network on a data set."""
+    model = Classifier.from_config(config)
+
+    @jax.jit
+    def totals(images, labels):
+        outputs = model.apply(variables, images.astype(jnp.float32) / 255, train=False)
+        logits = jnp.asarray(outputs).T
+        return cross_entropy(logits, labels).sum(), correct(logits, labels).sum()
+
+    loss = hits = 0.0
+    for start in range(0, dataset.size, batch):
+        part = dataset.take(np.arange(start, min(start + batch, dataset.size)))
+        batch_loss, batch_hits = totals(part.images, part.labels)
+        loss, hits = loss + float(batch_loss), hits + int(batch_hits)
+    return loss / dataset.size, hits / dataset.size

@@ -1,9 +1,9 @@
-"""Convolution as matrix products on patches, in a batch-minor, cache-blocked layout.
+"""Convolution as matrix products on patches, in a batch-minor, cache-tiled layout.
 
-The engine keeps activations as [G, C, H, W, b]: G blocks of b images, images innermost. A slice of
-a feature map is then a long contiguous run, and the patches of one block fit a core's cache. XLA's
-own convolution inside a loop takes an un-optimised path on CPU, about ten times slower; on
-accelerators G is 1 and the products are batched over members by vmap.
+Activations are kept as [G, C, H, W, b]: G tiles of b images, images innermost. A slice of a
+feature map is then a long contiguous run, and the patches of one tile fit a core's cache. The
+gradients that JAX derives from XLA's own convolution take an un-optimised path inside a loop on
+CPU, about ten times slower; on accelerators G is 1 and the products are batched over members.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def conv(
 def _conv(x: Array, w: Array, stride: int, pad: Pad, input_grad: bool) -> Array:
     k = w.shape[1]
     matrix = w.reshape(w.shape[0], -1)
-    return over_blocks(lambda block: _product(matrix, patches(block, k, stride, pad)), x)
+    return over_tiles(lambda tile: _product(matrix, patches(tile, k, stride, pad)), x)
 
 
 def _conv_forward(x: Array, w: Array, stride: int, pad: Pad, input_grad: bool):
@@ -43,35 +43,34 @@ def _conv_backward(stride: int, pad: Pad, input_grad: bool, residuals, g: Array)
     x, w = residuals  # patches are made again: keeping them would push the step out of the cache
     k = w.shape[1]
 
-    def block(total: Array, xg: tuple[Array, Array]) -> tuple[Array, Array | None]:
-        x_block, g_block = xg
-        cols = patches(x_block, k, stride, pad)
-        flat_g = g_block.reshape(g_block.shape[0], -1)
+    def tile(total: Array, xg: tuple[Array, Array]) -> tuple[Array, Array | None]:
+        x_tile, g_tile = xg
+        cols = patches(x_tile, k, stride, pad)
+        flat_g = g_tile.reshape(g_tile.shape[0], -1)
         total = total + jnp.einsum("kn,on->ko", cols.reshape(cols.shape[0], -1), flat_g)
-        return total, _input_gradient(
-            g_block, w, x_block.shape, stride, pad
-        ) if input_grad else None
+        return total, _input_gradient(g_tile, w, x_tile.shape, stride, pad) if input_grad else None
 
     start = jnp.zeros((w[0].size, w.shape[0]), w.dtype)
     if x.shape[0] == 1:
-        dw, dx = block(start, (x[0], g[0]))
+        dw, dx = tile(start, (x[0], g[0]))
         dx = dx[None] if dx is not None else None
     else:
-        dw, dx = lax.scan(block, start, (x, g))
+        dw, dx = lax.scan(tile, start, (x, g))
     return (dx if dx is not None else jnp.zeros_like(x)), dw.T.reshape(w.shape)
 
 
 _conv.defvjp(_conv_forward, _conv_backward)
 
 
-def over_blocks(function: Callable[[Array], Array], x: Array) -> Array:
-    """Applies a function to each of the G blocks of x [G, ...], one after another."""
+def over_tiles(function: Callable[[Array], Array], x: Array) -> Array:
+    """Applies a function to each of the G tiles of x [G, ...], one after another."""
     return function(x[0])[None] if x.shape[0] == 1 else lax.map(function, x)
 
 
 def patches(x: Array, k: int, stride: int, pad: Pad) -> Array:
-    """Lines up what each output pixel sees: [C, H, W, b] -> [k*k*C, H', W', b], ordered (row,
-    column, channel).
+    """Lines up what each output pixel sees: [C, H, W, b] -> [k*k*C, H', W', b].
+
+    The first axis is ordered (row, column, channel).
     """
     if k == 1 and pad == (0, 0):
         return x[:, ::stride, ::stride]

@@ -1,6 +1,4 @@
-"""Which bodies a compiled program holds: signatures times width tiers, chosen by what padding would
-waste.
-"""
+"""Which bodies a compiled program holds: signatures times width tiers, chosen by padded FLOPs."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -9,10 +7,10 @@ from functools import cached_property, lru_cache
 
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
-from hptjax.models.costs import costs
-from hptjax.models.signature import Body, Signature, Widths, signature_of, widths_of
+from hptjax.models.costs import costs_of
+from hptjax.models.signature import Body, Signature, Widths, exact_body
 
-MAX_BODIES = 7  # a body takes about three seconds to compile
+MAX_BODIES = 7  # tiers are added up to here: a body takes about three seconds to compile
 MIN_GAIN = 0.01  # share of all padded FLOPs that one more tier must save
 
 
@@ -30,32 +28,36 @@ class Plan:
         for i, body in enumerate(self.bodies):
             groups[body.signature].append(i)
         for group in groups.values():
-            group.sort(key=lambda i: _flops(self.bodies[i].signature, self.bodies[i].widths))
+            group.sort(key=lambda i: train_flops(self.bodies[i]))
         return dict(groups)
 
-    def body_of(self, config: ModelConfig) -> int | None:
-        """Index of the cheapest body that holds a config; None when there is none."""
-        widths = widths_of(config)
-        group = self._by_signature.get(signature_of(config), [])
-        return next((i for i in group if widths.fits(self.bodies[i].widths)), None)
+    def body_of(self, shape: Body) -> int | None:
+        """Index of the cheapest body that holds a network's exact shape; None: there is none."""
+        group = self._by_signature.get(shape.signature, [])
+        return next((i for i in group if shape.widths.fits(self.bodies[i].widths)), None)
 
-    def covers(self, config: ModelConfig) -> bool:
-        """Whether a config can be trained without compiling anew."""
-        return self.body_of(config) is not None
+    def covers(self, shape: Body) -> bool:
+        """Whether a network of this exact shape can be trained without compiling anew."""
+        return self.body_of(shape) is not None
 
-    def waste(self, configs: Iterable[ModelConfig]) -> float:
-        """Padded over true FLOPs of training these configs for the same number of images."""
+    def waste(self, shapes: Iterable[Body]) -> float:
+        """Padded over true FLOPs of training networks of these exact shapes on as many images."""
         padded = true = 0
-        for config in configs:
-            index = self.body_of(config)
+        for shape in shapes:
+            index = self.body_of(shape)
             if index is None:
                 raise ConfigError(
                     "The plan has no body for this config: make a plan that covers it."
                 )
-            signature = self.bodies[index].signature
-            padded += _flops(signature, self.bodies[index].widths)
-            true += _flops(signature, widths_of(config))
+            padded += train_flops(self.bodies[index])
+            true += train_flops(shape)
         return padded / true if true else 1.0
+
+
+@lru_cache(maxsize=65536)
+def train_flops(body: Body) -> int:
+    """Floating-point operations of a training step, per image."""
+    return costs_of(body).train_flops
 
 
 def make_plan(
@@ -71,8 +73,8 @@ def make_plan(
     if not configs:
         raise ConfigError("A plan needs at least one config, got none.")
     groups: dict[Signature, list[Widths]] = defaultdict(list)
-    for config in configs:
-        groups[signature_of(config)].append(widths_of(config))
+    for shape in map(exact_body, configs):
+        groups[shape.signature].append(shape.widths)
     if len({signature.image for signature in groups}) > 1:
         sizes = sorted({signature.image for signature in groups})
         raise ConfigError(f"All members of a population must share one image size, got {sizes}.")
@@ -93,9 +95,7 @@ def make_plan(
 def _best_split(
     signature: Signature, members: list[Widths], tiers: list[Widths]
 ) -> tuple[float, Signature, Widths | None]:
-    """The further tier that saves the most: an old tier with one width cut to what some members
-    need.
-    """
+    """The further tier that saves the most: an old one with a width cut to what some need."""
     now = _padded(signature, members, tiers)
     best: tuple[float, Signature, Widths | None] = (0.0, signature, None)
     for tier in tiers:
@@ -113,12 +113,8 @@ def _best_split(
 
 def _padded(signature: Signature, members: list[Widths], tiers: list[Widths]) -> float:
     """FLOPs of these members, each padded to the cheapest tier that holds it."""
-    priced = sorted((_flops(signature, tier), tier) for tier in _unique(tiers))
+    priced = sorted((train_flops(Body(signature, tier)), tier) for tier in dict.fromkeys(tiers))
     return sum(next(cost for cost, tier in priced if widths.fits(tier)) for widths in members)
-
-
-def _unique(tiers: list[Widths]) -> list[Widths]:
-    return list(dict.fromkeys(tiers))
 
 
 def _largest(members: Iterable[Widths]) -> Widths:
@@ -127,8 +123,3 @@ def _largest(members: Iterable[Widths]) -> Widths:
         tuple(map(max, zip(*(w.channels for w in members), strict=True))),
         tuple(map(max, zip(*(w.units for w in members), strict=True))),
     )
-
-
-@lru_cache(maxsize=65536)
-def _flops(signature: Signature, widths: Widths) -> int:
-    return costs(signature, widths).train_flops

@@ -1,10 +1,8 @@
-"""Trains a mixed population: one compiled call per epoch, sharded over the devices, one copy of the
-metrics back.
-"""
+"""Trains a mixed population: one compiled call per epoch, sharded over the devices."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,37 +14,35 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from hptjax.data.augment import augment as augment_images
 from hptjax.data.dataset import ImageDataset
 from hptjax.errors import ConfigError
-from hptjax.models.flat import exact_arrays
-from hptjax.models.forward import Knobs
-from hptjax.models.keys import study_key
-from hptjax.models.signature import Signature, exact_body, map_sizes
+from hptjax.models.keys import root_key
 from hptjax.models.variables import exact_variables
-from hptjax.population.pack import Layout, Member, body_of, initial_arrays, knobs, lay_out
+from hptjax.models.weights import exact_arrays
+from hptjax.population.epoch import MemberState, Metrics, TracedHparams
+from hptjax.population.execution import execution_for
+from hptjax.population.images import dataset_arrays, epoch_input
+from hptjax.population.pack import Member, Placement, initial_arrays, place, traced_hparams
 from hptjax.population.plan import Plan
-from hptjax.population.program import init_population, train_local
-from hptjax.training.data import dataset_arrays, epoch_images
-from hptjax.training.epoch import MemberState, Metrics
+from hptjax.population.program import init_population, take_rows, train_local
 
-PATCH_BYTES = 900_000  # patches of one block of images should fit a core's second-level cache
 P, ALL = PartitionSpec("population"), PartitionSpec()
 
 
 @dataclass(frozen=True)
 class PopulationState:
-    """A population between two epochs: who is in it, where each member lies, and all arrays on the
-    devices.
-    """
+    """A population between two epochs: who is in it, its age, and all arrays on the devices."""
 
     members: tuple[Member, ...]
-    layout: Layout
+    age: int
+    placement: Placement
     arrays: MemberState
-    knobs: Knobs
+    hparams: TracedHparams
     counts: Array
 
 
 class PopulationTrainer:
-    """Holds the images on the devices and the compiled program of a plan; both serve any number of
-    populations.
+    """The images on the devices and the compiled program of a plan, for any number of populations.
+
+    Functions from state to state; `hptjax.population.Population` carries the state along.
     """
 
     def __init__(
@@ -59,59 +55,105 @@ class PopulationTrainer:
         augment: bool = True,
         augment_validation: bool = False,
         devices: Sequence[Any] | None = None,
-        chunk: int | None = None,
+        lanes: int | None = None,
     ) -> None:
-        """devices: JAX devices, default all local ones. chunk: members trained side by side on one
-        device; default 1 on CPU, all elsewhere.
+        """Copies the images to the devices (default: all local ones); compiles nothing yet.
 
-        Raises ConfigError when images and plan disagree in size, or a batch is larger than the
-        training set.
+        lanes: members trained side by side on one device; default 1 on CPU, all elsewhere. Raises
+        ConfigError when images and plan disagree in size, or a batch is larger than the training
+        set.
         """
-        self.plan, self.seed = plan, seed
+        self.plan, self.seed, self.train_size = plan, seed, train.size
         devices = list(devices or jax.local_devices())[: plan.capacity]
         _check(plan, train, validation)
         self.mesh = Mesh(np.array(devices), ("population",))
-        self.rows = -(-plan.capacity // len(devices)) * len(devices)
+        room = -(-plan.capacity // len(devices))
+        self.rows = room * len(devices)
+        self.execution = execution_for(plan, devices[0].platform, room, lanes)
         self.compilations, self.compile_seconds = 0, 0.0
-        if chunk is None and devices[0].platform != "cpu":
-            chunk = self.rows // len(devices)
-        self._chunk = None if chunk == 1 else chunk
+        self.seconds_per_flop = 0.0  # as last measured, of the device with the most to do
         self._augment = augment_images if augment else None
         self._augment_validation = augment_validation
         self._data = self._replicate(dataset_arrays(train, validation))
-        self._study = self._replicate(study_key(seed))
+        self._study_key = self._replicate(root_key(seed))
         self._program: Callable | None = None
-        self._init = jax.jit(init_population, out_shardings=NamedSharding(self.mesh, P))
+        sharded = NamedSharding(self.mesh, P)
+        self._init = jax.jit(init_population, out_shardings=sharded)
+        self._take = jax.jit(take_rows, out_shardings=sharded)
 
     def start(self, members: Sequence[Member]) -> PopulationState:
-        """Draws the initial weights of up to plan.capacity members; raises ConfigError for one the
-        plan does not cover.
-        """
-        if not members:
-            raise ConfigError("A population needs at least one member, got none.")
-        layout = lay_out(self.plan, members, self.mesh.size)
-        placed = self._shard(knobs(self.plan, members, layout, self.rows))
-        start = initial_arrays(self.plan, members, layout, self.rows)
-        arrays = self._init(self._study, placed.trial, *self._shard(start))
-        return PopulationState(tuple(members), layout, arrays, placed, self._shard(layout.counts))
+        """Draws the initial weights of up to plan.capacity members.
 
-    def epoch(
-        self, state: PopulationState, epoch: int
-    ) -> tuple[PopulationState, dict[str, np.ndarray]]:
-        """Trains every member for one epoch; metrics {train_loss, train_accuracy, val_loss,
-        val_accuracy: [P]}.
+        Raises ConfigError for a member that the plan does not cover.
+        """
+        placement, hparams, counts = self._placed(members)
+        start = initial_arrays(self.plan, members, placement, self.rows)
+        arrays = self._init(self._study_key, hparams.trial, *self._shard(start))
+        return PopulationState(tuple(members), 0, placement, arrays, hparams, counts)
+
+    def epoch(self, state: PopulationState) -> tuple[PopulationState, dict[str, np.ndarray]]:
+        """Trains every member for one epoch; metrics {name: [P]}, as in `epoch.Metrics`.
 
         The arrays of the state given are used up (their memory is reused); go on with the state
         returned.
         """
-        args = self._arguments(state, epoch)
+        args = self._arguments(state)
         arrays, metrics = self._compiled(args)(*args)
         on_host: Metrics = jax.device_get(metrics)
-        state = PopulationState(state.members, state.layout, arrays, state.knobs, state.counts)
-        return state, {
-            name: np.asarray(values)[state.layout.place]
-            for name, values in on_host._asdict().items()
+        rows = state.placement.rows
+        values = {name: np.asarray(column)[rows] for name, column in on_host._asdict().items()}
+        return replace(state, arrays=arrays, age=state.age + 1), values
+
+    def keep(self, state: PopulationState, chosen: Sequence[int]) -> PopulationState:
+        """The state of some members only, dealt to the devices anew; compiles no training."""
+        members = [state.members[k] for k in chosen]
+        placement, hparams, counts = self._placed(members)
+        rows = np.zeros(self.rows, np.int32)
+        rows[placement.rows] = state.placement.rows[list(chosen)]
+        arrays = self._take(state.arrays, self._replicate(rows))
+        return PopulationState(tuple(members), state.age, placement, arrays, hparams, counts)
+
+    def variables(self, state: PopulationState, k: int) -> dict[str, Any]:
+        """Weights of member k at its exact shape, numpy arrays named as the Flax Classifier's."""
+        member, row = state.members[k], int(state.placement.rows[k])
+        padded = self.plan.bodies[state.placement.bodies[k]]
+        stored = jax.device_get((state.arrays.params[row], state.arrays.stats[row]))
+        return exact_variables(member.config, exact_arrays(member.shape, padded, *stored))
+
+    def snapshot(self, state: PopulationState) -> dict[str, np.ndarray]:
+        """All that training changed, {name: [P, ...]}, in the order of the members."""
+        names, leaves = _leaves(state.arrays)
+        rows = state.placement.rows
+        return {
+            name: np.asarray(leaf)[rows]
+            for name, leaf in zip(names, jax.device_get(leaves), strict=True)
         }
+
+    def restore(
+        self, members: Sequence[Member], arrays: Mapping[str, np.ndarray], age: int
+    ) -> PopulationState:
+        """The state of a `snapshot` of these members, taken at this age."""
+        state = self.start(members)
+        names, leaves = _leaves(state.arrays)
+        filled = []
+        for name, leaf in zip(names, leaves, strict=True):
+            whole = np.zeros(leaf.shape, leaf.dtype)
+            whole[state.placement.rows] = arrays[name]
+            filled.append(whole)
+        tree = jax.tree.unflatten(jax.tree.structure(state.arrays), filled)
+        return replace(state, arrays=self._shard(tree), age=age)
+
+    def lower(self, members: Sequence[Member], platforms: Sequence[str]):
+        """The epoch function, lowered for platforms ("cuda", "tpu") without such a device."""
+        traced = self._jit().trace(*self._arguments(self.start(members)))
+        return traced.lower(lowering_platforms=tuple(platforms))
+
+    def _placed(self, members: Sequence[Member]) -> tuple[Placement, TracedHparams, Array]:
+        if not members:
+            raise ConfigError("A population needs at least one member, got none.")
+        placement = place(self.plan, members, self.mesh.size)
+        hparams = self._shard(traced_hparams(self.plan, members, placement, self.rows))
+        return placement, hparams, self._shard(placement.counts)
 
     def _compiled(self, args: tuple) -> Callable:
         program = self._program
@@ -122,41 +164,22 @@ class PopulationTrainer:
             self.compilations += 1
         return program
 
-    def variables(self, state: PopulationState, k: int) -> dict:
-        """Weights of member k at its exact shape, as numpy arrays in the form of
-        hptjax.models.Classifier.
-        """
-        config, row = state.members[k].config, int(state.layout.place[k])
-        padded = self.plan.bodies[body_of(self.plan, config)]
-        stored = jax.device_get((state.arrays.params[row], state.arrays.stats[row]))
-        return exact_variables(config, exact_arrays(exact_body(config), padded, *stored))
-
-    def lower(self, members: Sequence[Member], platforms: Sequence[str]):
-        """The epoch function of a population, lowered for other platforms ("cuda", "tpu") without
-        such a device.
-        """
-        traced = self._jit().trace(*self._arguments(self.start(members), 0))
-        return traced.lower(lowering_platforms=tuple(platforms))
-
-    def _arguments(self, state: PopulationState, epoch: int) -> tuple:
-        number = self._replicate(np.uint32(epoch))
-        return state.arrays, state.knobs, state.counts, self._data, self._study, number
+    def _arguments(self, state: PopulationState) -> tuple:
+        age = self._replicate(np.uint32(state.age))
+        return state.arrays, state.hparams, state.counts, self._data, self._study_key, age
 
     def _jit(self) -> Callable:
-        blocks = tuple(
-            block_size(body.signature, body.widths.channels) for body in self.plan.bodies
-        )
         local = jax.shard_map(
-            partial(train_local, self.plan, blocks, self._chunk),
+            partial(train_local, self.plan.bodies, self.execution),
             mesh=self.mesh,
-            in_specs=(P, P, P, ALL, ALL, ALL),
+            in_specs=(P, P, P, ALL),
             out_specs=(P, P),
             check_vma=False,
         )
 
-        def epoch(arrays, knobs, counts, data, study, number):
-            images = epoch_images(data, study, number, self._augment, self._augment_validation)
-            return local(arrays, knobs, counts, images, study, number)
+        def epoch(arrays, hparams, counts, data, study_key, age):
+            given = epoch_input(data, study_key, age, self._augment, self._augment_validation)
+            return local(arrays, hparams, counts, given)
 
         return jax.jit(epoch, donate_argnums=0)
 
@@ -167,20 +190,9 @@ class PopulationTrainer:
         return jax.device_put(tree, NamedSharding(self.mesh, P))
 
 
-def block_size(signature: Signature, channels: tuple[int, ...]) -> int:
-    """Images per cache block: the most that keep the largest patches of the net within PATCH_BYTES.
-
-    A block must divide the batch; blocks under 8 images would leave the vector units half empty.
-    """
-    sizes = map_sizes(signature)
-    inputs = zip(signature.blocks, channels, channels[1:], sizes, sizes[1:], strict=False)
-    patch = [
-        4 * kernel * kernel * max(before, after) * size[0] * size[1]
-        for (kernel, _), before, after, _, size in inputs
-    ]
-    batch = signature.batch_size
-    most = max(8, PATCH_BYTES // max(patch, default=1))
-    return max((b for b in range(8, batch + 1) if batch % b == 0 and b <= most), default=batch)
+def _leaves(arrays: MemberState) -> tuple[list[str], list[Array]]:
+    paths, leaves = zip(*jax.tree.leaves_with_path(arrays), strict=True)
+    return [jax.tree_util.keystr(path, simple=True, separator=".") for path in paths], list(leaves)
 
 
 def _check(plan: Plan, train: ImageDataset, validation: ImageDataset) -> None:

@@ -9,10 +9,10 @@ import yaml
 
 from hptjax.errors import ConfigError
 from hptjax.records.journal import Journal, read_journal
-from hptjax.study.trial import GenerationRecord, StudyResult
+from hptjax.records.trial import GenerationRecord, StudyResult
 
-VERSION = 1
-FREE_KEYS = ("out",)  # may differ between the calls of one run
+VERSION = 2
+FREE_KEYS = ("out", "tensorboard", "budget")  # may differ between the calls of one run
 
 
 class RunDirectory:
@@ -39,13 +39,14 @@ class RunDirectory:
             raise
 
     def _begin(self, config: Mapping[str, Any]) -> None:
-        header = {"kind": "study", "version": VERSION, "config": dict(config)}
+        self._config = dict(config)
         if self.resumed:
             check_same_config(self.path, self.journal.records[0], config)
-            return
-        self.journal.clear()  # a run that failed before its first result binds nobody
-        (self.path / "config.yaml").write_text(yaml.safe_dump(dict(config), sort_keys=False))
-        self.journal.append(header)
+        else:
+            self.journal.clear()  # a run that failed before its first result binds nobody
+        (self.path / "config.yaml").write_text(yaml.safe_dump(self._config, sort_keys=False))
+        if not self.resumed:
+            self.journal.append({"kind": "study", "version": VERSION, "config": self._config})
 
     @property
     def best(self) -> Path:
@@ -56,10 +57,15 @@ class RunDirectory:
         """Whether the journal already held results."""
         return len(self.journal.records) > 1
 
-    def finish(self) -> None:
-        """Marks the run as complete."""
-        if not any(record["kind"] == "end" for record in self.journal.records):
-            self.journal.append({"kind": "end"})
+    @property
+    def finished(self) -> bool:
+        """Whether every strategy stopped under the budget of this config."""
+        stops = {r["strategy"]: r for r in self.journal.records if r["kind"] == "stop"}
+        budget = self._config["budget"]
+        return all(
+            label in stops and stops[label]["budget"] == budget
+            for label in map(label_of, self._config["strategies"])
+        )
 
     def __enter__(self) -> "RunDirectory":
         return self
@@ -82,11 +88,16 @@ def check_same_config(path: Path, header: Mapping[str, Any], config: Mapping[str
         )
     old, new = (_leaves(tree) for tree in (header["config"], config))
     for key in sorted(old.keys() | new.keys()):
-        if key not in FREE_KEYS and old.get(key) != new.get(key):
+        if key.split(".")[0] not in FREE_KEYS and old.get(key) != new.get(key):
             raise ConfigError(
                 f"{path} holds a run of another config ({key} was {old.get(key)!r}, now "
                 f"{new.get(key)!r}); use another --out, or the old config to resume."
             )
+
+
+def label_of(strategy: str | Mapping[str, Any]) -> str:
+    """The label of an entry of the config's strategies."""
+    return strategy if isinstance(strategy, str) else strategy.get("label", strategy["name"])
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -109,10 +120,5 @@ def load_run(path: str | Path) -> StudyResult:
         GenerationRecord.from_dict(record) for record in records if record["kind"] == "generation"
     )
     stops = {r["strategy"]: r["reason"] for r in records if r["kind"] == "stop"}
-    return StudyResult(generations, stops)
-
-
-def is_finished(path: Path) -> bool:
-    """Whether a run was completed there."""
-    journal = path / "journal.jsonl"
-    return journal.exists() and any(r["kind"] == "end" for r in read_journal(journal)[0])
+    config = next((r["config"] for r in records if r["kind"] == "study"), {})
+    return StudyResult(generations, stops, config)

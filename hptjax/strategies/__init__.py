@@ -1,6 +1,6 @@
 """Search strategies: DES, grid, random, TPE, and adapters for any evosax or Optuna algorithm."""
 
-from hptjax.strategies.base import Proposal, Strategy
-from hptjax.strategies.registry import STRATEGIES, make_strategy, trial_key
+from hptjax.strategies.base import Proposal, SearchContext, Searcher
+from hptjax.strategies.table import make_searcher
 
-__all__ = ["STRATEGIES", "Proposal", "Strategy", "make_strategy", "trial_key"]
+__all__ = ["Proposal", "SearchContext", "Searcher", "make_searcher"]

@@ -1,25 +1,30 @@
-"""What a search strategy is: candidates are asked for in batches and told their values."""
+"""What a searcher is: proposals are asked for in batches and told their values."""
 
 import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
-from hptjax._types import Hparams
+from hptjax.glossary import Hparams
+from hptjax.space import Space
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """One candidate. genotype: its point in the unit cube [D]; handle: the strategy's own mark."""
+    """What a searcher asks to try: a point in the unit cube, genotype [D], and its hparams.
+
+    handle: the searcher's own mark.
+    """
 
     hparams: Hparams
     genotype: tuple[float, ...]
     handle: Any = field(default=None, compare=False, repr=False)
 
 
-class Strategy(Protocol):
+class Searcher(Protocol):
     """Ask/tell in batches; lower values are better.
 
     The same seed and the same told values give the same proposals, whatever else runs beside it:
@@ -33,6 +38,28 @@ class Strategy(Protocol):
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
         """The values [len(proposals)] of what the last `ask` gave, NaN = failed or infeasible."""
         ...
+
+
+@dataclass(frozen=True)
+class SearchContext:
+    """What a searcher is made from, beside its own options.
+
+    seed: of the study; label: the searcher's name in it. population_size: proposals that are
+    trained together, None: as many as the searcher likes. evaluations: how many it may count on,
+    None: unknown. first: hparams to be tried before its own.
+    """
+
+    space: Space
+    seed: int
+    label: str
+    population_size: int | None = None
+    evaluations: int | None = None
+    first: tuple[Hparams, ...] = ()
+
+    @property
+    def own_seed(self) -> int:
+        """Of the searcher's own draws: with the study's, TPE would start as random search does."""
+        return zlib.crc32(f"{self.label}/{self.seed}".encode())
 
 
 def worst_if_failed(value: float) -> float:

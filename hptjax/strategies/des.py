@@ -1,55 +1,67 @@
-"""DES (Arabas & Jagodzinski 2020) as a strategy; the algorithm itself is `hptjax.des`."""
+"""DES (Arabas & Jagodzinski 2020) as a searcher; the algorithm itself is `hptjax.des`."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import jax.numpy as jnp
 import numpy as np
+from pydantic import AfterValidator, Field
 
-from hptjax._types import Hparams
+from hptjax.config.schema import Frozen
 from hptjax.des.algorithm import DES
+from hptjax.des.presets import PRESETS
 from hptjax.errors import ConfigError
+from hptjax.glossary import Hparams
 from hptjax.space import Space
-from hptjax.strategies.base import Proposal
-from hptjax.strategies.evosax import EvosaxStrategy
+from hptjax.strategies.base import Proposal, SearchContext
+from hptjax.strategies.evosax import EvosaxSearcher
 
-OPTIONS = ("preset", "start", "offspring", "midpoint")
 MAX_IDLE_GENERATIONS = 1000  # all rows infeasible: only the non-Lamarckian bound modes can do that
+UNKNOWN_BUDGET = 10**9  # evaluations: restarts are then decided by stagnation alone
 
 
-class DESStrategy(EvosaxStrategy):
-    """DES on the unit cube: a generation is its offspring and, as one row more, the midpoint.
+def _preset(name: str) -> str:
+    if name not in PRESETS:
+        known = ", ".join(PRESETS)
+        raise ConfigError(f"strategies.des.preset: must be one of {known}, got {name!r}.")
+    return name
 
-    seed: of its keys; evaluations: the budget, after which it is over. options: `preset`, `start`
-    (hparams of the first point), `offspring` (per generation), `midpoint` (bool). population_size:
-    rows of a generation with the midpoint, unless `offspring` is given; None: 4 D and the midpoint.
-    Raises: ConfigError for an unknown or unusable option.
+
+class Options(Frozen):
+    """Options of `des`.
+
+    start: hparams of the first point; offspring: per generation (None: as many as the population
+    has place for beside the midpoint, or 4 D); midpoint: whether the mean of the parents is
+    evaluated too.
     """
 
-    def __init__(
-        self,
-        space: Space,
-        seed: int,
-        evaluations: int,
-        options: Mapping[str, Any],
-        population_size: int | None = None,
-    ) -> None:
-        unknown = sorted(set(options) - set(OPTIONS))
-        if unknown:
-            raise ConfigError(
-                f"des has no option {unknown[0]!r}; its options: {', '.join(OPTIONS)}."
-            )
-        midpoint = bool(options.get("midpoint", True))
-        offspring = options.get("offspring")
+    preset: Annotated[str, AfterValidator(_preset)] = "release"
+    start: dict[str, bool | int | float | str] | None = None
+    offspring: Annotated[int, Field(ge=2)] | None = None
+    midpoint: bool = True
+
+
+def make(context: SearchContext, options: Options) -> "DESSearcher":
+    return DESSearcher(context, options)
+
+
+class DESSearcher(EvosaxSearcher):
+    """DES on the unit cube: a generation is its offspring and, as one row more, the midpoint.
+
+    Over when the context's evaluations are spent. Raises ConfigError for an unusable start.
+    """
+
+    def __init__(self, context: SearchContext, options: Options) -> None:
+        space, rows = context.space, context.population_size
+        if options.offspring is not None:
+            rows = options.offspring + options.midpoint
         algorithm = DES(
-            population_size if offspring is None else int(offspring) + midpoint,
+            rows,
             jnp.zeros(len(space)),
-            preset=options.get("preset", "release"),
-            budget=evaluations,
-            midpoint=midpoint,
+            preset=options.preset,
+            budget=context.evaluations or UNKNOWN_BUDGET,
+            midpoint=options.midpoint,
         )
-        start = options.get("start")
-        super().__init__(space, algorithm, seed, start=_start_point(space, start))
+        super().__init__(space, algorithm, context.seed, start=start_point(space, options.start))
 
     def _initial_state(self, key: Any, start: np.ndarray | None) -> Any:
         return self._algorithm.init(key, start, self._params)  # None is not the same as the centre
@@ -70,10 +82,13 @@ class DESStrategy(EvosaxStrategy):
         return [int(row) for row in np.flatnonzero(np.asarray(self._state.counted))]
 
 
-def _start_point(space: Space, start: Hparams | None) -> np.ndarray | None:
+def start_point(space: Space, start: Hparams | None) -> np.ndarray | None:
+    """The unit-cube point [D] of hparams that must name every one of the space."""
     if start is None:
         return None
     missing = [name for name in space.names if name not in start]
     if missing:
-        raise ConfigError(f"des.start must give every hparam of the space; missing: {missing[0]}.")
+        raise ConfigError(
+            f"strategies.des.start: must give every hparam of the space; missing: {missing[0]}."
+        )
     return np.asarray(space.encode({name: start[name] for name in space.names}), np.float32)

@@ -1,4 +1,4 @@
-"""Any evosax algorithm as a strategy on the unit cube of a space."""
+"""Any evosax algorithm as a searcher on the unit cube of a space."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from hptjax.space import Space
 from hptjax.strategies.base import Proposal, worst_if_failed
 
 
-class EvosaxStrategy:
+class EvosaxSearcher:
     """Hands out the rows of one evosax generation in pieces, and tells it when all are in.
 
     algorithm: over solutions [D]; rows outside the unit cube are clipped to it. A population-based

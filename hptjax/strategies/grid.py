@@ -4,11 +4,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hptjax.config.schema import Frozen
 from hptjax.space import Space
-from hptjax.strategies.base import Proposal
+from hptjax.strategies.base import Proposal, SearchContext
 
 
-class GridStrategy:
+class Options(Frozen):
+    """Grid search has no options: the space's entries say their grid points."""
+
+
+def make(context: SearchContext, options: Options) -> "GridSearcher":
+    return GridSearcher(context.space)
+
+
+class GridSearcher:
     """Visits the points of `Space.grid()` in order; over when all have been asked for."""
 
     def __init__(self, space: Space) -> None:

@@ -1,4 +1,4 @@
-"""Any Optuna sampler as a strategy: a study in memory, a batch of asks, one call, tells."""
+"""Any Optuna sampler as a searcher: a study in memory, a batch of asks, one call, tells."""
 
 from collections.abc import Sequence
 
@@ -24,10 +24,10 @@ def distribution(entry: Float | Integer | Categorical) -> BaseDistribution:
     return FloatDistribution(entry.low, entry.high, log=entry.log)
 
 
-class OptunaStrategy:
+class OptunaSearcher:
     """Asks an Optuna sampler; the sampler must be seeded for the search to be reproducible.
 
-    A failed candidate is told as +inf and not as a failed trial: TPE leaves failed trials out, and
+    A failed proposal is told as +inf and not as a failed trial: TPE leaves failed trials out, and
     would go on proposing what cannot be built.
     """
 
@@ -58,13 +58,3 @@ def _quiet_study(sampler: optuna.samplers.BaseSampler) -> optuna.Study:
         return optuna.create_study(sampler=sampler)
     finally:
         optuna.logging.set_verbosity(level)
-
-
-def random_strategy(space: Space, seed: int) -> OptunaStrategy:
-    """Independent draws, uniform in each entry's own scale."""
-    return OptunaStrategy(space, optuna.samplers.RandomSampler(seed=seed))
-
-
-def tpe_strategy(space: Space, seed: int) -> OptunaStrategy:
-    """Tree-structured Parzen estimator (Bergstra et al. 2011), candidates of a batch kept apart."""
-    return OptunaStrategy(space, optuna.samplers.TPESampler(seed=seed, constant_liar=True))

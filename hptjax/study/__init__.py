@@ -1,6 +1,7 @@
-"""Studies: the loop that runs search strategies over a space, and its records."""
+"""Studies: search strategies that run over a space, within budgets, resumable."""
 
-from hptjax.study.loop import run_study
-from hptjax.study.trial import GenerationRecord, StudyResult, TrialRecord
+from hptjax.study.config import StudyConfig
+from hptjax.study.load import load_study
+from hptjax.study.run import run_study
 
-__all__ = ["GenerationRecord", "StudyResult", "TrialRecord", "run_study"]
+__all__ = ["StudyConfig", "load_study", "run_study"]

@@ -7,10 +7,10 @@ import numpy as np
 
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.schema import ModelConfig
-from hptjax.config.study import DataConfig, StudyConfig
 from hptjax.data.dataset import ImageDataset, train_validation_split
 from hptjax.data.resize import resize_and_crop
 from hptjax.data.sources import load_images
+from hptjax.study.config import DataConfig, StudyConfig
 
 
 @dataclass(frozen=True)

@@ -1,89 +1,210 @@
-"""One generation: proposals in, trained and recorded trials out."""
+"""One generation in training: who goes on, what each trial's curves are, what became of it."""
 
+import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from hptjax.config.schema import ModelConfig
-from hptjax.population import Member
-from hptjax.strategies import Proposal, trial_key
-from hptjax.study.engine import TrainerLike
-from hptjax.study.trial import METRICS, TrialRecord, finite_or_none
+from hptjax.population.pack import Member
+from hptjax.population.resident import Cost
+from hptjax.records.trial import METRICS, Status, TrialRecord, finite_or_none
+from hptjax.strategies.base import Proposal
+from hptjax.study.budget import SECONDS, Meter
+from hptjax.study.executor import Resident
+from hptjax.study.metric import Metric
+from hptjax.study.schedule import Step
 from hptjax.transpile.repair import Candidate
 
 OnEpoch = Callable[[int, Mapping[str, np.ndarray]], None]
 
 
-@dataclass(frozen=True)
-class Trained:
-    """Curves [epochs, P] by metric of the members, in their order, and a way to their weights."""
+def trial_key(label: str, number: int) -> int:
+    """The number, below 2^31, from which a trial's random keys derive.
 
-    curves: Mapping[str, np.ndarray]
-    variables: Callable[[int], Mapping[str, Any]]
-
-
-def draft_trials(
-    strategy: str, first: int, proposals: Sequence[Proposal], candidates: Sequence[Candidate]
-) -> list[TrialRecord]:
-    """Records of a generation before training; first: number of its first trial."""
-    return [
-        TrialRecord(
-            strategy=strategy,
-            number=number,
-            key=trial_key(strategy, number),
-            genotype=proposal.genotype,
-            hparams=dict(proposal.hparams),
-            config=None if candidate.config is None else candidate.config.to_dict(),
-            changes=tuple(candidate.changes),
-            infeasible=candidate.infeasible,
-        )
-        for number, (proposal, candidate) in enumerate(
-            zip(proposals, candidates, strict=True), start=first
-        )
-    ]
-
-
-def train(
-    trainer: TrainerLike, members: Sequence[Member], epochs: int, on_epoch: OnEpoch
-) -> Trained:
-    """Trains the members for some epochs; calls on_epoch(epoch, metrics [P]) after each."""
-    state = trainer.start(members)
-    history: list[Mapping[str, np.ndarray]] = []
-    for epoch in range(epochs):
-        state, metrics = trainer.epoch(state, epoch)
-        history.append(metrics)
-        on_epoch(epoch, metrics)
-    curves = {name: np.stack([metrics[name] for metrics in history]) for name in METRICS}
-    return Trained(curves, lambda k: trainer.variables(state, k))
-
-
-def value_of(val_loss: np.ndarray, metric: str) -> float:
-    """What a strategy is told of one trial. val_loss: [epochs].
-
-    `val_loss` is that of the last epoch; `val_loss_cumulative` the mean of all epochs, as the
-    original study had it. A loss that is not finite in any epoch counts in the mean.
+    It depends on the strategy's label and the trial's number in it, and not on which other
+    strategies a study runs: a strategy alone has the same history as among others.
     """
-    return float(val_loss.mean() if metric == "val_loss_cumulative" else val_loss[-1])
+    return (zlib.crc32(label.encode()) & 0x7F) << 24 | number
 
 
-def with_curves(
-    trial: TrialRecord, curves: Mapping[str, np.ndarray], k: int, metric: str
-) -> TrialRecord:
-    """The record of member k, with its metrics and value filled in."""
-    epochs = {name: tuple(map(finite_or_none, curve[:, k])) for name, curve in curves.items()}
-    value = finite_or_none(value_of(curves["val_loss"][:, k].astype(np.float64), metric))
-    return TrialRecord(**{**vars(trial), "epochs": epochs, "value": value})
+def repeat_key(key: int, repeat: int) -> int:
+    """The number, below 2^32, of a repetition of a trial; the first one's is the trial's own."""
+    return key if repeat == 0 else zlib.crc32(f"{key}/{repeat}".encode())
+
+
+@dataclass
+class Track:
+    """What is known of one trial while its generation is trained: means over its repetitions."""
+
+    status: Status = Status.TRAINED
+    reason: str | None = None
+    curves: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in METRICS})
+    spread: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in METRICS})
+
+    def add(self, epoch: Mapping[str, np.ndarray]) -> None:
+        """One epoch's metrics {name: [repeats]}."""
+        for name in METRICS:
+            values = np.asarray(epoch[name], np.float64)
+            self.curves[name].append(float(values.mean()))
+            self.spread[name].append(float(values.std(ddof=1)) if len(values) > 1 else 0.0)
+        failed = int(np.sum(~np.isfinite([epoch["train_loss"], epoch["val_loss"]]).all(0)))
+        if failed:
+            age, count = len(self.curves["val_loss"]), len(epoch["val_loss"])
+            who = f"{failed} of {count} repetitions: " if count > 1 else ""
+            self.end(Status.DIVERGED, f"{who}loss not finite after epoch {age}")
+
+    def end(self, status: Status, reason: str) -> None:
+        self.status, self.reason = status, reason
+
+    def value(self, metric: Metric) -> float:
+        return metric({name: np.array(curve) for name, curve in self.curves.items()})
+
+
+class Generation:
+    """Trials that are trained together, and all of one age: they share each epoch's images."""
+
+    def __init__(self, trials: int, repeats: int, metric: Metric) -> None:
+        self.tracks = [Track() for _ in range(trials)]
+        self.alive = list(range(trials))
+        self.age, self.cost, self.member_epochs = 0, Cost(), 0
+        self.cut: str | None = None
+        self.members = trials * repeats
+        self._repeats, self._metric = repeats, metric
+        self._resident = list(range(trials))
+
+    def train(
+        self,
+        population: Resident,
+        decide: Callable[[int, Mapping[int, float]], Step | None],
+        meter: Meter,
+        on_epoch: OnEpoch,
+    ) -> None:
+        """Trains as the schedule decides, until its end, a budget's, or nobody is left.
+
+        population: the trials' members, the repetitions of each side by side.
+        """
+        while self.alive and (step := decide(self.age, self._values())):
+            for trial in set(self.alive) - set(step.trials):
+                self.tracks[trial].end(Status.STOPPED, f"by the schedule after epoch {self.age}")
+            self.alive = list(step.trials)
+            for _ in range(step.epochs):
+                if self.alive and not self._epoch(population, meter, on_epoch):
+                    return
+
+    def _epoch(self, population: Resident, meter: Meter, on_epoch: OnEpoch) -> bool:
+        """Whether a budget left room for an epoch; diverged trials end with it."""
+        members = len(self.alive) * self._repeats
+        self.cut = meter.too_little_for(self.member_epochs + members)
+        if self.cut is None:
+            self._let_go(population)
+            outcome = population.advance(1, seconds=meter.seconds_left())
+            self.cost += outcome.cost
+            self.cut = None if outcome.epochs else SECONDS
+        if self.cut is not None:
+            return False
+        metrics = {name: curve[0] for name, curve in outcome.curves.items()}
+        by_trial = {name: row.reshape(-1, self._repeats) for name, row in metrics.items()}
+        for k, trial in enumerate(self.alive):
+            self.tracks[trial].add({name: rows[k] for name, rows in by_trial.items()})
+        self.member_epochs += members
+        self.age += 1
+        self.alive = [t for t in self.alive if self.tracks[t].status is Status.TRAINED]
+        on_epoch(self.age - 1, metrics)
+        return True
+
+    def _let_go(self, population: Resident) -> None:
+        if self.alive != self._resident:
+            places = [self._resident.index(trial) for trial in self.alive]
+            population.keep([p * self._repeats + r for p in places for r in range(self._repeats)])
+            self._resident = list(self.alive)
+
+    def place_of(self, trial: int) -> int:
+        """The place of a trial's first member in the population as it stands."""
+        return self._resident.index(trial) * self._repeats
+
+    def _values(self) -> dict[int, float]:
+        if self.age == 0:
+            return dict.fromkeys(self.alive, 0.0)
+        return {trial: self.tracks[trial].value(self._metric) for trial in self.alive}
+
+    def values(self) -> list[float | None]:
+        """What each trial came to, None where it failed."""
+        return [
+            finite_or_none(track.value(self._metric))
+            if track.status in (Status.TRAINED, Status.STOPPED) and track.curves["val_loss"]
+            else None
+            for track in self.tracks
+        ]
+
+    def told(self) -> list[float | None]:
+        """What a searcher is told: never better of a trial than of one that outlived it.
+
+        The trials stopped together are moved up together, so that their order and their distances
+        stay.
+        """
+        told = self.values()
+        floor = -np.inf
+        ages = [len(track.curves["val_loss"]) for track in self.tracks]
+        for age in sorted(set(ages), reverse=True):
+            here = {k: v for k, v in enumerate(told) if v is not None and ages[k] == age}
+            shift = max(0.0, floor - min(here.values(), default=np.inf))
+            for k, value in here.items():
+                told[k] = value + shift
+            floor = max([floor, *(value + shift for value in here.values())])
+        return told
 
 
 def members_of(
-    trials: Sequence[TrialRecord], candidates: Sequence[Candidate]
-) -> tuple[list[int], list[Member]]:
-    """Which trials can be trained, and the members that they make."""
-    pairs: list[tuple[int, ModelConfig]] = [
-        (i, candidate.config)
-        for i, candidate in enumerate(candidates)
+    label: str, first: int, candidates: Sequence[Candidate], repeats: int
+) -> list[Member]:
+    """The members of the candidates that can be built, the repetitions of each side by side."""
+    return [
+        Member(candidate.config, repeat_key(trial_key(label, number), repeat))
+        for number, candidate in enumerate(candidates, start=first)
         if candidate.config is not None
+        for repeat in range(repeats)
     ]
-    return [i for i, _ in pairs], [Member(config, trials[i].key) for i, config in pairs]
+
+
+def trial_records(
+    label: str,
+    first: int,
+    proposals: Sequence[Proposal],
+    candidates: Sequence[Candidate],
+    generation: Generation,
+    repeats: int,
+) -> list[TrialRecord]:
+    """The records of a generation; first: number of its first trial."""
+    trained = iter(zip(generation.tracks, generation.values(), generation.told(), strict=True))
+    records = []
+    for number, (proposal, candidate) in enumerate(
+        zip(proposals, candidates, strict=True), start=first
+    ):
+        common = {
+            "strategy": label,
+            "number": number,
+            "key": trial_key(label, number),
+            "genotype": proposal.genotype,
+            "hparams": dict(proposal.hparams),
+            "changes": candidate.changes,
+        }
+        if candidate.config is None:
+            fate = {"status": Status.INFEASIBLE, "reason": candidate.infeasible}
+        else:
+            track, value, told = next(trained)
+            fate = {
+                "config": candidate.config.to_dict(),
+                "status": track.status,
+                "reason": track.reason,
+                "value": value,
+                "told": told,
+                "epochs": _finite(track.curves),
+                "spread": _finite(track.spread) if repeats > 1 else {},
+            }
+        records.append(TrialRecord(**common, **fate))
+    return records
+
+
+def _finite(curves: Mapping[str, Sequence[float]]) -> dict[str, tuple[float | None, ...]]:
+    return {name: tuple(map(finite_or_none, curve)) for name, curve in curves.items() if curve}

@@ -12,8 +12,9 @@ from hptjax.entries import Categorical, Entry, Value
 from hptjax.errors import ConfigError
 from hptjax.population import evaluate_population
 from hptjax.space import Space
-from hptjax.transpile.repair import candidate
-from hptjax.transpile.table import find
+from hptjax.transpile.apply import apply_bound
+from hptjax.transpile.repair import build
+from hptjax.transpile.table import bind
 
 
 def make_objective(
@@ -42,7 +43,11 @@ def make_objective(
     Every call compiles for the networks it is given; a search of many calls is faster as a study
     (`run_study`), which compiles once. Source: `fx` of the original study's transpilation module.
     """
-    entries = _entries(base, space_or_names)
+    entries = _entries(space_or_names)
+    targets = bind(entries, base)
+    for name, entry in entries.items():
+        if targets[name].rule.type == "text" and entry is None:
+            raise ConfigError(f"{name}: a text needs its choices, give a Space instead of names.")
     image = ImageSpec(*train.image_shape, train.num_classes)
 
     def objective(x: Any) -> Any:
@@ -51,7 +56,8 @@ def make_objective(
             {name: _value(name, entries[name], u) for name, u in zip(entries, row, strict=True)}
             for row in rows
         ]
-        configs = [candidate(base, row, image).config for row in hparams]
+        applied = [apply_bound(base, targets, row) for row in hparams]
+        configs = [build(config, image, casts).config for config, casts in applied]
         losses = np.full(len(rows), np.inf)
         fit = [i for i, config in enumerate(configs) if config is not None]
         if fit:
@@ -64,16 +70,12 @@ def make_objective(
     return objective
 
 
-def _entries(base: ModelConfig, space_or_names: Space | Sequence[str]) -> dict[str, Entry | None]:
+def _entries(space_or_names: Space | Sequence[str]) -> dict[str, Entry | None]:
     if isinstance(space_or_names, Space):
-        entries: dict[str, Entry | None] = dict(space_or_names)
-    else:
-        entries = dict.fromkeys(space_or_names)
-        if len(entries) < len(space_or_names) or not entries:
-            raise ConfigError(f"names must not repeat or be empty, got {list(space_or_names)}.")
-    for name, entry in entries.items():
-        if find(name, base).rule.type == "text" and entry is None:
-            raise ConfigError(f"{name}: a text needs its choices, give a Space instead of names.")
+        return dict(space_or_names)
+    entries: dict[str, Entry | None] = dict.fromkeys(space_or_names)
+    if len(entries) < len(space_or_names) or not entries:
+        raise ConfigError(f"names must not repeat or be empty, got {list(space_or_names)}.")
     return entries
 
 

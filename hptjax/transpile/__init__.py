@@ -1,23 +1,20 @@
-"""From a strategy's hparams to a network that can be built: apply, repair, explain."""
+"""From a searcher's hparams to a network that can be built: apply, repair, explain."""
 
-from hptjax.config.geometry import ImageSpec
-from hptjax.transpile.apply import apply_hparams, model_from_trial
-from hptjax.transpile.envelope import envelope
-from hptjax.transpile.repair import Candidate, Infeasible, RepairResult, candidate, notable, repair
-from hptjax.transpile.table import TABLE, Rule, hparam_names
+from hptjax.transpile.apply import apply_hparams, model_from_trial, with_hparams
+from hptjax.transpile.problem import Problem
+from hptjax.transpile.repair import Candidate, Infeasible, RepairResult, build, repair
+from hptjax.transpile.table import TABLE, hparam_names
 
 __all__ = [
     "TABLE",
     "Candidate",
-    "ImageSpec",
     "Infeasible",
+    "Problem",
     "RepairResult",
-    "Rule",
     "apply_hparams",
-    "candidate",
-    "envelope",
+    "build",
     "hparam_names",
     "model_from_trial",
-    "notable",
     "repair",
+    "with_hparams",
 ]

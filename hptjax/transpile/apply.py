@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from hptjax._names import did_you_mean
-from hptjax._types import Hparams
 from hptjax.config.explain import explain
 from hptjax.config.schema import ModelConfig
-from hptjax.errors import ConfigError
-from hptjax.transpile.table import TABLE, ValueType, find
+from hptjax.errors import ConfigError, did_you_mean
+from hptjax.glossary import Hparams
+from hptjax.records.change import Change
+from hptjax.transpile.table import TABLE, Target, ValueType, bind
 
 
 def apply_hparams(base: ModelConfig, hparams: Hparams) -> ModelConfig:
@@ -22,18 +22,25 @@ def apply_hparams(base: ModelConfig, hparams: Hparams) -> ModelConfig:
     not yet consistent: see `repair`. Raises ConfigError for a name that the network does not have
     (naming the nearest) and for a value that it cannot take.
     """
-    return apply_with_changes(base, hparams)[0]
+    return apply_bound(base, bind(hparams, base), hparams)[0]
 
 
-def apply_with_changes(base: ModelConfig, hparams: Hparams) -> tuple[ModelConfig, tuple[str, ...]]:
-    """As `apply_hparams`, with a line for every value that was rounded or cast."""
+def with_hparams(base: ModelConfig, **hparams: bool | int | float | str) -> ModelConfig:
+    """As `apply_hparams`: `with_hparams(base, lr=0.01, mlp_out_l0=96)`."""
+    return apply_hparams(base, hparams)
+
+
+def apply_bound(
+    base: ModelConfig, targets: Mapping[str, Target], hparams: Hparams
+) -> tuple[ModelConfig, tuple[Change, ...]]:
+    """As `apply_hparams` for names that are bound already, with every value that was cast."""
     tree: Any = base.model_dump()
     changes = []
     for name, given in hparams.items():
-        target = find(name, base)
+        target = targets[name]
         value = _cast(name, given, target.rule.type)
         if value != given or (isinstance(value, bool) and not isinstance(given, bool)):
-            changes.append(f"{name}: {given} -> {value} ({_WHY[target.rule.type]})")
+            changes.append(Change(name, _plain(given), value, _WHY[target.rule.type]))
         holder: Any = tree
         for part in target.path[:-1]:
             holder = holder[part]  # model_dump made these dicts and tuples anew
@@ -41,7 +48,7 @@ def apply_with_changes(base: ModelConfig, hparams: Hparams) -> tuple[ModelConfig
     try:
         return ModelConfig.model_validate(tree), tuple(changes)
     except ValidationError as error:
-        raise ConfigError(_by_name(error, base, hparams)) from None
+        raise ConfigError(_by_name(error, targets)) from None
 
 
 _WHY: dict[ValueType, str] = {
@@ -74,11 +81,11 @@ def _cast(name: str, value: Any, kind: ValueType) -> Any:
     return math.floor(value + 0.5)
 
 
-def _by_name(error: ValidationError, base: ModelConfig, hparams: Hparams) -> str:
+def _by_name(error: ValidationError, targets: Mapping[str, Target]) -> str:
     """The mistake under the hparam's own name, which is what the user wrote."""
     text = explain(error, ModelConfig)
-    for name in hparams:
-        path = ".".join(str(part) for part in find(name, base).path)
+    for name, target in targets.items():
+        path = ".".join(str(part) for part in target.path)
         if text.startswith(f"{path}:"):
             return name + text.removeprefix(path)
     return text

@@ -1,14 +1,12 @@
 """Makes a config consistent with itself and with the images, or says why it cannot be built."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hptjax._types import Hparams
 from hptjax.config.geometry import ImageSpec, conv_padding, conv_size, same_padding
 from hptjax.config.schema import ConvConfig, MLPConfig, ModelConfig, ResNetConfig
 from hptjax.errors import ConfigError
-from hptjax.transpile.apply import apply_with_changes
+from hptjax.records.change import Change
 
 
 class Infeasible(ConfigError):
@@ -17,32 +15,31 @@ class Infeasible(ConfigError):
 
 @dataclass(frozen=True, slots=True)
 class RepairResult:
-    """A consistent config, and a line "path: old -> new (why)" for each value that was changed."""
+    """A consistent config, and what was changed to make it so."""
 
     config: ModelConfig
-    changes: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What a strategy's hparams became: a config fit for training, or the reason why none."""
+    """The network that repair made of a proposal, or the reason why there is none."""
 
     config: ModelConfig | None
-    changes: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
     infeasible: str | None = None
 
 
-def candidate(base: ModelConfig, hparams: Hparams, image: ImageSpec) -> Candidate:
-    """Applies and repairs; a network that cannot be built is an answer, not an exception.
+def build(config: ModelConfig, image: ImageSpec, before: tuple[Change, ...] = ()) -> Candidate:
+    """Repairs; a network that cannot be built is an answer, not an exception.
 
-    Raises ConfigError for hparams that the network does not have or can never take.
+    before: changes that were made to the config already.
     """
-    applied, casts = apply_with_changes(base, hparams)
     try:
-        result = repair(applied, image)
+        result = repair(config, image)
     except Infeasible as error:
-        return Candidate(None, casts, str(error))
-    return Candidate(result.config, casts + result.changes)
+        return Candidate(None, before, str(error))
+    return Candidate(result.config, before + result.changes)
 
 
 def repair(config: ModelConfig, image: ImageSpec) -> RepairResult:
@@ -61,19 +58,13 @@ def repair(config: ModelConfig, image: ImageSpec) -> RepairResult:
     return RepairResult(repaired, tuple(log.changes))
 
 
-def notable(changes: Sequence[str]) -> tuple[str, ...]:
-    """The changes that give something else than was asked for: not those that only wire sizes."""
-    wiring = (".in_channels", ".in_size")
-    return tuple(line for line in changes if not line.split(":")[0].endswith(wiring))
-
-
 @dataclass
 class _Log:
-    changes: list[str] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
 
     def new(self, path: str, old: Any, new: Any, why: str) -> Any:
         if old != new:
-            self.changes.append(f"{path}: {old} -> {new} ({why})")
+            self.changes.append(Change(path, old, new, why))
         return new
 
 

@@ -1,13 +1,12 @@
 """The one table of tunable hparams: which number of the config each means, and how it varies."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from hptjax._names import did_you_mean
 from hptjax.config.schema import ModelConfig
-from hptjax.errors import ConfigError
+from hptjax.errors import ConfigError, did_you_mean
 
 ValueType = Literal["float", "int", "bool", "text", "padding"]
 Variation = Literal["traced", "width", "static"]
@@ -54,14 +53,12 @@ TABLE: tuple[Rule, ...] = (
     Rule("mlp_bn_l{i}", _LAYERS, "batch_norm", "bool", "traced"),
     Rule("mlp_do_l{i}", _LAYERS, "dropout", "float", "traced"),
 )
+_PATTERNS = {rule: re.compile(rule.pattern.replace("{i}", r"(0|[1-9]\d*)")) for rule in TABLE}
 
 
-def _layers(config: ModelConfig, rule: Rule) -> int:
-    if rule.where == _BLOCKS:
-        return len(config.resnet_config.block_list)
-    count = len(config.mlp_config.block_list)
-    # the last layer has one unit per class
-    return count - 1 if rule.key == "out_size" else count
+def bind(names: Iterable[str], config: ModelConfig) -> Mapping[str, Target]:
+    """The targets of some names in this network; ConfigError for an unknown name or layer."""
+    return {name: find(name, config) for name in names}
 
 
 def hparam_names(config: ModelConfig) -> Iterator[str]:
@@ -75,8 +72,8 @@ def hparam_names(config: ModelConfig) -> Iterator[str]:
 
 def find(name: str, config: ModelConfig) -> Target:
     """The target of a name in this network; ConfigError for an unknown name or layer."""
-    for rule in TABLE:
-        match = re.fullmatch(rule.pattern.replace("{i}", r"(0|[1-9]\d*)"), name)
+    for rule, pattern in _PATTERNS.items():
+        match = pattern.fullmatch(name)
         if match is None:
             continue
         if not rule.where:
@@ -86,6 +83,14 @@ def find(name: str, config: ModelConfig) -> Target:
             return Target(rule, (*rule.where, layer, rule.key))
         raise ConfigError(_no_layer(name, layer, count, rule))
     raise ConfigError(f"{name}: unknown hparam; {did_you_mean(name, hparam_names(config))}")
+
+
+def _layers(config: ModelConfig, rule: Rule) -> int:
+    if rule.where == _BLOCKS:
+        return len(config.resnet_config.block_list)
+    count = len(config.mlp_config.block_list)
+    # the last layer has one unit per class
+    return count - 1 if rule.key == "out_size" else count
 
 
 def _no_layer(name: str, layer: int, count: int, rule: Rule) -> str:

@@ -1,30 +1,21 @@
 """TensorBoard scalars of a run, a folder per trial, written anew from the journal by a resume."""
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 from tensorboardX import SummaryWriter
 
-from hptjax.study.trial import GenerationRecord, TrialRecord
+from hptjax.records.trial import GenerationRecord, TrialRecord
+from hptjax.study.sink import Sink
 
 
-class TensorBoardSink:
+class TensorBoardSink(Sink):
     """Writes `ptl/train_loss` and so on (the original study's tags) per epoch of each trial."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         if folder.exists():
             shutil.rmtree(folder)  # all of it comes again, from the journal
-
-    def begin(self, strategy: str, evaluations: int) -> None: ...
-
-    def epoch(self, strategy: str, epoch: int, metrics: Mapping[str, np.ndarray]) -> None: ...
-
-    def end(self, strategy: str, reason: str) -> None: ...
-
-    def message(self, text: str) -> None: ...
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
         for trial in record.trials:

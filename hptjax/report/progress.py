@@ -15,11 +15,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from hptjax.records.leaderboard import show_number
-from hptjax.study.trial import GenerationRecord
+from hptjax.records.trial import GenerationRecord
+from hptjax.report.console import show_number
+from hptjax.study.sink import Sink
 
 
-class ProgressLines:
+class ProgressLines(Sink):
     """One quiet line per generation, fit for a log file."""
 
     def __init__(self, stream: IO[str]) -> None:
@@ -27,10 +28,8 @@ class ProgressLines:
         self._best = float("inf")
         self._replayed = 0
 
-    def begin(self, strategy: str, evaluations: int) -> None:
+    def begin(self, strategy: str, trials: int | None) -> None:
         self._best, self._replayed = float("inf"), 0
-
-    def epoch(self, strategy: str, epoch: int, metrics: Mapping[str, np.ndarray]) -> None: ...
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
         self._best = min([self._best, *finite_values(record)])
@@ -49,7 +48,7 @@ class ProgressLines:
         print(text, file=self._stream, flush=True)
 
 
-class ProgressBars:
+class ProgressBars(Sink):
     """A bar per strategy over its trials, with the best value so far and the present epoch."""
 
     def __init__(self, console: Console) -> None:
@@ -72,9 +71,9 @@ class ProgressBars:
     def __exit__(self, *exception: object) -> None:
         self._progress.stop()
 
-    def begin(self, strategy: str, evaluations: int) -> None:
+    def begin(self, strategy: str, trials: int | None) -> None:
         self._best = float("inf")
-        self._task = self._progress.add_task(strategy, total=evaluations, note="compiling")
+        self._task = self._progress.add_task(strategy, total=trials, note="compiling")
 
     def epoch(self, strategy: str, epoch: int, metrics: Mapping[str, np.ndarray]) -> None:
         loss = metrics["val_loss"]

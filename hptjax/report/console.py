@@ -1,18 +1,13 @@
 """The leaderboard: trials of all strategies, best first."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 
-from hptjax.study.trial import GenerationRecord, TrialRecord
-from hptjax.transpile.repair import notable
-
-
-def rank_trials(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """Trials by value, lowest first; equal ones as they came, failed and infeasible ones last."""
-    return sorted(trials, key=lambda t: (t.value is None, t.value if t.value is not None else 0.0))
+from hptjax.records.change import describe_changes
+from hptjax.records.trial import GenerationRecord, TrialRecord, rank_trials
 
 
 def leaderboard(trials: Sequence[TrialRecord], rows: int = 10) -> Table:
@@ -20,21 +15,28 @@ def leaderboard(trials: Sequence[TrialRecord], rows: int = 10) -> Table:
     failed = sum(trial.value is None for trial in trials)
     caption = f"{len(trials)} trials, {failed} failed or infeasible" if failed else None
     table = Table(title="Leaderboard", title_justify="left", caption=caption)
-    for column in ("rank", "strategy", "trial", "val loss", "val acc."):
+    for column in ("rank", "strategy", "trial", "value", "epochs", "val acc."):
         table.add_column(column, justify="left" if column == "strategy" else "right")
     table.add_column("hparams", ratio=2, overflow="fold")
-    table.add_column("repaired", ratio=1, overflow="fold")
+    table.add_column("remarks", ratio=1, overflow="fold")
     for rank, trial in enumerate(rank_trials(trials)[:rows], start=1):
         table.add_row(
             str(rank),
             trial.strategy,
             str(trial.number),
             "failed" if trial.value is None else f"{trial.value:.4f}",
+            str(trial.age),
             show_number(trial.last("val_accuracy")),
             show_hparams(trial.hparams),
-            trial.infeasible or "; ".join(notable(trial.changes)) or "-",
+            _remarks(trial) or "-",
         )
     return table
+
+
+def _remarks(trial: TrialRecord) -> str:
+    """Why a trial ended early, and what repair made different from what was asked for."""
+    changes = describe_changes(trial.changes, all_of_them=False)
+    return "; ".join(text for text in (trial.reason, changes) if text)
 
 
 def summary_table(generations: Sequence[GenerationRecord], stops: Mapping[str, str]) -> Table:

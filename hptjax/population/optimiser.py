@@ -1,5 +1,7 @@
 """Adam with L2 added to the gradient, as PyTorch's Adam(weight_decay=...); not AdamW."""
 
+from typing import Any
+
 import jax.numpy as jnp
 from flax import struct
 from jax import Array
@@ -8,12 +10,26 @@ EPSILON = 1e-8
 
 
 @struct.dataclass
+class AdamHparams:
+    """The traced numbers of one member's optimiser."""
+
+    lr: Any
+    weight_decay: Any
+    beta_1: Any
+    beta_2: Any
+
+
+@struct.dataclass
 class AdamState:
-    """First and second moments, and the number of steps taken."""
+    """First and second moments [N], and the number of steps taken."""
 
     first: Array
     second: Array
     count: Array
+
+    def front(self, size: int) -> "AdamState":
+        """The state of the first `size` weights."""
+        return AdamState(self.first[..., :size], self.second[..., :size], self.count)
 
 
 def start(params: Array) -> AdamState:
@@ -22,22 +38,16 @@ def start(params: Array) -> AdamState:
 
 
 def update(
-    params: Array,
-    grads: Array,
-    state: AdamState,
-    *,
-    lr: Array,
-    weight_decay: Array,
-    beta_1: Array,
-    beta_2: Array,
+    params: Array, grads: Array, state: AdamState, hparams: AdamHparams
 ) -> tuple[Array, AdamState]:
     """One step (Kingma & Ba 2015, algorithm 1), weight_decay * params added to the gradient."""
+    beta_1, beta_2 = hparams.beta_1, hparams.beta_2
     count = state.count + 1
     steps = count.astype(jnp.float32)
-    rate = lr / (1 - beta_1**steps)
+    rate = hparams.lr / (1 - beta_1**steps)
     root = jnp.sqrt(1 - beta_2**steps)
 
-    g = grads + weight_decay * params
+    g = grads + hparams.weight_decay * params
     first = beta_1 * state.first + (1 - beta_1) * g
     second = beta_2 * state.second + (1 - beta_2) * g * g
     params = params - rate * first / (jnp.sqrt(second) / root + EPSILON)

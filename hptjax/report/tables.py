@@ -5,16 +5,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from hptjax.study.trial import METRICS, GenerationRecord
+from hptjax.records.change import describe_changes
+from hptjax.records.trial import METRICS, GenerationRecord
 
-TRIAL_KEYS = ("strategy", "number", "key", "generation", "value", *METRICS, "epochs")
+PLACE = ("strategy", "number", "key", "generation", "status")
+TRIAL_KEYS = (*PLACE, "value", "told", *METRICS, "epochs")
 
 
 def trials_frame(generations: Iterable[GenerationRecord]) -> pd.DataFrame:
     """One row per trial: its place, value, metrics after the last epoch, hparams, repairs.
 
-    An hparam's column is its name; `changes` joins what repair did, `infeasible` says why a trial
-    was not trained. Missing and not finite numbers are empty.
+    An hparam's column is its name; `changes` joins what repair did, `reason` says why a trial was
+    not trained to the end. Missing and not finite numbers are empty.
     """
     rows = [
         {
@@ -22,12 +24,14 @@ def trials_frame(generations: Iterable[GenerationRecord]) -> pd.DataFrame:
             "number": trial.number,
             "key": trial.key,
             "generation": record.generation,
+            "status": trial.status.value,
             "value": trial.value,
+            "told": trial.told,
             **{metric: trial.last(metric) for metric in METRICS},
-            "epochs": len(trial.epochs.get("val_loss", ())),
+            "epochs": trial.age,
             **trial.hparams,
-            "changes": "; ".join(trial.changes),
-            "infeasible": trial.infeasible or "",
+            "changes": describe_changes(trial.changes),
+            "reason": trial.reason or "",
         }
         for record in generations
         for trial in record.trials
@@ -46,7 +50,7 @@ def epochs_frame(generations: Iterable[GenerationRecord]) -> pd.DataFrame:
         }
         for record in generations
         for trial in record.trials
-        for epoch in range(len(trial.epochs.get("val_loss", ())))
+        for epoch in range(trial.age)
     ]
     return pd.DataFrame(rows, columns=["strategy", "number", "epoch", *METRICS])
 

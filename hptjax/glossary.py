@@ -1,0 +1,34 @@
+"""Every word of the project, with its one meaning.
+
+params      network weights (Flax)
+hparams     one candidate's tuned values, `{"lr": 0.01, ...}`
+proposal    what a searcher asks to try: a point in the unit cube and its hparams
+candidate   the network that repair made of a proposal
+member      a candidate with its random key, in a population
+trial       the record of a candidate
+generation  the trials that were asked for together
+fitness     what a searcher is told of a trial: lower is better, NaN is worst
+signature   what of a network shapes its program: strides, kernels, paddings, batch size, pool
+widths      its channels and units
+body        one compiled network shape: a signature, and the widths that members are padded to
+tier        one of the widths that bodies of one signature have
+row         a place in the packed population
+lane        a row that is computed by vmap, used or not
+tile        a cache block of images
+block       a residual block, nothing else
+study       the search over a space, with its strategies, budgets and records; its random key is
+            `study_key`
+searcher    what proposes (the `strategies` of a study name searchers)
+executor    what trains members
+schedule    what decides who of a generation goes on
+sink        what watches a study
+problem     a base network, a space and an image size, with names bound to places
+
+Axes: P members, B batch, H W C image, K classes, D search dimensions, G generations (in the tiled
+image layout: tiles).
+"""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+Hparams: TypeAlias = Mapping[str, bool | int | float | str]

@@ -1,0 +1,170 @@
+"""Every weight and running statistic of one network: names, shapes, flat layout, initial values.
+
+Convolution kernels are [O, k, k, C]; the first MLP layer, which reads the pooled maps, is
+[M, C, H, W]; later layers [M, N]. A network's arrays lie in one vector: a few large arrays train
+and compile faster than many small ones. The flat index of a weight in its true shape decides its
+initial value, so padding never moves a draw.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from hptjax.models.signature import Body, map_sizes
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """One weight array at its true shape.
+
+    fan_in scales the initial values (None: all are `fill`); pixels: how often an image multiplies
+    by each number of it (0 for biases and norms).
+    """
+
+    shape: tuple[int, ...]
+    fan_in: int | None = None
+    fill: float = 0.0
+    pixels: int = 0
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def corner(self) -> tuple[slice, ...]:
+        """Where this array lies in a padded one."""
+        return tuple(slice(n) for n in self.shape)
+
+    @property
+    def bound(self) -> float:
+        """Initial weights lie within +- this, as PyTorch draws them; 0 for fixed values."""
+        return 0.0 if self.fan_in is None else self.fan_in**-0.5
+
+
+def weights(body: Body) -> dict[str, Weight]:
+    """All trained arrays of a network: {name: Weight}."""
+    signature, channels = body.signature, body.widths.channels
+    sizes = map_sizes(signature)
+    pixels = [height * width for height, width in sizes]
+    out: dict[str, Weight] = {}
+    kernel = signature.first.kernel
+    _layer(out, "first_conv", (channels[0], kernel, kernel, signature.image[2]), pixels[0])
+    for i, block in enumerate(signature.blocks):
+        before, after, k, area = channels[i], channels[i + 1], block.kernel, pixels[i + 1]
+        name = f"blocks.{i}"
+        _layer(out, f"{name}.conv1", (after, k, k, before), area, norm=f"{name}.bn1")
+        _layer(out, f"{name}.conv2", (after, k, k, after), area, norm=f"{name}.bn2")
+        _layer(out, f"{name}.conv_proj", (after, 1, 1, before), area, norm=f"{name}.bn_proj")
+    inputs = (channels[-1], *sizes[-1])
+    for i, units in enumerate(body.widths.units):
+        _layer(out, f"mlp.{i}.linear", (units, *inputs), 1, norm=f"mlp.{i}.bn")
+        inputs = (units,)
+    return out
+
+
+def _layer(
+    out: dict[str, Weight], name: str, shape: tuple[int, ...], pixels: int, norm: str | None = None
+) -> None:
+    fan_in = math.prod(shape[1:])
+    out[f"{name}.kernel"] = Weight(shape, fan_in, pixels=pixels)
+    out[f"{name}.bias"] = Weight(shape[:1], fan_in)
+    if norm is not None:
+        out[f"{norm}.scale"] = Weight(shape[:1], fill=1.0)
+        out[f"{norm}.shift"] = Weight(shape[:1])
+
+
+def statistics(body: Body) -> dict[str, Weight]:
+    """All running statistics of a network: {name: Weight}."""
+    scales = {name: w for name, w in weights(body).items() if name.endswith(".scale")}
+    shapes = {name.removesuffix(".scale"): weight.shape for name, weight in scales.items()}
+    mean = {f"{name}.mean": Weight(shape) for name, shape in shapes.items()}
+    return mean | {f"{name}.var": Weight(shape, fill=1.0) for name, shape in shapes.items()}
+
+
+@dataclass(frozen=True)
+class FlatLayout:
+    """Where each named array lies in the vector: {name: (start, Weight)}; size: of the vector."""
+
+    places: Mapping[str, tuple[int, Weight]]
+    size: int
+
+    def split(self, vector: Any) -> dict[str, Any]:
+        """The arrays of a vector [size or longer], JAX's or numpy's (then as views)."""
+        return {
+            name: vector[start : start + weight.size].reshape(weight.shape)
+            for name, (start, weight) in self.places.items()
+        }
+
+    def join(self, arrays: Mapping[str, Array]) -> Array:
+        """The vector [size] of all arrays."""
+        return jnp.concatenate([arrays[name].reshape(-1) for name in self.places])
+
+
+def flat_layout(kinds: Mapping[str, Weight]) -> FlatLayout:
+    """Lays arrays out one after another."""
+    places, start = {}, 0
+    for name, weight in kinds.items():
+        places[name] = (start, weight)
+        start += weight.size
+    return FlatLayout(places, start)
+
+
+@lru_cache(maxsize=4096)
+def layouts(body: Body) -> tuple[FlatLayout, FlatLayout]:
+    """The layouts of a body's weights and of its running statistics."""
+    return flat_layout(weights(body)), flat_layout(statistics(body))
+
+
+def draw(key: Array, index: ArrayLike, bounds: ArrayLike, fills: ArrayLike) -> Array:
+    """One network's initial weights as a vector [N]; see `initial_places`.
+
+    The k-th draw of a key is the same however many are made, which keeps padded and exact networks
+    together.
+    """
+    draws = jax.random.uniform(key, jnp.shape(index))[index]
+    limit = jnp.asarray(bounds)
+    return jnp.where(limit > 0, draws * (2 * limit) - limit, fills)
+
+
+def initial_places(true: Body, padded: Body) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How a padded network starts: (index of each weight's draw, bound of the draw, fixed value).
+
+    A draw's index is the weight's place in the network's true shape, so padding never moves a draw.
+    The fixed value counts where the bound is 0.
+    """
+    source, target = layouts(true)[0], layouts(padded)[0]
+    index = np.zeros(target.size, np.int32)
+    bounds, fills = np.zeros(target.size, np.float32), np.zeros(target.size, np.float32)
+    split = [target.split(array) for array in (index, bounds, fills)]  # views, written below
+    for name, (start, weight) in source.places.items():
+        order = np.arange(start, start + weight.size).reshape(weight.shape)
+        for views, value in zip(split, (order, weight.bound, weight.fill), strict=True):
+            views[name][weight.corner] = value
+    return index, bounds, fills
+
+
+def initial_statistics(true: Body, padded: Body) -> np.ndarray:
+    """Running statistics before training; zeros in the padding."""
+    source, target = layouts(true)[1], layouts(padded)[1]
+    out = np.zeros(target.size, np.float32)
+    for name, array in target.split(out).items():
+        weight = source.places[name][1]
+        array[weight.corner] = weight.fill
+    return out
+
+
+def exact_arrays(
+    true: Body, padded: Body, params: np.ndarray, stats: np.ndarray
+) -> dict[str, np.ndarray]:
+    """A trained member's arrays {name: array} at its exact shape, cut out of the padded vectors."""
+    sources = (*layouts(true)[0].places.items(), *layouts(true)[1].places.items())
+    stored = layouts(padded)[0].split(params) | layouts(padded)[1].split(stats)
+    return {name: stored[name][weight.corner] for name, (_, weight) in sources}

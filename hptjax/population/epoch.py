@@ -1,0 +1,131 @@
+"""One member through one epoch: a scan over the training batches, then the validation images."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax import Array, lax
+
+from hptjax.models.forward import AnyArray, Arrays, LayerHparams, correct, cross_entropy, forward
+from hptjax.models.keys import dropout_key
+from hptjax.models.signature import Body
+from hptjax.models.weights import layouts
+from hptjax.population import optimiser
+from hptjax.population.images import EpochInput, as_floats, to_tiles
+
+
+@struct.dataclass
+class TracedHparams:
+    """The numbers of one member that are traced; trial: what its random keys derive from."""
+
+    optimiser: optimiser.AdamHparams
+    layers: LayerHparams
+    trial: AnyArray  # uint32
+
+
+@struct.dataclass
+class MemberState:
+    """All that training changes in one member: vectors of weights [N] and statistics [S]."""
+
+    params: Array
+    stats: Array
+    moments: optimiser.AdamState
+
+    def front(self, body: Body) -> "MemberState":
+        """The front of the stored vectors, as long as a body needs."""
+        params, stats = (layout.size for layout in layouts(body))
+        return MemberState(
+            self.params[..., :params], self.stats[..., :stats], self.moments.front(params)
+        )
+
+
+class Metrics(NamedTuple):
+    """Means over an epoch's images: cross-entropy [nats] and share classified right."""
+
+    train_loss: Array
+    train_accuracy: Array
+    val_loss: Array
+    val_accuracy: Array
+
+
+def member_epoch(
+    body: Body, tile: int, state: MemberState, hparams: TracedHparams, given: EpochInput
+) -> tuple[MemberState, Metrics]:
+    """Trains one member for one epoch, then measures it on the validation images.
+
+    tile: images per cache tile, a divisor of the batch size.
+    """
+    key = dropout_key(given.study_key, hparams.trial, given.epoch)
+    state, loss, accuracy = train_epoch(body, tile, state, hparams, given, key)
+    val_loss, val_accuracy = evaluate(body, state, hparams.layers, given.val, given.val_labels)
+    return state, Metrics(loss, accuracy, val_loss, val_accuracy)
+
+
+def train_epoch(
+    body: Body,
+    tile: int,
+    state: MemberState,
+    hparams: TracedHparams,
+    given: EpochInput,
+    key: Array,
+) -> tuple[MemberState, Array, Array]:
+    """Trains one member on every whole batch; returns (state, mean loss, accuracy).
+
+    key: of the member's dropout in this epoch.
+    """
+    signature = body.signature
+    steps = given.train.shape[0] // signature.batch_size
+
+    def step(carry: MemberState, i: Array):
+        start = i * signature.batch_size
+        x = lax.dynamic_slice_in_dim(given.train, start, signature.batch_size)
+        labels = lax.dynamic_slice_in_dim(given.train_labels, start, signature.batch_size)
+        x = to_tiles(x, signature.image, tile)
+        carry, loss, hits = train_step(body, carry, hparams, x, labels, jax.random.fold_in(key, i))
+        return carry, (loss, hits)
+
+    state, (losses, hits) = lax.scan(step, state, jnp.arange(steps))
+    return state, losses.mean(), hits.mean()
+
+
+def train_step(
+    body: Body, state: MemberState, hparams: TracedHparams, x: Array, labels: Array, key: Array
+) -> tuple[MemberState, Array, Array]:
+    """One Adam step on images x [G, C, H, W, b]; returns (state, mean loss, share of hits)."""
+    weights, running = layouts(body)
+    stats = running.split(state.stats)
+
+    def objective(params: Arrays):
+        logits, new_stats = forward(
+            body.signature, params, stats, x, hparams.layers, train=True, key=key
+        )
+        return cross_entropy(logits, labels).mean(), (new_stats, correct(logits, labels))
+
+    differentiate = jax.value_and_grad(objective, has_aux=True)
+    (loss, (stats, hits)), grads = differentiate(weights.split(state.params))
+    params, moments = optimiser.update(
+        state.params, weights.join(grads), state.moments, hparams.optimiser
+    )
+    return MemberState(params, running.join(stats), moments), loss, hits.mean()
+
+
+def evaluate(
+    body: Body, state: MemberState, layers: LayerHparams, images: Array, labels: Array
+) -> tuple[Array, Array]:
+    """Mean loss and accuracy in evaluation mode, images [V, C, H, W, e]; label -1: no image."""
+    params, stats = (
+        layout.split(vector)
+        for layout, vector in zip(layouts(body), (state.params, state.stats), strict=True)
+    )
+
+    def tile(total: tuple[Array, Array], part: tuple[Array, Array]):
+        x, y = part
+        logits, _ = forward(body.signature, params, stats, as_floats(x)[None], layers, train=False)
+        real = y >= 0
+        loss = jnp.where(real, cross_entropy(logits, jnp.maximum(y, 0)), 0).sum()
+        return (total[0] + loss, total[1] + jnp.sum(correct(logits, y) & real)), None
+
+    (loss, hits), _ = lax.scan(tile, (jnp.zeros(()), jnp.zeros((), jnp.int32)), (images, labels))
+    count = jnp.maximum(jnp.sum(labels >= 0), 1)
+    return loss / count, hits / count

@@ -1,0 +1,140 @@
+"""A population that lives on its trainer's devices, and what each of its epochs gave and cost."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
+
+import numpy as np
+
+from hptjax.population.pack import Member
+from hptjax.population.plan import train_flops
+from hptjax.population.trainer import PopulationState, PopulationTrainer
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What some epochs cost; FLOPs are of training, over all images of the epochs.
+
+    true_flops: at the exact shapes; padded_flops: at the bodies' widths; lane_flops: of all lanes
+    that were computed, used or not.
+    """
+
+    compile_s: float = 0.0
+    train_s: float = 0.0
+    true_flops: float = 0.0
+    padded_flops: float = 0.0
+    lane_flops: float = 0.0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What some epochs gave, in plain arrays: curves {metric: [epochs, P]}; and what they cost."""
+
+    curves: Mapping[str, np.ndarray]
+    cost: Cost
+
+    @property
+    def epochs(self) -> int:
+        return len(next(iter(self.curves.values()), ()))
+
+
+class Population:
+    """Members of one age, resident on the devices of their trainer."""
+
+    def __init__(self, trainer: PopulationTrainer, state: PopulationState) -> None:
+        self._trainer = trainer
+        self._settle(state)
+
+    @classmethod
+    def start(cls, trainer: PopulationTrainer, members: Sequence[Member]) -> "Population":
+        """Members with their initial weights; ConfigError for one that the plan does not cover."""
+        return cls(trainer, trainer.start(members))
+
+    def _settle(self, state: PopulationState) -> None:
+        self._state = state
+        self._work = work_of(self._trainer, state)
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        return self._state.members
+
+    @property
+    def age(self) -> int:
+        """Epochs trained so far."""
+        return self._state.age
+
+    def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
+        """Trains all members for some epochs, or for those of them predicted to end in time.
+
+        The outcome then holds fewer epochs than asked for, possibly none. The first epoch of a
+        program cannot be predicted, and always runs.
+        """
+        began, rows, cost = time.perf_counter(), [], Cost()
+        for _ in range(epochs):
+            if time.perf_counter() - began + self.predicted_seconds() > seconds:
+                break
+            values, spent = self._epoch()
+            rows.append(values)
+            cost += spent
+        return Outcome(stack_epochs(rows), cost)
+
+    def predicted_seconds(self) -> float:
+        """How long the next epoch will take, from the last one measured; 0 before the first."""
+        return self._trainer.seconds_per_flop * self._work.slowest_device
+
+    def _epoch(self) -> tuple[Mapping[str, np.ndarray], Cost]:
+        trainer, compiled = self._trainer, self._trainer.compile_seconds
+        began = time.perf_counter()
+        state, values = trainer.epoch(self._state)
+        compile_s = trainer.compile_seconds - compiled
+        train_s = time.perf_counter() - began - compile_s
+        trainer.seconds_per_flop = train_s / self._work.slowest_device
+        self._state = state
+        work = self._work
+        return values, Cost(compile_s, train_s, work.true, work.padded, work.lanes)
+
+    def keep(self, chosen: Sequence[int]) -> None:
+        """Lets all members go but these, which take the places 0, 1, ... in the order given."""
+        self._settle(self._trainer.keep(self._state, chosen))
+
+    def weights(self, k: int) -> Mapping[str, Any]:
+        """Weights of member k at its exact shape, in the form of the Flax Classifier."""
+        return self._trainer.variables(self._state, k)
+
+    def snapshot(self) -> dict[str, np.ndarray]:
+        """All that training changed in the members, {name: [P, ...]}."""
+        return self._trainer.snapshot(self._state)
+
+
+def stack_epochs(rows: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Curves {metric: [epochs, P]} from the metrics [P] of each epoch."""
+    return {name: np.stack([row[name] for row in rows]) for name in (rows[0] if rows else {})}
+
+
+@dataclass(frozen=True)
+class Work:
+    """FLOPs of an epoch of a population (see `Cost`); slowest_device: of the one with the most."""
+
+    true: float
+    padded: float
+    lanes: float
+    slowest_device: float
+
+
+def work_of(trainer: PopulationTrainer, state: PopulationState) -> Work:
+    """What an epoch of these members computes."""
+    images, lanes = trainer.train_size, trainer.execution.lanes or 1
+    prices = np.array([train_flops(body) for body in trainer.plan.bodies], float) * images
+    counts = state.placement.counts
+    computed = -(-counts // lanes) * lanes  # the last lanes of a body may be empty
+    return Work(
+        true=sum(train_flops(member.shape) for member in state.members) * float(images),
+        padded=float(counts.sum(0) @ prices),
+        lanes=float(computed.sum(0) @ prices),
+        slowest_device=float((computed @ prices).max()),
+    )

@@ -1,0 +1,159 @@
+"""The records of a study: what the journal holds, one generation to a line."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from hptjax.records.change import Change
+
+METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+Curves = Mapping[str, tuple[float | None, ...]]
+
+
+class Status(StrEnum):
+    """What became of a trial."""
+
+    TRAINED = "trained"  # for as long as its generation lasted
+    STOPPED = "stopped"  # by the schedule, before the others of its generation
+    DIVERGED = "diverged"  # a loss was not finite
+    INFEASIBLE = "infeasible"  # no network can be built
+    LOST = "lost"  # with the worker that trained it
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One candidate and what became of it.
+
+    number counts within its strategy; key is what its random keys derive from. genotype is its
+    point in the unit cube, hparams its decoding, config the repaired network that was trained (None
+    if infeasible), changes what the repair did. reason says why a trial was not trained to the end.
+    epochs are the metrics [epochs] by name, spread their standard deviations where a candidate was
+    trained more than once; in both None means not finite. value is the metric that the study asks
+    for, told what the strategy was told instead (the same unless the schedule stopped the trial);
+    both are None for a trial that failed.
+    """
+
+    strategy: str
+    number: int
+    key: int
+    genotype: tuple[float, ...]
+    hparams: Mapping[str, Any]
+    config: Mapping[str, Any] | None = None
+    changes: tuple[Change, ...] = ()
+    status: Status = Status.TRAINED
+    reason: str | None = None
+    value: float | None = None
+    told: float | None = None
+    epochs: Curves = field(default_factory=dict)
+    spread: Curves = field(default_factory=dict)
+
+    @property
+    def age(self) -> int:
+        """Epochs that it was trained."""
+        return len(self.epochs.get("val_loss", ()))
+
+    def last(self, metric: str) -> float | None:
+        """A metric after the last epoch, None if not trained or not finite."""
+        curve = self.epochs.get(metric, ())
+        return curve[-1] if curve else None
+
+    @classmethod
+    def from_dict(cls, tree: Mapping[str, Any]) -> "TrialRecord":
+        curves = {
+            key: {name: tuple(curve) for name, curve in tree[key].items()}
+            for key in ("epochs", "spread")
+        }
+        return cls(
+            **{
+                **tree,
+                **curves,
+                "genotype": tuple(tree["genotype"]),
+                "changes": tuple(Change.from_dict(change) for change in tree["changes"]),
+                "status": Status(tree["status"]),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class GenerationRecord:
+    """The trials that were asked for together, and the ledger of what they cost.
+
+    cut: the budget that ended the training before the schedule did, None as a rule.
+    """
+
+    strategy: str
+    generation: int
+    trials: tuple[TrialRecord, ...]
+    ledger: Mapping[str, float]
+    cut: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": "generation", **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> "GenerationRecord":
+        return cls(
+            strategy=record["strategy"],
+            generation=record["generation"],
+            trials=tuple(TrialRecord.from_dict(trial) for trial in record["trials"]),
+            ledger=record["ledger"],
+            cut=record["cut"],
+        )
+
+    @property
+    def best(self) -> TrialRecord | None:
+        return best_trial(self.trials)
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """All generations in the order they were made, and why each strategy stopped.
+
+    config: of the study, as plain data.
+    """
+
+    generations: tuple[GenerationRecord, ...]
+    stops: Mapping[str, str]
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def trials(self) -> tuple[TrialRecord, ...]:
+        return tuple(trial for record in self.generations for trial in record.trials)
+
+    @property
+    def best(self) -> TrialRecord | None:
+        """The trained trial of lowest value, the earlier of equals; None if there is none."""
+        return best_trial(self.trials)
+
+
+def rank_trials(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """Best first: trained ones by value, then stopped ones by what was told, failed ones last.
+
+    Equal ones stay as they came.
+    """
+
+    def key(trial: TrialRecord) -> tuple[int, float]:
+        if trial.value is None:
+            return 2, 0.0
+        if trial.status is Status.TRAINED:
+            return 0, trial.value
+        return 1, trial.value if trial.told is None else trial.told
+
+    return sorted(trials, key=key)
+
+
+def best_trial(trials: Iterable[TrialRecord]) -> TrialRecord | None:
+    """The trained trial of lowest value, the earlier of equals; None if there is none."""
+    trained = [t for t in trials if t.status is Status.TRAINED and t.value is not None]
+    return rank_trials(trained)[0] if trained else None
+
+
+def finite_or_none(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def told_values(trials: Sequence[TrialRecord]) -> list[float]:
+    """What a strategy is told of these trials, NaN = failed."""
+    return [math.nan if trial.told is None else trial.told for trial in trials]

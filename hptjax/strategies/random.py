@@ -1,0 +1,16 @@
+"""Random search: independent draws, uniform in each entry's own scale."""
+
+import optuna
+
+from hptjax.config.schema import Frozen
+from hptjax.strategies.base import SearchContext
+from hptjax.strategies.optuna import OptunaSearcher
+
+
+class Options(Frozen):
+    """Random search has no options."""
+
+
+def make(context: SearchContext, options: Options) -> OptunaSearcher:
+    sampler = optuna.samplers.RandomSampler(seed=context.own_seed)
+    return OptunaSearcher(context.space, sampler)

@@ -1,0 +1,207 @@
+"""Schema of a study: which network, which space, which images, which strategies, which budget."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
+
+from hptjax.config.explain import explain
+from hptjax.config.schema import Frozen, ModelConfig, Positive, as_tuple
+from hptjax.data.sources import check_source
+from hptjax.entries import Categorical, Entry, Value
+from hptjax.errors import ConfigError, did_you_mean
+from hptjax.space import Space
+from hptjax.strategies.table import check_options
+from hptjax.study.budget import Budget
+from hptjax.study.schedule import Schedule, make_schedule
+from hptjax.transpile.apply import apply_hparams
+from hptjax.transpile.table import find
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Point = dict[str, bool | int | float | str]
+
+
+def _source(value: Any) -> Any:
+    check_source(value, "data.source")
+    return value
+
+
+class DataConfig(Frozen):
+    """Images and how they are split and augmented.
+
+    source: sample, fashion_mnist, tfds:<name> or npz:<path>. train_limit: how many images of the
+    training split are used, before the validation part is cut off (None: all).
+    """
+
+    source: Annotated[str, BeforeValidator(_source)] = "sample"
+    data_dir: str | None = None
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    augment: bool = True
+    augment_validation: bool = False
+    train_limit: Annotated[int, Field(ge=2)] | None = None
+
+
+class TrainConfig(Frozen):
+    """One model and how to train it."""
+
+    model: ModelConfig
+    data: DataConfig = DataConfig()
+    epochs: Positive = 1
+    seed: Seed = 0
+
+
+class StrategyConfig(Frozen):
+    """One strategy of a study: its name in the table of searchers, and what it is told.
+
+    label: what its records are kept under, the name as a rule.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    name: str
+    label: str
+    options: BaseModel
+
+    @classmethod
+    def from_tree(cls, tree: Any) -> "StrategyConfig":
+        """From a name, or `{name: des, label: ..., option: ...}`; ConfigError for a mistake."""
+        given = {"name": tree} if isinstance(tree, str) else tree
+        if isinstance(given, StrategyConfig):
+            return given
+        if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
+            raise ConfigError(
+                f"strategies: must be names, or mappings such as {{name: des}}, got {tree!r}."
+            )
+        options = {key: value for key, value in given.items() if key not in ("name", "label")}
+        label = given.get("label", given["name"])
+        if not isinstance(label, str) or not label or "/" in label:
+            raise ConfigError(f"strategies.label: must be a text without '/', got {label!r}.")
+        return cls(name=given["name"], label=label, options=check_options(given["name"], options))
+
+    def to_tree(self) -> str | dict[str, Any]:
+        """What `from_tree` reads; without the options that are left at their defaults."""
+        options = self.options.model_dump(mode="json", exclude_defaults=True)
+        named = {} if self.label == self.name else {"label": self.label}
+        return {"name": self.name, **named, **options} if options or named else self.name
+
+
+def _as_space(value: Any) -> Space:
+    return value if isinstance(value, Space) else Space.from_dict(value)
+
+
+def _as_strategies(value: Any) -> Any:
+    items = value if isinstance(value, list | tuple) else (value,)
+    return tuple(StrategyConfig.from_tree(item) for item in items)
+
+
+class StudyConfig(Frozen):
+    """One study: every strategy may spend the budget, in generations of population_size candidates.
+
+    epochs: of a network that is trained to the end. metric: val_loss and val_accuracy are the last
+    epoch's, as usual; val_loss_cumulative is the mean over all epochs so far, as the original study
+    logged it. repeats: how often each candidate is trained, with keys of its own; its curves are
+    the means. max_failures: failed trials after which a strategy gives up. first: hparams that each
+    strategy tries before its own.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    model: ModelConfig
+    space: Annotated[Space, BeforeValidator(_as_space), PlainSerializer(Space.to_dict)]
+    data: DataConfig = DataConfig()
+    strategies: Annotated[
+        tuple[
+            Annotated[StrategyConfig, PlainSerializer(StrategyConfig.to_tree)],
+            ...,
+        ],
+        Field(min_length=1),
+        BeforeValidator(_as_strategies),
+    ] = Field(default=("des",), validate_default=True)
+    population_size: Annotated[int, Field(ge=2)] = 29
+    budget: Budget = Budget.model_validate({})
+    epochs: Positive = 1
+    schedule: str | dict[str, Any] = "full"
+    repeats: Positive = 1
+    seed: Seed = 0
+    metric: Literal["val_loss", "val_accuracy", "val_loss_cumulative"] = "val_loss"
+    max_failures: Positive | None = None
+    first: Annotated[
+        tuple[dict[str, bool | int | float | str], ...], BeforeValidator(as_tuple)
+    ] = ()
+    out: str | None = None
+    tensorboard: bool = True
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "StudyConfig":
+        for name, entry in self.space.items():
+            _check_entry(self.model, name, entry)
+        if len(set(self.labels)) < len(self.labels):
+            raise ConfigError(
+                f"strategies: must not repeat one, got {list(self.labels)}; give a label to each."
+            )
+        make_schedule(self.schedule, self.epochs)
+        for strategy in self.strategies:
+            start = getattr(strategy.options, "start", None)
+            if start is not None:
+                check_point(self.space, start, f"strategies.{strategy.name}.start")
+        for k, hparams in enumerate(self.first):
+            check_point(self.space, hparams, f"first.{k}")
+        return self
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(strategy.label for strategy in self.strategies)
+
+    def make_schedule(self) -> Schedule:
+        return make_schedule(self.schedule, self.epochs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts with every default filled in; `from_dict` gives an equal study back.
+
+        The order of the space's keys is that of the search's axes: write YAML with sort_keys=False.
+        """
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_dict(cls, tree: Mapping[str, Any]) -> "StudyConfig":
+        """Raises ConfigError naming the dotted path of the mistake."""
+        if not isinstance(tree, Mapping):
+            raise ConfigError(f"a study must be a mapping, got {tree!r}.")
+        try:
+            return cls.model_validate(dict(tree))
+        except ValidationError as error:
+            raise ConfigError(explain(error, cls)) from None
+
+
+def _check_entry(model: ModelConfig, name: str, entry: Entry) -> None:
+    """Both ends, or every choice, must be values that the network can take."""
+    try:
+        kind = find(name, model).rule.type
+        ends: tuple[Value, ...] = (
+            tuple(entry.choices) if isinstance(entry, Categorical) else (entry.low, entry.high)
+        )
+        if kind == "text" and not isinstance(entry, Categorical):
+            raise ConfigError(f"{name}: must be a list of choices, it is a range of numbers.")
+        for value in ends:
+            apply_hparams(model, {name: value})
+    except ConfigError as error:
+        raise ConfigError(f"space.{error}") from None
+
+
+def check_point(space: Space, hparams: Mapping[str, Value], path: str) -> None:
+    """ConfigError, under this path, unless the hparams are a point of the space."""
+    for name in hparams:
+        if name not in space:
+            raise ConfigError(f"{path}.{name}: not in the space; {did_you_mean(name, space)}")
+    try:
+        space.encode(hparams)
+    except ConfigError as error:
+        raise ConfigError(f"{path}.{error}") from None

@@ -1,0 +1,51 @@
+"""The contract of what trains members: plain arrays out, and what they cost."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from hptjax.population.pack import Member
+from hptjax.population.resident import Outcome
+
+
+class Resident(Protocol):
+    """Members of one age that an executor holds, on this machine's devices or elsewhere."""
+
+    def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
+        """Trains all members for some epochs, or for those of them predicted to end in time.
+
+        The outcome then holds fewer epochs than asked for, possibly none.
+        """
+        ...
+
+    def keep(self, chosen: Sequence[int]) -> None:
+        """Lets all members go but these, which take the places 0, 1, ... in the order given."""
+        ...
+
+    def weights(self, k: int) -> Mapping[str, Any]:
+        """Weights of member k at its exact shape, in the form of the Flax Classifier."""
+        ...
+
+    def snapshot(self) -> Mapping[str, np.ndarray]:
+        """All that training changed, {name: [P, ...]}; `restore` goes on from it exactly."""
+        ...
+
+
+class Executor(Protocol):
+    """Trains populations. What a member becomes depends on nothing but the member.
+
+    Not on its place, the others, the devices or the workers; but for rounding, where these decide
+    the order of sums.
+    """
+
+    def start(self, members: Sequence[Member]) -> Resident:
+        """Members with their initial weights."""
+        ...
+
+    def restore(
+        self, members: Sequence[Member], arrays: Mapping[str, np.ndarray], age: int
+    ) -> Resident:
+        """Members as a snapshot has them, taken when they were so many epochs old."""
+        ...

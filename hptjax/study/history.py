@@ -1,0 +1,74 @@
+"""The journal as the loop sees it: what it holds is checked and taken, what is new is written."""
+
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from hptjax.records.trial import GenerationRecord
+from hptjax.study.replay import mismatch
+
+SAME = ("number", "key", "genotype", "hparams", "config")
+
+
+class JournalLike(Protocol):
+    """Where records go; `records` are those of an interrupted run (see records.journal)."""
+
+    records: list[dict[str, Any]]
+
+    def append(self, record: Mapping[str, Any]) -> None: ...
+
+
+class MemoryJournal:
+    """A journal for studies without a run directory: the result holds the records too."""
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Forgets the record."""
+
+
+class History:
+    """The generations and stops of a run, by strategy: each can be extended by itself."""
+
+    def __init__(self, journal: JournalLike) -> None:
+        self._journal = journal
+        self._generations: dict[str, deque[GenerationRecord]] = defaultdict(deque)
+        self._stops: dict[str, dict[str, Any]] = {}
+        for entry in journal.records:
+            if entry["kind"] == "generation":
+                self._generations[entry["strategy"]].append(GenerationRecord.from_dict(entry))
+            elif entry["kind"] == "stop":
+                self._stops[entry["strategy"]] = entry
+
+    def ahead(self, strategy: str) -> tuple[GenerationRecord, ...]:
+        """The recorded generations that are still to come."""
+        return tuple(self._generations[strategy])
+
+    def record(self, new: GenerationRecord) -> GenerationRecord:
+        """Writes a generation, or checks it against the recorded one; gives the one that counts."""
+        recorded = self._generations[new.strategy]
+        if not recorded:
+            self._journal.append(new.to_dict())
+            return new
+        old = recorded.popleft()
+        if (old.generation, len(old.trials)) != (new.generation, len(new.trials)):
+            raise mismatch(f"{new.strategy} generation {new.generation} has other trials")
+        for written, asked in zip(old.trials, new.trials, strict=True):
+            if any(getattr(written, key) != getattr(asked, key) for key in SAME):
+                raise mismatch(f"{new.strategy} trial {asked.number} has other hparams")
+        return old
+
+    def stop_reason(self, strategy: str, budget: Mapping[str, Any]) -> str | None:
+        """Why a strategy stopped under this budget, None while generations are to come."""
+        entry = self._stops.get(strategy)
+        if entry is None or self._generations[strategy] or entry["budget"] != dict(budget):
+            return None
+        return entry["reason"]
+
+    def stop(self, strategy: str, reason: str, budget: Mapping[str, Any]) -> None:
+        """Writes that a strategy stopped, unless that is written."""
+        if self.stop_reason(strategy, budget) != reason:
+            self._journal.append(
+                {"kind": "stop", "strategy": strategy, "reason": reason, "budget": dict(budget)}
+            )

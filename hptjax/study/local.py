@@ -1,0 +1,163 @@
+"""The executor of this machine: compiled trainers, one for the space and one for each rarity."""
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from hptjax.config.schema import ModelConfig
+from hptjax.models.signature import Signature
+from hptjax.population import Cost, Member, Outcome, Population, PopulationTrainer, make_plan
+from hptjax.study.config import DataConfig, StudyConfig
+from hptjax.study.data import StudyData
+from hptjax.study.executor import Resident
+from hptjax.transpile.problem import Problem
+
+MakeTrainer = Callable[[Sequence[ModelConfig]], PopulationTrainer]
+
+
+class LocalExecutor:
+    """Trains on the devices of this process.
+
+    One program is compiled for what stands for the space. A signature that it lacks gets a program
+    of its own, at the widest networks that the space has of it: which program trains a member
+    depends on nothing but the member.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        make_trainer: MakeTrainer,
+        *,
+        notify: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """make_trainer: of a plan for some configs. notify: told of a further compilation."""
+        self._problem, self._make_trainer, self._notify = problem, make_trainer, notify
+        self._main = make_trainer(problem.cover())
+        self._rare: dict[Signature, PopulationTrainer] = {}
+
+    def start(self, members: Sequence[Member]) -> Resident:
+        return JoinedPopulation(
+            [
+                (Population.start(trainer, [members[k] for k in places]), places)
+                for trainer, places in self._parts(members)
+            ]
+        )
+
+    def restore(
+        self, members: Sequence[Member], arrays: Mapping[str, np.ndarray], age: int
+    ) -> Resident:
+        populations = []
+        for number, (trainer, places) in enumerate(self._parts(members)):
+            own = {name: arrays[f"{number}/{name}"] for name in _names(arrays, number)}
+            state = trainer.restore([members[k] for k in places], own, age)
+            populations.append((Population(trainer, state), places))
+        return JoinedPopulation(populations)
+
+    def _parts(self, members: Sequence[Member]) -> list[tuple[PopulationTrainer, list[int]]]:
+        """The members by the trainer that takes them, as places in the order given."""
+        groups: dict[PopulationTrainer, list[int]] = defaultdict(list)
+        for k, member in enumerate(members):
+            groups[self._trainer_of(member)].append(k)
+        return list(groups.items())
+
+    def _trainer_of(self, member: Member) -> PopulationTrainer:
+        if self._main.plan.covers(member.shape):
+            return self._main
+        signature = member.shape.signature
+        if signature not in self._rare:
+            self._notify(
+                "A candidate has a shape that the compiled program lacks: compiling once more."
+            )
+            self._rare[signature] = self._make_trainer([self._problem.widest(member.config)])
+        return self._rare[signature]
+
+
+def local_executor(
+    study: StudyConfig, data: StudyData, notify: Callable[[str], None] = lambda text: None
+) -> LocalExecutor:
+    """The executor of a study on this machine; raises ConfigError as `Problem.cover` does."""
+    capacity = study.population_size * study.repeats
+    make = partial(make_trainer, data=data, config=study.data, seed=study.seed, capacity=capacity)
+    return LocalExecutor(Problem(study.model, study.space, data.image), make, notify=notify)
+
+
+def make_trainer(
+    configs: Sequence[ModelConfig],
+    data: StudyData,
+    config: DataConfig,
+    *,
+    seed: int,
+    capacity: int | None = None,
+) -> PopulationTrainer:
+    """A trainer for networks like these, on a study's images; capacity: members of one call."""
+    return PopulationTrainer(
+        make_plan(configs, capacity=capacity),
+        data.train,
+        data.validation,
+        seed=seed,
+        augment=config.augment,
+        augment_validation=config.augment_validation,
+    )
+
+
+def _names(arrays: Mapping[str, np.ndarray], number: int) -> list[str]:
+    prefix = f"{number}/"
+    return [name.removeprefix(prefix) for name in arrays if name.startswith(prefix)]
+
+
+class JoinedPopulation:
+    """Populations of several trainers as one; each part comes with its members' places."""
+
+    def __init__(self, parts: Sequence[tuple[Population, Sequence[int]]]) -> None:
+        self._parts = [(population, list(places)) for population, places in parts]
+
+    def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
+        began, rows, cost = time.perf_counter(), [], Cost()
+        for _ in range(epochs):
+            predicted = sum(part.predicted_seconds() for part, _ in self._parts)
+            if time.perf_counter() - began + predicted > seconds:
+                break
+            outcomes = [(part.advance(1), places) for part, places in self._parts]
+            rows.append(_merge(outcomes))
+            cost = sum((outcome.cost for outcome, _ in outcomes), cost)
+        return Outcome(_stack(rows), cost)
+
+    def keep(self, chosen: Sequence[int]) -> None:
+        new = {old: place for place, old in enumerate(chosen)}
+        kept = []
+        for part, places in self._parts:
+            inside = [k for k, place in enumerate(places) if place in new]
+            if inside:
+                part.keep(inside)
+                kept.append((part, [new[places[k]] for k in inside]))
+        self._parts = kept
+
+    def weights(self, k: int) -> Mapping[str, Any]:
+        part, places = next(pair for pair in self._parts if k in pair[1])
+        return part.weights(places.index(k))
+
+    def snapshot(self) -> dict[str, np.ndarray]:
+        return {
+            f"{number}/{name}": array
+            for number, (part, _) in enumerate(self._parts)
+            for name, array in part.snapshot().items()
+        }
+
+
+def _merge(outcomes: Sequence[tuple[Outcome, Sequence[int]]]) -> dict[str, np.ndarray]:
+    """The curves of all parts, each column at its place."""
+    order = np.argsort([place for _, places in outcomes for place in places])
+    names = outcomes[0][0].curves
+    return {
+        name: np.concatenate([outcome.curves[name] for outcome, _ in outcomes], 1)[:, order]
+        for name in names
+    }
+
+
+def _stack(rows: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: np.concatenate([row[name] for row in rows]) for name in (rows[0] if rows else {})}

@@ -1,0 +1,79 @@
+"""Replaying what is recorded: an executor that hands out the journal's generations first."""
+
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hptjax.errors import DataError
+from hptjax.population.pack import Member
+from hptjax.population.resident import Cost, Outcome
+from hptjax.records.trial import METRICS, GenerationRecord, TrialRecord
+from hptjax.study.executor import Executor, Resident
+
+
+class ReplayExecutor:
+    """Gives the curves of recorded generations in their order; then the live executor trains."""
+
+    def __init__(self, recorded: Iterable[GenerationRecord], live: Executor) -> None:
+        self._recorded = deque(
+            record for record in recorded if any(t.epochs for t in record.trials)
+        )
+        self._live = live
+
+    def start(self, members: Sequence[Member]) -> Resident:
+        if not self._recorded:
+            return self._live.start(members)
+        return RecordedPopulation(members, self._recorded.popleft())
+
+    def restore(
+        self, members: Sequence[Member], arrays: Mapping[str, np.ndarray], age: int
+    ) -> Resident:
+        return self._live.restore(members, arrays, age)
+
+
+class RecordedPopulation:
+    """The members of a recorded generation; training them reads the record.
+
+    With several members to a trial each of them has the trial's means. Raises DataError where the
+    record is of other members.
+    """
+
+    def __init__(self, members: Sequence[Member], record: GenerationRecord) -> None:
+        trained = [trial for trial in record.trials if trial.config is not None]
+        repeats = max(1, len(members) // max(1, len(trained)))
+        if len(trained) * repeats != len(members):
+            raise mismatch(f"generation {record.generation} has another number of trials")
+        self._trials = [trial for trial in trained for _ in range(repeats)]
+        self._age = 0
+
+    def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
+        recorded = min((trial.age - self._age for trial in self._trials), default=0)
+        span = slice(self._age, self._age + min(epochs, recorded))
+        curves = {name: _columns(self._trials, name, span) for name in METRICS}
+        self._age = span.stop
+        return Outcome(curves if span.stop > span.start else {}, Cost())
+
+    def keep(self, chosen: Sequence[int]) -> None:
+        self._trials = [self._trials[k] for k in chosen]
+
+    def weights(self, k: int) -> Mapping[str, Any]:
+        raise RuntimeError("a record holds no weights")
+
+    def snapshot(self) -> Mapping[str, np.ndarray]:
+        raise RuntimeError("a record holds no weights")
+
+
+def _columns(trials: Sequence[TrialRecord], metric: str, span: slice) -> np.ndarray:
+    """A metric [epochs, P] in some epochs; None, which is not finite, becomes NaN."""
+    rows = [trial.epochs[metric][span] for trial in trials]
+    return np.array(rows, dtype=np.float64).T
+
+
+def mismatch(what: str) -> DataError:
+    return DataError(
+        f"The journal does not fit this study ({what}): it was written by another version of the "
+        "program or of its libraries. Start a new run with another --out."
+    )

@@ -1,0 +1,91 @@
+"""Runs a study: puts its parts together, and the strategies through the loop one after another."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from hptjax.records.trial import GenerationRecord, StudyResult
+from hptjax.strategies import SearchContext, Searcher, make_searcher
+from hptjax.study.budget import Meter
+from hptjax.study.config import StudyConfig
+from hptjax.study.data import StudyData, load_study_data
+from hptjax.study.executor import Executor
+from hptjax.study.history import History, JournalLike, MemoryJournal
+from hptjax.study.local import local_executor
+from hptjax.study.loop import Callback, Loop
+from hptjax.study.metric import METRICS, Metric
+from hptjax.study.recorder import OnBest, Recorder
+from hptjax.study.sink import Sink
+from hptjax.transpile.problem import Problem
+
+SearcherFactory = Callable[[SearchContext], Searcher]
+
+
+def run_study(
+    study: StudyConfig,
+    data: StudyData | None = None,
+    *,
+    journal: JournalLike | None = None,
+    sinks: Sequence[Sink] = (),
+    callbacks: Sequence[Callback] = (),
+    on_best: OnBest | None = None,
+    metric: Metric | None = None,
+    executor: Executor | None = None,
+    searchers: Mapping[str, SearcherFactory] | None = None,
+) -> StudyResult:
+    """Runs the strategies of a study one after another, and returns all their trials.
+
+    data: loaded as the study says if None. journal: generations that it holds are replayed, not
+    trained, so that an interrupted study ends as if it had not been. callbacks: each sees every
+    generation, and ends its strategy by returning True. on_best(trial, variables) is called for
+    each new best trial, before its generation is journalled. metric: of a trial's curves, instead
+    of the study's own. executor: what trains, this machine if None. searchers: {label:
+    factory(context)} to run instead of the study's strategies. Raises: ConfigError for what the
+    study cannot mean, DataError where the journal is of another study.
+    """
+    data = load_study_data(study) if data is None else data
+
+    def notify(text: str) -> None:
+        for sink in sinks:
+            sink.message(text)
+
+    loop = Loop(
+        problem=Problem(study.model, study.space, data.image),
+        schedule=study.make_schedule(),
+        metric=metric or METRICS[study.metric],
+        executor=executor or local_executor(study, data, notify),
+        recorder=Recorder(
+            History(journal or MemoryJournal()), tuple(sinks), on_best, data.train.size
+        ),
+        callbacks=tuple(callbacks),
+        population_size=study.population_size,
+        repeats=study.repeats,
+        budget=study.budget.model_dump(),
+        max_failures=study.max_failures,
+    )
+    generations: list[GenerationRecord] = []
+    stops: dict[str, str] = {}
+    for label, make in (searchers or _own_searchers(study)).items():
+        records, stops[label] = loop.run(
+            make, _context(study, label), Meter(study.budget, data.train.size)
+        )
+        generations += records
+    return StudyResult(tuple(generations), stops, study.to_dict())
+
+
+def _context(study: StudyConfig, label: str) -> SearchContext:
+    return SearchContext(
+        space=study.space,
+        seed=study.seed,
+        label=label,
+        population_size=study.population_size,
+        evaluations=study.budget.most_trials(study.population_size),
+        first=study.first,
+    )
+
+
+def _own_searchers(study: StudyConfig) -> dict[str, SearcherFactory]:
+    return {
+        strategy.label: lambda context, own=strategy: make_searcher(
+            own.name, context, own.options.model_dump()
+        )
+        for strategy in study.strategies
+    }

@@ -1,0 +1,133 @@
+"""Who of a generation goes on, and for how many epochs: pure functions of what is known so far."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Protocol
+
+from pydantic import Field, ValidationError
+
+from hptjax.config.explain import explain
+from hptjax.config.schema import Frozen, Positive
+from hptjax.errors import ConfigError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Step:
+    """The trials that go on, by their place in the generation, and for how many epochs more."""
+
+    trials: tuple[int, ...]
+    epochs: int
+
+
+class Schedule(Protocol):
+    """What decides; `generation` counts within a strategy.
+
+    A schedule knows no executor and keeps no state: replaying a generation's values gives the same
+    decisions.
+    """
+
+    def size(self, generation: int, most: int) -> int:
+        """How many candidates to ask for, when `most` can be trained together."""
+        ...
+
+    def decide(self, generation: int, age: int, values: Mapping[int, float]) -> Step | None:
+        """The next step of a generation, None at its end.
+
+        age: epochs trained so far, the same for all; values: {place: value so far} of the trials
+        that are still trained (at age 0 the values mean nothing). Lower values are better.
+        """
+        ...
+
+
+class FullEpochs(Frozen):
+    """Every trial is trained for all epochs."""
+
+    kind: ClassVar[str] = "full"
+    epochs: Positive = 1
+
+    def size(self, generation: int, most: int) -> int:
+        return most
+
+    def decide(self, generation: int, age: int, values: Mapping[int, float]) -> Step | None:
+        return Step(tuple(values), self.epochs - age) if age < self.epochs else None
+
+
+class SuccessiveHalving(Frozen):
+    """Synchronous successive halving (Jamieson & Talwalkar 2016).
+
+    All trials are trained for `first` epochs; then, again and again, the best 1/reduction of them
+    go on until they are `reduction` times as old, at most `epochs`.
+    """
+
+    kind: ClassVar[str] = "halving"
+    epochs: Positive = 1
+    reduction: Annotated[int, Field(ge=2)] = 3
+    first: Positive = 1
+
+    def size(self, generation: int, most: int) -> int:
+        return most
+
+    def decide(self, generation: int, age: int, values: Mapping[int, float]) -> Step | None:
+        if age >= self.epochs:
+            return None
+        if age == 0:
+            return Step(tuple(values), min(self.first, self.epochs))
+        return Step(best(values, self.reduction), min(age * self.reduction, self.epochs) - age)
+
+
+class Hyperband(Frozen):
+    """Hyperband (Li et al. 2018): brackets of successive halving, one to a generation, in turn.
+
+    The first bracket starts with many trials of `first` epochs, the last with few that are trained
+    to the end. `most` trials are the largest bracket's; the others keep their proportion to it.
+    """
+
+    kind: ClassVar[str] = "hyperband"
+    epochs: Positive = 1
+    reduction: Annotated[int, Field(ge=2)] = 3
+    first: Positive = 1
+
+    @property
+    def _brackets(self) -> int:
+        count = 1
+        while self.first * self.reduction**count <= self.epochs:
+            count += 1
+        return count
+
+    def _halvings(self, generation: int) -> int:
+        return self._brackets - 1 - generation % self._brackets
+
+    def size(self, generation: int, most: int) -> int:
+        def trials(halvings: int) -> int:
+            return math.ceil(self._brackets / (halvings + 1) * self.reduction**halvings)
+
+        largest = max(trials(s) for s in range(self._brackets))
+        return max(1, round(most * trials(self._halvings(generation)) / largest))
+
+    def decide(self, generation: int, age: int, values: Mapping[int, float]) -> Step | None:
+        first = max(1, self.epochs // self.reduction ** self._halvings(generation))
+        bracket = SuccessiveHalving(epochs=self.epochs, reduction=self.reduction, first=first)
+        return bracket.decide(generation, age, values)
+
+
+def best(values: Mapping[int, float], reduction: int) -> tuple[int, ...]:
+    """The best 1/reduction of some trials, at least one; of equals the first."""
+    ranked = sorted(values, key=lambda place: (values[place], place))
+    return tuple(sorted(ranked[: max(1, len(ranked) // reduction)]))
+
+
+SCHEDULES = {kind.kind: kind for kind in (FullEpochs, SuccessiveHalving, Hyperband)}
+
+
+def make_schedule(tree: str | Mapping[str, Any], epochs: int) -> Schedule:
+    """A schedule from `halving` or `{name: halving, reduction: 4}`; ConfigError for a mistake."""
+    given = {"name": tree} if isinstance(tree, str) else dict(tree)
+    name = given.pop("name", None)
+    if name not in SCHEDULES:
+        raise ConfigError(f"schedule: unknown schedule {name!r}; {did_you_mean(name, SCHEDULES)}")
+    kind = SCHEDULES[name]
+    try:
+        return kind.model_validate({**given, "epochs": epochs})
+    except ValidationError as error:
+        raise ConfigError(explain(error, kind, "schedule")) from None

@@ -1,0 +1,116 @@
+"""A network, the space of what is tuned in it, and its images: names bound to places once."""
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from hptjax.config.geometry import ImageSpec
+from hptjax.config.schema import ModelConfig
+from hptjax.entries import Categorical, Entry, Float, Integer, Value
+from hptjax.errors import ConfigError
+from hptjax.glossary import Hparams
+from hptjax.models.signature import signature_of
+from hptjax.space import Space
+from hptjax.transpile.apply import apply_bound
+from hptjax.transpile.repair import Candidate, build
+from hptjax.transpile.table import Target, bind
+
+MAX_SIGNATURES = 32  # each costs seconds of compiling; rarer ones are compiled when they turn up
+SAMPLES = 512  # random points that stand for the space
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is tuned: the hparams of a space, in a base network, for images of one size.
+
+    Raises ConfigError for a name that the network does not have.
+    """
+
+    base: ModelConfig
+    space: Space
+    image: ImageSpec
+
+    def __post_init__(self) -> None:
+        _ = self.targets
+
+    @cached_property
+    def targets(self) -> Mapping[str, Target]:
+        """Where each hparam of the space goes."""
+        return bind(self.space.names, self.base)
+
+    def build(self, hparams: Hparams) -> Candidate:
+        """The candidate of some hparams; ConfigError for a value that no network can take."""
+        config, casts = apply_bound(self.base, self.targets, hparams)
+        return build(config, self.image, casts)
+
+    def cover(self, *, seed: int = 0) -> list[ModelConfig]:
+        """Repaired configs that stand for all that the space can produce; always the same list.
+
+        The widest network of each signature comes first, then random points. Of more than
+        MAX_SIGNATURES signatures only the most frequent are kept. Raises ConfigError when no point
+        of the space can be built.
+        """
+        drawn = self.space.sample(SAMPLES, np.random.default_rng(seed))
+        rows = self._all_static() if self._countable() else self._seen_static(drawn)
+        widest = ({**self._widest, **row} for row in rows)
+        built = (self.build(hparams).config for hparams in itertools.chain(widest, drawn))
+        configs = list(dict.fromkeys(config for config in built if config is not None))
+        if not configs:
+            raise ConfigError(
+                "No point of the space gives a network that fits the images of "
+                f"{self.image.height}x{self.image.width}: lower strides, kernel sizes or pool_size."
+            )
+        count = Counter(signature_of(config) for config in configs)
+        kept = {signature for signature, _ in count.most_common(MAX_SIGNATURES)}
+        return [config for config in configs if signature_of(config) in kept]
+
+    def widest(self, config: ModelConfig) -> ModelConfig:
+        """A network of the same signature with every tuned width at its largest."""
+        widths = {name: self._widest[name] for name in self._names("width")}
+        wide, _ = apply_bound(config, self.targets, widths)
+        repaired = build(wide, self.image).config
+        assert repaired is not None  # widths do not decide whether an image vanishes
+        return repaired
+
+    @cached_property
+    def _widest(self) -> dict[str, Value]:
+        """Hparams with every width at its largest; the others may be anything."""
+        widths = self._names("width")
+        return {
+            name: max(entry.choices, key=float)
+            if name in widths and isinstance(entry, Categorical)
+            else entry.from_unit(1.0)
+            for name, entry in self.space.items()
+        }
+
+    def _names(self, kind: str) -> list[str]:
+        return [name for name, target in self.targets.items() if target.rule.kind == kind]
+
+    def _countable(self) -> bool:
+        counts = (len(_values(self.space[name])) for name in self._names("static"))
+        return math.prod(counts) <= MAX_SIGNATURES
+
+    def _all_static(self) -> Iterator[dict[str, Value]]:
+        names = self._names("static")
+        for row in itertools.product(*(_values(self.space[name]) for name in names)):
+            yield dict(zip(names, row, strict=True))
+
+    def _seen_static(self, drawn: list[dict[str, Value]]) -> Iterator[dict[str, Value]]:
+        names = self._names("static")
+        seen = dict.fromkeys(tuple(hparams[name] for name in names) for hparams in drawn)
+        return (dict(zip(names, row, strict=True)) for row in seen)
+
+
+def _values(entry: Entry) -> tuple[Value, ...] | range:
+    """All values of a static hparam; a real number is rounded when it is written in."""
+    if isinstance(entry, Categorical):
+        return tuple(entry.choices)
+    if isinstance(entry, Integer):
+        return range(entry.low, entry.high + 1, entry.step)
+    assert isinstance(entry, Float)
+    return range(math.floor(entry.low + 0.5), math.floor(entry.high + 0.5) + 1)

@@ -1,0 +1,85 @@
+"""Populations that lose members, are snapshotted and restored: exactly the same training."""
+
+import jax
+import numpy as np
+import pytest
+
+from hptjax.population import Member, Population, PopulationTrainer, make_plan
+from tests.nets import images, mixed
+from tests.test_population import count_compilations
+
+TRAIN, VALIDATION = images(96), images(40, seed=1)
+CHOSEN = (0, 1, 2, 3, 4, 7)  # three signatures
+MEMBERS = [Member(mixed()[k], 10 + k) for k in CHOSEN]
+SURVIVORS = [5, 1, 3]
+
+
+def trainer_on(devices: int) -> PopulationTrainer:
+    plan = make_plan([member.config for member in MEMBERS], max_bodies=4)
+    chosen = jax.devices()[:devices]
+    return PopulationTrainer(plan, TRAIN, VALIDATION, seed=3, devices=chosen)
+
+
+@pytest.fixture(scope="module")
+def trainer():
+    return trainer_on(2)
+
+
+@pytest.fixture(scope="module")
+def whole(trainer):
+    return Population.start(trainer, MEMBERS).advance(3).curves
+
+
+def equal(curves, expected):
+    for name in expected:
+        np.testing.assert_array_equal(curves[name], expected[name], err_msg=name)
+
+
+def test_who_is_kept_trains_on_as_if_all_were_and_nothing_is_compiled(trainer, whole):
+    Population.start(trainer, MEMBERS).keep([0])  # the gather of rows itself, once
+    population = Population.start(trainer, MEMBERS)
+    population.advance(1)
+    with count_compilations() as compiled:
+        population.keep(SURVIVORS)
+        curves = population.advance(2).curves
+    assert compiled == []
+    assert population.members == tuple(MEMBERS[k] for k in SURVIVORS)
+    equal(curves, {name: curve[1:, SURVIVORS] for name, curve in whole.items()})
+
+
+def test_keeping_step_by_step_in_another_order_is_the_same(trainer, whole):
+    population = Population.start(trainer, MEMBERS[::-1])
+    population.advance(1)
+    population.keep([5 - k for k in (1, 3, 4, 5)])
+    population.advance(1)
+    population.keep([3, 0, 1])
+    equal(population.advance(1).curves, {n: c[2:, SURVIVORS] for n, c in whole.items()})
+
+
+def test_a_restored_snapshot_trains_on_exactly(trainer, whole):
+    population = Population.start(trainer, MEMBERS)
+    population.advance(1)
+    population.keep(SURVIVORS)
+    arrays = population.snapshot()
+    assert all(len(array) == len(SURVIVORS) for array in arrays.values())
+    members = [MEMBERS[k] for k in SURVIVORS]
+    again = Population(trainer, trainer.restore(members, arrays, age=1))
+    assert again.age == 1
+    equal(again.advance(2).curves, {name: curve[1:, SURVIVORS] for name, curve in whole.items()})
+    kept, fresh = again.weights(1), Population.start(trainer, members).weights(1)
+    assert jax.tree.structure(kept) == jax.tree.structure(fresh)
+
+
+def test_epochs_that_would_end_too_late_are_not_begun(trainer):
+    population = Population.start(trainer, MEMBERS)
+    population.advance(1)
+    assert population.predicted_seconds() > 0
+    assert population.advance(5, seconds=population.predicted_seconds() / 2).epochs == 0
+    assert population.age == 1
+    assert population.advance(2, seconds=60).epochs == 2
+
+
+def test_the_outcome_says_what_it_cost(trainer):
+    cost = Population.start(trainer, MEMBERS).advance(2).cost
+    assert 0 < cost.true_flops < cost.padded_flops == cost.lane_flops
+    assert cost.train_s > 0
