@@ -20,6 +20,7 @@ LAYERS = {
     "hptjax.config.study": 3,  # knows the hparam table
     "hptjax.config.load": 3,
     "hptjax.space": 1,
+    "hptjax.checks": 1,
     "hptjax.entries": 1,
     "hptjax.data": 1,
     "hptjax.ops": 1,
