@@ -4,14 +4,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from pydantic import ValidationError
 
 from hptjax._names import did_you_mean
 from hptjax._types import Hparams
+from hptjax.checks import is_number, plain
 from hptjax.config.explain import explain
 from hptjax.config.schema import ModelConfig
-from hptjax.errors import ConfigError
+from hptjax.errors import ConfigError, shown
 from hptjax.transpile.table import TABLE, ValueType, find
 
 
@@ -27,6 +27,8 @@ def apply_hparams(base: ModelConfig, hparams: Hparams) -> ModelConfig:
 
 def apply_with_changes(base: ModelConfig, hparams: Hparams) -> tuple[ModelConfig, tuple[str, ...]]:
     """As `apply_hparams`, with a line for every value that was rounded or cast."""
+    if not isinstance(hparams, Mapping):
+        raise ConfigError(f"hparams must be a mapping of name to value, got {shown(hparams)}.")
     tree: Any = base.model_dump()
     changes = []
     for name, given in hparams.items():
@@ -53,25 +55,23 @@ _WHY: dict[ValueType, str] = {
 }
 
 
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def _cast(name: str, value: Any, kind: ValueType) -> Any:
-    value = _plain(value)
-    if kind == "text" or (kind == "padding" and value == "same"):
+    value = plain(value)
+    if isinstance(value, str | None) and kind in ("text", "padding"):
         return value
+    if kind == "text":
+        raise ConfigError(f"{name}: must be a name, got {shown(value)}.")
     if kind == "bool" and isinstance(value, bool):
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ConfigError(f"{name}: must be a finite number, got {value!r}.")
+    if not is_number(value):
+        raise ConfigError(f"{name}: must be a finite number, got {shown(value)}.")
     if kind == "float":
         return float(value)
     if kind == "bool":
         if not 0 <= value <= 1:
             raise ConfigError(f"{name}: must be true, false or a number in [0, 1], got {value!r}.")
         return value >= 0.5
-    return math.floor(value + 0.5)
+    return value if isinstance(value, int) else math.floor(value + 0.5)
 
 
 def _by_name(error: ValidationError, base: ModelConfig, hparams: Hparams) -> str:

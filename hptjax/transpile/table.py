@@ -7,7 +7,7 @@ from typing import Literal
 
 from hptjax._names import did_you_mean
 from hptjax.config.schema import ModelConfig
-from hptjax.errors import ConfigError
+from hptjax.errors import ConfigError, shown, shown_key
 
 ValueType = Literal["float", "int", "bool", "text", "padding"]
 Variation = Literal["traced", "width", "static"]
@@ -75,8 +75,10 @@ def hparam_names(config: ModelConfig) -> Iterator[str]:
 
 def find(name: str, config: ModelConfig) -> Target:
     """The target of a name in this network; ConfigError for an unknown name or layer."""
+    if not isinstance(name, str):
+        raise ConfigError(f"the name of an hparam must be text, got {shown(name)}.")
     for rule in TABLE:
-        match = re.fullmatch(rule.pattern.replace("{i}", r"(0|[1-9]\d*)"), name)
+        match = re.fullmatch(rule.pattern.replace("{i}", r"(0|[1-9][0-9]{0,8})"), name)
         if match is None:
             continue
         if not rule.where:
@@ -85,7 +87,8 @@ def find(name: str, config: ModelConfig) -> Target:
         if layer < count:
             return Target(rule, (*rule.where, layer, rule.key))
         raise ConfigError(_no_layer(name, layer, count, rule))
-    raise ConfigError(f"{name}: unknown hparam; {did_you_mean(name, hparam_names(config))}")
+    text = shown_key(name)
+    raise ConfigError(f"{text}: unknown hparam; {did_you_mean(text, hparam_names(config))}")
 
 
 def _no_layer(name: str, layer: int, count: int, rule: Rule) -> str:
