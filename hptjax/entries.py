@@ -1,60 +1,41 @@
-"""The three kinds of hparams, each with its map to the unit interval and back."""
+"""The three kinds of hparams, each with its map to the unit interval and back.
+
+Coordinates are float64, which sets the limits: real numbers within +-1e300, integers within
++-2**53, at most 2**50 values on one axis. Numpy's scalars are taken for Python's own.
+"""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
-import numpy as np
-
-from hptjax.errors import ConfigError
+from hptjax.checks import (
+    check_unit,
+    checked_grid,
+    checked_range,
+    distinct,
+    is_integer,
+    is_number,
+    is_text,
+    listed,
+    plain,
+    some,
+)
+from hptjax.errors import ConfigError, shown
 
 Value: TypeAlias = bool | int | float | str
 
-
-def _is_number(value: object) -> bool:
-    return (
-        isinstance(value, int | float | np.integer | np.floating)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-    )
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def _check_range(kind: str, low: Any, high: Any, log: Any) -> None:
-    expected, fits = ("integers", _is_integer) if kind == "int" else ("finite numbers", _is_number)
-    if not (fits(low) and fits(high)):
-        raise ConfigError(f"low and high must be {expected}, got low={low!r}, high={high!r}.")
-    if low > high:
-        raise ConfigError(f"low must be <= high, got low={low}, high={high}.")
-    if not isinstance(log, bool):
-        raise ConfigError(f"log must be true or false, got {log!r}.")
-    if log and low <= 0:
-        raise ConfigError(f"a log scale needs low > 0, got low={low}.")
-
-
-def _check_grid(grid: Any) -> tuple[Any, ...]:
-    if isinstance(grid, str) or not isinstance(grid, Sequence) or not grid:
-        raise ConfigError(f"grid must be a list of at least one value, got {grid!r}.")
-    if len({(type(value), value) for value in grid}) < len(grid):
-        raise ConfigError(f"grid must not repeat a value, got {list(grid)}.")
-    return tuple(grid)
-
-
-def _check_unit(u: float) -> float:
-    if math.isnan(u):
-        raise ConfigError("a coordinate of the unit cube must be a number, got nan.")
-    return min(max(float(u), 0.0), 1.0)
+_LARGEST_LOG = 2**40  # above, a logarithm in float64 hardly tells an integer from the next
+_MOST_VALUES = 2**50  # with more, neighbours would share a coordinate
+_NARROW = 1 + 1e-6  # a logarithm over so small a ratio is a straight line, with fewer digits
 
 
 @dataclass(frozen=True, slots=True)
 class Float:
     """Real number on [low, high]; `log` makes equal ratios equally likely.
 
-    Decoded values are rounded to about 12 digits, so that encode and decode agree exactly.
+    Decoded values are rounded to about 12 digits of the range, so that encode and decode agree
+    exactly. Ends: within +-1e300.
     """
 
     low: float
@@ -64,22 +45,21 @@ class Float:
     kind: ClassVar[str] = "float"
 
     def __post_init__(self) -> None:
-        _check_range("float", self.low, self.high, self.log)
-        object.__setattr__(self, "low", float(self.low))
-        object.__setattr__(self, "high", float(self.high))
+        low, high, log = checked_range("float", self.low, self.high, self.log)
+        _store(self, low=float(low), high=float(high), log=log)
         if self.grid is not None:
-            points = tuple(float(self.check(value)) for value in _check_grid(self.grid))
-            object.__setattr__(self, "grid", points)
+            _store(self, grid=checked_grid(self.grid, self.check))
 
     def check(self, value: Any) -> float:
         """The value as float; ConfigError unless it is a number within the bounds."""
-        if not _is_number(value) or not self.low <= value <= self.high:
-            raise ConfigError(f"must be a number in [{self.low}, {self.high}], got {value!r}.")
+        value = plain(value)
+        if not is_number(value) or not self.low <= value <= self.high:
+            raise ConfigError(f"must be a number in [{self.low}, {self.high}], got {shown(value)}.")
         return float(value)
 
     def from_unit(self, u: float) -> float:
-        u = _check_unit(u)
-        if self.log:
+        u = check_unit(u)
+        if self._curved():
             low, high = math.log(self.low), math.log(self.high)
             value = float(f"{math.exp(low + u * (high - low)):.12g}")
         else:
@@ -90,12 +70,16 @@ class Float:
         value = self.check(value)
         if self.low == self.high:
             return 0.5
-        if self.log:
-            return math.log(value / self.low) / math.log(self.high / self.low)
+        if self._curved():
+            low, high = math.log(self.low), math.log(self.high)
+            return (math.log(value) - low) / (high - low)
         return (value - self.low) / (self.high - self.low)
 
+    def _curved(self) -> bool:
+        return self.log and self.high > self.low * _NARROW
+
     def _decimals(self) -> int:
-        size = max(abs(self.low), abs(self.high))
+        size = min(max(abs(self.low), abs(self.high)), self.high - self.low)
         return 12 - math.ceil(math.log10(size)) if size > 0 else 12
 
     def points(self) -> tuple[float, ...]:
@@ -108,6 +92,7 @@ class Integer:
     """Integer in {low, low+step, ..., high}: every value has an equal share of the unit interval.
 
     With `log` (step 1 only) value v has the share of [v - 1/2, v + 1/2] on the logarithm instead.
+    Ends: within +-2**53, at most 2**50 values; with `log` up to 2**40.
     """
 
     low: int
@@ -118,43 +103,53 @@ class Integer:
     kind: ClassVar[str] = "int"
 
     def __post_init__(self) -> None:
-        _check_range("int", self.low, self.high, self.log)
-        if not _is_integer(self.step) or self.step < 1:
-            raise ConfigError(f"step must be an integer >= 1, got {self.step!r}.")
-        if (self.high - self.low) % self.step:
-            top = self.high - (self.high - self.low) % self.step
+        low, high, log = checked_range("int", self.low, self.high, self.log)
+        step = plain(self.step)
+        if not is_integer(step) or step < 1:
+            raise ConfigError(f"step must be an integer >= 1, got {shown(step)}.")
+        if top := (high - low) % step:
             raise ConfigError(
-                f"high must be low plus a multiple of step={self.step}, "
-                f"got low={self.low}, high={self.high}: use high={top}."
+                f"high must be low plus a multiple of step={step}, "
+                f"got low={low}, high={high}: use high={high - top}."
             )
-        if self.log and self.step != 1:
-            raise ConfigError(f"a log scale needs step 1, got step={self.step}.")
-        for name in ("low", "high", "step"):
-            object.__setattr__(self, name, int(getattr(self, name)))
+        if log and step != 1:
+            raise ConfigError(f"a log scale needs step 1, got step={step}.")
+        _store(self, low=int(low), high=int(high), step=int(step), log=log)
+        self._check_count()
         if self.grid is not None:
-            points = tuple(self._on_lattice(value) for value in _check_grid(self.grid))
-            object.__setattr__(self, "grid", points)
+            _store(self, grid=checked_grid(self.grid, self._on_lattice))
+
+    def _check_count(self) -> None:
+        """Float64 must tell the values apart."""
+        if self.log and self.high > _LARGEST_LOG:
+            raise ConfigError(f"a log scale needs high <= 2**40, got high={self.high}.")
+        if (count := (self.high - self.low) // self.step + 1) > _MOST_VALUES:
+            raise ConfigError(
+                f"a range must hold at most 2**50 values (coordinates are float64), got {count}: "
+                "use a larger step."
+            )
 
     def __len__(self) -> int:
         return (self.high - self.low) // self.step + 1
 
     def check(self, value: Any) -> int:
         """The nearest value of the lattice; ConfigError unless a number within the bounds."""
-        if not _is_number(value) or not self.low <= value <= self.high:
-            raise ConfigError(f"must be a number in [{self.low}, {self.high}], got {value!r}.")
+        value = plain(value)
+        if not is_number(value) or not self.low <= value <= self.high:
+            raise ConfigError(f"must be a number in [{self.low}, {self.high}], got {shown(value)}.")
         index = math.floor((value - self.low) / self.step + 0.5)
         return self.low + min(index, len(self) - 1) * self.step
 
     def _on_lattice(self, value: Any) -> int:
-        if not _is_integer(value) or self.check(value) != value:
+        if not is_integer(value) or self.check(value) != value:
             raise ConfigError(
-                f"a grid value must be one of {self.low}..{self.high} in steps of {self.step}, "
-                f"got {value!r}."
+                f"must be one of {self.low}..{self.high} in steps of {self.step}, "
+                f"got {shown(value)}."
             )
         return int(value)
 
     def from_unit(self, u: float) -> int:
-        u = _check_unit(u)
+        u = check_unit(u)
         if self.log:
             low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
             value = math.floor(math.exp(low + u * (high - low)) + 0.5)
@@ -165,6 +160,7 @@ class Integer:
     def to_unit(self, value: Any) -> float:
         """Centre of the value's share; a fractional start value keeps its place between shares."""
         self.check(value)
+        value = plain(value)
         if self.log:
             low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
             return (math.log(value) - low) / (high - low)
@@ -191,19 +187,16 @@ class Categorical:
     kind: ClassVar[str] = "choice"
 
     def __post_init__(self) -> None:
-        if isinstance(self.choices, str) or not isinstance(self.choices, Sequence):
-            raise ConfigError(f"choices must be a list, got {self.choices!r}.")
-        if not self.choices:
-            raise ConfigError("choices must hold at least one value, got an empty list.")
-        for choice in self.choices:
-            if not isinstance(choice, str | bool) and not _is_number(choice):
-                raise ConfigError(f"a choice must be a boolean, number or text, got {choice!r}.")
-        if len({(type(choice), choice) for choice in self.choices}) < len(self.choices):
-            raise ConfigError(f"choices must not repeat a value, got {list(self.choices)}.")
-        object.__setattr__(self, "choices", tuple(self.choices))
+        choices = listed("choices", self.choices)
+        for choice in choices:
+            if not (isinstance(choice, bool) or is_text(choice) or is_number(choice)):
+                raise ConfigError(
+                    f"a choice must be a boolean, number or text, got {shown(choice)}; "
+                    "numbers must be finite."
+                )
+        _store(self, choices=distinct("choices", choices))
         if self.grid is not None:
-            points = tuple(self.check(value) for value in _check_grid(self.grid))
-            object.__setattr__(self, "grid", points)
+            _store(self, grid=checked_grid(self.grid, self.check))
 
     def __len__(self) -> int:
         return len(self.choices)
@@ -217,27 +210,35 @@ class Categorical:
         return self.choices[self._index(value)]
 
     def _index(self, value: Any) -> int:
-        for index, choice in enumerate(self.choices):
-            if isinstance(choice, bool) == isinstance(value, bool) and choice == value:
-                return index
-        if self.boolean and _is_number(value) and 0 <= value <= 1:
+        value = plain(value)
+        if isinstance(value, str | int | float):  # an array would answer == with an array
+            for index, choice in enumerate(self.choices):
+                if isinstance(choice, bool) == isinstance(value, bool) and choice == value:
+                    return index
+        if self.boolean and is_number(value) and 0 <= value <= 1:
             return self._index(bool(value >= 0.5))
-        shown = ", ".join(str(choice) for choice in self.choices)
-        raise ConfigError(f"must be one of {shown}, got {value!r}.")
+        raise ConfigError(f"must be one of {some(self.choices)}, got {shown(value)}.")
 
     def from_unit(self, u: float) -> Value:
-        index = math.floor(_check_unit(u) * len(self))
+        index = math.floor(check_unit(u) * len(self))
         return self.choices[min(index, len(self) - 1)]
 
     def to_unit(self, value: Any) -> float:
         """Centre of the choice's share; a boolean tuned as a number stays in place (.51)."""
         index = self._index(value)
+        value = plain(value)
         if not isinstance(value, bool) and self.choices == (False, True) and 0 < value < 1:
             return float(value)
         return (index + 0.5) / len(self)
 
     def points(self) -> tuple[Value, ...]:
         return tuple(self.choices if self.grid is None else self.grid)
+
+
+def _store(entry: Any, **values: Any) -> None:
+    """Writes checked values into a frozen entry."""
+    for name, value in values.items():
+        object.__setattr__(entry, name, value)
 
 
 Entry: TypeAlias = Float | Integer | Categorical

@@ -14,6 +14,21 @@ class DataError(ConfigError):
     """A data file is missing, damaged or of the wrong shape: names the file and what is wrong."""
 
 
+def shown(value: object, limit: int = 60) -> str:
+    """A value as an error's text shows it: its repr, cut to `limit` characters; never raises."""
+    try:
+        text = repr(value)
+    except Exception:  # too deep, an integer of too many digits, or a class's own repr that fails
+        return f"<{type(value).__name__} that cannot be shown>"
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def shown_key(key: object) -> str:
+    """A key as a dotted path shows it: bare where it is short printable text, else as `shown`."""
+    bare = isinstance(key, str) and key and key.isprintable() and len(key) <= 60
+    return str(key) if bare else shown(key)
+
+
 class MissingExtraError(ImportError):
     """An optional dependency is not installed: says which extra brings it."""
 

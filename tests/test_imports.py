@@ -15,6 +15,7 @@ ROOT = Path(hptjax.__file__).parent
 LAYERS = (
     "errors",
     "glossary",
+    "checks",
     "entries",
     "space",
     "config",

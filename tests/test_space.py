@@ -1,156 +1,13 @@
-"""The codec between hparams and the unit cube, and what a space refuses."""
+"""A space of several hparams: points, samples, its lazy grid, its dict form, and every mistake."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.stats import chisquare, kstest
 
 from hptjax.errors import ConfigError
-from hptjax.space import Categorical, Float, Integer, Space, from_unit, to_unit
-
-UNIT = st.floats(0, 1)
-
-
-@st.composite
-def floats(draw):
-    log = draw(st.booleans())
-    low = draw(st.floats(1e-6, 10) if log else st.floats(-10, 10))
-    return Float(low, low + draw(st.floats(1e-3, 10)), log=log)
-
-
-@st.composite
-def integers(draw):
-    log = draw(st.booleans())
-    low = draw(st.integers(1 if log else -50, 50))
-    step = 1 if log else draw(st.integers(1, 7))
-    return Integer(low, low + step * draw(st.integers(0, 60)), step=step, log=log)
-
-
-@st.composite
-def categoricals(draw):
-    value = st.one_of(st.booleans(), st.integers(-3, 300), st.sampled_from(["relu", "same"]))
-    choices = draw(st.lists(value, min_size=1, unique_by=lambda v: (type(v), v)))
-    return Categorical(choices)
-
-
-ENTRIES = st.one_of(floats(), integers(), categoricals())
-
-
-@given(ENTRIES, UNIT)
-def test_decoding_what_was_encoded_gives_the_very_same_value(entry, u):
-    value = from_unit(entry, u)
-    again = from_unit(entry, to_unit(entry, value))
-    assert again == value
-    assert type(again) is type(value)
-
-
-@given(st.one_of(floats(), integers()), UNIT)
-def test_decoded_numbers_are_in_bounds_and_on_the_lattice(entry, u):
-    value = from_unit(entry, u)
-    assert entry.low <= value <= entry.high
-    if isinstance(entry, Integer):
-        assert (value - entry.low) % entry.step == 0
-
-
-@given(ENTRIES, UNIT, UNIT)
-def test_decoding_is_monotone(entry, u, v):
-    u, v = sorted((u, v))
-    order = entry.choices.index if isinstance(entry, Categorical) else float
-    assert order(from_unit(entry, u)) <= order(from_unit(entry, v))
-
-
-@given(ENTRIES, st.floats(allow_nan=False))
-def test_coordinates_outside_the_unit_interval_are_clipped(entry, u):
-    assert from_unit(entry, u) == from_unit(entry, min(max(u, 0.0), 1.0))
-
-
-@pytest.mark.parametrize("entry", [Float(0, 1), Integer(0, 1), Categorical((1, 2))])
-def test_nan_is_refused(entry):
-    with pytest.raises(ConfigError, match="got nan"):
-        from_unit(entry, math.nan)
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [Integer(1, 3), Integer(8, 24), Integer(0, 30, step=10), Categorical(("a", "b", "c"))],
-)
-def test_integers_and_choices_have_equal_shares(entry):
-    u = np.random.default_rng(0).random(20_000)
-    _, counts = np.unique([from_unit(entry, x) for x in u], return_counts=True)
-    assert len(counts) == len(entry)
-    assert chisquare(counts).pvalue > 0.01
-
-
-def test_plain_rounding_would_not_pass_for_equal_shares():
-    u = np.random.default_rng(0).random(20_000)
-    _, counts = np.unique(np.round(1 + 2 * u), return_counts=True)
-    assert chisquare(counts).pvalue < 1e-6
-
-
-def test_log_scales_make_ratios_equally_likely():
-    u = np.random.default_rng(0).random(5_000)
-    lr = np.array([Float(1e-4, 1e-1, log=True).from_unit(x) for x in u])
-    assert kstest(np.log10(lr), "uniform", args=(-4, 3)).pvalue > 0.01
-    entry = Integer(1, 64, log=True)
-    values = np.array([entry.from_unit(x) for x in u])
-    share = {v: math.log((v + 0.5) / (v - 0.5)) / math.log(64.5 / 0.5) for v in (1, 2, 8)}
-    for value, expected in share.items():
-        assert np.mean(values == value) == pytest.approx(expected, abs=0.02)
-
-
-def test_a_boolean_tuned_as_a_number_is_true_from_one_half():
-    flag = Categorical((False, True))
-    assert [flag.from_unit(u) for u in (0.0, 0.49, 0.5, 1.0)] == [False, False, True, True]
-    assert flag.to_unit(0.51) == 0.51  # the original's DES start
-    assert flag.from_unit(flag.to_unit(0.51)) is True
-    assert [flag.check(v) for v in (0, 1, 0.0207, 0.675)] == [False, True, False, True]
-    assert Categorical((True, False)).check(0.51) is True
-
-
-def test_a_fractional_start_value_keeps_its_place():
-    entry = Integer(1, 3)
-    assert entry.to_unit(2) == 0.5
-    assert entry.to_unit(2.25) == pytest.approx(0.5 + 0.25 / 3)
-    assert entry.from_unit(entry.to_unit(2.25)) == 2
-
-
-def test_true_is_not_one():
-    assert Categorical((0, 1, True)).check(True) is True
-    assert Categorical((0, 1, True)).check(1) is not True
-    with pytest.raises(ConfigError, match=r"must be one of 64, 128, got True"):
-        Categorical((64, 128)).check(True)
-
-
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (lambda: Float(2, 1), "low must be <= high, got low=2, high=1"),
-        (lambda: Float(0, math.inf), "finite numbers"),
-        (lambda: Float(0, 1, log=True), "log scale needs low > 0, got low=0"),
-        (lambda: Float(0, 1, grid=[0.5, 2]), r"must be a number in \[0.0, 1.0\], got 2"),
-        (lambda: Float(0, 1, grid=[0.5, 0.5]), "not repeat"),
-        (lambda: Float(0, 1, grid=[]), "at least one value"),
-        (lambda: Integer(1.5, 3), "must be integers"),
-        (lambda: Integer(True, 3), "must be integers"),
-        (lambda: Integer(8, 25, step=4), "use high=24"),
-        (lambda: Integer(1, 3, step=0), "step must be an integer >= 1"),
-        (lambda: Integer(2, 8, step=2, log=True), "log scale needs step 1"),
-        (lambda: Integer(0, 8, step=4, grid=[3]), "steps of 4, got 3"),
-        (lambda: Categorical([]), "at least one value"),
-        (lambda: Categorical("ab"), "must be a list"),
-        (lambda: Categorical([1, 1]), "not repeat"),
-        (lambda: Categorical([None]), "boolean, number or text, got None"),
-        (lambda: Space({}), "at least one hparam"),
-        (lambda: Space({"lr": (0, 1)}), "lr: must be Float, Integer or Categorical"),
-    ],
-)
-def test_nonsense_is_refused(build, message):
-    with pytest.raises(ConfigError, match=message):
-        build()
-
+from hptjax.space import Categorical, Float, Integer, Space
 
 SPACE = Space(
     {
@@ -170,6 +27,34 @@ def test_grid_is_the_product_with_the_first_name_fastest():
         {"lr": 0.001, "c": 16, "bn": False},
     ]
     assert len({tuple(row.values()) for row in grid}) == 12
+
+
+def test_a_grid_of_any_size_costs_nothing():
+    space = Space({f"x{i}": Float(0, 9, grid=list(range(10))) for i in range(30)})
+    grid = space.grid()
+    assert space.grid_size() == grid.size == 10**30
+    assert len(grid) == sys.maxsize  # the most that len can say
+    assert list(grid[123].values()) == [3, 2, 1, *[0] * 27]
+    assert list(grid[-1].values()) == [9] * 30
+    assert grid[10**29 : 10**30 : 10**29].size == 9
+    assert [row["x0"] for row in grid[10**20 + 3 : 10**20 + 6]] == [3, 4, 5]
+    assert next(reversed(grid)) == grid[10**30 - 1] == next(iter(grid[::-1]))
+    with pytest.raises(IndexError):
+        grid[10**30]
+
+
+def test_a_grid_is_a_sequence_equal_to_its_list():
+    grid = SPACE.grid()
+    rows = list(grid)
+    assert grid == rows
+    assert rows == grid
+    assert grid == SPACE.grid()
+    assert grid[2:9:3] == rows[2:9:3]
+    assert grid[::-1] == rows[::-1] == list(reversed(grid))
+    assert grid != rows[:-1]
+    assert (rows[5] in grid, grid.index(rows[5]), grid.count(rows[5])) == (True, 5, 1)
+    rows[0]["c"] = 99  # a point is a copy
+    assert grid[0]["c"] == 8
 
 
 def test_default_grid_points():
@@ -202,6 +87,7 @@ def test_spaces_survive_their_dict_form():
         ({"lr": 0.01, "c": 8}, "bn: must be given"),
         ({"lr": 0.01, "c": 8, "bn": True, "lrr": 1}, "lrr: not in the space; did you mean 'lr'"),
         ({"lr": 0.01, "c": 25, "bn": True}, r"c: must be a number in \[8, 24\], got 25"),
+        ({"lr": 0.01, "c": 8, "bn": np.ones(2)}, "bn: must be one of False, True, got array"),
         ({"lr": 0.01, "c": 8, "bn": "yes"}, "bn: must be one of False, True, got 'yes'"),
     ],
 )
@@ -213,6 +99,12 @@ def test_encode_names_the_mistake(hparams, message):
 def test_decode_names_the_mistake():
     with pytest.raises(ConfigError, match=r"shape \[3\], got \[2\]"):
         SPACE.decode([0.5, 0.5])
+    with pytest.raises(ConfigError, match="must be a list of numbers, got None"):
+        SPACE.decode(None)
+    with pytest.raises(ConfigError, match=r"lr: a coordinate .* got 'x'"):
+        SPACE.decode(["x", 0, 0])
+    with pytest.raises(ConfigError, match=r"n must be an integer >= 0, got -1"):
+        SPACE.sample(-1, np.random.default_rng(0))
     with pytest.raises(ConfigError, match=r"c: a coordinate .* got nan"):
         SPACE.decode([0.5, math.nan, 0.5])
 
@@ -226,8 +118,25 @@ def test_decode_names_the_mistake():
         ({"type": "int", "low": 1}, "space.x.high: must be given"),
         ({"type": "int", "low": 3, "high": 1}, "space.x: low must be <= high"),
         ([1, 2], "space.x: must be a mapping"),
+        ({"type": ["int"], "low": 1, "high": 2}, r"space.x.type: .* got \['int'\]"),
+        ({"choices": [1], 3: 4}, "space.x: a key must be text, got 3"),
+        ({"choices": [1, [2]]}, "space.x: a choice must be"),
     ],
 )
 def test_entry_specs_name_the_mistake(spec, message):
     with pytest.raises(ConfigError, match=message):
         Space.from_dict({"x": spec})
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Space([("lr", 1)]), "at least one hparam"),
+        (lambda: Space({1: Float(0, 1)}), "name of an hparam must be text, got 1"),
+        (lambda: Space({}), "at least one hparam"),
+        (lambda: Space({"lr": (0, 1)}), "lr: must be Float, Integer or Categorical"),
+    ],
+)
+def test_what_is_no_space_is_refused(build, message):
+    with pytest.raises(ConfigError, match=message):
+        build()

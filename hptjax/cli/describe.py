@@ -63,7 +63,7 @@ def budget_text(study: StudyConfig) -> str:
     return (
         f"Strategies {', '.join(study.labels)}: each up to {limits} ({study.population_size} "
         f"candidates a generation, {study.epochs} epochs each); the grid has "
-        f"{len(study.space.grid())} points."
+        f"{study.space.grid_size()} points."
     )
 
 

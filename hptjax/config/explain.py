@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from hptjax.errors import ConfigError, did_you_mean
+from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
 
 
 def explain(error: ValidationError, model: type[BaseModel], path: str = "") -> str:
@@ -15,7 +15,7 @@ def explain(error: ValidationError, model: type[BaseModel], path: str = "") -> s
     """
     found: dict[str, list[Any]] = {}
     for item in error.errors(include_url=False):
-        names = [str(part) for part in _fields_only(model, item["loc"])]
+        names = [shown_key(part) for part in _fields_only(model, item["loc"])]
         found.setdefault(".".join([path, *names] if path else names), []).append(item)
     ranked = sorted(found.items(), key=lambda pair: pair[1][0]["type"] != "extra_forbidden")
     where, items = ranked[0]
@@ -31,11 +31,12 @@ def _sentence(where: str, items: list[Any], model: type[BaseModel]) -> str:
         return str(cause)
     if first["type"] == "extra_forbidden":
         owner = _model_at(model, first["loc"][:-1]) or model
-        return f"{where}: unknown key; {did_you_mean(first['loc'][-1], owner.model_fields)}"
+        key = shown_key(first["loc"][-1])
+        return f"{where}: unknown key; {did_you_mean(key, owner.model_fields)}"
     if first["type"] == "missing":
         return f"{where}: must be given, it is missing."
     wanted = " or ".join(dict.fromkeys(_wanted(item["msg"]) for item in items))
-    return f"{where}: must be {wanted}, got {_short(first['input'])}."
+    return f"{where}: must be {wanted}, got {shown(first['input'])}."
 
 
 def _wanted(message: str) -> str:
@@ -43,16 +44,13 @@ def _wanted(message: str) -> str:
         message = message.removeprefix(start)
     if message.startswith("a valid dictionary"):
         return "a mapping"
+    if message.startswith("a valid tuple"):
+        return "a list"
     if message.startswith("Input should"):  # "Input should have at least ..."
         return message.removeprefix("Input should have ").removeprefix("Input should ")
     if "at least" in message and "item" in message:  # "Tuple should have at least 1 item ..."
         return "a list of at least 1 item"
     return message
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _fields_only(model: type[BaseModel], loc: tuple[Any, ...]) -> Iterator[Any]:

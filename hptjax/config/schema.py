@@ -3,13 +3,17 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from hptjax.checks import is_text, plain
 from hptjax.config.explain import explain
-from hptjax.errors import ConfigError
+from hptjax.errors import ConfigError, shown
 
-Padding = Annotated[int, Field(ge=0)] | Literal["same"]
-Positive = Annotated[int, Field(ge=1)]
+SIZE_LIMIT = 2**31  # the compiled programs index with 32 bits
+
+Padding = Annotated[int, Field(ge=0, lt=SIZE_LIMIT)] | Literal["same"]
+Positive = Annotated[int, Field(ge=1, lt=SIZE_LIMIT)]
+Key = Annotated[int, Field(gt=-SIZE_LIMIT, lt=SIZE_LIMIT)] | str
 
 
 def _flag(value: Any) -> Any:
@@ -25,6 +29,13 @@ def _no_activation(value: Any) -> Any:
 Activation = Annotated[
     Literal["none", "relu", "tanh", "sigmoid", "logsoftmax"], BeforeValidator(_no_activation)
 ]
+
+
+def _storable(value: Any) -> Any:
+    value = plain(value)
+    if isinstance(value, str) and not is_text(value):
+        raise ValueError(f"a mapping of values that a file can hold, unlike {shown(value)}")
+    return value
 
 
 class Frozen(BaseModel):
@@ -43,6 +54,17 @@ class Frozen(BaseModel):
             return self.model_validate({**dict(self), **update})
         except ValidationError as error:
             raise ConfigError(explain(error, type(self))) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, tree: Any) -> Any:
+        """Any mapping will do, with numpy's scalars for values; its keys must be text."""
+        if not isinstance(tree, Mapping):
+            return tree
+        for key in tree:
+            if not isinstance(key, str):
+                raise ValueError(f"a mapping whose keys are text, unlike {shown(key)}")
+        return {key: _storable(value) for key, value in tree.items()}
 
 
 class ConvConfig(Frozen):
@@ -89,7 +111,7 @@ class ModelConfig(Frozen):
     """A ResNet feeding an MLP, with the numbers of its Adam optimiser."""
 
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    batch_size: Annotated[int, Field(ge=2)] = 64
+    batch_size: Annotated[int, Field(ge=2, lt=SIZE_LIMIT)] = 64
     beta_1: Annotated[float, Field(ge=0, lt=1)] = 0.9
     beta_2: Annotated[float, Field(ge=0, lt=1)] = 0.999
     lr: Annotated[float, Field(gt=0)] = 1e-3
@@ -97,8 +119,8 @@ class ModelConfig(Frozen):
     init_length: Positive = 28
     resnet_config: ResNetConfig
     mlp_config: MLPConfig
-    img_key: int | str = 0
-    class_key: int | str = 1
+    img_key: Key = 0
+    class_key: Key = 1
 
     def to_dict(self) -> dict[str, Any]:
         """The same config in the original's dict form, fit for YAML."""
@@ -111,7 +133,7 @@ class ModelConfig(Frozen):
         Raises ConfigError naming the dotted path of the mistake.
         """
         if not isinstance(tree, Mapping):
-            raise ConfigError(f"model: must be a mapping, got {tree!r}.")
+            raise ConfigError(f"model: must be a mapping, got {shown(tree)}.")
         inner = tree["model"] if set(tree) == {"model"} else tree
         try:
             return cls.model_validate(inner)

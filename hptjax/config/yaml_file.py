@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from hptjax.errors import ConfigError
+from hptjax.errors import ConfigError, shown
 
 
 class _Loader(yaml.SafeLoader):
@@ -40,6 +40,9 @@ def parse_yaml(text: str, name: str) -> Any:
         raise ConfigError(f"{where}: {error.problem or 'not valid YAML'}.") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{name}: not valid YAML: {error}") from None
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        # PyYAML lets these through: a month 13, 5000 digits, "!!int x", brackets 2000 deep
+        raise ConfigError(f"{name}: not valid YAML: a value in it cannot be read.") from None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -54,7 +57,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read as text: {error}") from None
     tree = parse_yaml(text, str(path))
     if not isinstance(tree, dict):
-        raise ConfigError(f"{path}: must hold a mapping of keys to values, got {tree!r}.")
+        raise ConfigError(f"{path}: must hold a mapping of keys to values, got {shown(tree)}.")
     return tree
 
 

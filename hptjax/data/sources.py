@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hptjax.data.dataset import ImageDataset
-from hptjax.errors import ConfigError
+from hptjax.errors import ConfigError, shown
 
 Split = Literal["train", "test"]
 
@@ -44,4 +44,4 @@ def check_source(source: Any, path: str) -> tuple[str, str]:
         if kind == name and bool(takes) == bool(colon) and bool(takes) == bool(argument):
             return row, argument
     *names, last = TABLE
-    raise ConfigError(f"{path}: must be {', '.join(names)} or {last}, got {source!r}.")
+    raise ConfigError(f"{path}: must be {', '.join(names)} or {last}, got {shown(source)}.")

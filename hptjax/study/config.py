@@ -17,7 +17,7 @@ from hptjax.config.explain import explain
 from hptjax.config.schema import Frozen, ModelConfig, Positive, as_tuple
 from hptjax.data.sources import check_source
 from hptjax.entries import Categorical, Entry, Value
-from hptjax.errors import ConfigError, did_you_mean
+from hptjax.errors import ConfigError, did_you_mean, shown
 from hptjax.space import Space
 from hptjax.strategies.table import check_options
 from hptjax.study.budget import Budget
@@ -78,12 +78,12 @@ class StrategyConfig(Frozen):
             return given
         if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
             raise ConfigError(
-                f"strategies: must be names, or mappings such as {{name: des}}, got {tree!r}."
+                f"strategies: must be names, or mappings such as {{name: des}}, got {shown(tree)}."
             )
         options = {key: value for key, value in given.items() if key not in ("name", "label")}
         label = given.get("label", given["name"])
         if not isinstance(label, str) or not label or "/" in label:
-            raise ConfigError(f"strategies.label: must be a text without '/', got {label!r}.")
+            raise ConfigError(f"strategies.label: must be a text without '/', got {shown(label)}.")
         return cls(name=given["name"], label=label, options=check_options(given["name"], options))
 
     def to_tree(self) -> str | dict[str, Any]:
@@ -174,7 +174,7 @@ class StudyConfig(Frozen):
     def from_dict(cls, tree: Mapping[str, Any]) -> "StudyConfig":
         """Raises ConfigError naming the dotted path of the mistake."""
         if not isinstance(tree, Mapping):
-            raise ConfigError(f"a study must be a mapping, got {tree!r}.")
+            raise ConfigError(f"a study must be a mapping, got {shown(tree)}.")
         try:
             return cls.model_validate(dict(tree))
         except ValidationError as error:

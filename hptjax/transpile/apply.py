@@ -4,12 +4,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from pydantic import ValidationError
 
+from hptjax.checks import is_number, plain
 from hptjax.config.explain import explain
 from hptjax.config.schema import ModelConfig
-from hptjax.errors import ConfigError, did_you_mean
+from hptjax.errors import ConfigError, did_you_mean, shown
 from hptjax.glossary import Hparams
 from hptjax.records.change import Change
 from hptjax.transpile.table import TABLE, Target, ValueType, bind
@@ -22,6 +22,8 @@ def apply_hparams(base: ModelConfig, hparams: Hparams) -> ModelConfig:
     not yet consistent: see `repair`. Raises ConfigError for a name that the network does not have
     (naming the nearest) and for a value that it cannot take.
     """
+    if not isinstance(hparams, Mapping):
+        raise ConfigError(f"hparams must be a mapping of name to value, got {shown(hparams)}.")
     return apply_bound(base, bind(hparams, base), hparams)[0]
 
 
@@ -40,7 +42,7 @@ def apply_bound(
         target = targets[name]
         value = _cast(name, given, target.rule.type)
         if value != given or (isinstance(value, bool) and not isinstance(given, bool)):
-            changes.append(Change(name, _plain(given), value, _WHY[target.rule.type]))
+            changes.append(Change(name, plain(given), value, _WHY[target.rule.type]))
         holder: Any = tree
         for part in target.path[:-1]:
             holder = holder[part]  # model_dump made these dicts and tuples anew
@@ -60,25 +62,23 @@ _WHY: dict[ValueType, str] = {
 }
 
 
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def _cast(name: str, value: Any, kind: ValueType) -> Any:
-    value = _plain(value)
-    if kind == "text" or (kind == "padding" and value == "same"):
+    value = plain(value)
+    if isinstance(value, str | None) and kind in ("text", "padding"):
         return value
+    if kind == "text":
+        raise ConfigError(f"{name}: must be a name, got {shown(value)}.")
     if kind == "bool" and isinstance(value, bool):
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ConfigError(f"{name}: must be a finite number, got {value!r}.")
+    if not is_number(value):
+        raise ConfigError(f"{name}: must be a finite number, got {shown(value)}.")
     if kind == "float":
         return float(value)
     if kind == "bool":
         if not 0 <= value <= 1:
             raise ConfigError(f"{name}: must be true, false or a number in [0, 1], got {value!r}.")
         return value >= 0.5
-    return math.floor(value + 0.5)
+    return value if isinstance(value, int) else math.floor(value + 0.5)
 
 
 def _by_name(error: ValidationError, targets: Mapping[str, Target]) -> str:

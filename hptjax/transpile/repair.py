@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hptjax.config.geometry import ImageSpec, conv_padding, conv_size, same_padding
-from hptjax.config.schema import ConvConfig, MLPConfig, ModelConfig, ResNetConfig
+from hptjax.config.schema import SIZE_LIMIT, ConvConfig, MLPConfig, ModelConfig, ResNetConfig
 from hptjax.errors import ConfigError
 from hptjax.records.change import Change
 
@@ -86,6 +86,11 @@ def _repair_resnet(net: ResNetConfig, image: ImageSpec, log: _Log) -> tuple[ResN
             f"pool of {net.pool_size}x{net.pool_size}: lower a stride or pool_size."
         )
     pooled = (height // net.pool_size) * (width // net.pool_size)
+    if channels * pooled >= SIZE_LIMIT:
+        raise Infeasible(
+            f"the ResNet hands {channels * pooled} numbers to the MLP, 2**31 or more: lower "
+            "out_channels of its last stage or resnet_config.first_conv.padding."
+        )
     repaired = net.model_copy(update={"first_conv": first, "block_list": tuple(blocks)})
     return repaired, channels * pooled
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hptjax.config.schema import ModelConfig
-from hptjax.errors import ConfigError, did_you_mean
+from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
 
 ValueType = Literal["float", "int", "bool", "text", "padding"]
 Variation = Literal["traced", "width", "static"]
@@ -53,7 +53,9 @@ TABLE: tuple[Rule, ...] = (
     Rule("mlp_bn_l{i}", _LAYERS, "batch_norm", "bool", "traced"),
     Rule("mlp_do_l{i}", _LAYERS, "dropout", "float", "traced"),
 )
-_PATTERNS = {rule: re.compile(rule.pattern.replace("{i}", r"(0|[1-9]\d*)")) for rule in TABLE}
+_PATTERNS = {
+    rule: re.compile(rule.pattern.replace("{i}", r"(0|[1-9][0-9]{0,8})")) for rule in TABLE
+}
 
 
 def bind(names: Iterable[str], config: ModelConfig) -> Mapping[str, Target]:
@@ -72,6 +74,8 @@ def hparam_names(config: ModelConfig) -> Iterator[str]:
 
 def find(name: str, config: ModelConfig) -> Target:
     """The target of a name in this network; ConfigError for an unknown name or layer."""
+    if not isinstance(name, str):
+        raise ConfigError(f"the name of an hparam must be text, got {shown(name)}.")
     for rule, pattern in _PATTERNS.items():
         match = pattern.fullmatch(name)
         if match is None:
@@ -82,7 +86,8 @@ def find(name: str, config: ModelConfig) -> Target:
         if layer < count:
             return Target(rule, (*rule.where, layer, rule.key))
         raise ConfigError(_no_layer(name, layer, count, rule))
-    raise ConfigError(f"{name}: unknown hparam; {did_you_mean(name, hparam_names(config))}")
+    text = shown_key(name)
+    raise ConfigError(f"{text}: unknown hparam; {did_you_mean(text, hparam_names(config))}")
 
 
 def _layers(config: ModelConfig, rule: Rule) -> int:
