@@ -66,7 +66,13 @@ def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> St
         # also after Ctrl-C: the tables are of all that the journal holds
         stack.callback(lambda: write_tables(load_run(directory.path).generations, directory.path))
         sinks = make_sinks(study, directory.path, console, stack)
-        return run_study(study, journal=directory.journal, sinks=sinks, on_best=on_best)
+        return run_study(
+            study,
+            journal=directory.journal,
+            sinks=sinks,
+            on_best=on_best,
+            snapshots=directory.path / "snapshots",
+        )
 
 
 def make_sinks(study: StudyConfig, out: Path, console: Console, stack: ExitStack) -> list[Sink]:

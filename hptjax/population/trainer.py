@@ -138,7 +138,8 @@ class PopulationTrainer:
         filled = []
         for name, leaf in zip(names, leaves, strict=True):
             whole = np.zeros(leaf.shape, leaf.dtype)
-            whole[state.placement.rows] = arrays[name]
+            # vectors of a snapshot may be longer: those of a program with larger bodies
+            whole[state.placement.rows] = arrays[name][:, *map(slice, leaf.shape[1:])]
             filled.append(whole)
         tree = jax.tree.unflatten(jax.tree.structure(state.arrays), filled)
         return replace(state, arrays=self._shard(tree), age=age)

@@ -1,7 +1,6 @@
 """The best network of a run: exact-shape weights and config, loadable without the run."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from safetensors.numpy import save
 
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import DataError
+from hptjax.records.files import replace_file
 
 WEIGHTS, CONFIG = "weights.safetensors", "config.yaml"
 SEPARATOR, PACKAGE = "/", "hptjax"
@@ -28,8 +28,8 @@ def save_best(
     folder.mkdir(parents=True, exist_ok=True)
     tree = {"model": config.to_dict(), "trial": dict(trial)}
     metadata = {PACKAGE: json.dumps(tree, sort_keys=True)}  # one key: several come in any order
-    _replace(folder / WEIGHTS, save(flatten(variables), metadata=metadata))
-    _replace(folder / CONFIG, yaml.safe_dump(tree, sort_keys=False).encode())
+    replace_file(folder / WEIGHTS, save(flatten(variables), metadata=metadata))
+    replace_file(folder / CONFIG, yaml.safe_dump(tree, sort_keys=False).encode())
 
 
 def load_best(folder: str | Path) -> tuple[ModelConfig, dict[str, Any]]:
@@ -75,12 +75,3 @@ def unflatten(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
             node = node.setdefault(parent, {})
         node[name] = value
     return tree
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

@@ -52,8 +52,8 @@ class LocalExecutor:
         self, members: Sequence[Member], arrays: Mapping[str, np.ndarray], age: int
     ) -> Resident:
         populations = []
-        for number, (trainer, places) in enumerate(self._parts(members)):
-            own = {name: arrays[f"{number}/{name}"] for name in _names(arrays, number)}
+        for trainer, places in self._parts(members):
+            own = {name: array[places] for name, array in arrays.items()}
             state = trainer.restore([members[k] for k in places], own, age)
             populations.append((Population(trainer, state), places))
         return JoinedPopulation(populations)
@@ -105,11 +105,6 @@ def make_trainer(
     )
 
 
-def _names(arrays: Mapping[str, np.ndarray], number: int) -> list[str]:
-    prefix = f"{number}/"
-    return [name.removeprefix(prefix) for name in arrays if name.startswith(prefix)]
-
-
 class JoinedPopulation:
     """Populations of several trainers as one; each part comes with its members' places."""
 
@@ -142,11 +137,17 @@ class JoinedPopulation:
         return part.weights(places.index(k))
 
     def snapshot(self) -> dict[str, np.ndarray]:
-        return {
-            f"{number}/{name}": array
-            for number, (part, _) in enumerate(self._parts)
-            for name, array in part.snapshot().items()
-        }
+        """In the order of the members; vectors of shorter programs are filled up with zeros."""
+        parts = [(part.snapshot(), places) for part, places in self._parts]
+        count = sum(len(places) for _, places in parts)
+        out = {}
+        for name, first in parts[0][0].items():
+            lengths = [arrays[name].shape[1:] for arrays, _ in parts]
+            out[name] = np.zeros((count, *max(lengths)), first.dtype)
+            for arrays, places in parts:
+                own = arrays[name]
+                out[name][(places, *map(slice, own.shape[1:]))] = own
+        return out
 
 
 def _merge(outcomes: Sequence[tuple[Outcome, Sequence[int]]]) -> dict[str, np.ndarray]:

@@ -1,6 +1,7 @@
 """Runs a study: puts its parts together, and the strategies through the loop one after another."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from hptjax.records.trial import GenerationRecord, StudyResult
 from hptjax.strategies import SearchContext, Searcher, make_searcher
@@ -14,6 +15,7 @@ from hptjax.study.loop import Callback, Loop
 from hptjax.study.metric import METRICS, Metric
 from hptjax.study.recorder import OnBest, Recorder
 from hptjax.study.sink import Sink
+from hptjax.study.snapshots import SnapshotExecutor, SnapshotStore
 from hptjax.transpile.problem import Problem
 
 SearcherFactory = Callable[[SearchContext], Searcher]
@@ -29,6 +31,7 @@ def run_study(
     on_best: OnBest | None = None,
     metric: Metric | None = None,
     executor: Executor | None = None,
+    snapshots: Path | None = None,
     searchers: Mapping[str, SearcherFactory] | None = None,
 ) -> StudyResult:
     """Runs the strategies of a study one after another, and returns all their trials.
@@ -37,7 +40,8 @@ def run_study(
     trained, so that an interrupted study ends as if it had not been. callbacks: each sees every
     generation, and ends its strategy by returning True. on_best(trial, variables) is called for
     each new best trial, before its generation is journalled. metric: of a trial's curves, instead
-    of the study's own. executor: what trains, this machine if None. searchers: {label:
+    of the study's own. executor: what trains, this machine if None. snapshots: a folder
+    in which long generations are kept, so that they resume at an epoch. searchers: {label:
     factory(context)} to run instead of the study's strategies. Raises: ConfigError for what the
     study cannot mean, DataError where the journal is of another study.
     """
@@ -47,11 +51,15 @@ def run_study(
         for sink in sinks:
             sink.message(text)
 
+    executor = executor or local_executor(study, data, notify)
+    store = None if snapshots is None else SnapshotStore(snapshots, notify=notify)
+    if store is not None:
+        executor = SnapshotExecutor(executor, store)
     loop = Loop(
         problem=Problem(study.model, study.space, data.image),
         schedule=study.make_schedule(),
         metric=metric or METRICS[study.metric],
-        executor=executor or local_executor(study, data, notify),
+        executor=executor,
         recorder=Recorder(
             History(journal or MemoryJournal()), tuple(sinks), on_best, data.train.size
         ),
@@ -68,6 +76,8 @@ def run_study(
             make, _context(study, label), Meter(study.budget, data.train.size)
         )
         generations += records
+    if store is not None:
+        store.clear()
     return StudyResult(tuple(generations), stops, study.to_dict())
 
 

@@ -1,0 +1,222 @@
+"""Populations that outlive the process: their state at an epoch's end, in files replaced whole.
+
+A generation that was killed half-way is asked for again by the resumed loop; the population then
+gives the epochs of the snapshot from the file, and trains on from there.
+"""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from hptjax.models.costs import costs_of
+from hptjax.population.pack import Member
+from hptjax.population.resident import Cost, Outcome, stack_epochs
+from hptjax.records.files import replace_file
+from hptjax.study.executor import Executor, Resident
+
+COST_SHARE = 0.02  # of the training time may go into snapshots
+WRITE_RATE = 2e8  # bytes per second, before the first write is measured
+NAMES = ("a.safetensors", "b.safetensors")  # the older one is replaced: one is always whole
+
+
+@dataclass(frozen=True)
+class TrainedEpoch:
+    """One epoch of a generation: who was trained, as places in it, their metrics, and the cost."""
+
+    alive: tuple[int, ...]
+    metrics: Mapping[str, np.ndarray]
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The epochs so far, and the state [P, ...] of those trained in the last of them."""
+
+    digest: str
+    epochs: tuple[TrainedEpoch, ...]
+    state: Mapping[str, np.ndarray]
+
+
+class SnapshotStore:
+    """A folder of two snapshots."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        notify: Callable[[str], None] = lambda text: None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """notify: told once when the disk takes no snapshot; the study goes on without."""
+        self._folder, self._notify, self._clock = folder, notify, clock
+        self._write_s: float | None = None
+        self._last, self._broken = clock(), False
+
+    def due(self, size: int) -> bool:
+        """Whether a snapshot of so many bytes now would keep to COST_SHARE of the time."""
+        expected = size / WRITE_RATE if self._write_s is None else self._write_s
+        return not self._broken and self._clock() - self._last >= expected / COST_SHARE
+
+    def save(self, make: Callable[[], Snapshot]) -> None:
+        """Takes and writes a snapshot; a disk that refuses it is reported, no error."""
+        began = self._clock()
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            replace_file(self._oldest(), _encode(make()))
+        except OSError as error:
+            self._broken = True
+            self._notify(f"No more snapshots: {self._folder}: {error.strerror}.")
+        self._last = self._clock()
+        self._write_s = self._last - began
+
+    def load(self, digest: str) -> Snapshot | None:
+        """The furthest snapshot of these members, None where there is none that can be read."""
+        found = [s for name in NAMES if (s := _decode(self._folder / name, digest)) is not None]
+        return max(found, key=lambda snapshot: len(snapshot.epochs), default=None)
+
+    def clear(self) -> None:
+        """Removes all snapshots: the study is over."""
+        for name in NAMES:
+            (self._folder / name).unlink(missing_ok=True)
+        if self._folder.is_dir():
+            self._folder.rmdir()
+
+    def _oldest(self) -> Path:
+        paths = [self._folder / name for name in NAMES]
+        return min(paths, key=lambda path: path.stat().st_mtime_ns if path.exists() else 0)
+
+
+class SnapshotExecutor:
+    """Has another executor train, and keeps what it trains in a store."""
+
+    def __init__(self, live: Executor, store: SnapshotStore) -> None:
+        self._live, self._store = live, store
+
+    def start(self, members: Sequence[Member]) -> Resident:
+        return SnapshotPopulation(self._live, self._store, tuple(members))
+
+    def restore(
+        self, members: Sequence[Member], arrays: Mapping[str, np.ndarray], age: int
+    ) -> Resident:
+        return self._live.restore(members, arrays, age)
+
+
+class SnapshotPopulation:
+    """Members whose first epochs may come from a snapshot."""
+
+    def __init__(self, live: Executor, store: SnapshotStore, members: tuple[Member, ...]) -> None:
+        self._executor, self._store, self._members = live, store, members
+        self._digest = digest_of(members)
+        self._found = store.load(self._digest)
+        self._done: list[TrainedEpoch] = []
+        self._alive = tuple(range(len(members)))
+        self._population: Resident | None = None
+
+    def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
+        rows, cost, began = [], Cost(), time.perf_counter()
+        for _ in range(epochs):
+            epoch = self._recorded() or self._train(seconds - (time.perf_counter() - began))
+            if epoch is None:
+                break
+            self._done.append(epoch)
+            rows.append(epoch.metrics)
+            cost += epoch.cost
+        if rows and self._population is not None and self._store.due(self._size()):
+            self._store.save(self._snapshot)
+        return Outcome(stack_epochs(rows), cost)
+
+    def _recorded(self) -> TrainedEpoch | None:
+        """The next epoch, if the snapshot has it of just these members."""
+        ahead = self._found.epochs[len(self._done) :] if self._found is not None else ()
+        if self._population is not None or not ahead or ahead[0].alive != self._alive:
+            return None
+        return ahead[0]
+
+    def _train(self, seconds: float) -> TrainedEpoch | None:
+        outcome = self._resident().advance(1, seconds=seconds)
+        if not outcome.epochs:
+            return None
+        metrics = {name: curve[0] for name, curve in outcome.curves.items()}
+        return TrainedEpoch(self._alive, metrics, outcome.cost)
+
+    def _resident(self) -> Resident:
+        """The members as they are now, in the executor's hands."""
+        if self._population is None:
+            found, age = self._found, len(self._done)
+            if found is not None and age and age == len(found.epochs):
+                held = found.epochs[-1].alive
+                members = [self._members[k] for k in held]
+                self._population = self._executor.restore(members, found.state, age)
+            else:
+                held = tuple(range(len(self._members)))
+                self._population = self._executor.start(self._members)
+            if held != self._alive:
+                self._population.keep([held.index(k) for k in self._alive])
+        return self._population
+
+    def keep(self, chosen: Sequence[int]) -> None:
+        self._alive = tuple(self._alive[k] for k in chosen)
+        if self._population is not None:
+            self._population.keep(chosen)
+
+    def weights(self, k: int) -> Mapping[str, Any]:
+        return self._resident().weights(k)
+
+    def snapshot(self) -> Mapping[str, np.ndarray]:
+        return self._resident().snapshot()
+
+    def _size(self) -> int:
+        """Bytes of a snapshot, about."""
+        return sum(costs_of(self._members[k].shape).state_bytes for k in self._alive)
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(self._digest, tuple(self._done), self.snapshot())
+
+
+def digest_of(members: Sequence[Member]) -> str:
+    """Tells populations apart: their networks and keys."""
+    facts = [[member.trial, member.config.to_dict()] for member in members]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _encode(snapshot: Snapshot) -> bytes:
+    tensors = {f"state/{name}": np.ascontiguousarray(a) for name, a in snapshot.state.items()}
+    for number, epoch in enumerate(snapshot.epochs):
+        for name, values in epoch.metrics.items():
+            tensors[f"epoch/{number}/{name}"] = np.ascontiguousarray(values)
+    epochs = [{"alive": e.alive, "cost": asdict(e.cost)} for e in snapshot.epochs]
+    facts = {"digest": snapshot.digest, "epochs": json.dumps(epochs)}
+    return save(tensors, metadata=facts)
+
+
+def _decode(path: Path, digest: str) -> Snapshot | None:
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="numpy") as file:
+            facts = file.metadata() or {}
+            if facts.get("digest") != digest:
+                return None
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return None  # a damaged snapshot costs time, not the study
+    epochs = tuple(
+        TrainedEpoch(
+            tuple(entry["alive"]), _below(tensors, f"epoch/{number}/"), Cost(**entry["cost"])
+        )
+        for number, entry in enumerate(json.loads(facts["epochs"]))
+    )
+    return Snapshot(digest, epochs, _below(tensors, "state/"))
+
+
+def _below(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
