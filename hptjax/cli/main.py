@@ -1,6 +1,7 @@
 """The command line: parses, dispatches, and turns users' mistakes into one line and exit code 2."""
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import NoReturn
 from hptjax.cli.devices import set_up
 from hptjax.errors import ConfigError, MissingExtraError
 
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # a user's to mend
 CONFIG_HELP = "a YAML file, or the name of a packaged config such as quickstart"
 RUN_HELP = """\
 Searches the space of a study and writes everything to a run directory:
@@ -57,6 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return args.handler(args)
     except (ConfigError, MissingExtraError) as error:
         print(f"hptjax: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        print(f"hptjax: {error.filename or 'the disk'}: {error.strerror}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"hptjax: interrupted{args.resume_hint}", file=sys.stderr)

@@ -68,7 +68,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab")
+        self._file = path.open("ab", buffering=0)  # a line is written in one go
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.records, sound = read_journal(path)
@@ -84,10 +84,20 @@ class Journal:
         self._file.truncate(sound)
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Writes a record and returns only when it is on the disk."""
-        self._file.write(encode_line(record))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Writes a record and returns only when it is on the disk.
+
+        Raises DataError where the disk refuses it; the journal is then as it was before.
+        """
+        sound = os.fstat(self._file.fileno()).st_size
+        try:
+            self._file.write(encode_line(record))
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            self._file.truncate(sound)
+            raise DataError(
+                f"{self._file.name}: cannot be written: {error.strerror}; mend that and run the "
+                "same command again, it goes on from here."
+            ) from None
 
     def clear(self) -> None:
         """Forgets everything that was written."""
