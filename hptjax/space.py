@@ -141,9 +141,7 @@ class Space(Mapping[str, Entry]):
         return [self.decode(u) for u in rng.random((n, len(self)))]
 
     def grid(self) -> "Grid":
-        """Every combination of the grid points, made when asked for; the first name varies
-        fastest.
-        """
+        """Every combination of the grid points, made when asked for; the first name is fastest."""
         return Grid({name: entry.points() for name, entry in self.items()})
 
     def grid_size(self) -> int:

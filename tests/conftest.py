@@ -1,5 +1,6 @@
-"""Two CPU devices for all tests, and freed executables between modules: a process can map only so
-much memory.
+"""Two CPU devices for all tests, and executables freed between modules.
+
+A process can map only so much memory.
 """
 
 import jax

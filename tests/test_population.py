@@ -28,9 +28,7 @@ EPOCHS = 2  # of 20 to 48 steps each
 
 
 def alone(member: Member, seed: int, train=TRAIN, epochs: int = EPOCHS):
-    """The reference: Flax modules with lax.conv at the exact shape, optax's Adam, a plain Python
-    loop.
-    """
+    """The reference: Flax modules with lax.conv at the exact shape, optax's Adam, a plain loop."""
     c, model, study_key = member.config, Classifier.from_config(member.config), root_key(seed)
     variables = init_variables(c, init_key(study_key, jnp.uint32(member.trial)))
     optimiser = optax.chain(

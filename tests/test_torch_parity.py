@@ -1,5 +1,6 @@
-"""Parity with PyTorch: frozen arrays made by experiments/make_torch_reference.py (torch 2.13,
-float64 arithmetic).
+"""Parity with PyTorch, on frozen arrays.
+
+experiments/make_torch_reference.py made them, with torch 2.13 in float64 arithmetic.
 """
 
 import json

@@ -16,8 +16,9 @@ class ImageSpec:
 
 
 def same_padding(kernel: int) -> tuple[int, int]:
-    """Padding (before, after) that keeps the size at stride 1; an even kernel pads one more after,
-    as PyTorch does.
+    """Padding (before, after) that keeps the size at stride 1, as PyTorch's.
+
+    An even kernel pads one more after.
     """
     return (kernel - 1) // 2, kernel - 1 - (kernel - 1) // 2
 

@@ -33,8 +33,11 @@ class Codec:
         }
 
     def encode(self, params: Mapping[str, Any], otherwise: Any) -> np.ndarray:
-        """The point [D] of parameter values; coordinates of missing or foreign values stay as in
-        `otherwise` [D], and so do those which already decode to the value."""
+        """The point [D] of parameter values.
+
+        Coordinates of missing or foreign values stay as in `otherwise` [D], and so do those which
+        already decode to the value.
+        """
         point, decoded = np.array(otherwise, float), self.decode(otherwise)
         for k, (name, entry) in enumerate(self.entries.items()):
             distribution = self.distributions[name]

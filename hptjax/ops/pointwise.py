@@ -10,8 +10,7 @@ ACTIVATIONS = ("none", "relu", "tanh", "sigmoid", "logsoftmax")
 
 
 def activate(x: Array, choice: Array, live: Array) -> Array:
-    """Applies ACTIVATIONS[choice] to x [units, B]; units where live [units] is False come out as
-    zeros.
+    """Applies ACTIVATIONS[choice] to x [units, B]; units not in live [units] come out as zeros.
 
     sigmoid(0) is 0.5 and a softmax sums over what is there, so padded units must be masked here.
     """
@@ -34,8 +33,7 @@ def _log_softmax(x: Array, column: Array) -> Array:
 
 
 def dropout(x: Array, rate: Array, key: Array) -> Array:
-    """Zeroes each value of x [units, B] with probability rate and scales the rest by 1 / (1 -
-    rate).
+    """Zeroes values of x [units, B] with probability rate, scales the rest by 1 / (1 - rate).
 
     The draw of a unit depends on its index and not on how many units there are, so padding changes
     nothing.
@@ -45,9 +43,7 @@ def dropout(x: Array, rate: Array, key: Array) -> Array:
 
 
 def average_pool(x: Array, size: int) -> Array:
-    """Means over size x size windows, rest rows and columns dropped: [G, C, H, W, b] -> [G, C, H',
-    W', b].
-    """
+    """Means over size x size windows of x [G, C, H, W, b]; rest rows and columns are dropped."""
     if size == 1:
         return x
     groups, channels, height, width, images = x.shape
