@@ -1,81 +1,76 @@
-"""Runs one peer on one problem and prints one JSON line.
+"""Runs one peer on one problem: a JSON line when it is ready, then one for each round.
 
-python -m experiments.benchmarks.peers torch_sequential problem.npz --steps 20 --threads 2
+    python -m experiments.benchmarks.peers torch_sequential problem.npz --steps 20 --rounds 3
+
+With --serve a round starts with each line read from standard input, so that a caller can run the
+rounds of several peers in turn while their processes live on.
 """
 
 import argparse
 import importlib
 import json
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from hptjax.errors import ConfigError, MissingExtraError
 
-from .common import Timing, default_member, fashion_mnist, limit_cores
+from .common import Task
 from .problem import load_problem
 
 NAMES = (
+    "engine",
     "torch_sequential",
     "torch_two_processes",
     "torch_vmap",
     "flax_naive_vmap",
     "flax_loop",
     "original_pipeline",
+    "sgemm",
 )
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m experiments.benchmarks.peers")
     parser.add_argument("name", choices=NAMES)
-    parser.add_argument("problem", type=Path, help="problem file; original_pipeline: idx.gz folder")
+    parser.add_argument("problem", type=Path, help="file of experiments.benchmarks.peers.problem")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--channels-last", action="store_true")
-    parser.add_argument("--fused", action="store_true")
-    parser.add_argument("--fraction", type=float, default=1.0, help="original_pipeline only")
+    parser.add_argument("--fused", action="store_true", help="PyTorch's fused Adam")
+    parser.add_argument("--augment", action="store_true", help="engine, original_pipeline")
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument("--rounds", type=int, default=1)
+    when.add_argument("--serve", action="store_true")
     return parser.parse_args(argv)
 
 
-def measure(args: argparse.Namespace) -> tuple[Timing, dict]:
-    """The timing and the counts that belong to it."""
-    if args.name == "original_pipeline":
-        from . import original_pipeline
+def task_of(args: argparse.Namespace) -> Task:
+    options = ("steps", "threads", "channels_last", "fused", "augment")
+    return Task(**load_problem(args.problem), **{name: getattr(args, name) for name in options})
 
-        images, labels = fashion_mnist(args.problem, "train")
-        member = default_member()
-        timing = original_pipeline.run(member, images, labels, fraction=args.fraction)
-        steps = -(-len(images) * 4 // 5 // member["batch_size"])
-        return timing, {"steps": steps, "members": 1, "scaled_from_fraction": args.fraction}
-    problem = load_problem(args.problem)
-    options: dict = {"steps": args.steps}
-    if args.name in ("torch_sequential", "torch_two_processes"):
-        from . import torch_sequential as module
 
-        options |= {"channels_last": args.channels_last, "fused": args.fused}
-    else:
-        module = importlib.import_module(f".{args.name}", __package__)
-    run = module.run
-    if args.name == "torch_two_processes":
-        run = module.run_two_processes
-    elif args.name.startswith("torch"):
-        options["threads"] = args.threads
-    else:
-        limit_cores(args.threads)
-    return run(*problem, **options), {"steps": args.steps, "members": len(problem[0])}
+def starts(args: argparse.Namespace) -> Iterator[object]:
+    """One item for each round."""
+    return iter(sys.stdin) if args.serve else iter(range(args.rounds))
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
+    begin = time.perf_counter()
     try:
-        timing, counts = measure(args)
+        task = task_of(args)
+        module = importlib.import_module(f".{args.name}", __package__)
+        prepared = module.prepare(task)
     except (ConfigError, MissingExtraError) as error:
         print(f"peers: {error}", file=sys.stderr)
         return 2
-    record = {"peer": args.name, "seconds": timing.seconds, **counts}
-    record |= {"warmup_seconds": timing.warmup_seconds, "losses": timing.losses}
-    record |= {"threads": 1 if args.name == "torch_two_processes" else args.threads}
-    record |= {"channels_last": args.channels_last, "fused": args.fused}
-    print(json.dumps(record))
+    ready = {"peer": args.name, "prepare_s": time.perf_counter() - begin, **prepared.info}
+    print(json.dumps(ready), flush=True)
+    for _ in starts(args):
+        result = prepared.run()
+        print(json.dumps({"seconds": result.seconds, "losses": result.losses}), flush=True)
     return 0
 
 

@@ -1,9 +1,9 @@
-"""What all peers share: batches, work estimates, cores and the checks on their populations."""
+"""What all peers share: tasks, batches, work estimates, cores, checks on their populations."""
 
 import gzip
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,42 @@ Config = Mapping[str, Any]
 OPTIMISER = ("lr", "weight_decay", "beta_1", "beta_2")
 
 
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What to train and how.
+
+    members: dicts in the original study's form; images uint8 [N, H, W, C], labels [N]; steps: of
+    each member in a round. plan: configs that our engine plans its program from (empty: members);
+    others: another population, for the check on recompilation. augment: with augmentation, and a
+    fifth of the images held out and evaluated (ours and original_pipeline only).
+    """
+
+    members: Sequence[Config]
+    images: np.ndarray
+    labels: np.ndarray
+    steps: int = 20
+    threads: int = 2
+    channels_last: bool = False
+    fused: bool = False
+    augment: bool = False
+    plan: Sequence[Config] = ()
+    others: Sequence[Config] = ()
+
+
 @dataclass(frozen=True)
-class Timing:
-    """Seconds of the measured part and, apart, of building, compiling and warming up."""
+class Round:
+    """Seconds of one round; losses of each member's last step show that training took place."""
 
     seconds: float
-    warmup_seconds: float
-    losses: tuple[float, ...] = ()  # of each member's last step: shows that training took place
+    losses: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A peer built, compiled and warmed up: every call of `run` trains on for one round."""
+
+    run: Callable[[], Round]
+    info: Mapping[str, Any] = field(default_factory=dict)
 
 
 def import_torch() -> Any:
@@ -60,20 +89,6 @@ def step_flops(member: Config, height: int, width: int) -> int:
         total += taps * conv["out_channels"] * size[0] * size[1]
     total += sum(b["in_size"] * b["out_size"] for b in member["mlp_config"]["block_list"])
     return 2 * total * member["batch_size"]
-
-
-def halves_by_work(
-    members: Sequence[Config], height: int, width: int
-) -> tuple[list[Config], list[Config]]:
-    """Splits members into two parts of nearly equal FLOPs: largest first, to the lighter part."""
-    parts: tuple[list[Config], list[Config]] = ([], [])
-    load = [0, 0]
-    work = [(step_flops(member, height, width), k) for k, member in enumerate(members)]
-    for flops, k in sorted(work, reverse=True):
-        lighter = int(load[1] < load[0])
-        parts[lighter].append(members[k])
-        load[lighter] += flops
-    return parts
 
 
 def shape_of(member: Config) -> dict[str, Any]:

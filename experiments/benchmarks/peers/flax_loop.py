@@ -1,14 +1,12 @@
 """Flax, exact shapes: one jitted train step per distinct shape, members in a Python loop."""
 
 import time
-from collections.abc import Sequence
 from functools import partial
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from .common import Config, Timing, batch_starts, pixels
+from .common import Config, Prepared, Round, Task, batch_starts, limit_cores, pixels
 from .flax_model import init_state, make_model, optimiser_numbers, train_step
 
 _init = partial(jax.jit, static_argnums=0)(init_state)
@@ -27,16 +25,23 @@ def _train(model, numbers, state, data, member: Config, steps: int):
     return jax.block_until_ready((state, loss))
 
 
-def run(members: Sequence[Config], images: np.ndarray, labels: np.ndarray, *, steps: int) -> Timing:
+def prepare(task: Task) -> Prepared:
     """Trains the members in turn, one dispatch per step."""
-    begin = time.perf_counter()
-    data = jnp.asarray(pixels(images)), jnp.asarray(labels)
+    limit_cores(task.threads)
+    data = jnp.asarray(pixels(task.images)), jnp.asarray(task.labels)
     jobs = []
-    for k, member in enumerate(members):
+    for k, member in enumerate(task.members):
         model, numbers = make_model(member), optimiser_numbers(member)
         state = _init(model, numbers, jax.random.key(k), data[0][: member["batch_size"]])
         state, _ = _train(model, numbers, state, data, member, 1)
         jobs.append((model, numbers, state, member))
-    ready = time.perf_counter()
-    losses = [_train(m, n, state, data, member, steps)[1] for m, n, state, member in jobs]
-    return Timing(time.perf_counter() - ready, ready - begin, tuple(map(float, losses)))
+
+    def run() -> Round:
+        begin, losses = time.perf_counter(), []
+        for k, (model, numbers, state, member) in enumerate(jobs):
+            state, loss = _train(model, numbers, state, data, member, task.steps)
+            jobs[k] = (model, numbers, state, member)
+            losses.append(loss)
+        return Round(time.perf_counter() - begin, tuple(map(float, losses)))
+
+    return Prepared(run)

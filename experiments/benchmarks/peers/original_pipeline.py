@@ -5,8 +5,10 @@ import time
 import numpy as np
 from PIL import Image
 
-from .common import Config, Timing
-from .torch_model import TorchClassifier, make_optimizer, torch, train_step
+from .common import Prepared, Round, Task
+from .torch_model import TorchClassifier, loss_of, make_optimizer, torch, train_step
+
+WORKERS = 2
 
 
 class PilImages(torch.utils.data.Dataset):
@@ -28,37 +30,39 @@ class PilImages(torch.utils.data.Dataset):
         return pixels, int(self.labels[index])
 
 
-def run(
-    member: Config,
-    images: np.ndarray,
-    labels: np.ndarray,
-    *,
-    fraction: float = 1.0,
-    workers: int = 2,
-) -> Timing:
-    """Seconds of one epoch: train on 4/5 of the images, validate on the rest.
+def prepare(task: Task) -> Prepared:
+    """A round is one epoch of the first member: train on 4/5 of the images, validate on the rest.
 
-    With `fraction` < 1 that part of each set is used and the seconds are scaled up by 1/fraction.
-    Augmentation is on both sets, as in the original. Starting the workers is part of an epoch.
+    Augmentation is on both sets, as in the original. The workers live on between epochs, so that
+    starting them is not counted (the original starts them anew for every epoch).
     """
+    torch.set_num_threads(task.threads)
     torch.manual_seed(0)
-    cut = len(images) * 4 // 5
-    bounds = (0, int(cut * fraction)), (cut, cut + int((len(images) - cut) * fraction))
-    size = member["batch_size"]
-    begin = time.perf_counter()
+    member, cut = task.members[0], len(task.images) * 4 // 5
+    parts = (slice(cut), True), (slice(cut, None), False)
     train, validation = (
         torch.utils.data.DataLoader(
-            PilImages(images[a:b], labels[a:b]), size, shuffle=a == 0, num_workers=workers
+            PilImages(task.images[part], task.labels[part]),
+            member["batch_size"],
+            shuffle=shuffle,
+            num_workers=WORKERS,
+            persistent_workers=True,
         )
-        for a, b in bounds
+        for part, shuffle in parts
     )
     model = TorchClassifier(member)
-    optimizer = make_optimizer(model, member)
-    ready = time.perf_counter()
-    model.train()
-    loss = [train_step(model, optimizer, x, y) for x, y in train][-1]
-    model.eval()
-    with torch.no_grad():
-        for x, y in validation:
-            torch.nn.functional.cross_entropy(model(x), y).item()
-    return Timing((time.perf_counter() - ready) / fraction, ready - begin, (float(loss),))
+    optimizer = make_optimizer(model, member, fused=task.fused)
+
+    def run() -> Round:
+        begin = time.perf_counter()
+        model.train()
+        loss = [train_step(model, optimizer, x, y) for x, y in train][-1]
+        model.eval()
+        with torch.no_grad():
+            for x, y in validation:
+                loss_of(model, model(x), y).item()
+        return Round(time.perf_counter() - begin, (float(loss),))
+
+    for loader in (train, validation):
+        next(iter(loader))  # starts the workers
+    return Prepared(run)

@@ -1,7 +1,6 @@
 """A benchmark problem in a file: members and images."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,25 +8,24 @@ import numpy as np
 
 from hptjax.errors import DataError
 
-from .common import Config
+from .common import Task
+
+LISTS = ("members", "plan", "others")
 
 
-def save_problem(
-    path: Path, members: Sequence[Config], images: np.ndarray, labels: np.ndarray
-) -> None:
-    """Writes an .npz of images uint8 [N, H, W, C], labels [N] and the members as JSON."""
-    np.savez(path, images=images, labels=labels, members=json.dumps(list(members)))
+def save_problem(path: Path, task: Task) -> None:
+    """Writes an .npz of images uint8 [N, H, W, C], labels [N] and the lists of members as JSON."""
+    lists = json.dumps({name: list(getattr(task, name)) for name in LISTS})
+    np.savez(path, images=task.images, labels=task.labels, lists=lists)
 
 
-def load_problem(path: Path) -> tuple[list[dict[str, Any]], np.ndarray, np.ndarray]:
-    """Members, images, labels from an .npz, or from a .json list of members with noise images."""
+def load_problem(path: Path) -> dict[str, Any]:
+    """The fields of a Task that `save_problem` keeps."""
     if not path.is_file():
         raise DataError(f"{path}: no such problem file.")
-    if path.suffix == ".npz":
-        with np.load(path) as file:
-            return json.loads(str(file["members"])), file["images"], file["labels"]
-    members = json.loads(path.read_text())
-    rng = np.random.default_rng(0)
-    shape = (4096, members[0]["init_length"], members[0]["init_width"], 1)
-    images = rng.integers(0, 256, shape, dtype=np.uint8)
-    return members, images, rng.integers(0, 10, len(images), dtype=np.int32)
+    with np.load(path) as file:
+        return {
+            "images": file["images"],
+            "labels": file["labels"],
+            **json.loads(str(file["lists"])),
+        }

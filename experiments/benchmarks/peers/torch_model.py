@@ -97,6 +97,7 @@ class TorchClassifier(nn.Module):
         self.blocks = nn.ModuleList(ResBlock(block) for block in net["block_list"])
         self.pool_size = net["pool_size"]
         self.mlp = nn.ModuleList(SLPBlock(block) for block in member["mlp_config"]["block_list"])
+        self.gives_logs = member["mlp_config"]["block_list"][-1]["activation_fun"] == "logsoftmax"
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.first_conv(x)
@@ -119,12 +120,18 @@ def make_optimizer(model: nn.Module, member: Config, *, fused: bool = False) -> 
     )
 
 
+def loss_of(model: TorchClassifier, outputs: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross entropy; outputs that are log-probabilities already are not normalised again."""
+    loss = F.nll_loss if model.gives_logs else F.cross_entropy
+    return loss(outputs, labels)
+
+
 def train_step(
-    model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor
+    model: TorchClassifier, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor
 ) -> Tensor:
     """One step on a batch [B, C, H, W]; returns the loss before it (cross entropy, mean)."""
     optimizer.zero_grad(set_to_none=True)
-    loss = F.cross_entropy(model(images), labels)
+    loss = loss_of(model, model(images), labels)
     loss.backward()
     optimizer.step()
     return loss.detach()

@@ -1,12 +1,9 @@
 """torch.func: `vmap` of gradient and Adam over an equal-shape population."""
 
 import time
-from collections.abc import Sequence
 
-import numpy as np
-
-from .common import Config, Timing, batch_starts, check_equal_shapes
-from .torch_model import F, TorchClassifier, as_tensors, torch
+from .common import OPTIMISER, Prepared, Round, Task, batch_starts, check_equal_shapes
+from .torch_model import TorchClassifier, as_tensors, loss_of, torch
 
 
 def _adam(params, grads, moments, numbers, count: int) -> None:
@@ -20,40 +17,41 @@ def _adam(params, grads, moments, numbers, count: int) -> None:
         p.sub_(lr * (m / (1 - b1**count)) / ((v / (1 - b2**count)).sqrt() + 1e-8))
 
 
-def run(
-    members: Sequence[Config],
-    images: np.ndarray,
-    labels: np.ndarray,
-    *,
-    steps: int,
-    threads: int = 2,
-) -> Timing:
+def prepare(task: Task) -> Prepared:
     """Trains all members at once; raises ConfigError unless their shapes agree."""
-    check_equal_shapes(members)
-    begin = time.perf_counter()
-    torch.set_num_threads(threads)
+    check_equal_shapes(task.members)
+    torch.set_num_threads(task.threads)
+    torch.set_flush_denormal(True)
     torch.manual_seed(0)
-    models = [TorchClassifier(member).train() for member in members]
+    models = [TorchClassifier(member).train() for member in task.members]
     params, buffers = torch.func.stack_module_state(models)
     params = {k: p.detach() for k, p in params.items()}
     moments = {k: (torch.zeros_like(p), torch.zeros_like(p)) for k, p in params.items()}
-    names = ("lr", "weight_decay", "beta_1", "beta_2")
-    numbers = [torch.tensor([float(m[name]) for m in members]) for name in names]
-    x, y = as_tensors(images, labels)
+    numbers = [torch.tensor([float(m[name]) for m in task.members]) for name in OPTIMISER]
+    x, y = as_tensors(task.images, task.labels)
 
-    def loss_of(params, buffers, x, y):
+    def objective(params, buffers, x, y):
         fresh = {k: b.clone() for k, b in buffers.items()}  # batch norm writes into them
-        return F.cross_entropy(
-            torch.func.functional_call(models[0], (params, fresh), (x,)), y
-        ), fresh
+        logits = torch.func.functional_call(models[0], (params, fresh), (x,))
+        return loss_of(models[0], logits, y), fresh
 
-    grad = torch.func.grad_and_value(loss_of, has_aux=True)
+    grad = torch.func.grad_and_value(objective, has_aux=True)
     step = torch.func.vmap(grad, in_dims=(0, 0, None, None), randomness="different")
-    size, ready, loss = members[0]["batch_size"], begin, None
-    for count, start in enumerate([0, *batch_starts(len(images), size, steps)], 1):
-        part = slice(start, start + size)
-        grads, (loss, buffers) = step(params, buffers, x[part], y[part])
-        _adam(params, grads, moments, numbers, count)
-        if count == 1:  # the first step warms up
-            ready = time.perf_counter()
-    return Timing(time.perf_counter() - ready, ready - begin, tuple(loss.tolist()))
+    size, count = task.members[0]["batch_size"], 0
+
+    def train(steps: int):
+        nonlocal buffers, count
+        loss = None
+        for start in batch_starts(len(x), size, steps):
+            part, count = slice(start, start + size), count + 1
+            grads, (loss, buffers) = step(params, buffers, x[part], y[part])
+            _adam(params, grads, moments, numbers, count)
+        return loss
+
+    def run() -> Round:
+        begin = time.perf_counter()
+        loss = train(task.steps)
+        return Round(time.perf_counter() - begin, tuple(loss.tolist()))
+
+    train(1)
+    return Prepared(run)

@@ -1,0 +1,103 @@
+"""hptjax itself behind the peers' interface; set up as its command line sets it up."""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from hptjax.cli.devices import set_up
+from hptjax.config.schema import ModelConfig
+
+from .common import Config, Prepared, Round, Task, limit_cores
+
+HELD_OUT = 64  # images of the smallest validation set: one tile
+
+
+def prepare(task: Task) -> Prepared:
+    """A round is one epoch of a `Population`, from its start to the metrics on the host.
+
+    The images are cut to `steps` batches of the largest batch size. The epoch shuffles them and
+    evaluates every member on HELD_OUT images, which the other peers do not; with `augment`, on a
+    fifth of all images.
+    """
+    limit_cores(task.threads)
+    set_up(compile_cache=True)
+    compilations = count_compilations()
+    trainer, images = make_trainer(task)
+    from hptjax.models.signature import exact_body
+    from hptjax.population import Member, Population
+
+    configs = [ModelConfig.from_dict(member) for member in task.members]
+    population = Population.start(trainer, [Member(c, k) for k, c in enumerate(configs)])
+    population.advance(1)
+    info = {
+        "devices": int(trainer.mesh.size),
+        "compile_s": trainer.compile_seconds,
+        "bodies": len(trainer.plan.bodies),
+        "waste": trainer.plan.waste(map(exact_body, configs)),
+        "gflop": 1e-9 * useful_flops(configs) * images,
+        "images": images,
+    }
+    if task.others:
+        info["recompilations"] = recompilations(trainer, task.others, compilations)
+
+    def run() -> Round:
+        begin = time.perf_counter()
+        curves = population.advance(1).curves
+        return Round(time.perf_counter() - begin, tuple(curves["train_loss"][0].tolist()))
+
+    return Prepared(run, info)
+
+
+def make_trainer(task: Task) -> tuple[Any, int]:
+    """The trainer of a task, and how many images an epoch trains on."""
+    from hptjax.population import PopulationTrainer, make_plan
+
+    configs = [ModelConfig.from_dict(member) for member in task.plan or task.members]
+    plan = make_plan(configs, capacity=max(len(task.members), len(task.others)))
+    batch = max(config.batch_size for config in configs)
+    count = len(task.images) * 4 // 5 if task.augment else batch * task.steps
+    held = slice(count, None) if task.augment else slice(HELD_OUT)
+    train, validation = (dataset(task, part) for part in (slice(count), held))
+    options = {"augment": task.augment, "augment_validation": task.augment}
+    trainer = PopulationTrainer(plan, train, validation, seed=0, **options)
+    return trainer, train.size // batch * batch
+
+
+def dataset(task: Task, part: slice) -> Any:
+    from hptjax.data import ImageDataset
+
+    names = tuple(str(k) for k in range(10))
+    return ImageDataset(task.images[part], task.labels[part].astype(np.int32), names, "benchmark")
+
+
+def useful_flops(configs: list[ModelConfig]) -> int:
+    """Operations that training these networks on one image takes at their true widths."""
+    from hptjax.models.costs import costs_of
+    from hptjax.models.signature import exact_body
+
+    return sum(costs_of(exact_body(config)).train_flops for config in configs)
+
+
+def count_compilations() -> list[str]:
+    """A list that grows by one with every program that JAX compiles from now on."""
+    import jax
+
+    seen: list[str] = []
+
+    def note(event: str, seconds: float, **_: Any) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            seen.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(note)
+    return seen
+
+
+def recompilations(trainer: Any, others: list[Config], seen: list[str]) -> int:
+    """Programs compiled, of any kind, by training another population with the same trainer."""
+    from hptjax.population import Member, Population
+
+    before = len(seen)
+    configs = [ModelConfig.from_dict(member) for member in others]
+    Population.start(trainer, [Member(c, 1000 + k) for k, c in enumerate(configs)]).advance(1)
+    return len(seen) - before

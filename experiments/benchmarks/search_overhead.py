@@ -1,0 +1,86 @@
+"""What a study spends outside training: searcher, journal, tables, logs.
+
+    python -m experiments.benchmarks.search_overhead [--quick] [--data fashion_mnist]
+
+Runs each strategy of the trial-1 study for some generations in a run directory of its own, with
+everything that `hptjax run` writes, and reads the ledgers. The share is that of searcher_s + log_s
+in wall_s less compile_s, over all generations but the first: a record holds what was spent since
+the record before it. The last line of output is one JSON object.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from hptjax.cli.devices import set_up
+from hptjax.records import StudyResult
+from hptjax.study import StudyConfig
+
+from .common import machine, rounded, show, trial1
+
+STRATEGIES = ("des", "grid", "random", "tpe")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one strategy, few images")
+    parser.add_argument("--data", default="sample")
+    parser.add_argument("--generations", type=int, default=3)
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse()
+    set_up(compile_cache=True)
+    strategies = STRATEGIES[:1] if args.quick else STRATEGIES
+    overrides = [
+        f"strategies=[{', '.join(strategies)}]",
+        f"budget={{generations: {args.generations}}}",
+        f"data.source={args.data}",
+        *(["data.train_limit=2000"] if args.quick else []),
+    ]
+    study = trial1(overrides)
+    result = run_quietly(study)
+    shares = {name: share(result, name) for name in strategies}
+    print(machine())
+    rows = [[name, *values.values()] for name, values in shares.items()]
+    show("Seconds outside training", ["strategy", *next(iter(shares.values()))], rows)
+    worst = max(values["share"] for values in shares.values())
+    print(json.dumps({"overhead": rounded(worst), "by_strategy": shares}))
+    return 0
+
+
+def run_quietly(study: StudyConfig) -> StudyResult:
+    """As `hptjax run` does, in a run directory that is thrown away."""
+    from rich.console import Console  # after set_up: the imports start JAX
+
+    from hptjax.cli.run import execute
+    from hptjax.records import RunDirectory
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open(os.devnull, "w") as nowhere,
+        RunDirectory(Path(folder) / "run", study.to_dict()) as directory,
+    ):
+        return execute(study, directory, Console(file=nowhere))
+
+
+def share(result: StudyResult, strategy: str) -> dict[str, float]:
+    """Seconds of a strategy's later generations, and what of them is no training."""
+    ledgers = [r.ledger for r in result.generations if r.strategy == strategy][1:]
+    total = {key: sum(ledger[key] for ledger in ledgers) for key in ledgers[0]}
+    wall = total["wall_s"] - total["compile_s"]
+    outside = total["searcher_s"] + total["log_s"]
+    return {
+        "searcher_s": total["searcher_s"],
+        "log_s": total["log_s"],
+        "wall_s": wall,
+        "share": outside / wall,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
