@@ -13,9 +13,10 @@ import numpy as np
 from scipy.optimize import Bounds, OptimizeResult
 
 from hptjax.des import runner
-from hptjax.des.algorithm import DES, Params, State
+from hptjax.des.algorithm import DES
 from hptjax.des.bounds import check_box
 from hptjax.des.presets import Preset
+from hptjax.des.state import Params, State
 from hptjax.errors import ConfigError
 
 MESSAGES = {
