@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from scipy.special import erfinv
 
-from hptjax.des.algorithm import DES, log_weights
+from hptjax.des.algorithm import DES
 from hptjax.des.presets import PRESETS
+from hptjax.des.state import log_weights
 from hptjax.errors import ConfigError
 from tests.des_reference import Reference
 from tests.des_runs import run, scanned, sphere

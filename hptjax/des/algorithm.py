@@ -34,7 +34,7 @@ from evosax.types import Fitness, Metrics, Population, Solution
 
 from hptjax.des.bounds import bounce_back, check_box, finite_or_far
 from hptjax.des.draws import Draws, draw, normal
-from hptjax.des.presets import BOUND_MODES, Preset, get_preset
+from hptjax.des.presets import Preset, get_preset
 from hptjax.des.state import (
     DEATH,
     INT_MAX,
@@ -42,7 +42,8 @@ from hptjax.des.state import (
     PENALTY,
     Params,
     State,
-    log_weights,
+    default_params,
+    first_state,
     metrics_fn,
 )
 from hptjax.errors import ConfigError
@@ -86,13 +87,7 @@ class DES(base.DistributionBasedAlgorithm):
         self.fitness_dtype = jnp.promote_types(self.dtype, jnp.float32)
         self.has_midpoint = bool(midpoint)
         self.num_offspring = rows - midpoint
-        self.num_parents = self.num_offspring // 2 if parents is None else parents
-        self.archive_size = 6 + math.ceil(3 * math.sqrt(dims)) if archive is None else archive
-        if not (1 <= self.num_parents <= self.num_offspring and self.archive_size >= 1):
-            raise ConfigError(
-                f"DES needs 1 <= parents <= {self.num_offspring} and archive >= 1; "
-                f"got parents={parents}, archive={archive}."
-            )
+        self.num_parents, self.archive_size = _sizes(self.num_offspring, dims, parents, archive)
         self.preset = get_preset(preset)
         self.bounds = check_box(*bounds, dims)
         self.budget = 10_000 * dims if budget is None else budget
@@ -113,27 +108,16 @@ class DES(base.DistributionBasedAlgorithm):
 
     @property
     def _default_params(self) -> Params:
-        preset, mu, n = self.preset, self.num_parents, self.num_dims
-        threshold = {None: 200 * self.population_size, True: 0, False: INT_MAX}[preset.restarts]
-        real = partial(jnp.asarray, dtype=self.dtype)
-        count = partial(jnp.asarray, dtype=jnp.int32)
-        equal = jnp.full(mu, 1 / mu)
-        return Params(
-            lower=real(self.bounds[0]),
-            upper=real(self.bounds[1]),
-            weights=real(equal if preset.equal_weights else log_weights(mu)),
-            population_weights=real(log_weights(self.num_offspring)),
-            c_d=real(mu / (mu + 2)),
-            c_p=real(1 / math.sqrt(n)),
-            eps=real(preset.eps),
-            init_scale=real(preset.init_scale),
-            mean_from_x0=jnp.asarray(preset.mean_from_x0),
-            paper=jnp.asarray(preset.paper),
-            bound_mode=count(BOUND_MODES.index(preset.bound_mode)),
-            budget=count(min(self.budget, INT_MAX)),
-            target=jnp.asarray(self.target, self.fitness_dtype),
-            restart_above=count(threshold),
-            restart_spread=jnp.asarray(1e-6, self.fitness_dtype),
+        return default_params(
+            self.preset,
+            (self.num_offspring, self.num_parents, self.num_dims),
+            self.bounds,
+            budget=self.budget,
+            restart_above={None: 200 * self.population_size, True: 0, False: INT_MAX}[
+                self.preset.restarts
+            ],
+            target=self.target,
+            dtypes=(self.dtype, self.fitness_dtype),
         )
 
     @partial(jax.jit, static_argnames=("self",))
@@ -149,32 +133,8 @@ class DES(base.DistributionBasedAlgorithm):
 
     def _init(self, key: jax.Array, params: Params) -> State:
         del key  # the first population is drawn by the first ask
-        n, h = self.num_dims, self.archive_size
-        centre = (params.lower + params.upper) / 2
-        zeros = partial(jnp.zeros, dtype=self.dtype)
-        infinity: Any = jnp.asarray(jnp.inf, self.fitness_dtype)
-        return State(
-            best_solution=jnp.full(n, jnp.nan, self.dtype),
-            best_fitness=infinity,
-            generation_counter=jnp.int32(0),
-            mean=centre,
-            x0=centre,
-            has_x0=jnp.asarray(False),
-            midpoint=centre,
-            path=zeros(n),
-            genotypes=zeros((self.num_offspring, n)),
-            counted=jnp.zeros(self.population_size, bool),
-            parents=zeros((h, self.num_parents, n)),
-            num_parents=jnp.ones(h, jnp.int32),
-            shifts=zeros((h, n)),
-            paths=zeros((h, n)),
-            age=jnp.int32(0),
-            evaluations=jnp.int32(0),
-            restarts=jnp.int32(0),
-            worst_fitness=-infinity,
-            fresh=jnp.asarray(True),
-            stopped=jnp.asarray(False),
-        )
+        sizes = (self.num_offspring, self.num_parents, self.archive_size)
+        return first_state(params, sizes, self.has_midpoint, self.fitness_dtype)
 
     def draw(self, key: jax.Array, state: State) -> Draws:
         """All random numbers that `ask` takes from this key."""
@@ -348,3 +308,16 @@ class DES(base.DistributionBasedAlgorithm):
 
 def _rows(array: jax.Array, index: jax.Array) -> jax.Array:
     return array.at[index].get(mode="promise_in_bounds")
+
+
+def _sizes(
+    num_offspring: int, dims: int, parents: int | None, archive: int | None
+) -> tuple[int, int]:
+    mu = num_offspring // 2 if parents is None else parents
+    history = 6 + math.ceil(3 * math.sqrt(dims)) if archive is None else archive
+    if not (1 <= mu <= num_offspring and history >= 1):
+        raise ConfigError(
+            f"DES needs 1 <= parents <= {num_offspring} and archive >= 1; "
+            f"got parents={parents}, archive={archive}."
+        )
+    return mu, history

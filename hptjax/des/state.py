@@ -1,14 +1,17 @@
 """What a DES run carries between calls, and its constants; the letters are those of `algorithm`."""
 
 import math
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from evosax.algorithms.distribution_based import base
 from evosax.types import Fitness, Metrics, Population
 from flax import struct
 
-from hptjax.des.presets import BOUND_MODES
+from hptjax.des.presets import BOUND_MODES, Preset
 
 LAMARCKIAN, PENALTY, DEATH = range(len(BOUND_MODES))
 INT_MAX = 2**31 - 1
@@ -71,3 +74,70 @@ def log_weights(count: int) -> jax.Array:
     """Weights proportional to ln(count + 1) - ln i, i = 1..count, of sum 1."""
     raw = math.log(count + 1) - jnp.log(jnp.arange(1, count + 1))
     return raw / raw.sum()
+
+
+def default_params(
+    preset: Preset,
+    sizes: tuple[int, int, int],
+    bounds: tuple[np.ndarray, np.ndarray],
+    *,
+    budget: int,
+    restart_above: int,
+    target: float,
+    dtypes: tuple[Any, Any],
+) -> Params:
+    """The constants of `preset`. sizes: L, M and n; dtypes: of points and of fitness."""
+    num_offspring, mu, n = sizes
+    real = partial(jnp.asarray, dtype=dtypes[0])
+    fitness = partial(jnp.asarray, dtype=dtypes[1])
+    count = partial(jnp.asarray, dtype=jnp.int32)
+    return Params(
+        lower=real(bounds[0]),
+        upper=real(bounds[1]),
+        weights=real(jnp.full(mu, 1 / mu) if preset.equal_weights else log_weights(mu)),
+        population_weights=real(log_weights(num_offspring)),
+        c_d=real(mu / (mu + 2)),
+        c_p=real(1 / math.sqrt(n)),
+        eps=real(preset.eps),
+        init_scale=real(preset.init_scale),
+        mean_from_x0=jnp.asarray(preset.mean_from_x0),
+        paper=jnp.asarray(preset.paper),
+        bound_mode=count(BOUND_MODES.index(preset.bound_mode)),
+        budget=count(min(budget, INT_MAX)),
+        target=fitness(target),
+        restart_above=count(restart_above),
+        restart_spread=fitness(1e-6),
+    )
+
+
+def first_state(
+    params: Params, sizes: tuple[int, int, int], midpoint: bool, fitness_dtype: Any
+) -> State:
+    """A state before any evaluation, without a start point. sizes: L, M and H."""
+    num_offspring, num_parents, archive = sizes
+    n, dtype = params.lower.size, params.lower.dtype
+    centre = (params.lower + params.upper) / 2
+    zeros = partial(jnp.zeros, dtype=dtype)
+    infinity: Any = jnp.asarray(jnp.inf, fitness_dtype)
+    return State(
+        best_solution=jnp.full(n, jnp.nan, dtype),
+        best_fitness=infinity,
+        generation_counter=jnp.int32(0),
+        mean=centre,
+        x0=centre,
+        has_x0=jnp.asarray(False),
+        midpoint=centre,
+        path=zeros(n),
+        genotypes=zeros((num_offspring, n)),
+        counted=jnp.zeros(num_offspring + midpoint, bool),
+        parents=zeros((archive, num_parents, n)),
+        num_parents=jnp.ones(archive, jnp.int32),
+        shifts=zeros((archive, n)),
+        paths=zeros((archive, n)),
+        age=jnp.int32(0),
+        evaluations=jnp.int32(0),
+        restarts=jnp.int32(0),
+        worst_fitness=-infinity,
+        fresh=jnp.asarray(True),
+        stopped=jnp.asarray(False),
+    )
