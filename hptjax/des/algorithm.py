@@ -37,13 +37,13 @@ from hptjax.des.draws import Draws, draw, normal
 from hptjax.des.presets import Preset, get_preset
 from hptjax.des.state import (
     DEATH,
-    INT_MAX,
     LAMARCKIAN,
     PENALTY,
     Params,
     State,
     default_params,
     first_state,
+    memory_sizes,
     metrics_fn,
 )
 from hptjax.errors import ConfigError
@@ -87,7 +87,9 @@ class DES(base.DistributionBasedAlgorithm):
         self.fitness_dtype = jnp.promote_types(self.dtype, jnp.float32)
         self.has_midpoint = bool(midpoint)
         self.num_offspring = rows - midpoint
-        self.num_parents, self.archive_size = _sizes(self.num_offspring, dims, parents, archive)
+        self.num_parents, self.archive_size = memory_sizes(
+            self.num_offspring, dims, parents, archive
+        )
         self.preset = get_preset(preset)
         self.bounds = check_box(*bounds, dims)
         self.budget = 10_000 * dims if budget is None else budget
@@ -110,12 +112,9 @@ class DES(base.DistributionBasedAlgorithm):
     def _default_params(self) -> Params:
         return default_params(
             self.preset,
-            (self.num_offspring, self.num_parents, self.num_dims),
+            (self.population_size, self.num_offspring, self.num_parents),
             self.bounds,
             budget=self.budget,
-            restart_above={None: 200 * self.population_size, True: 0, False: INT_MAX}[
-                self.preset.restarts
-            ],
             target=self.target,
             dtypes=(self.dtype, self.fitness_dtype),
         )
@@ -308,16 +307,3 @@ class DES(base.DistributionBasedAlgorithm):
 
 def _rows(array: jax.Array, index: jax.Array) -> jax.Array:
     return array.at[index].get(mode="promise_in_bounds")
-
-
-def _sizes(
-    num_offspring: int, dims: int, parents: int | None, archive: int | None
-) -> tuple[int, int]:
-    mu = num_offspring // 2 if parents is None else parents
-    history = 6 + math.ceil(3 * math.sqrt(dims)) if archive is None else archive
-    if not (1 <= mu <= num_offspring and history >= 1):
-        raise ConfigError(
-            f"DES needs 1 <= parents <= {num_offspring} and archive >= 1; "
-            f"got parents={parents}, archive={archive}."
-        )
-    return mu, history

@@ -12,6 +12,7 @@ from evosax.types import Fitness, Metrics, Population
 from flax import struct
 
 from hptjax.des.presets import BOUND_MODES, Preset
+from hptjax.errors import ConfigError
 
 LAMARCKIAN, PENALTY, DEATH = range(len(BOUND_MODES))
 INT_MAX = 2**31 - 1
@@ -76,18 +77,32 @@ def log_weights(count: int) -> jax.Array:
     return raw / raw.sum()
 
 
+def memory_sizes(
+    num_offspring: int, dims: int, parents: int | None, archive: int | None
+) -> tuple[int, int]:
+    """M and H, by default those of the paper. Raises: ConfigError for impossible ones."""
+    mu = num_offspring // 2 if parents is None else parents
+    history = 6 + math.ceil(3 * math.sqrt(dims)) if archive is None else archive
+    if not (1 <= mu <= num_offspring and history >= 1):
+        raise ConfigError(
+            f"DES needs 1 <= parents <= {num_offspring} and archive >= 1; "
+            f"got parents={parents}, archive={archive}."
+        )
+    return mu, history
+
+
 def default_params(
     preset: Preset,
     sizes: tuple[int, int, int],
     bounds: tuple[np.ndarray, np.ndarray],
     *,
     budget: int,
-    restart_above: int,
     target: float,
     dtypes: tuple[Any, Any],
 ) -> Params:
-    """The constants of `preset`. sizes: L, M and n; dtypes: of points and of fitness."""
-    num_offspring, mu, n = sizes
+    """The constants of `preset`. sizes: rows, L and M; dtypes: of points and of fitness."""
+    (rows, num_offspring, mu), n = sizes, bounds[0].size
+    restart_above = {None: 200 * rows, True: 0, False: INT_MAX}[preset.restarts]
     real = partial(jnp.asarray, dtype=dtypes[0])
     fitness = partial(jnp.asarray, dtype=dtypes[1])
     count = partial(jnp.asarray, dtype=jnp.int32)
