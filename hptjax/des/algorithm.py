@@ -33,7 +33,7 @@ from evosax.core.fitness_shaping import identity_fitness_shaping_fn
 from evosax.types import Fitness, Metrics, Population, Solution
 
 from hptjax.des.bounds import bounce_back, check_box, finite_or_far
-from hptjax.des.draws import Draws, draw, normal
+from hptjax.des.draws import Draws, draw
 from hptjax.des.presets import Preset, get_preset
 from hptjax.des.state import (
     DEATH,
@@ -157,7 +157,7 @@ class DES(base.DistributionBasedAlgorithm):
             state.mean
             + jnp.sqrt(params.c_d) * (difference / math.sqrt(2) + draws.a * shift)
             + jnp.sqrt(1 - params.c_d) * draws.b * path
-            + params.eps * decay * normal(draws.uniform)
+            + params.eps * decay * draws.z
         )  # (6)
 
     def _ask(self, key: jax.Array, state: State, params: Params) -> tuple[Population, State]:

@@ -20,7 +20,8 @@ class Draws(NamedTuple):
     j: jax.Array
     a: jax.Array  # [L, 1] scalar normals
     b: jax.Array
-    uniform: jax.Array  # [L, n] in (-1, 1): the first population, or mapped to the normals z
+    z: jax.Array  # [L, n] normals
+    uniform: jax.Array  # [L, n] in (-1, 1), of the first population; z is a function of it
 
 
 def draw(key: jax.Array, state: State) -> Draws:
@@ -40,11 +41,15 @@ def draw(key: jax.Array, state: State) -> Draws:
     h1, h2, h3 = _below(words[:3], filled)
     i, j = _below(words[3:5], state.num_parents[h1])
     uniform = _symmetric(words[5:].reshape(per_number, -1), real)
-    a, b = normal(uniform[: 2 * size]).reshape(2, size, 1)
-    return Draws(h1, h2, h3, i, j, a, b, uniform[2 * size :].reshape(size, n))
+    # A loop of two turns: XLA would otherwise fuse this into the gathers of (6), as scalar code.
+    halves = jnp.pad(uniform, (0, uniform.size % 2)).reshape(2, -1)
+    normals = jax.lax.map(_normal, halves).ravel()
+    a, b = normals[: 2 * size].reshape(2, size, 1)
+    z = normals[2 * size : uniform.size].reshape(size, n)
+    return Draws(h1, h2, h3, i, j, a, b, z, uniform[2 * size :].reshape(size, n))
 
 
-def normal(uniform: jax.Array) -> jax.Array:
+def _normal(uniform: jax.Array) -> jax.Array:
     """Standard normals from uniforms in (-1, 1), as jax.random makes its own."""
     return math.sqrt(2) * jax.lax.erf_inv(uniform)
 
