@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.special import erfinv
 
-from hptjax.des.algorithm import DES, log_weights
-from hptjax.des.bounds import bounce_back, check_box, finite_or_far
+from hptjax.des.algorithm import DES
 from hptjax.des.presets import PRESETS
+from hptjax.des.state import log_weights
 from hptjax.errors import ConfigError
-from tests.des_reference import Reference, bounce
+from tests.des_reference import Reference
+from tests.des_runs import run, scanned, sphere
 
 LOWER, UPPER = np.array([-1.0, 2.0, 100.0]), np.array([1.0, 5.0, 101.0])
 
@@ -25,8 +25,7 @@ def objective(x):
 
 
 def numpy_draws(draws):
-    z = np.sqrt(2) * erfinv(np.asarray(draws.uniform))
-    return SimpleNamespace(**{k: np.asarray(v) for k, v in draws._asdict().items()}, z=z)
+    return SimpleNamespace(**{name: np.asarray(value) for name, value in draws._asdict().items()})
 
 
 @pytest.mark.parametrize("mode", ["lamarckian", "penalty", "death"])
@@ -56,31 +55,6 @@ def test_every_generation_is_that_of_the_equations(preset, mode):
             reference.select(values[:13])
             np.testing.assert_allclose(state.mean, reference.m, rtol=1e-10)
     assert (outside > 0) == (mode != "lamarckian")
-
-
-def run(es, fn, generations, seed=0, x0=None):
-    """Generation by generation: equal algorithms share the compiled ask and tell."""
-    params, best = es.default_params, []
-    state = es.init(jax.random.key(seed), x0, params)
-    for key in jax.random.split(jax.random.key(seed + 1), generations):
-        rows, state = es.ask(key, state, params)
-        state, _ = es.tell(key, rows, fn(rows), state, params)
-        best.append(float(state.best_fitness))
-    return state, np.array(best)
-
-
-def scanned(es, fn, generations, seed, params):
-    def generation(state, key):
-        rows, state = es.ask(key, state, params)
-        state, _ = es.tell(key, rows, fn(rows), state, params)
-        return state, (state.best_fitness, state.evaluations)
-
-    state = es.init(jax.random.key(seed), None, params)
-    return jax.lax.scan(generation, state, jax.random.split(jax.random.key(seed + 1), generations))
-
-
-def sphere(rows):
-    return jnp.sum((rows - 0.3) ** 2, -1)
 
 
 def test_parameter_table():
@@ -119,49 +93,6 @@ def test_start_point_is_a_row_or_the_first_mean():
         assert bool((rows == x0).all(-1).any()) == is_row
         expected = rows[:8].mean(0) if is_row else x0
         np.testing.assert_allclose(state.mean, expected, rtol=1e-6)
-
-
-def test_draws_are_independent_scalars_with_replacement():
-    es = DES(4001, jnp.zeros(2), parents=5)
-    state = es.init(jax.random.key(0)).replace(
-        age=jnp.int32(3), num_parents=jnp.full(es.archive_size, 5)
-    )
-    draws = es.draw(jax.random.key(3), state)
-    for ages in (draws.h1, draws.h2, draws.h3):
-        share = np.bincount(np.asarray(ages), minlength=es.archive_size) / 4000
-        np.testing.assert_allclose(share[:3], 1 / 3, atol=0.04)
-        assert share[3:].sum() == 0  # of the filled slots only, not clipped to them
-    assert np.mean(np.asarray(draws.i == draws.j)) == pytest.approx(0.2, abs=0.03)
-    assert draws.a.shape == draws.b.shape == (4000, 1)
-    assert abs(np.corrcoef(draws.a[:, 0], draws.b[:, 0])[0, 1]) < 0.06
-    assert float(draws.a.std()) == pytest.approx(1, abs=0.05)
-
-
-def test_bounce_back_is_modular_and_leaves_its_input():
-    x = np.array([[-1.5, 12.0, 100.5], [7.0, 1.0, 99.9]])
-    before = x.copy()
-    expected = [bounce(row, LOWER, UPPER) for row in x]
-    np.testing.assert_allclose(bounce_back(x, LOWER, UPPER), expected, rtol=1e-6)
-    np.testing.assert_array_equal(x, before)
-    wild = jnp.array([jnp.nan, jnp.inf, -jnp.inf])
-    inside = bounce_back(finite_or_far(wild, LOWER, UPPER), LOWER, UPPER)
-    assert bool(((inside >= LOWER) & (inside <= UPPER)).all())
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "text"),
-    [
-        (1, 1, "lower < upper"),
-        (2, 1, "lower < upper"),
-        (0, np.inf, "finite"),
-        (np.nan, 1, "finite"),
-    ],
-)
-def test_unusable_bounds_are_named(low, high, text):
-    with pytest.raises(ConfigError, match=text):
-        check_box([0, low], [1, high])
-    with pytest.raises(ConfigError, match=text):
-        DES(None, jnp.zeros(2), bounds=([0, low], [1, high]))
 
 
 def test_unusable_options():
@@ -217,56 +148,6 @@ def test_integer_fitness_is_not_truncated_into_ties():
     state, _ = run(es, lambda rows: jnp.round(1e4 * sphere(rows)).astype(jnp.int32), 60)
     assert float(state.best_fitness) <= 1
     assert state.best_fitness.dtype == jnp.float32
-
-
-def test_budget_is_exact_and_stops():
-    for budget in (5, 9, 40):
-        es = DES(None, jnp.zeros(2), budget=budget)
-        state, _ = run(es, sphere, 12)
-        assert int(state.evaluations) == budget
-        assert bool(state.stopped)
-        assert int(state.generation_counter) == -(-budget // 9)
-
-
-def test_target_looks_at_the_best_row_wherever_it_is():
-    es = DES(None, jnp.zeros(2), target=-1.0)
-    params, key = es.default_params, jax.random.key(0)
-    rows, asked = es.ask(key, es.init(key), params)
-    hit, _ = es.tell(key, rows, sphere(rows).at[4].set(-1.0), asked, params)
-    miss, _ = es.tell(key, rows, sphere(rows), asked, params)
-    assert bool(hit.stopped)
-    assert not bool(miss.stopped)
-    rows, asked = es.ask(key, hit, params)
-    after, _ = es.tell(key, rows, jnp.full(9, -9.0), asked, params)
-    assert float(after.best_fitness) == -1.0
-    np.testing.assert_array_equal(after.mean, hit.mean)
-
-
-def test_restarts_keep_the_best_and_follow_the_preset():
-    counts = {}
-    for name in ("release", "release-original", "tevc"):
-        es = DES(None, jnp.zeros(2), preset=name, budget=4000)
-        state, best = run(es, sphere, 440)
-        counts[name] = int(state.restarts)
-        assert (np.diff(best) <= 0).all()
-    assert counts["release"] > 0
-    assert counts["tevc"] > 0
-    assert counts["release-original"] == 0
-    short = DES(None, jnp.zeros(2), budget=200 * 9)  # not above 200 generations
-    assert int(run(short, sphere, 200)[0].restarts) == 0
-
-
-def test_bound_modes_differ_where_the_optimum_is_at_the_bound():
-    best, counted = {}, {}
-    for mode in ("lamarckian", "penalty", "death"):
-        preset = dataclasses.replace(PRESETS["release"], bound_mode=mode)
-        es = DES(None, jnp.zeros(4), preset=preset, budget=10_000)
-        state, _ = run(es, lambda rows: jnp.sum(rows, -1), 40)
-        best[mode], counted[mode] = float(state.best_fitness), int(state.evaluations)
-    assert counted["lamarckian"] == 40 * 17
-    assert counted["penalty"] != counted["death"]
-    assert max(counted["penalty"], counted["death"]) < 40 * 17
-    assert len(set(best.values())) == 3
 
 
 @pytest.mark.parametrize("dims", [1, 400])

@@ -24,93 +24,29 @@ One generation; <.> is the mean, t counts selections since the last restart, s =
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from evosax.algorithms.distribution_based import base
 from evosax.core.fitness_shaping import identity_fitness_shaping_fn
 from evosax.types import Fitness, Metrics, Population, Solution
-from flax import struct
 
 from hptjax.des.bounds import bounce_back, check_box, finite_or_far
-from hptjax.des.presets import BOUND_MODES, Preset, get_preset
+from hptjax.des.draws import Draws, draw
+from hptjax.des.presets import Preset, get_preset
+from hptjax.des.state import (
+    DEATH,
+    LAMARCKIAN,
+    PENALTY,
+    Params,
+    State,
+    default_params,
+    first_state,
+    memory_sizes,
+    metrics_fn,
+)
 from hptjax.errors import ConfigError
-
-LAMARCKIAN, PENALTY, DEATH = range(len(BOUND_MODES))
-INT_MAX = 2**31 - 1
-
-
-@struct.dataclass
-class State(base.State):
-    """What DES carries between calls; n dims, L offspring, M parents, H archive slots."""
-
-    x0: jax.Array  # [n] start point, the centre of the box if none was given
-    has_x0: jax.Array
-    midpoint: jax.Array  # [n] c of (8)
-    path: jax.Array  # [n] p of (4)
-    genotypes: jax.Array  # [L, n] X, out of the box where the bound mode keeps raw points
-    counted: jax.Array  # [population_size] rows of this batch that are evaluations
-    parents: jax.Array  # [H, M, n] A of (5), centred so that float32 keeps its digits
-    num_parents: jax.Array  # [H] how many of the M are not failures
-    shifts: jax.Array  # [H, n] D of (5)
-    paths: jax.Array  # [H, n] Q of (5)
-    age: jax.Array  # t
-    evaluations: jax.Array
-    restarts: jax.Array
-    worst_fitness: jax.Array  # worst finite feasible value so far, for the penalty
-    fresh: jax.Array  # the next population is a first one
-    stopped: jax.Array  # budget or target reached: further tells change nothing
-
-
-@struct.dataclass
-class Params(base.Params):
-    """Constants of a run, all traced: vmap over any of them."""
-
-    lower: jax.Array  # [n]
-    upper: jax.Array  # [n]
-    weights: jax.Array  # [M] w of (2)
-    population_weights: jax.Array  # [L] v of (3)
-    c_d: jax.Array
-    c_p: jax.Array
-    eps: jax.Array
-    init_scale: jax.Array
-    mean_from_x0: jax.Array
-    paper: jax.Array
-    bound_mode: jax.Array  # index into BOUND_MODES
-    budget: jax.Array
-    target: jax.Array
-    restart_above: jax.Array  # restarts happen only when the budget is larger than this
-    restart_spread: jax.Array
-
-
-class Draws(NamedTuple):
-    """The random numbers of one generation, drawn for each of the L offspring independently."""
-
-    h1: jax.Array  # [L] ages of the parents' differences
-    h2: jax.Array  # [L] ages of the shifts (paper variant only)
-    h3: jax.Array  # [L] ages of the paths
-    i: jax.Array  # [L] parents, with replacement
-    j: jax.Array
-    a: jax.Array  # [L, 1] scalar normals
-    b: jax.Array
-    uniform: jax.Array  # [L, n] in (-1, 1): the first population, or mapped to the normals z
-
-
-def metrics_fn(
-    key: jax.Array, population: Population, fitness: Fitness, state: State, params: Params
-) -> Metrics:
-    """evosax's metrics, and DES's counters. fitness: [population_size], +inf = failed."""
-    return base.metrics_fn(key, population, fitness, state, params) | {
-        "evaluations": state.evaluations,
-        "restarts": state.restarts,
-    }
-
-
-def log_weights(count: int) -> jax.Array:
-    """Weights proportional to ln(count + 1) - ln i, i = 1..count, of sum 1."""
-    raw = math.log(count + 1) - jnp.log(jnp.arange(1, count + 1))
-    return raw / raw.sum()
 
 
 class DES(base.DistributionBasedAlgorithm):
@@ -151,13 +87,9 @@ class DES(base.DistributionBasedAlgorithm):
         self.fitness_dtype = jnp.promote_types(self.dtype, jnp.float32)
         self.has_midpoint = bool(midpoint)
         self.num_offspring = rows - midpoint
-        self.num_parents = self.num_offspring // 2 if parents is None else parents
-        self.archive_size = 6 + math.ceil(3 * math.sqrt(dims)) if archive is None else archive
-        if not (1 <= self.num_parents <= self.num_offspring and self.archive_size >= 1):
-            raise ConfigError(
-                f"DES needs 1 <= parents <= {self.num_offspring} and archive >= 1; "
-                f"got parents={parents}, archive={archive}."
-            )
+        self.num_parents, self.archive_size = memory_sizes(
+            self.num_offspring, dims, parents, archive
+        )
         self.preset = get_preset(preset)
         self.bounds = check_box(*bounds, dims)
         self.budget = 10_000 * dims if budget is None else budget
@@ -178,27 +110,13 @@ class DES(base.DistributionBasedAlgorithm):
 
     @property
     def _default_params(self) -> Params:
-        preset, mu, n = self.preset, self.num_parents, self.num_dims
-        threshold = {None: 200 * self.population_size, True: 0, False: INT_MAX}[preset.restarts]
-        real = partial(jnp.asarray, dtype=self.dtype)
-        count = partial(jnp.asarray, dtype=jnp.int32)
-        equal = jnp.full(mu, 1 / mu)
-        return Params(
-            lower=real(self.bounds[0]),
-            upper=real(self.bounds[1]),
-            weights=real(equal if preset.equal_weights else log_weights(mu)),
-            population_weights=real(log_weights(self.num_offspring)),
-            c_d=real(mu / (mu + 2)),
-            c_p=real(1 / math.sqrt(n)),
-            eps=real(preset.eps),
-            init_scale=real(preset.init_scale),
-            mean_from_x0=jnp.asarray(preset.mean_from_x0),
-            paper=jnp.asarray(preset.paper),
-            bound_mode=count(BOUND_MODES.index(preset.bound_mode)),
-            budget=count(min(self.budget, INT_MAX)),
-            target=jnp.asarray(self.target, self.fitness_dtype),
-            restart_above=count(threshold),
-            restart_spread=jnp.asarray(1e-6, self.fitness_dtype),
+        return default_params(
+            self.preset,
+            (self.population_size, self.num_offspring, self.num_parents),
+            self.bounds,
+            budget=self.budget,
+            target=self.target,
+            dtypes=(self.dtype, self.fitness_dtype),
         )
 
     @partial(jax.jit, static_argnames=("self",))
@@ -214,51 +132,19 @@ class DES(base.DistributionBasedAlgorithm):
 
     def _init(self, key: jax.Array, params: Params) -> State:
         del key  # the first population is drawn by the first ask
-        n, h = self.num_dims, self.archive_size
-        centre = (params.lower + params.upper) / 2
-        zeros = partial(jnp.zeros, dtype=self.dtype)
-        infinity: Any = jnp.asarray(jnp.inf, self.fitness_dtype)
-        return State(
-            best_solution=jnp.full(n, jnp.nan, self.dtype),
-            best_fitness=infinity,
-            generation_counter=jnp.int32(0),
-            mean=centre,
-            x0=centre,
-            has_x0=jnp.asarray(False),
-            midpoint=centre,
-            path=zeros(n),
-            genotypes=zeros((self.num_offspring, n)),
-            counted=jnp.zeros(self.population_size, bool),
-            parents=zeros((h, self.num_parents, n)),
-            num_parents=jnp.ones(h, jnp.int32),
-            shifts=zeros((h, n)),
-            paths=zeros((h, n)),
-            age=jnp.int32(0),
-            evaluations=jnp.int32(0),
-            restarts=jnp.int32(0),
-            worst_fitness=-infinity,
-            fresh=jnp.asarray(True),
-            stopped=jnp.asarray(False),
-        )
+        sizes = (self.num_offspring, self.num_parents, self.archive_size)
+        return first_state(params, sizes, self.has_midpoint, self.fitness_dtype)
 
     def draw(self, key: jax.Array, state: State) -> Draws:
-        """All random numbers of one `ask`: one key for each component."""
-        key_age, key_pair, key_scalar, key_noise = jax.random.split(key, 4)
-        size = self.num_offspring
-        filled = jnp.clip(state.age, 1, self.archive_size)  # K of (5)
-        h1, h2, h3 = _below(jax.random.uniform(key_age, (3, size), jnp.float32), filled)
-        available = state.num_parents[h1]
-        i, j = _below(jax.random.uniform(key_pair, (2, size), jnp.float32), available)
-        a, b = jax.random.normal(key_scalar, (2, size, 1), self.dtype)
-        open_end = jnp.nextafter(jnp.asarray(-1, self.dtype), jnp.asarray(0, self.dtype))
-        uniform = jax.random.uniform(key_noise, (size, self.num_dims), self.dtype, open_end, 1)
-        return Draws(h1, h2, h3, i, j, a, b, uniform)
+        """All random numbers that `ask` takes from this key."""
+        return draw(key, state)
 
     def _first_population(self, draws: Draws, state: State, params: Params) -> jax.Array:
         centre, half = (params.lower + params.upper) / 2, (params.upper - params.lower) / 2
         population = centre + params.init_scale * half * draws.uniform
         use_x0 = state.has_x0 & ~params.mean_from_x0 & (state.evaluations == 0)
-        return population.at[0].set(jnp.where(use_x0, state.x0, population[0]))
+        is_x0 = use_x0 & (jnp.arange(self.num_offspring) == 0)
+        return jnp.where(is_x0[:, None], state.x0, population)
 
     def _offspring(self, draws: Draws, state: State, params: Params) -> jax.Array:
         mu, n = self.num_parents, self.num_dims
@@ -267,19 +153,18 @@ class DES(base.DistributionBasedAlgorithm):
         shift = _rows(state.shifts, jnp.where(params.paper, draws.h2, draws.h1))
         path = _rows(state.paths, draws.h3)
         decay = max(0.0, 1 - 2 / n**2) ** (state.age.astype(self.dtype) / 2)
-        z = math.sqrt(2) * jax.lax.erf_inv(draws.uniform)  # how jax.random makes its normals
         return (
             state.mean
             + jnp.sqrt(params.c_d) * (difference / math.sqrt(2) + draws.a * shift)
             + jnp.sqrt(1 - params.c_d) * draws.b * path
-            + params.eps * decay * z
+            + params.eps * decay * draws.z
         )  # (6)
 
     def _ask(self, key: jax.Array, state: State, params: Params) -> tuple[Population, State]:
         draws, fresh = self.draw(key, state), state.fresh
         first = self._first_population(draws, state, params)
         raw = jnp.where(fresh, first, self._offspring(draws, state, params))
-        raw = finite_or_far(raw, params.lower, params.upper)
+        raw = finite_or_far(raw.astype(self.dtype), params.lower, params.upper)
         repaired = bounce_back(raw, params.lower, params.upper)  # (7)
         lamarckian = params.bound_mode == LAMARCKIAN
         feasible = lamarckian | (raw == repaired).all(-1)
@@ -347,9 +232,10 @@ class DES(base.DistributionBasedAlgorithm):
         size = self.num_offspring  # the midpoint row, after these, never breeds
         lamarckian = params.bound_mode == LAMARCKIAN
         x = jnp.where(lamarckian, population[:size], state.genotypes)
-        fitness = self._penalised(fitness[:size], population[:size], state, params)
+        infeasible = (state.genotypes != population[:size]).any(-1)
+        fitness = self._penalised(fitness[:size], population[:size], infeasible, state, params)
         alive = jnp.isfinite(fitness).any() & ~state.stopped
-        restart = alive & self._converged(fitness, state, params)
+        restart = alive & self._converged(fitness, infeasible, state, params)
         updated = self._select(x, fitness, alive & ~restart, state, params)
         done = (state.evaluations >= params.budget) | (state.best_fitness <= params.target)
         return updated.replace(
@@ -360,18 +246,28 @@ class DES(base.DistributionBasedAlgorithm):
         )
 
     def _penalised(
-        self, fitness: jax.Array, repaired: jax.Array, state: State, params: Params
+        self,
+        fitness: jax.Array,
+        repaired: jax.Array,
+        infeasible: jax.Array,
+        state: State,
+        params: Params,
     ) -> jax.Array:
         distance = jnp.sum((state.genotypes - repaired) ** 2, -1)
-        infeasible = (state.genotypes != repaired).any(-1)
         known = jnp.isfinite(state.worst_fitness)
         penalty = jnp.where(known, state.worst_fitness + distance, jnp.inf)
         return jnp.where((params.bound_mode == PENALTY) & infeasible, penalty, fitness)
 
-    def _converged(self, fitness: jax.Array, state: State, params: Params) -> jax.Array:
-        spread = fitness.max() - fitness.min()  # (9): inf or NaN with a failed row
+    def _converged(
+        self, fitness: jax.Array, infeasible: jax.Array, state: State, params: Params
+    ) -> jax.Array:
+        # Death leaves rows unevaluated: were they part of the spread, a run at an optimum on the
+        # bound, where some row is always outside, could not restart until its steps underflow.
+        compared = ~(infeasible & (params.bound_mode == DEATH))
+        highest = jnp.max(jnp.where(compared, fitness, -jnp.inf))
+        spread = highest - fitness.min()  # (9): inf or NaN with a failed row
         early = state.evaluations < 0.8 * params.budget
-        allowed = params.budget > params.restart_above
+        allowed = (params.budget > params.restart_above) & (compared.sum() > 1)
         return (spread < params.restart_spread) & early & allowed & (state.age > 0)
 
     def _select(
@@ -407,11 +303,6 @@ class DES(base.DistributionBasedAlgorithm):
             paths=archived(state.paths, path),
             age=state.age + keep.astype(jnp.int32),
         )
-
-
-def _below(uniform: jax.Array, count: jax.Array) -> jax.Array:
-    """Integers 0..count-1 from uniforms in [0, 1)."""
-    return jnp.minimum((uniform * count).astype(jnp.int32), count - 1)
 
 
 def _rows(array: jax.Array, index: jax.Array) -> jax.Array:

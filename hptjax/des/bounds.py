@@ -39,8 +39,12 @@ def bounce_back(x: jax.Array, lower: jax.Array, upper: jax.Array) -> jax.Array:
     pass is enough; the last clip only undoes rounding.
     """
     width = upper - lower
-    x = jnp.where(x < lower, lower + (lower - x) % width, x)
-    x = jnp.where(x > upper, upper - (x - upper) % width, x)
+
+    def wrapped(overshoot: jax.Array) -> jax.Array:  # overshoot % width; XLA's % is no vector code
+        return overshoot - width * jnp.floor(overshoot / width)
+
+    x = jnp.where(x < lower, lower + wrapped(lower - x), x)
+    x = jnp.where(x > upper, upper - wrapped(x - upper), x)
     return jnp.clip(x, lower, upper)
 
 

@@ -1,7 +1,6 @@
 """`des_minimize`: DES in the manner of `scipy.optimize.minimize`."""
 
 import contextlib
-import dataclasses
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -13,9 +12,11 @@ import numpy as np
 from scipy.optimize import Bounds, OptimizeResult
 
 from hptjax.des import runner
-from hptjax.des.algorithm import DES, Params, State
+from hptjax.des.algorithm import DES
 from hptjax.des.bounds import check_box
 from hptjax.des.presets import Preset
+from hptjax.des.probe import Probe
+from hptjax.des.state import Params, State
 from hptjax.errors import ConfigError
 
 MESSAGES = {
@@ -93,7 +94,7 @@ def des_minimize(
     outcome = None
     native = jnp.zeros(0).dtype == np.float64  # the precision of a compiled run
     if not jit:
-        probe = _Probe(native) if jit is None else None
+        probe = Probe(native) if jit is None else None
         with _precision(dtype or np.float64):
             outcome = _on_host(*prepare(np.float64), seed, bool(history), callback, clock, probe)
     if outcome is None:
@@ -208,7 +209,7 @@ def _on_host(
     record: bool,
     callback: Callable | None,
     clock: _Clock,
-    probe: "_Probe | None",
+    probe: "Probe | None",
 ) -> Outcome | None:
     """The loop around a plain function; None if the probe finds one that JAX can compile."""
     keys, state = runner.start(problem, params, jax.random.key(seed), x0)
@@ -232,46 +233,6 @@ def _on_host(
             status = 2
             break
     return problem, state, params, pieces, status
-
-
-class _Probe:
-    """Evaluates the first generation, unless its first value shows that `fn` is a JAX function.
-
-    native: whether JAX itself is in float64; the trace must be made in the same precision.
-    """
-
-    def __init__(self, native: bool) -> None:
-        self.native = native
-
-    def __call__(
-        self, problem: runner.Problem, rows: np.ndarray, counted: np.ndarray
-    ) -> np.ndarray | None:
-        points = rows[counted]
-        with jax.enable_x64(self.native):
-            first = problem.fn(points if problem.vectorized else points[0])
-            if isinstance(first, jax.Array) and _traces(problem, points):
-                return None
-        known = dataclasses.replace(problem, fn=_Remembered(problem.fn, first))
-        return runner.evaluate_on_host(known, rows, counted)
-
-
-def _traces(problem: runner.Problem, points: np.ndarray) -> bool:
-    shape = jax.ShapeDtypeStruct(points.shape, jnp.zeros(0).dtype)
-    try:
-        jax.eval_shape(problem.evaluate, shape)
-    except (jax.errors.JAXTypeError, jax.errors.JAXIndexError):
-        return False  # looks at values, as in `if x[0] > 0`: run it as plain Python
-    return True
-
-
-class _Remembered:
-    """A function whose first call is already answered."""
-
-    def __init__(self, fn: Callable, first: Any) -> None:
-        self.fn, self.answers = fn, [first]
-
-    def __call__(self, x: np.ndarray) -> Any:
-        return self.answers.pop() if self.answers else self.fn(x)
 
 
 def _wants_stop(callback: Callable, problem, state: State, params: Params, clock: _Clock) -> bool:

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hptjax.des.algorithm import DES, Params, State
+from hptjax.des.algorithm import DES
+from hptjax.des.state import Params, State
 from hptjax.errors import ConfigError
 
 

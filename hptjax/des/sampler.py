@@ -15,9 +15,10 @@ from optuna.search_space import IntersectionSearchSpace
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from hptjax.des.algorithm import DES, INT_MAX
+from hptjax.des.algorithm import DES
 from hptjax.des.distributions import Codec
 from hptjax.des.presets import Preset
+from hptjax.des.state import INT_MAX
 from hptjax.errors import ConfigError
 
 SEED, SPACE = "des:seed", "des:space"  # attributes of the study

@@ -1,6 +1,6 @@
 """Plots of DES runs; matplotlib is imported by whoever makes the Axes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,22 +21,32 @@ def plot_convergence(
     (line,) = ax.plot(nfev, middle, label=label)
     ax.fill_between(nfev, low, high, where=np.isfinite(high), alpha=0.25, color=line.get_color())
     ax.set(xlabel="evaluations", ylabel="best value so far")
-    if np.min(values) > 0:
+    shown = values[np.isfinite(values)]
+    if shown.size and 0 < 10 * shown.min() < shown.max():  # within a decade log ticks say little
         ax.set_yscale("log")
     ax.legend(frameon=False)
     return ax
 
 
-def plot_population_spread(ax: "Axes", history: Mapping[str, np.ndarray]) -> "Axes":
+def plot_population_spread(
+    ax: "Axes", history: Mapping[str, np.ndarray], *, names: Sequence[str] | None = None
+) -> "Axes":
     """Draws each generation's standard deviation, one line for each coordinate.
 
     history: that of a single `des_minimize(..., history="population")`: nfev [G], population
-    [G, L, D].
+    [G, L, D]. names: of the D coordinates, default x0, x1 ...; above ten coordinates the lines are
+    thin and nameless, and their median is drawn over them.
     """
-    spread = np.asarray(history["population"]).std(axis=1)
-    for k, coordinate in enumerate(spread.T):
-        ax.plot(history["nfev"], coordinate, label=f"x{k}")
+    spread = np.asarray(history["population"], float).std(axis=1)
+    spread[spread == 0] = np.nan  # a collapsed coordinate has no place on the log axis
+    nfev, dims = history["nfev"], spread.shape[1]
+    if dims <= 10:
+        for k, coordinate in enumerate(spread.T):
+            ax.plot(nfev, coordinate, label=names[k] if names else f"x{k}")
+    else:
+        ax.plot(nfev, spread, color="tab:blue", alpha=0.3, linewidth=0.8)
+        middle = np.median(np.nan_to_num(spread), axis=1)
+        ax.plot(nfev, middle, color="black", label=f"median of {dims} coordinates")
     ax.set(xlabel="evaluations", ylabel="standard deviation of the population", yscale="log")
-    if spread.shape[1] <= 10:
-        ax.legend(frameon=False, ncols=2)
+    ax.legend(frameon=False, ncols=1 if dims <= 4 or dims > 10 else 2)
     return ax
