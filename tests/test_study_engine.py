@@ -1,0 +1,188 @@
+"""Studies on the real trainer: devices, lanes, halving and interruption change nothing."""
+
+import random
+from functools import partial
+
+import jax
+import numpy as np
+import pytest
+
+from hptjax.population import Member, Population, PopulationTrainer, make_plan
+from hptjax.records import Status
+from hptjax.records.journal import Journal
+from hptjax.space import Categorical, Float, Integer, Space
+from hptjax.study import StudyConfig, run_study
+from hptjax.study.local import LocalExecutor
+from hptjax.study.snapshots import SnapshotStore
+from hptjax.transpile import Problem, with_hparams
+from tests import fakes
+from tests.nets import config, images
+
+SPACE = Space(
+    {
+        "lr": Float(0.001, 0.1, log=True),
+        "resnet_out_channels_l0": Integer(2, 5),
+        "resnet_stride_l0": Integer(1, 2),
+        "mlp_do_l0": Float(0, 0.5),
+    }
+)
+pytestmark = pytest.mark.slow
+
+
+def study(**changes) -> StudyConfig:
+    tree = {
+        "strategies": ["random"],
+        "population_size": 6,
+        "epochs": 4,
+        "schedule": {"name": "halving", "reduction": 2},
+        "budget": {"generations": 2},
+        "seed": 4,
+    }
+    return StudyConfig.from_dict({"model": fakes.model(), "space": SPACE, **tree, **changes})
+
+
+def executor(config: StudyConfig, **options) -> LocalExecutor:
+    data = fakes.data()
+
+    def make(configs):
+        plan = make_plan(configs, capacity=config.population_size, max_bodies=3)
+        return PopulationTrainer(plan, data.train, data.validation, seed=config.seed, **options)
+
+    return LocalExecutor(Problem(config.model, config.space, data.image), make)
+
+
+def run(local: LocalExecutor):
+    return run_study(study(), fakes.data(), executor=local)
+
+
+@pytest.fixture(scope="module")
+def local():
+    return executor(study())
+
+
+@pytest.fixture(scope="module")
+def whole(local):
+    return run(local)
+
+
+def close(result, expected):
+    """The same trials, decisions and statuses; losses to the rounding that 16 steps carry along."""
+    for a, b in zip(result.trials, expected.trials, strict=True):
+        assert (a.hparams, a.status, a.age) == (b.hparams, b.status, b.age)
+        for name, curve in b.epochs.items():
+            np.testing.assert_allclose(a.epochs[name], curve, rtol=2e-3, atol=2e-3)
+
+
+def test_halving_stops_some_and_trains_on_the_others(whole):
+    assert {trial.age for trial in whole.trials} == {1, 2, 4}
+    assert {trial.status for trial in whole.trials} == {Status.TRAINED, Status.STOPPED}
+
+
+def test_the_same_again_bit_by_bit(local, whole):
+    assert run(local).trials == whole.trials
+
+
+@pytest.mark.parametrize(
+    "options", [{"devices": jax.devices()[:1]}, {"devices": jax.devices()[:1], "lanes": 2}]
+)
+def test_devices_and_lanes_do_not_matter(whole, options):
+    close(run(executor(study(), **options)), whole)
+
+
+def test_a_generation_that_was_cut_off_goes_on_bit_by_bit(tmp_path, local, whole, monkeypatch):
+    monkeypatch.setattr(SnapshotStore, "due", lambda self, size: True)
+
+    class Stop(Exception):
+        pass
+
+    epochs = iter(range(99))
+    advance = Population.advance
+
+    def breaking(self, count, *, seconds=float("inf")):
+        if next(epochs) == 5:
+            raise Stop
+        return advance(self, count, seconds=seconds)
+
+    def journalled():
+        with Journal(tmp_path / "journal.jsonl") as journal:
+            return run_study(
+                study(),
+                fakes.data(),
+                executor=local,
+                journal=journal,
+                snapshots=tmp_path / "snapshots",
+            )
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Population, "advance", breaking)
+        with pytest.raises(Stop):
+            journalled()
+    assert any((tmp_path / "snapshots").iterdir())
+    assert journalled().trials == whole.trials
+    assert not (tmp_path / "snapshots").exists()
+
+
+def test_a_shape_that_the_program_lacks_gets_a_program_of_its_own():
+    """33 batch sizes are more than the main program holds."""
+    space = Space({"batch_size": Integer(2, 40), "lr": Float(0.001, 0.01)})
+    config = study(space=space)
+    problem = Problem(config.model, space, fakes.data().image)
+    messages = []
+    make = partial(_narrowly, executor(config))
+    local = LocalExecutor(problem, make, notify=messages.append)
+    members = [
+        Member(with_hparams(problem.build({"batch_size": b, "lr": 0.01}).config), k)
+        for k, b in enumerate((16, 7, 16, 7))
+    ]
+    population = local.start(members)
+    first = population.advance(1).curves
+    population.keep([1, 2])
+    second = population.advance(1).curves
+    assert len(messages) == 1
+    restored = local.start(members)
+    again = restored.advance(2).curves
+    for name, curve in again.items():
+        np.testing.assert_array_equal(curve[:1], first[name])
+        np.testing.assert_array_equal(curve[1:, [1, 2]], second[name])
+
+
+def _narrowly(local: LocalExecutor, configs):
+    """A trainer for what is asked for, and of the space's cover for batches of 16 alone."""
+    wanted = [c for c in configs if c.batch_size == 16] or list(configs)
+    return local._make_trainer(wanted)
+
+
+def test_two_hundred_extreme_networks_give_a_number_or_a_failure():
+    """Hparams at the ends of what the schema takes, 64 images, one epoch."""
+    generator = random.Random(5)
+    numbers = {
+        "lr": (1e-30, 1e-8, 1e-3, 1.0, 1e8, 1e30),
+        "weight_decay": (0.0, 1e-30, 1.0, 1e30),
+        "beta_1": (0.0, 0.9, 0.9999999),
+        "beta_2": (0.0, 0.999, 0.9999999),
+        "mlp_do_l0": (0.0, 0.5, 0.999999),
+        "mlp_af_l0": Categorical(("none", "relu", "tanh", "sigmoid", "logsoftmax")).choices,
+        "mlp_bn_l0": (False, True),
+        "mlp_out_l0": (1, 2, 9),
+        "resnet_out_channels_l0": (1, 3),
+        "resnet_out_channels_l1": (1, 2),
+    }
+    chosen = [{k: generator.choice(v) for k, v in numbers.items()} for _ in range(200)]
+    members = [Member(with_hparams(config(), **h), k) for k, h in enumerate(chosen)]
+    members = [Member(_repaired(member.config), member.trial) for member in members]
+    plan = make_plan([member.config for member in members], max_bodies=2)
+    trainer = PopulationTrainer(plan, images(64), images(32, seed=1), seed=0)
+    curves = Population.start(trainer, members).advance(1).curves
+    finite = np.isfinite(curves["val_loss"][0])
+    assert 20 < finite.sum() < 200
+    gentle = [m.config.lr <= 1e-3 and m.config.weight_decay <= 1.0 for m in members]
+    assert finite[gentle].all()
+    accuracy = curves["val_accuracy"][0]
+    assert ((accuracy >= 0) & (accuracy <= 1)).all()
+
+
+def _repaired(model):
+    from hptjax.config.geometry import ImageSpec
+    from hptjax.transpile import repair
+
+    return repair(model, ImageSpec(12, 12, 1, 10)).config
