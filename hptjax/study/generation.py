@@ -1,5 +1,6 @@
 """One generation in training: who goes on, what each trial's curves are, what became of it."""
 
+import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -124,9 +125,11 @@ class Generation:
         return self._resident.index(trial) * self._repeats
 
     def _values(self) -> dict[int, float]:
+        """What the schedule sees; a metric of the user's that gives NaN counts as the worst."""
         if self.age == 0:
             return dict.fromkeys(self.alive, 0.0)
-        return {trial: self.tracks[trial].value(self._metric) for trial in self.alive}
+        values = {trial: self.tracks[trial].value(self._metric) for trial in self.alive}
+        return {t: value if math.isfinite(value) else math.inf for t, value in values.items()}
 
     def values(self) -> list[float | None]:
         """What each trial came to, None where it failed."""

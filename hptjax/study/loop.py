@@ -49,8 +49,9 @@ class Loop:
         with self.recorder.watch("searcher_s"):
             searcher = make(context)
         own = StrategyRun(self, context.label, searcher, executor, meter, [])
-        while (reason := own.reason_to_stop()) is None and (reason := own.step()) is None:
-            pass
+        reason: str | None = None
+        while reason is None:
+            reason = own.reason_to_stop() or own.step()
         self.recorder.end(context.label, reason, self.budget)
         return own.records, reason
 
