@@ -53,8 +53,7 @@ def one(strategy: str, budget: float, folder: Path) -> dict[str, object]:
     hptjax(folder / "wall", *words, "--set", f"budget={{seconds: {budget}}}")
     wall = load_run(folder / "wall")
     over = sum(record.ledger["wall_s"] for record in wall.generations) - budget
-    start = ("--set", "strategies=[{name: des}]") if strategy == "des" else ()
-    hptjax(folder / "failing", *two, *start, "--set", FAILING)
+    hptjax(folder / "failing", *two, "--set", FAILING)
     failing = load_run(folder / "failing").trials
     infeasible = sum(trial.status is Status.INFEASIBLE for trial in failing)
     return {

@@ -16,24 +16,27 @@ from hptjax.population.pack import place, traced_hparams
 from tests.nets import config, images
 
 DATA = images(64)
+ONE = {"channels": (4,), "kernels": (3,), "strides": (2,)}  # a single block compiles faster
 KINDS = {
     "lr": {"lr": 0.02},
     "weight_decay": {"weight_decay": 0.3},
     "beta_1": {"betas": (0.5, 0.999)},
     "beta_2": {"betas": (0.9, 0.9)},
-    "batch_size": {"batch_size": 24},
+    "batch_size": {**ONE, "batch_size": 24},
     "resnet_out_channels": {"channels": (3, 2)},
-    "resnet_kernel_size": {"kernels": (5, 2)},
-    "resnet_stride": {"strides": (1, 3)},
-    "first_conv": {"first": (3, 5, 2, "same")},
-    "mlp_out": {"units": 3},
+    "resnet_kernel_size 5": {**ONE, "kernels": (5,)},
+    "resnet_kernel_size 2": {**ONE, "kernels": (2,)},
+    "resnet_stride 1": {**ONE, "strides": (1,)},
+    "resnet_stride 3": {**ONE, "strides": (3,)},
+    "first_conv": {**ONE, "first": (3, 5, 2, "same")},
+    "mlp_out": {**ONE, "units": 3},
     "mlp_af none": {"activation": "none"},
     "mlp_af tanh": {"activation": "tanh"},
     "mlp_af sigmoid": {"activation": "sigmoid"},
     "mlp_af logsoftmax": {"activation": "logsoftmax"},
     "mlp_bn": {"batch_norm": False},
     "mlp_do": {"dropout": 0.4},
-    "pool": {"pool": 1},
+    "pool": {**ONE, "pool": 1},
 }
 
 
