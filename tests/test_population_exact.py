@@ -22,28 +22,24 @@ KINDS = {
     "weight_decay": {"weight_decay": 0.3},
     "beta_1": {"betas": (0.5, 0.999)},
     "beta_2": {"betas": (0.9, 0.9)},
-    "batch_size": {**ONE, "batch_size": 24},
-    "resnet_out_channels": {"channels": (3, 2)},
-    "resnet_kernel_size 5": {**ONE, "kernels": (5,)},
-    "resnet_kernel_size 2": {**ONE, "kernels": (2,)},
-    "resnet_stride 1": {**ONE, "strides": (1,)},
-    "resnet_stride 3": {**ONE, "strides": (3,)},
-    "first_conv": {**ONE, "first": (3, 5, 2, "same")},
-    "mlp_out": {**ONE, "units": 3},
     "mlp_af none": {"activation": "none"},
     "mlp_af tanh": {"activation": "tanh"},
     "mlp_af sigmoid": {"activation": "sigmoid"},
     "mlp_af logsoftmax": {"activation": "logsoftmax"},
     "mlp_bn": {"batch_norm": False},
     "mlp_do": {"dropout": 0.4},
-    "pool": {**ONE, "pool": 1},
+    "batch_size, first_conv": {**ONE, "batch_size": 24, "first": (3, 5, 2, "same")},
+    "resnet_kernel_size, resnet_stride": {**ONE, "kernels": (5,), "strides": (3,)},
+    "even kernel, stride 1, no pool": {**ONE, "kernels": (2,), "strides": (1,), "pool": 1},
+    "resnet_out_channels, mlp_out": {**ONE, "channels": (3,), "units": 3},
 }
+FAST = {"xla_backend_optimization_level": 0}  # half the compile time; the sums are the same
 
 
 @cache
 def step_of(body: Body):
     """Compiled once for each body: the traced hparams need no other program."""
-    return jax.jit(lambda *args: train_step(body, *args)[0])
+    return jax.jit(lambda *args: train_step(body, *args)[0], compiler_options=FAST)
 
 
 def after(member: Member, body: Body, steps: int) -> tuple[dict, dict]:
@@ -88,7 +84,7 @@ def test_one_step_padded_is_one_step_narrow(kind):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["mlp_af sigmoid", "mlp_do", "resnet_out_channels"])
+@pytest.mark.parametrize("kind", ["mlp_af sigmoid", "mlp_do", "resnet_out_channels, mlp_out"])
 def test_fifty_steps_padded_stay_with_fifty_narrow(kind):
     """Rounding differs in the last bit from the first step on, and Adam carries it along.
 
