@@ -76,7 +76,8 @@ def test_one_step_padded_is_one_step_narrow(kind):
         after(member, shape, 1) for shape in (body, wider(body))
     )
     for name, want in narrow.items():
-        np.testing.assert_allclose(padded_gradient[name], gradient[name], rtol=0, atol=1e-6)
+        size = abs(gradient[name]).max()  # sums of float32, in another order
+        np.testing.assert_allclose(padded_gradient[name], gradient[name], atol=1e-5 * size + 1e-9)
         # Adam's first step is lr times the gradient's sign: where the gradient is all rounding, so
         # is the step.
         sure = (abs(gradient[name]) > 1e-5) | name.endswith((".mean", ".var"))
