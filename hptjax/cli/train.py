@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from hptjax.cli.run import overrides
+from hptjax.cli.options import overrides
 from hptjax.config.schema import ModelConfig
 from hptjax.data.resize import resize_and_crop
 from hptjax.data.sources import load_images

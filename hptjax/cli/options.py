@@ -1,0 +1,30 @@
+"""Options of the command line that stand for keys of a config."""
+
+import argparse
+from typing import Any
+
+import yaml
+
+SHORTHANDS = {
+    "strategy": "strategies",
+    "data": "data.source",
+    "data_dir": "data.data_dir",
+    "epochs": "epochs",
+    "schedule": "schedule",
+    "seed": "seed",
+    "augment": "data.augment",
+    "generations": "budget.generations",
+    "population_size": "population_size",
+    "time_budget": "budget.seconds",
+}
+
+
+def overrides(args: argparse.Namespace) -> list[str]:
+    """The options that stand for a key of the config, in the form of --set."""
+    given = {key: getattr(args, option, None) for option, key in SHORTHANDS.items()}
+    return [f"{key}={_as_yaml(value)}" for key, value in given.items() if value is not None]
+
+
+def _as_yaml(value: Any) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, width=10**6)
+    return text.removesuffix("\n").removesuffix("\n...")
