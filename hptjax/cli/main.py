@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import NoReturn
 
 from hptjax.cli.devices import set_up
-from hptjax.cli.texts import DESCRIBE_HELP, RUN_HELP, STATUS_HELP, TRAIN_HELP
+from hptjax.cli.texts import (
+    DESCRIBE_HELP,
+    EVALUATE_HELP,
+    EXPORT_HELP,
+    RUN_HELP,
+    STATUS_HELP,
+    TRAIN_HELP,
+)
 from hptjax.errors import ConfigError, MissingExtraError
 
 
@@ -47,6 +54,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_describe(commands)
     _add_status(commands)
+    _add_export(commands)
+    _add_evaluate(commands)
     return parser
 
 
@@ -174,6 +183,38 @@ def _add_status(commands) -> None:
     command.set_defaults(handler=_status)
 
 
+def _add_export(commands) -> None:
+    command = _command(commands, "export", "write a network of a run to one file", EXPORT_HELP)
+    command.add_argument("run", type=Path, metavar="DIR", help="the run directory")
+    command.add_argument(
+        "--trial",
+        metavar="STRATEGY/N",
+        help="the trial to train again, or N alone where the run has one strategy (default: the "
+        "best network, which is saved)",
+    )
+    command.add_argument(
+        "--to", type=Path, required=True, metavar="FILE", help="must end in .safetensors"
+    )
+    command.add_argument(
+        "--data-dir", metavar="DIR", help="where the source's files lie now (with --trial)"
+    )
+    _add_compile_cache(command)
+    command.set_defaults(handler=_export)
+
+
+def _add_evaluate(commands) -> None:
+    command = _command(commands, "evaluate", "measure a network of a run", EVALUATE_HELP)
+    command.add_argument(
+        "network", type=Path, metavar="DIR|FILE", help="a run directory, or an exported file"
+    )
+    command.add_argument(
+        "--split", choices=("test", "train", "validation"), default="test", help="default: test"
+    )
+    _add_images(command)
+    _add_compile_cache(command)
+    command.set_defaults(handler=_evaluate)
+
+
 # The handlers import what they need: `--help` and a wrong option answer at once.
 
 
@@ -199,3 +240,15 @@ def _status(args: argparse.Namespace) -> int:
     from hptjax.cli.status import status
 
     return status(args)
+
+
+def _export(args: argparse.Namespace) -> int:
+    from hptjax.cli.export import export
+
+    return export(args)
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from hptjax.cli.evaluate import evaluate
+
+    return evaluate(args)

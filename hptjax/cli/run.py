@@ -21,6 +21,7 @@ from hptjax.report.tensorboard import TensorBoardSink
 from hptjax.study.config import StudyConfig
 from hptjax.study.load import load_study
 from hptjax.study.metric import METRICS
+from hptjax.study.network import notes
 from hptjax.study.run import run_study
 from hptjax.study.sink import Sink
 
@@ -50,7 +51,7 @@ def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> St
     def on_best(trial: TrialRecord, variables: Any) -> None:
         assert trial.config is not None  # it was trained
         config = ModelConfig.from_dict(trial.config)
-        save_best(directory.best, config, variables, summary(trial))
+        save_best(directory.best, config, variables, notes(trial, study))
 
     with ExitStack() as stack:
         # also after Ctrl-C: the tables are of all that the journal holds
@@ -70,18 +71,6 @@ def make_sinks(study: StudyConfig, out: Path, console: Console, stack: ExitStack
     if study.tensorboard:
         sinks.append(TensorBoardSink(out / "tb"))
     return sinks
-
-
-def summary(trial: TrialRecord) -> dict[str, Any]:
-    """What best/ notes of its trial."""
-    return {
-        "strategy": trial.strategy,
-        "number": trial.number,
-        "value": trial.value,
-        "val_loss": trial.last("val_loss"),
-        "val_accuracy": trial.last("val_accuracy"),
-        "hparams": dict(trial.hparams),
-    }
 
 
 def show(console: Console, result: StudyResult, out: Path) -> None:

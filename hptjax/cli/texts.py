@@ -39,3 +39,30 @@ is not disturbed.
 example:
   hptjax status runs/quickstart-des-grid-random-tpe-seed0
 """
+EXPORT_HELP = """\
+Writes the weights of a network at its exact shape to a safetensors file, which holds its config in
+its metadata: the best network of the run, or with --trial any other.
+
+A run keeps the weights of its best network only, so those of another trial are made again: the
+recorded network is trained alone, with its recorded random key and for its recorded epochs, on the
+images that the run used. That takes the time of training one network. It ends near what the record
+says, not at the same digits: rounding differs between a network alone and one among others, and
+training amplifies it. A validation loss that is far off gives a warning. Of a candidate that was
+trained several times it is the first repetition.
+
+examples:
+  hptjax export runs/mine --to best.safetensors
+  hptjax export runs/mine --trial tpe/41 --to tpe-41.safetensors
+
+In Python: config, variables = hptjax.load_best("best.safetensors")
+"""
+EVALUATE_HELP = """\
+Prints loss and accuracy of a network on images that are neither flipped nor rotated: of the best
+network of a run, of one that `hptjax train --out` saved, or of an exported file. The images are
+those that it was trained on, cut in two as they were then, or the test set of their source.
+
+examples:
+  hptjax evaluate runs/mine
+  hptjax evaluate best.safetensors --split validation
+  hptjax evaluate best.safetensors --data npz:other.npz
+"""
