@@ -150,6 +150,15 @@ def _add_run(commands) -> None:
         help="seconds for each strategy; it stops before the epoch that would pass them",
     )
     command.add_argument(
+        "--warm-start",
+        type=Path,
+        metavar="DIR",
+        help="try the best trials of another run first (its directory, or a trials.csv)",
+    )
+    command.add_argument(
+        "--best", type=int, metavar="K", help="how many of them (default: the best one)"
+    )
+    command.add_argument(
         "--out",
         type=Path,
         metavar="DIR",

@@ -22,7 +22,17 @@ SHORTHANDS = {
 def overrides(args: argparse.Namespace) -> list[str]:
     """The options that stand for a key of the config, in the form of --set."""
     given = {key: getattr(args, option, None) for option, key in SHORTHANDS.items()}
+    given |= _warm_start(args)
     return [f"{key}={_as_yaml(value)}" for key, value in given.items() if value is not None]
+
+
+def _warm_start(args: argparse.Namespace) -> dict[str, Any]:
+    """--warm-start in place of the config's own; --best alone changes only the number."""
+    source, best = getattr(args, "warm_start", None), getattr(args, "best", None)
+    if source is None:
+        return {"warm_start.best": best}
+    kind = "trials" if source.suffix == ".csv" else "run"
+    return {"warm_start": {kind: str(source)} | ({} if best is None else {"best": best})}
 
 
 def _as_yaml(value: Any) -> str:

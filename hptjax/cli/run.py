@@ -11,7 +11,7 @@ from rich.console import Console
 from hptjax.cli.options import overrides
 from hptjax.config.schema import ModelConfig
 from hptjax.records.best import save_best
-from hptjax.records.run_dir import RunDirectory, load_run
+from hptjax.records.run_dir import RunDirectory, load_run, recorded_config
 from hptjax.records.trial import StudyResult, TrialRecord
 from hptjax.report.console import leaderboard, summary_table
 from hptjax.report.optuna_journal import OptunaJournalSink
@@ -24,6 +24,7 @@ from hptjax.study.metric import METRICS
 from hptjax.study.network import notes
 from hptjax.study.run import run_study
 from hptjax.study.sink import Sink
+from hptjax.study.warm_start import warm_started
 
 PIPED_WIDTH = 160  # columns: a table in a log file must not be squeezed into a guessed 80
 
@@ -32,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Runs, resumes or extends a study; a finished one is only shown again."""
     study = load_study(args.config, [*overrides(args), *args.sets])
     out = args.out or default_out(study, args.config)
+    study = warm_started(study, recorded_config(out))
     console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
     with RunDirectory(out, study.to_dict()) as directory:
         if directory.finished:
