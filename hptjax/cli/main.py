@@ -8,39 +8,17 @@ from pathlib import Path
 from typing import NoReturn
 
 from hptjax.cli.devices import set_up
+from hptjax.cli.texts import (
+    DESCRIBE_HELP,
+    EVALUATE_HELP,
+    EXPORT_HELP,
+    RUN_HELP,
+    STATUS_HELP,
+    TRAIN_HELP,
+)
 from hptjax.errors import ConfigError, MissingExtraError
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # a user's to mend
-CONFIG_HELP = "a YAML file, or the name of a packaged config such as quickstart"
-RUN_HELP = """\
-Searches the space of a study and writes everything to a run directory:
-
-  config.yaml    the study with every default filled in
-  journal.jsonl  all trials, one generation to a line: the truth
-  trials.csv     one row per trial          epochs.csv  one row per trial and epoch
-  tb/            TensorBoard scalars        best/       config and weights of the best network
-
-Interrupted (Ctrl-C, kill, power), the same command goes on where it stopped and ends with the same
-history.
-
-examples:
-  hptjax run quickstart
-  hptjax run trial1 --strategy des tpe --epochs 2 --seed 1
-  hptjax run trial1 --set model.batch_size=128 --set data.train_limit=2000
-"""
-TRAIN_HELP = """\
-Trains one network at its exact shape and prints loss and accuracy after every epoch, then those on
-the test set if the source has one. CONFIG is a model (the original study's `model: {...}`), or a
-study, of which the model is taken.
-
-example:
-  hptjax train model --data fashion_mnist --epochs 5 --out runs/model
-"""
-DESCRIBE_HELP = """\
-Says what a study would do, without training: its space, the bodies that would be compiled,
-parameters and FLOPs of its networks, what padding wastes, memory. For a model: its parameters and
-FLOPs.
-"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -55,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code: 0, 2 for a user's mistake, 130 after Ctrl-C."""
     args = make_parser().parse_args(argv)
     try:
-        set_up(compile_cache=args.compile_cache)
+        if args.compile_cache is not None:
+            set_up(compile_cache=args.compile_cache)
         return args.handler(args)
     except (ConfigError, MissingExtraError) as error:
         print(f"hptjax: {' '.join(str(error).split())}", file=sys.stderr)
@@ -82,6 +61,9 @@ def make_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_train(commands)
     _add_describe(commands)
+    _add_status(commands)
+    _add_export(commands)
+    _add_evaluate(commands)
     return parser
 
 
@@ -89,6 +71,11 @@ def _command(commands, name: str, short: str, text: str) -> argparse.ArgumentPar
     command = commands.add_parser(
         name, help=short, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    command.set_defaults(resume_hint="", compile_cache=None)  # None: without JAX
+    return command
+
+
+def _add_config(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "config",
         type=Path,
@@ -103,17 +90,20 @@ def _command(commands, name: str, short: str, text: str) -> argparse.ArgumentPar
         metavar="KEY=VALUE",
         help="change one key of the config, as in --set model.lr=0.01 (may be repeated)",
     )
+
+
+def _add_compile_cache(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--no-compile-cache",
         dest="compile_cache",
         action="store_false",
+        default=True,
         help="do not keep compiled programs for the next process (HPTJAX_COMPILE_CACHE=0 does the "
         "same; HPTJAX_COMPILE_CACHE=DIR keeps them in DIR)",
     )
-    return command
 
 
-def _add_data(command: argparse.ArgumentParser) -> None:
+def _add_images(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data",
         metavar="SOURCE",
@@ -122,6 +112,10 @@ def _add_data(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data-dir", metavar="DIR", help="where the source's files lie (default: downloaded)"
     )
+
+
+def _add_training(command: argparse.ArgumentParser) -> None:
+    _add_images(command)
     command.add_argument("--epochs", type=int, metavar="N", help="epochs of each network")
     command.add_argument("--seed", type=int, metavar="N", help="of the search, split and weights")
     command.add_argument(
@@ -135,6 +129,7 @@ def _add_data(command: argparse.ArgumentParser) -> None:
 
 def _add_run(commands) -> None:
     command = _command(commands, "run", "search the space of a study", RUN_HELP)
+    _add_config(command)
     command.add_argument(
         "--strategy",
         nargs="+",
@@ -143,7 +138,7 @@ def _add_run(commands) -> None:
         help="one or more of des, grid, random, tpe, or labels of the config's own strategies, run "
         "one after another",
     )
-    _add_data(command)
+    _add_training(command)
     command.add_argument(
         "--schedule", metavar="NAME", help="full (the default), halving or hyperband"
     )
@@ -163,26 +158,78 @@ def _add_run(commands) -> None:
         help="seconds for each strategy; it stops before the epoch that would pass them",
     )
     command.add_argument(
+        "--warm-start",
+        type=Path,
+        metavar="DIR",
+        help="try the best trials of another run first (its directory, or a trials.csv)",
+    )
+    command.add_argument(
+        "--best", type=int, metavar="K", help="how many of them (default: the best one)"
+    )
+    command.add_argument(
         "--out",
         type=Path,
         metavar="DIR",
         help="the run directory (default: runs/<config>-<strategies>-seed<N>)",
     )
+    _add_compile_cache(command)
     command.set_defaults(handler=_run, resume_hint="; run the same command again to go on")
 
 
 def _add_train(commands) -> None:
     command = _command(commands, "train", "train one network", TRAIN_HELP)
-    _add_data(command)
+    _add_config(command)
+    _add_training(command)
     command.add_argument(
         "--out", type=Path, metavar="DIR", help="save config and weights in DIR/best"
     )
-    command.set_defaults(handler=_train, resume_hint="")
+    _add_compile_cache(command)
+    command.set_defaults(handler=_train)
 
 
 def _add_describe(commands) -> None:
     command = _command(commands, "describe", "say what a study would do", DESCRIBE_HELP)
-    command.set_defaults(handler=_describe, resume_hint="")
+    _add_config(command)
+    _add_compile_cache(command)
+    command.set_defaults(handler=_describe)
+
+
+def _add_status(commands) -> None:
+    command = _command(commands, "status", "say where a run stands", STATUS_HELP)
+    command.add_argument("run", type=Path, metavar="DIR", help="the run directory")
+    command.set_defaults(handler=_status)
+
+
+def _add_export(commands) -> None:
+    command = _command(commands, "export", "write a network of a run to one file", EXPORT_HELP)
+    command.add_argument("run", type=Path, metavar="DIR", help="the run directory")
+    command.add_argument(
+        "--trial",
+        metavar="STRATEGY/N",
+        help="the trial to train again, or N alone where the run has one strategy (default: the "
+        "best network, which is saved)",
+    )
+    command.add_argument(
+        "--to", type=Path, required=True, metavar="FILE", help="must end in .safetensors"
+    )
+    command.add_argument(
+        "--data-dir", metavar="DIR", help="where the source's files lie now (with --trial)"
+    )
+    _add_compile_cache(command)
+    command.set_defaults(handler=_export)
+
+
+def _add_evaluate(commands) -> None:
+    command = _command(commands, "evaluate", "measure a network of a run", EVALUATE_HELP)
+    command.add_argument(
+        "network", type=Path, metavar="DIR|FILE", help="a run directory, or an exported file"
+    )
+    command.add_argument(
+        "--split", choices=("test", "train", "validation"), default="test", help="default: test"
+    )
+    _add_images(command)
+    _add_compile_cache(command)
+    command.set_defaults(handler=_evaluate)
 
 
 # The handlers import what they need: `--help` and a wrong option answer at once.
@@ -204,3 +251,21 @@ def _describe(args: argparse.Namespace) -> int:
     from hptjax.cli.describe import describe
 
     return describe(args)
+
+
+def _status(args: argparse.Namespace) -> int:
+    from hptjax.cli.status import status
+
+    return status(args)
+
+
+def _export(args: argparse.Namespace) -> int:
+    from hptjax.cli.export import export
+
+    return export(args)
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from hptjax.cli.evaluate import evaluate
+
+    return evaluate(args)

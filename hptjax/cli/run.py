@@ -6,34 +6,26 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rich.console import Console
 
+from hptjax.cli.options import overrides
 from hptjax.config.schema import ModelConfig
 from hptjax.records.best import save_best
-from hptjax.records.run_dir import RunDirectory, load_run
+from hptjax.records.run_dir import RunDirectory, load_run, recorded_config
 from hptjax.records.trial import StudyResult, TrialRecord
 from hptjax.report.console import leaderboard, summary_table
+from hptjax.report.optuna_journal import OptunaJournalSink
 from hptjax.report.progress import ProgressBars, ProgressLines
 from hptjax.report.tables import write_tables
 from hptjax.report.tensorboard import TensorBoardSink
 from hptjax.study.config import StudyConfig
 from hptjax.study.load import load_study
+from hptjax.study.metric import METRICS
+from hptjax.study.network import notes
 from hptjax.study.run import run_study
 from hptjax.study.sink import Sink
+from hptjax.study.warm_start import warm_started
 
-SHORTHANDS = {
-    "strategy": "strategies",
-    "data": "data.source",
-    "data_dir": "data.data_dir",
-    "epochs": "epochs",
-    "schedule": "schedule",
-    "seed": "seed",
-    "augment": "data.augment",
-    "generations": "budget.generations",
-    "population_size": "population_size",
-    "time_budget": "budget.seconds",
-}
 PIPED_WIDTH = 160  # columns: a table in a log file must not be squeezed into a guessed 80
 
 
@@ -41,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Runs, resumes or extends a study; a finished one is only shown again."""
     study = load_study(args.config, [*overrides(args), *args.sets])
     out = args.out or default_out(study, args.config)
+    study = warm_started(study, recorded_config(out))
     console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
     with RunDirectory(out, study.to_dict()) as directory:
         if directory.finished:
@@ -60,7 +53,7 @@ def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> St
     def on_best(trial: TrialRecord, variables: Any) -> None:
         assert trial.config is not None  # it was trained
         config = ModelConfig.from_dict(trial.config)
-        save_best(directory.best, config, variables, summary(trial))
+        save_best(directory.best, config, variables, notes(trial, study))
 
     with ExitStack() as stack:
         # also after Ctrl-C: the tables are of all that the journal holds
@@ -76,44 +69,22 @@ def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> St
 
 
 def make_sinks(study: StudyConfig, out: Path, console: Console, stack: ExitStack) -> list[Sink]:
-    """A bar on a terminal, lines elsewhere; TensorBoard scalars unless the study wants none."""
+    """A bar on a terminal, lines elsewhere; an Optuna journal; TensorBoard scalars if wanted."""
     sinks: list[Sink] = []
     if console.is_terminal:
         sinks.append(stack.enter_context(ProgressBars(console)))
     else:
         sinks.append(ProgressLines(console.file))
+    sinks.append(OptunaJournalSink(out / "optuna.journal", study.space, METRICS[study.metric]))
     if study.tensorboard:
         sinks.append(TensorBoardSink(out / "tb"))
     return sinks
-
-
-def summary(trial: TrialRecord) -> dict[str, Any]:
-    """What best/ notes of its trial."""
-    return {
-        "strategy": trial.strategy,
-        "number": trial.number,
-        "value": trial.value,
-        "val_loss": trial.last("val_loss"),
-        "val_accuracy": trial.last("val_accuracy"),
-        "hparams": dict(trial.hparams),
-    }
 
 
 def show(console: Console, result: StudyResult, out: Path) -> None:
     console.print(leaderboard(result.trials))
     console.print(summary_table(result.generations, result.stops))
     console.print(f"Run directory: {out}", soft_wrap=True)
-
-
-def overrides(args: argparse.Namespace) -> list[str]:
-    """The options that stand for a key of the config, in the form of --set."""
-    given = {key: getattr(args, option, None) for option, key in SHORTHANDS.items()}
-    return [f"{key}={_as_yaml(value)}" for key, value in given.items() if value is not None]
-
-
-def _as_yaml(value: Any) -> str:
-    text = yaml.safe_dump(value, default_flow_style=True, width=10**6)
-    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def default_out(study: StudyConfig, config: Path) -> Path:

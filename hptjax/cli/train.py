@@ -2,23 +2,20 @@
 
 import argparse
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from hptjax.cli.run import overrides
+from hptjax.cli.options import overrides
 from hptjax.config.schema import ModelConfig
-from hptjax.data.resize import resize_and_crop
-from hptjax.data.sources import load_images
 from hptjax.errors import ConfigError, DataError
 from hptjax.models import evaluate_variables
-from hptjax.population import Member, Population
+from hptjax.population import Member
 from hptjax.records.best import save_best
-from hptjax.study.config import DataConfig, TrainConfig
-from hptjax.study.data import StudyData, prepare_data
+from hptjax.study.config import DataConfig
+from hptjax.study.data import load_test_data, prepare_data
 from hptjax.study.load import load_train
-from hptjax.study.local import make_trainer
+from hptjax.study.network import OnEpoch, data_notes, train_alone
 from hptjax.transpile import build
 
 
@@ -32,38 +29,40 @@ def train(args: argparse.Namespace) -> int:
         raise ConfigError(f"{args.config}: this network cannot be built: {repaired.infeasible}")
     for change in repaired.changes:
         console.print(f"repaired: {change}")
-    variables, last = _train(repaired.config, data, settings, console)
+    variables, last = train_alone(
+        Member(repaired.config, 0),
+        data,
+        settings.data,
+        seed=settings.seed,
+        epochs=settings.epochs,
+        on_epoch=epoch_lines(console, settings.epochs),
+    )
     _print_test(console, repaired.config, variables, settings.data)
     if args.out is not None:
-        save_best(args.out / "best", repaired.config, variables, {"seed": settings.seed, **last})
+        noted = data_notes(settings.data, settings.seed) | last
+        save_best(args.out / "best", repaired.config, variables, noted)
         console.print(f"Saved in {args.out / 'best'}", soft_wrap=True)
     return 0
 
 
-def _train(
-    config: ModelConfig, data: StudyData, settings: TrainConfig, console: Console
-) -> tuple[Mapping[str, Any], dict[str, float]]:
-    trainer = make_trainer([config], data, settings.data, seed=settings.seed)
-    population = Population.start(trainer, [Member(config, 0)])
-    last: dict[str, float] = {}
-    for epoch in range(settings.epochs):
-        curves = population.advance(1).curves
-        last = {name: float(curve[0, 0]) for name, curve in curves.items()}
+def epoch_lines(console: Console, epochs: int) -> OnEpoch:
+    """Prints the metrics of each epoch."""
+
+    def line(epoch: int, metrics: Mapping[str, float]) -> None:
         console.print(
-            f"epoch {epoch + 1}/{settings.epochs}: "
-            f"train loss {last['train_loss']:.4f} accuracy {last['train_accuracy']:.4f}, "
-            f"val loss {last['val_loss']:.4f} accuracy {last['val_accuracy']:.4f}"
+            f"epoch {epoch}/{epochs}: "
+            f"train loss {metrics['train_loss']:.4f} accuracy {metrics['train_accuracy']:.4f}, "
+            f"val loss {metrics['val_loss']:.4f} accuracy {metrics['val_accuracy']:.4f}"
         )
-    return population.weights(0), last
+
+    return line
 
 
 def _print_test(console: Console, config: ModelConfig, variables: Any, data: DataConfig) -> None:
-    data_dir = None if data.data_dir is None else Path(data.data_dir)
     try:
-        images = load_images(data.source, split="test", data_dir=data_dir)
+        images = load_test_data(data, config)
     except DataError as error:
         console.print(f"no test set: {error}")
         return
-    images = resize_and_crop(images, config.init_length, config.init_width)
     loss, accuracy = evaluate_variables(config, variables, images)
     console.print(f"test loss {loss:.4f} accuracy {accuracy:.4f}")

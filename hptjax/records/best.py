@@ -1,7 +1,12 @@
-"""The best network of a run: exact-shape weights and config, loadable without the run."""
+"""Saved networks: exact-shape weights and config, loadable without the run that made them.
+
+The best one of a run is a folder of two files, weights.safetensors and config.yaml; an exported one
+is a single safetensors file, which holds the config in its metadata.
+"""
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +20,21 @@ from hptjax.errors import DataError
 from hptjax.records.files import replace_file
 
 WEIGHTS, CONFIG = "weights.safetensors", "config.yaml"
+SUFFIX = ".safetensors"
 SEPARATOR, PACKAGE = "/", "hptjax"
+
+
+@dataclass(frozen=True)
+class SavedNetwork:
+    """A network as a file has it: config, flax variables (numpy), and what was noted of its trial.
+
+    Apply it with `hptjax.models.Classifier.from_config(config).apply(variables, images,
+    train=False)`.
+    """
+
+    config: ModelConfig
+    variables: dict[str, Any]
+    trial: Mapping[str, Any]
 
 
 def save_best(
@@ -26,31 +45,57 @@ def save_best(
     variables: nested dicts of arrays (flax); trial: what else to note in both files, as plain data.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    save_network(folder / WEIGHTS, SavedNetwork(config, dict(variables), trial))
     tree = {"model": config.to_dict(), "trial": dict(trial)}
-    metadata = {PACKAGE: json.dumps(tree, sort_keys=True)}  # one key: several come in any order
-    replace_file(folder / WEIGHTS, save(flatten(variables), metadata=metadata))
     replace_file(folder / CONFIG, yaml.safe_dump(tree, sort_keys=False).encode())
 
 
-def load_best(folder: str | Path) -> tuple[ModelConfig, dict[str, Any]]:
-    """Config and flax variables (numpy) that `save_best` wrote; folder: a run, or its best/.
+def save_network(path: Path, network: SavedNetwork) -> None:
+    """Writes a network as one safetensors file, replaced whole or not at all."""
+    tree = {"model": network.config.to_dict(), "trial": dict(network.trial)}
+    metadata = {PACKAGE: json.dumps(tree, sort_keys=True)}  # one key: several come in any order
+    replace_file(path, save(flatten(network.variables), metadata=metadata))
 
-    Apply them with `hptjax.models.Classifier.from_config(config).apply(variables, images,
-    train=False)`. Raises: DataError where the files are missing, damaged or of different trials.
+
+def load_best(path: str | Path) -> tuple[ModelConfig, dict[str, Any]]:
+    """Config and flax variables (numpy) of a saved network; arguments as of `load_network`."""
+    network = load_network(path)
+    return network.config, network.variables
+
+
+def load_network(path: str | Path) -> SavedNetwork:
+    """The network of a file, or the best one of a run; path: a file, a run, or its best/.
+
+    Raises: DataError where the files are missing, damaged or of different trials.
     """
-    folder = Path(folder)
-    folder = folder / "best" if (folder / "best").is_dir() else folder
+    path = Path(path)
+    if not path.is_dir() and path.suffix == SUFFIX:
+        return _read_file(path)
+    folder = path / "best" if (path / "best").is_dir() else path
+    network = _read_file(folder / WEIGHTS, named=folder)
     try:
         tree = yaml.safe_load((folder / CONFIG).read_text())
-        with safe_open(folder / WEIGHTS, framework="numpy") as file:
+    except (OSError, yaml.YAMLError) as error:
+        raise DataError(f"{folder}: no best network to load: {error}") from None
+    if not isinstance(tree, dict) or tree.get("model") != network.config.to_dict():
+        raise DataError(f"{folder}: {WEIGHTS} and {CONFIG} are of different networks.")
+    return network
+
+
+def _read_file(path: Path, named: Path | None = None) -> SavedNetwork:
+    """A safetensors file of ours; named: what an error speaks of."""
+    what = f"{path}: no network to load" if named is None else f"{named}: no best network to load"
+    try:
+        with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, yaml.YAMLError) as error:
-        raise DataError(f"{folder}: no best network to load: {error}") from None
-    written = json.loads(metadata.get(PACKAGE, "{}"))
-    if not isinstance(tree, dict) or written.get("model") != tree.get("model", {}):
-        raise DataError(f"{folder}: {WEIGHTS} and {CONFIG} are of different networks.")
-    return ModelConfig.from_dict(tree["model"]), unflatten(flat)
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{what}: {error}") from None
+    try:
+        tree = json.loads(metadata[PACKAGE])
+        return SavedNetwork(ModelConfig.from_dict(tree["model"]), unflatten(flat), tree["trial"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{what}: its metadata is not of this program: {error!r}") from None
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, np.ndarray]:

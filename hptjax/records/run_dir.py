@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from hptjax.errors import ConfigError
+from hptjax.errors import ConfigError, shown
 from hptjax.records.journal import Journal, read_journal
 from hptjax.records.trial import GenerationRecord, StudyResult
 
@@ -90,9 +90,16 @@ def check_same_config(path: Path, header: Mapping[str, Any], config: Mapping[str
     for key in sorted(old.keys() | new.keys()):
         if key.split(".")[0] not in FREE_KEYS and old.get(key) != new.get(key):
             raise ConfigError(
-                f"{path} holds a run of another config ({key} was {old.get(key)!r}, now "
-                f"{new.get(key)!r}); use another --out, or the old config to resume."
+                f"{path} holds a run of another config ({key} was {shown(old.get(key))}, now "
+                f"{shown(new.get(key))}); use another --out, or the old config to resume."
             )
+
+
+def recorded_config(path: Path) -> Mapping[str, Any] | None:
+    """The config that binds whoever resumes the run of a directory; None where there is none."""
+    journal = path / "journal.jsonl"
+    records = read_journal(journal)[0] if journal.is_file() else []
+    return records[0].get("config") if len(records) > 1 else None
 
 
 def label_of(strategy: str | Mapping[str, Any]) -> str:

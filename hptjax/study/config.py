@@ -93,6 +93,31 @@ class StrategyConfig(Frozen):
         return {"name": self.name, **named, **options} if options or named else self.name
 
 
+class WarmStart(Frozen):
+    """Where hparams to be tried first come from: the best trials of another run, or of its table.
+
+    run: its directory; trials: a trials.csv; both relative to where the program runs. best: how
+    many trials. resolved: they stand in `first` already, and nothing is to be read.
+    """
+
+    run: str | None = None
+    trials: str | None = None
+    best: Positive = 1
+    resolved: bool = False
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "WarmStart":
+        if (self.run is None) == (self.trials is None):
+            raise ConfigError(
+                "warm_start: must name either run (a run directory) or trials (a trials.csv)."
+            )
+        return self
+
+    @property
+    def source(self) -> str:
+        return self.run or self.trials or ""
+
+
 def _as_space(value: Any) -> Space:
     return value if isinstance(value, Space) else Space.from_dict(value)
 
@@ -109,7 +134,7 @@ class StudyConfig(Frozen):
     epoch's, as usual; val_loss_cumulative is the mean over all epochs so far, as the original study
     logged it. repeats: how often each candidate is trained, with keys of its own; its curves are
     the means. max_failures: failed trials after which a strategy gives up. first: hparams that each
-    strategy tries before its own.
+    strategy tries before its own; warm_start: more of them, see `study.warm_start`.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -136,6 +161,7 @@ class StudyConfig(Frozen):
     first: Annotated[
         tuple[dict[str, bool | int | float | str], ...], BeforeValidator(as_tuple)
     ] = ()
+    warm_start: WarmStart | None = None
     out: str | None = None
     tensorboard: bool = True
 

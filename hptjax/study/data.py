@@ -9,7 +9,7 @@ from hptjax.config.geometry import ImageSpec
 from hptjax.config.schema import ModelConfig
 from hptjax.data.dataset import ImageDataset, train_validation_split
 from hptjax.data.resize import resize_and_crop
-from hptjax.data.sources import load_images
+from hptjax.data.sources import Split, load_images
 from hptjax.study.config import DataConfig, StudyConfig
 
 
@@ -33,11 +33,20 @@ def load_study_data(study: StudyConfig) -> StudyData:
 
 def prepare_data(config: DataConfig, model: ModelConfig, seed: int) -> StudyData:
     """As `load_study_data`, for one model; seed: of the split and of the images left out."""
-    data_dir = None if config.data_dir is None else Path(config.data_dir)
-    images = load_images(config.source, split="train", data_dir=data_dir)
+    images = _load(config, "train")
     if config.train_limit is not None and config.train_limit < images.size:
         chosen = np.random.default_rng(seed).permutation(images.size)[: config.train_limit]
         images = images.take(np.sort(chosen))
     images = resize_and_crop(images, model.init_length, model.init_width)
     fraction = config.validation_fraction
     return StudyData(*train_validation_split(images, fraction=fraction, seed=seed))
+
+
+def load_test_data(config: DataConfig, model: ModelConfig) -> ImageDataset:
+    """The test split of a source at the size of a network; DataError where it has none."""
+    return resize_and_crop(_load(config, "test"), model.init_length, model.init_width)
+
+
+def _load(config: DataConfig, split: Split) -> ImageDataset:
+    data_dir = None if config.data_dir is None else Path(config.data_dir)
+    return load_images(config.source, split=split, data_dir=data_dir)

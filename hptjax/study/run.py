@@ -16,6 +16,7 @@ from hptjax.study.metric import METRICS, Metric
 from hptjax.study.recorder import OnBest, Recorder
 from hptjax.study.sink import Sink
 from hptjax.study.snapshots import SnapshotExecutor, SnapshotStore
+from hptjax.study.warm_start import warm_started
 from hptjax.transpile.problem import Problem
 
 SearcherFactory = Callable[[SearchContext], Searcher]
@@ -45,6 +46,7 @@ def run_study(
     factory(context)} to run instead of the study's strategies. Raises: ConfigError for what the
     study cannot mean, DataError where the journal is of another study.
     """
+    study = warm_started(study)
     data = load_study_data(study) if data is None else data
 
     def notify(text: str) -> None:

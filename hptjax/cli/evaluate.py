@@ -1,0 +1,68 @@
+"""`hptjax evaluate`: a saved network on a split of its data, or of other data."""
+
+import argparse
+from typing import Any
+
+from rich.console import Console
+
+from hptjax.cli.export import name_of
+from hptjax.config.schema import ModelConfig
+from hptjax.data.dataset import ImageDataset
+from hptjax.data.sources import check_source
+from hptjax.errors import ConfigError
+from hptjax.models import evaluate_variables
+from hptjax.records.best import SavedNetwork, load_network
+from hptjax.study.config import DataConfig
+from hptjax.study.data import load_test_data, prepare_data
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    """Prints loss and accuracy of a network on a split."""
+    network = load_network(args.network)
+    data = _data_config(network, args)
+    images = _images(network, data, args.split)
+    _check_fit(network.config, images)
+    loss, accuracy = evaluate_variables(network.config, network.variables, images)
+    Console(highlight=False).print(
+        f"{name_of(network)} on {args.split} of {data.source} ({images.size} images): "
+        f"loss {loss:.4f} accuracy {accuracy:.4f}",
+        soft_wrap=True,
+        markup=False,
+    )
+    return 0
+
+
+def _data_config(network: SavedNetwork, args: argparse.Namespace) -> DataConfig:
+    """The data that the network's file notes, with the options in their place."""
+    noted = network.trial.get("data")
+    if noted is None and (args.data is None or args.split != "test"):
+        raise ConfigError(
+            f"{args.network}: it does not say which images it was trained on; "
+            "give --data, with --split test."
+        )
+    tree: dict[str, Any] = dict(noted or {})
+    if args.data is not None:
+        check_source(args.data, "--data")
+        tree |= {"source": args.data, "data_dir": None}
+    if args.data_dir is not None:
+        tree["data_dir"] = args.data_dir
+    return DataConfig.model_validate(tree)
+
+
+def _images(network: SavedNetwork, data: DataConfig, split: str) -> ImageDataset:
+    if split == "test":
+        return load_test_data(data, network.config)
+    both = prepare_data(data, network.config, network.trial["seed"])
+    return both.train if split == "train" else both.validation
+
+
+def _check_fit(config: ModelConfig, images: ImageDataset) -> None:
+    """ConfigError for images of other channels, or of more classes, than the network's."""
+    channels = config.resnet_config.first_conv.in_channels
+    classes = config.mlp_config.block_list[-1].out_size
+    found = images.image_shape[-1], images.num_classes
+    if found != (channels, classes):
+        raise ConfigError(
+            f"{images.name}: {found[0]} channels and {found[1]} classes, but the network is for "
+            f"{channels} and {classes}."
+        )

@@ -1,0 +1,18 @@
+"""`hptjax status`: what a run directory holds, also while a run is writing to it."""
+
+import argparse
+
+from rich.console import Console
+
+from hptjax.report.status import read_status, status_notes, status_table
+
+
+def status(args: argparse.Namespace) -> int:
+    """Prints where each strategy of a run stands."""
+    console = Console(highlight=False)
+    found = read_status(args.run)
+    console.print(f"Run directory: {args.run}", soft_wrap=True, markup=False)
+    console.print(status_table(found))
+    for note in status_notes(found):
+        console.print(note, markup=False)
+    return 0

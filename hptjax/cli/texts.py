@@ -1,0 +1,69 @@
+"""What `hptjax COMMAND --help` says before the options."""
+
+RUN_HELP = """\
+Searches the space of a study and writes everything to a run directory:
+
+  config.yaml    the study with every default filled in
+  journal.jsonl  all trials, one generation to a line: the truth
+  trials.csv     one row per trial          epochs.csv  one row per trial and epoch
+  tb/            TensorBoard scalars        best/       config and weights of the best network
+  optuna.journal an Optuna study for each strategy: optuna-dashboard DIR/optuna.journal
+
+Interrupted (Ctrl-C, kill, power), the same command goes on where it stopped and ends with the same
+history.
+
+examples:
+  hptjax run quickstart
+  hptjax run trial1 --strategy des tpe --epochs 2 --seed 1
+  hptjax run trial1 --warm-start runs/quickstart-des-grid-random-tpe-seed0 --best 3
+  hptjax run trial1 --set model.batch_size=128 --set data.train_limit=2000
+"""
+TRAIN_HELP = """\
+Trains one network at its exact shape and prints loss and accuracy after every epoch, then those on
+the test set if the source has one. CONFIG is a model (the original study's `model: {...}`), or a
+study, of which the model is taken.
+
+example:
+  hptjax train model --data fashion_mnist --epochs 5 --out runs/model
+"""
+DESCRIBE_HELP = """\
+Says what a study would do, without training: its space, the bodies that would be compiled,
+parameters and FLOPs of its networks, what padding wastes, memory. For a model: its parameters and
+FLOPs.
+"""
+
+STATUS_HELP = """\
+Says where each strategy of a run stands: trials by status, the best one, what is spent of the
+budget, whether it is finished, and why a trial failed last. It only reads: a run that is under way
+is not disturbed.
+
+example:
+  hptjax status runs/quickstart-des-grid-random-tpe-seed0
+"""
+EXPORT_HELP = """\
+Writes the weights of a network at its exact shape to a safetensors file, which holds its config in
+its metadata: the best network of the run, or with --trial any other.
+
+A run keeps the weights of its best network only, so those of another trial are made again: the
+recorded network is trained alone, with its recorded random key and for its recorded epochs, on the
+images that the run used. That takes the time of training one network. It ends near what the record
+says, not at the same digits: rounding differs between a network alone and one among others, and
+training amplifies it. A validation loss that is far off gives a warning. Of a candidate that was
+trained several times it is the first repetition.
+
+examples:
+  hptjax export runs/mine --to best.safetensors
+  hptjax export runs/mine --trial tpe/41 --to tpe-41.safetensors
+
+In Python: config, variables = hptjax.load_best("best.safetensors")
+"""
+EVALUATE_HELP = """\
+Prints loss and accuracy of a network on images that are neither flipped nor rotated: of the best
+network of a run, of one that `hptjax train --out` saved, or of an exported file. The images are
+those that it was trained on, cut in two as they were then, or the test set of their source.
+
+examples:
+  hptjax evaluate runs/mine
+  hptjax evaluate best.safetensors --split validation
+  hptjax evaluate best.safetensors --data npz:other.npz
+"""

@@ -1,0 +1,107 @@
+"""A run as Optuna studies, one per strategy and whoever searched: for its plots and dashboard."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from hptjax.records.change import describe_changes
+from hptjax.records.trial import GenerationRecord, Status, TrialRecord
+from hptjax.space import Space
+from hptjax.strategies.optuna import distribution
+from hptjax.study.metric import Metric
+from hptjax.study.sink import Sink
+
+STATES = {Status.TRAINED: TrialState.COMPLETE, Status.STOPPED: TrialState.PRUNED}  # others failed
+
+
+class OptunaJournalSink(Sink):
+    """Writes a study named as its strategy, written anew from the journal by a resume.
+
+    Its values are the trials' own, its intermediate values the metric after each epoch, from 1.
+    Load it with `optuna.load_study(study_name="des", storage=open_storage(path))`.
+    """
+
+    def __init__(self, path: Path, space: Space, metric: Metric) -> None:
+        """metric: of the study."""
+        for old in path.parent.glob(f"{path.name}*"):
+            old.unlink()  # all of it comes again; with it the lock of a process that was killed
+        self._storage = open_storage(path)
+        self._distributions = {name: distribution(entry) for name, entry in space.items()}
+        self._metric = metric
+        self._studies: dict[str, optuna.Study] = {}
+
+    def begin(self, strategy: str, trials: int | None) -> None:
+        self._studies[strategy] = _new_study(strategy, self._storage)
+
+    def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
+        self._studies[record.strategy].add_trials(
+            [
+                frozen_trial(trial, record.generation, self._distributions, self._metric)
+                for trial in record.trials
+            ]
+        )
+
+
+def open_storage(path: Path) -> JournalStorage:
+    """The storage that Optuna and its dashboard read."""
+    return JournalStorage(JournalFileBackend(str(path)))
+
+
+def frozen_trial(
+    trial: TrialRecord,
+    generation: int,
+    distributions: Mapping[str, BaseDistribution],
+    metric: Metric,
+) -> FrozenTrial:
+    """A trial as Optuna has it: trained ones are complete, stopped ones pruned, others failed."""
+    state = STATES.get(trial.status, TrialState.FAIL)
+    if trial.value is None:
+        state = TrialState.FAIL
+    return optuna.trial.create_trial(
+        state=state,
+        value=None if state == TrialState.FAIL else trial.value,
+        params={name: trial.hparams[name] for name in distributions},
+        distributions=dict(distributions),
+        user_attrs=_attributes(trial, generation),
+        intermediate_values=_intermediate(trial, metric),
+    )
+
+
+def _attributes(trial: TrialRecord, generation: int) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "key": trial.key,
+        "status": trial.status.value,
+        "reason": trial.reason,
+        "changes": describe_changes(trial.changes),
+        "generation": generation,
+        "val_accuracy": trial.last("val_accuracy"),
+        "epochs": trial.age,
+    }
+
+
+def _intermediate(trial: TrialRecord, metric: Metric) -> dict[int, float]:
+    """The metric after each epoch, those left out where it is not finite."""
+    curves = {name: np.array(curve, np.float64) for name, curve in trial.epochs.items()}
+    values = {
+        age: metric({name: curve[:age] for name, curve in curves.items()})
+        for age in range(1, trial.age + 1)
+    }
+    return {age: value for age, value in values.items() if np.isfinite(value)}
+
+
+def _new_study(name: str, storage: JournalStorage) -> optuna.Study:
+    """A study to be minimized, made without Optuna's line on the screen."""
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        return optuna.create_study(storage=storage, study_name=name, direction="minimize")
+    finally:
+        optuna.logging.set_verbosity(level)

@@ -1,0 +1,185 @@
+"""Where a run stands, read from its directory while another process may be writing to it."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.table import Table
+
+from hptjax.errors import ConfigError
+from hptjax.records.journal import read_journal
+from hptjax.records.run_dir import label_of
+from hptjax.records.trial import GenerationRecord, Status, TrialRecord, best_trial
+from hptjax.report.console import show_number
+
+FAILED = (Status.DIVERGED, Status.INFEASIBLE, Status.LOST)
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+@dataclass(frozen=True)
+class StrategyStatus:
+    """What one strategy did and spent so far; stop: why it ended under the present budget."""
+
+    label: str
+    generations: tuple[GenerationRecord, ...]
+    budget: Mapping[str, float]
+    stop: str | None
+
+    @property
+    def trials(self) -> tuple[TrialRecord, ...]:
+        return tuple(trial for record in self.generations for trial in record.trials)
+
+    @property
+    def best(self) -> TrialRecord | None:
+        return best_trial(self.trials)
+
+    @property
+    def last_failure(self) -> TrialRecord | None:
+        failed = [trial for trial in self.trials if trial.status in FAILED]
+        return failed[-1] if failed else None
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """By the names of the budget."""
+        ledgers = [record.ledger for record in self.generations]
+        sums = {"member_epochs": "member_epochs", "samples": "samples", "seconds": "wall_s"}
+        return {
+            "generations": len(self.generations),
+            "trials": len(self.trials),
+            **{name: sum(ledger.get(key, 0) for ledger in ledgers) for name, key in sums.items()},
+        }
+
+    @property
+    def state(self) -> str:
+        if self.stop is not None:
+            return f"finished: {self.stop}"
+        return "unfinished" if self.generations else "not begun"
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """A run as it stands; age: seconds since its journal was last written."""
+
+    strategies: tuple[StrategyStatus, ...]
+    age: float
+
+    @property
+    def finished(self) -> bool:
+        return all(strategy.stop is not None for strategy in self.strategies)
+
+
+def read_status(path: Path) -> RunStatus:
+    """Reads a run directory without locking it; a line that is being written does not count.
+
+    Raises: ConfigError where it holds no run, DataError where its journal is damaged.
+    """
+    journal = path / "journal.jsonl"
+    if not journal.is_file():
+        raise ConfigError(f"{path}: not a run (it has no journal.jsonl).")
+    age = max(0.0, time.time() - journal.stat().st_mtime)
+    records, _ = read_journal(journal)
+    config = _present_config(path, records)
+    made = [GenerationRecord.from_dict(r) for r in records if r["kind"] == "generation"]
+    stops = {r["strategy"]: r for r in records if r["kind"] == "stop"}
+    budget = config.get("budget", {})
+
+    def stop_of(label: str) -> str | None:
+        stop = stops.get(label)
+        return stop["reason"] if stop is not None and stop["budget"] == budget else None
+
+    labels = [label_of(strategy) for strategy in config.get("strategies", ())]
+    limits = {name: limit for name, limit in budget.items() if limit is not None}
+    return RunStatus(
+        tuple(
+            StrategyStatus(
+                label,
+                tuple(record for record in made if record.strategy == label),
+                limits,
+                stop_of(label),
+            )
+            for label in labels
+        ),
+        age,
+    )
+
+
+def _present_config(path: Path, records: list[dict[str, Any]]) -> Mapping[str, Any]:
+    """Of config.yaml, whose budget is that of the last call; else of the journal's first line."""
+    try:
+        tree = yaml.safe_load((path / "config.yaml").read_text())
+    except (OSError, yaml.YAMLError):
+        tree = None
+    if isinstance(tree, Mapping) and "strategies" in tree:
+        return tree
+    return next((r["config"] for r in records if r["kind"] == "study"), {})
+
+
+def status_table(status: RunStatus) -> Table:
+    """A row for each strategy; 80 columns are enough."""
+    table = Table(show_lines=True)
+    for column in ("strategy", "trials", "best", "spent", "state"):
+        table.add_column(column, overflow="fold", no_wrap=column in ("trials", "best"))
+    for strategy in status.strategies:
+        table.add_row(
+            strategy.label,
+            "\n".join(_trial_lines(strategy)),
+            "\n".join(_best_lines(strategy.best)),
+            "\n".join(_spent_lines(strategy)),
+            strategy.state,
+        )
+    return table
+
+
+def status_notes(status: RunStatus) -> Iterator[str]:
+    """The last failure of each strategy, and when the last record was written."""
+    for strategy in status.strategies:
+        failure = strategy.last_failure
+        if failure is not None:
+            reason = failure.reason or "no reason recorded"
+            yield (
+                f"Last failure of {strategy.label}: trial {failure.number}, "
+                f"{failure.status.value}: {reason}"
+            )
+    yield f"Last record {show_seconds(status.age)} ago."
+
+
+def _trial_lines(strategy: StrategyStatus) -> list[str]:
+    counts = Counter(trial.status for trial in strategy.trials)
+    return [f"{len(strategy.trials)} in all"] + [
+        f"{counts[status]} {status.value}" for status in Status if counts[status]
+    ]
+
+
+def _best_lines(best: TrialRecord | None) -> list[str]:
+    if best is None:
+        return ["-"]
+    accuracy = show_number(best.last("val_accuracy"))
+    return [show_number(best.value), f"trial {best.number}", f"acc. {accuracy}"]
+
+
+def _spent_lines(strategy: StrategyStatus) -> list[str]:
+    """Each limit of the budget with what is left of it; the seconds in any case."""
+    spent = strategy.spent
+    lines = [
+        f"{spent[name]:.0f} of {limit:.0f} {name.replace('_', '-')}"
+        for name, limit in strategy.budget.items()
+    ]
+    if "seconds" not in strategy.budget:
+        lines.append(show_seconds(spent["seconds"]))
+    return lines
+
+
+def show_seconds(seconds: float) -> str:
+    """In the unit that suits: 12 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
+    whole = round(seconds)
+    if whole < MINUTE:
+        return f"{whole} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE} s"
+    if whole < DAY:
+        return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
+    return f"{whole // DAY} d {whole % DAY // HOUR} h"

@@ -1,0 +1,134 @@
+"""Warm start: the best hparams of another run are tried first.
+
+They are read once, when a run starts, and recorded in its config among `first`: a run that is
+resumed does not depend on what has become of the other one.
+"""
+
+import csv
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hptjax.entries import Categorical, Entry, Value
+from hptjax.errors import ConfigError, shown
+from hptjax.records.run_dir import load_run
+from hptjax.records.trial import Status
+from hptjax.space import Space
+from hptjax.study.config import StudyConfig, WarmStart
+
+
+@dataclass(frozen=True)
+class Known:
+    """A trained trial of another run: its name, its value, and those hparams that a space has."""
+
+    name: str
+    value: float
+    hparams: Mapping[str, Value]
+
+
+def warm_started(study: StudyConfig, recorded: Mapping[str, Any] | None = None) -> StudyConfig:
+    """The study with the points of its warm start in `first`, after those that stand there.
+
+    recorded: the config of the run that is to be resumed: if it had the same warm start, its points
+    are taken and the other run is not read. Hparams that the space lacks are left out. Raises
+    ConfigError where the other run holds no trained trial, or one of the best lies outside the
+    space or lacks an hparam of it.
+    """
+    start = study.warm_start
+    if start is None or start.resolved:
+        return study
+    resolved = start.model_copy(update={"resolved": True})
+    tree = study.to_dict() | {"warm_start": resolved.model_dump()}
+    first = _recorded_first(tree, recorded or {})
+    return StudyConfig.from_dict(tree | {"first": first or [*study.first, *best_points(study)]})
+
+
+def _recorded_first(tree: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[Any] | None:
+    """The points of a run of the same warm start and the same `first` before it."""
+    points, own = recorded.get("first", []), tree["first"]
+    same = recorded.get("warm_start") == tree["warm_start"] and points[: len(own)] == own
+    return points if same else None
+
+
+def best_points(study: StudyConfig) -> list[dict[str, Value]]:
+    """The best distinct hparams, best first, that the study's warm start names."""
+    start = study.warm_start
+    assert start is not None
+    points: list[dict[str, Value]] = []
+    for known in sorted(_read(start, study.space), key=lambda known: known.value):
+        if len(points) == start.best:
+            break
+        point = _point(known, study.space, start.source)
+        if point not in points:
+            points.append(point)
+    if not points:
+        raise ConfigError(f"warm_start: {start.source} holds no trained trial yet.")
+    return points
+
+
+def _point(known: Known, space: Space, source: str) -> dict[str, Value]:
+    """The hparams as the space has them."""
+    try:
+        space.encode(known.hparams)
+    except ConfigError as error:
+        raise ConfigError(f"warm_start: trial {known.name} of {source}: {error}") from None
+    return {name: entry.check(known.hparams[name]) for name, entry in space.items()}
+
+
+def _read(start: WarmStart, space: Space) -> Iterable[Known]:
+    if start.trials is not None:
+        return list(_of_table(Path(start.trials), space))
+    try:
+        trials = load_run(start.source).trials
+    except ConfigError as error:
+        raise ConfigError(f"warm_start: {error}") from None
+    return [
+        Known(
+            f"{trial.strategy}/{trial.number}",
+            trial.value,
+            {name: trial.hparams[name] for name in space if name in trial.hparams},
+        )
+        for trial in trials
+        if trial.status is Status.TRAINED and trial.value is not None
+    ]
+
+
+def _of_table(path: Path, space: Space) -> Iterator[Known]:
+    """The trained trials of a trials.csv, or of any table with a column `value`."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"warm_start: {path} cannot be read as a table: {error}") from None
+    for line, row in enumerate(rows, start=2):
+        if "value" not in row:
+            raise ConfigError(f"warm_start: {path} must have a column `value`, it has none.")
+        if row["value"] and row.get("status") in (None, Status.TRAINED):
+            name = f"{row['strategy']}/{row['number']}" if "strategy" in row else f"in line {line}"
+            value = _number(row["value"])
+            if value is None:
+                raise ConfigError(
+                    f"warm_start: {path}, line {line}: value must be a number, "
+                    f"got {shown(row['value'])}."
+                )
+            yield Known(name, value, {n: _value(space[n], row[n]) for n in space if row.get(n)})
+
+
+def _value(entry: Entry, text: str) -> Value:
+    """What a cell of a table means: a choice, a number, or else the text itself."""
+    if isinstance(entry, Categorical):
+        for choice in entry.choices:
+            if str(choice) == text or (isinstance(choice, bool) and str(choice) == text.title()):
+                return choice
+    number = _number(text)
+    return text if number is None else number
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
