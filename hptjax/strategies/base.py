@@ -2,11 +2,12 @@
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
+from pydantic import BaseModel
 
 from hptjax.glossary import Hparams
 from hptjax.space import Space
@@ -60,6 +61,24 @@ class SearchContext:
     def own_seed(self) -> int:
         """Of the searcher's own draws: with the study's, TPE would start as random search does."""
         return zlib.crc32(f"{self.label}/{self.seed}".encode())
+
+
+@dataclass(frozen=True)
+class SearcherKind:
+    """What a name under `strategies` stands for: its options, and how it is made from them."""
+
+    Options: type[BaseModel]
+    make: Callable[[SearchContext, Any], Searcher]
+
+
+def identity(hparams: Hparams) -> tuple[tuple[bool, Any], ...]:
+    """Equal for equal hparams of one space, given in its order; True is not 1."""
+    return tuple((isinstance(value, bool), value) for value in hparams.values())
+
+
+def proposal_at(space: Space, point: np.ndarray, handle: Any = None) -> Proposal:
+    """The proposal of a point [D] of the unit cube; its genotype decodes to its hparams."""
+    return Proposal(space.decode(point), tuple(point.tolist()), handle)
 
 
 def worst_if_failed(value: float) -> float:

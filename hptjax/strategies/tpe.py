@@ -22,4 +22,4 @@ def make(context: SearchContext, options: Options) -> OptunaSearcher:
     sampler = optuna.samplers.TPESampler(
         seed=context.own_seed, constant_liar=True, **options.model_dump()
     )
-    return OptunaSearcher(context.space, sampler)
+    return OptunaSearcher(context.space, sampler, context.first)
