@@ -45,10 +45,11 @@ Writes the weights of a network at its exact shape to a safetensors file, which 
 its metadata: the best network of the run, or with --trial any other.
 
 A run keeps the weights of its best network only, so those of another trial are made again: the
-recorded network is trained alone, with its recorded random key and for its recorded epochs, on the
-images that the run used. That takes the time of training one network. It ends near what the record
-says, not at the same digits: rounding differs between a network alone and one among others, and
-training amplifies it. A validation loss that is far off gives a warning. Of a candidate that was
+recorded network is trained by the run's own program, with its recorded random key and for its
+recorded epochs, on the images that the run used. That takes the time of compiling the program,
+unless it is cached, and of training one network. On the same kind of device it becomes what it was;
+elsewhere rounding differs, and training amplifies it. A validation loss that is far off gives a
+warning. Of a candidate that was
 trained several times it is the first repetition.
 
 examples:

@@ -10,11 +10,12 @@ from hptjax.cli.options import overrides
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError, DataError
 from hptjax.models import evaluate_variables
-from hptjax.population import Member
+from hptjax.population import Member, Population
 from hptjax.records.best import save_best
 from hptjax.study.config import DataConfig
 from hptjax.study.data import load_test_data, prepare_data
 from hptjax.study.load import load_train
+from hptjax.study.local import make_trainer
 from hptjax.study.network import OnEpoch, data_notes, train_alone
 from hptjax.transpile import build
 
@@ -29,13 +30,10 @@ def train(args: argparse.Namespace) -> int:
         raise ConfigError(f"{args.config}: this network cannot be built: {repaired.infeasible}")
     for change in repaired.changes:
         console.print(f"repaired: {change}")
+    trainer = make_trainer([repaired.config], data, settings.data, seed=settings.seed)
+    population = Population.start(trainer, [Member(repaired.config, 0)])
     variables, last = train_alone(
-        Member(repaired.config, 0),
-        data,
-        settings.data,
-        seed=settings.seed,
-        epochs=settings.epochs,
-        on_epoch=epoch_lines(console, settings.epochs),
+        population, settings.epochs, epoch_lines(console, settings.epochs)
     )
     _print_test(console, repaired.config, variables, settings.data)
     if args.out is not None:

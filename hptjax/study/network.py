@@ -1,31 +1,25 @@
-"""One network of a study: trained alone at its exact shape, and what is noted where it is saved."""
+"""One network by itself: trained epoch by epoch, made again from its record, noted in its file."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
-from hptjax.population import Member, Population
+from hptjax.population import Member
 from hptjax.records.best import SavedNetwork
 from hptjax.records.trial import TrialRecord, finite_or_none
 from hptjax.study.config import DataConfig, StudyConfig
 from hptjax.study.data import StudyData
-from hptjax.study.local import make_trainer
+from hptjax.study.executor import Resident
+from hptjax.study.local import local_executor
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 
 
 def train_alone(
-    member: Member,
-    data: StudyData,
-    config: DataConfig,
-    *,
-    seed: int,
-    epochs: int,
-    on_epoch: OnEpoch = lambda epoch, metrics: None,
+    population: Resident, epochs: int, on_epoch: OnEpoch = lambda epoch, metrics: None
 ) -> tuple[dict[str, Any], dict[str, float]]:
-    """Variables and metrics after the last epoch; on_epoch is told each one's, counted from 1."""
-    population = Population.start(make_trainer([member.config], data, config, seed=seed), [member])
+    """Variables and metrics of a population of one; on_epoch is told each epoch's, from 1."""
     metrics: dict[str, float] = {}
     for epoch in range(1, epochs + 1):
         curves = population.advance(1).curves
@@ -39,16 +33,15 @@ def remake(
 ) -> SavedNetwork:
     """The network of a trial, trained again from its record: the first one, where it was repeated.
 
-    A network trains alone as it does among others, but for rounding. Raises ConfigError for a trial
-    that was never trained.
+    The study's own program trains it: on devices like the run's it becomes what it was, bit by bit.
+    Raises ConfigError for a trial that was never trained.
     """
     if trial.config is None or not trial.age:
         why = trial.reason or trial.status.value
         raise ConfigError(f"trial {trial.strategy}/{trial.number} was never trained: {why}.")
     member = Member(ModelConfig.from_dict(trial.config), trial.key)
-    variables, metrics = train_alone(
-        member, data, study.data, seed=study.seed, epochs=trial.age, on_epoch=on_epoch
-    )
+    population = local_executor(study, data).start([member])
+    variables, metrics = train_alone(population, trial.age, on_epoch)
     reached = {name: finite_or_none(metrics[name]) for name in ("val_loss", "val_accuracy")}
     return SavedNetwork(member.config, variables, notes(trial, study) | reached)
 
