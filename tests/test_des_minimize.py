@@ -1,5 +1,6 @@
 """des_minimize: plain and compiled objectives, stops, history, runs, bounds."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -68,6 +69,43 @@ def test_runs_are_independent_and_the_first_is_the_single_one():
     np.testing.assert_allclose(many.x[0], one.x)
     assert len(set(many.fun)) == 3
     np.testing.assert_array_equal(many.nfev, 90)
+
+
+@pytest.mark.parametrize("time_limit", [None, 3600.0])  # a limit cuts the run into several calls
+def test_compiled_runs_do_not_depend_on_the_number_of_devices(time_limit):
+    def minimize(**options):
+        return des_minimize(
+            traced, bounds=BOX, budget=900, target=1e-3, history="population", **options
+        )
+
+    assert len(jax.local_devices()) == 2
+    spread = minimize(runs=5, time_limit=time_limit)
+    with jax.default_device(jax.local_devices()[0]):
+        together = minimize(runs=5)
+    alone = minimize()
+    assert len(set(together.nit)) > 1  # runs stop at different times
+    for name in ("x", "fun", "nfev", "nit", "restarts", "status"):
+        np.testing.assert_allclose(spread[name], together[name], rtol=1e-4)
+        np.testing.assert_allclose(spread[name][0], alone[name], rtol=1e-4)
+    assert len(spread.history["nfev"]) == max(spread.nit)
+    for name, values in together.history.items():
+        np.testing.assert_allclose(spread.history[name], values, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(
+            values[: alone.nit, 0], alone.history[name], rtol=1e-3, atol=1e-5
+        )
+
+
+def test_a_stopped_run_repeats_its_end_in_the_history():
+    history = des_minimize(
+        traced, bounds=BOX, budget=900, target=1e-3, runs=5, history=True, time_limit=3600.0
+    ).history
+    last = history["nfev"].argmax(0)
+    assert len(set(last)) > 1
+    for run, end in enumerate(last):
+        for name in ("nfev", "best_so_far", "mean_coordinates"):
+            after = history[name][end:, run]
+            np.testing.assert_array_equal(after, np.broadcast_to(after[0], after.shape))
+        assert np.isnan(history["best"][end + 1 :, run]).all()  # nothing was evaluated
 
 
 def test_stops_and_their_messages():

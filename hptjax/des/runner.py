@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 
 from hptjax.des.algorithm import DES
 from hptjax.des.state import Params, State
@@ -102,11 +104,52 @@ def _record(problem: Problem, rows, fitness, asked: State, told: State) -> Recor
 def advance(
     problem: Problem, capacity: int, limit: Any, keys: jax.Array, state: State, params: Params
 ) -> tuple[State, Record | None, jax.Array]:
-    """Up to `limit` generations, or until every run has stopped, in one compiled loop.
+    """Up to `limit` generations, or until every run has stopped, in one compiled program.
 
+    Many runs are spread over the local devices; a device's share goes through one loop as a batch.
     capacity: length of the history buffer, at least `limit`; 0 keeps none. Returns the state, the
     buffer [capacity, ...] and how many generations were made.
     """
+    devices = _devices(problem)
+    if len(devices) == 1:
+        return _loop(problem, capacity, False, limit, keys, state, params)
+    runs = keys.shape[0]
+    padded = -(-runs // len(devices)) * len(devices)
+    index = jnp.minimum(jnp.arange(padded), runs - 1)  # the last run again, cut off below
+    keys, state = jax.tree.map(lambda leaf: leaf[index], (keys, state))
+    mesh = Mesh(np.array(devices), "runs")
+    loop = jax.shard_map(
+        partial(_loop, problem, capacity, True),
+        mesh=mesh,
+        in_specs=(P(), P("runs"), P("runs"), P()),
+        out_specs=(P("runs"), P(None, "runs"), P("runs")),
+        check_vma=False,  # the loop's counter begins as a constant
+    )
+    state, buffer, made = loop(limit, keys, state, params)
+    state = jax.tree.map(lambda leaf: leaf[:runs], state)
+    return state, jax.tree.map(lambda leaf: leaf[:, :runs], buffer), made.max()
+
+
+def _devices(problem: Problem) -> list:
+    """Where the runs go: equal shares, the fewest devices that have no smaller largest share."""
+    devices = jax.local_devices()
+    chosen = getattr(jax.config, "jax_default_device", None)
+    if problem.runs is None or chosen is not None:
+        return devices[:1]  # one loop, wherever JAX computes by default
+    share = -(-problem.runs // len(devices))
+    return devices[: -(-problem.runs // share)]
+
+
+def _loop(
+    problem: Problem,
+    capacity: int,
+    shared: bool,
+    limit: Any,
+    keys: jax.Array,
+    state: State,
+    params: Params,
+) -> tuple[State, Record | None, jax.Array]:
+    """`advance` on one device; shared: other devices have runs too, whose loops may be longer."""
 
     def generation(state: State) -> tuple[State, Record | None]:
         rows, asked = _ask(problem, keys, state, params)
@@ -115,18 +158,28 @@ def advance(
         return told, _record(problem, rows, fitness, asked, told) if capacity else None
 
     def body(carry):
-        state, buffer, done = carry
+        state, buffer, done, _ = carry
+        stopped = jnp.all(state.stopped) if repeats else False
         state, record = generation(state)
         buffer = jax.tree.map(lambda old, new: old.at[done].set(new), buffer, record)
-        return state, buffer, done + 1
+        return state, buffer, done + 1, stopped
 
     def unfinished(carry):
-        state, _, done = carry
-        return (done < limit) & ~jnp.all(state.stopped)
+        state, _, done, idle = carry
+        return (done < limit) & ~(idle if repeats else jnp.all(state.stopped))
 
+    # One generation after the stop gives the record that stopped runs repeat until the longest of
+    # all loops ends.
+    repeats = shared and capacity > 0
     shapes = jax.eval_shape(generation, state)[1]
     buffer = jax.tree.map(lambda s: jnp.zeros((capacity, *s.shape), s.dtype), shapes)
-    return jax.lax.while_loop(unfinished, body, (state, buffer, jnp.int32(0)))
+    first = (state, buffer, jnp.int32(0), jnp.asarray(False))
+    state, buffer, done, idle = jax.lax.while_loop(unfinished, body, first)
+    if repeats:
+        index = jnp.minimum(jnp.arange(capacity), done - 1)
+        buffer = jax.tree.map(lambda leaf: leaf[index], buffer)
+    made = done - jnp.int32(idle)
+    return state, buffer, made[None] if shared else made
 
 
 @partial(jax.jit, static_argnames="problem")
