@@ -58,8 +58,10 @@ def test_decoded_numbers_are_in_bounds_and_on_the_lattice(entry, u):
 @given(ENTRIES, UNIT, UNIT)
 def test_decoding_is_monotone(entry, u, v):
     u, v = sorted((u, v))
-    order = entry.choices.index if isinstance(entry, Categorical) else float
-    assert order(from_unit(entry, u)) <= order(from_unit(entry, v))
+    low, high = (from_unit(entry, point) for point in (u, v))
+    if isinstance(entry, Categorical):  # by position: False == 0, and both may be choices
+        low, high = (entry.to_unit(choice) for choice in (low, high))
+    assert low <= high
 
 
 @given(ENTRIES, st.floats(allow_nan=False))
