@@ -1,14 +1,16 @@
 """Laws of the search strategies, on cheap functions of the unit cube."""
 
+import subprocess
+import sys
+import tracemalloc
+
 import numpy as np
-import optuna
 import pytest
 
 from hptjax.errors import ConfigError
 from hptjax.space import Categorical, Float, Integer, Space
 from hptjax.strategies import SearchContext, make_searcher
-from hptjax.strategies.evosax import EvosaxSearcher
-from hptjax.strategies.optuna import OptunaSearcher
+from hptjax.study.config import StrategyConfig
 
 SPACE = Space(
     {
@@ -112,29 +114,11 @@ def test_des_ends_with_its_budget():
     assert len(proposals) == 34
 
 
-@pytest.mark.filterwarnings("ignore:QMCSampler is experimental")
-def test_any_optuna_sampler_is_a_strategy():
-    sampler = optuna.samplers.QMCSampler(seed=0)
-    proposals, _ = search(OptunaSearcher(CUBE, sampler), 16, 8, bowl)
-    assert len({p.genotype for p in proposals}) == 16
-
-
-@pytest.mark.parametrize("name", ["CMA_ES", "DifferentialEvolution"])
-def test_any_evosax_algorithm_is_a_strategy(name):
-    from evosax.algorithms import algorithms
-
-    algorithm = algorithms[name](population_size=16, solution=np.zeros(4, np.float32))
-    params = algorithm.default_params
-    if hasattr(params, "std_init"):
-        params = params.replace(std_init=0.2)
-    _, values = search(EvosaxSearcher(CUBE, algorithm, seed=0, params=params), 320, 10, bowl)
-    assert values[-32:].min() < 0.3 * values[:16].min()
-
-
 @pytest.mark.parametrize(
     ("name", "options", "text"),
     [
         ("cma", {}, "unknown strategy 'cma'"),
+        ("optuna", {}, "unknown strategy 'optuna.'"),
         ("des", {"lambda": 3}, "strategies.des.lambda: unknown key"),
         ("des", {"start": {"lr": 0.01}}, "missing: width"),
         ("des", {"preset": "fast"}, "preset"),
@@ -149,3 +133,110 @@ def test_tpe_does_not_repeat_the_draws_of_random_search():
     space = Space({"lr": Float(0.001, 0.1)})
     random, tpe = (make(name, space).ask(5) for name in ("random", "tpe"))
     assert not {p.hparams["lr"] for p in random} & {p.hparams["lr"] for p in tpe}
+
+
+FIRST = (
+    {"lr": 0.02, "width": 11, "bn": True},
+    {"lr": 0.01, "width": 16, "bn": False},  # a point of the grid
+    {"lr": 0.001, "width": 24, "bn": True},
+)
+FIRST_NAMES = [*NAMES, "optuna.QMCSampler", "evosax.CMA_ES", "evosax.DifferentialEvolution"]
+
+
+def make_with_first(name, first=FIRST, seed=0, **options):
+    return make_searcher(name, SearchContext(SPACE, seed, name, 8, 1000, first), options)
+
+
+@pytest.mark.parametrize("batch", [2, 8])
+@pytest.mark.parametrize("name", FIRST_NAMES)
+def test_points_to_try_first_come_first_and_in_order(name, batch):
+    proposals, _ = search(make_with_first(name), 12, batch, bowl)
+    for proposal, hparams in zip(proposals, FIRST, strict=False):
+        assert proposal.hparams == pytest.approx(hparams)
+    assert len(proposals) == 12
+
+
+@pytest.mark.parametrize("name", ["des", "tpe", "evosax.CMA_ES", "evosax.DifferentialEvolution"])
+def test_what_is_told_of_the_first_points_is_learnt_from(name):
+    def later(value):
+        searcher = make_with_first(name)
+        for generation in range(3):
+            asked = searcher.ask(8)
+            values = [bowl(np.array(p.genotype)) for p in asked]
+            if generation == 0:
+                values[:3] = [value + 0.01 * k for k in range(3)]
+            searcher.tell(asked, np.array(values))
+        return [p.hparams for p in searcher.ask(8)]
+
+    assert later(0.0) != later(1.0)
+
+
+@pytest.mark.parametrize("name", ["des", "evosax.CMA_ES"])
+def test_more_first_points_than_a_generation_has_rows(name):
+    many = tuple({"lr": 0.05, "width": width, "bn": False} for width in range(8, 25))
+    proposals, _ = search(make_with_first(name, many), 40, 8, bowl)
+    tried = [p.hparams["width"] for p in proposals if p.hparams in many]
+    assert tried[:17] == list(range(8, 25))
+
+
+def test_des_tries_its_start_after_the_first_points():
+    start = {"lr": 0.03, "width": 9, "bn": False}
+    asked = make_with_first("des", start=start).ask(8)
+    assert asked[3].hparams == pytest.approx(start)
+
+
+def test_grid_does_not_repeat_the_first_points():
+    proposals, _ = search(make_with_first("grid"), 1000, 5, bowl)
+    assert [dict(p.hparams) for p in proposals[3:]] == [p for p in SPACE.grid() if p not in FIRST]
+
+
+def test_grid_of_480_in_batches_of_29():
+    space = Space({"a": Integer(1, 480, grid=tuple(range(1, 481)))})
+    searcher, sizes = make("grid", space), []
+    while asked := searcher.ask(29):
+        sizes.append(len(asked))
+    assert sizes == [29] * 16 + [16]
+
+
+def test_a_grid_larger_than_memory_costs_nothing():
+    wide = Space({f"x{i}": Integer(0, 99, grid=tuple(range(100))) for i in range(15)})
+    tracemalloc.start()
+    searcher = make("grid", wide)
+    asked = [searcher.ask(29) for _ in range(3)]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [len(batch) for batch in asked] == [29, 29, 29]
+    assert peak < 5e6
+
+
+@pytest.mark.parametrize("name", ["tpe", "random"])
+def test_no_batch_repeats_a_point_while_the_space_has_others(name):
+    space = Space({"a": Integer(1, 6), "b": Categorical((False, True)), "c": Integer(1, 3)})
+    searcher = make(name, space)
+    for _ in range(4):  # by the second batch TPE has settled on the best few
+        asked = searcher.ask(29)
+        assert len({tuple(p.hparams.values()) for p in asked}) == 29
+        searcher.tell(asked, np.array([bowl(np.array(p.genotype)) for p in asked]))
+    assert len({tuple(p.hparams.values()) for p in searcher.ask(40)}) == 36
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"name": "optuna.CmaEsSampler", "n_startup_trials": 3, "with_margin": True},
+        {"name": "evosax.CMA_ES", "std_init": 0.1, "label": "narrow"},
+        "evosax.DES",
+    ],
+)
+def test_names_and_options_go_through_a_config(tree):
+    strategy = StrategyConfig.from_tree(tree)
+    assert strategy.to_tree() == tree
+    assert StrategyConfig.from_tree(strategy.to_tree()) == strategy
+
+
+def test_the_table_imports_no_search_library():
+    code = (
+        "import sys, hptjax.strategies.table; print({'optuna', 'evosax', 'jax'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["set()"]

@@ -61,7 +61,10 @@ class DESSearcher(EvosaxSearcher):
             budget=context.evaluations or UNKNOWN_BUDGET,
             midpoint=options.midpoint,
         )
-        super().__init__(space, algorithm, context.seed, start=start_point(space, options.start))
+        start, first = start_point(space, options.start), context.first
+        if first and options.start is not None:  # they take the row that the start would have
+            first = (*first, options.start)
+        super().__init__(space, algorithm, context.seed, start=start, first=first)
 
     def _initial_state(self, key: Any, start: np.ndarray | None) -> Any:
         return self._algorithm.init(key, start, self._params)  # None is not the same as the centre
@@ -77,6 +80,20 @@ class DESSearcher(EvosaxSearcher):
             if self._queue:
                 return
             self._end_generation()
+
+    def _put_first(self, places: int) -> int:
+        """Into the offspring only: the midpoint never breeds."""
+        count = super()._put_first(len(self._state.genotypes))
+        if count:
+            old = self._state.genotypes
+            self._state = self._state.replace(
+                genotypes=old.at[:count].set(self._rows[:count].astype(old.dtype)),
+                counted=self._state.counted.at[:count].set(~self._state.stopped),
+            )
+        return count
+
+    def _fitness(self) -> np.ndarray:
+        return self._values.astype(np.float32)  # DES knows what to do with failures
 
     def _wanted_rows(self) -> list[int]:
         return [int(row) for row in np.flatnonzero(np.asarray(self._state.counted))]

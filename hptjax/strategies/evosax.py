@@ -8,15 +8,23 @@ import numpy as np
 from evosax.algorithms.base import EvolutionaryAlgorithm
 from evosax.algorithms.population_based.base import PopulationBasedAlgorithm
 
+from hptjax.glossary import Hparams
 from hptjax.space import Space
-from hptjax.strategies.base import Proposal, worst_if_failed
+from hptjax.strategies.base import Proposal, proposal_at, worst_if_failed
+
+LARGEST = 1e15  # its square still fits float32, in which algorithms take variances
 
 
 class EvosaxSearcher:
     """Hands out the rows of one evosax generation in pieces, and tells it when all are in.
 
-    algorithm: over solutions [D]; rows outside the unit cube are clipped to it. A population-based
+    algorithm: over solutions [D]. Rows outside the unit cube are reflected into it, and the
+    algorithm is told the reflected rows: each value then belongs to the point that it was measured
+    at, so that populations hold only points that exist, and means stay inside. A population-based
     algorithm gets its first population drawn uniformly. start: first point [D] of the unit cube.
+    first: hparams that take the places of the first rows, before the algorithm's own. (MA_ES,
+    LM_MA_ES, CR_FM_NES and xNES learn from their own draws: to them a value is that of the draw
+    whose row a point took.)
     """
 
     def __init__(
@@ -27,6 +35,7 @@ class EvosaxSearcher:
         *,
         params: Any = None,
         start: np.ndarray | None = None,
+        first: Sequence[Hparams] = (),
     ) -> None:
         self._space, self._algorithm = space, algorithm
         self._params = algorithm.default_params if params is None else params
@@ -34,6 +43,8 @@ class EvosaxSearcher:
         self._needs_first = isinstance(algorithm, PopulationBasedAlgorithm)
         self._state: Any = None if self._needs_first else self._initial_state(key_init, start)
         self._rows = np.zeros((0, len(space)))
+        self._first = [space.encode(hparams) for hparams in first]
+        self._known: list[float] = []  # best and worst value so far
         self._values = np.zeros(0)
         self._queue: list[int] = []
         self._waiting = 0
@@ -50,8 +61,7 @@ class EvosaxSearcher:
         return [self._propose(row) for row in rows]
 
     def _propose(self, row: int) -> Proposal:
-        point = np.clip(np.asarray(self._rows[row], dtype=np.float64), 0.0, 1.0)
-        return Proposal(self._space.decode(point), tuple(point.tolist()), row)
+        return proposal_at(self._space, self._rows[row], row)
 
     def _next_key(self) -> jax.Array:
         self._key, key = jax.random.split(self._key)
@@ -60,12 +70,20 @@ class EvosaxSearcher:
     def _begin_generation(self) -> None:
         if self._needs_first:
             shape = (self._algorithm.population_size, len(self._space))
-            self._rows = np.asarray(jax.random.uniform(self._next_key(), shape))
+            rows = jax.random.uniform(self._next_key(), shape)
         else:
             rows, self._state = self._algorithm.ask(self._next_key(), self._state, self._params)
-            self._rows = np.asarray(rows)
+        self._rows = reflect(np.asarray(rows, dtype=np.float64))
+        self._put_first(len(self._rows))
         self._values = np.full(len(self._rows), np.inf)
         self._queue = self._wanted_rows()
+
+    def _put_first(self, places: int) -> int:
+        """Puts points to be tried first into the rows, in order; how many there were."""
+        points, self._first = self._first[:places], self._first[places:]
+        for row, point in enumerate(points):
+            self._rows[row] = point
+        return len(points)
 
     def _wanted_rows(self) -> list[int]:
         """The rows that need evaluating: all of them, unless the algorithm knows better."""
@@ -79,13 +97,41 @@ class EvosaxSearcher:
             self._end_generation()
 
     def _end_generation(self) -> None:
-        fitness = self._values.astype(np.float32)
+        fitness = self._fitness()
+        if fitness is None:
+            return
+        rows = self._rows.astype(np.float32)
         if self._needs_first:
             self._state = self._algorithm.init(  # pyright: ignore[reportCallIssue]
-                self._next_key(), self._rows, fitness, self._params
+                self._next_key(), rows, fitness, self._params
             )
             self._needs_first = False
         else:
             self._state, _ = self._algorithm.tell(
-                self._next_key(), self._rows, fitness, self._state, self._params
+                self._next_key(), rows, fitness, self._state, self._params
             )
+
+    def _fitness(self) -> np.ndarray | None:
+        """What the algorithm is told [rows]; None where every row failed, which teaches nothing.
+
+        A failed row is told as worse than all so far, by as much as those lie apart: many
+        algorithms compute with the values, and one infinity would make all their rows NaN.
+        """
+        failed = ~np.isfinite(self._values)
+        values = np.clip(self._values, -LARGEST, LARGEST)
+        if failed.all():
+            return None
+        self._known += [values[~failed].min(), values[~failed].max()]
+        self._known = [min(self._known), max(self._known)]
+        best, worst = self._known
+        return np.where(failed, 2 * worst - best, values).astype(np.float32)
+
+
+def reflect(points: np.ndarray) -> np.ndarray:
+    """Points [..., D] mirrored at the faces of the unit cube until inside, however far outside.
+
+    Points inside stay exactly as they are; NaN and infinities go to the middle.
+    """
+    points = np.where(np.isfinite(points), points, 0.5)
+    inside = (points >= 0) & (points <= 1)
+    return np.where(inside, points, 1.0 - np.abs(1.0 - points % 2.0))

@@ -23,6 +23,7 @@ TABLE: dict[str, str] = {
 }
 FAMILIES: dict[str, str] = {
     "optuna": "hptjax.strategies.optuna_family",
+    "evosax": "hptjax.strategies.evosax_family",
 }
 
 
