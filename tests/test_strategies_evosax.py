@@ -15,9 +15,7 @@ from hptjax.strategies.table import check_options
 
 CUBE = Space({f"x{i}": Float(0.0, 1.0) for i in range(4)})
 OPTIMUM = np.array([0.7, 0.6, 0.8, 0.3])
-# Not better within six generations: random search does not learn, the spread of iAMaLGaM and
-# DiffusionEvolution shrinks later, LM_MA_ES has only as many rows as there are dimensions.
-SLOW = ("RandomSearch", "iAMaLGaM_Univariate", "DiffusionEvolution", "LM_MA_ES")
+LEARNS_NOTHING = "RandomSearch"  # the only one whose later generations are no better
 QUICK = ("CMA_ES", "DifferentialEvolution", "Open_ES")
 
 
@@ -39,14 +37,15 @@ def search(searcher, generations, batch=100, fails=lambda point: point[0] < 0.1)
 
 
 def check_algorithm(name):
-    points, values = search(make(name, seed=1), 6)
+    points, _ = search(make(name, seed=1), 6)
     again, _ = search(make(name, seed=1), 6)
     assert all(len(rows) == len(points[0]) <= 13 for rows in points)
     assert np.all((np.concatenate(points) >= 0) & (np.concatenate(points) <= 1))
     assert all(np.array_equal(a, b) for a, b in zip(points, again, strict=True))
-    assert len(np.unique(np.concatenate(points), axis=0)) > 2 * len(points[0])  # it moves on
-    if name not in SLOW:
-        assert min(value.mean() for value in values[1:]) < 0.9 * values[0].mean()
+    means = np.mean(
+        [[v.mean() for v in search(make(name, seed=seed), 6)[1]] for seed in range(1, 7)], axis=0
+    )
+    assert (means[-2:].mean() < 0.9 * means[0]) == (name != LEARNS_NOTHING)
 
 
 @pytest.mark.slow
@@ -66,7 +65,6 @@ def test_algorithms_of_each_kind_search(name):
 
 def test_what_is_skipped_is_in_the_registry():
     assert set(SKIPPED) < set(algorithms)
-    assert set(SLOW) < set(algorithms)
 
 
 @pytest.mark.parametrize("name", QUICK)
