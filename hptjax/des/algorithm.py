@@ -32,7 +32,7 @@ from evosax.algorithms.distribution_based import base
 from evosax.core.fitness_shaping import identity_fitness_shaping_fn
 from evosax.types import Fitness, Metrics, Population, Solution
 
-from hptjax.des.bounds import bounce_back, check_box, finite_or_far
+from hptjax.des.bounds import bounce_back, check_box, finite_or_far, outside
 from hptjax.des.draws import Draws, draw
 from hptjax.des.presets import Preset, get_preset
 from hptjax.des.state import (
@@ -233,7 +233,9 @@ class DES(base.DistributionBasedAlgorithm):
         lamarckian = params.bound_mode == LAMARCKIAN
         x = jnp.where(lamarckian, population[:size], state.genotypes)
         infeasible = (state.genotypes != population[:size]).any(-1)
-        fitness = self._penalised(fitness[:size], population[:size], infeasible, state, params)
+        penalty = outside(state.genotypes, population[:size], state.worst_fitness)
+        penalised = (params.bound_mode == PENALTY) & infeasible
+        fitness = jnp.where(penalised, penalty, fitness[:size])
         alive = jnp.isfinite(fitness).any() & ~state.stopped
         restart = alive & self._converged(fitness, infeasible, state, params)
         updated = self._select(x, fitness, alive & ~restart, state, params)
@@ -244,19 +246,6 @@ class DES(base.DistributionBasedAlgorithm):
             restarts=state.restarts + restart.astype(jnp.int32),
             stopped=state.stopped | done,
         )
-
-    def _penalised(
-        self,
-        fitness: jax.Array,
-        repaired: jax.Array,
-        infeasible: jax.Array,
-        state: State,
-        params: Params,
-    ) -> jax.Array:
-        distance = jnp.sum((state.genotypes - repaired) ** 2, -1)
-        known = jnp.isfinite(state.worst_fitness)
-        penalty = jnp.where(known, state.worst_fitness + distance, jnp.inf)
-        return jnp.where((params.bound_mode == PENALTY) & infeasible, penalty, fitness)
 
     def _converged(
         self, fitness: jax.Array, infeasible: jax.Array, state: State, params: Params

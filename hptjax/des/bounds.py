@@ -1,4 +1,4 @@
-"""The search box: its check, and the reflection that brings a point back into it."""
+"""The search box: its check, the reflection back into it, and the penalty for leaving it."""
 
 import jax
 import jax.numpy as jnp
@@ -52,3 +52,12 @@ def finite_or_far(x: jax.Array, lower: jax.Array, upper: jax.Array) -> jax.Array
     """Replaces NaN and infinities by a value far outside, which bounces back to the middle."""
     far = upper + 1000.5 * (upper - lower)
     return jnp.where(jnp.isfinite(x), x, far)
+
+
+def outside(x: jax.Array, repaired: jax.Array, worst: jax.Array) -> jax.Array:
+    """Penalised fitness of points x [M, D]: the worst seen plus the squared distance to the repair.
+
+    Infinite while `worst` is, that is, before the first finite value.
+    """
+    distance = jnp.sum((x - repaired) ** 2, -1)
+    return jnp.where(jnp.isfinite(worst), worst + distance, jnp.inf)

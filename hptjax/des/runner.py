@@ -168,8 +168,7 @@ def _loop(
         state, _, done, idle = carry
         return (done < limit) & ~(idle if repeats else jnp.all(state.stopped))
 
-    # One generation after the stop gives the record that stopped runs repeat until the longest of
-    # all loops ends.
+    # One generation after the stop gives the record to repeat until the longest loop has ended.
     repeats = shared and capacity > 0
     shapes = jax.eval_shape(generation, state)[1]
     buffer = jax.tree.map(lambda s: jnp.zeros((capacity, *s.shape), s.dtype), shapes)
@@ -178,8 +177,7 @@ def _loop(
     if repeats:
         index = jnp.minimum(jnp.arange(capacity), done - 1)
         buffer = jax.tree.map(lambda leaf: leaf[index], buffer)
-    made = done - jnp.int32(idle)
-    return state, buffer, made[None] if shared else made
+    return state, buffer, (done - jnp.int32(idle))[None] if shared else done
 
 
 @partial(jax.jit, static_argnames="problem")
