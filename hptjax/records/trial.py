@@ -22,6 +22,9 @@ class Status(StrEnum):
     LOST = "lost"  # with the worker that trained it
 
 
+FAILED = (Status.DIVERGED, Status.INFEASIBLE, Status.LOST)  # they have no value
+
+
 @dataclass(frozen=True)
 class TrialRecord:
     """One candidate and what became of it.

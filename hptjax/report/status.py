@@ -13,10 +13,9 @@ from rich.table import Table
 from hptjax.errors import ConfigError
 from hptjax.records.journal import read_journal
 from hptjax.records.run_dir import label_of
-from hptjax.records.trial import GenerationRecord, Status, TrialRecord, best_trial
+from hptjax.records.trial import FAILED, GenerationRecord, Status, TrialRecord, best_trial
 from hptjax.report.console import show_number
 
-FAILED = (Status.DIVERGED, Status.INFEASIBLE, Status.LOST)
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from hptjax.config.schema import ModelConfig
 from hptjax.models.signature import Signature
 from hptjax.population import Cost, Member, Outcome, Population, PopulationTrainer, make_plan
+from hptjax.population.resident import stack_epochs
 from hptjax.study.config import DataConfig, StudyConfig
 from hptjax.study.data import StudyData
 from hptjax.study.executor import Resident
@@ -120,7 +121,7 @@ class JoinedPopulation:
             outcomes = [(part.advance(1), places) for part, places in self._parts]
             rows.append(_merge(outcomes))
             cost = sum((outcome.cost for outcome, _ in outcomes), cost)
-        return Outcome(_stack(rows), cost)
+        return Outcome(stack_epochs(rows), cost)
 
     def keep(self, chosen: Sequence[int]) -> None:
         new = {old: place for place, old in enumerate(chosen)}
@@ -151,14 +152,10 @@ class JoinedPopulation:
 
 
 def _merge(outcomes: Sequence[tuple[Outcome, Sequence[int]]]) -> dict[str, np.ndarray]:
-    """The curves of all parts, each column at its place."""
+    """The metrics [P] of one epoch of all parts, each member's at its place."""
     order = np.argsort([place for _, places in outcomes for place in places])
     names = outcomes[0][0].curves
     return {
-        name: np.concatenate([outcome.curves[name] for outcome, _ in outcomes], 1)[:, order]
+        name: np.concatenate([outcome.curves[name][0] for outcome, _ in outcomes])[order]
         for name in names
     }
-
-
-def _stack(rows: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    return {name: np.concatenate([row[name] for row in rows]) for name in (rows[0] if rows else {})}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hptjax.records.trial import GenerationRecord, Status, told_values
+from hptjax.records.trial import FAILED, GenerationRecord, told_values
 from hptjax.strategies import Proposal, SearchContext, Searcher
 from hptjax.study.budget import Meter
 from hptjax.study.executor import Executor
@@ -19,7 +19,6 @@ from hptjax.study.schedule import Schedule, Step
 from hptjax.transpile.problem import Problem
 
 EXHAUSTED, FAILURES, CALLBACK = "search exhausted", "too many failures", "callback"
-FAILED = (Status.DIVERGED, Status.INFEASIBLE, Status.LOST)
 Callback = Callable[[GenerationRecord], bool | None]
 
 
