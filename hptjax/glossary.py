@@ -14,7 +14,6 @@ body        one compiled network shape: a signature, and the widths that members
 tier        one of the widths that bodies of one signature have
 row         a place in the packed population
 lane        a row that is computed by vmap, used or not
-tile        a cache block of images
 block       a residual block, nothing else
 study       the search over a space, with its strategies, budgets and records; its random key is
             `study_key`
@@ -24,8 +23,7 @@ schedule    what decides who of a generation goes on
 sink        what watches a study
 problem     a base network, a space and an image size, with names bound to places
 
-Axes: P members, B batch, H W C image, K classes, D search dimensions, G generations (in the tiled
-image layout: tiles).
+Axes: P members, B batch, H W C image, K classes, D search dimensions, G generations.
 """
 
 from collections.abc import Mapping

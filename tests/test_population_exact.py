@@ -11,7 +11,7 @@ from hptjax.models.signature import Body, Widths, exact_body
 from hptjax.models.weights import draw, exact_arrays, initial_places, initial_statistics
 from hptjax.population import Member, make_plan, optimiser
 from hptjax.population.epoch import MemberState, train_step
-from hptjax.population.images import to_tiles
+from hptjax.population.images import to_maps
 from hptjax.population.pack import place, traced_hparams
 from tests.nets import config, images
 
@@ -55,7 +55,7 @@ def after(member: Member, body: Body, steps: int) -> tuple[dict, dict]:
     for i in range(steps):
         rows = np.arange(i * batch, (i + 1) * batch) % DATA.size
         flat = jnp.asarray(DATA.images[rows].transpose(0, 3, 1, 2).reshape(batch, -1))
-        x = to_tiles(flat, body.signature.image, 8 if batch % 8 == 0 else batch)
+        x = to_maps(flat, body.signature.image)
         key = jax.random.fold_in(jax.random.key(1), i)
         state = step_of(body)(state, hparams, x, jnp.asarray(DATA.labels[rows]), key)
     vectors = np.asarray(state.params), np.asarray(state.moments.first)

@@ -40,7 +40,7 @@ def forward(
     train: bool,
     key: Array | None = None,
 ) -> tuple[Array, Arrays]:
-    """The logits [K, G * b] of images x [G, C, H, W, b], and the running statistics after them.
+    """The logits [K, B] of images x [C, H, W, B], and the running statistics after them.
 
     key: of this step's dropout, None in evaluation, which leaves the statistics as they are.
     """
@@ -58,8 +58,7 @@ class _Network:
 
     def logits(self, x: Array, layers: LayerHparams, key: Array | None) -> Array:
         x = self._features(x)
-        groups, channels, height, width, images = x.shape
-        x = x.transpose(1, 2, 3, 0, 4).reshape(channels * height * width, groups * images)
+        x = x.reshape(-1, x.shape[-1])
         for i in range(self.signature.depth):
             x = self._mlp_layer(x, i, layers, key)
         return x
@@ -87,36 +86,34 @@ class _Network:
         if self.train:
             # Batch norm removes the bias again: it shows in the running mean alone, and its
             # gradient is exactly zero.
-            return self._norm_batch(y, norm, 1, bias)
-        return self._norm_running(y + bias[:, None, None, None], norm, 1)
+            return self._norm_batch(y, norm, bias)
+        return self._norm_running(y + bias[:, None, None, None], norm)
 
     def _mlp_layer(self, x: Array, i: int, layers: LayerHparams, key: Array | None) -> Array:
         name = f"mlp.{i}"
         kernel = self.params[f"{name}.linear.kernel"]
         x = kernel.reshape(kernel.shape[0], -1) @ x + self.params[f"{name}.linear.bias"][:, None]
         if self.train:
-            normal = self._norm_batch(x, f"{name}.bn", 0, 0.0)
+            normal = self._norm_batch(x, f"{name}.bn", 0.0)
         else:
-            normal = self._norm_running(x, f"{name}.bn", 0)
+            normal = self._norm_running(x, f"{name}.bn")
         x = jnp.where(layers.batch_norm[i], normal, x)
         x = activate(x, layers.activation[i], jnp.arange(x.shape[0]) < layers.units[i])
         if key is not None:
             x = dropout(x, layers.dropout[i], jax.random.fold_in(key, jnp.uint32(i)))
         return x
 
-    def _norm_batch(self, x: Array, name: str, axis: int, bias: Array | float) -> Array:
-        y, mean, var = normalise(
-            x, self.params[f"{name}.scale"], self.params[f"{name}.shift"], axis
-        )
-        count = x.size // x.shape[axis]
+    def _norm_batch(self, x: Array, name: str, bias: Array | float) -> Array:
+        y, mean, var = normalise(x, self.params[f"{name}.scale"], self.params[f"{name}.shift"], 0)
+        count = x.size // x.shape[0]
         for part, new in (("mean", mean + bias), ("var", unbiased(var, count))):
             self.new_stats[f"{name}.{part}"] = running(self.stats[f"{name}.{part}"], new)
         return y
 
-    def _norm_running(self, x: Array, name: str, axis: int) -> Array:
+    def _norm_running(self, x: Array, name: str) -> Array:
         p, s = self.params, self.stats
         return normalise_by(
-            x, s[f"{name}.mean"], s[f"{name}.var"], p[f"{name}.scale"], p[f"{name}.shift"], axis
+            x, s[f"{name}.mean"], s[f"{name}.var"], p[f"{name}.scale"], p[f"{name}.shift"], 0
         )
 
 

@@ -43,10 +43,10 @@ def dropout(x: Array, rate: Array, key: Array) -> Array:
 
 
 def average_pool(x: Array, size: int) -> Array:
-    """Means over size x size windows of x [G, C, H, W, b]; rest rows and columns are dropped."""
+    """Means over size x size windows of x [C, H, W, B]; rest rows and columns are dropped."""
     if size == 1:
         return x
-    groups, channels, height, width, images = x.shape
+    channels, height, width, images = x.shape
     rows, columns = height // size, width // size
-    x = x[:, :, : rows * size, : columns * size]
-    return x.reshape(groups, channels, rows, size, columns, size, images).mean((3, 5))
+    x = x[:, : rows * size, : columns * size]
+    return x.reshape(channels, rows, size, columns, size, images).mean((2, 4))

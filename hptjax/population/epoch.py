@@ -12,7 +12,7 @@ from hptjax.models.keys import dropout_key
 from hptjax.models.signature import Body
 from hptjax.models.weights import layouts
 from hptjax.population import optimiser
-from hptjax.population.images import EpochInput, as_floats, to_tiles
+from hptjax.population.images import EpochInput, as_floats, to_maps
 
 
 @struct.dataclass
@@ -50,21 +50,17 @@ class Metrics(NamedTuple):
 
 
 def member_epoch(
-    body: Body, tile: int, state: MemberState, hparams: TracedHparams, given: EpochInput
+    body: Body, state: MemberState, hparams: TracedHparams, given: EpochInput
 ) -> tuple[MemberState, Metrics]:
-    """Trains one member for one epoch, then measures it on the validation images.
-
-    tile: images per cache tile, a divisor of the batch size.
-    """
+    """Trains one member for one epoch, then measures it on the validation images."""
     key = dropout_key(given.study_key, hparams.trial, given.epoch)
-    state, loss, accuracy = train_epoch(body, tile, state, hparams, given, key)
+    state, loss, accuracy = train_epoch(body, state, hparams, given, key)
     val_loss, val_accuracy = evaluate(body, state, hparams.layers, given.val, given.val_labels)
     return state, Metrics(loss, accuracy, val_loss, val_accuracy)
 
 
 def train_epoch(
     body: Body,
-    tile: int,
     state: MemberState,
     hparams: TracedHparams,
     given: EpochInput,
@@ -81,7 +77,7 @@ def train_epoch(
         start = i * signature.batch_size
         x = lax.dynamic_slice_in_dim(given.train, start, signature.batch_size)
         labels = lax.dynamic_slice_in_dim(given.train_labels, start, signature.batch_size)
-        x = to_tiles(x, signature.image, tile)
+        x = to_maps(x, signature.image)
         carry, loss, hits = train_step(body, carry, hparams, x, labels, jax.random.fold_in(key, i))
         return carry, (loss, hits)
 
@@ -92,7 +88,7 @@ def train_epoch(
 def train_step(
     body: Body, state: MemberState, hparams: TracedHparams, x: Array, labels: Array, key: Array
 ) -> tuple[MemberState, Array, Array]:
-    """One Adam step on images x [G, C, H, W, b]; returns (state, mean loss, share of hits)."""
+    """One Adam step on images x [C, H, W, B]; returns (state, mean loss, share of hits)."""
     weights, running = layouts(body)
     stats = running.split(state.stats)
 
@@ -119,13 +115,13 @@ def evaluate(
         for layout, vector in zip(layouts(body), (state.params, state.stats), strict=True)
     )
 
-    def tile(total: tuple[Array, Array], part: tuple[Array, Array]):
+    def batch(total: tuple[Array, Array], part: tuple[Array, Array]):
         x, y = part
-        logits, _ = forward(body.signature, params, stats, as_floats(x)[None], layers, train=False)
+        logits, _ = forward(body.signature, params, stats, as_floats(x), layers, train=False)
         real = y >= 0
         loss = jnp.where(real, cross_entropy(logits, jnp.maximum(y, 0)), 0).sum()
         return (total[0] + loss, total[1] + jnp.sum(correct(logits, y) & real)), None
 
-    (loss, hits), _ = lax.scan(tile, (jnp.zeros(()), jnp.zeros((), jnp.int32)), (images, labels))
+    (loss, hits), _ = lax.scan(batch, (jnp.zeros(()), jnp.zeros((), jnp.int32)), (images, labels))
     count = jnp.maximum(jnp.sum(labels >= 0), 1)
     return loss / count, hits / count

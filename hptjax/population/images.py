@@ -11,13 +11,13 @@ from jax import Array
 from hptjax.data.dataset import ImageDataset
 from hptjax.models.keys import data_key
 
-VALIDATION_TILE = 64  # images evaluated together: small enough for a core's cache
+VALIDATION_BATCH = 64  # images evaluated together: few enough for a core's cache
 
 
 class DatasetArrays(NamedTuple):
     """What lies on the device for the whole run: images [N, H, W, C] of bytes, labels [N].
 
-    The validation set is filled up with black images of label -1 to whole tiles.
+    The validation set is filled up with black images of label -1 to whole batches.
     """
 
     train: Any
@@ -29,7 +29,7 @@ class DatasetArrays(NamedTuple):
 class EpochInput(NamedTuple):
     """What all members share in one epoch: its images, its number, and the study's key.
 
-    train [N, C*H*W], train_labels [N]; val [V, C, H, W, e], val_labels [V, e], -1 where a tile is
+    train [N, C*H*W], train_labels [N]; val [V, C, H, W, e], val_labels [V, e], -1 where a batch is
     filled up.
     """
 
@@ -43,7 +43,7 @@ class EpochInput(NamedTuple):
 
 def dataset_arrays(train: ImageDataset, validation: ImageDataset) -> DatasetArrays:
     """The arrays of a training and a validation set."""
-    missing = -validation.size % VALIDATION_TILE
+    missing = -validation.size % VALIDATION_BATCH
     val = np.pad(validation.images, ((0, missing), (0, 0), (0, 0), (0, 0)))
     val_labels = np.pad(validation.labels, (0, missing), constant_values=-1)
     return DatasetArrays(train.images, train.labels, val, val_labels)
@@ -67,16 +67,15 @@ def epoch_input(
         val = augment(key_val, val) if augment_validation else val
     order = jax.random.permutation(key_shuffle, train.shape[0])
     flat = train.transpose(0, 3, 1, 2).reshape(train.shape[0], -1)
-    val = val.reshape(-1, VALIDATION_TILE, *val.shape[1:]).transpose(0, 4, 2, 3, 1)
-    labels = data.val_labels.reshape(-1, VALIDATION_TILE)
+    val = val.reshape(-1, VALIDATION_BATCH, *val.shape[1:]).transpose(0, 4, 2, 3, 1)
+    labels = data.val_labels.reshape(-1, VALIDATION_BATCH)
     return EpochInput(flat[order], data.train_labels[order], val, labels, study_key, epoch)
 
 
-def to_tiles(x: Array, image: tuple[int, int, int], tile: int) -> Array:
-    """Images [B, C*H*W] of bytes -> [B/b, C, H, W, b] of floats in [0, 1], b = tile."""
+def to_maps(x: Array, image: tuple[int, int, int]) -> Array:
+    """Images [B, C*H*W] of bytes -> [C, H, W, B] of floats in [0, 1]."""
     height, width, channels = image
-    x = x.reshape(-1, tile, channels * height * width).transpose(0, 2, 1)
-    return as_floats(x.reshape(-1, channels, height, width, tile))
+    return as_floats(x.T.reshape(channels, height, width, -1))
 
 
 def as_floats(x: Array) -> Array:

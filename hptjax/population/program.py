@@ -48,9 +48,9 @@ def train_local(
     rows = hparams.trial.shape[0]
     carry = state, Metrics(*(jnp.full(rows, jnp.nan) for _ in Metrics._fields))
     start = jnp.int32(0)
-    for i, (body, tile) in enumerate(zip(bodies, execution.tiles, strict=True)):
+    for i, body in enumerate(bodies):
         stop = start + counts[0, i]
-        train = partial(_train_rows, partial(member_epoch, body, tile, given=given), body, hparams)
+        train = partial(_train_rows, partial(member_epoch, body, given=given), body, hparams)
         if execution.lanes is None:
             carry = lax.fori_loop(start, stop, train, carry)
         else:

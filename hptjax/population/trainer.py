@@ -69,7 +69,7 @@ class PopulationTrainer:
         self.mesh = Mesh(np.array(devices), ("population",))
         room = -(-plan.capacity // len(devices))
         self.rows = room * len(devices)
-        self.execution = execution_for(plan, devices[0].platform, room, lanes)
+        self.execution = execution_for(devices[0].platform, room, lanes)
         self.compilations, self.compile_seconds = 0, 0.0
         self.seconds_per_flop = 0.0  # as last measured, of the device with the most to do
         self._augment = augment_images if augment else None
