@@ -266,6 +266,31 @@ def test_plan_waste_is_bounded_and_padding_is_counted():
     assert 1 <= plan.waste(shapes) < one_tier.waste(shapes)
 
 
+def test_bodies_are_as_many_as_the_work_ahead_pays_for():
+    rng = np.random.default_rng(0)
+    configs = [
+        config(channels=(int(n), 8), strides=(s, 1))
+        for s in (1, 2)
+        for n in rng.integers(4, 33, 30)
+    ]
+    few, some, many = (make_plan(configs, samples=n) for n in (1e5, 1e8, 1e10))
+    assert len(few.bodies) == 2 < len(some.bodies) < len(many.bodies)
+    assert make_plan(configs, samples=1e10, seconds=1.0).bodies == few.bodies  # the tighter bound
+    shapes = [exact_body(c) for c in configs]
+    assert many.waste(shapes) < some.waste(shapes) < few.waste(shapes)
+
+
+@pytest.mark.parametrize("more", [{"activation": "tanh"}, {"batch_norm": False}, {"dropout": 0.1}])
+def test_plan_takes_only_the_layers_that_its_configs_have(more):
+    plan = make_plan([config(), config(lr=0.1)])
+    assert plan.covers(config(units=4, weight_decay=0.0))
+    assert not plan.covers(config(**more))
+    trainer = PopulationTrainer(plan, TRAIN, VALIDATION, seed=0)
+    with pytest.raises(ConfigError, match="activations, batch norms or dropout: make a plan"):
+        trainer.start([Member(config(**more), 0)])
+    assert make_plan([config(), config(**more)]).covers(config(**more))
+
+
 def test_epoch_program_lowers_for_other_platforms():
     plan = make_plan([m.config for m in MEMBERS[:3]])
     trainer = PopulationTrainer(plan, TRAIN, VALIDATION, seed=0, lanes=4, devices=jax.devices()[:1])

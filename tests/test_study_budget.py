@@ -1,5 +1,7 @@
 """Budgets in any mix: whichever ends first ends a strategy, and says so."""
 
+import math
+
 import pytest
 
 from hptjax.records import Status
@@ -28,6 +30,22 @@ class Clock:
 def test_nothing_given_is_one_generation():
     assert Budget.model_validate({}).generations == 1
     assert Budget(trials=5).generations is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "samples", "seconds"),
+    [
+        ({"budget": {"generations": 5}}, 5 * 8 * 3 * 100, math.inf),
+        ({"budget": {"generations": 99, "trials": 12}, "repeats": 2}, 2 * 12 * 3 * 100, math.inf),
+        ({"budget": {"trials": 80, "member_epochs": 7}}, 700, math.inf),
+        ({"budget": {"samples": 50, "seconds": 2.5}, "strategies": ("random", "tpe")}, 100, 5.0),
+        # 8 trials for an epoch, 2 of them for two more
+        ({"schedule": "halving", "budget": {"generations": 4}}, 4 * (8 + 2 * 2) * 100, math.inf),
+    ],
+)
+def test_the_work_ahead_follows_from_the_config(changes, samples, seconds):
+    ahead = study(**({"strategies": ("random",), "epochs": 3} | changes)).work_ahead(100)
+    assert ahead == {"samples": pytest.approx(samples), "seconds": seconds}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from hptjax.config.schema import ModelConfig
 from hptjax.models.classifier import Classifier
 from hptjax.models.forward import cross_entropy, forward
-from hptjax.models.signature import exact_body
+from hptjax.models.signature import choices_of, exact_body
 from hptjax.models.variables import exact_variables
 from hptjax.models.weights import layouts, statistics, weights
 from hptjax.population import optimiser
@@ -88,7 +88,9 @@ def test_padded_form_equals_pytorch(case):
     params, stats = split(config, state)
 
     def objective(params):
-        logits, _ = forward(body.signature, params, stats, x, traced.layers, train=True)
+        logits, _ = forward(
+            body.signature, choices_of([config]), params, stats, x, traced.layers, train=True
+        )
         return cross_entropy(logits, labels).mean(), logits
 
     (loss, logits), grads = jax.jit(jax.value_and_grad(objective, has_aux=True))(params)
@@ -102,7 +104,7 @@ def test_padded_form_equals_pytorch(case):
             np.testing.assert_allclose(grads[name], want, atol=1e-5, err_msg=name)
 
     key = jax.random.key(0)
-    step = jax.jit(lambda s: train_step(body, s, traced, x, labels, key)[0])
+    step = jax.jit(lambda s: train_step(body, choices_of([config]), s, traced, x, labels, key)[0])
     for count in range(1, 6):
         state = step(state)
         if count == 1:

@@ -19,6 +19,7 @@ from hptjax.study.load import is_study, load_study, load_train
 from hptjax.transpile import Problem, build
 
 MEBIBYTE = 2**20
+TRAINING_IMAGES = 48_000  # the images are not loaded: those of FashionMNIST stand for them
 
 
 def describe(args: argparse.Namespace) -> int:
@@ -29,7 +30,8 @@ def describe(args: argparse.Namespace) -> int:
         return 0
     study = load_study(args.config, args.sets)
     configs = Problem(study.model, study.space, image_of(study.model)).cover()
-    plan = make_plan(configs, capacity=study.population_size * study.repeats)
+    capacity = study.population_size * study.repeats
+    plan = make_plan(configs, capacity=capacity, **study.work_ahead(TRAINING_IMAGES))
     console.print(space_table(study.space))
     console.print(budget_text(study))
     console.print(bodies_table(plan, configs))

@@ -9,11 +9,15 @@ from hptjax.models.weights import statistics, weights
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What one member costs; FLOPs are per image, of a forward pass and of a training step."""
+    """What one member costs; FLOPs are per image, of a forward pass and of a training step.
+
+    map_numbers: numbers in the maps that the convolutions of an image give.
+    """
 
     parameters: int
     forward_flops: int
     train_flops: int
+    map_numbers: int
     state_bytes: int
 
 
@@ -27,8 +31,11 @@ def costs_of(body: Body) -> Costs:
     first = flops[0]  # the first layer needs no gradient of its input
     forward = sum(flops)
     parameters = sum(weight.size for weight in shapes.values())
+    numbers = sum(
+        weight.pixels * weight.shape[0] for weight in shapes.values() if weight.pixels > 1
+    )
     running = sum(weight.size for weight in statistics(body).values())
-    return Costs(parameters, forward, 3 * forward - first, 4 * (3 * parameters + running))
+    return Costs(parameters, forward, 3 * forward - first, numbers, 4 * (3 * parameters + running))
 
 
 def network_costs(config: ModelConfig) -> Costs:

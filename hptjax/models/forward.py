@@ -4,6 +4,8 @@ hptjax.models.classifier is the same network as Flax modules at its exact shape;
 two together.
 """
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import jax
@@ -11,7 +13,7 @@ import jax.numpy as jnp
 from flax import struct
 from jax import Array
 
-from hptjax.models.signature import ConvShape, Signature
+from hptjax.models.signature import ConvShape, LayerChoices, Signature
 from hptjax.ops.conv import conv
 from hptjax.ops.norm import normalise, normalise_by, running, unbiased
 from hptjax.ops.pointwise import activate, average_pool, dropout
@@ -25,13 +27,14 @@ class LayerHparams:
     """The traced numbers of one member's MLP layers, each [depth]."""
 
     batch_norm: AnyArray  # bool
-    activation: AnyArray  # index into ACTIVATIONS
+    activation: AnyArray  # index into the program's choices
     dropout: AnyArray  # rates
     units: AnyArray  # true widths
 
 
 def forward(
     signature: Signature,
+    choices: Sequence[LayerChoices],
     params: Arrays,
     stats: Arrays,
     x: Array,
@@ -42,9 +45,10 @@ def forward(
 ) -> tuple[Array, Arrays]:
     """The logits [K, B] of images x [C, H, W, B], and the running statistics after them.
 
-    key: of this step's dropout, None in evaluation, which leaves the statistics as they are.
+    choices: of each MLP layer. key: of this step's dropout, None in evaluation, which leaves the
+    statistics as they are.
     """
-    network = _Network(signature, params, stats, train)
+    network = _Network(signature, choices, params, stats, train)
     logits = network.logits(x, layers, key)
     return logits, network.new_stats
 
@@ -52,8 +56,16 @@ def forward(
 class _Network:
     """Collects the new running statistics on the way; lives for one call of `forward`."""
 
-    def __init__(self, signature: Signature, params: Arrays, stats: Arrays, train: bool) -> None:
-        self.signature, self.params, self.stats, self.train = signature, params, stats, train
+    def __init__(
+        self,
+        signature: Signature,
+        choices: Sequence[LayerChoices],
+        params: Arrays,
+        stats: Arrays,
+        train: bool,
+    ) -> None:
+        self.signature, self.choices = signature, choices
+        self.params, self.stats, self.train = params, stats, train
         self.new_stats = dict(stats)
 
     def logits(self, x: Array, layers: LayerHparams, key: Array | None) -> Array:
@@ -90,16 +102,16 @@ class _Network:
         return self._norm_running(y + bias[:, None, None, None], norm)
 
     def _mlp_layer(self, x: Array, i: int, layers: LayerHparams, key: Array | None) -> Array:
-        name = f"mlp.{i}"
+        name, choices = f"mlp.{i}", self.choices[i]
         kernel = self.params[f"{name}.linear.kernel"]
         x = kernel.reshape(kernel.shape[0], -1) @ x + self.params[f"{name}.linear.bias"][:, None]
-        if self.train:
-            normal = self._norm_batch(x, f"{name}.bn", 0.0)
-        else:
-            normal = self._norm_running(x, f"{name}.bn")
-        x = jnp.where(layers.batch_norm[i], normal, x)
-        x = activate(x, layers.activation[i], jnp.arange(x.shape[0]) < layers.units[i])
-        if key is not None:
+        if True in choices.norms:
+            norm = partial(self._norm_batch, bias=0.0) if self.train else self._norm_running
+            normal = norm(x, f"{name}.bn")
+            x = jnp.where(layers.batch_norm[i], normal, x) if False in choices.norms else normal
+        live = jnp.arange(x.shape[0]) < layers.units[i]
+        x = activate(x, choices.activations, layers.activation[i], live)
+        if key is not None and choices.dropout:
             x = dropout(x, layers.dropout[i], jax.random.fold_in(key, jnp.uint32(i)))
         return x
 

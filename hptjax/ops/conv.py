@@ -82,8 +82,7 @@ def _conv_backward(stride: int, pad: Pad, input_grad: bool, residuals, g: Array)
     x, w = residuals  # bands are made again: keeping them would push the step out of the cache
     k, height = w.shape[1], g.shape[1]
     if _by_patches(x, w, input_grad):
-        dw = _outer(g, patches(x, k, stride, pad)).reshape(w.shape)
-        return jnp.zeros_like(x), dw
+        return jnp.zeros_like(x), _outer(g, patches(x, k, stride, pad)).reshape(w.shape)
     dw: dict[int, Array] = {}
     planes = []
     for columns in _columns(k, stride, pad, x.shape[2], g.shape[2]):

@@ -1,28 +1,29 @@
 """Activations chosen by a traced number, and dropout with a traced rate."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-ACTIVATIONS = ("none", "relu", "tanh", "sigmoid", "logsoftmax")
 
+def activate(x: Array, names: Sequence[str], choice: Array, live: Array) -> Array:
+    """Applies the activation names[choice] to x [units, B]; units not in live come out as zeros.
 
-def activate(x: Array, choice: Array, live: Array) -> Array:
-    """Applies ACTIVATIONS[choice] to x [units, B]; units not in live [units] come out as zeros.
-
-    sigmoid(0) is 0.5 and a softmax sums over what is there, so padded units must be masked here.
+    live: [units]. sigmoid(0) is 0.5 and a softmax sums over what is there, so padded units must be
+    masked here.
     """
     column = live[:, None]
-    branches = [
-        lambda x: x,
-        jax.nn.relu,
-        jnp.tanh,
-        lambda x: jnp.where(column, jax.nn.sigmoid(x), 0),
-        partial(_log_softmax, column=column),
-    ]
-    return lax.switch(choice, branches, x)
+    functions = {
+        "none": lambda x: x,
+        "relu": jax.nn.relu,
+        "tanh": jnp.tanh,
+        "sigmoid": lambda x: jnp.where(column, jax.nn.sigmoid(x), 0),
+        "logsoftmax": partial(_log_softmax, column=column),
+    }
+    branches = [functions[name] for name in names]
+    return branches[0](x) if len(branches) == 1 else lax.switch(choice, branches, x)
 
 
 def _log_softmax(x: Array, column: Array) -> Array:

@@ -1,6 +1,6 @@
 """One member through one epoch: a scan over the training batches, then the validation images."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -9,10 +9,12 @@ from jax import Array, lax
 
 from hptjax.models.forward import AnyArray, Arrays, LayerHparams, correct, cross_entropy, forward
 from hptjax.models.keys import dropout_key
-from hptjax.models.signature import Body
+from hptjax.models.signature import Body, LayerChoices
 from hptjax.models.weights import layouts
 from hptjax.population import optimiser
 from hptjax.population.images import EpochInput, as_floats, to_maps
+
+Choices: TypeAlias = tuple[LayerChoices, ...]  # of each MLP layer, the same for all bodies
 
 
 @struct.dataclass
@@ -50,17 +52,24 @@ class Metrics(NamedTuple):
 
 
 def member_epoch(
-    body: Body, state: MemberState, hparams: TracedHparams, given: EpochInput
+    body: Body,
+    choices: Choices,
+    state: MemberState,
+    hparams: TracedHparams,
+    given: EpochInput,
 ) -> tuple[MemberState, Metrics]:
     """Trains one member for one epoch, then measures it on the validation images."""
     key = dropout_key(given.study_key, hparams.trial, given.epoch)
-    state, loss, accuracy = train_epoch(body, state, hparams, given, key)
-    val_loss, val_accuracy = evaluate(body, state, hparams.layers, given.val, given.val_labels)
+    state, loss, accuracy = train_epoch(body, choices, state, hparams, given, key)
+    val_loss, val_accuracy = evaluate(
+        body, choices, state, hparams.layers, given.val, given.val_labels
+    )
     return state, Metrics(loss, accuracy, val_loss, val_accuracy)
 
 
 def train_epoch(
     body: Body,
+    choices: Choices,
     state: MemberState,
     hparams: TracedHparams,
     given: EpochInput,
@@ -78,7 +87,8 @@ def train_epoch(
         x = lax.dynamic_slice_in_dim(given.train, start, signature.batch_size)
         labels = lax.dynamic_slice_in_dim(given.train_labels, start, signature.batch_size)
         x = to_maps(x, signature.image)
-        carry, loss, hits = train_step(body, carry, hparams, x, labels, jax.random.fold_in(key, i))
+        step_key = jax.random.fold_in(key, i)
+        carry, loss, hits = train_step(body, choices, carry, hparams, x, labels, step_key)
         return carry, (loss, hits)
 
     state, (losses, hits) = lax.scan(step, state, jnp.arange(steps))
@@ -86,7 +96,13 @@ def train_epoch(
 
 
 def train_step(
-    body: Body, state: MemberState, hparams: TracedHparams, x: Array, labels: Array, key: Array
+    body: Body,
+    choices: Choices,
+    state: MemberState,
+    hparams: TracedHparams,
+    x: Array,
+    labels: Array,
+    key: Array,
 ) -> tuple[MemberState, Array, Array]:
     """One Adam step on images x [C, H, W, B]; returns (state, mean loss, share of hits)."""
     weights, running = layouts(body)
@@ -94,7 +110,7 @@ def train_step(
 
     def objective(params: Arrays):
         logits, new_stats = forward(
-            body.signature, params, stats, x, hparams.layers, train=True, key=key
+            body.signature, choices, params, stats, x, hparams.layers, train=True, key=key
         )
         return cross_entropy(logits, labels).mean(), (new_stats, correct(logits, labels))
 
@@ -107,7 +123,12 @@ def train_step(
 
 
 def evaluate(
-    body: Body, state: MemberState, layers: LayerHparams, images: Array, labels: Array
+    body: Body,
+    choices: Choices,
+    state: MemberState,
+    layers: LayerHparams,
+    images: Array,
+    labels: Array,
 ) -> tuple[Array, Array]:
     """Mean loss and accuracy in evaluation mode, images [V, C, H, W, e]; label -1: no image."""
     params, stats = (
@@ -117,7 +138,8 @@ def evaluate(
 
     def batch(total: tuple[Array, Array], part: tuple[Array, Array]):
         x, y = part
-        logits, _ = forward(body.signature, params, stats, as_floats(x), layers, train=False)
+        images = as_floats(x)
+        logits, _ = forward(body.signature, choices, params, stats, images, layers, train=False)
         real = y >= 0
         loss = jnp.where(real, cross_entropy(logits, jnp.maximum(y, 0)), 0).sum()
         return (total[0] + loss, total[1] + jnp.sum(correct(logits, y) & real)), None

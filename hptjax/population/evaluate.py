@@ -34,7 +34,9 @@ def evaluate_population(
         raise ConfigError(f"epochs must be at least 1, got {epochs}.")
     members = [Member(_checked(config), k) for k, config in enumerate(configs)]
     trainer = PopulationTrainer(
-        make_plan([member.config for member in members]),
+        make_plan(
+            [member.config for member in members], samples=epochs * len(members) * train.size
+        ),
         train,
         validation,
         seed=seed,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,9 @@ from hptjax.errors import ConfigError
 from hptjax.models.forward import LayerHparams
 from hptjax.models.signature import Body, exact_body
 from hptjax.models.weights import initial_places, initial_statistics, layouts
-from hptjax.ops.pointwise import ACTIVATIONS
 from hptjax.population.epoch import TracedHparams
 from hptjax.population.optimiser import AdamHparams
-from hptjax.population.plan import Plan, train_flops
+from hptjax.population.plan import Plan, price
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def place(plan: Plan, members: Sequence[Member], devices: int) -> Placement:
             " split them, or make a plan of a larger capacity."
         )
     bodies = [body_of(plan, member) for member in members]
-    prices = [train_flops(plan.bodies[b]) for b in bodies]
+    prices = [price(plan.bodies[b]) for b in bodies]
     room = -(-plan.capacity // devices)
     shards: list[list[int]] = [[] for _ in range(devices)]
     load = np.zeros(devices)
@@ -73,9 +72,10 @@ def place(plan: Plan, members: Sequence[Member], devices: int) -> Placement:
 def body_of(plan: Plan, member: Member) -> int:
     """Index of the body that trains a member; raises ConfigError when the plan has none."""
     index = plan.body_of(member.shape)
-    if index is None:
+    if index is None or not plan.covers(member.config):
         raise ConfigError(
-            f"The plan has no body for {member.shape}: make a plan from configs that include it."
+            f"The plan has no body for {member.shape}, or not with its activations, batch norms or"
+            " dropout: make a plan from configs that include it."
         )
     return index
 
@@ -110,7 +110,7 @@ def traced_hparams(
         ),
         layers=LayerHparams(
             batch_norm=lists(layers("batch_norm"), bool),
-            activation=lists(_activations, np.int32),
+            activation=lists(partial(_activations, plan), np.int32),
             dropout=lists(layers("dropout"), np.float32),
             units=lists(layers("out_size"), np.int32),
         ),
@@ -118,8 +118,11 @@ def traced_hparams(
     )
 
 
-def _activations(config: ModelConfig) -> list[int]:
-    return [ACTIVATIONS.index(name) for name in config.mlp_config.computed_activations]
+def _activations(plan: Plan, config: ModelConfig) -> list[int]:
+    names = config.mlp_config.computed_activations
+    return [
+        choices.activations.index(name) for choices, name in zip(plan.choices, names, strict=False)
+    ]
 
 
 def initial_arrays(

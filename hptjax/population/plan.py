@@ -1,5 +1,6 @@
-"""Which bodies a compiled program holds: signatures times width tiers, chosen by padded FLOPs."""
+"""Which bodies a compiled program holds: signatures times width tiers, priced by their time."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,18 +9,34 @@ from functools import cached_property, lru_cache
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
 from hptjax.models.costs import costs_of
-from hptjax.models.signature import Body, Signature, Widths, exact_body
+from hptjax.models.signature import (
+    Body,
+    LayerChoices,
+    Signature,
+    Widths,
+    choices_of,
+    exact_body,
+)
 
-MAX_BODIES = 7  # tiers are added up to here: a body takes about three seconds to compile
-MIN_GAIN = 0.01  # share of all padded FLOPs that one more tier must save
+FEW_BODIES, MOST_BODIES = 7, 16  # tiers are added up to here; the first where the work is not known
+MIN_GAIN = 0.005  # share of the whole price that one more tier must save
+# Fitted on one core of an AVX-512 machine, strides 1 to 3, 8 to 24 channels, to 20 %: a step takes
+# 1 s for 1e11 FLOPs, and as long as 400 of them for every number in a map. Two cores are assumed.
+FLOPS_PER_NUMBER = 400
+FLOPS_PER_SECOND = 2e11
+BODY_SECONDS = 4.0  # of compiling, for each body
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The bodies of a compiled program, and how many members one call takes."""
+    """The bodies of a compiled program, what its MLP layers may be, and how many members it takes.
+
+    capacity: members of one call.
+    """
 
     bodies: tuple[Body, ...]
     capacity: int
+    choices: tuple[LayerChoices, ...]
 
     @cached_property
     def _by_signature(self) -> dict[Signature, list[int]]:
@@ -28,7 +45,7 @@ class Plan:
         for i, body in enumerate(self.bodies):
             groups[body.signature].append(i)
         for group in groups.values():
-            group.sort(key=lambda i: train_flops(self.bodies[i]))
+            group.sort(key=lambda i: price(self.bodies[i]))
         return dict(groups)
 
     def body_of(self, shape: Body) -> int | None:
@@ -36,9 +53,14 @@ class Plan:
         group = self._by_signature.get(shape.signature, [])
         return next((i for i in group if shape.widths.fits(self.bodies[i].widths)), None)
 
-    def covers(self, shape: Body) -> bool:
-        """Whether a network of this exact shape can be trained without compiling anew."""
-        return self.body_of(shape) is not None
+    def covers(self, config: ModelConfig) -> bool:
+        """Whether this network can be trained without compiling anew."""
+        own = choices_of([config])
+        return (
+            self.body_of(exact_body(config)) is not None
+            and len(own) <= len(self.choices)
+            and all(c.covers(o) for c, o in zip(self.choices, own, strict=False))
+        )
 
     def waste(self, shapes: Iterable[Body]) -> float:
         """Padded over true FLOPs of training networks of these exact shapes on as many images."""
@@ -54,21 +76,36 @@ class Plan:
         return padded / true if true else 1.0
 
 
-@lru_cache(maxsize=65536)
 def train_flops(body: Body) -> int:
     """Floating-point operations of a training step, per image."""
-    return costs_of(body).train_flops
+    return _costs(body).train_flops
+
+
+def price(body: Body) -> float:
+    """What training a body costs per image in time, in the unit of one FLOP."""
+    costs = _costs(body)
+    return costs.train_flops + FLOPS_PER_NUMBER * costs.map_numbers
+
+
+_costs = lru_cache(maxsize=65536)(costs_of)
 
 
 def make_plan(
-    configs: Sequence[ModelConfig], *, capacity: int | None = None, max_bodies: int = MAX_BODIES
+    configs: Sequence[ModelConfig],
+    *,
+    capacity: int | None = None,
+    samples: float = math.inf,
+    seconds: float = math.inf,
+    max_bodies: int | None = None,
 ) -> Plan:
     """Chooses the bodies for all these configs, as a sample of what will be trained.
 
     capacity: members of one call, default len(configs). Every signature gets a body that holds all
-    its configs; further, narrower tiers are added one by one, each time the one that saves the most
-    padded FLOPs, while it saves MIN_GAIN of the total and at most max_bodies stand. Raises
-    ConfigError for no configs, or configs of differing image sizes.
+    its configs; narrower tiers are added one by one, each time the one that saves the most time,
+    while it saves MIN_GAIN of the whole and at most max_bodies stand. samples, seconds: bounds of
+    the work ahead, as training images that all members together will see, and as time; a tier must
+    then save more than it takes to compile. Raises ConfigError for no configs, or configs of
+    differing image sizes.
     """
     if not configs:
         raise ConfigError("A plan needs at least one config, got none.")
@@ -78,26 +115,29 @@ def make_plan(
     if len({signature.image for signature in groups}) > 1:
         sizes = sorted({signature.image for signature in groups})
         raise ConfigError(f"All members of a population must share one image size, got {sizes}.")
+    if max_bodies is None:
+        max_bodies = FEW_BODIES if samples == seconds == math.inf else MOST_BODIES
     tiers = {signature: [_largest(members)] for signature, members in groups.items()}
+    splits = {s: _best_split(s, groups[s], tiers[s]) for s in groups}
     while sum(map(len, tiers.values())) < max_bodies:
-        saved, signature, tier = max(
-            (_best_split(signature, groups[signature], tiers[signature]) for signature in groups),
-            key=lambda split: split[0],
-        )
+        signature = max(splits, key=lambda s: splits[s][0])
+        saved, tier = splits[signature]
         total = sum(_padded(s, groups[s], tiers[s]) for s in groups)
-        if tier is None or saved < MIN_GAIN * total:
+        work = min(seconds, samples * total / len(configs) / FLOPS_PER_SECOND)
+        if tier is None or saved < MIN_GAIN * total or saved / total * work < BODY_SECONDS:
             break
         tiers[signature].append(tier)
+        splits[signature] = _best_split(signature, groups[signature], tiers[signature])
     bodies = tuple(Body(signature, tier) for signature in tiers for tier in tiers[signature])
-    return Plan(bodies, capacity or len(configs))
+    return Plan(bodies, capacity or len(configs), choices_of(configs))
 
 
 def _best_split(
     signature: Signature, members: list[Widths], tiers: list[Widths]
-) -> tuple[float, Signature, Widths | None]:
+) -> tuple[float, Widths | None]:
     """The further tier that saves the most: an old one with a width cut to what some need."""
     now = _padded(signature, members, tiers)
-    best: tuple[float, Signature, Widths | None] = (0.0, signature, None)
+    best: tuple[float, Widths | None] = (0.0, None)
     for tier in tiers:
         inside = [widths for widths in members if widths.fits(tier)]
         for axis in range(len(tier.channels)):
@@ -107,13 +147,13 @@ def _best_split(
                 new = _largest(small)
                 saved = now - _padded(signature, members, [*tiers, new])
                 if saved > best[0]:
-                    best = (saved, signature, new)
+                    best = (saved, new)
     return best
 
 
 def _padded(signature: Signature, members: list[Widths], tiers: list[Widths]) -> float:
-    """FLOPs of these members, each padded to the cheapest tier that holds it."""
-    priced = sorted((train_flops(Body(signature, tier)), tier) for tier in dict.fromkeys(tiers))
+    """Price of these members, each padded to the cheapest tier that holds it."""
+    priced = sorted((price(Body(signature, tier)), tier) for tier in dict.fromkeys(tiers))
     return sum(next(cost for cost, tier in priced if widths.fits(tier)) for widths in members)
 
 

@@ -12,7 +12,7 @@ from hptjax.models.keys import init_key
 from hptjax.models.signature import Body
 from hptjax.models.weights import draw
 from hptjax.population import optimiser
-from hptjax.population.epoch import MemberState, Metrics, TracedHparams, member_epoch
+from hptjax.population.epoch import Choices, MemberState, Metrics, TracedHparams, member_epoch
 from hptjax.population.execution import Execution
 from hptjax.population.images import EpochInput
 
@@ -35,6 +35,7 @@ def take_rows(tree: Any, rows: Array) -> Any:
 
 def train_local(
     bodies: tuple[Body, ...],
+    choices: Choices,
     execution: Execution,
     state: MemberState,
     hparams: TracedHparams,
@@ -50,7 +51,9 @@ def train_local(
     start = jnp.int32(0)
     for i, body in enumerate(bodies):
         stop = start + counts[0, i]
-        train = partial(_train_rows, partial(member_epoch, body, given=given), body, hparams)
+        train = partial(
+            _train_rows, partial(member_epoch, body, choices, given=given), body, hparams
+        )
         if execution.lanes is None:
             carry = lax.fori_loop(start, stop, train, carry)
         else:

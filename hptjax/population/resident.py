@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hptjax.population.pack import Member
-from hptjax.population.plan import train_flops
+from hptjax.population.plan import price, train_flops
 from hptjax.population.trainer import PopulationState, PopulationTrainer
 
 
@@ -85,7 +85,7 @@ class Population:
 
     def predicted_seconds(self) -> float:
         """How long the next epoch will take, from the last one measured; 0 before the first."""
-        return self._trainer.seconds_per_flop * self._work.slowest_device
+        return self._trainer.seconds_per_price * self._work.slowest_device
 
     def _epoch(self) -> tuple[Mapping[str, np.ndarray], Cost]:
         trainer, compiled = self._trainer, self._trainer.compile_seconds
@@ -93,7 +93,7 @@ class Population:
         state, values = trainer.epoch(self._state)
         compile_s = trainer.compile_seconds - compiled
         train_s = time.perf_counter() - began - compile_s
-        trainer.seconds_per_flop = train_s / self._work.slowest_device
+        trainer.seconds_per_price = train_s / self._work.slowest_device
         self._state = state
         work = self._work
         return values, Cost(compile_s, train_s, work.true, work.padded, work.lanes)
@@ -118,7 +118,7 @@ def stack_epochs(rows: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarr
 
 @dataclass(frozen=True)
 class Work:
-    """FLOPs of an epoch of a population (see `Cost`); slowest_device: of the one with the most."""
+    """FLOPs of an epoch of a population (see `Cost`); slowest_device: price of what it computes."""
 
     true: float
     padded: float
@@ -129,12 +129,13 @@ class Work:
 def work_of(trainer: PopulationTrainer, state: PopulationState) -> Work:
     """What an epoch of these members computes."""
     images, lanes = trainer.train_size, trainer.execution.lanes or 1
-    prices = np.array([train_flops(body) for body in trainer.plan.bodies], float) * images
+    flops = np.array([train_flops(body) for body in trainer.plan.bodies], float) * images
+    prices = np.array([price(body) for body in trainer.plan.bodies]) * images
     counts = state.placement.counts
     computed = -(-counts // lanes) * lanes  # the last lanes of a body may be empty
     return Work(
         true=sum(train_flops(member.shape) for member in state.members) * float(images),
-        padded=float(counts.sum(0) @ prices),
-        lanes=float(computed.sum(0) @ prices),
+        padded=float(counts.sum(0) @ flops),
+        lanes=float(computed.sum(0) @ flops),
         slowest_device=float((computed @ prices).max()),
     )

@@ -71,7 +71,7 @@ class PopulationTrainer:
         self.rows = room * len(devices)
         self.execution = execution_for(devices[0].platform, room, lanes)
         self.compilations, self.compile_seconds = 0, 0.0
-        self.seconds_per_flop = 0.0  # as last measured, of the device with the most to do
+        self.seconds_per_price = 0.0  # as last measured, of the device with the most to do
         self._augment = augment_images if augment else None
         self._augment_validation = augment_validation
         self._data = self._replicate(dataset_arrays(train, validation))
@@ -171,7 +171,7 @@ class PopulationTrainer:
 
     def _jit(self) -> Callable:
         local = jax.shard_map(
-            partial(train_local, self.plan.bodies, self.execution),
+            partial(train_local, self.plan.bodies, self.plan.choices, self.execution),
             mesh=self.mesh,
             in_specs=(P, P, P, ALL),
             out_specs=(P, P),

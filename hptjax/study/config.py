@@ -1,7 +1,8 @@
 """Schema of a study: which network, which space, which images, which strategies, which budget."""
 
+import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import (
     BaseModel,
@@ -21,12 +22,13 @@ from hptjax.errors import ConfigError, did_you_mean, shown
 from hptjax.space import Space
 from hptjax.strategies.table import check_options
 from hptjax.study.budget import Budget
-from hptjax.study.schedule import Schedule, make_schedule
+from hptjax.study.schedule import Schedule, make_schedule, member_epochs
 from hptjax.transpile.apply import apply_hparams
 from hptjax.transpile.table import find
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Point = dict[str, bool | int | float | str]
+SAMPLED_GENERATIONS = 12  # stand for all: more than any schedule takes to begin anew
 
 
 def _source(value: Any) -> Any:
@@ -127,6 +129,13 @@ def _as_strategies(value: Any) -> Any:
     return tuple(StrategyConfig.from_tree(item) for item in items)
 
 
+class Work(TypedDict):
+    """Bounds of the training of all strategies together: images that networks see, wall clock."""
+
+    samples: float
+    seconds: float
+
+
 class StudyConfig(Frozen):
     """One study: every strategy may spend the budget, in generations of population_size candidates.
 
@@ -188,6 +197,24 @@ class StudyConfig(Frozen):
 
     def make_schedule(self) -> Schedule:
         return make_schedule(self.schedule, self.epochs)
+
+    def work_ahead(self, images: int) -> Work:
+        """At most how much training lies ahead.
+
+        images: of the training set. Follows from the config alone, as far as its budget bounds it.
+        """
+        schedule, budget = self.make_schedule(), self.budget
+        trials = budget.most_trials(self.population_size)
+        epochs = math.inf if budget.member_epochs is None else budget.member_epochs
+        if trials is not None:
+            generations = trials / self.population_size
+            count = min(math.ceil(generations), SAMPLED_GENERATIONS)
+            some = [member_epochs(schedule, g, self.population_size) for g in range(count)]
+            epochs = min(epochs, generations * self.repeats * sum(some) / count)
+        samples = min(epochs * images, math.inf if budget.samples is None else budget.samples)
+        seconds = math.inf if budget.seconds is None else budget.seconds
+        strategies = len(self.strategies)
+        return Work(samples=strategies * samples, seconds=strategies * seconds)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts with every default filled in; `from_dict` gives an equal study back.

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from hptjax.config.schema import ModelConfig
-from hptjax.models.signature import Signature
+from hptjax.models.signature import LayerChoices, Signature, choices_of
 from hptjax.population import Cost, Member, Outcome, Population, PopulationTrainer, make_plan
 from hptjax.population.resident import stack_epochs
-from hptjax.study.config import DataConfig, StudyConfig
+from hptjax.study.config import DataConfig, StudyConfig, Work
 from hptjax.study.data import StudyData
 from hptjax.study.executor import Resident
 from hptjax.transpile.problem import Problem
@@ -24,9 +24,9 @@ MakeTrainer = Callable[[Sequence[ModelConfig]], PopulationTrainer]
 class LocalExecutor:
     """Trains on the devices of this process.
 
-    One program is compiled for what stands for the space. A signature that it lacks gets a program
-    of its own, at the widest networks that the space has of it: which program trains a member
-    depends on nothing but the member.
+    One program is compiled for what stands for the space. What it lacks, a signature or an
+    activation, gets a program of its own, at the widest networks that the space has of the
+    signature: which program trains a member depends on nothing but the member.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class LocalExecutor:
         """make_trainer: of a plan for some configs. notify: told of a further compilation."""
         self._problem, self._make_trainer, self._notify = problem, make_trainer, notify
         self._main = make_trainer(problem.cover())
-        self._rare: dict[Signature, PopulationTrainer] = {}
+        self._rare: dict[tuple[Signature, tuple[LayerChoices, ...]], PopulationTrainer] = {}
 
     def start(self, members: Sequence[Member]) -> Resident:
         return JoinedPopulation(
@@ -67,23 +67,29 @@ class LocalExecutor:
         return list(groups.items())
 
     def _trainer_of(self, member: Member) -> PopulationTrainer:
-        if self._main.plan.covers(member.shape):
+        if self._main.plan.covers(member.config):
             return self._main
-        signature = member.shape.signature
-        if signature not in self._rare:
+        rare = member.shape.signature, choices_of([member.config])
+        if rare not in self._rare:
             self._notify(
                 "A candidate has a shape that the compiled program lacks: compiling once more."
             )
-            self._rare[signature] = self._make_trainer([self._problem.widest(member.config)])
-        return self._rare[signature]
+            self._rare[rare] = self._make_trainer([self._problem.widest(member.config)])
+        return self._rare[rare]
 
 
 def local_executor(
     study: StudyConfig, data: StudyData, notify: Callable[[str], None] = lambda text: None
 ) -> LocalExecutor:
     """The executor of a study on this machine; raises ConfigError as `Problem.cover` does."""
-    capacity = study.population_size * study.repeats
-    make = partial(make_trainer, data=data, config=study.data, seed=study.seed, capacity=capacity)
+    make = partial(
+        make_trainer,
+        data=data,
+        config=study.data,
+        seed=study.seed,
+        capacity=study.population_size * study.repeats,
+        work=study.work_ahead(data.train.size),
+    )
     return LocalExecutor(Problem(study.model, study.space, data.image), make, notify=notify)
 
 
@@ -94,10 +100,14 @@ def make_trainer(
     *,
     seed: int,
     capacity: int | None = None,
+    work: Work | None = None,
 ) -> PopulationTrainer:
-    """A trainer for networks like these, on a study's images; capacity: members of one call."""
+    """A trainer for networks like these, on a study's images.
+
+    capacity: members of one call; work: that lies ahead, as `StudyConfig.work_ahead` has it.
+    """
     return PopulationTrainer(
-        make_plan(configs, capacity=capacity),
+        make_plan(configs, capacity=capacity, **(work or Work(samples=math.inf, seconds=math.inf))),
         data.train,
         data.validation,
         seed=seed,

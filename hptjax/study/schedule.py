@@ -40,6 +40,18 @@ class Schedule(Protocol):
         ...
 
 
+def member_epochs(schedule: Schedule, generation: int, most: int) -> int:
+    """Epochs that a generation trains in all, when `most` can be trained together and none fails.
+
+    most: as in `Schedule.size`.
+    """
+    alive, age, total = tuple(range(schedule.size(generation, most))), 0, 0
+    while step := schedule.decide(generation, age, {k: float(k) for k in alive}):
+        alive, age = step.trials, age + step.epochs
+        total += len(alive) * step.epochs
+    return total
+
+
 class FullEpochs(Frozen):
     """Every trial is trained for all epochs."""
 

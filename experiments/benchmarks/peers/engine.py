@@ -10,6 +10,7 @@ from hptjax.config.schema import ModelConfig
 
 from .common import Config, Prepared, Round, Task, limit_cores
 
+PLANNED_SAMPLES = 9e7  # the plan is that of the whole trial-1 study, whose networks see so many
 HELD_OUT = 64  # images of the smallest validation set: one tile
 
 
@@ -54,7 +55,8 @@ def make_trainer(task: Task) -> tuple[Any, int]:
     from hptjax.population import PopulationTrainer, make_plan
 
     configs = [ModelConfig.from_dict(member) for member in task.plan or task.members]
-    plan = make_plan(configs, capacity=max(len(task.members), len(task.others)))
+    capacity = max(len(task.members), len(task.others))
+    plan = make_plan(configs, capacity=capacity, samples=PLANNED_SAMPLES)
     batch = max(config.batch_size for config in configs)
     count = len(task.images) * 4 // 5 if task.augment else batch * task.steps
     held = slice(count, None) if task.augment else slice(HELD_OUT)
