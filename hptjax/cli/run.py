@@ -69,7 +69,7 @@ def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> St
 
 
 def make_sinks(study: StudyConfig, out: Path, console: Console, stack: ExitStack) -> list[Sink]:
-    """A bar on a terminal, lines elsewhere; an Optuna journal; TensorBoard scalars if wanted."""
+    """A bar on a terminal, lines elsewhere; an Optuna journal; TensorBoard files if wanted."""
     sinks: list[Sink] = []
     if console.is_terminal:
         sinks.append(stack.enter_context(ProgressBars(console)))
@@ -77,7 +77,7 @@ def make_sinks(study: StudyConfig, out: Path, console: Console, stack: ExitStack
         sinks.append(ProgressLines(console.file))
     sinks.append(OptunaJournalSink(out / "optuna.journal", study.space, METRICS[study.metric]))
     if study.tensorboard:
-        sinks.append(TensorBoardSink(out / "tb"))
+        sinks.append(TensorBoardSink(out / "tb", study.space, study.labels, study.metric))
     return sinks
 
 

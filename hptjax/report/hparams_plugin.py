@@ -1,0 +1,127 @@
+"""What TensorBoard's HParams page reads: the experiment, and the session of each trial."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from tensorboardX.proto.api_pb2 import (
+    DatasetType,
+    DataType,
+    Experiment,
+    HParamInfo,
+    Interval,
+    MetricInfo,
+    MetricName,
+    Status,
+)
+from tensorboardX.proto.plugin_hparams_pb2 import (
+    HParamsPluginData,
+    SessionEndInfo,
+    SessionStartInfo,
+)
+from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
+
+from hptjax.checks import is_number
+from hptjax.entries import Categorical, Entry
+from hptjax.records.trial import METRICS
+from hptjax.space import Space
+
+STRATEGY = "strategy"  # shown as one more hparam: to filter and to colour by
+VALUE = "value"
+DATASETS = {"train": "DATASET_TRAINING", "val": "DATASET_VALIDATION"}
+
+
+def scalar_tag(metric: str) -> str:
+    """The original study's tag of a metric."""
+    return f"ptl/{metric}"
+
+
+def experiment(space: Space, strategies: Sequence[str], metric: str) -> Summary:
+    """Every hparam with its domain, and the metrics; metric: that the trials' value is made of."""
+    hparams = [_info(STRATEGY, Categorical(tuple(strategies)))]
+    hparams += [_info(name, entry) for name, entry in space.items()]
+    value = MetricInfo(
+        name=MetricName(tag=VALUE),
+        display_name=VALUE,
+        description=f"What trials are judged by: {metric}, lower is better.",
+        dataset_type=DatasetType.Value("DATASET_VALIDATION"),
+    )
+    metrics = [value, *map(_metric_info, METRICS)]
+    return _summary("experiment", experiment=Experiment(hparam_infos=hparams, metric_infos=metrics))
+
+
+def session_start(
+    space: Space, strategy: str, hparams: Mapping[str, Any], group: str, began: float
+) -> Summary:
+    """The hparams of a trial; sessions of one group are shown as one. began: seconds since 1970."""
+    start = SessionStartInfo(group_name=group, start_time_secs=began)
+    _set(start.hparams[STRATEGY], strategy)
+    for name, value in hparams.items():
+        shown = plain_scalar(value)
+        entry = space.get(name)
+        _set(start.hparams[name], str(shown) if entry is not None and _as_text(entry) else shown)
+    return _summary("session_start_info", session_start_info=start)
+
+
+def session_end(failed: bool, ended: float) -> Summary:
+    """That a trial is over; ended: seconds since 1970."""
+    status = Status.Value("STATUS_FAILURE" if failed else "STATUS_SUCCESS")
+    end = SessionEndInfo(status=status, end_time_secs=ended)
+    return _summary("session_end_info", session_end_info=end)
+
+
+def plain_scalar(value: Any) -> Any:
+    """A scalar of numpy or JAX as Python's own, anything else as it is."""
+    if isinstance(value, bool | int | float | str) and not isinstance(value, np.generic):
+        return value
+    array = np.asarray(value)
+    return array.item() if array.ndim == 0 and array.dtype != object else value
+
+
+def _info(name: str, entry: Entry) -> HParamInfo:
+    if not isinstance(entry, Categorical):
+        interval = Interval(min_value=entry.low, max_value=entry.high)
+        kind = DataType.Value("DATA_TYPE_FLOAT64")
+        return HParamInfo(name=name, type=kind, domain_interval=interval)
+    info = HParamInfo(name=name, type=DataType.Value(_kind(entry)))
+    for choice in entry.choices:
+        _set(info.domain_discrete.values.add(), str(choice) if _as_text(entry) else choice)
+    return info
+
+
+def _kind(entry: Categorical) -> str:
+    if all(isinstance(choice, bool) for choice in entry.choices):
+        return "DATA_TYPE_BOOL"
+    numbers = all(is_number(choice) for choice in entry.choices)
+    return "DATA_TYPE_FLOAT64" if numbers else "DATA_TYPE_STRING"
+
+
+def _as_text(entry: Entry) -> bool:
+    """Choices of several types have only their text in common."""
+    return isinstance(entry, Categorical) and _kind(entry) == "DATA_TYPE_STRING"
+
+
+def _set(field: Any, value: Any) -> None:
+    """Fills a protobuf's value of any type."""
+    if isinstance(value, bool):
+        field.bool_value = value
+    elif isinstance(value, int | float):
+        field.number_value = value
+    else:
+        field.string_value = str(value)
+
+
+def _metric_info(metric: str) -> MetricInfo:
+    dataset = DATASETS[metric.split("_")[0]]
+    return MetricInfo(
+        name=MetricName(tag=scalar_tag(metric)),
+        display_name=metric,
+        dataset_type=DatasetType.Value(dataset),
+    )
+
+
+def _summary(tag: str, **content: Any) -> Summary:
+    data = HParamsPluginData(version=0, **content).SerializeToString()
+    plugin = SummaryMetadata.PluginData(plugin_name="hparams", content=data)
+    metadata = SummaryMetadata(plugin_data=plugin)
+    return Summary(value=[Summary.Value(tag=f"_hparams_/{tag}", metadata=metadata)])
