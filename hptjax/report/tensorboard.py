@@ -4,14 +4,13 @@ import json
 import shutil
 import socket
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from tensorboardX import RecordWriter
-from tensorboardX.proto.event_pb2 import Event
-from tensorboardX.proto.summary_pb2 import Summary
+from tensorboardX.proto import event_pb2, summary_pb2
 
 from hptjax.records.trial import FAILED, GenerationRecord, TrialRecord
 from hptjax.report.hparams_plugin import (
@@ -24,6 +23,9 @@ from hptjax.report.hparams_plugin import (
 )
 from hptjax.space import Space
 from hptjax.study.sink import Sink
+
+pb: Any = event_pb2  # its classes are made at import, unseen by a type checker
+summaries: Any = summary_pb2
 
 
 class TensorBoardSink(Sink):
@@ -42,7 +44,9 @@ class TensorBoardSink(Sink):
         if folder.exists():
             shutil.rmtree(folder)  # all of it comes again, from the journal
         now = time.time()
-        write_events(folder, [Event(wall_time=now, summary=experiment(space, strategies, metric))])
+        write_events(
+            folder, [pb.Event(wall_time=now, summary=experiment(space, strategies, metric))]
+        )
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
         # how long a replayed generation took is known, but not when: it ends now, too
@@ -54,9 +58,9 @@ class TensorBoardSink(Sink):
                 self._space, trial.strategy, trial.hparams, self._group(trial, name), began
             )
             events = [
-                Event(wall_time=began, summary=start),
+                pb.Event(wall_time=began, summary=start),
                 *scalar_events(trial, began, ended),
-                Event(wall_time=ended, summary=session_end(trial.status in FAILED, ended)),
+                pb.Event(wall_time=ended, summary=session_end(trial.status in FAILED, ended)),
             ]
             write_events(self._folder / name, events)
 
@@ -67,22 +71,22 @@ class TensorBoardSink(Sink):
         return self._groups.setdefault(key, name)
 
 
-def scalar_events(trial: TrialRecord, began: float, ended: float) -> Iterable[Event]:
+def scalar_events(trial: TrialRecord, began: float, ended: float) -> Iterable[Any]:
     """The curves of a trial, epochs counted from 1 and laid evenly between two times."""
-    curves: Mapping[str, Sequence[Any]] = {
+    curves = {
         **{scalar_tag(metric): curve for metric, curve in trial.epochs.items()},
         **{f"spread/{metric}": curve for metric, curve in trial.spread.items()},
     }
     for epoch in range(1, trial.age + 1):
         at = began + (ended - began) * epoch / trial.age
         for tag, curve in curves.items():
-            shown = float("nan") if curve[epoch - 1] is None else float(curve[epoch - 1])
-            yield _scalar(tag, shown, epoch, at)
+            value = curve[epoch - 1]
+            yield _scalar(tag, float("nan") if value is None else float(value), epoch, at)
     if trial.value is not None:
         yield _scalar(VALUE, float(trial.value), trial.age, ended)
 
 
-def write_events(folder: Path, events: Iterable[Event]) -> None:
+def write_events(folder: Path, events: Iterable[Any]) -> None:
     """A folder of one event file, written at once: no thread and no queue as a SummaryWriter has.
 
     A thousand trials would otherwise leave a thousand of its exit handlers behind.
@@ -90,10 +94,10 @@ def write_events(folder: Path, events: Iterable[Event]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"
     with closing(RecordWriter(str(path))) as writer:
-        for event in (Event(wall_time=time.time(), file_version="brain.Event:2"), *events):
+        for event in (pb.Event(wall_time=time.time(), file_version="brain.Event:2"), *events):
             writer.write(event.SerializeToString())
 
 
-def _scalar(tag: str, value: float, step: int, at: float) -> Event:
-    summary = Summary(value=[Summary.Value(tag=tag, simple_value=value)])
-    return Event(wall_time=at, step=step, summary=summary)
+def _scalar(tag: str, value: float, step: int, at: float) -> Any:
+    summary = summaries.Summary(value=[summaries.Summary.Value(tag=tag, simple_value=value)])
+    return pb.Event(wall_time=at, step=step, summary=summary)
