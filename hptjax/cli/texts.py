@@ -40,6 +40,15 @@ is not disturbed.
 example:
   hptjax status runs/quickstart-des-grid-random-tpe-seed0
 """
+WATCH_HELP = """\
+Shows a run while another shell makes it: for each strategy its generation, the best value so far,
+seconds that an epoch of the population takes, time left, then the trials that failed last. Ends
+when the run is finished; Ctrl-C ends only the watching. It only reads.
+
+examples:
+  hptjax watch runs/quickstart-des-grid-random-tpe-seed0
+  hptjax watch runs/mine --once
+"""
 EXPORT_HELP = """\
 Writes the weights of a network at its exact shape to a safetensors file, which holds its config in
 its metadata: the best network of the run, or with --trial any other.
