@@ -12,6 +12,7 @@ from hptjax.cli.texts import (
     DESCRIBE_HELP,
     EVALUATE_HELP,
     EXPORT_HELP,
+    REPORT_HELP,
     RUN_HELP,
     STATUS_HELP,
     TRAIN_HELP,
@@ -66,6 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_describe(commands)
     _add_status(commands)
     _add_watch(commands)
+    _add_report(commands)
     _add_export(commands)
     _add_evaluate(commands)
     return parser
@@ -225,6 +227,19 @@ def _add_watch(commands) -> None:
     command.set_defaults(handler=_watch)
 
 
+def _add_report(commands) -> None:
+    command = _command(commands, "report", "write a page about runs", REPORT_HELP)
+    command.add_argument("runs", type=Path, nargs="+", metavar="DIR", help="run directories")
+    command.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where to write (default: report/ in the run, or here where there are several)",
+    )
+    command.add_argument("--open", action="store_true", help="show it in the browser")
+    command.set_defaults(handler=_report)
+
+
 def _add_export(commands) -> None:
     command = _command(commands, "export", "write a network of a run to one file", EXPORT_HELP)
     command.add_argument("run", type=Path, metavar="DIR", help="the run directory")
@@ -288,6 +303,12 @@ def _watch(args: argparse.Namespace) -> int:
     from hptjax.cli.watch import watch
 
     return watch(args)
+
+
+def _report(args: argparse.Namespace) -> int:
+    from hptjax.cli.report import report
+
+    return report(args)
 
 
 def _export(args: argparse.Namespace) -> int:

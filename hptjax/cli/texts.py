@@ -49,6 +49,15 @@ examples:
   hptjax watch runs/quickstart-des-grid-random-tpe-seed0
   hptjax watch runs/mine --once
 """
+REPORT_HELP = """\
+Writes report.html, one page that needs no network and no other file: best so far and parallel
+coordinates to be touched, every trial in a table that sorts, figures, what it cost, configs,
+machine and versions. Any number of runs stand side by side.
+
+examples:
+  hptjax report runs/mine --open
+  hptjax report runs/seed0 runs/seed1 runs/seed2 --out comparison
+"""
 EXPORT_HELP = """\
 Writes the weights of a network at its exact shape to a safetensors file, which holds its config in
 its metadata: the best network of the run, or with --trial any other.

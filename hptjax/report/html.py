@@ -1,0 +1,42 @@
+"""The report: one HTML page about any number of runs, and its figures as files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hptjax.report import interactive, page, sections
+from hptjax.report.page import Section
+from hptjax.report.sources import Source
+
+
+def write_report(sources: Sequence[Source], folder: Path) -> Path:
+    """Writes report.html to a folder; gives its path. Raises: MissingExtraError without plotly."""
+    script = interactive.script()  # what is missing is missed before anything is written
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "report.html"
+    path.write_text(report_page(sources, script), encoding="utf-8")
+    return path
+
+
+def report_page(sources: Sequence[Source], script: str) -> str:
+    """The page's text; script: that of plotly."""
+    named = dict(zip(_distinct([source.name for source in sources]), sources, strict=True))
+    trials = sections.named_series(named)
+    parts = [
+        Section("Strategies", sections.summary(trials, named)),
+        Section("Best so far", sections.best_so_far(trials)),
+        Section("Parallel coordinates", sections.parallel(trials, named)),
+        Section("Leaderboard", sections.leaderboard(trials, named)),
+        Section("Ledger", sections.ledger(named)),
+        Section("Configs", sections.configs(named)),
+        Section("Environment", sections.environments(named)),
+    ]
+    shown = [part for part in parts if part.content]
+    return page.page(", ".join(named), sections.lead(trials), shown, [script])
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names that occur more than once get a number."""
+    return [
+        name if names.count(name) == 1 else f"{name} ({names[: k + 1].count(name)})"
+        for k, name in enumerate(names)
+    ]

@@ -1,0 +1,91 @@
+"""What a report is made of: runs as tables of trials in order, with what they had cost by then."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from hptjax.errors import ConfigError
+from hptjax.records.environment import read_environments
+from hptjax.records.run_dir import load_run
+from hptjax.records.trial import GenerationRecord, StudyResult
+from hptjax.report.tables import trials_frame
+from hptjax.space import Space
+
+COSTS = {
+    "evaluations": "evaluations",
+    "member_epochs": "epochs of single networks",
+    "samples": "training images seen",
+    "seconds": "wall seconds",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One run, or one of the original study's logs.
+
+    trials: a row for each in order, with `strategy`, `number`, `value`, the hparams and cumulative
+    COSTS; hparams: their names; ledger: a row for each generation, empty where none is known.
+    """
+
+    name: str
+    trials: pd.DataFrame
+    hparams: tuple[str, ...]
+    ledger: pd.DataFrame = field(default_factory=pd.DataFrame)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    stops: Mapping[str, str] = field(default_factory=dict)
+    environments: Sequence[Mapping[str, Any]] = ()
+    space: Space | None = None
+
+
+def read_source(path: Path) -> Source:
+    """A run directory. Raises: ConfigError, DataError."""
+    if not (path / "journal.jsonl").is_file():
+        raise ConfigError(f"{path}: not a run (it has no journal.jsonl).")
+    run = load_run(path)
+    space = Space.from_dict(run.config["space"])
+    return Source(
+        name=path.resolve().name,
+        trials=costed_trials(run),
+        hparams=space.names,
+        ledger=ledger_frame(run.generations),
+        config=run.config,
+        stops=run.stops,
+        environments=read_environments(path),
+        space=space,
+    )
+
+
+def costed_trials(run: StudyResult) -> pd.DataFrame:
+    """The table of trials, and after each one what its strategy had spent.
+
+    Trials of a generation are trained together: its seconds are spent when all of them end.
+    """
+    frame = trials_frame(run.generations)
+    repeats = run.config.get("repeats", 1)
+    frame["member_epochs"] = frame.groupby("strategy")["epochs"].cumsum() * repeats
+    frame["evaluations"] = frame.groupby("strategy").cumcount() + 1
+    ledgers = ledger_frame(run.generations)
+    ledgers["seconds"] = ledgers.groupby("strategy")["wall_s"].cumsum()
+    images = (
+        (ledgers["samples"].sum() / max(1, ledgers["member_epochs"].sum())) if len(ledgers) else 0
+    )
+    frame["samples"] = frame["member_epochs"] * images
+    ends = ledgers[["strategy", "generation", "seconds"]]
+    return frame.merge(ends, on=["strategy", "generation"], how="left")
+
+
+def ledger_frame(generations: Sequence[GenerationRecord]) -> pd.DataFrame:
+    """A row for each generation: its trials and what they cost."""
+    rows = [
+        {
+            "strategy": record.strategy,
+            "generation": record.generation,
+            "trials": len(record.trials),
+            **record.ledger,
+        }
+        for record in generations
+    ]
+    return pd.DataFrame(rows)
