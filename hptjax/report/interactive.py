@@ -78,14 +78,7 @@ def parallel_coordinates(
     figure = _plotly("graph_objects").Figure()
     figure.add_parcoords(
         dimensions=axes,
-        line={
-            "color": values,
-            "colorscale": "Viridis",
-            "cmin": values.min(),
-            "cmax": values.median(),
-            "showscale": True,
-            "colorbar": {"title": value, "thickness": 12},
-        },
+        line=_colours(values, value),
         labelfont={"size": 12},
         labelangle=-20,
         labelside="top",
@@ -95,10 +88,15 @@ def parallel_coordinates(
 
 
 def as_html(figure: Any, name: str) -> str:
-    """The picture as a part of a page that holds plotly.js; name: of its element."""
+    """The picture as a part of a page that holds plotly.js; name: of the picture."""
     config = {"displaylogo": False, "responsive": True}
     return _plotly("io").to_html(
-        figure, config=config, include_plotlyjs=False, full_html=False, div_id=name
+        figure,
+        config=config,
+        include_plotlyjs=False,
+        full_html=False,
+        div_id=f"plot-{name}",
+        default_height=f"{HEIGHT}px",
     )
 
 
@@ -146,6 +144,21 @@ def _axis(name: str, column: pd.Series, entry: Entry | None) -> dict[str, Any]:
     if isinstance(entry, Integer) and len(entry) <= MOST_TICKS:
         axis["tickvals"] = list(range(entry.low, entry.high + 1, entry.step))
     return axis
+
+
+def _colours(values: pd.Series, name: str) -> dict[str, Any]:
+    """Of the lines: negated, because plotly draws what is higher over what is lower."""
+    low, high = float(values.min()), float(values.median())
+    ticks = np.linspace(low, high, 5)
+    bar = {"title": name, "tickvals": -ticks, "ticktext": [f"{tick:.3g}" for tick in ticks]}
+    return {
+        "color": -values,
+        "colorscale": "Viridis_r",
+        "cmin": -high,
+        "cmax": -low,
+        "showscale": True,
+        "colorbar": {**bar, "thickness": 12},
+    }
 
 
 def _log_axis(name: str, values: pd.Series, low: float, high: float) -> dict[str, Any]:

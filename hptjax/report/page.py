@@ -26,7 +26,8 @@ table { border-collapse: collapse; width: 100%; font-size: .85rem;
 th, td { padding: 4px 10px; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--line); }
 th { position: sticky; top: 0; background: var(--soft); }
-td.text, th.text { text-align: left; } td.long { white-space: normal; min-width: 22ch; }
+td.text, th.text { text-align: left; } td.long { max-width: 36ch;
+  overflow: hidden; text-overflow: ellipsis; }
 tbody tr:hover { background: var(--soft); } tbody tr:last-child td { border-bottom: 0; }
 .sortable th { cursor: pointer; user-select: none; }
 .sortable th:hover, .sortable th:focus-visible { color: var(--link); }
@@ -84,7 +85,7 @@ class Section:
     @property
     def anchor(self) -> str:
         kept = "".join(c if c.isalnum() else "-" for c in self.title.lower())
-        return "-".join(word for word in kept.split("-") if word)
+        return "-".join(["section", *(word for word in kept.split("-") if word)])
 
 
 def page(title: str, lead: str, sections: Sequence[Section], scripts: Sequence[str] = ()) -> str:
@@ -180,8 +181,9 @@ def show(value: Any) -> str:
 def _cell(value: Any, words: bool) -> str:
     shown = escape(show(value))
     if words:
-        return f'<td class="text{" long" if len(shown) > 60 else ""}">{shown}</td>'
-    exact = "" if shown == "" else f"{value!r}" if isinstance(value, float) else shown
+        cut = f' long" title="{shown}' if len(shown) > 40 else ""
+        return f'<td class="text{cut}">{shown}</td>'
+    exact = repr(value) if isinstance(value, float) and shown else shown
     key = f' data-key="{exact}"' if exact != shown or not shown else ""
     return f"<td{key}>{shown}</td>"
 

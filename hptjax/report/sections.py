@@ -4,6 +4,7 @@ import platform
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import version
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -46,10 +47,10 @@ def lead(trials: pd.DataFrame) -> str:
     )
 
 
-def best_row(trials: pd.DataFrame) -> "pd.Series | None":
-    """The trial of lowest value among those trained to the end, the first of equals."""
-    valued = trials[(trials["status"] == Status.TRAINED) & trials["value"].notna()]
-    return None if valued.empty else valued.loc[valued["value"].idxmin()]
+def best_row(trials: pd.DataFrame) -> Any:
+    """The trial of lowest value among those trained to the end, the first of equals; None if none."""
+    judged: Any = trials["value"].where(trials["status"] == Status.TRAINED)
+    return trials.loc[judged.idxmin()] if judged.count() else None
 
 
 def summary(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
@@ -59,15 +60,15 @@ def summary(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
     for name, own in trials.groupby("series", sort=False):
         first = own.iloc[0]
         stops = sources[first["run"]].stops
-        best = best_row(own)
+        best, value = best_row(own), own["value"]
         rows.append(
             [
                 name,
                 len(own),
-                int(own["value"].isna().sum()),
+                value.isna().sum(),
                 None if best is None else best["value"],
-                own["value"].median(),
-                own["value"].mean(),
+                value.median(),
+                value.mean(),
                 own["member_epochs"].max(),
                 own["seconds"].max(),
                 stops.get(first["strategy"], "unfinished"),
@@ -92,8 +93,8 @@ def parallel(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
         spaces.setdefault(source.hparams, []).append(name)
     parts = []
     for k, (hparams, names) in enumerate(spaces.items()):
-        shown = trials[trials["run"].isin(names)]
-        if shown["value"].notna().any():
+        shown: Any = trials[trials["run"].isin(names)]
+        if shown["value"].count():
             space = sources[names[0]].space
             figure = interactive.parallel_coordinates(shown, hparams, space)
             width = AXIS * (len(hparams) + 2)
@@ -152,5 +153,5 @@ def environments(sources: Mapping[str, Source]) -> str:
     return "".join(parts) + page.note(f"Page: Python {platform.python_version()}, {versions}.")
 
 
-def _numeric(column: pd.Series) -> bool:
+def _numeric(column: Any) -> bool:
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)

@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 
 from hptjax.errors import ConfigError
+from hptjax.records.change import describe_changes
 from hptjax.records.environment import read_environments
 from hptjax.records.run_dir import load_run
-from hptjax.records.trial import GenerationRecord, StudyResult
+from hptjax.records.trial import METRICS, GenerationRecord, StudyResult
 from hptjax.report.tables import trials_frame
 from hptjax.space import Space
 
@@ -20,6 +21,7 @@ COSTS = {
     "samples": "training images seen",
     "seconds": "wall seconds",
 }
+LEDGER = ("members", "member_epochs", "samples", "compile_s", "train_s", "searcher_s", "log_s")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ def read_source(path: Path) -> Source:
     if not (path / "journal.jsonl").is_file():
         raise ConfigError(f"{path}: not a run (it has no journal.jsonl).")
     run = load_run(path)
+    if not run.generations:
+        raise ConfigError(
+            f"{path}: no trial is recorded yet; report it after its first generation."
+        )
     space = Space.from_dict(run.config["space"])
     return Source(
         name=path.resolve().name,
@@ -64,7 +70,11 @@ def costed_trials(run: StudyResult) -> pd.DataFrame:
     Trials of a generation are trained together: its seconds are spent when all of them end.
     """
     frame = trials_frame(run.generations)
+    # what every repair does, wiring sizes, would drown what the user should know
+    frame["changes"] = [describe_changes(t.changes, all_of_them=False) for t in run.trials]
     repeats = run.config.get("repeats", 1)
+    numbers = ["value", "told", *METRICS]  # of a run in which all failed these are objects
+    frame[numbers] = frame[numbers].astype(float)
     frame["member_epochs"] = frame.groupby("strategy")["epochs"].cumsum() * repeats
     frame["evaluations"] = frame.groupby("strategy").cumcount() + 1
     ledgers = ledger_frame(run.generations)
@@ -84,6 +94,7 @@ def ledger_frame(generations: Sequence[GenerationRecord]) -> pd.DataFrame:
             "strategy": record.strategy,
             "generation": record.generation,
             "trials": len(record.trials),
+            **{key: record.ledger[key] for key in LEDGER if key in record.ledger},
             **record.ledger,
         }
         for record in generations
