@@ -6,7 +6,8 @@ Searches the space of a study and writes everything to a run directory:
   config.yaml    the study with every default filled in
   journal.jsonl  all trials, one generation to a line: the truth
   trials.csv     one row per trial          epochs.csv  one row per trial and epoch
-  tb/            TensorBoard scalars        best/       config and weights of the best network
+  tb/            TensorBoard, with HParams  best/       config and weights of the best network
+  environment.json  machine, devices and versions
   optuna.journal an Optuna study for each strategy: optuna-dashboard DIR/optuna.journal
 
 Interrupted (Ctrl-C, kill, power), the same command goes on where it stopped and ends with the same

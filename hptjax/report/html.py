@@ -8,8 +8,13 @@ from hptjax.report.page import Section
 from hptjax.report.sources import Source
 
 
-def write_report(sources: Sequence[Source], folder: Path) -> Path:
-    """Writes report.html to a folder; gives its path. Raises: MissingExtraError without plotly."""
+def write_report(
+    sources: Sequence[Source], folder: Path, formats: Sequence[str] = ("png",)
+) -> Path:
+    """Writes report.html and figures/ to a folder; gives the page's path.
+
+    formats: of the figures, any of png, svg, pdf. Raises: MissingExtraError without plotly.
+    """
     script = interactive.script()  # what is missing is missed before anything is written
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.html"

@@ -13,6 +13,7 @@ from hptjax.errors import MissingExtraError
 
 HEIGHT = 460  # pixels
 MARGIN = {"l": 60, "r": 20, "t": 50, "b": 60}
+START = 0.05  # the part of a search whose values may lie outside of the picture at first
 MOST_TICKS = 12  # of an axis that names each of its values
 
 
@@ -46,7 +47,7 @@ def best_so_far(progress: pd.DataFrame, axes: Mapping[str, str], colours: Mappin
     figure.update_layout(
         _layout(),
         xaxis={"title": next(iter(axes.values())), "rangemode": "tozero", "gridcolor": "#e6e9ed"},
-        yaxis={"title": "best value so far", "gridcolor": "#e6e9ed"},
+        yaxis={"title": "best value so far", "gridcolor": "#e6e9ed", "range": _range(groups)},
         legend={"orientation": "h", "y": -0.2, "yanchor": "top"},
         showlegend=True,
         updatemenus=[
@@ -83,8 +84,21 @@ def parallel_coordinates(
         labelangle=-20,
         labelside="top",
     )
-    figure.update_layout(_layout(), margin={"l": 70, "r": 40, "t": 110, "b": 30})
+    left = 40 + 7 * max((len(name) for name in shown["series"]), default=0) if several else 70
+    figure.update_layout(_layout(), margin={"l": left, "r": 40, "t": 110, "b": 30})
     return figure
+
+
+def _range(groups: Sequence[tuple[Any, pd.DataFrame]]) -> list[float] | None:
+    """What is shown at first: without the bad values that a search starts with."""
+    curves = [rows["best"].dropna().to_numpy() for _, rows in groups]
+    curves = [curve for curve in curves if curve.size]
+    if not curves:
+        return None
+    low = min(float(curve[-1]) for curve in curves)
+    high = max(float(curve[int(START * (curve.size - 1))]) for curve in curves)
+    margin = 0.05 * (high - low) or 0.01
+    return [low - margin, high + margin]
 
 
 def as_html(figure: Any, name: str) -> str:

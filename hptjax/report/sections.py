@@ -48,7 +48,7 @@ def lead(trials: pd.DataFrame) -> str:
 
 
 def best_row(trials: pd.DataFrame) -> Any:
-    """The trial of lowest value among those trained to the end, the first of equals; None if none."""
+    """The best trial among those trained to the end, the first of equals; None if there is none."""
     judged: Any = trials["value"].where(trials["status"] == Status.TRAINED)
     return trials.loc[judged.idxmin()] if judged.count() else None
 
@@ -59,7 +59,8 @@ def summary(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
     rows = []
     for name, own in trials.groupby("series", sort=False):
         first = own.iloc[0]
-        stops = sources[first["run"]].stops
+        source = sources[first["run"]]
+        unknown = "unfinished" if source.config else None  # a log does not say
         best, value = best_row(own), own["value"]
         rows.append(
             [
@@ -71,7 +72,7 @@ def summary(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
                 value.mean(),
                 own["member_epochs"].max(),
                 own["seconds"].max(),
-                stops.get(first["strategy"], "unfinished"),
+                source.stops.get(first["strategy"], unknown),
             ]
         )
     return page.table((*columns, "stopped by"), rows, text=WORDS)
@@ -82,17 +83,21 @@ def best_so_far(trials: pd.DataFrame) -> str:
     best = judged.groupby(trials["series"]).cummin()
     progress = trials.assign(best=best.groupby(trials["series"]).ffill())
     figure = interactive.best_so_far(progress, COSTS, colours(trials))
-    text = "A click on a name hides or shows its curve; the menu chooses what it is drawn against."
+    text = (
+        "A click on a name hides or shows its curve; the menu chooses what it is drawn against; a "
+        "double click shows the first values, too, where they lie above."
+    )
     return page.note(text) + page.plot(interactive.as_html(figure, "best-so-far"))
 
 
 def parallel(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
     """A picture for each set of hparams that was searched."""
-    spaces: dict[tuple[str, ...], list[str]] = {}
+    spaces: dict[frozenset[str], list[str]] = {}
     for name, source in sources.items():
-        spaces.setdefault(source.hparams, []).append(name)
+        spaces.setdefault(frozenset(source.hparams), []).append(name)
     parts = []
-    for k, (hparams, names) in enumerate(spaces.items()):
+    for k, names in enumerate(spaces.values()):
+        hparams = sources[names[0]].hparams
         shown: Any = trials[trials["run"].isin(names)]
         if shown["value"].count():
             space = sources[names[0]].space

@@ -12,6 +12,7 @@ from hptjax.records.change import describe_changes
 from hptjax.records.environment import read_environments
 from hptjax.records.run_dir import load_run
 from hptjax.records.trial import METRICS, GenerationRecord, StudyResult
+from hptjax.report.original_logs import log_files, read_log
 from hptjax.report.tables import trials_frame
 from hptjax.space import Space
 
@@ -21,6 +22,7 @@ COSTS = {
     "samples": "training images seen",
     "seconds": "wall seconds",
 }
+PLACE = ("strategy", "number", "generation", "status", "value", "epochs")
 LEDGER = ("members", "member_epochs", "samples", "compile_s", "train_s", "searcher_s", "log_s")
 
 
@@ -43,9 +45,9 @@ class Source:
 
 
 def read_source(path: Path) -> Source:
-    """A run directory. Raises: ConfigError, DataError."""
+    """A run directory, or the original's logs: a folder of them, or one. Raises: ConfigError."""
     if not (path / "journal.jsonl").is_file():
-        raise ConfigError(f"{path}: not a run (it has no journal.jsonl).")
+        return _read_logs(path)
     run = load_run(path)
     if not run.generations:
         raise ConfigError(
@@ -62,6 +64,20 @@ def read_source(path: Path) -> Source:
         environments=read_environments(path),
         space=space,
     )
+
+
+def _read_logs(path: Path) -> Source:
+    files = log_files(path)
+    if not files:
+        raise ConfigError(
+            f"{path}: neither a run (it has no journal.jsonl) nor a log of the original study "
+            "(gs.csv, rs.csv, bs.csv, des.npz)."
+        )
+    tables = [read_log(file) for file in files]
+    hparams = dict.fromkeys(
+        name for table in tables for name in table if name not in (*PLACE, *COSTS, *METRICS)
+    )
+    return Source("original", pd.concat(tables, ignore_index=True), tuple(hparams))
 
 
 def costed_trials(run: StudyResult) -> pd.DataFrame:
