@@ -229,12 +229,25 @@ def _add_watch(commands) -> None:
 
 def _add_report(commands) -> None:
     command = _command(commands, "report", "write a page about runs", REPORT_HELP)
-    command.add_argument("runs", type=Path, nargs="+", metavar="DIR", help="run directories")
+    command.add_argument(
+        "runs",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        help="run directories, or the original study's logs",
+    )
     command.add_argument(
         "--out",
         type=Path,
         metavar="DIR",
         help="where to write (default: report/ in the run, or here where there are several)",
+    )
+    command.add_argument(
+        "--formats",
+        nargs="+",
+        choices=("png", "svg", "pdf"),
+        default=["png"],
+        help="of the files in figures/ (default: png)",
     )
     command.add_argument("--open", action="store_true", help="show it in the browser")
     command.set_defaults(handler=_report)

@@ -11,7 +11,7 @@ from hptjax.report.sources import read_source
 def report(args: argparse.Namespace) -> int:
     """Writes the report and says where it is."""
     sources = [read_source(path) for path in args.runs]
-    path = write_report(sources, args.out or default_folder(args.runs))
+    path = write_report(sources, args.out or default_folder(args.runs), args.formats)
     print(f"Report: {path}")
     if args.open:
         webbrowser.open(path.resolve().as_uri())

@@ -53,11 +53,12 @@ examples:
 REPORT_HELP = """\
 Writes report.html, one page that needs no network and no other file: best so far and parallel
 coordinates to be touched, every trial in a table that sorts, figures, what it cost, configs,
-machine and versions. Any number of runs stand side by side.
+machine and versions. Any number of runs stand side by side, and the original study's logs (a folder
+of gs.csv, rs.csv, bs.csv and des.npz, or one of them). The figures are files, too, in figures/.
 
 examples:
   hptjax report runs/mine --open
-  hptjax report runs/seed0 runs/seed1 runs/seed2 --out comparison
+  hptjax report runs/seed0 runs/seed1 logs/original --out comparison --formats png pdf
 """
 EXPORT_HELP = """\
 Writes the weights of a network at its exact shape to a safetensors file, which holds its config in

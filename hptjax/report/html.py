@@ -1,9 +1,12 @@
 """The report: one HTML page about any number of runs, and its figures as files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from hptjax.report import interactive, page, sections
+from hptjax.report.figures import Picture, pictures_of, write_pictures
 from hptjax.report.page import Section
 from hptjax.report.sources import Source
 
@@ -17,20 +20,28 @@ def write_report(
     """
     script = interactive.script()  # what is missing is missed before anything is written
     folder.mkdir(parents=True, exist_ok=True)
+    named = dict(zip(_distinct([source.name for source in sources]), sources, strict=True))
+    trials = sections.named_series(named)
+    pictures = pictures_of(trials, sections.colours(trials))
+    made = write_pictures(pictures, folder / "figures", formats)
     path = folder / "report.html"
-    path.write_text(report_page(sources, script), encoding="utf-8")
+    path.write_text(_page(trials, named, made, script), encoding="utf-8")
     return path
 
 
-def report_page(sources: Sequence[Source], script: str) -> str:
+def _page(
+    trials: pd.DataFrame,
+    named: Mapping[str, Source],
+    pictures: Sequence[tuple[Picture, bytes]],
+    script: str,
+) -> str:
     """The page's text; script: that of plotly."""
-    named = dict(zip(_distinct([source.name for source in sources]), sources, strict=True))
-    trials = sections.named_series(named)
     parts = [
         Section("Strategies", sections.summary(trials, named)),
         Section("Best so far", sections.best_so_far(trials)),
         Section("Parallel coordinates", sections.parallel(trials, named)),
         Section("Leaderboard", sections.leaderboard(trials, named)),
+        Section("Figures", sections.figures(pictures)),
         Section("Ledger", sections.ledger(named)),
         Section("Configs", sections.configs(named)),
         Section("Environment", sections.environments(named)),

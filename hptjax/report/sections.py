@@ -1,7 +1,7 @@
 """The parts of the report: each makes HTML of the tables of all runs."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
@@ -11,6 +11,7 @@ import yaml
 
 from hptjax.records.trial import Status
 from hptjax.report import interactive, page
+from hptjax.report.figures import Picture
 from hptjax.report.sources import COSTS, Source
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
@@ -123,6 +124,11 @@ def leaderboard(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
         sortable="leaderboard",
     )
     return page.search_box("leaderboard", "filter rows, e.g. des trained") + made
+
+
+def figures(pictures: Sequence[tuple[Picture, bytes]]) -> str:
+    shown = "".join(page.image(png, picture.caption) for picture, png in pictures)
+    return f'<div class="figures">{shown}</div>' if shown else ""
 
 
 def ledger(sources: Mapping[str, Source]) -> str:
