@@ -6,6 +6,8 @@
 Each seed gets a run directory, runs/trials/seed0 and so on, which experiments.analyze_trials and
 `hptjax report` read. Interrupted, the same command goes on where it stopped. The original gave each
 strategy 29 458 s of a GPU and stopped slow trials of three of them; here nothing is stopped early.
+--source sample --train-limit 1000 --generations 1 took 132 s on one busy CPU core, 80 s of it
+compiling; 800 images for an epoch only show that it runs (best losses from 1.21, grid, to 1.72).
 """
 
 import argparse

@@ -9,10 +9,14 @@ import pandas as pd
 import pytest
 
 from hptjax.cli import main as cli
-from hptjax.records import GenerationRecord, RunDirectory, Status, TrialRecord
+from hptjax.errors import DataError
+from hptjax.records import GenerationRecord, RunDirectory, Status, TrialRecord, load_run
 from hptjax.records.environment import environment, note_environment, read_environments
 from hptjax.report import page
+from hptjax.report.figures import pictures_of, render
 from hptjax.report.page import Section
+from hptjax.report.sections import colours
+from hptjax.report.sources import named_series, read_source, strategy_table
 from hptjax.space import Categorical, Float, Integer
 from hptjax.study import run_study
 from tests import fakes
@@ -62,6 +66,13 @@ def run(tmp_path_factory):
     return make_run(tmp_path_factory.mktemp("made") / "run")
 
 
+@pytest.fixture(scope="module")
+def text(run):
+    """The page about it."""
+    report(run)
+    return (run / "report" / "report.html").read_text()
+
+
 def report(*words):
     pytest.importorskip("plotly")
     assert cli.main(["report", *map(str, words)]) == 0
@@ -86,9 +97,7 @@ def array(values):
     return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]).tolist()
 
 
-def test_the_page_needs_no_network_and_names_everything_once(run):
-    report(run)
-    text = (run / "report" / "report.html").read_text()
+def test_the_page_needs_no_network_and_names_everything_once(text):
     found = Reader(text)
     assert all(link.startswith(("#", "data:")) for link in found.links)
     assert {link[1:] for link in found.links if link.startswith("#")} <= set(found.ids)
@@ -96,11 +105,8 @@ def test_the_page_needs_no_network_and_names_everything_once(run):
     assert text.count("plotly.js v") <= 2  # the library stands in it once, with its licence
 
 
-def test_the_leaderboard_holds_every_trial_best_first(run):
-    from hptjax import load_run
-
-    report(run)
-    tables = Reader((run / "report" / "report.html").read_text()).tables
+def test_the_leaderboard_holds_every_trial_best_first(run, text):
+    tables = Reader(text).tables
     (board,) = [table for table in tables if table[0][0] == "rank"]
     trials = load_run(run).trials
     assert len(board) == len(trials) + 1
@@ -111,11 +117,8 @@ def test_the_leaderboard_holds_every_trial_best_first(run):
     assert float(row["lr"]) == pytest.approx(best.hparams["lr"], rel=1e-3)
 
 
-def test_best_so_far_is_the_running_minimum_of_each_strategy(run):
-    from hptjax import load_run
-
-    report(run)
-    figures = figures_of((run / "report" / "report.html").read_text())
+def test_best_so_far_is_the_running_minimum_of_each_strategy(run, text):
+    figures = figures_of(text)
     traces = {trace["name"]: trace for trace in figures["plot-best-so-far"]}
     for strategy in ("random", "tpe"):
         values = [t.value for t in load_run(run).trials if t.strategy == strategy]
@@ -171,7 +174,7 @@ def test_without_plotly_it_says_what_to_install(run, monkeypatch, capsys, tmp_pa
 
 def test_what_is_no_run_is_said_in_one_line(tmp_path, capsys):
     assert cli.main(["report", str(tmp_path)]) == 2
-    assert "not a run" in capsys.readouterr().err
+    assert "neither a run" in capsys.readouterr().err
 
 
 def test_axes_of_the_parallel_coordinates_follow_the_space():
@@ -220,3 +223,78 @@ def test_the_environment_is_noted_where_it_changes(tmp_path):
     (tmp_path / "environment.json").write_text("[")
     with pytest.raises(ValueError, match="is damaged"):
         read_environments(tmp_path)
+
+
+@pytest.fixture
+def logs(tmp_path):
+    """Three trials as Ray logged them, and two generations of two as DES kept them."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    table = {
+        "ptl/val_loss": [0.9, 0.4, 0.6],
+        "ptl/val_accuracy": [0.6, 0.9, 0.8],
+        "training_iteration": [1, 4, 2],
+        "time_total_s": [10.0, 40.0, 20.0],
+        "config/lr": [0.1, 0.01, 0.1],
+        "config/mlp_bn_l0": [True, False, True],
+        "config/batch_size": [64, 64, 64],
+    }
+    pd.DataFrame(table).to_csv(folder / "gs.csv")
+    points = np.arange(8.0).reshape(2, 2, 2)  # hparam, place, generation
+    np.savez(folder / "des.npz", value=np.array([[0.8, 0.7], [0.5, 0.6]]), pop=points)
+    (folder / "des.json").write_text(json.dumps({"hp_names": ["lr", "width"], "time": 100}))
+    return folder
+
+
+def test_the_originals_logs_are_tables_of_trials(logs):
+    source = read_source(logs)
+    grid, des = (own.reset_index() for _, own in source.trials.groupby("strategy", sort=False))
+    assert list(grid["value"]) == [0.9, 0.4, 0.6]
+    assert list(grid["member_epochs"]) == [1, 5, 7]
+    assert list(grid["seconds"]) == [10.0, 50.0, 70.0]
+    assert source.hparams == ("lr", "mlp_bn_l0", "width")  # batch_size was the same for all
+    assert list(des["value"]) == [0.8, 0.7, 0.5, 0.6]
+    assert list(des["lr"]) == [0.0, 2.0, 1.0, 3.0]
+    assert list(des["width"]) == [4.0, 6.0, 5.0, 7.0]
+    assert list(des["seconds"]) == [50.0, 50.0, 100.0, 100.0]
+    table = strategy_table(named_series({"original": source}), {"original": source})
+    assert list(table["series"]) == ["grid", "DES"]
+    assert list(table["best"]) == [0.4, 0.5]
+
+
+def test_a_log_of_something_else_is_named(logs, capsys):
+    (logs / "gs.csv").write_text("a,b\n1,2\n")
+    assert cli.main(["report", str(logs)]) == 2
+    error = capsys.readouterr().err
+    assert "gs.csv: not a log of the original study" in error
+    assert error.count("\n") == 1
+
+
+def test_a_pickle_is_not_opened(logs):
+    np.savez(logs / "des.npz", value=np.array([[print]]), pop=np.zeros((1, 1, 1)))
+    with pytest.raises(DataError, match="not a log"):
+        read_source(logs / "des.npz")
+
+
+def test_figures_are_files_of_the_formats_asked_for(run, logs, tmp_path):
+    report(run, logs, "--out", tmp_path / "out", "--formats", "png", "svg")
+    files = {path.name for path in (tmp_path / "out" / "figures").iterdir()}
+    assert {"values-by-strategy.png", "values-by-strategy.svg"} < files
+    assert {"best-so-far-seconds.png", "evaluations-original-des.svg"} < files
+    text = (tmp_path / "out" / "report.html").read_text()
+    assert text.count('<img src="data:image/png;base64') == sum(
+        name.endswith(".png") for name in files
+    )
+
+
+def test_still_pictures_show_the_numbers(run):
+    source = read_source(run)
+    trials = named_series({"run": source})
+    pictures = {p.name: p for p in pictures_of(trials, colours(trials))}
+    (axes,) = render(pictures["best-so-far-member-epochs"]).axes
+    for strategy, line in zip(("random", "tpe"), axes.lines, strict=True):
+        own = trials[trials["strategy"] == strategy]
+        np.testing.assert_allclose(line.get_ydata(), np.fmin.accumulate(own["value"].to_numpy()))
+        assert line.get_xdata()[-1] == own["epochs"].sum()
+    (axes,) = render(pictures["evaluations-tpe"]).axes
+    assert len(axes.patches) == 1  # the second of two generations is shaded

@@ -5,12 +5,12 @@ import webbrowser
 from pathlib import Path
 
 from hptjax.report.html import write_report
-from hptjax.report.sources import read_source
+from hptjax.report.sources import read_sources
 
 
 def report(args: argparse.Namespace) -> int:
     """Writes the report and says where it is."""
-    sources = [read_source(path) for path in args.runs]
+    sources = read_sources(args.runs)
     path = write_report(sources, args.out or default_folder(args.runs), args.formats)
     print(f"Report: {path}")
     if args.open:

@@ -72,7 +72,7 @@ def pictures_of(trials: pd.DataFrame, colours: Mapping[str, str]) -> list[Pictur
         )
     ]
     for column, label in COSTS.items():
-        if int(trials[column].count()):
+        if not trials[column].dropna().empty:
             pictures.append(
                 Picture(
                     f"best-so-far-{column.replace('_', '-')}",

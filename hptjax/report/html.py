@@ -8,24 +8,24 @@ import pandas as pd
 from hptjax.report import interactive, page, sections
 from hptjax.report.figures import Picture, pictures_of, write_pictures
 from hptjax.report.page import Section
-from hptjax.report.sources import Source
+from hptjax.report.sources import Source, named_series
 
 
 def write_report(
-    sources: Sequence[Source], folder: Path, formats: Sequence[str] = ("png",)
+    sources: Mapping[str, Source], folder: Path, formats: Sequence[str] = ("png",)
 ) -> Path:
     """Writes report.html and figures/ to a folder; gives the page's path.
 
-    formats: of the figures, any of png, svg, pdf. Raises: MissingExtraError without plotly.
+    sources: as of `read_sources`; formats: of the figures, any of png, svg, pdf. Raises:
+    MissingExtraError without plotly.
     """
     script = interactive.script()  # what is missing is missed before anything is written
     folder.mkdir(parents=True, exist_ok=True)
-    named = dict(zip(_distinct([source.name for source in sources]), sources, strict=True))
-    trials = sections.named_series(named)
+    trials = named_series(sources)
     pictures = pictures_of(trials, sections.colours(trials))
     made = write_pictures(pictures, folder / "figures", formats)
     path = folder / "report.html"
-    path.write_text(_page(trials, named, made, script), encoding="utf-8")
+    path.write_text(_page(trials, sources, made, script), encoding="utf-8")
     return path
 
 
@@ -48,11 +48,3 @@ def _page(
     ]
     shown = [part for part in parts if part.content]
     return page.page(", ".join(named), sections.lead(trials), shown, [script])
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """Names that occur more than once get a number."""
-    return [
-        name if names.count(name) == 1 else f"{name} ({names[: k + 1].count(name)})"
-        for k, name in enumerate(names)
-    ]

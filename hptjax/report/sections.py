@@ -12,22 +12,13 @@ import yaml
 from hptjax.records.trial import Status
 from hptjax.report import interactive, page
 from hptjax.report.figures import Picture
-from hptjax.report.sources import COSTS, Source
+from hptjax.report.sources import COSTS, Source, best_row, strategy_table
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
 FIRST = ("series", "number", "value", "val_accuracy", "epochs")
 LAST = ("status", "reason", "changes")
 WORDS = ("series", "strategy", "run", "status", "reason", "changes", "stopped by")
 AXIS = 105  # pixels that an axis of the parallel coordinates needs
-
-
-def named_series(sources: Mapping[str, Source]) -> pd.DataFrame:
-    """All trials in one table; `series` is the strategy, with the run's name if there are more."""
-    frames = []
-    for name, source in sources.items():
-        prefix = f"{name}: " if len(sources) > 1 else ""
-        frames.append(source.trials.assign(run=name, series=prefix + source.trials["strategy"]))
-    return pd.concat(frames, ignore_index=True)
 
 
 def colours(trials: pd.DataFrame) -> dict[str, str]:
@@ -48,35 +39,11 @@ def lead(trials: pd.DataFrame) -> str:
     )
 
 
-def best_row(trials: pd.DataFrame) -> Any:
-    """The best trial among those trained to the end, the first of equals; None if there is none."""
-    judged: Any = trials["value"].where(trials["status"] == Status.TRAINED)
-    return trials.loc[judged.idxmin()] if judged.count() else None
-
-
 def summary(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
     """A row for each series: how many, how good, at what cost."""
-    columns = ("series", "trials", "failed", "best", "median", "mean", "epochs", "wall s")
-    rows = []
-    for name, own in trials.groupby("series", sort=False):
-        first = own.iloc[0]
-        source = sources[first["run"]]
-        unknown = "unfinished" if source.config else None  # a log does not say
-        best, value = best_row(own), own["value"]
-        rows.append(
-            [
-                name,
-                len(own),
-                value.isna().sum(),
-                None if best is None else best["value"],
-                value.median(),
-                value.mean(),
-                own["member_epochs"].max(),
-                own["seconds"].max(),
-                source.stops.get(first["strategy"], unknown),
-            ]
-        )
-    return page.table((*columns, "stopped by"), rows, text=WORDS)
+    made = strategy_table(trials, sources)
+    rows = made.astype(object).where(made.notna(), None).to_numpy().tolist()
+    return page.table(list(made.columns), rows, text=WORDS)
 
 
 def best_so_far(trials: pd.DataFrame) -> str:

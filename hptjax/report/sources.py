@@ -11,7 +11,7 @@ from hptjax.errors import ConfigError
 from hptjax.records.change import describe_changes
 from hptjax.records.environment import read_environments
 from hptjax.records.run_dir import load_run
-from hptjax.records.trial import METRICS, GenerationRecord, StudyResult
+from hptjax.records.trial import METRICS, GenerationRecord, Status, StudyResult
 from hptjax.report.original_logs import log_files, read_log
 from hptjax.report.tables import trials_frame
 from hptjax.space import Space
@@ -116,3 +116,55 @@ def ledger_frame(generations: Sequence[GenerationRecord]) -> pd.DataFrame:
         for record in generations
     ]
     return pd.DataFrame(rows)
+
+
+def named_series(sources: Mapping[str, Source]) -> pd.DataFrame:
+    """All trials in one table; `series` is the strategy, with the run's name if there are more."""
+    frames = []
+    for name, source in sources.items():
+        prefix = f"{name}: " if len(sources) > 1 else ""
+        frames.append(source.trials.assign(run=name, series=prefix + source.trials["strategy"]))
+    return pd.concat(frames, ignore_index=True)
+
+
+def best_row(trials: pd.DataFrame) -> Any:
+    """The best trial among those trained to the end, the first of equals; None if there is none."""
+    judged: Any = trials["value"].where(trials["status"] == Status.TRAINED)
+    return trials.loc[judged.idxmin()] if judged.count() else None
+
+
+def strategy_table(trials: pd.DataFrame, sources: Mapping[str, Source]) -> pd.DataFrame:
+    """A row for each series: how many trials, how good, at what cost."""
+    rows = []
+    for name, own in trials.groupby("series", sort=False):
+        first, best, value = own.iloc[0], best_row(own), own["value"]
+        source = sources[first["run"]]
+        unknown = "unfinished" if source.config else None  # a log does not say
+        rows.append(
+            {
+                "series": name,
+                "trials": len(own),
+                "failed": value.isna().sum(),
+                "best": None if best is None else best["value"],
+                "median": value.median(),
+                "mean": value.mean(),
+                "epochs": own["member_epochs"].max(),
+                "wall s": own["seconds"].max(),
+                "stopped by": source.stops.get(first["strategy"], unknown),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Names that occur more than once get a number."""
+    return [
+        name if names.count(name) == 1 else f"{name} ({names[: k + 1].count(name)})"
+        for k, name in enumerate(names)
+    ]
+
+
+def read_sources(paths: Sequence[Path]) -> dict[str, Source]:
+    """All of them by names of their own. Raises: ConfigError, DataError."""
+    sources = [read_source(path) for path in paths]
+    return dict(zip(distinct([source.name for source in sources]), sources, strict=True))
