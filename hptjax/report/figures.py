@@ -83,10 +83,11 @@ def pictures_of(trials: pd.DataFrame, colours: Mapping[str, str]) -> list[Pictur
                 )
             )
     for name, rows in series.items():
+        shaded = "; generations are shaded in turn." if has_generations(rows) else "."
         pictures.append(
             Picture(
                 f"evaluations-{file_name(name)}",
-                f"Consecutive evaluations of {name}; generations are shaded in turn.",
+                f"Consecutive evaluations of {name}{shaded}",
                 lambda ax, name=name, rows=rows: draw_evaluations(ax, rows, colours[name]),
             )
         )
@@ -122,7 +123,8 @@ def draw_best(
 ) -> None:
     """trials not trained to the end do not count."""
     curves = {}
-    for name, rows in series.items():
+    known = {name: rows for name, rows in series.items() if not rows[column].dropna().empty}
+    for name, rows in known.items():
         judged = rows["value"].where(rows["status"] == Status.TRAINED)
         curves[name] = judged.cummin().ffill()
         ax.step(rows[column], curves[name], where="post", label=name, color=colours[name])
@@ -134,7 +136,7 @@ def draw_best(
 
 
 def draw_evaluations(ax: Any, rows: Any, colour: str) -> None:
-    if "generation" in rows and rows["generation"].notna().all():
+    if has_generations(rows):
         places = [own["evaluations"] for _, own in rows.groupby("generation")]
         for own in places[1::2]:
             ax.axvspan(own.min() - 0.5, own.max() + 0.5, color="#e9ecef", linewidth=0)
@@ -144,6 +146,10 @@ def draw_evaluations(ax: Any, rows: Any, colour: str) -> None:
     if scale_for(rows["value"]) == "log":
         ax.set_yscale("log")
         readable_ticks(ax.yaxis)
+
+
+def has_generations(rows: Any) -> bool:
+    return "generation" in rows and bool(rows["generation"].notna().all())
 
 
 def scale_for(values: Any) -> str:

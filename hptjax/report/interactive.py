@@ -11,7 +11,8 @@ import pandas as pd
 from hptjax.entries import Categorical, Entry, Float, Integer
 from hptjax.errors import MissingExtraError
 
-HEIGHT = 460  # pixels
+HEIGHT = 420  # pixels
+LEGEND = 15  # more of them for each name: on a narrow window they stand in a column
 MARGIN = {"l": 60, "r": 20, "t": 50, "b": 60}
 START = 0.05  # the part of a search whose values may lie outside of the picture at first
 MOST_TICKS = 12  # of an axis that names each of its values
@@ -48,7 +49,8 @@ def best_so_far(progress: pd.DataFrame, axes: Mapping[str, str], colours: Mappin
         _layout(),
         xaxis={"title": next(iter(axes.values())), "rangemode": "tozero", "gridcolor": "#e6e9ed"},
         yaxis={"title": "best value so far", "gridcolor": "#e6e9ed", "range": _range(groups)},
-        legend={"orientation": "h", "y": -0.2, "yanchor": "top"},
+        legend={"orientation": "h", "yref": "container", "y": 0.0, "yanchor": "bottom"},
+        height=HEIGHT + LEGEND * len(groups),
         showlegend=True,
         updatemenus=[
             {"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"}
@@ -110,7 +112,7 @@ def as_html(figure: Any, name: str) -> str:
         include_plotlyjs=False,
         full_html=False,
         div_id=f"plot-{name}",
-        default_height=f"{HEIGHT}px",
+        default_height=f"{figure.layout.height}px",
     )
 
 

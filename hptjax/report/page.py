@@ -28,6 +28,7 @@ th, td { padding: 4px 10px; text-align: right; white-space: nowrap;
 th { position: sticky; top: 0; background: var(--soft); }
 td.text, th.text { text-align: left; } td.long { max-width: 36ch;
   overflow: hidden; text-overflow: ellipsis; }
+th:empty { padding: 0; border: 0; }
 tbody tr:hover { background: var(--soft); } tbody tr:last-child td { border-bottom: 0; }
 .sortable th { cursor: pointer; user-select: none; }
 .sortable th:hover, .sortable th:focus-visible { color: var(--link); }
@@ -73,6 +74,7 @@ document.querySelectorAll("input[data-filter]").forEach(input => input.oninput =
   }
 });
 """
+FIXED = ("value", "val_accuracy", "best", "median", "mean")  # columns of four decimals
 
 
 @dataclass(frozen=True)
@@ -115,9 +117,12 @@ def table(
 ) -> str:
     """An HTML table; text: columns that hold words; sortable: its id, if clicks sort it."""
     words = {name for name in columns if name in text}
+    kinds = [(name in words, name in FIXED) for name in columns]
     heads = "".join(f"<th{_class(name in words)}>{escape(name)}</th>" for name in columns)
     body = "".join(
-        "<tr>" + "".join(map(_cell, row, (name in words for name in columns))) + "</tr>"
+        "<tr>"
+        + "".join(_cell(value, *kind) for value, kind in zip(row, kinds, strict=True))
+        + "</tr>"
         for row in rows
     )
     kind = "" if sortable is None else f' class="sortable" id="{escape(sortable)}"'
@@ -153,7 +158,7 @@ def details(summary: str, text: str) -> str:
 
 def definitions(pairs: Mapping[str, Any]) -> str:
     """A table of two columns."""
-    return table(("", " "), pairs.items(), text=("", " "))
+    return table(("", ""), pairs.items(), text=("",))
 
 
 def plot(html: str, width: int = 0) -> str:
@@ -169,17 +174,22 @@ def note(text: str) -> str:
     return f'<p class="note">{escape(text)}</p>'
 
 
-def show(value: Any) -> str:
-    """A value for people: four digits of a real number, nothing for a missing one."""
+def show(value: Any, fixed: bool = False) -> str:
+    """A value for people: four digits of a real number, nothing for a missing one.
+
+    fixed: four decimals, so that a column of likes lines up.
+    """
     if isinstance(value, float):
         if not math.isfinite(value):
             return ""
+        if fixed and abs(value) < 1000:
+            return f"{value:.4f}"
         return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     return "" if value is None else str(value)
 
 
-def _cell(value: Any, words: bool) -> str:
-    shown = escape(show(value))
+def _cell(value: Any, words: bool, fixed: bool) -> str:
+    shown = escape(show(value, fixed))
     if words:
         cut = f' long" title="{shown}' if len(shown) > 40 else ""
         return f'<td class="text{cut}">{shown}</td>'
