@@ -298,3 +298,10 @@ def test_still_pictures_show_the_numbers(run):
         assert line.get_xdata()[-1] == own["epochs"].sum()
     (axes,) = render(pictures["evaluations-tpe"]).axes
     assert len(axes.patches) == 1  # the second of two generations is shaded
+
+
+def test_open_shows_the_page_in_the_browser(run, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr("webbrowser.open", shown.append)
+    report(run, "--out", tmp_path / "out", "--open")
+    assert shown == [(tmp_path / "out" / "report.html").as_uri()]

@@ -49,7 +49,7 @@ def best_so_far(progress: pd.DataFrame, axes: Mapping[str, str], colours: Mappin
         _layout(),
         xaxis={"title": next(iter(axes.values())), "rangemode": "tozero", "gridcolor": "#e6e9ed"},
         yaxis={"title": "best value so far", "gridcolor": "#e6e9ed", "range": _range(groups)},
-        legend={"orientation": "h", "yref": "container", "y": 0.0, "yanchor": "bottom"},
+        legend={"orientation": "h", "y": -0.22, "yanchor": "top"},
         height=HEIGHT + LEGEND * len(groups),
         showlegend=True,
         updatemenus=[
