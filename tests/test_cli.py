@@ -71,7 +71,7 @@ def test_run_writes_a_run_directory_and_shows_the_leaderboard(study, capsys, tmp
     out = tmp_path / "runs" / "small-random-tpe-seed0"
     names = {path.name for path in out.iterdir()}
     tables = {"trials.csv", "epochs.csv", "optuna.journal"}
-    assert names == {"config.yaml", "journal.jsonl", "best", *tables}
+    assert names == {"config.yaml", "environment.json", "journal.jsonl", "best", *tables}
     output = capsys.readouterr().out
     lines = [line for line in output.splitlines() if line.startswith(("random gen", "tpe gen"))]
     assert len(lines) == 4  # quiet when piped: a line for each generation

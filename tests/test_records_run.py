@@ -24,7 +24,6 @@ from hptjax.records.journal import Journal
 from hptjax.records.trial import rank_trials
 from hptjax.report.console import leaderboard, summary_table
 from hptjax.report.tables import epochs_frame, trials_frame, write_tables
-from hptjax.report.tensorboard import TensorBoardSink
 from hptjax.space import Integer, Space
 from hptjax.study import run_study
 from hptjax.study.budget import Budget
@@ -96,37 +95,6 @@ def test_epochs_table_holds_each_epoch_of_each_trained_trial(result):
 def test_tables_of_nothing_are_empty():
     assert len(trials_frame([])) == 0
     assert list(epochs_frame([]).columns)[:3] == ["strategy", "number", "epoch"]
-
-
-def test_tensorboard_holds_the_originals_tags(result, tmp_path, monkeypatch):
-    written = []
-
-    class Writer:
-        def __init__(self, folder):
-            self.folder = folder.rsplit("/", 1)[-1]
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *exception):
-            pass
-
-        def add_scalar(self, tag, value, step):
-            written.append((self.folder, tag, step, value))
-
-    monkeypatch.setattr("hptjax.report.tensorboard.SummaryWriter", Writer)
-    record = GenerationRecord("des", 0, (trial(3, 0.5, epochs={"val_loss": (0.7, None)}),), {})
-    TensorBoardSink(tmp_path / "tb").generation(record, replayed=False)
-    assert written[0] == ("trial-00003", "ptl/val_loss", 1, 0.7)
-    assert math.isnan(written[1][3])
-
-
-def test_tensorboard_is_written_anew_by_a_resume(result, tmp_path):
-    for _ in range(2):
-        sink = TensorBoardSink(tmp_path / "tb")
-        sink.generation(result.generations[0], replayed=True)
-    trained = [t for t in result.generations[0].trials if t.epochs]
-    assert len(list((tmp_path / "tb").rglob("events.*"))) == len(trained)
 
 
 def test_best_network_comes_back(tmp_path):

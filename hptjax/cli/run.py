@@ -6,11 +6,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import jax
 from rich.console import Console
 
 from hptjax.cli.options import overrides
 from hptjax.config.schema import ModelConfig
 from hptjax.records.best import save_best
+from hptjax.records.environment import environment, note_environment
 from hptjax.records.run_dir import RunDirectory, load_run, recorded_config
 from hptjax.records.trial import StudyResult, TrialRecord
 from hptjax.report.console import leaderboard, summary_table
@@ -49,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
 
 def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> StudyResult:
     """Runs the study with everything that a run directory records."""
+    devices = [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()]
+    note_environment(directory.path, environment(devices))
 
     def on_best(trial: TrialRecord, variables: Any) -> None:
         assert trial.config is not None  # it was trained
@@ -69,7 +73,7 @@ def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> St
 
 
 def make_sinks(study: StudyConfig, out: Path, console: Console, stack: ExitStack) -> list[Sink]:
-    """A bar on a terminal, lines elsewhere; an Optuna journal; TensorBoard scalars if wanted."""
+    """A bar on a terminal, lines elsewhere; an Optuna journal; TensorBoard files if wanted."""
     sinks: list[Sink] = []
     if console.is_terminal:
         sinks.append(stack.enter_context(ProgressBars(console)))
@@ -77,7 +81,7 @@ def make_sinks(study: StudyConfig, out: Path, console: Console, stack: ExitStack
         sinks.append(ProgressLines(console.file))
     sinks.append(OptunaJournalSink(out / "optuna.journal", study.space, METRICS[study.metric]))
     if study.tensorboard:
-        sinks.append(TensorBoardSink(out / "tb"))
+        sinks.append(TensorBoardSink(out / "tb", study.space, study.labels, study.metric))
     return sinks
 
 

@@ -6,7 +6,8 @@ Searches the space of a study and writes everything to a run directory:
   config.yaml    the study with every default filled in
   journal.jsonl  all trials, one generation to a line: the truth
   trials.csv     one row per trial          epochs.csv  one row per trial and epoch
-  tb/            TensorBoard scalars        best/       config and weights of the best network
+  tb/            TensorBoard, with HParams  best/       config and weights of the best network
+  environment.json  machine, devices and versions
   optuna.journal an Optuna study for each strategy: optuna-dashboard DIR/optuna.journal
 
 Interrupted (Ctrl-C, kill, power), the same command goes on where it stopped and ends with the same
@@ -39,6 +40,25 @@ is not disturbed.
 
 example:
   hptjax status runs/quickstart-des-grid-random-tpe-seed0
+"""
+WATCH_HELP = """\
+Shows a run while another shell makes it: for each strategy its generation, the best value so far,
+seconds that an epoch of the population takes, time left, then the trials that failed last. Ends
+when the run is finished; Ctrl-C ends only the watching. It only reads.
+
+examples:
+  hptjax watch runs/quickstart-des-grid-random-tpe-seed0
+  hptjax watch runs/mine --once
+"""
+REPORT_HELP = """\
+Writes report.html, one page that needs no network and no other file: best so far and parallel
+coordinates to be touched, every trial in a table that sorts, figures, what it cost, configs,
+machine and versions. Any number of runs stand side by side, and the original study's logs (a folder
+of gs.csv, rs.csv, bs.csv and des.npz, or one of them). The figures are files, too, in figures/.
+
+examples:
+  hptjax report runs/mine --open
+  hptjax report runs/seed0 runs/seed1 logs/original --out comparison --formats png pdf
 """
 EXPORT_HELP = """\
 Writes the weights of a network at its exact shape to a safetensors file, which holds its config in

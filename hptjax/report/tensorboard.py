@@ -1,31 +1,103 @@
-"""TensorBoard scalars of a run, a folder per trial, written anew from the journal by a resume."""
+"""TensorBoard's files of a run, a folder per trial, written anew from the journal by a resume."""
 
+import json
 import shutil
+import socket
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-from tensorboardX import SummaryWriter
+from tensorboardX import RecordWriter
+from tensorboardX.proto import event_pb2, summary_pb2
 
-from hptjax.records.trial import GenerationRecord, TrialRecord
+from hptjax.records.trial import FAILED, GenerationRecord, TrialRecord
+from hptjax.report.hparams_plugin import (
+    VALUE,
+    experiment,
+    plain_scalar,
+    scalar_tag,
+    session_end,
+    session_start,
+)
+from hptjax.space import Space
 from hptjax.study.sink import Sink
+
+pb: Any = event_pb2  # its classes are made at import, unseen by a type checker
+summaries: Any = summary_pb2
 
 
 class TensorBoardSink(Sink):
-    """Writes `ptl/train_loss` and so on (the original study's tags) per epoch of each trial."""
+    """Writes a run for each trial: `ptl/train_loss` and so on per epoch, its hparams and its end.
 
-    def __init__(self, folder: Path) -> None:
+    The tags are the original study's; `spread/...` are standard deviations where candidates are
+    trained more than once. What the HParams page shows is declared before the first trial. Trials
+    of one strategy and the same hparams are one group there.
+    """
+
+    def __init__(self, folder: Path, space: Space, strategies: Sequence[str], metric: str) -> None:
+        """strategies: their labels; metric: the name of the study's."""
         self._folder = folder
+        self._space = space
+        self._groups: dict[tuple[str, str], str] = {}
         if folder.exists():
             shutil.rmtree(folder)  # all of it comes again, from the journal
+        now = time.time()
+        write_events(
+            folder, [pb.Event(wall_time=now, summary=experiment(space, strategies, metric))]
+        )
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
+        # how long a replayed generation took is known, but not when: it ends now, too
+        ended = time.time()
+        began = ended - record.ledger.get("wall_s", 0.0)
         for trial in record.trials:
-            if trial.epochs:
-                self._write(trial)
+            name = f"{trial.strategy}/trial-{trial.number:05d}"
+            start = session_start(
+                self._space, trial.strategy, trial.hparams, self._group(trial, name), began
+            )
+            events = [
+                pb.Event(wall_time=began, summary=start),
+                *scalar_events(trial, began, ended),
+                pb.Event(wall_time=ended, summary=session_end(trial.status in FAILED, ended)),
+            ]
+            write_events(self._folder / name, events)
 
-    def _write(self, trial: TrialRecord) -> None:
-        folder = self._folder / trial.strategy / f"trial-{trial.number:05d}"
-        with SummaryWriter(str(folder)) as writer:
-            for metric, curve in trial.epochs.items():
-                for epoch, value in enumerate(curve, start=1):
-                    shown = float("nan") if value is None else value
-                    writer.add_scalar(f"ptl/{metric}", shown, epoch)
+    def _group(self, trial: TrialRecord, name: str) -> str:
+        """The name of the first trial with these hparams."""
+        plain = {key: plain_scalar(value) for key, value in trial.hparams.items()}
+        key = (trial.strategy, json.dumps(plain, sort_keys=True))
+        return self._groups.setdefault(key, name)
+
+
+def scalar_events(trial: TrialRecord, began: float, ended: float) -> Iterable[Any]:
+    """The curves of a trial, epochs counted from 1 and laid evenly between two times."""
+    curves = {
+        **{scalar_tag(metric): curve for metric, curve in trial.epochs.items()},
+        **{f"spread/{metric}": curve for metric, curve in trial.spread.items()},
+    }
+    for epoch in range(1, trial.age + 1):
+        at = began + (ended - began) * epoch / trial.age
+        for tag, curve in curves.items():
+            value = curve[epoch - 1]
+            yield _scalar(tag, float("nan") if value is None else float(value), epoch, at)
+    if trial.value is not None:
+        yield _scalar(VALUE, float(trial.value), trial.age, ended)
+
+
+def write_events(folder: Path, events: Iterable[Any]) -> None:
+    """A folder of one event file, written at once: no thread and no queue as a SummaryWriter has.
+
+    A thousand trials would otherwise leave a thousand of its exit handlers behind.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"
+    with closing(RecordWriter(str(path))) as writer:
+        for event in (pb.Event(wall_time=time.time(), file_version="brain.Event:2"), *events):
+            writer.write(event.SerializeToString())
+
+
+def _scalar(tag: str, value: float, step: int, at: float) -> Any:
+    summary = summaries.Summary(value=[summaries.Summary.Value(tag=tag, simple_value=value)])
+    return pb.Event(wall_time=at, step=step, summary=summary)

@@ -1,0 +1,23 @@
+"""`hptjax report`: one page, and figures, about any number of runs."""
+
+import argparse
+import webbrowser
+from pathlib import Path
+
+from hptjax.report.html import write_report
+from hptjax.report.sources import read_sources
+
+
+def report(args: argparse.Namespace) -> int:
+    """Writes the report and says where it is."""
+    sources = read_sources(args.runs)
+    path = write_report(sources, args.out or default_folder(args.runs), args.formats)
+    print(f"Report: {path}")
+    if args.open:
+        webbrowser.open(path.resolve().as_uri())
+    return 0
+
+
+def default_folder(runs: list[Path]) -> Path:
+    """Within the run, if it is one; else in the present directory."""
+    return runs[0] / "report" if len(runs) == 1 else Path("report")

@@ -1,0 +1,307 @@
+"""`hptjax report`: one page that needs nothing else, whatever the runs hold."""
+
+import json
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hptjax.cli import main as cli
+from hptjax.errors import DataError
+from hptjax.records import GenerationRecord, RunDirectory, Status, TrialRecord, load_run
+from hptjax.records.environment import environment, note_environment, read_environments
+from hptjax.report import page
+from hptjax.report.figures import pictures_of, render
+from hptjax.report.page import Section
+from hptjax.report.sections import colours
+from hptjax.report.sources import named_series, read_source, strategy_table
+from hptjax.space import Categorical, Float, Integer
+from hptjax.study import run_study
+from tests import fakes
+
+CONFIG = fakes.study(strategies=("random", "tpe"), budget={"generations": 2})
+
+
+class Reader(HTMLParser):
+    """Addresses, ids and the cells of each table."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.links, self.ids, self.tables, self.open = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.links += [found[key] for key in ("src", "href", "action", "data") if key in found]
+        if "id" in found:
+            self.ids.append(found["id"])
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.open.pop()
+
+    def handle_data(self, data):
+        if self.open:
+            self.tables[-1][-1][-1] += data
+
+
+def make_run(path, config=CONFIG):
+    with RunDirectory(path, config.to_dict()) as directory:
+        run_study(config, fakes.data(), journal=directory.journal, executor=fakes.FakeExecutor())
+        note_environment(path, environment(["cpu:0 <chip>"]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("made") / "run")
+
+
+@pytest.fixture(scope="module")
+def text(run):
+    """The page about it."""
+    report(run)
+    return (run / "report" / "report.html").read_text()
+
+
+def report(*words):
+    pytest.importorskip("plotly")
+    assert cli.main(["report", *map(str, words)]) == 0
+
+
+def figures_of(text):
+    """What plotly is asked to draw: the first argument after each picture's name."""
+    decoder, found = json.JSONDecoder(), {}
+    for part in text.split("Plotly.newPlot(")[1:]:
+        name, rest = part.split(",", 1)
+        if name.strip().startswith('"plot-'):
+            found[json.loads(name)] = decoder.raw_decode(rest.lstrip())[0]
+    return found
+
+
+def array(values):
+    """Plotly packs arrays as base64."""
+    if not isinstance(values, dict):
+        return values
+    import base64
+
+    return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]).tolist()
+
+
+def test_the_page_needs_no_network_and_names_everything_once(text):
+    found = Reader(text)
+    assert all(link.startswith(("#", "data:")) for link in found.links)
+    assert {link[1:] for link in found.links if link.startswith("#")} <= set(found.ids)
+    assert len(found.ids) == len(set(found.ids))
+    assert text.count("plotly.js v") <= 2  # the library stands in it once, with its licence
+
+
+def test_the_leaderboard_holds_every_trial_best_first(run, text):
+    tables = Reader(text).tables
+    (board,) = [table for table in tables if table[0][0] == "rank"]
+    trials = load_run(run).trials
+    assert len(board) == len(trials) + 1
+    row = dict(zip(board[0], board[1], strict=True))
+    best = load_run(run).best
+    assert (row["series"], row["number"]) == (best.strategy, str(best.number))
+    assert float(row["value"]) == pytest.approx(best.value, abs=1e-3)
+    assert float(row["lr"]) == pytest.approx(best.hparams["lr"], rel=1e-3)
+
+
+def test_best_so_far_is_the_running_minimum_of_each_strategy(run, text):
+    figures = figures_of(text)
+    traces = {trace["name"]: trace for trace in figures["plot-best-so-far"]}
+    for strategy in ("random", "tpe"):
+        values = [t.value for t in load_run(run).trials if t.strategy == strategy]
+        expected = np.fmin.accumulate(np.array(values, float))
+        drawn = np.array(array(traces[strategy]["y"]), float)
+        np.testing.assert_allclose(drawn, expected)
+        assert list(array(traces[strategy]["x"])) == list(range(1, len(values) + 1))
+
+
+def test_runs_stand_side_by_side_under_names_of_their_own(run, tmp_path):
+    other = make_run(tmp_path / "run", fakes.study(strategies=("random",), seed=5))
+    report(run, other, "--out", tmp_path / "both")
+    text = (tmp_path / "both" / "report.html").read_text()
+    names = {trace["name"] for trace in figures_of(text)["plot-best-so-far"]}
+    assert names == {"run (1): random", "run (1): tpe", "run (2): random"}
+
+
+def test_text_of_users_stays_text(tmp_path):
+    """A label and a reason that look like HTML."""
+    label = "<b>&lt; </script><script>bad()"
+    label = label.replace("/", "")
+    trial = TrialRecord(
+        label, 0, 0, (0.5,), {"lr": 0.1}, status=Status.INFEASIBLE, reason="<img src=x>"
+    )
+    config = fakes.study(strategies=({"name": "random", "label": label},))
+    with RunDirectory(tmp_path / "run", config.to_dict()) as directory:
+        ledger = {"wall_s": 1.0, "member_epochs": 0, "samples": 0}
+        directory.journal.append(GenerationRecord(label, 0, (trial,), ledger).to_dict())
+    report(tmp_path / "run")
+    text = (tmp_path / "run" / "report" / "report.html").read_text()
+    assert "<script>bad()" not in text
+    assert "<img src=x>" not in text
+    assert any(label in row for table in Reader(text).tables for row in table)
+
+
+def test_a_run_without_a_result_is_refused(tmp_path, capsys):
+    with RunDirectory(tmp_path / "run", CONFIG.to_dict()):
+        pass
+    assert cli.main(["report", str(tmp_path / "run")]) == 2
+    assert "no trial is recorded yet" in capsys.readouterr().err
+
+
+def test_without_plotly_it_says_what_to_install(run, monkeypatch, capsys, tmp_path):
+    monkeypatch.setitem(sys.modules, "plotly.offline", None)
+    assert cli.main(["report", str(run), "--out", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert (
+        error
+        == "hptjax: hptjax report needs plotly: install it with pip install 'hptjax[report]'\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_no_run_is_said_in_one_line(tmp_path, capsys):
+    assert cli.main(["report", str(tmp_path)]) == 2
+    assert "neither a run" in capsys.readouterr().err
+
+
+def test_axes_of_the_parallel_coordinates_follow_the_space():
+    pytest.importorskip("plotly")
+    from hptjax.report.interactive import parallel_coordinates
+
+    trials = pd.DataFrame(
+        {
+            "series": "des",
+            "lr": [0.001, 0.1, 0.01],
+            "stride": [1, 2, 3],
+            "bn": [True, False, True],
+            "act": ["relu", "tanh", "relu"],
+            "value": [0.5, 0.7, None],
+        }
+    )
+    space = {
+        "lr": Float(0.001, 0.1, log=True),
+        "stride": Integer(1, 3),
+        "bn": Categorical((False, True)),
+    }
+    (drawn,) = parallel_coordinates(trials, ["lr", "stride", "bn", "act"], space).data
+    axes = {axis.label: axis for axis in drawn.dimensions}
+    np.testing.assert_allclose(axes["lr"].values, [-3, -1])  # the failed trial is not drawn
+    assert list(axes["lr"].ticktext) == ["0.001", "0.01", "0.1"]
+    assert list(axes["stride"].tickvals) == [1, 2, 3]
+    assert list(axes["bn"].ticktext) == ["False", "True"]
+    assert list(axes["bn"].values) == [1, 0]
+    assert list(axes["act"].ticktext) == ["relu", "tanh"]
+    np.testing.assert_allclose(drawn.line.color, [-0.5, -0.7])  # what is better lies on top
+
+
+def test_cells_sort_by_their_exact_value():
+    text = page.table(("a", "b"), [[0.123456789, "x"], [None, "y"]], text=("b",), sortable="t")
+    assert '<td data-key="0.123456789">0.1235</td>' in text
+    assert '<td data-key=""></td>' in text
+    assert Section("Best so far", "").anchor == "section-best-so-far"
+
+
+def test_the_environment_is_noted_where_it_changes(tmp_path):
+    first, second = environment(["cpu:0 cpu"]), environment(["cuda:0 H200"])
+    for found in (first, first, second, first):
+        note_environment(tmp_path, found)
+    assert read_environments(tmp_path) == [first, second, first]
+    assert first["packages"]["jax"][0].isdigit()
+    (tmp_path / "environment.json").write_text("[")
+    with pytest.raises(ValueError, match="is damaged"):
+        read_environments(tmp_path)
+
+
+@pytest.fixture
+def logs(tmp_path):
+    """Three trials as Ray logged them, and two generations of two as DES kept them."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    table = {
+        "ptl/val_loss": [0.9, 0.4, 0.6],
+        "ptl/val_accuracy": [0.6, 0.9, 0.8],
+        "training_iteration": [1, 4, 2],
+        "time_total_s": [10.0, 40.0, 20.0],
+        "config/lr": [0.1, 0.01, 0.1],
+        "config/mlp_bn_l0": [True, False, True],
+        "config/batch_size": [64, 64, 64],
+    }
+    pd.DataFrame(table).to_csv(folder / "gs.csv")
+    points = np.arange(8.0).reshape(2, 2, 2)  # hparam, place, generation
+    np.savez(folder / "des.npz", value=np.array([[0.8, 0.7], [0.5, 0.6]]), pop=points)
+    (folder / "des.json").write_text(json.dumps({"hp_names": ["lr", "width"], "time": 100}))
+    return folder
+
+
+def test_the_originals_logs_are_tables_of_trials(logs):
+    source = read_source(logs)
+    grid, des = (own.reset_index() for _, own in source.trials.groupby("strategy", sort=False))
+    assert list(grid["value"]) == [0.9, 0.4, 0.6]
+    assert list(grid["member_epochs"]) == [1, 5, 7]
+    assert list(grid["seconds"]) == [10.0, 50.0, 70.0]
+    assert source.hparams == ("lr", "mlp_bn_l0", "width")  # batch_size was the same for all
+    assert list(des["value"]) == [0.8, 0.7, 0.5, 0.6]
+    assert list(des["lr"]) == [0.0, 2.0, 1.0, 3.0]
+    assert list(des["width"]) == [4.0, 6.0, 5.0, 7.0]
+    assert list(des["seconds"]) == [50.0, 50.0, 100.0, 100.0]
+    table = strategy_table(named_series({"original": source}), {"original": source})
+    assert list(table["series"]) == ["grid", "DES"]
+    assert list(table["best"]) == [0.4, 0.5]
+
+
+def test_a_log_of_something_else_is_named(logs, capsys):
+    (logs / "gs.csv").write_text("a,b\n1,2\n")
+    assert cli.main(["report", str(logs)]) == 2
+    error = capsys.readouterr().err
+    assert "gs.csv: not a log of the original study" in error
+    assert error.count("\n") == 1
+
+
+def test_a_pickle_is_not_opened(logs):
+    np.savez(logs / "des.npz", value=np.array([[print]]), pop=np.zeros((1, 1, 1)))
+    with pytest.raises(DataError, match="not a log"):
+        read_source(logs / "des.npz")
+
+
+def test_figures_are_files_of_the_formats_asked_for(run, logs, tmp_path):
+    report(run, logs, "--out", tmp_path / "out", "--formats", "png", "svg")
+    files = {path.name for path in (tmp_path / "out" / "figures").iterdir()}
+    assert {"values-by-strategy.png", "values-by-strategy.svg"} < files
+    assert {"best-so-far-seconds.png", "evaluations-original-des.svg"} < files
+    text = (tmp_path / "out" / "report.html").read_text()
+    assert text.count('<img src="data:image/png;base64') == sum(
+        name.endswith(".png") for name in files
+    )
+
+
+def test_still_pictures_show_the_numbers(run):
+    source = read_source(run)
+    trials = named_series({"run": source})
+    pictures = {p.name: p for p in pictures_of(trials, colours(trials))}
+    (axes,) = render(pictures["best-so-far-member-epochs"]).axes
+    for strategy, line in zip(("random", "tpe"), axes.lines, strict=True):
+        own = trials[trials["strategy"] == strategy]
+        np.testing.assert_allclose(line.get_ydata(), np.fmin.accumulate(own["value"].to_numpy()))
+        assert line.get_xdata()[-1] == own["epochs"].sum()
+    (axes,) = render(pictures["evaluations-tpe"]).axes
+    assert len(axes.patches) == 1  # the second of two generations is shaded
+
+
+def test_open_shows_the_page_in_the_browser(run, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr("webbrowser.open", shown.append)
+    report(run, "--out", tmp_path / "out", "--open")
+    assert shown == [(tmp_path / "out" / "report.html").as_uri()]
