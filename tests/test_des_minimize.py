@@ -101,7 +101,10 @@ def test_compiled_runs_do_not_depend_on_devices_and_loops(time_limit, cache, mon
         )
 
 
-def test_a_stopped_run_repeats_its_end_in_the_history():
+@pytest.mark.parametrize("cache", [1, 2**19])
+def test_a_stopped_run_repeats_its_end_in_the_history(cache, monkeypatch):
+    monkeypatch.setattr(runner, "_CACHE", cache)
+    runner.advance.clear_cache()
     history = des_minimize(
         traced, bounds=BOX, budget=900, target=1e-3, runs=5, history=True, time_limit=3600.0
     ).history

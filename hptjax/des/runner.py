@@ -116,7 +116,7 @@ def advance(
     if problem.runs is None:
         return _loop(problem, capacity, False, limit, keys, state, params)
     devices = _devices(problem)
-    share, group = _shares(problem, devices)
+    share, group = _shares(problem.es, problem.runs, devices)
     index = jnp.minimum(jnp.arange(share * len(devices)), problem.runs - 1)
     keys, state = jax.tree.map(lambda leaf: leaf[index], (keys, state))  # the last again and again
     loop = partial(_in_turn, problem, capacity, group)
@@ -133,12 +133,11 @@ def advance(
     return state, jax.tree.map(lambda leaf: leaf[:, : problem.runs], buffer), made.max()
 
 
-def _shares(problem: Problem, devices: list) -> tuple[int, int]:
+def _shares(es: DES, runs: int, devices: list) -> tuple[int, int]:
     """How many runs each device has, and how many of them go through one loop together."""
-    share = -(-problem.runs // len(devices))
+    share = -(-runs // len(devices))
     if devices[0].platform != "cpu":
         return share, share
-    es = problem.es
     archive = es.archive_size * es.num_parents * es.num_dims * es.dtype.itemsize
     turns = -(-share // max(1, _CACHE // archive))
     group = -(-share // turns)
@@ -154,15 +153,15 @@ def _in_turn(
         return loop(keys, state, params)
 
     def grouped(leaf: jax.Array) -> jax.Array:
-        return leaf.reshape(-1, group, *leaf.shape[1:])
+        return leaf.reshape(len(keys) // group, group, *leaf.shape[1:])
 
     def joined(leaf: jax.Array) -> jax.Array:
         leaf = jnp.moveaxis(leaf, 0, 1)  # behind the generations
-        return leaf.reshape(leaf.shape[0], -1, *leaf.shape[3:])
+        return leaf.reshape(leaf.shape[0], len(keys), *leaf.shape[3:])  # may be empty
 
     groups = jax.tree.map(grouped, (keys, state))
-    state, buffer, made = jax.lax.map(lambda runs: loop(*runs, params), groups)
-    state = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), state)
+    state, buffer, made = jax.lax.map(lambda group: loop(group[0], group[1], params), groups)
+    state = jax.tree.map(lambda leaf: leaf.reshape(len(keys), *leaf.shape[2:]), state)
     return state, jax.tree.map(joined, buffer), made.ravel()
 
 
