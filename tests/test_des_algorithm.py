@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hptjax.des.algorithm import DES
+from hptjax.des.algorithm import DES, best_first
 from hptjax.des.presets import PRESETS
 from hptjax.des.state import log_weights
 from hptjax.errors import ConfigError
@@ -116,6 +116,13 @@ def test_first_population_counts_for_the_best_and_nan_does_not_block_it():
     np.testing.assert_array_equal(state.best_solution, rows[3])
     np.testing.assert_allclose(state.mean, rows[3], rtol=1e-5)  # the failed are never bred
     assert int(state.evaluations) == 9
+
+
+@pytest.mark.parametrize("size", [2, 40, 256, 257])  # by comparing all pairs, and by sorting
+def test_order_is_that_of_a_stable_sort(size):
+    fitness = jnp.round(jax.random.normal(jax.random.key(1), (size,)), 1).at[::5].set(jnp.inf)
+    order = best_first(fitness)
+    np.testing.assert_array_equal(order, np.argsort(fitness, kind="stable"))
 
 
 def test_midpoint_row_improves_the_best_and_nothing_else():

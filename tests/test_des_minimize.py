@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import Bounds, OptimizeResult
 
-from hptjax.des import des_minimize
+from hptjax.des import des_minimize, runner
 from hptjax.errors import ConfigError
 
 BOX = [(-5.0, 5.0), (-5.0, 5.0)]
@@ -71,8 +71,14 @@ def test_runs_are_independent_and_the_first_is_the_single_one():
     np.testing.assert_array_equal(many.nfev, 90)
 
 
-@pytest.mark.parametrize("time_limit", [None, 3600.0])  # a limit cuts the run into several calls
-def test_compiled_runs_do_not_depend_on_the_number_of_devices(time_limit):
+@pytest.mark.parametrize(
+    ("time_limit", "cache"),  # a limit cuts the run into several calls; 1 byte: a loop for each run
+    [(None, 2**19), (3600.0, 2**19), (None, 1)],
+)
+def test_compiled_runs_do_not_depend_on_devices_and_loops(time_limit, cache, monkeypatch):
+    monkeypatch.setattr(runner, "_CACHE", cache)
+    runner.advance.clear_cache()
+
     def minimize(**options):
         return des_minimize(
             traced, bounds=BOX, budget=900, target=1e-3, history="population", **options
@@ -95,7 +101,10 @@ def test_compiled_runs_do_not_depend_on_the_number_of_devices(time_limit):
         )
 
 
-def test_a_stopped_run_repeats_its_end_in_the_history():
+@pytest.mark.parametrize("cache", [1, 2**19])
+def test_a_stopped_run_repeats_its_end_in_the_history(cache, monkeypatch):
+    monkeypatch.setattr(runner, "_CACHE", cache)
+    runner.advance.clear_cache()
     history = des_minimize(
         traced, bounds=BOX, budget=900, target=1e-3, runs=5, history=True, time_limit=3600.0
     ).history

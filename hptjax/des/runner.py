@@ -15,6 +15,8 @@ from hptjax.des.algorithm import DES
 from hptjax.des.state import Params, State
 from hptjax.errors import ConfigError
 
+_CACHE = 2**19  # bytes: the archives of the runs in one loop, so that a core's L2 cache has them
+
 
 class Record(NamedTuple):
     """What one generation leaves in the history; NaN where every evaluation failed."""
@@ -106,28 +108,61 @@ def advance(
 ) -> tuple[State, Record | None, jax.Array]:
     """Up to `limit` generations, or until every run has stopped, in one compiled program.
 
-    Many runs are spread over the local devices; a device's share goes through one loop as a batch.
+    Many runs are spread over the local devices; a device's share goes through one loop as a batch,
+    or on a CPU through several, one after the other, each of a batch that its cache can hold.
     capacity: length of the history buffer, at least `limit`; 0 keeps none. Returns the state, the
     buffer [capacity, ...] and how many generations were made.
     """
-    devices = _devices(problem)
-    if len(devices) == 1:
+    if problem.runs is None:
         return _loop(problem, capacity, False, limit, keys, state, params)
-    runs = keys.shape[0]
-    padded = -(-runs // len(devices)) * len(devices)
-    index = jnp.minimum(jnp.arange(padded), runs - 1)  # the last run again, cut off below
-    keys, state = jax.tree.map(lambda leaf: leaf[index], (keys, state))
-    mesh = Mesh(np.array(devices), "runs")
-    loop = jax.shard_map(
-        partial(_loop, problem, capacity, True),
-        mesh=mesh,
-        in_specs=(P(), P("runs"), P("runs"), P()),
-        out_specs=(P("runs"), P(None, "runs"), P("runs")),
-        check_vma=False,  # the loop's counter begins as a constant
-    )
+    devices = _devices(problem)
+    share, group = _shares(problem.es, problem.runs, devices)
+    index = jnp.minimum(jnp.arange(share * len(devices)), problem.runs - 1)
+    keys, state = jax.tree.map(lambda leaf: leaf[index], (keys, state))  # the last again and again
+    loop = partial(_in_turn, problem, capacity, group)
+    if len(devices) > 1:
+        loop = jax.shard_map(
+            loop,
+            mesh=Mesh(np.array(devices), "runs"),
+            in_specs=(P(), P("runs"), P("runs"), P()),
+            out_specs=(P("runs"), P(None, "runs"), P("runs")),
+            check_vma=False,  # the loop's counter begins as a constant
+        )
     state, buffer, made = loop(limit, keys, state, params)
-    state = jax.tree.map(lambda leaf: leaf[:runs], state)
-    return state, jax.tree.map(lambda leaf: leaf[:, :runs], buffer), made.max()
+    state = jax.tree.map(lambda leaf: leaf[: problem.runs], state)
+    return state, jax.tree.map(lambda leaf: leaf[:, : problem.runs], buffer), made.max()
+
+
+def _shares(es: DES, runs: int, devices: list) -> tuple[int, int]:
+    """How many runs each device has, and how many of them go through one loop together."""
+    share = -(-runs // len(devices))
+    if devices[0].platform != "cpu":
+        return share, share
+    archive = es.archive_size * es.num_parents * es.num_dims * es.dtype.itemsize
+    turns = -(-share // max(1, _CACHE // archive))
+    group = -(-share // turns)
+    return turns * group, group
+
+
+def _in_turn(
+    problem: Problem, capacity: int, group: int, limit: Any, keys: Any, state: State, params: Params
+) -> tuple[State, Record | None, jax.Array]:
+    """One device's runs, `group` of them at a time."""
+    loop = partial(_loop, problem, capacity, True, limit)
+    if len(keys) == group:
+        return loop(keys, state, params)
+
+    def grouped(leaf: jax.Array) -> jax.Array:
+        return leaf.reshape(len(keys) // group, group, *leaf.shape[1:])
+
+    def joined(leaf: jax.Array) -> jax.Array:
+        leaf = jnp.moveaxis(leaf, 0, 1)  # behind the generations
+        return leaf.reshape(leaf.shape[0], len(keys), *leaf.shape[3:])  # may be empty
+
+    groups = jax.tree.map(grouped, (keys, state))
+    state, buffer, made = jax.lax.map(lambda group: loop(group[0], group[1], params), groups)
+    state = jax.tree.map(lambda leaf: leaf.reshape(len(keys), *leaf.shape[2:]), state)
+    return state, jax.tree.map(joined, buffer), made.ravel()
 
 
 def _devices(problem: Problem) -> list:
@@ -149,7 +184,7 @@ def _loop(
     state: State,
     params: Params,
 ) -> tuple[State, Record | None, jax.Array]:
-    """`advance` on one device; shared: other devices have runs too, whose loops may be longer."""
+    """`advance` on one device; shared: there are runs in other loops too, which may be longer."""
 
     def generation(state: State) -> tuple[State, Record | None]:
         rows, asked = _ask(problem, keys, state, params)
