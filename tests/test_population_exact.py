@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hptjax.models.signature import Body, LayerChoices, Widths, choices_of, exact_body
-from hptjax.models.weights import draw, exact_arrays, initial_places, initial_statistics
+from hptjax.models.weights import exact_arrays, initial_statistics, initial_weights
 from hptjax.population import Member, make_plan, optimiser
 from hptjax.population.epoch import MemberState, train_step
 from hptjax.population.images import to_maps
@@ -59,8 +59,8 @@ def after(member: Member, body: Body, steps: int, *, choices=None) -> tuple[dict
     plan = replace(plan, choices=choices or plan.choices)
     packed = traced_hparams(plan, [member], place(plan, [member], 1), 1)
     hparams = jax.tree.map(lambda t: jnp.asarray(t[0]), packed)
-    params = draw(jax.random.key(7), *initial_places(member.shape, body))
-    stats = jnp.asarray(initial_statistics(member.shape, body))
+    params = initial_weights(jax.random.key(7), body, member.shape.widths)
+    stats = initial_statistics(body, member.shape.widths)
     state = MemberState(params, stats, optimiser.start(params))
     batch = member.config.batch_size
     for i in range(steps):

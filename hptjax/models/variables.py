@@ -12,7 +12,7 @@ from hptjax.data.dataset import ImageDataset
 from hptjax.models.classifier import Classifier
 from hptjax.models.forward import correct, cross_entropy
 from hptjax.models.signature import exact_body
-from hptjax.models.weights import draw, exact_arrays, initial_places, initial_statistics
+from hptjax.models.weights import exact_arrays, initial_statistics, initial_weights
 
 _PARTS = {"scale": ("params", "scale"), "shift": ("params", "bias")}
 _PARTS |= {part: ("batch_stats", part) for part in ("mean", "var")}
@@ -21,8 +21,8 @@ _PARTS |= {part: ("batch_stats", part) for part in ("mean", "var")}
 def init_variables(config: ModelConfig, key: Array) -> dict:
     """Initial variables of Classifier.from_config(config), as a member with this key has them."""
     body = exact_body(config)
-    params = jax.device_get(draw(key, *initial_places(body, body)))
-    return exact_variables(config, exact_arrays(body, body, params, initial_statistics(body, body)))
+    start = initial_weights(key, body, body.widths), initial_statistics(body, body.widths)
+    return exact_variables(config, exact_arrays(body, body, *jax.device_get(start)))
 
 
 def exact_variables(config: ModelConfig, flat: Mapping[str, np.ndarray]) -> dict:

@@ -15,18 +15,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
-from jax.typing import ArrayLike
+from jax import Array, lax
 
-from hptjax.models.signature import Body, map_sizes
+from hptjax.models.signature import Body, Widths, map_sizes
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
     """One weight array at its true shape.
 
-    fan_in scales the initial values (None: all are `fill`); pixels: how often an image multiplies
-    by each number of it (0 for biases and norms).
+    Initial values lie within +-1/sqrt(fan_in) (None: all are `fill`). pixels: how often an image
+    multiplies by each number of it (0 for biases and norms).
     """
 
     shape: tuple[int, ...]
@@ -42,11 +41,6 @@ class Weight:
     def corner(self) -> tuple[slice, ...]:
         """Where this array lies in a padded one."""
         return tuple(slice(n) for n in self.shape)
-
-    @property
-    def bound(self) -> float:
-        """Initial weights lie within +- this, as PyTorch draws them; 0 for fixed values."""
-        return 0.0 if self.fan_in is None else self.fan_in**-0.5
 
 
 def weights(body: Body) -> dict[str, Weight]:
@@ -123,42 +117,46 @@ def layouts(body: Body) -> tuple[FlatLayout, FlatLayout]:
     return flat_layout(weights(body)), flat_layout(statistics(body))
 
 
-def draw(key: Array, index: ArrayLike, bounds: ArrayLike, fills: ArrayLike) -> Array:
-    """One network's initial weights as a vector [N]; see `initial_places`.
+def initial_weights(key: Array, padded: Body, widths: Widths) -> Array:
+    """How the weights [N] of a padded network start, PyTorch's way; zeros in the padding.
 
-    The k-th draw of a key is the same however many are made, which keeps padded and exact networks
-    together.
+    widths: the true ones, which may be traced. A draw's index is the weight's place in the true
+    shape, and the k-th draw of a key is the same however many are made: padding never moves a draw.
     """
-    draws = jax.random.uniform(key, jnp.shape(index))[index]
-    limit = jnp.asarray(bounds)
-    return jnp.where(limit > 0, draws * (2 * limit) - limit, fills)
+    layout = layouts(padded)[0]
+    draws = jax.random.uniform(key, (layout.size,))
+    parts, start = [], 0
+    for name, own in weights(Body(padded.signature, widths)).items():
+        place, live = _places(own.shape, layout.places[name][1].shape)
+        if own.fan_in is None:
+            value = jnp.float32(own.fill)
+        else:
+            bound = lax.rsqrt(jnp.asarray(own.fan_in, jnp.float32))
+            value = draws[jnp.where(live, start + place, 0)] * (2 * bound) - bound
+        parts.append(jnp.where(live, value, 0.0))
+        start += math.prod(own.shape)
+    return jnp.concatenate(parts)
 
 
-def initial_places(true: Body, padded: Body) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """How a padded network starts: (index of each weight's draw, bound of the draw, fixed value).
-
-    A draw's index is the weight's place in the network's true shape, so padding never moves a draw.
-    The fixed value counts where the bound is 0.
-    """
-    source, target = layouts(true)[0], layouts(padded)[0]
-    index = np.zeros(target.size, np.int32)
-    bounds, fills = np.zeros(target.size, np.float32), np.zeros(target.size, np.float32)
-    split = [target.split(array) for array in (index, bounds, fills)]  # views, written below
-    for name, (start, weight) in source.places.items():
-        order = np.arange(start, start + weight.size).reshape(weight.shape)
-        for views, value in zip(split, (order, weight.bound, weight.fill), strict=True):
-            views[name][weight.corner] = value
-    return index, bounds, fills
+def initial_statistics(padded: Body, widths: Widths) -> Array:
+    """Running statistics [S] of a padded network before training; zeros in the padding."""
+    layout = layouts(padded)[1]
+    own = statistics(Body(padded.signature, widths))
+    return jnp.concatenate(
+        [
+            jnp.where(_places(own[name].shape, weight.shape)[1], weight.fill, 0.0)
+            for name, (_, weight) in layout.places.items()
+        ]
+    )
 
 
-def initial_statistics(true: Body, padded: Body) -> np.ndarray:
-    """Running statistics before training; zeros in the padding."""
-    source, target = layouts(true)[1], layouts(padded)[1]
-    out = np.zeros(target.size, np.float32)
-    for name, array in target.split(out).items():
-        weight = source.places[name][1]
-        array[weight.corner] = weight.fill
-    return out
+def _places(shape: tuple[Any, ...], padded: tuple[int, ...]) -> tuple[Array, Array]:
+    """Of each number of a padded array: its place in the true one, flattened; has it one?"""
+    place, live = jnp.zeros(padded, jnp.int32), jnp.ones(padded, bool)
+    for axis, size in enumerate(shape):
+        index = lax.broadcasted_iota(jnp.int32, padded, axis)
+        place, live = place * size + index, live & (index < size)
+    return place.reshape(-1), live.reshape(-1)
 
 
 def exact_arrays(

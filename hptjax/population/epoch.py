@@ -8,9 +8,9 @@ from flax import struct
 from jax import Array, lax
 
 from hptjax.models.forward import AnyArray, Arrays, LayerHparams, correct, cross_entropy, forward
-from hptjax.models.keys import dropout_key
-from hptjax.models.signature import Body, LayerChoices
-from hptjax.models.weights import layouts
+from hptjax.models.keys import dropout_key, init_key
+from hptjax.models.signature import Body, LayerChoices, Widths
+from hptjax.models.weights import initial_statistics, initial_weights, layouts
 from hptjax.population import optimiser
 from hptjax.population.images import EpochInput, as_floats, to_maps
 
@@ -19,10 +19,14 @@ Choices: TypeAlias = tuple[LayerChoices, ...]  # of each MLP layer, the same for
 
 @struct.dataclass
 class TracedHparams:
-    """The numbers of one member that are traced; trial: what its random keys derive from."""
+    """The numbers of one member that are traced.
+
+    channels: true widths of the convolution stages; trial: what its random keys derive from.
+    """
 
     optimiser: optimiser.AdamHparams
     layers: LayerHparams
+    channels: AnyArray
     trial: AnyArray  # uint32
 
 
@@ -40,6 +44,17 @@ class MemberState:
         return MemberState(
             self.params[..., :params], self.stats[..., :stats], self.moments.front(params)
         )
+
+
+def initial_state(body: Body, study_key: Array, hparams: TracedHparams) -> MemberState:
+    """A member of a body before training, from its true widths and its key."""
+    signature = body.signature
+    widths = Widths(
+        tuple(hparams.channels[i] for i in range(len(signature.blocks) + 1)),
+        tuple(hparams.layers.units[i] for i in range(signature.depth)),
+    )
+    params = initial_weights(init_key(study_key, hparams.trial), body, widths)
+    return MemberState(params, initial_statistics(body, widths), optimiser.start(params))
 
 
 class Metrics(NamedTuple):

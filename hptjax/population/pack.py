@@ -10,8 +10,7 @@ import numpy as np
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
 from hptjax.models.forward import LayerHparams
-from hptjax.models.signature import Body, exact_body
-from hptjax.models.weights import initial_places, initial_statistics, layouts
+from hptjax.models.signature import Body, exact_body, widths_of
 from hptjax.population.epoch import TracedHparams
 from hptjax.population.optimiser import AdamHparams
 from hptjax.population.plan import Plan, price
@@ -85,14 +84,17 @@ def traced_hparams(
 ) -> TracedHparams:
     """The members' traced numbers as arrays over rows; rows without a member hold zeros."""
     depth = max(body.signature.depth for body in plan.bodies)
+    stages = max(len(body.widths.channels) for body in plan.bodies)
 
     def scalars(get: Callable[[Member], Any], dtype: Any) -> np.ndarray:
         out = np.zeros(rows, dtype)
         out[placement.rows] = [get(member) for member in members]
         return out
 
-    def lists(get: Callable[[ModelConfig], Sequence[Any]], dtype: Any) -> np.ndarray:
-        out = np.zeros((rows, depth), dtype)
+    def lists(
+        get: Callable[[ModelConfig], Sequence[Any]], dtype: Any, length: int = depth
+    ) -> np.ndarray:
+        out = np.zeros((rows, length), dtype)
         for row, member in zip(placement.rows, members, strict=True):
             values = get(member.config)
             out[row, : len(values)] = values
@@ -114,6 +116,7 @@ def traced_hparams(
             dropout=lists(layers("dropout"), np.float32),
             units=lists(layers("out_size"), np.int32),
         ),
+        channels=lists(lambda config: widths_of(config).channels, np.int32, stages),
         trial=scalars(lambda m: np.uint32(m.trial), np.uint32),
     )
 
@@ -123,20 +126,3 @@ def _activations(plan: Plan, config: ModelConfig) -> list[int]:
     return [
         choices.activations.index(name) for choices, name in zip(plan.choices, names, strict=False)
     ]
-
-
-def initial_arrays(
-    plan: Plan, members: Sequence[Member], placement: Placement, rows: int
-) -> tuple[np.ndarray, ...]:
-    """What initialisation needs per row: (index, bounds, fills [rows, N], statistics [rows, S])."""
-    sizes = np.max([[flat.size for flat in layouts(body)] for body in plan.bodies], axis=0)
-    index = np.zeros((rows, sizes[0]), np.int32)
-    bounds, fills = np.zeros((2, rows, sizes[0]), np.float32)
-    stats = np.zeros((rows, sizes[1]), np.float32)
-    for row, body, member in zip(placement.rows, placement.bodies, members, strict=True):
-        padded = plan.bodies[body]
-        size, running = (flat.size for flat in layouts(padded))
-        places = initial_places(member.shape, padded)
-        index[row, :size], bounds[row, :size], fills[row, :size] = places
-        stats[row, :running] = initial_statistics(member.shape, padded)
-    return index, bounds, fills, stats

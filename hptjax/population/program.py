@@ -8,24 +8,48 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from hptjax.models.keys import init_key
 from hptjax.models.signature import Body
-from hptjax.models.weights import draw
+from hptjax.models.weights import layouts
 from hptjax.population import optimiser
-from hptjax.population.epoch import Choices, MemberState, Metrics, TracedHparams, member_epoch
+from hptjax.population.epoch import (
+    Choices,
+    MemberState,
+    Metrics,
+    TracedHparams,
+    initial_state,
+    member_epoch,
+)
 from hptjax.population.execution import Execution
 from hptjax.population.images import EpochInput
 
 Carry = tuple[MemberState, Metrics]
 
 
-def init_population(
-    study_key: Array, trials: Array, index: Array, bounds: Array, fills: Array, stats: Array
+def init_local(
+    bodies: tuple[Body, ...], hparams: TracedHparams, counts: Array, study_key: Array
 ) -> MemberState:
-    """Draws all weights: trials [rows]; index, bounds, fills [rows, N]; stats [rows, S]."""
-    keys = jax.vmap(init_key, in_axes=(None, 0))(study_key, trials)
-    params = jax.vmap(draw)(keys, index, bounds, fills)
-    return MemberState(params, stats, jax.vmap(optimiser.start)(params))
+    """One device's members before training; counts [1, bodies], as for `train_local`."""
+    rows = hparams.trial.shape[0]
+    params, stats = (max(sizes) for sizes in zip(*map(vector_sizes, bodies), strict=True))
+    weights = jnp.zeros((rows, params))
+    state = MemberState(weights, jnp.zeros((rows, stats)), jax.vmap(optimiser.start)(weights))
+    start = jnp.int32(0)
+    for i, body in enumerate(bodies):
+
+        def row(r: Array, state: MemberState, body: Body = body) -> MemberState:
+            own = jax.tree.map(lambda t: t[r], hparams)
+            return jax.tree.map(partial(_put, r), state, initial_state(body, study_key, own))
+
+        stop = start + counts[0, i]
+        state = lax.fori_loop(start, stop, row, state)
+        start = stop
+    return state
+
+
+def vector_sizes(body: Body) -> tuple[int, int]:
+    """Lengths of a member's vectors in this body: weights, running statistics."""
+    params, stats = layouts(body)
+    return params.size, stats.size
 
 
 def take_rows(tree: Any, rows: Array) -> Any:

@@ -20,9 +20,9 @@ from hptjax.models.weights import exact_arrays
 from hptjax.population.epoch import MemberState, Metrics, TracedHparams
 from hptjax.population.execution import execution_for
 from hptjax.population.images import dataset_arrays, epoch_input
-from hptjax.population.pack import Member, Placement, initial_arrays, place, traced_hparams
+from hptjax.population.pack import Member, Placement, place, traced_hparams
 from hptjax.population.plan import Plan
-from hptjax.population.program import init_population, take_rows, train_local
+from hptjax.population.program import init_local, take_rows, train_local
 
 P, ALL = PartitionSpec("population"), PartitionSpec()
 
@@ -65,7 +65,7 @@ class PopulationTrainer:
         """
         self.plan, self.seed, self.train_size = plan, seed, train.size
         devices = list(devices or jax.local_devices())[: plan.capacity]
-        _check(plan, train, validation)
+        check_images(plan, train, validation)
         self.mesh = Mesh(np.array(devices), ("population",))
         room = -(-plan.capacity // len(devices))
         self.rows = room * len(devices)
@@ -78,7 +78,15 @@ class PopulationTrainer:
         self._study_key = self._replicate(root_key(seed))
         self._program: Callable | None = None
         sharded = NamedSharding(self.mesh, P)
-        self._init = jax.jit(init_population, out_shardings=sharded)
+        self._init = jax.jit(
+            jax.shard_map(
+                partial(init_local, plan.bodies),
+                mesh=self.mesh,
+                in_specs=(P, P, ALL),
+                out_specs=P,
+                check_vma=False,
+            )
+        )
         self._take = jax.jit(take_rows, out_shardings=sharded)
 
     def start(self, members: Sequence[Member]) -> PopulationState:
@@ -87,8 +95,7 @@ class PopulationTrainer:
         Raises ConfigError for a member that the plan does not cover.
         """
         placement, hparams, counts = self._placed(members)
-        start = initial_arrays(self.plan, members, placement, self.rows)
-        arrays = self._init(self._study_key, hparams.trial, *self._shard(start))
+        arrays = self._init(hparams, counts, self._study_key)
         return PopulationState(tuple(members), 0, placement, arrays, hparams, counts)
 
     def epoch(self, state: PopulationState) -> tuple[PopulationState, dict[str, np.ndarray]]:
@@ -196,7 +203,7 @@ def _leaves(arrays: MemberState) -> tuple[list[str], list[Array]]:
     return [jax.tree_util.keystr(path, simple=True, separator=".") for path in paths], list(leaves)
 
 
-def _check(plan: Plan, train: ImageDataset, validation: ImageDataset) -> None:
+def check_images(plan: Plan, train: ImageDataset, validation: ImageDataset) -> None:
     image = plan.bodies[0].signature.image
     for dataset in (train, validation):
         if dataset.image_shape != image:

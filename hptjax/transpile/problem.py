@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -57,7 +57,7 @@ class Problem:
         """
         drawn = self.space.sample(SAMPLES, np.random.default_rng(seed))
         rows = self._all_static() if self._countable() else self._seen_static(drawn)
-        widest = ({**self._widest, **row} for row in rows)
+        widest = ({**self.widest_hparams, **row} for row in rows)
         built = (self.build(hparams).config for hparams in itertools.chain(widest, drawn))
         configs = list(dict.fromkeys(config for config in built if config is not None))
         if not configs:
@@ -71,14 +71,14 @@ class Problem:
 
     def widest(self, config: ModelConfig) -> ModelConfig:
         """A network of the same signature with every tuned width at its largest."""
-        widths = {name: self._widest[name] for name in self._names("width")}
+        widths = {name: self.widest_hparams[name] for name in self._names("width")}
         wide, _ = apply_bound(config, self.targets, widths)
         repaired = build(wide, self.image).config
         assert repaired is not None  # widths do not decide whether an image vanishes
         return repaired
 
     @cached_property
-    def _widest(self) -> dict[str, Value]:
+    def widest_hparams(self) -> dict[str, Value]:
         """Hparams with every width at its largest; the others may be anything."""
         widths = self._names("width")
         return {
@@ -88,17 +88,20 @@ class Problem:
             for name, entry in self.space.items()
         }
 
+    def static_values(self) -> dict[str, Sequence[Value]]:
+        """All values of each static hparam."""
+        return {name: _values(self.space[name]) for name in self._names("static")}
+
     def _names(self, kind: str) -> list[str]:
         return [name for name, target in self.targets.items() if target.rule.kind == kind]
 
     def _countable(self) -> bool:
-        counts = (len(_values(self.space[name])) for name in self._names("static"))
-        return math.prod(counts) <= MAX_SIGNATURES
+        return math.prod(map(len, self.static_values().values())) <= MAX_SIGNATURES
 
     def _all_static(self) -> Iterator[dict[str, Value]]:
-        names = self._names("static")
-        for row in itertools.product(*(_values(self.space[name]) for name in names)):
-            yield dict(zip(names, row, strict=True))
+        values = self.static_values()
+        for row in itertools.product(*values.values()):
+            yield dict(zip(values, row, strict=True))
 
     def _seen_static(self, drawn: list[dict[str, Value]]) -> Iterator[dict[str, Value]]:
         names = self._names("static")

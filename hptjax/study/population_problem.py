@@ -1,0 +1,122 @@
+"""A whole search inside one compiled call: a problem of evosax whose points are networks."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from evosax.problems import Problem as EvosaxProblem
+from flax import struct
+from jax import Array, lax
+
+from hptjax.config.geometry import ImageSpec
+from hptjax.config.schema import ModelConfig
+from hptjax.data.augment import augment as augment_images
+from hptjax.data.dataset import ImageDataset
+from hptjax.errors import ConfigError
+from hptjax.models.keys import root_key
+from hptjax.population.execution import execution_for
+from hptjax.population.images import DatasetArrays, dataset_arrays, epoch_input
+from hptjax.population.plan import Plan, make_plan
+from hptjax.population.program import init_local, train_local
+from hptjax.population.trainer import check_images
+from hptjax.space import Space
+from hptjax.study.generation import trial_key
+from hptjax.transpile.problem import Problem
+from hptjax.transpile.traced import TracedProblem
+
+
+@struct.dataclass
+class State:
+    """counter: generations evaluated so far; data: the images, which lie on the device."""
+
+    counter: Array
+    data: DatasetArrays
+
+
+class PopulationProblem(EvosaxProblem):
+    """Points of the unit cube, evaluated by training the networks they stand for, within jit.
+
+    `eval` decodes points [P, D], packs the networks, trains them for some epochs and returns their
+    validation loss [P] after the last (inf where a network diverges or cannot be built), the next
+    state and the metrics {name: [epochs, P]}. It is pure: ask, eval and tell together make one
+    jitted scan. One device trains, one member after another on CPU, all side by side elsewhere.
+    """
+
+    def __init__(
+        self,
+        base: ModelConfig,
+        space: Space,
+        train: ImageDataset,
+        validation: ImageDataset,
+        *,
+        epochs: int = 1,
+        seed: int = 0,
+        augment: bool = True,
+        label: str = "des",
+        plan: Plan | None = None,
+    ) -> None:
+        """label: the networks get the random keys of a study's strategy of this name and seed.
+
+        plan: the bodies to compile, else those of a study. Raises ConfigError for a space or images
+        that do not fit the network, as a study does.
+        """
+        if epochs < 1:
+            raise ConfigError(f"epochs must be at least 1, got {epochs}.")
+        problem = Problem(base, space, ImageSpec(*train.image_shape, train.num_classes))
+        plan = make_plan(problem.cover()) if plan is None else plan
+        check_images(plan, train, validation)
+        self._traced, self._space = TracedProblem(problem, plan), space
+        self._data = dataset_arrays(train, validation)
+        self._epochs, self._seed, self._first = epochs, seed, trial_key(label, 0)
+        self._augment = augment_images if augment else None
+
+    @property
+    def num_dims(self) -> int:
+        return len(self._space)
+
+    def init(self, key: Array) -> State:
+        """The state before the first generation; the key is not needed."""
+        return State(jnp.uint32(0), jax.tree.map(jnp.asarray, self._data))
+
+    @partial(jax.jit, static_argnames=("self",))
+    def sample(self, key: Array) -> Array:
+        """A uniform point [D]."""
+        return jax.random.uniform(key, (self.num_dims,))
+
+    @partial(jax.jit, static_argnames=("self",))
+    def eval(
+        self, key: Array, solutions: Array, state: State
+    ) -> tuple[Array, State, Mapping[str, Array]]:
+        """Fitness [P], the next state and the metrics of points [P, D]; the key is not needed.
+
+        The random keys of a network derive from the seed and from its number in the search.
+        """
+        count, bodies = len(solutions), self._traced.plan.bodies
+        trials = self._first + state.counter * count + jnp.arange(count, dtype=jnp.uint32)
+        hparams, body = self._traced.members(solutions, trials)
+        order = jnp.argsort(body, stable=True)
+        rows = jax.tree.map(lambda t: t[order], hparams)
+        counts = jnp.bincount(body, length=len(bodies) + 1)[None, : len(bodies)]
+        study_key = root_key(self._seed)
+        start = init_local(bodies, rows, counts, study_key)
+        train = partial(
+            train_local,
+            bodies,
+            self._traced.choices,
+            execution_for(jax.default_backend(), count),
+        )
+
+        def epoch(members: Any, age: Array):
+            given = epoch_input(state.data, study_key, age, self._augment, False)
+            return train(members, rows, counts, given)
+
+        _, metrics = lax.scan(epoch, start, jnp.arange(self._epochs, dtype=jnp.uint32))
+        curves = {
+            name: jnp.zeros_like(curve).at[:, order].set(curve)
+            for name, curve in metrics._asdict().items()
+        }
+        loss = curves["val_loss"][-1]
+        fitness = jnp.where(jnp.isfinite(loss), loss, jnp.inf)
+        return fitness, State(state.counter + 1, state.data), curves

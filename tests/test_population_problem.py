@@ -1,0 +1,157 @@
+"""Searches inside jit: what is decoded, packed and trained there is what the host does."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from evosax.algorithms import DifferentialEvolution
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hptjax.config.geometry import ImageSpec
+from hptjax.des import DES
+from hptjax.entries import Categorical, Float, Integer
+from hptjax.errors import ConfigError
+from hptjax.population import Member, PopulationTrainer, make_plan
+from hptjax.population.pack import place, traced_hparams
+from hptjax.space import Space
+from hptjax.study.generation import trial_key
+from hptjax.study.population_problem import PopulationProblem
+from hptjax.transpile import Problem
+from hptjax.transpile.traced import TracedProblem, decode
+from tests.nets import config, images
+
+TRAIN, VALIDATION = images(96), images(64, seed=1)
+BASE = config(pool=6)
+SPACE = Space(
+    {
+        "lr": Float(1e-4, 0.1, log=True),
+        "resnet_stride_l0": Integer(1, 3),  # 3 leaves maps too small for the pool
+        "resnet_out_channels_l0": Integer(2, 6),
+        "mlp_out_l0": Categorical((4, 7, 9)),
+        "mlp_bn_l0": Categorical((False, True)),
+        "mlp_do_l0": Float(0.0, 0.3),
+        "mlp_af_l0": Categorical(("tanh", "relu", "sigmoid")),
+    }
+)
+PROBLEM = Problem(BASE, SPACE, ImageSpec(*TRAIN.image_shape, TRAIN.num_classes))
+PLAN = make_plan(PROBLEM.cover(), max_bodies=2)
+POINTS = np.random.default_rng(4).random((12, len(SPACE))).astype(np.float32)
+
+
+def entries():
+    ends = st.tuples(st.integers(1, 40), st.integers(0, 60))
+    return st.one_of(
+        ends.map(lambda e: Float(e[0] / 7, (e[0] + e[1]) / 7)),
+        ends.map(lambda e: Float(e[0] / 7, (e[0] + e[1]) / 7, log=True)),
+        ends.map(lambda e: Integer(e[0] - 20, e[0] - 20 + 3 * e[1], step=3)),
+        ends.map(lambda e: Integer(e[0], e[0] + e[1], log=True)),
+        st.integers(1, 9).map(lambda n: Categorical(tuple(f"c{k}" for k in range(n)))),
+    )
+
+
+@settings(deadline=None)
+@given(
+    entries(),
+    st.lists(st.floats(-0.125, 1.125, width=32, allow_subnormal=False), min_size=1, max_size=20),
+)
+def test_decode_is_from_unit(entry, u):
+    got = np.asarray(decode(entry, jnp.asarray(u, jnp.float32)))
+    for x, value in zip(u, got, strict=True):
+        around = [entry.from_unit(x + step) for step in (-1e-6, 0.0, 1e-6)]
+        if isinstance(entry, Categorical):
+            around = [entry.choices.index(choice) for choice in around]
+        rounding = 1e-5 * (1 + abs(around[1]))
+        assert min(around) - rounding <= value <= max(around) + rounding
+
+
+def candidates():
+    return [PROBLEM.build(SPACE.decode(point)) for point in POINTS.astype(float)]
+
+
+def test_members_are_those_that_the_host_builds():
+    traced = TracedProblem(PROBLEM, PLAN)
+    hparams, body = jax.jit(traced.members)(POINTS, jnp.arange(len(POINTS), dtype=jnp.uint32))
+    built = candidates()
+    assert {c.config is None for c in built} == {True, False}
+    for k, candidate in enumerate(built):
+        if candidate.config is None:
+            assert body[k] == len(PLAN.bodies)
+            continue
+        member = Member(candidate.config, k)
+        assert body[k] == PLAN.body_of(member.shape)
+        host = traced_hparams(PLAN, [member], place(PLAN, [member], 1), 1)
+        for got, want in zip(jax.tree.leaves(hparams), jax.tree.leaves(host), strict=True):
+            np.testing.assert_allclose(got[k], want[0], rtol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return PopulationProblem(BASE, SPACE, TRAIN, VALIDATION, epochs=2, seed=7, plan=PLAN)
+
+
+def test_a_generation_is_that_of_the_trainer(problem):
+    state = problem.init(jax.random.key(0))
+    fitness, state, curves = problem.eval(jax.random.key(1), POINTS, state)
+    built = candidates()
+    fit = [k for k, candidate in enumerate(built) if candidate.config is not None]
+    members = [Member(built[k].config, trial_key("des", k)) for k in fit]
+    trainer = PopulationTrainer(PLAN, TRAIN, VALIDATION, seed=7, devices=jax.devices()[:1])
+    resident = trainer.start(members)
+    for epoch in range(2):
+        resident, metrics = trainer.epoch(resident)
+        for name, values in metrics.items():
+            np.testing.assert_allclose(curves[name][epoch, np.array(fit)], values, atol=1e-6)
+    np.testing.assert_array_equal(fitness[np.array(fit)], curves["val_loss"][-1, np.array(fit)])
+    assert np.isinf(np.delete(fitness, fit)).all()
+    assert int(state.counter) == 1
+
+
+def test_a_point_that_is_not_a_number_is_infinitely_bad(problem):
+    points = POINTS.copy()
+    points[0, 0] = np.nan
+    state = problem.init(jax.random.key(0))
+    fitness, _, _ = problem.eval(jax.random.key(1), points, state)
+    whole, _, _ = problem.eval(jax.random.key(1), POINTS, state)
+    assert np.isinf(fitness[0])
+    np.testing.assert_allclose(fitness[1:], whole[1:], atol=1e-6)
+
+
+@pytest.mark.parametrize("make", [DES, DifferentialEvolution])
+def test_a_whole_search_is_one_compiled_call(problem, make):
+    search = make(len(POINTS), jnp.zeros(problem.num_dims))
+    params = search.default_params
+
+    @jax.jit
+    def run(key, state, data):
+        def generation(carry, key):
+            state, data = carry
+            key_ask, key_tell = jax.random.split(key)
+            points, state = search.ask(key_ask, state, params)
+            fitness, data, _ = problem.eval(key, points, data)
+            state, _ = search.tell(key_tell, points, fitness, state, params)
+            return (state, data), fitness
+
+        return jax.lax.scan(generation, (state, data), jax.random.split(key, 3))
+
+    key = jax.random.key(3)
+    if make is DES:
+        state = search.init(key, None, params)
+    else:
+        first = jax.vmap(problem.sample)(jax.random.split(key, len(POINTS)))
+        state = search.init(key, first, jnp.full(len(POINTS), jnp.inf), params)
+    (_, data), fitness = run(key, state, problem.init(key))
+    assert int(data.counter) == 3
+    assert np.isfinite(fitness).any(1).all()
+    np.testing.assert_array_equal(run(key, state, problem.init(key))[1], fitness)
+
+
+def test_too_many_static_combinations_are_refused():
+    space = Space({"batch_size": Integer(8, 64), "lr": Float(0.001, 0.1)})
+    with pytest.raises(ConfigError, match="32 combinations of batch_size, got 57"):
+        PopulationProblem(BASE, space, TRAIN, VALIDATION)
+
+
+def test_a_plan_of_other_networks_is_refused():
+    with pytest.raises(ConfigError, match="the plan has no body for"):
+        PopulationProblem(BASE, SPACE, TRAIN, VALIDATION, plan=make_plan([config(pool=1)]))
