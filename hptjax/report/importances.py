@@ -21,7 +21,7 @@ from optuna.trial import TrialState
 
 from hptjax.errors import ConfigError, MissingExtraError
 from hptjax.report.optuna_journal import quiet
-from hptjax.report.runs import hparams_of
+from hptjax.report.runs import column, hparams_of
 from hptjax.space import Space
 from hptjax.strategies.optuna import distribution
 
@@ -62,8 +62,8 @@ def as_optuna_study(table: pd.DataFrame, space: Space | None = None) -> optuna.S
     Trained trials are complete, stopped ones pruned, those without a value failed. space: that was
     searched; without it the distributions are as wide as the values that were tried.
     """
-    names = [name for name in hparams_of(table) if table[name].notna().any()]
-    tried = {name: table[name] for name in names}
+    names = [name for name in hparams_of(table) if column(table, name).notna().any()]
+    tried = {name: column(table, name) for name in names}
     if space is not None:
         distributions = {name: distribution(space[name]) for name in names}
     else:

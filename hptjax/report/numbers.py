@@ -12,7 +12,7 @@ import pandas as pd
 
 from hptjax.errors import ConfigError
 from hptjax.records.trial import COUNTED
-from hptjax.report.runs import UNIT, hparams_of
+from hptjax.report.runs import UNIT, column, hparams_of
 
 Axis = Literal["evaluations", "member_epochs", "samples", "seconds"]
 AXES: tuple[Axis, ...] = get_args(Axis)
@@ -21,9 +21,8 @@ RUN = ["group", "run", "strategy", "seed"]
 
 def counted_values(table: pd.DataFrame, *, with_stopped: bool = False) -> pd.Series:
     """The values that statistics are of, by the table's rows; NaN for trials that do not count."""
-    if with_stopped:
-        return table["value"]
-    return table["value"].where(table["status"].isin(COUNTED))
+    values = column(table, "value")
+    return values if with_stopped else values.where(column(table, "status").isin(COUNTED))
 
 
 def rank_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -65,7 +64,7 @@ def best_so_far(
     alone = curve["generation"].isna()  # trained by itself: a generation of its own
     curve["generation"] = curve["generation"].mask(alone, -1 - curve["number"])
     curve = curve.drop_duplicates([*RUN, "generation"], keep="last").dropna(subset="x")
-    return curve[[*RUN, "x", "best"]].reset_index(drop=True)
+    return curve.reindex(columns=[*RUN, "x", "best"]).reset_index(drop=True)
 
 
 def best_band(curves: pd.DataFrame) -> pd.DataFrame:
@@ -141,8 +140,10 @@ def survivors(table: pd.DataFrame) -> pd.DataFrame:
     epoch counts from 0, where all trials are, also those that no network could be built of.
     """
     rows = []
-    for place, generation in table.groupby([*RUN, "generation"], sort=False):
+    places = [*RUN, "generation"]
+    for _, generation in table.groupby(places, sort=False):
+        place = [generation[name].iloc[0] for name in places]
         epochs = generation["epochs"].to_numpy()
         for age in range(int(epochs.max()) + 1):
             rows.append((*place, age, int((epochs >= age).sum())))
-    return pd.DataFrame(rows, columns=[*RUN, "generation", "epoch", "trials"])
+    return pd.DataFrame(rows, columns=[*places, "epoch", "trials"])

@@ -8,7 +8,7 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -83,7 +83,7 @@ def join_tables(*tables: pd.DataFrame) -> pd.DataFrame:
     fixed = [name for name in COLUMNS if name in joined]
     others = [name for name in joined if name not in fixed and name not in units]
     joined["group"] = _group_names(joined)
-    return joined[[*fixed, *others, *units]]
+    return joined.reindex(columns=[*fixed, *others, *units])
 
 
 def epochs_table(runs: Runs) -> pd.DataFrame:
@@ -111,6 +111,11 @@ def space_of(result: StudyResult) -> Space | None:
     """The space that a run searched; None where its config does not tell."""
     tree = result.config.get("space")
     return None if tree is None else Space.from_dict(tree)
+
+
+def column(table: pd.DataFrame, name: str) -> pd.Series:
+    """A column; what pandas declares for `table[name]` may be anything."""
+    return cast(pd.Series, table[name])
 
 
 def hparams_of(table: pd.DataFrame) -> list[str]:
@@ -145,7 +150,7 @@ def _placed(frame: pd.DataFrame, name: str, result: StudyResult) -> pd.DataFrame
         group=frame["strategy"],
         run=name,
         seed=result.config.get("seed", 0),
-        variant=frame["strategy"].map(variants),
+        variant=[variants[label] for label in frame["strategy"]],
     )
 
 

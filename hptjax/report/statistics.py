@@ -17,6 +17,7 @@ from scipy import stats
 
 from hptjax.errors import ConfigError
 from hptjax.report.numbers import counted_values
+from hptjax.report.runs import column
 
 Per = Literal["run", "trial"]
 MAGNITUDES = ((0.71, "large"), (0.64, "medium"), (0.56, "small"))  # Vargha & Delaney 2000
@@ -42,21 +43,21 @@ def strategy_statistics(
     values = counted_values(table, with_stopped=with_stopped)
     rows = []
     for group, trials in table.assign(counted=values).groupby("group", sort=False):
-        best = trials.groupby(["run", "seed"], sort=False)["counted"].min()
+        best = best_of_runs(trials)
         low, high = bootstrap_interval(
-            best.dropna().to_numpy(), level=level, resamples=resamples, seed=seed
+            best[~np.isnan(best)], level=level, resamples=resamples, seed=seed
         )
         rows.append(
             {
                 "group": group,
                 "runs": len(best),
                 **_counts(trials),
-                **_distribution(trials["counted"].dropna()),
-                "best_mean": best.mean(),
+                **_distribution(column(trials, "counted").dropna()),
+                "best_mean": np.nanmean(best) if np.isfinite(best).any() else np.nan,
                 "best_low": low,
                 "best_high": high,
                 **{
-                    cost: trials[cost].sum(skipna=False)
+                    cost: column(trials, cost).sum(skipna=False)
                     for cost in ("epochs", "member_epochs", "samples", "seconds")
                 },
             }
@@ -65,25 +66,27 @@ def strategy_statistics(
 
 
 def _counts(trials: pd.DataFrame) -> dict[str, int]:
-    valued = trials["value"].notna()
+    valued = column(trials, "value").notna().to_numpy()
+    status = trials["status"].to_numpy()
     return {
         "n": len(trials),
-        "trained": int(((trials["status"] == "trained") & valued).sum()),
-        "stopped": int(((trials["status"] == "stopped") & valued).sum()),
-        "failed": int((~valued).sum()),
+        "trained": int(np.sum((status == "trained") & valued)),
+        "stopped": int(np.sum((status == "stopped") & valued)),
+        "failed": int(np.sum(~valued)),
     }
 
 
 def _distribution(values: pd.Series) -> dict[str, float]:
-    q1, median, q3 = values.quantile([0.25, 0.5, 0.75]) if len(values) else (np.nan,) * 3
+    numbers = values.to_numpy(float)
+    q1, median, q3 = np.quantile(numbers, [0.25, 0.5, 0.75]) if len(numbers) else (np.nan,) * 3
     return {
         "counted": len(values),
-        "min": values.min(),
+        "min": numbers.min() if len(numbers) else np.nan,
         "q1": q1,
         "median": median,
         "q3": q3,
-        "mean": values.mean(),
-        "sd": values.std(),
+        "mean": numbers.mean() if len(numbers) else np.nan,
+        "sd": numbers.std(ddof=1) if len(numbers) > 1 else np.nan,
     }
 
 
@@ -154,11 +157,18 @@ def _samples(table: pd.DataFrame, per: Per, with_stopped: bool) -> dict[str, np.
     if per not in ("run", "trial"):
         raise ConfigError(f"per: must be run or trial, got {per!r}.")
     values = counted_values(table, with_stopped=with_stopped)
-    kept = table.assign(counted=values)[values.notna() | table["value"].isna()]
-    kept["counted"] = kept["counted"].fillna(np.inf)
+    failed = column(table, "value").isna()
+    kept = table.assign(counted=values.mask(failed, np.inf)).dropna(subset="counted")
+    groups = kept.groupby("group", sort=False)
     if per == "run":
-        kept = kept.groupby(["group", "run", "seed"], sort=False)["counted"].min().reset_index()
-    return {str(g): rows["counted"].to_numpy() for g, rows in kept.groupby("group", sort=False)}
+        return {str(group): best_of_runs(rows) for group, rows in groups}
+    return {str(group): rows["counted"].to_numpy() for group, rows in groups}
+
+
+def best_of_runs(trials: pd.DataFrame) -> np.ndarray:
+    """The least `counted` of each run, NaN where none counts."""
+    runs = trials.groupby(["run", "seed"], sort=False)
+    return np.array([rows["counted"].min() for _, rows in runs], float)
 
 
 def vargha_delaney(x: np.ndarray, y: np.ndarray) -> float:
