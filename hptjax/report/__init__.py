@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from hptjax.report.numbers import generation_statistics as generation_statistics
     from hptjax.report.numbers import rank_table as rank_table
     from hptjax.report.numbers import survivors as survivors
+    from hptjax.report.original import read_des_result as read_des_result
+    from hptjax.report.original import read_original as read_original
+    from hptjax.report.original import read_ray_csv as read_ray_csv
     from hptjax.report.runs import epochs_table as epochs_table
     from hptjax.report.runs import hparams_of as hparams_of
     from hptjax.report.runs import join_tables as join_tables
@@ -37,6 +40,7 @@ _NAMES = {
         *("best_band", "best_so_far", "counted_values"),
         *("generation_statistics", "rank_table", "survivors"),
     ),
+    "original": ("read_des_result", "read_original", "read_ray_csv"),
     "runs": (
         *("epochs_table", "hparams_of", "join_tables", "ledger_table", "load_runs"),
         "runs_table",

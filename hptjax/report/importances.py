@@ -17,7 +17,7 @@ from optuna.importance import (
     MeanDecreaseImpurityImportanceEvaluator,
     PedAnovaImportanceEvaluator,
 )
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from hptjax.errors import ConfigError, MissingExtraError
 from hptjax.report.optuna_journal import quiet
@@ -34,20 +34,23 @@ def hparam_importances(
     space: Space | None = None,
     *,
     evaluator: Evaluator = "ped-anova",
+    with_stopped: bool = False,
     seed: int = 0,
 ) -> pd.DataFrame:
     """The part of each hparam in what made values differ: group, hparam, importance, trials.
 
-    Importances of a group add up to 1, the largest first; trials: the trained ones, of which they
-    are (Optuna leaves stopped ones out). evaluator: "ped-anova" (what tells the best tenth from the
-    rest), "fanova" or "mdi" (random forests from `seed`; they need scikit-learn). space: as of
-    `as_optuna_study`. A group of fewer than two trained trials has NaN. Raises: ConfigError for
-    another evaluator, MissingExtraError without scikit-learn.
+    Importances of a group add up to 1, the largest first; trials: those that they are of. That is
+    the trained ones, as in Optuna, which under a schedule are chosen already: what made the others
+    bad is not seen. with_stopped=True takes these in, with their last values. evaluator:
+    "ped-anova" (what tells the best tenth from the rest), "fanova" or "mdi" (random forests from
+    `seed`; they need scikit-learn). space: as of `as_optuna_study`. A group of fewer than two
+    trained trials has NaN. Raises: ConfigError for another evaluator, MissingExtraError without
+    scikit-learn.
     """
     judge = _evaluator(evaluator, seed)
     rows = []
     for group, trials in table.groupby("group", sort=False):
-        study = as_optuna_study(trials, space)
+        study = as_optuna_study(trials, space, with_stopped=with_stopped)
         trained = [t for t in study.trials if t.state == TrialState.COMPLETE]
         parts = dict.fromkeys(hparams_of(trials), np.nan)
         if len(trained) > 1:
@@ -56,10 +59,13 @@ def hparam_importances(
     return pd.DataFrame(rows, columns=["group", "hparam", "importance", "trials"])
 
 
-def as_optuna_study(table: pd.DataFrame, space: Space | None = None) -> optuna.Study:
+def as_optuna_study(
+    table: pd.DataFrame, space: Space | None = None, *, with_stopped: bool = False
+) -> optuna.Study:
     """An Optuna study in memory of a runs_table's trials, for Optuna's plots and evaluators.
 
-    Trained trials are complete, stopped ones pruned, those without a value failed. space: that was
+    Trained trials are complete, stopped ones pruned (or, with_stopped, complete with their last
+    value), those without a value failed. space: that was
     searched; without it the distributions are as wide as the values that were tried.
     """
     names = [name for name in hparams_of(table) if column(table, name).notna().any()]
@@ -70,7 +76,8 @@ def as_optuna_study(table: pd.DataFrame, space: Space | None = None) -> optuna.S
         distributions = {name: _distribution(values) for name, values in tried.items()}
     with quiet():
         study = optuna.create_study(direction="minimize")
-    study.add_trials([_trial(row, distributions) for row in table.to_dict("records")])
+    states = STATES | ({"stopped": TrialState.COMPLETE} if with_stopped else {})
+    study.add_trials([_trial(row, distributions, states) for row in table.to_dict("records")])
     return study
 
 
@@ -79,8 +86,12 @@ def _importances(study: optuna.Study, judge: BaseImportanceEvaluator) -> dict[st
         return optuna.importance.get_param_importances(study, evaluator=judge)
 
 
-def _trial(row: dict[Any, Any], distributions: dict[str, BaseDistribution]) -> Any:
-    state = STATES.get(row["status"], TrialState.FAIL)
+def _trial(
+    row: dict[Any, Any],
+    distributions: dict[str, BaseDistribution],
+    states: dict[str, TrialState],
+) -> FrozenTrial:
+    state = states.get(row["status"], TrialState.FAIL)
     if np.isnan(row["value"]):
         state = TrialState.FAIL
     params = {name: _plain(row[name], kind) for name, kind in distributions.items()}
