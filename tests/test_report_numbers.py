@@ -98,7 +98,7 @@ def test_runs_that_differ_in_their_seed_alone_are_one_group(runs, table):
     assert set(table["group"]) == set(STRATEGIES)
     other = {"other": run(strategies=("random",), budget={"generations": 1}, epochs=1)}
     joined = report.join_tables(table, report.runs_table(other))
-    assert set(joined["group"]) == {"random, s0", "tpe", "random, other"}
+    assert set(joined["group"]) == {"random, s0", "tpe, s0", "random, other"}
     assert len(joined) == len(table) + 8
     alone = report.runs_table({"x": run(strategies=("random",), schedule="halving", epochs=4)})
     assert set(report.join_tables(alone)["group"]) == {"random"}
@@ -174,8 +174,9 @@ def test_a_band_is_of_the_runs_at_the_same_expense():
             "best": [8.0, 4.0, np.nan, 2.0, 1.0],
         }
     )
-    (band,) = report.best_band(curves).to_dict("records")
+    band, end = report.best_band(curves).to_dict("records")
     assert band == {"group": "a", "x": 3, "runs": 2, "low": 2.5, "median": 3, "high": 3.5}
+    assert end == {"group": "a", "x": 9, "runs": 2, "low": 1.75, "median": 2.5, "high": 3.25}
 
 
 def test_generation_statistics_by_hand():

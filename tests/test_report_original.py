@@ -98,7 +98,7 @@ def test_its_groups_stand_beside_those_of_other_runs(table):
     joined = report.join_tables(table, ours)
     assert "grid, original" in set(joined["group"])
     assert "grid, mine" in set(joined["group"])
-    assert "des" in set(joined["group"])
+    assert "des, original" in set(joined["group"])
 
 
 def test_importances_of_published_logs_find_the_learning_rate(table):

@@ -70,14 +70,13 @@ def best_so_far(
 def best_band(curves: pd.DataFrame) -> pd.DataFrame:
     """The median and quartiles over the runs of each group: group, x, runs, low, median, high.
 
-    curves: of `best_so_far`. A run's best stays until it is bettered; the band reaches from where
-    every run of the group found something to where the first one ends.
+    curves: of `best_so_far`. A run's best stays until it is bettered, and after its end; the band
+    reaches from where every run of the group found something to where the last one ends.
     """
     bands = []
     for group, rows in curves.groupby("group", sort=False):
         runs = [run for _, run in rows.groupby(["run", "seed"], sort=False)]
-        end = min(run["x"].max() for run in runs)
-        points = np.unique(rows.loc[rows["x"] <= end, "x"])
+        points = np.unique(rows["x"])
         steps = np.stack([_step(run, points) for run in runs])
         found = ~np.isnan(steps).any(axis=0)
         low, median, high = np.quantile(steps[:, found], (0.25, 0.5, 0.75), axis=0)

@@ -72,8 +72,9 @@ def runs_table(runs: Runs) -> pd.DataFrame:
 def join_tables(*tables: pd.DataFrame) -> pd.DataFrame:
     """Tables of runs as one, whose groups have names that tell them apart.
 
-    A group is named by its strategy; where several variants of it are there, also by the first run
-    of each: `des, run-a`. Columns that a table does not have are empty in its rows.
+    A group is named by its strategy; where any strategy is there in several variants, all groups
+    are named by their first run too: `des, run-a`. Columns that a table does not have are empty in
+    its rows.
     """
     filled = [table for table in tables if len(table)]
     if not filled:
@@ -164,9 +165,9 @@ def _variant(config: Mapping[str, Any], label: str) -> str:
 
 def _group_names(table: pd.DataFrame) -> pd.Series:
     first = table.drop_duplicates(["strategy", "variant"])
-    several = set(first["strategy"][first["strategy"].duplicated()])
+    several = first["strategy"].duplicated().any()
     names = {
-        (strategy, variant): f"{strategy}, {run}" if strategy in several else strategy
+        (strategy, variant): f"{strategy}, {run}" if several else strategy
         for strategy, variant, run in zip(first.strategy, first.variant, first.run, strict=True)
     }
     keys = zip(table["strategy"], table["variant"], strict=True)
