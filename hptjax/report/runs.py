@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 
 from hptjax.errors import ConfigError
@@ -117,6 +118,11 @@ def space_of(result: StudyResult) -> Space | None:
 def column(table: pd.DataFrame, name: str) -> pd.Series:
     """A column; what pandas declares for `table[name]` may be anything."""
     return cast(pd.Series, table[name])
+
+
+def floats(table: pd.DataFrame, name: str) -> np.ndarray:
+    """A column as floats, empty cells as NaN."""
+    return column(table, name).to_numpy(float, na_value=np.nan)
 
 
 def hparams_of(table: pd.DataFrame) -> list[str]:

@@ -1,5 +1,7 @@
 """Plots that compare groups: values, time per evaluation, best so far, where the time went."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -15,7 +17,7 @@ from hptjax.report.plots.style import (
     set_scale,
     styled,
 )
-from hptjax.report.runs import SECONDS
+from hptjax.report.runs import column, floats
 
 AXIS_LABELS = {
     "evaluations": "evaluations",
@@ -56,14 +58,14 @@ def plot_time_per_evaluation(table: pd.DataFrame, ax: Axes) -> Axes:
 def _boxes(table: pd.DataFrame, ax: Axes, *, failures: bool = True) -> Axes:
     """Horizontal: the names of groups are long, a column is narrow."""
     groups = {str(name): rows for name, rows in table.groupby("group", sort=False)}
-    if table["shown"].notna().sum() == 0:
+    if np.isnan(floats(table, "shown")).all():
         return nothing(ax)
     rng = np.random.default_rng(0)
     labels = []
     for place, ((name, rows), colour) in enumerate(
         zip(groups.items(), colours_of(groups).values(), strict=True)
     ):
-        shown = rows["shown"].dropna().to_numpy(float)
+        shown = column(rows, "shown").dropna().to_numpy(float)
         height = place + rng.uniform(-0.3, 0.3, len(shown))
         size, alpha = (3, 0.35) if len(shown) > 100 else (8, 0.6)
         ax.scatter(shown, height, s=size, color=colour, alpha=alpha, lw=0, rasterized=True)
@@ -77,7 +79,7 @@ def _boxes(table: pd.DataFrame, ax: Axes, *, failures: bool = True) -> Axes:
             boxprops={"linewidth": 0.9},
             whiskerprops={"linewidth": 0.9},
         )
-        failed = int(rows["value"].isna().sum())
+        failed = int(np.isnan(floats(rows, "value")).sum())
         note = f", {failed} failed" if failures and failed else ""
         labels.append(f"{name}\nn = {len(shown)}{note}")
     ax.set_yticks(range(len(labels)), labels)
@@ -107,29 +109,29 @@ def plot_best_so_far(
     names = list(dict.fromkeys(table["group"]))
     colours, lines = colours_of(names), lines_of(names)
     for name in names:
-        rows = band[band["group"] == name]
-        look = {"color": colours[name], "linestyle": lines[name]}
+        rows = band.loc[band["group"] == name]
+        look: dict[str, Any] = {"color": colours[name], "linestyle": lines[name]}
         if not len(rows):
             ax.plot([], [], label=f"{name} (not told)", **look)
             continue
-        x = rows["x"].to_numpy()
-        several = f" ({rows['runs'].iloc[0]} runs)" if rows["runs"].iloc[0] > 1 else ""
-        ax.step(x, rows["median"], where="post", label=f"{name}{several}", **look)
+        x, median, count = (floats(rows, key) for key in ("x", "median", "runs"))
+        several = f" ({count[0]:.0f} runs)" if count[0] > 1 else ""
+        ax.step(x, median, where="post", label=f"{name}{several}", **look)
+        ax.plot(x[-1:], median[-1:], "o", color=colours[name], markersize=3)
         if several:
-            low, high = rows["low"], rows["high"]
+            low, high = floats(rows, "low"), floats(rows, "high")
             ax.fill_between(x, low, high, step="post", color=colours[name], alpha=0.2, linewidth=0)
     ax.set(xlabel=AXIS_LABELS[axis], ylabel="best value so far")
     top = max(_early(rows) for _, rows in band.groupby("group"))
-    bottom = band["low"].min()
-    shown = band["median"][band["median"] <= top]
-    set_scale(ax.yaxis, shown)
+    bottom = float(floats(band, "low").min())
+    set_scale(ax.yaxis, [bottom, top])
     if top > bottom:
         margin = (top / bottom) ** 0.06 if ax.get_yscale() == "log" else 1.0
         more = 0.0 if ax.get_yscale() == "log" else 0.06 * (top - bottom)
         ax.set_ylim(bottom / margin - more, top * margin + more)
-    ax.xaxis.set_major_locator(MaxNLocator(5, integer=axis != "seconds"))
+    ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=axis != "seconds"))
     ax.xaxis.set_major_formatter(EngFormatter(sep="", places=None))
-    ax.legend()
+    ax.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.45, 1.0), columnspacing=1)
     return ax
 
 
@@ -144,14 +146,14 @@ def plot_ledger(ledger: pd.DataFrame, ax: Axes) -> Axes:
     """Draws where the wall time of each group went; ledger: a `ledger_table`, runs averaged."""
     if not len(ledger):
         return nothing(ax, "no generation to show")
-    by_run = ledger.groupby(["group", "run"], sort=False)[[*SECONDS, "other_s"]].sum()
-    means = by_run.groupby("group", sort=False).mean()
-    left = np.zeros(len(means))
+    groups = {str(name): rows for name, rows in ledger.groupby("group", sort=False)}
+    runs = np.array([len(set(rows["run"])) for rows in groups.values()])
+    left = np.zeros(len(groups))
     hatches = ("", "////", "", "....", "")
     for (part, label), colour, hatch in zip(PARTS.items(), COLOURS, hatches, strict=False):
-        width = means[part].to_numpy(float)
+        width = np.array([floats(rows, part).sum() for rows in groups.values()]) / runs
         ax.barh(
-            np.arange(len(means)),
+            np.arange(len(groups)),
             width,
             left=left,
             height=0.6,
@@ -166,10 +168,10 @@ def plot_ledger(ledger: pd.DataFrame, ax: Axes) -> Axes:
             f"{total:.3g}", (total, place), (2, 0), textcoords="offset points", va="center",
             fontsize=7, color=GREY,
         )  # fmt: skip
-    ax.set_yticks(np.arange(len(means)), [str(name) for name in means.index])
-    ax.set_ylim(len(means) - 0.5, -0.5)
+    ax.set_yticks(np.arange(len(groups)), list(groups))
+    ax.set_ylim(len(groups) - 0.5, -0.5)
     ax.set_xlim(0, 1.12 * left.max())
-    ax.set_xlabel("wall time (s)" + (", mean of the runs" if len(by_run) > len(means) else ""))
+    ax.set_xlabel("wall time (s)" + (", mean of the runs" if runs.max() > 1 else ""))
     ax.tick_params(axis="y", length=0)
     ax.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return ax

@@ -24,7 +24,7 @@ from hptjax.report.plots.style import (
     set_scale,
     styled,
 )
-from hptjax.report.runs import UNIT, column, hparams_of
+from hptjax.report.runs import UNIT, column, floats, hparams_of
 
 
 @styled
@@ -65,9 +65,10 @@ def plot_parallel(
     ax.set(yticks=[], xlim=(-0.2, len(names) - 0.8), ylim=(-0.02, 1.02))
     ax.tick_params(axis="x", length=0, pad=12)
     ax.spines[["left", "bottom"]].set_visible(False)
-    ax.get_figure(root=True).colorbar(  # type: ignore[union-attr]
+    bar = ax.get_figure(root=True).colorbar(  # type: ignore[union-attr]
         ScalarMappable(norm, SEQUENCE), ax=ax, label="value", pad=0.03, aspect=30, extend="max"
     )
+    set_scale(bar.ax.yaxis, [cost.min(), top])
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1.06), borderpad=0)
     return ax
 
@@ -91,7 +92,7 @@ def _scaled(shown: pd.DataFrame, name: str) -> tuple[np.ndarray, tuple[str, str]
 
 
 def _short(number: float) -> str:
-    return f"{number:.0f}" if number == round(number) else f"{number:.2g}"
+    return f"{number:.0f}" if number == round(number) or abs(number) > 10 else f"{number:.2g}"
 
 
 @styled
@@ -187,7 +188,7 @@ def plot_learning_curves(epochs: pd.DataFrame, ax: Axes, metric: str = "val_loss
         wide = ax.get_yscale() == "log"
         margin = (high / low) ** 0.05 if wide else 0.05 * (high - low)
         ax.set_ylim(*((low / margin, high * margin) if wide else (low - margin, high + margin)))
-    ax.set_xlim(0.8, shown["epoch"].max() + 0.2)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlim(0.8, floats(shown, "epoch").max() + 0.2)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.legend()
     return ax

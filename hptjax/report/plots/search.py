@@ -28,6 +28,7 @@ from hptjax.report.plots.style import (
     set_scale,
     styled,
 )
+from hptjax.report.runs import floats
 
 MOST_RIDGES = 12
 
@@ -36,7 +37,8 @@ def check_one_search(table: pd.DataFrame) -> None:
     """ConfigError unless all rows are of one strategy of one run."""
     searches = table[["run", "strategy"]].drop_duplicates()
     if len(searches) > 1:
-        names = ", ".join(f"{row.strategy} of {row.run}" for row in searches.itertuples())
+        pairs = zip(searches["strategy"], searches["run"], strict=True)
+        names = ", ".join(f"{strategy} of {run}" for strategy, run in pairs)
         raise ConfigError(f"this plot is of one strategy of one run, got {names}; choose its rows.")
 
 
@@ -54,7 +56,7 @@ def plot_evaluations(table: pd.DataFrame, ax: Axes) -> Axes:
     place = np.arange(1, len(rows) + 1)
     value = rows["value"].to_numpy(float)
     trained = rows["status"].isin(COUNTED).to_numpy()
-    _shade(ax, rows["generation"])
+    _shade(ax, floats(rows, "generation"))
     crowded = 6 if len(rows) > 150 else 12
     ax.scatter(place[trained], value[trained], s=crowded, color=COLOURS[0], lw=0, label="trained")
     stopped = ~trained & ~np.isnan(value)
@@ -76,11 +78,10 @@ def plot_evaluations(table: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def _shade(ax: Axes, generation: pd.Series) -> None:
-    known = generation.to_numpy(float, na_value=np.nan)
-    if np.isnan(known).any():
+def _shade(ax: Axes, generation: np.ndarray) -> None:
+    if np.isnan(generation).any():
         return
-    edges = np.flatnonzero(np.diff(known, prepend=np.nan, append=np.nan) != 0)
+    edges = np.flatnonzero(np.diff(generation, prepend=np.nan, append=np.nan) != 0)
     for k, (left, right) in enumerate(pairwise(edges)):
         if k % 2:
             ax.axvspan(left + 0.5, right + 0.5, color=BAND, linewidth=0, zorder=0)
@@ -169,26 +170,23 @@ def plot_halving(table: pd.DataFrame, ax: Axes) -> Axes:
     """
     check_one_search(table)
     alive = survivors(table)
-    alive = alive[alive["epoch"] > 0]
+    alive = alive.loc[alive["epoch"] > 0]
     if not len(alive):
         return nothing(ax)
-    best = generation_statistics(table).set_index("generation")["best"]
-    ages = alive.groupby("generation", sort=True)["epoch"].max()
-    starts = ages.cumsum() - ages
-    few = len(ages) <= 8
-    for k, (number, start) in enumerate(starts.items()):
-        rows = alive[alive["generation"] == number]
-        left = start + rows["epoch"].to_numpy() - 1
-        ax.bar(left, rows["trials"], width=1, align="edge", color=COLOURS[0 if k % 2 else 4])
+    best = generation_statistics(table).set_index("generation")["best"].to_dict()
+    generations = alive.groupby("generation", sort=True)
+    start, few = 0, len(generations) <= 8
+    for k, (number, rows) in enumerate(generations):
+        left, trials = start + floats(rows, "epoch") - 1, floats(rows, "trials")
+        ax.bar(left, trials, width=1, align="edge", color=COLOURS[0 if k % 2 else 4])
         if few and not np.isnan(best[number]):
-            middle = start + ages[number] / 2
             ax.annotate(
-                f"{best[number]:.3f}", (middle, rows["trials"].max()), (0, 2), ha="center",
+                f"{best[number]:.3f}", (start + len(rows) / 2, trials.max()), (0, 2), ha="center",
                 textcoords="offset points", fontsize=7, color=GREY,
             )  # fmt: skip
+        start += len(rows)
     ax.set(xlabel="epochs, generation after generation", ylabel="trials in training")
-    ax.set_xlim(0, int(ages.sum()))
-    ax.set_ylim(0, 1.12 * alive["trials"].max())
+    ax.set(xlim=(0, start), ylim=(0, 1.12 * floats(alive, "trials").max()))
     for locator in (ax.xaxis, ax.yaxis):
         locator.set_major_locator(MaxNLocator(integer=True))
     return ax

@@ -12,9 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 from matplotlib.ticker import LogFormatter
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 COLUMN = 3.3  # inches
 # Okabe and Ito 2008: told apart with any kind of colour vision; black is kept for marks.
@@ -22,7 +24,7 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7
 LINES = ("-", "--", "-.", ":")
 SEQUENCE = "viridis"  # of ordered things
 BAND, GREY = "#EEEEEE", "#777777"
-STYLE: dict[str, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,
@@ -34,7 +36,7 @@ STYLE: dict[str, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
-    "axes.prop_cycle": mpl.cycler(color=COLOURS),
+    "axes.prop_cycle": cycler(color=COLOURS),
     "lines.linewidth": 1.2,
     "patch.linewidth": 0.6,
     "xtick.major.width": 0.6,
@@ -98,8 +100,15 @@ def set_scale(axis: Axis, values: Any) -> None:
     if log_if_wide(values) == "log":
         axes = axis.axes
         (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")
-        axis.set_major_formatter(LogFormatter())
-        axis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
+        axis.set_major_formatter(PlainLog())
+        axis.set_minor_formatter(PlainLog(minor_thresholds=(1.5, 0.5)))
+
+
+class PlainLog(LogFormatter):
+    """Numbers at the same ticks as matplotlib's, but as 0.4 and 40."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
 
 
 def as_numbers(values: pd.Series) -> pd.Series | None:
