@@ -1,7 +1,8 @@
 """The journal of a run: append-only JSON lines, each with its checksum, the only truth of a run.
 
 One line is `{"crc32": "xxxxxxxx", "record": {...}}`; the checksum is over the record's canonical
-JSON text. A line is written, flushed and synced in one go, so whatever kills the process can tear
+JSON text, its keys sorted; the line keeps the order of the keys, which is that of a space's axes. A
+line is written, flushed and synced in one go, so whatever kills the process can tear
 the last line at most: that one is dropped, and a bad line anywhere else is an error.
 """
 
@@ -19,11 +20,12 @@ from hptjax.errors import ConfigError, DataError
 
 def encode_line(record: Mapping[str, Any]) -> bytes:
     """The journal line of a record, newline included. Raises: ValueError for NaN or infinity."""
+    text = json.dumps(record, separators=(",", ":"), allow_nan=False)
+    return f'{{"crc32":"{_checksum(record)}","record":{text}}}\n'.encode()
+
+
+def _checksum(record: Mapping[str, Any]) -> str:
     text = json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return f'{{"crc32":"{_checksum(text)}","record":{text}}}\n'.encode()
-
-
-def _checksum(text: str) -> str:
     return f"{zlib.crc32(text.encode()):08x}"
 
 
@@ -32,10 +34,10 @@ def _decode_line(line: bytes) -> dict[str, Any] | None:
     try:
         entry = json.loads(line)
         record = entry["record"]
-        text = json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    except (ValueError, KeyError, TypeError):
+        sound = entry.get("crc32") == _checksum(record)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return record if entry.get("crc32") == _checksum(text) else None
+    return record if sound else None
 
 
 def read_journal(path: Path) -> tuple[list[dict[str, Any]], int]:

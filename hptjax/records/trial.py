@@ -22,6 +22,7 @@ class Status(StrEnum):
     LOST = "lost"  # with the worker that trained it
 
 
+COUNTED = (Status.TRAINED,)  # they may be the best: a stopped one's value is of fewer epochs
 FAILED = (Status.DIVERGED, Status.INFEASIBLE, Status.LOST)  # they have no value
 
 
@@ -140,7 +141,7 @@ def rank_trials(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
     def key(trial: TrialRecord) -> tuple[int, float]:
         if trial.value is None:
             return 2, 0.0
-        if trial.status is Status.TRAINED:
+        if trial.status in COUNTED:
             return 0, trial.value
         return 1, trial.value if trial.told is None else trial.told
 
@@ -148,9 +149,18 @@ def rank_trials(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
 
 
 def best_trial(trials: Iterable[TrialRecord]) -> TrialRecord | None:
-    """The trained trial of lowest value, the earlier of equals; None if there is none."""
-    trained = [t for t in trials if t.status is Status.TRAINED and t.value is not None]
-    return rank_trials(trained)[0] if trained else None
+    """The trained trial of lowest value, the earlier of equals; None if there is none.
+
+    "Best" means this everywhere: on the screen, in the tables, of the network that is kept.
+    """
+    counted = [t for t in trials if t.status in COUNTED and t.value is not None]
+    return rank_trials(counted)[0] if counted else None
+
+
+def best_value(trials: Iterable[TrialRecord]) -> float:
+    """The value of the best trial, infinity if there is none."""
+    best = best_trial(trials)
+    return math.inf if best is None or best.value is None else best.value
 
 
 def finite_or_none(value: float) -> float | None:

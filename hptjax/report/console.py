@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from rich.table import Table
 
 from hptjax.records.change import describe_changes
-from hptjax.records.trial import GenerationRecord, TrialRecord, rank_trials
+from hptjax.records.trial import COUNTED, GenerationRecord, TrialRecord, best_value, rank_trials
 
 
 def leaderboard(trials: Sequence[TrialRecord], rows: int = 10) -> Table:
@@ -40,7 +41,7 @@ def _remarks(trial: TrialRecord) -> str:
 
 
 def summary_table(generations: Sequence[GenerationRecord], stops: Mapping[str, str]) -> Table:
-    """What each strategy spent and found, and why it stopped."""
+    """What each strategy spent and found, and why it stopped; the values of trained trials only."""
     table = Table(title="Strategies", title_justify="left")
     table.add_column("strategy")
     for column in ("trials", "best", "median", "epochs", "train s", "compile s", "wall s"):
@@ -54,16 +55,15 @@ def summary_table(generations: Sequence[GenerationRecord], stops: Mapping[str, s
 
 def _summary(records: Sequence[GenerationRecord]) -> list[str]:
     trials = [trial for record in records for trial in record.trials]
-    values = sorted(trial.value for trial in trials if trial.value is not None)
+    values = [t.value for t in trials if t.status in COUNTED and t.value is not None]
     total = {
         key: sum(record.ledger.get(key, 0) for record in records)
         for key in ("member_epochs", "train_s", "compile_s", "wall_s")
     }
-    median = values[len(values) // 2] if values else None
     return [
         str(len(trials)),
-        show_number(values[0] if values else None),
-        show_number(median),
+        show_number(best_value(trials)),
+        show_number(median(values) if values else None),
         f"{total['member_epochs']:.0f}",
         *(f"{total[key]:.1f}" for key in ("train_s", "compile_s", "wall_s")),
     ]

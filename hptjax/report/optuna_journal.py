@@ -1,6 +1,7 @@
 """A run as Optuna studies, one per strategy and whoever searched: for its plots and dashboard."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +99,17 @@ def _intermediate(trial: TrialRecord, metric: Metric) -> dict[int, float]:
 
 
 def _new_study(name: str, storage: JournalStorage) -> optuna.Study:
-    """A study to be minimized, made without Optuna's line on the screen."""
+    """A study to be minimized."""
+    with quiet():
+        return optuna.create_study(storage=storage, study_name=name, direction="minimize")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without Optuna's lines on the screen."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        return optuna.create_study(storage=storage, study_name=name, direction="minimize")
+        yield
     finally:
         optuna.logging.set_verbosity(level)

@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from hptjax.records.trial import GenerationRecord
+from hptjax.records.trial import GenerationRecord, best_value
 from hptjax.report.console import show_number
 from hptjax.study.sink import Sink
 
@@ -32,7 +32,7 @@ class ProgressLines(Sink):
         self._best, self._replayed = float("inf"), 0
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
-        self._best = min([self._best, *finite_values(record)])
+        self._best = min(self._best, best_value(record.trials))
         if replayed:
             self._replayed += 1
             return
@@ -83,7 +83,7 @@ class ProgressBars(Sink):
         self._progress.update(self._task, note=note)
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
-        self._best = min([self._best, *finite_values(record)])
+        self._best = min(self._best, best_value(record.trials))
         note = f"best {show_number(self._best)}"
         self._progress.update(self._task, advance=len(record.trials), note=note)
 
@@ -95,19 +95,14 @@ class ProgressBars(Sink):
         self._progress.console.print(text)
 
 
-def finite_values(record: GenerationRecord) -> list[float]:
-    return [trial.value for trial in record.trials if trial.value is not None]
-
-
 def describe_generation(record: GenerationRecord, best: float) -> str:
     """`des generation 3: 29 trials, best 0.4312 (run 0.4120), 12.3 s`."""
-    values = finite_values(record)
-    failed = len(record.trials) - len(values)
+    failed = sum(trial.value is None for trial in record.trials)
     compile_s = record.ledger["compile_s"]
     return (
         f"{record.strategy} generation {record.generation + 1}: {len(record.trials)} trials"
         + (f" ({failed} failed)" if failed else "")
-        + f", best {show_number(min(values, default=None))}, so far {show_number(best)},"
+        + f", best {show_number(best_value(record.trials))}, so far {show_number(best)},"
         + f" {record.ledger['wall_s']:.1f} s"
         + (f" (compiling {compile_s:.1f} s)" if compile_s else "")
     )

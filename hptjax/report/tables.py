@@ -36,7 +36,7 @@ def trials_frame(generations: Iterable[GenerationRecord]) -> pd.DataFrame:
         for record in generations
         for trial in record.trials
     ]
-    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(TRIAL_KEYS))
+    return pd.DataFrame(rows, columns=None if rows else [*TRIAL_KEYS, "changes", "reason"])
 
 
 def epochs_frame(generations: Iterable[GenerationRecord]) -> pd.DataFrame:

@@ -1,0 +1,63 @@
+"""What comes of runs: tables, statistics and plots; loaded when first used, for pandas is slow.
+
+    from hptjax.report import load_runs, runs_table, strategy_statistics
+    table = runs_table(load_runs(["runs/a", "runs/b"]))
+    print(strategy_statistics(table))
+
+Tables go into functions and come out of them; `hptjax.report.plots` draws them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hptjax.report.importances import as_optuna_study as as_optuna_study
+    from hptjax.report.importances import hparam_importances as hparam_importances
+    from hptjax.report.numbers import best_band as best_band
+    from hptjax.report.numbers import best_so_far as best_so_far
+    from hptjax.report.numbers import counted_values as counted_values
+    from hptjax.report.numbers import generation_statistics as generation_statistics
+    from hptjax.report.numbers import rank_table as rank_table
+    from hptjax.report.numbers import survivors as survivors
+    from hptjax.report.original import read_des_result as read_des_result
+    from hptjax.report.original import read_original as read_original
+    from hptjax.report.original import read_ray_csv as read_ray_csv
+    from hptjax.report.runs import epochs_table as epochs_table
+    from hptjax.report.runs import hparams_of as hparams_of
+    from hptjax.report.runs import join_tables as join_tables
+    from hptjax.report.runs import ledger_table as ledger_table
+    from hptjax.report.runs import load_runs as load_runs
+    from hptjax.report.runs import runs_table as runs_table
+    from hptjax.report.statistics import bootstrap_interval as bootstrap_interval
+    from hptjax.report.statistics import kruskal_test as kruskal_test
+    from hptjax.report.statistics import rank_tests as rank_tests
+    from hptjax.report.statistics import strategy_statistics as strategy_statistics
+    from hptjax.report.statistics import vargha_delaney as vargha_delaney
+
+_NAMES = {
+    "importances": ("as_optuna_study", "hparam_importances"),
+    "numbers": (
+        *("best_band", "best_so_far", "counted_values"),
+        *("generation_statistics", "rank_table", "survivors"),
+    ),
+    "original": ("read_des_result", "read_original", "read_ray_csv"),
+    "runs": (
+        *("epochs_table", "hparams_of", "join_tables", "ledger_table", "load_runs"),
+        "runs_table",
+    ),
+    "statistics": (
+        *("bootstrap_interval", "kruskal_test", "rank_tests", "strategy_statistics"),
+        "vargha_delaney",
+    ),
+}
+_HOMES = {name: f"hptjax.report.{home}" for home, names in _NAMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hptjax.report' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

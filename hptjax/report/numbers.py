@@ -1,0 +1,148 @@
+"""What is drawn and compared, as tables made of a `runs_table`: pandas in, pandas out.
+
+A trial that its schedule stopped has the value of fewer epochs than the others: it is not
+comparable with them, and never the best. So it does not count here, while what it cost always does.
+`with_stopped=True` lets it count with its last value, as the original study's figures did.
+"""
+
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from hptjax.errors import ConfigError
+from hptjax.records.trial import COUNTED
+from hptjax.report.runs import UNIT, column, hparams_of
+
+Axis = Literal["evaluations", "member_epochs", "samples", "seconds"]
+AXES: tuple[Axis, ...] = get_args(Axis)
+RUN = ["group", "run", "strategy", "seed"]
+
+
+def counted_values(table: pd.DataFrame, *, with_stopped: bool = False) -> pd.Series:
+    """The values that statistics are of, by the table's rows; NaN for trials that do not count."""
+    values = column(table, "value")
+    return values if with_stopped else values.where(column(table, "status").isin(COUNTED))
+
+
+def rank_table(table: pd.DataFrame) -> pd.DataFrame:
+    """The trials best first, with `rank` from 1, as `records.trial.rank_trials` orders them."""
+    told = table["told"].fillna(table["value"])
+    trained = table["status"].isin(COUNTED)
+    order = pd.DataFrame(
+        {
+            "class": np.select([table["value"].isna(), trained], [2, 0], 1),
+            "value": table["value"].where(trained, told),
+        }
+    )
+    ranked = table.loc[order.sort_values(["class", "value"], kind="stable").index]
+    return ranked.reset_index(drop=True).assign(rank=np.arange(1, len(table) + 1))
+
+
+def best_so_far(
+    table: pd.DataFrame, axis: Axis = "evaluations", *, with_stopped: bool = False
+) -> pd.DataFrame:
+    """The best value of each run and strategy against what was spent: RUN, `x`, `best`.
+
+    axis: "evaluations" counts trials, failed and stopped ones too, a row for each. The others are
+    known at the end of a generation, whose trials are trained together: "member_epochs", "samples"
+    (images trained on), "seconds" (wall time, compiling included). `best` is NaN until a trial
+    counts. Rows whose log does not tell what they cost are left out. Raises: ConfigError for
+    another axis.
+    """
+    if axis not in AXES:
+        raise ConfigError(f"axis: must be one of {', '.join(AXES)}, got {axis!r}.")
+    values = counted_values(table, with_stopped=with_stopped)
+    ordered = table.assign(counted=values).sort_values([*RUN, "number"], kind="stable")
+    by_run = ordered.groupby(RUN, sort=False)
+    best = by_run["counted"].transform(lambda run: run.cummin().ffill())
+    if axis == "evaluations":
+        curve = ordered[RUN].assign(x=by_run.cumcount() + 1.0, best=best)
+        return curve.reset_index(drop=True)
+    spent = ordered["elapsed"] if axis == "seconds" else by_run[axis].cumsum()
+    curve = ordered[[*RUN, "generation", "number"]].assign(x=spent, best=best)
+    alone = curve["generation"].isna()  # trained by itself: a generation of its own
+    curve["generation"] = curve["generation"].mask(alone, -1 - curve["number"])
+    curve = curve.drop_duplicates([*RUN, "generation"], keep="last").dropna(subset="x")
+    return curve.reindex(columns=[*RUN, "x", "best"]).reset_index(drop=True)
+
+
+def best_band(curves: pd.DataFrame) -> pd.DataFrame:
+    """The median and quartiles over the runs of each group: group, x, runs, low, median, high.
+
+    curves: of `best_so_far`. A run's best stays until it is bettered, and after its end; the band
+    reaches from where every run of the group found something to where the last one ends.
+    """
+    bands = []
+    for group, rows in curves.groupby("group", sort=False):
+        runs = [run for _, run in rows.groupby(["run", "seed"], sort=False)]
+        points = np.unique(rows["x"])
+        steps = np.stack([_step(run, points) for run in runs])
+        found = ~np.isnan(steps).any(axis=0)
+        low, median, high = np.quantile(steps[:, found], (0.25, 0.5, 0.75), axis=0)
+        bands.append(
+            pd.DataFrame(
+                {
+                    "group": group,
+                    "x": points[found],
+                    "runs": len(runs),
+                    "low": low,
+                    "median": median,
+                    "high": high,
+                }
+            )
+        )
+    columns = ["group", "x", "runs", "low", "median", "high"]
+    return pd.concat(bands, ignore_index=True) if bands else pd.DataFrame(columns=columns)
+
+
+def _step(run: pd.DataFrame, points: np.ndarray) -> np.ndarray:
+    """The last value at or before each point, NaN before the first."""
+    place = np.searchsorted(run["x"].to_numpy(), points, side="right") - 1
+    return np.where(place < 0, np.nan, run["best"].to_numpy()[place])
+
+
+def generation_statistics(table: pd.DataFrame, *, with_stopped: bool = False) -> pd.DataFrame:
+    """One row per generation: RUN, generation, what its values were, how far apart its points.
+
+    n, stopped, failed: trials in all, those stopped, those without a value; best, best_so_far,
+    mean, median, sd (NaN for one): of the values that count; spread: the mean over the hparams of
+    the standard deviation of their coordinates in the unit cube, all of the generation's trials
+    (DES: with the midpoint), and `spread:lr` and so on that of each, NaN where coordinates are
+    unknown. A uniform sample has a spread of 0.29. Trials of no generation are left out.
+    """
+    values = counted_values(table, with_stopped=with_stopped)
+    frame = table.assign(counted=values).dropna(subset="generation")
+    groups = frame.groupby([*RUN, "generation"], sort=False)
+    counts = groups.agg(
+        n=("status", "size"),
+        stopped=("status", lambda s: int((s == "stopped").sum())),
+        failed=("value", lambda v: int(v.isna().sum())),
+        best=("counted", "min"),
+        mean=("counted", "mean"),
+        median=("counted", "median"),
+        sd=("counted", "std"),
+    )
+    names = [name for name in hparams_of(table) if f"{UNIT}{name}" in table]
+    spread = groups[[f"{UNIT}{name}" for name in names]].std(ddof=0)
+    spread.columns = [f"spread:{name}" for name in names]
+    result = counts.join(spread.assign(spread=spread.mean(axis=1)))
+    result = result.sort_index(kind="stable").reset_index()
+    so_far = result.groupby(RUN, sort=False)["best"].transform(lambda best: best.cummin().ffill())
+    result.insert(result.columns.get_loc("best") + 1, "best_so_far", so_far)  # type: ignore[arg-type]
+    return result
+
+
+def survivors(table: pd.DataFrame) -> pd.DataFrame:
+    """How many trials of each generation were trained to each age: RUN, generation, epoch, trials.
+
+    epoch counts from 0, where all trials are, also those that no network could be built of.
+    """
+    rows = []
+    places = [*RUN, "generation"]
+    for _, generation in table.groupby(places, sort=False):
+        place = [generation[name].iloc[0] for name in places]
+        epochs = generation["epochs"].to_numpy()
+        for age in range(int(epochs.max()) + 1):
+            rows.append((*place, age, int((epochs >= age).sum())))
+    return pd.DataFrame(rows, columns=[*places, "epoch", "trials"])

@@ -1,0 +1,177 @@
+"""Plots that compare groups: values, time per evaluation, best so far, where the time went."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import EngFormatter, MaxNLocator
+
+from hptjax.report.numbers import Axis, best_band, best_so_far, counted_values
+from hptjax.report.plots.style import (
+    COLOURS,
+    GREY,
+    colours_of,
+    lines_of,
+    nothing,
+    set_scale,
+    styled,
+)
+from hptjax.report.runs import column, floats
+
+AXIS_LABELS = {
+    "evaluations": "evaluations",
+    "member_epochs": "epochs trained, all networks",
+    "samples": "images trained on",
+    "seconds": "wall time (s)",
+}
+PARTS = {
+    "compile_s": "compile",
+    "train_s": "train",
+    "searcher_s": "search",
+    "log_s": "record",
+    "other_s": "other",
+}
+
+
+@styled
+def plot_box(table: pd.DataFrame, ax: Axes, *, with_stopped: bool = False) -> Axes:
+    """Draws the values of each group as a box (quartiles; whiskers 1.5 IQR) over its trials.
+
+    with_stopped: as everywhere in `hptjax.report.numbers`. Failed trials are counted in the label.
+    """
+    values = counted_values(table, with_stopped=with_stopped)
+    ax.set_xlabel("value" if not with_stopped else "value (stopped trials: their last)")
+    return _boxes(table.assign(shown=values), ax)
+
+
+@styled
+def plot_time_per_evaluation(table: pd.DataFrame, ax: Axes) -> Axes:
+    """Draws the seconds of each trial, stopped and failed ones too, as a box for each group.
+
+    Trials that were trained together share their generation's time by their epochs.
+    """
+    ax.set_xlabel("wall time of an evaluation (s)")
+    return _boxes(table.assign(shown=table["seconds"]), ax, failures=False)
+
+
+def _boxes(table: pd.DataFrame, ax: Axes, *, failures: bool = True) -> Axes:
+    """Horizontal: the names of groups are long, a column is narrow."""
+    groups = {str(name): rows for name, rows in table.groupby("group", sort=False)}
+    if np.isnan(floats(table, "shown")).all():
+        return nothing(ax)
+    rng = np.random.default_rng(0)
+    labels = []
+    for place, ((name, rows), colour) in enumerate(
+        zip(groups.items(), colours_of(groups).values(), strict=True)
+    ):
+        shown = column(rows, "shown").dropna().to_numpy(float)
+        height = place + rng.uniform(-0.3, 0.3, len(shown))
+        size, alpha = (3, 0.35) if len(shown) > 100 else (8, 0.6)
+        ax.scatter(shown, height, s=size, color=colour, alpha=alpha, lw=0, rasterized=True)
+        ax.boxplot(
+            [shown],
+            positions=[place],
+            orientation="horizontal",
+            widths=0.62,
+            showfliers=False,
+            medianprops={"color": "black", "linewidth": 1.4},
+            boxprops={"linewidth": 0.9},
+            whiskerprops={"linewidth": 0.9},
+        )
+        failed = int(np.isnan(floats(rows, "value")).sum())
+        note = f", {failed} failed" if failures and failed else ""
+        labels.append(f"{name}\nn = {len(shown)}{note}")
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set_ylim(len(labels) - 0.5, -0.5)
+    set_scale(ax.xaxis, table["shown"])
+    ax.tick_params(axis="y", length=0)
+    return ax
+
+
+@styled
+def plot_best_so_far(
+    table: pd.DataFrame,
+    ax: Axes,
+    axis: Axis = "evaluations",
+    *,
+    with_stopped: bool = False,
+) -> Axes:
+    """Draws the best value of each group against what was spent.
+
+    One run is a line; of several the line is their median, the band their quartiles. Groups whose
+    log does not tell what they spent are in the legend only. What is worse than all bests after a
+    tenth of the way is cut off.
+    """
+    band = best_band(best_so_far(table, axis, with_stopped=with_stopped))
+    if not len(band):
+        return nothing(ax)
+    names = list(dict.fromkeys(table["group"]))
+    colours, lines = colours_of(names), lines_of(names)
+    for name in names:
+        rows = band.loc[band["group"] == name]
+        look: dict[str, Any] = {"color": colours[name], "linestyle": lines[name]}
+        if not len(rows):
+            ax.plot([], [], label=f"{name} (not told)", **look)
+            continue
+        x, median, count = (floats(rows, key) for key in ("x", "median", "runs"))
+        several = f" ({count[0]:.0f} runs)" if count[0] > 1 else ""
+        ax.step(x, median, where="post", label=f"{name}{several}", **look)
+        ax.plot(x[-1:], median[-1:], "o", color=colours[name], markersize=3)
+        if several:
+            low, high = floats(rows, "low"), floats(rows, "high")
+            ax.fill_between(x, low, high, step="post", color=colours[name], alpha=0.2, linewidth=0)
+    ax.set(xlabel=AXIS_LABELS[axis], ylabel="best value so far")
+    top = max(_early(rows) for _, rows in band.groupby("group"))
+    bottom = float(floats(band, "low").min())
+    set_scale(ax.yaxis, [bottom, top])
+    if top > bottom:
+        margin = (top / bottom) ** 0.06 if ax.get_yscale() == "log" else 1.0
+        more = 0.0 if ax.get_yscale() == "log" else 0.06 * (top - bottom)
+        ax.set_ylim(bottom / margin - more, top * margin + more)
+    ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=axis != "seconds"))
+    ax.xaxis.set_major_formatter(EngFormatter(sep="", places=None))
+    ax.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.45, 1.0), columnspacing=1)
+    return ax
+
+
+def _early(band: pd.DataFrame) -> float:
+    """The best after a tenth of the way."""
+    first, last = band["x"].min(), band["x"].max()
+    return float(band.loc[band["x"] <= first + (last - first) / 10, "high"].iloc[-1])
+
+
+@styled
+def plot_ledger(ledger: pd.DataFrame, ax: Axes) -> Axes:
+    """Draws where the wall time of each group went; ledger: a `ledger_table`, runs averaged."""
+    if not len(ledger):
+        return nothing(ax, "no generation to show")
+    groups = {str(name): rows for name, rows in ledger.groupby("group", sort=False)}
+    runs = np.array([len(set(rows["run"])) for rows in groups.values()])
+    left = np.zeros(len(groups))
+    hatches = ("", "////", "", "....", "")
+    for (part, label), colour, hatch in zip(PARTS.items(), COLOURS, hatches, strict=False):
+        width = np.array([floats(rows, part).sum() for rows in groups.values()]) / runs
+        ax.barh(
+            np.arange(len(groups)),
+            width,
+            left=left,
+            height=0.6,
+            color=colour if part != "other_s" else "#BBBBBB",
+            hatch=hatch,
+            edgecolor="white",
+            label=label,
+        )
+        left += width
+    for place, total in enumerate(left):
+        ax.annotate(
+            f"{total:.3g}", (total, place), (2, 0), textcoords="offset points", va="center",
+            fontsize=7, color=GREY,
+        )  # fmt: skip
+    ax.set_yticks(np.arange(len(groups)), list(groups))
+    ax.set_ylim(len(groups) - 0.5, -0.5)
+    ax.set_xlim(0, 1.12 * left.max())
+    ax.set_xlabel("wall time (s)" + (", mean of the runs" if runs.max() > 1 else ""))
+    ax.tick_params(axis="y", length=0)
+    ax.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    return ax

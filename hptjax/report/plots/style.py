@@ -1,0 +1,124 @@
+"""The one style of all plots: colours, sizes, and Axes of a paper's column, without pyplot."""
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
+from matplotlib.ticker import LogFormatter
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+COLUMN = 3.3  # inches
+# Okabe and Ito 2008: told apart with any kind of colour vision; black is kept for marks.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7F7F7F", "#B8A900")
+LINES = ("-", "--", "-.", ":")
+SEQUENCE = "viridis"  # of ordered things
+BAND, GREY = "#EEEEEE", "#777777"
+STYLE: dict[Any, Any] = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "legend.handlelength": 1.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "axes.prop_cycle": cycler(color=COLOURS),
+    "lines.linewidth": 1.2,
+    "patch.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "savefig.dpi": 200,
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+}
+
+
+def styled(plot: Callable[P, R]) -> Callable[P, R]:
+    """A plot function that draws in this style, whatever the caller's is."""
+
+    @wraps(plot)
+    def draw(*args: P.args, **kwargs: P.kwargs) -> R:
+        with mpl.rc_context(STYLE):
+            return plot(*args, **kwargs)
+
+    return draw
+
+
+@styled
+def new_axes(height: float = 2.3, width: float = COLUMN) -> Axes:
+    """Axes of a figure of their own, in inches; `axes.figure` is the figure."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure.subplots()
+
+
+@styled
+def save_axes(ax: Axes, path: str | Path) -> Path:
+    """Writes the figure of Axes as its suffix says: png, svg, pdf. The same each time."""
+    path = Path(path)
+    dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    with mpl.rc_context({"svg.hashsalt": "hptjax"}):
+        ax.get_figure(root=True).savefig(path, metadata=dates.get(path.suffix))  # type: ignore
+    return path
+
+
+def colours_of(groups: Iterable[str]) -> dict[str, str]:
+    """A colour for each group, by the order in which they first come; after eight again."""
+    return {g: COLOURS[k % len(COLOURS)] for k, g in enumerate(dict.fromkeys(groups))}
+
+
+def lines_of(groups: Iterable[str]) -> dict[str, str]:
+    """A line style for each group, so that they differ in print too."""
+    return {g: LINES[k % len(LINES)] for k, g in enumerate(dict.fromkeys(groups))}
+
+
+def log_if_wide(values: Any, *, decades: float = 0.7) -> str:
+    """ "log" where positive values span more than some decades, else "linear"."""
+    finite = np.asarray(values, float)
+    finite = finite[np.isfinite(finite)]
+    if not finite.size or finite.min() <= 0:
+        return "linear"
+    return "log" if np.log10(finite.max() / finite.min()) > decades else "linear"
+
+
+def set_scale(axis: Axis, values: Any) -> None:
+    """Makes an axis logarithmic where values are wide, numbers written out: 40, not 4 x 10^1."""
+    if log_if_wide(values) == "log":
+        axes = axis.axes
+        (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")
+        axis.set_major_formatter(PlainLog())
+        axis.set_minor_formatter(PlainLog(minor_thresholds=(1.5, 0.5)))
+
+
+class PlainLog(LogFormatter):
+    """Numbers at the same ticks as matplotlib's, but as 0.4 and 40."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
+def as_numbers(values: pd.Series) -> pd.Series | None:
+    """A column as floats, None where it is of names or of nothing but booleans."""
+    kinds = {type(value.item() if isinstance(value, np.generic) else value) for value in values}
+    return values.astype(float) if kinds <= {int, float, bool} and kinds != {bool} else None
+
+
+def nothing(ax: Axes, text: str = "no trial to show") -> Axes:
+    """Axes that say why they are empty."""
+    ax.set(xticks=[], yticks=[])
+    ax.text(0.5, 0.5, text, ha="center", va="center", color=GREY, transform=ax.transAxes)
+    return ax

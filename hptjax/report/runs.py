@@ -1,0 +1,212 @@
+"""Tidy tables of any number of runs: a row per trial, per epoch and per generation; no drawing.
+
+What is compared is a *group*: the trials of one strategy in all runs that differ in nothing but
+their seed (and in which other strategies they ran).
+"""
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from hptjax.errors import ConfigError
+from hptjax.records.run_dir import label_of, load_run
+from hptjax.records.trial import METRICS, GenerationRecord, StudyResult
+from hptjax.report.tables import epochs_frame, trials_frame
+from hptjax.space import Space
+
+Runs = Mapping[str, StudyResult]
+PLACE = ("group", "run", "strategy", "seed", "variant")
+COST = ("epochs", "member_epochs", "samples", "seconds", "elapsed")
+COLUMNS = (
+    *PLACE,
+    *("number", "generation", "status", "value", "told"),
+    *METRICS,
+    *COST,
+    *("key", "changes", "reason"),
+)
+UNIT = "unit:"  # before an hparam's name: its coordinate in the unit cube
+LEDGER = ("members", "member_epochs", "samples")
+SECONDS = ("compile_s", "train_s", "searcher_s", "log_s")
+NO_VARIANT = ("seed", "out", "tensorboard", "strategies")  # keys of a config that tell no variants
+
+
+def load_runs(paths: Iterable[str | Path]) -> dict[str, StudyResult]:
+    """The runs of some directories, by as much of each path's end as tells them apart.
+
+    Raises: ConfigError where one holds no run or is given twice, DataError for a damaged journal.
+    """
+    folders = [Path(path).resolve() for path in paths]
+    for k, folder in enumerate(folders):
+        if folder in folders[:k]:
+            raise ConfigError(f"{folder}: given twice; each run must be given once.")
+    return {name: load_run(folder) for name, folder in zip(names_of(folders), folders, strict=True)}
+
+
+def names_of(folders: list[Path]) -> list[str]:
+    """The shortest ends of different absolute paths that differ, as many parts of all alike."""
+    longest = max((len(folder.parts) for folder in folders), default=1)
+    for length in range(1, longest):
+        names = ["/".join(folder.parts[-length:]) for folder in folders]
+        if len(set(names)) == len(names):
+            return names
+    return [str(folder) for folder in folders]
+
+
+def runs_table(runs: Runs) -> pd.DataFrame:
+    """One row per trial of all runs, with COLUMNS, then the hparams, then their coordinates.
+
+    group: what is compared, see `join_tables`; variant: equal where nothing but the seed differs;
+    epochs: trained; member_epochs: that times the repetitions; samples: images it was trained on;
+    seconds: the trial's part, by its epochs, of the wall time of its generation, compiling
+    included; elapsed: wall seconds since its strategy began at which its value was known, that is
+    at the end of its generation. value and told are NaN for failed trials; those of trials that the
+    schedule stopped are of their last epoch, not comparable with those of trained ones.
+    """
+    return join_tables(*(_run_table(name, result) for name, result in runs.items()))
+
+
+def join_tables(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Tables of runs as one, whose groups have names that tell them apart.
+
+    A group is named by its strategy; where any strategy is there in several variants, all groups
+    are named by their first run too: `des, run-a`. Columns that a table does not have are empty in
+    its rows.
+    """
+    filled = [table for table in tables if len(table)]
+    if not filled:
+        return tables[0].copy() if tables else pd.DataFrame(columns=list(COLUMNS))
+    joined = pd.concat(filled, ignore_index=True)
+    units = [name for name in joined if str(name).startswith(UNIT)]
+    fixed = [name for name in COLUMNS if name in joined]
+    others = [name for name in joined if name not in fixed and name not in units]
+    joined["group"] = _group_names(joined)
+    return joined.reindex(columns=[*fixed, *others, *units])
+
+
+def epochs_table(runs: Runs) -> pd.DataFrame:
+    """One row per trained trial and epoch (from 1): its place and the metrics after that epoch."""
+    frames = [
+        _placed(epochs_frame(result.generations), name, result) for name, result in runs.items()
+    ]
+    return join_tables(*frames)
+
+
+def ledger_table(runs: Runs) -> pd.DataFrame:
+    """One row per generation: members, member_epochs, samples, where the wall seconds went.
+
+    compile_s, train_s, searcher_s, log_s and other_s add up to wall_s.
+    """
+    frames = []
+    for name, result in runs.items():
+        rows = [_ledger_row(record) for record in result.generations]
+        columns = ["strategy", "generation", "trials", *LEDGER, *SECONDS, "other_s", "wall_s"]
+        frames.append(_placed(pd.DataFrame(rows, columns=columns), name, result))
+    return join_tables(*frames)
+
+
+def space_of(result: StudyResult) -> Space | None:
+    """The space that a run searched; None where its config does not tell."""
+    tree = result.config.get("space")
+    return None if tree is None else Space.from_dict(tree)
+
+
+def column(table: pd.DataFrame, name: str) -> pd.Series:
+    """A column; what pandas declares for `table[name]` may be anything."""
+    return cast(pd.Series, table[name])
+
+
+def floats(table: pd.DataFrame, name: str) -> np.ndarray:
+    """A column as floats, empty cells as NaN."""
+    return column(table, name).to_numpy(float, na_value=np.nan)
+
+
+def hparams_of(table: pd.DataFrame) -> list[str]:
+    """The names of the hparams of a runs_table."""
+    return [name for name in table if name not in COLUMNS and not str(name).startswith(UNIT)]
+
+
+def _run_table(name: str, result: StudyResult) -> pd.DataFrame:
+    frame = trials_frame(result.generations)
+    costs = pd.DataFrame(_costs(result), columns=["member_epochs", "samples", "seconds", "elapsed"])
+    table = _placed(pd.concat([frame, costs, _coordinates(result)], axis=1), name, result)
+    numbers = ["value", "told", *METRICS]
+    table[numbers] = table.reindex(columns=numbers).astype(float)
+    return join_tables(table.astype({"generation": "Int64"}))
+
+
+def _coordinates(result: StudyResult) -> pd.DataFrame:
+    """The points of the unit cube, by hparam; nothing where the run does not tell its space."""
+    space = space_of(result)
+    if space is None or not result.trials:
+        return pd.DataFrame()
+    points = []
+    for trial in result.trials:  # journals of old did not keep the order of the axes
+        own = len(trial.genotype) == len(space) and space.decode(trial.genotype) == trial.hparams
+        points.append(trial.genotype if own else space.encode(trial.hparams))
+    return pd.DataFrame(points, columns=[f"{UNIT}{name}" for name in space.names])
+
+
+def _placed(frame: pd.DataFrame, name: str, result: StudyResult) -> pd.DataFrame:
+    variants = {label: _variant(result.config, label) for label in set(frame["strategy"])}
+    return frame.assign(
+        group=frame["strategy"],
+        run=name,
+        seed=result.config.get("seed", 0),
+        variant=[variants[label] for label in frame["strategy"]],
+    )
+
+
+def _variant(config: Mapping[str, Any], label: str) -> str:
+    """Equal for the same strategy under configs that differ in nothing else than NO_VARIANT."""
+    entries = [entry for entry in config.get("strategies", ()) if label_of(entry) == label]
+    rest = {key: value for key, value in config.items() if key not in NO_VARIANT}
+    text = json.dumps([rest, entries], sort_keys=True, default=str)
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def _group_names(table: pd.DataFrame) -> pd.Series:
+    first = table.drop_duplicates(["strategy", "variant"])
+    several = first["strategy"].duplicated().any()
+    names = {
+        (strategy, variant): f"{strategy}, {run}" if several else strategy
+        for strategy, variant, run in zip(first.strategy, first.variant, first.run, strict=True)
+    }
+    keys = zip(table["strategy"], table["variant"], strict=True)
+    return pd.Series([names[key] for key in keys], index=table.index, dtype=object)
+
+
+def _costs(result: StudyResult) -> list[tuple[float, float, float, float]]:
+    """member_epochs, samples, seconds, elapsed of each trial."""
+    repeats = result.config.get("repeats", 1)
+    elapsed: dict[str, float] = {}
+    rows = []
+    for record in result.generations:
+        ledger, trained = record.ledger, sum(trial.age for trial in record.trials)
+        spent = ledger["member_epochs"]
+        images = ledger["samples"] / spent if spent else 0.0
+        elapsed[record.strategy] = elapsed.get(record.strategy, 0.0) + ledger["wall_s"]
+        for trial in record.trials:
+            members = trial.age * repeats
+            part = trial.age / trained if trained else 1 / len(record.trials)
+            seconds = ledger["wall_s"] * part
+            rows.append((members, members * images, seconds, elapsed[record.strategy]))
+    return rows
+
+
+def _ledger_row(record: GenerationRecord) -> dict[str, Any]:
+    ledger = record.ledger
+    named = {key: ledger.get(key, 0.0) for key in (*LEDGER, *SECONDS)}
+    other = ledger["wall_s"] - sum(named[key] for key in SECONDS)
+    return {
+        "strategy": record.strategy,
+        "generation": record.generation,
+        "trials": len(record.trials),
+        **named,
+        "other_s": max(0.0, other),
+        "wall_s": ledger["wall_s"],
+    }

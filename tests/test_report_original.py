@@ -1,0 +1,144 @@
+"""The original study's logs give its published numbers (copies made by experiments/trim_...)."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import hptjax.report as report
+from hptjax.errors import ConfigError, DataError
+from hptjax.report.original import BOUNDS, original_files
+
+LOGS = Path(__file__).parent / "data" / "original-study"
+PUBLISHED = {  # trials, min, median, mean: of all trials, pruned or not
+    "grid": (480, 0.390188, 0.6099, 0.9666),
+    "random": (378, 0.414652, 0.7974, 0.9267),
+    "bayes": (439, 0.399800, 0.7177, 0.8924),
+    "des": (224, 0.405600, 0.5085, 0.5417),
+}
+
+
+@pytest.fixture(scope="module")
+def table():
+    return report.read_original(LOGS)
+
+
+def test_the_published_numbers(table):
+    found = report.strategy_statistics(table, with_stopped=True).set_index("group")
+    assert list(found.index) == list(PUBLISHED)
+    for group, (count, least, median, mean) in PUBLISHED.items():
+        row = found.loc[group]
+        assert (row["n"], row["counted"], row["failed"]) == (count, count, 0)
+        assert row["min"] == pytest.approx(least, abs=5e-7)
+        assert row["median"] == pytest.approx(median, abs=5e-5)
+        assert row["mean"] == pytest.approx(mean, abs=5e-5)
+    epochs = (found["epochs"] / found["n"]).round(2)
+    assert epochs[["grid", "bayes", "random"]].tolist() == [1.67, 1.82, 2.23]
+    assert np.isnan(epochs["des"])
+
+
+def test_most_of_its_trials_were_stopped_early(table):
+    found = report.strategy_statistics(table).set_index("group")
+    assert found["trained"].to_dict() == {"grid": 60, "random": 105, "bayes": 94, "des": 224}
+    assert found["min"].round(6).tolist() == [least for _, least, *_ in PUBLISHED.values()]
+    stopped = table[(table["group"] != "des") & (table["status"] == "stopped")]
+    assert stopped["seconds"].max() < 100
+    assert set(stopped["reason"]) == {"by the schedule, before 100 s", "by the search's end"}
+
+
+def test_the_best_trial_is_the_published_one(table):
+    best = report.rank_table(table).iloc[0]
+    hparams = [best[name] for name in BOUNDS]
+    assert hparams == [0.001, 12, 16, 1, 128, False, 0.1]
+    assert (best["group"], best["epochs"]) == ("grid", 4)
+    assert best["val_accuracy"] == pytest.approx(0.854, abs=5e-4)
+
+
+def test_time_is_that_of_the_study(table):
+    ends = report.best_so_far(table, "seconds").groupby("group")["x"].max()
+    assert ends.round().to_dict() == {"grid": 29432, "random": 27735, "bayes": 29403, "des": 24622}
+    des = table[table["group"] == "des"]
+    assert des["seconds"].iloc[0] == pytest.approx(29458 / 268)
+    assert set(report.best_so_far(table, "samples")["group"]) == {"grid", "random", "bayes"}
+
+
+def test_des_has_its_populations(table):
+    generations = report.generation_statistics(table)
+    assert (generations["group"] == "des").all()
+    assert generations["n"].tolist() == [28] * 8
+    with np.load(LOGS / "des.npz") as arrays:
+        np.testing.assert_allclose(generations["mean"], arrays["value"].mean(axis=1))
+        lr = arrays["pop"][0]
+    width = BOUNDS["lr"][1] - BOUNDS["lr"][0]
+    np.testing.assert_allclose(generations["spread:lr"], lr.std(axis=0) / width)
+    assert generations["best_so_far"].iloc[-1] == pytest.approx(0.405600, abs=5e-7)
+    points = table.filter(like="unit:").to_numpy()
+    assert ((points > -1e-9) & (points < 1 + 1e-9)).all()
+
+
+def test_a_pickle_is_read_only_when_allowed(table, tmp_path):
+    with np.load(LOGS / "des.npz") as arrays:
+        diagnostic = dict(arrays)
+    result = json.loads((LOGS / "des.json").read_text())
+    path = tmp_path / "DES-Trial1-29458s.npy"
+    np.save(path, np.array({**result, "diagnostic": diagnostic}, object), allow_pickle=True)
+    with pytest.raises(ConfigError, match=r"a pickle, which can run any program.*--allow-pickle"):
+        report.read_original(tmp_path)
+    loaded = report.read_original(tmp_path, allow_pickle=True)
+    des = table[table["group"] == "des"]
+    np.testing.assert_array_equal(loaded["value"], des["value"])
+    np.testing.assert_array_equal(loaded["lr"], des["lr"].astype(float))
+
+
+def test_its_groups_stand_beside_those_of_other_runs(table):
+    ours = table[table["group"] == "grid"].assign(run="mine", variant="0")
+    joined = report.join_tables(table, ours)
+    assert "grid, original" in set(joined["group"])
+    assert "grid, mine" in set(joined["group"])
+    assert "des, original" in set(joined["group"])
+
+
+def test_importances_of_published_logs_find_the_learning_rate(table):
+    parts = report.hparam_importances(table[table["group"] == "random"], with_stopped=True)
+    assert (parts["trials"] == 378).all()
+    assert parts.iloc[0]["hparam"] == "lr"
+    assert parts["importance"].iloc[0] > 0.5
+    survivors = report.hparam_importances(table[table["group"] == "random"])
+    assert (survivors["trials"] == 105).all()
+    assert survivors.iloc[0]["hparam"] != "lr"  # the schedule had sorted out the bad ones
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error"),
+    [
+        ("gs.csv", b"a,b\n1,2\n", "no column training_iteration"),
+        ("gs.csv", b"", "cannot be read as CSV"),
+        ("gs.csv.gz", b"no gzip", "cannot be read as CSV"),
+        ("des.npz", b"no zip", "not a DES result"),
+    ],
+)
+def test_damaged_logs_are_named(tmp_path, name, content, error):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=f"{name}: .*{error}"):
+        report.read_original(tmp_path)
+
+
+def test_a_des_result_needs_its_json_and_populations(tmp_path):
+    shutil.copy(LOGS / "des.npz", tmp_path)
+    with pytest.raises(DataError, match=r"des.npz: not a DES result.*des.json"):
+        report.read_original(tmp_path)
+    result = json.loads((LOGS / "des.json").read_text())
+    (tmp_path / "des.json").write_text(json.dumps({**result, "hp_names": ["lr"]}))
+    with pytest.raises(DataError, match="do not agree"):
+        report.read_original(tmp_path)
+
+
+def test_plain_files_are_read_too_and_none_is_an_error(tmp_path):
+    with pytest.raises(ConfigError, match=r"no logs of the original study.*gs\.csv"):
+        report.read_original(tmp_path)
+    (tmp_path / "rs.csv").write_bytes(gzip.decompress((LOGS / "rs.csv.gz").read_bytes()))
+    assert original_files(tmp_path) == {"random": tmp_path / "rs.csv"}
+    assert len(report.read_original({"mine": tmp_path / "rs.csv"})) == 378
