@@ -1,10 +1,13 @@
 """Batch normalisation over every axis but the channels', with its gradient written out."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
 EPSILON = 1e-5
+LONG_VECTOR = 4096  # numbers: shorter ones XLA takes into a loop with what it multiplies
 MOMENTUM = 0.1  # share of the new batch in the running statistics, as in PyTorch
 
 
@@ -18,10 +21,10 @@ def normalise(x: Array, scale: Array, shift: Array, axis: int) -> tuple[Array, A
 
 
 def _forward(x: Array, scale: Array, shift: Array, axis: int):
-    others, wide = _layout(x, axis)
-    mean = x.mean(others)
+    wide, count = _wide(x, axis), x.size // x.shape[axis]
+    mean = _sums(x, axis) / count
     # Two passes: E[x^2] - E[x]^2 cancels in float32 when a channel's mean is far from zero.
-    var = lax.square(x - mean.reshape(wide)).mean(others)
+    var = _sums(lax.square(x - mean.reshape(wide)), axis) / count
     inv = lax.rsqrt(var + EPSILON)
     gain = scale * inv
     y = x * gain.reshape(wide) + (shift - mean * gain).reshape(wide)
@@ -31,9 +34,9 @@ def _forward(x: Array, scale: Array, shift: Array, axis: int):
 def _backward(axis: int, residuals, cotangents):
     x, scale, mean, inv = residuals
     g = cotangents[0]
-    others, wide = _layout(x, axis)
-    g_shift = g.sum(others)
-    g_scale = (g * (x - mean.reshape(wide))).sum(others) * inv
+    wide = _wide(x, axis)
+    g_shift = _sums(g, axis)
+    g_scale = _sums(g * (x - mean.reshape(wide)), axis) * inv
     count = x.size // x.shape[axis]
     gain = scale * inv
     slope = gain * inv * g_scale / count
@@ -42,9 +45,20 @@ def _backward(axis: int, residuals, cotangents):
     return dx, g_scale, g_shift
 
 
-def _layout(x: Array, axis: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _sums(x: Array, axis: int) -> Array:
+    """Sums over all axes but one, as a product with ones: XLA adds up one after another on CPU."""
     others = tuple(i for i in range(x.ndim) if i != axis)
-    return others, tuple(-1 if i == axis else 1 for i in range(x.ndim))
+    shape = [x.shape[i] for i in others]
+    # A product with a short vector would be one more loop that adds up one after another.
+    columns = [] if math.prod(shape) >= LONG_VECTOR else [2]
+    ones = jnp.ones([*shape, *columns], x.dtype)
+    numbers = ((others, tuple(range(len(others)))), ((), ()))
+    sums = lax.dot_general(x, ones, numbers, precision=lax.Precision.HIGHEST)
+    return sums[:, 0] if columns else sums
+
+
+def _wide(x: Array, axis: int) -> tuple[int, ...]:
+    return tuple(-1 if i == axis else 1 for i in range(x.ndim))
 
 
 _normalise = jax.custom_vjp(
@@ -55,7 +69,7 @@ _normalise.defvjp(_forward, _backward)
 
 def normalise_by(x: Array, mean: Array, var: Array, scale: Array, shift: Array, axis: int) -> Array:
     """Normalises x by given statistics, as evaluation does."""
-    wide = _layout(x, axis)[1]
+    wide = _wide(x, axis)
     gain = scale * lax.rsqrt(var + EPSILON)
     return x * gain.reshape(wide) + (shift - mean * gain).reshape(wide)
 
