@@ -192,11 +192,15 @@ def test_parallel_lines_are_trials_the_best_on_top(original):
 def test_learning_curves_are_the_epochs(runs, table):
     epochs = report.epochs_table(runs)
     ax = plots.plot_learning_curves(epochs, plots.new_axes())
-    thin = [line for line in ax.lines if line.get_linewidth() < 1]
-    assert len(thin) == len(
-        epochs.dropna(subset="val_loss").drop_duplicates(["run", "strategy", "number"])
-    )
-    bold = [line.get_ydata()[-1] for line in ax.lines if line.get_linewidth() > 1]
+    curves = [curve for part in ax.collections[::2] for curve in part.get_segments()]
+    trials = [
+        rows
+        for _, group in epochs.dropna(subset="val_loss").groupby("group", sort=False)
+        for _, rows in group.groupby(["run", "number"], sort=False)
+    ]
+    for curve, rows in zip(curves, trials, strict=True):
+        np.testing.assert_array_equal(curve, rows[["epoch", "val_loss"]])
+    bold = [line.get_ydata()[-1] for line in ax.lines]
     assert bold == [
         rows.loc[rows["epochs"] == 4, "val_loss"].min()
         for _, rows in table.groupby("group", sort=False)

@@ -10,12 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hptjax.report.plots.curves import plot_learning_curves as plot_learning_curves
     from hptjax.report.plots.groups import plot_best_so_far as plot_best_so_far
     from hptjax.report.plots.groups import plot_box as plot_box
     from hptjax.report.plots.groups import plot_ledger as plot_ledger
     from hptjax.report.plots.groups import plot_time_per_evaluation as plot_time_per_evaluation
     from hptjax.report.plots.hparams import plot_importances as plot_importances
-    from hptjax.report.plots.hparams import plot_learning_curves as plot_learning_curves
     from hptjax.report.plots.hparams import plot_parallel as plot_parallel
     from hptjax.report.plots.hparams import plot_slice as plot_slice
     from hptjax.report.plots.search import plot_evaluations as plot_evaluations
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from hptjax.report.plots.style import save_axes as save_axes
 
 _NAMES = {
+    "curves": ("plot_learning_curves",),
     "groups": ("plot_best_so_far", "plot_box", "plot_ledger", "plot_time_per_evaluation"),
-    "hparams": ("plot_importances", "plot_learning_curves", "plot_parallel", "plot_slice"),
+    "hparams": ("plot_importances", "plot_parallel", "plot_slice"),
     "search": ("plot_evaluations", "plot_halving", "plot_population_density", "plot_spread"),
     "style": ("colours_of", "new_axes", "save_axes"),
 }

@@ -12,6 +12,7 @@ from hptjax.report.plots.style import (
     COLOURS,
     GREY,
     colours_of,
+    frame_y,
     lines_of,
     nothing,
     set_scale,
@@ -122,13 +123,7 @@ def plot_best_so_far(
             low, high = floats(rows, "low"), floats(rows, "high")
             ax.fill_between(x, low, high, step="post", color=colours[name], alpha=0.2, linewidth=0)
     ax.set(xlabel=AXIS_LABELS[axis], ylabel="best value so far")
-    top = max(_early(rows) for _, rows in band.groupby("group"))
-    bottom = float(floats(band, "low").min())
-    set_scale(ax.yaxis, [bottom, top])
-    if top > bottom:
-        margin = (top / bottom) ** 0.06 if ax.get_yscale() == "log" else 1.0
-        more = 0.0 if ax.get_yscale() == "log" else 0.06 * (top - bottom)
-        ax.set_ylim(bottom / margin - more, top * margin + more)
+    frame_y(ax, floats(band, "low").min(), max(_early(r) for _, r in band.groupby("group")))
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=axis != "seconds"))
     ax.xaxis.set_major_formatter(EngFormatter(sep="", places=None))
     ax.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.45, 1.0), columnspacing=1)

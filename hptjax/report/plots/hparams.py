@@ -1,4 +1,4 @@
-"""Plots of what hparams do: parallel coordinates, slices, importances; and learning curves."""
+"""Plots of what hparams do: parallel coordinates, slices, importances."""
 
 from typing import Any
 
@@ -18,13 +18,12 @@ from hptjax.report.plots.style import (
     SEQUENCE,
     as_numbers,
     colours_of,
-    lines_of,
     log_if_wide,
     nothing,
     set_scale,
     styled,
 )
-from hptjax.report.runs import UNIT, column, floats, hparams_of
+from hptjax.report.runs import UNIT, column, hparams_of
 
 
 @styled
@@ -54,7 +53,17 @@ def plot_parallel(
     )
     ax.add_collection(bundle)
     ax.plot(np.arange(len(names)), heights[-1], color=COLOURS[5], linewidth=1.8, label="best")
-    for k, (_, (low, high)) in enumerate(scaled):
+    _upright_axes(ax, names, [ends for _, ends in scaled])
+    bar = ax.get_figure(root=True).colorbar(  # type: ignore[union-attr]
+        ScalarMappable(norm, SEQUENCE), ax=ax, label="value", pad=0.03, aspect=30, extend="max"
+    )
+    set_scale(bar.ax.yaxis, [cost.min(), top])
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.06), borderpad=0)
+    return ax
+
+
+def _upright_axes(ax: Axes, names: list[str], ends: list[tuple[str, str]]) -> None:
+    for k, (low, high) in enumerate(ends):
         ax.axvline(k, color=GREY, linewidth=0.6, zorder=3)
         for y, text, where in ((0, low, "top"), (1, high, "bottom")):
             ax.annotate(
@@ -65,12 +74,6 @@ def plot_parallel(
     ax.set(yticks=[], xlim=(-0.2, len(names) - 0.8), ylim=(-0.02, 1.02))
     ax.tick_params(axis="x", length=0, pad=12)
     ax.spines[["left", "bottom"]].set_visible(False)
-    bar = ax.get_figure(root=True).colorbar(  # type: ignore[union-attr]
-        ScalarMappable(norm, SEQUENCE), ax=ax, label="value", pad=0.03, aspect=30, extend="max"
-    )
-    set_scale(bar.ax.yaxis, [cost.min(), top])
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.06), borderpad=0)
-    return ax
 
 
 def _scaled(shown: pd.DataFrame, name: str) -> tuple[np.ndarray, tuple[str, str]]:
@@ -152,43 +155,4 @@ def plot_importances(importances: pd.DataFrame, ax: Axes) -> Axes:
     ax.set(xlabel="importance (of each group in all: 1)", xlim=(0, None))
     ax.tick_params(axis="y", length=0)
     ax.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.3, 1.0), columnspacing=1)
-    return ax
-
-
-@styled
-def plot_learning_curves(epochs: pd.DataFrame, ax: Axes, metric: str = "val_loss") -> Axes:
-    """Draws a metric of every trial after each epoch, thin; bold the trial of least val_loss.
-
-    epochs: an `epochs_table`; the bold trial is the best of each group's longest trained ones. The
-    highest fiftieth of the values may lie beyond the edge.
-    """
-    shown = epochs.dropna(subset=metric)
-    if not len(shown):
-        return nothing(ax, "no epoch to show")
-    names = list(dict.fromkeys(epochs["group"]))
-    colours, lines = colours_of(names), lines_of(names)
-    for name, group in shown.groupby("group", sort=False):
-        trials = {key: rows for key, rows in group.groupby(["run", "number"], sort=False)}
-        for rows in trials.values():
-            ax.plot(
-                rows["epoch"], rows[metric], color=colours[str(name)], linewidth=0.5,
-                alpha=max(0.15, min(0.6, 20 / len(trials))), rasterized=True, marker=".",
-                markersize=2, markeredgewidth=0,
-            )  # fmt: skip
-        last = group.loc[group["epoch"] == group["epoch"].max()].sort_values("val_loss").iloc[0]
-        best = trials[(last["run"], last["number"])]
-        ax.plot(
-            best["epoch"], best[metric], color=colours[str(name)], linestyle=lines[str(name)],
-            linewidth=1.8, marker="o", markersize=3, label=f"{name}, best",
-        )  # fmt: skip
-    ax.set(xlabel="epoch", ylabel=metric.replace("_", " "))
-    low, high = np.quantile(shown[metric].to_numpy(float), [0, 0.98])
-    set_scale(ax.yaxis, [low, high])
-    if high > low:
-        wide = ax.get_yscale() == "log"
-        margin = (high / low) ** 0.05 if wide else 0.05 * (high - low)
-        ax.set_ylim(*((low / margin, high * margin) if wide else (low - margin, high + margin)))
-    ax.set_xlim(0.8, floats(shown, "epoch").max() + 0.2)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    ax.legend()
     return ax

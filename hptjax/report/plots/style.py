@@ -104,6 +104,16 @@ def set_scale(axis: Axis, values: Any) -> None:
         axis.set_minor_formatter(PlainLog(minor_thresholds=(1.5, 0.5)))
 
 
+def frame_y(ax: Axes, low: float, high: float) -> None:
+    """Limits and scale of the y axis for values of that range; one value is left alone."""
+    set_scale(ax.yaxis, [low, high])
+    if high > low and ax.get_yscale() == "log":
+        margin = (high / low) ** 0.06
+        ax.set_ylim(low / margin, high * margin)
+    elif high > low:
+        ax.set_ylim(low - 0.06 * (high - low), high + 0.06 * (high - low))
+
+
 class PlainLog(LogFormatter):
     """Numbers at the same ticks as matplotlib's, but as 0.4 and 40."""
 
