@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hptjax.study import load_study as load_study
     from hptjax.study import run_study as run_study
     from hptjax.study.objective import make_objective as make_objective
+    from hptjax.study.population_problem import PopulationProblem as PopulationProblem
     from hptjax.transpile import with_hparams as with_hparams
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ _HOMES = {
     "Member": "hptjax.population",
     "ModelConfig": "hptjax.config.schema",
     "Population": "hptjax.population",
+    "PopulationProblem": "hptjax.study.population_problem",
     "PopulationTrainer": "hptjax.population",
     "Space": "hptjax.space",
     "StudyConfig": "hptjax.study",

@@ -242,3 +242,19 @@ def test_small_reference_sphere():
     for evaluations, expected, factor in [(175, 1.4, 2), (700, 0.10, 2), (3500, 1.4e-5, 3)]:
         at = int(np.searchsorted(nfev[0], evaluations))
         assert expected / factor < float(jnp.median(best[:, at])) < expected * factor
+
+
+@pytest.mark.parametrize("preset", ["release", "tevc"])
+def test_a_row_breeds_as_it_was_told(preset):
+    """Whoever evaluates may have tried another point than the one asked for."""
+    es = DES(9, jnp.zeros(2), preset=preset)
+    params = es.default_params
+    key = jax.random.key(0)
+    points, state = es.ask(key, es.init(key, None, params), params)
+    told = points.at[3].set(jnp.array([0.125, 0.875]))
+    fitness = jnp.arange(9.0).at[3].set(-1.0)
+    state, _ = es.tell(key, told, fitness, state, params)
+    order = np.argsort(fitness[:8])[: es.num_parents]
+    weights = np.log(es.num_parents + 1) - np.log(np.arange(1, es.num_parents + 1))
+    mean = (weights / weights.sum()) @ np.asarray(told)[order]
+    np.testing.assert_allclose(state.mean, mean, rtol=1e-6)

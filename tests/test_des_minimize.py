@@ -176,6 +176,7 @@ def test_errors_of_the_objective_are_not_swallowed():
         ({"bounds": None}, "needs bounds"),
         ({"bounds": [(0, 1), (2, 2)]}, "dimension 1 has"),
         ({"bounds": [(0, np.inf)]}, "finite"),
+        ({"bounds": [(-np.inf, 0)]}, "finite"),
         ({"bounds": BOX, "budget": 0}, "budget"),
         ({"bounds": BOX, "x0": [0, 0, 0]}, "dimensions"),
         ({"bounds": BOX, "x0": [0, np.nan]}, "x0"),

@@ -70,6 +70,21 @@ def test_a_restored_snapshot_trains_on_exactly(trainer, whole):
     assert jax.tree.structure(kept) == jax.tree.structure(fresh)
 
 
+def test_a_program_of_other_bodies_goes_on_from_a_snapshot(trainer, whole):
+    """As when a larger budget pays for more of them."""
+    population = Population.start(trainer, MEMBERS)
+    population.advance(1)
+    exact = make_plan([member.config for member in MEMBERS])
+    assert len(exact.bodies) > len(trainer.plan.bodies)
+    other = PopulationTrainer(exact, TRAIN, VALIDATION, seed=3, devices=jax.devices()[:1])
+    arrays = population.snapshot()
+    again = Population(other, other.restore(MEMBERS, arrays, age=1))
+    for k in range(len(MEMBERS)):
+        jax.tree.map(np.testing.assert_array_equal, again.weights(k), population.weights(k))
+    for name, array in again.snapshot().items():
+        np.testing.assert_array_equal(array, arrays[name])
+
+
 def test_epochs_that_would_end_too_late_are_not_begun(trainer):
     population = Population.start(trainer, MEMBERS)
     population.advance(1)

@@ -231,8 +231,10 @@ class DES(base.DistributionBasedAlgorithm):
         del key  # selection is deterministic
         size = self.num_offspring  # the midpoint row, after these, never breeds
         lamarckian = params.bound_mode == LAMARCKIAN
-        x = jnp.where(lamarckian, population[:size], state.genotypes)
-        infeasible = (state.genotypes != population[:size]).any(-1)
+        # A row that was to be evaluated breeds as it was told: it need not be the one asked for.
+        taken = lamarckian | state.counted[:size, None]
+        x = jnp.where(taken, population[:size], state.genotypes)
+        infeasible = (x != population[:size]).any(-1)
         penalty = outside(state.genotypes, population[:size], state.worst_fitness)
         penalised = (params.bound_mode == PENALTY) & infeasible
         fitness = jnp.where(penalised, penalty, fitness[:size])

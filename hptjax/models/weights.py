@@ -159,6 +159,18 @@ def _places(shape: tuple[Any, ...], padded: tuple[int, ...]) -> tuple[Array, Arr
     return place.reshape(-1), live.reshape(-1)
 
 
+def laid_out(vector: np.ndarray, old: FlatLayout, new: FlatLayout) -> np.ndarray:
+    """A vector's arrays in another layout: each cut to its new shape, or filled up with zeros."""
+    out = np.zeros(new.size, vector.dtype)
+    parts = new.split(out)  # views, written below
+    for name, array in old.split(vector).items():
+        both = tuple(
+            slice(min(sizes)) for sizes in zip(array.shape, parts[name].shape, strict=True)
+        )
+        parts[name][both] = array[both]
+    return out
+
+
 def exact_arrays(
     true: Body, padded: Body, params: np.ndarray, stats: np.ndarray
 ) -> dict[str, np.ndarray]:

@@ -15,8 +15,9 @@ from hptjax.data.augment import augment as augment_images
 from hptjax.data.dataset import ImageDataset
 from hptjax.errors import ConfigError
 from hptjax.models.keys import root_key
+from hptjax.models.signature import Body
 from hptjax.models.variables import exact_variables
-from hptjax.models.weights import exact_arrays
+from hptjax.models.weights import exact_arrays, laid_out, layouts
 from hptjax.population.epoch import MemberState, Metrics, TracedHparams
 from hptjax.population.execution import execution_for
 from hptjax.population.images import dataset_arrays, epoch_input
@@ -128,13 +129,19 @@ class PopulationTrainer:
         return exact_variables(member.config, exact_arrays(member.shape, padded, *stored))
 
     def snapshot(self, state: PopulationState) -> dict[str, np.ndarray]:
-        """All that training changed, {name: [P, ...]}, in the order of the members."""
+        """All that training changed, {name: [P, ...]}, in the order of the members.
+
+        Vectors are those of the exact shapes, filled up with zeros: programs of other bodies can
+        restore them.
+        """
         names, leaves = _leaves(state.arrays)
-        rows = state.placement.rows
-        return {
-            name: np.asarray(leaf)[rows]
-            for name, leaf in zip(names, jax.device_get(leaves), strict=True)
-        }
+        rows, bodies = state.placement.rows, [self.plan.bodies[b] for b in state.placement.bodies]
+        shapes = [member.shape for member in state.members]
+        out = {}
+        for name, leaf in zip(names, jax.device_get(leaves), strict=True):
+            values = np.asarray(leaf)[rows]
+            out[name] = values if values.ndim == 1 else _relaid(name, values, bodies, shapes)
+        return out
 
     def restore(
         self, members: Sequence[Member], arrays: Mapping[str, np.ndarray], age: int
@@ -142,11 +149,16 @@ class PopulationTrainer:
         """The state of a `snapshot` of these members, taken at this age."""
         state = self.start(members)
         names, leaves = _leaves(state.arrays)
+        rows, bodies = state.placement.rows, [self.plan.bodies[b] for b in state.placement.bodies]
+        shapes = [member.shape for member in members]
         filled = []
         for name, leaf in zip(names, leaves, strict=True):
-            whole = np.zeros(leaf.shape, leaf.dtype)
-            # vectors of a snapshot may be longer: those of a program with larger bodies
-            whole[state.placement.rows] = arrays[name][:, *map(slice, leaf.shape[1:])]
+            whole, values = np.zeros(leaf.shape, leaf.dtype), np.asarray(arrays[name])
+            if values.ndim > 1:
+                values = _relaid(name, values, shapes, bodies)
+                whole[rows, : values.shape[1]] = values
+            else:
+                whole[rows] = values
             filled.append(whole)
         tree = jax.tree.unflatten(jax.tree.structure(state.arrays), filled)
         return replace(state, arrays=self._shard(tree), age=age)
@@ -201,6 +213,16 @@ class PopulationTrainer:
 def _leaves(arrays: MemberState) -> tuple[list[str], list[Array]]:
     paths, leaves = zip(*jax.tree.leaves_with_path(arrays), strict=True)
     return [jax.tree_util.keystr(path, simple=True, separator=".") for path in paths], list(leaves)
+
+
+def _relaid(name: str, vectors: np.ndarray, old: Sequence[Body], new: Sequence[Body]) -> np.ndarray:
+    """The members' vectors [P, ...] of one part of their state, in the layouts of other bodies."""
+    which = int(name == "stats")  # the others hold a number for each weight
+    before, after = ([layouts(body)[which] for body in bodies] for bodies in (old, new))
+    out = np.zeros((len(vectors), max(layout.size for layout in after)), vectors.dtype)
+    for row, vector, source, target in zip(out, vectors, before, after, strict=True):
+        row[: target.size] = laid_out(vector, source, target)
+    return out
 
 
 def check_images(plan: Plan, train: ImageDataset, validation: ImageDataset) -> None:
