@@ -2,9 +2,10 @@
 
     python -m experiments.analyze_trials runs/trials/seed0 [logs/original ...] [--out analysis]
 
-Prints a row for each strategy, the published values beside those of the original's logs, and writes
-the figures as PNG and PDF. Takes seconds. On the published logs the minima are .3902 (grid), .3998
-(Bayes), .4147 (random) and .4056 (DES), as published; their budgets differ (see epochs).
+Prints a row for each group of runs, rank tests, and the published values beside those of the
+original's logs (there trials that its schedule stopped count, too); writes the tables as CSV and
+the figures as PNG and PDF. On the published logs the minima are .3902 (grid), .3998 (bayes), .4147
+(random) and .4056 (des), as published; their budgets differ (see epochs).
 """
 
 import argparse
@@ -13,15 +14,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from hptjax.report.figures import pictures_of, write_pictures
-from hptjax.report.sections import colours
-from hptjax.report.sources import named_series, read_sources, strategy_table
+from hptjax.report import hparam_importances, rank_tests, strategy_statistics
+from hptjax.report.figures import parallel_pictures, pictures_of, write_pictures
+from hptjax.report.sources import families, join_sources, read_sources
 
 PUBLISHED = pd.DataFrame(
     {
-        "strategy": ["grid", "Bayes", "random", "DES"],
-        "published trials": [480, 439, 378, 224],
-        "published best": [0.3902, 0.3998, 0.4147, 0.4056],
+        "group": ["grid", "bayes", "random", "des"],
+        "published n": [480, 439, 378, 224],
+        "published min": [0.3902, 0.3998, 0.4147, 0.4056],
         "published median": [0.6099, 0.7177, 0.7974, 0.5085],
         "published mean": [0.9666, 0.8924, 0.9267, 0.5417],
     }
@@ -32,23 +33,40 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sources", nargs="+", type=Path, help="run directories, original's logs")
     parser.add_argument("--out", type=Path, default=Path("analysis"))
+    parser.add_argument("--allow-pickle", action="store_true", help="read the original's DES*.npy")
     args = parser.parse_args()
-    sources = read_sources(args.sources)
-    trials = named_series(sources)
-    table = strategy_table(trials, sources)
-    print(table.to_string(index=False, float_format="{:.4f}".format, na_rep="-"))
-    if "original" in sources:
-        recomputed = strategy_table(trials[trials["run"] == "original"], sources)
-        recomputed["strategy"] = recomputed["series"].str.split(": ").str[-1]
-        columns = ["strategy", "trials", "best", "median", "mean"]
-        beside = recomputed[columns].merge(PUBLISHED, on="strategy")
-        print("\nThe original's table, recomputed and as published:")
-        print(beside.to_string(index=False, float_format="{:.4f}".format))
+    sources = read_sources(args.sources, allow_pickle=args.allow_pickle)
+    tables = join_sources(sources)
     args.out.mkdir(parents=True, exist_ok=True)
-    table.to_csv(args.out / "strategies.csv", index=False)
-    made = write_pictures(pictures_of(trials, colours(trials)), args.out, ("png", "pdf"))
-    print(f"\n{args.out}: strategies.csv and {len(made)} figures")
+    made = {
+        "strategies": strategy_statistics(tables.trials),
+        "tests-per-trial": rank_tests(tables.trials, per="trial"),
+        "importances": pd.concat(
+            hparam_importances(f.of(tables.trials), f.space) for f in families(sources)
+        ),
+    }
+    if tables.repeated:  # one run a side is no sample
+        made["tests-per-run"] = rank_tests(tables.trials, per="run")
+    if "original" in sources:
+        made["original"] = as_published(sources["original"].trials)
+    for name, table in made.items():
+        table.to_csv(args.out / f"{name}.csv", index=False)
+        if len(table):
+            print(f"{name}:\n{shown(table)}\n")
+    pictures = [*pictures_of(tables, sources), *parallel_pictures(tables, sources)]
+    drawn = write_pictures(pictures, args.out, ("png", "pdf"))
+    print(f"{args.out}: {len(made)} tables and {len(drawn)} figures")
     return 0
+
+
+def as_published(trials: pd.DataFrame) -> pd.DataFrame:
+    """The original's table, recomputed from its logs, beside the published values."""
+    found = strategy_statistics(trials.assign(group=trials["strategy"]), with_stopped=True)
+    return found[["group", "n", "min", "median", "mean"]].merge(PUBLISHED, on="group")
+
+
+def shown(table: pd.DataFrame) -> str:
+    return table.to_string(index=False, float_format="{:.4g}".format, na_rep="-")
 
 
 if __name__ == "__main__":

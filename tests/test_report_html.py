@@ -12,16 +12,18 @@ from hptjax.cli import main as cli
 from hptjax.errors import DataError
 from hptjax.records import GenerationRecord, RunDirectory, Status, TrialRecord, load_run
 from hptjax.records.environment import environment, note_environment, read_environments
+from hptjax.records.trial import METRICS
 from hptjax.report import page
 from hptjax.report.figures import pictures_of, render
 from hptjax.report.page import Section
-from hptjax.report.sections import colours
-from hptjax.report.sources import named_series, read_source, strategy_table
+from hptjax.report.sections import summary_table
+from hptjax.report.sources import join_sources, read_source
 from hptjax.space import Categorical, Float, Integer
 from hptjax.study import run_study
 from tests import fakes
 
-CONFIG = fakes.study(strategies=("random", "tpe"), budget={"generations": 2})
+SEARCH = {"strategies": ("random", "tpe"), "budget": {"generations": 2}}
+CONFIG = fakes.study(**SEARCH)
 
 
 class Reader(HTMLParser):
@@ -136,14 +138,37 @@ def test_runs_stand_side_by_side_under_names_of_their_own(run, tmp_path):
     assert names == {"run (1): random", "run (1): tpe", "run (2): random"}
 
 
+def test_runs_that_differ_in_their_seed_are_one_group(run, tmp_path):
+    other = make_run(tmp_path / "other", fakes.study(**SEARCH, seed=5))
+    report(run, other, "--out", tmp_path / "both")
+    text = (tmp_path / "both" / "report.html").read_text()
+    (groups,) = [table for table in Reader(text).tables if table[0][:2] == ["group", "runs"]]
+    bests = [
+        min(t.value for t in load_run(path).trials if t.strategy == "tpe" and t.value is not None)
+        for path in (run, other)
+    ]
+    row = dict(zip(groups[0], groups[2], strict=True))
+    assert (row["group"], row["runs"]) == ("tpe", "2")
+    assert float(row["mean best"]) == pytest.approx(np.mean(bests), abs=1e-4)
+    assert float(row["from"]) == pytest.approx(min(bests), abs=1e-4)  # of two runs drawn: both ends
+    assert float(row["to"]) == pytest.approx(max(bests), abs=1e-4)
+    traces = {trace["name"]: trace["line"] for trace in figures_of(text)["plot-best-so-far"]}
+    first, second = traces["run: tpe"], traces["other: tpe"]
+    assert first["color"] == second["color"]
+    assert first["dash"] != second["dash"]
+
+
 def test_text_of_users_stays_text(tmp_path):
     """A label and a reason that look like HTML."""
     label = "<b>&lt; </script><script>bad()"
     label = label.replace("/", "")
-    trial = TrialRecord(
-        label, 0, 0, (0.5,), {"lr": 0.1}, status=Status.INFEASIBLE, reason="<img src=x>"
-    )
     config = fakes.study(strategies=({"name": "random", "label": label},))
+    point = (0.5,) * len(config.space)
+    trial = TrialRecord(
+        *(label, 0, 0, point, config.space.decode(point)),
+        status=Status.INFEASIBLE,
+        reason="<img src=x>",
+    )
     with RunDirectory(tmp_path / "run", config.to_dict()) as directory:
         ledger = {"wall_s": 1.0, "member_epochs": 0, "samples": 0}
         directory.journal.append(GenerationRecord(label, 0, (trial,), ledger).to_dict())
@@ -227,53 +252,68 @@ def test_the_environment_is_noted_where_it_changes(tmp_path):
 
 @pytest.fixture
 def logs(tmp_path):
-    """Three trials as Ray logged them, and two generations of two as DES kept them."""
+    """Four trials as Ray logged them, the last stopped; two generations of two as DES kept them."""
     folder = tmp_path / "logs"
     folder.mkdir()
     table = {
-        "ptl/val_loss": [0.9, 0.4, 0.6],
-        "ptl/val_accuracy": [0.6, 0.9, 0.8],
-        "training_iteration": [1, 4, 2],
-        "time_total_s": [10.0, 40.0, 20.0],
-        "config/lr": [0.1, 0.01, 0.1],
-        "config/mlp_bn_l0": [True, False, True],
-        "config/batch_size": [64, 64, 64],
+        **{f"ptl/{metric}": [0.9, 0.4, 0.6, 0.3] for metric in METRICS},
+        "training_iteration": [1, 4, 2, 1],
+        "time_total_s": [101.0, 104.0, 102.0, 9.0],
+        "timestamp": [1101, 1210, 1315, 1325],
+        "done": [True, True, True, True],
+        "config/lr": [0.1, 0.01, 0.1, 0.1],
+        "config/mlp_bn_l0": [True, False, True, True],
+        "config/batch_size": [64, 64, 64, 64],
     }
     pd.DataFrame(table).to_csv(folder / "gs.csv")
     points = np.arange(8.0).reshape(2, 2, 2)  # hparam, place, generation
     np.savez(folder / "des.npz", value=np.array([[0.8, 0.7], [0.5, 0.6]]), pop=points)
-    (folder / "des.json").write_text(json.dumps({"hp_names": ["lr", "width"], "time": 100}))
+    told = {"hp_names": ["lr", "width"], "time": 100, "counts": {"function": 4}}
+    (folder / "des.json").write_text(json.dumps(told))
     return folder
 
 
 def test_the_originals_logs_are_tables_of_trials(logs):
     source = read_source(logs)
     grid, des = (own.reset_index() for _, own in source.trials.groupby("strategy", sort=False))
-    assert list(grid["value"]) == [0.9, 0.4, 0.6]
-    assert list(grid["member_epochs"]) == [1, 5, 7]
-    assert list(grid["seconds"]) == [10.0, 50.0, 70.0]
+    assert list(grid["value"]) == [0.9, 0.4, 0.6, 0.3]
+    assert list(grid["member_epochs"]) == [1, 4, 2, 1]
+    assert list(grid["elapsed"]) == [101.0, 210.0, 315.0, 325.0]
     assert source.hparams == ("lr", "mlp_bn_l0", "width")  # batch_size was the same for all
     assert list(des["value"]) == [0.8, 0.7, 0.5, 0.6]
     assert list(des["lr"]) == [0.0, 2.0, 1.0, 3.0]
     assert list(des["width"]) == [4.0, 6.0, 5.0, 7.0]
-    assert list(des["seconds"]) == [50.0, 50.0, 100.0, 100.0]
-    table = strategy_table(named_series({"original": source}), {"original": source})
-    assert list(table["series"]) == ["grid", "DES"]
-    assert list(table["best"]) == [0.4, 0.5]
+    assert list(des["elapsed"]) == [25.0, 50.0, 75.0, 100.0]
+    table = summary_table(join_sources({"original": source}), {"original": source})
+    assert list(table["series"]) == ["grid", "des"]
+    assert list(table["best"]) == [0.4, 0.5]  # the stopped trial of .3 does not count
+    assert list(table["wall s"]) == [325.0, 100.0]
+    assert table["epochs"][0] == 8
 
 
 def test_a_log_of_something_else_is_named(logs, capsys):
     (logs / "gs.csv").write_text("a,b\n1,2\n")
     assert cli.main(["report", str(logs)]) == 2
     error = capsys.readouterr().err
-    assert "gs.csv: not a log of the original study" in error
+    assert "gs.csv: not a Ray Tune log of the study" in error
     assert error.count("\n") == 1
 
 
 def test_a_pickle_is_not_opened(logs):
     np.savez(logs / "des.npz", value=np.array([[print]]), pop=np.zeros((1, 1, 1)))
-    with pytest.raises(DataError, match="not a log"):
+    with pytest.raises(DataError, match="not a DES result"):
         read_source(logs / "des.npz")
+
+
+def test_the_published_pickle_is_read_where_it_is_trusted(tmp_path, capsys):
+    file = tmp_path / "DES-Trial1.npy"
+    diagnostic = {"value": np.array([[0.8, 0.7], [0.5, 0.6]]), "pop": np.zeros((1, 2, 2))}
+    told = {"hp_names": ["lr"], "time": 100, "counts": {"function": 4}, "diagnostic": diagnostic}
+    np.save(file, np.array(told, dtype=object), allow_pickle=True)
+    assert cli.main(["report", str(file)]) == 2
+    assert "--allow-pickle" in capsys.readouterr().err
+    report(file, "--allow-pickle", "--out", tmp_path / "out")
+    assert "by des, trial 2" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_figures_are_files_of_the_formats_asked_for(run, logs, tmp_path):
@@ -288,15 +328,18 @@ def test_figures_are_files_of_the_formats_asked_for(run, logs, tmp_path):
 
 
 def test_still_pictures_show_the_numbers(run):
-    source = read_source(run)
-    trials = named_series({"run": source})
-    pictures = {p.name: p for p in pictures_of(trials, colours(trials))}
-    (axes,) = render(pictures["best-so-far-member-epochs"]).axes
-    for strategy, line in zip(("random", "tpe"), axes.lines, strict=True):
-        own = trials[trials["strategy"] == strategy]
-        np.testing.assert_allclose(line.get_ydata(), np.fmin.accumulate(own["value"].to_numpy()))
+    sources = {"run": read_source(run)}
+    tables = join_sources(sources)
+    pictures = {p.name: p for p in pictures_of(tables, sources)}
+    axes = render(pictures["best-so-far-member-epochs"])
+    curves = [line for line in axes.lines if line.get_drawstyle() == "steps-post"]
+    for strategy, line in zip(("random", "tpe"), curves, strict=True):
+        own = tables.trials[tables.trials["strategy"] == strategy]
+        ends = np.diff(own["generation"].to_numpy(int), append=-1) != 0
+        best = np.fmin.accumulate(own["value"].to_numpy())
+        np.testing.assert_allclose(line.get_ydata(), best[ends])  # generations are trained whole
         assert line.get_xdata()[-1] == own["epochs"].sum()
-    (axes,) = render(pictures["evaluations-tpe"]).axes
+    axes = render(pictures["evaluations-tpe"])
     assert len(axes.patches) == 1  # the second of two generations is shaded
 
 

@@ -8,21 +8,17 @@ from pathlib import Path
 from typing import NoReturn
 
 from hptjax.cli.devices import set_up
+from hptjax.cli.looking import add_command, add_looking
 from hptjax.cli.texts import (
     DESCRIBE_HELP,
     EVALUATE_HELP,
     EXPORT_HELP,
-    REPORT_HELP,
     RUN_HELP,
-    STATUS_HELP,
     TRAIN_HELP,
-    WATCH_HELP,
 )
 from hptjax.errors import ConfigError, MissingExtraError
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # a user's to mend
-
-DAY = 86400.0
 
 
 class Parser(argparse.ArgumentParser):
@@ -65,31 +61,10 @@ def make_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_train(commands)
     _add_describe(commands)
-    _add_status(commands)
-    _add_watch(commands)
-    _add_report(commands)
+    add_looking(commands)
     _add_export(commands)
     _add_evaluate(commands)
     return parser
-
-
-def seconds(text: str) -> float:
-    """A duration that may be slept."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < DAY:
-        raise argparse.ArgumentTypeError(f"must be seconds above 0 and below a day, got {text!r}")
-    return value
-
-
-def _command(commands, name: str, short: str, text: str) -> argparse.ArgumentParser:
-    command = commands.add_parser(
-        name, help=short, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    command.set_defaults(resume_hint="", compile_cache=None)  # None: without JAX
-    return command
 
 
 def _add_config(command: argparse.ArgumentParser) -> None:
@@ -145,7 +120,7 @@ def _add_training(command: argparse.ArgumentParser) -> None:
 
 
 def _add_run(commands) -> None:
-    command = _command(commands, "run", "search the space of a study", RUN_HELP)
+    command = add_command(commands, "run", "search the space of a study", RUN_HELP)
     _add_config(command)
     command.add_argument(
         "--strategy",
@@ -194,7 +169,7 @@ def _add_run(commands) -> None:
 
 
 def _add_train(commands) -> None:
-    command = _command(commands, "train", "train one network", TRAIN_HELP)
+    command = add_command(commands, "train", "train one network", TRAIN_HELP)
     _add_config(command)
     _add_training(command)
     command.add_argument(
@@ -205,56 +180,14 @@ def _add_train(commands) -> None:
 
 
 def _add_describe(commands) -> None:
-    command = _command(commands, "describe", "say what a study would do", DESCRIBE_HELP)
+    command = add_command(commands, "describe", "say what a study would do", DESCRIBE_HELP)
     _add_config(command)
     _add_compile_cache(command)
     command.set_defaults(handler=_describe)
 
 
-def _add_status(commands) -> None:
-    command = _command(commands, "status", "say where a run stands", STATUS_HELP)
-    command.add_argument("run", type=Path, metavar="DIR", help="the run directory")
-    command.set_defaults(handler=_status)
-
-
-def _add_watch(commands) -> None:
-    command = _command(commands, "watch", "show a run while it goes", WATCH_HELP)
-    command.add_argument("run", type=Path, metavar="DIR", help="the run directory")
-    command.add_argument("--once", action="store_true", help="print the present state and end")
-    command.add_argument(
-        "--every", type=seconds, default=2.0, metavar="S", help="seconds between looks (default: 2)"
-    )
-    command.set_defaults(handler=_watch)
-
-
-def _add_report(commands) -> None:
-    command = _command(commands, "report", "write a page about runs", REPORT_HELP)
-    command.add_argument(
-        "runs",
-        type=Path,
-        nargs="+",
-        metavar="DIR",
-        help="run directories, or the original study's logs",
-    )
-    command.add_argument(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        help="where to write (default: report/ in the run, or here where there are several)",
-    )
-    command.add_argument(
-        "--formats",
-        nargs="+",
-        choices=("png", "svg", "pdf"),
-        default=["png"],
-        help="of the files in figures/ (default: png)",
-    )
-    command.add_argument("--open", action="store_true", help="show it in the browser")
-    command.set_defaults(handler=_report)
-
-
 def _add_export(commands) -> None:
-    command = _command(commands, "export", "write a network of a run to one file", EXPORT_HELP)
+    command = add_command(commands, "export", "write a network of a run to one file", EXPORT_HELP)
     command.add_argument("run", type=Path, metavar="DIR", help="the run directory")
     command.add_argument(
         "--trial",
@@ -273,7 +206,7 @@ def _add_export(commands) -> None:
 
 
 def _add_evaluate(commands) -> None:
-    command = _command(commands, "evaluate", "measure a network of a run", EVALUATE_HELP)
+    command = add_command(commands, "evaluate", "measure a network of a run", EVALUATE_HELP)
     command.add_argument(
         "network", type=Path, metavar="DIR|FILE", help="a run directory, or an exported file"
     )
@@ -304,24 +237,6 @@ def _describe(args: argparse.Namespace) -> int:
     from hptjax.cli.describe import describe
 
     return describe(args)
-
-
-def _status(args: argparse.Namespace) -> int:
-    from hptjax.cli.status import status
-
-    return status(args)
-
-
-def _watch(args: argparse.Namespace) -> int:
-    from hptjax.cli.watch import watch
-
-    return watch(args)
-
-
-def _report(args: argparse.Namespace) -> int:
-    from hptjax.cli.report import report
-
-    return report(args)
 
 
 def _export(args: argparse.Namespace) -> int:

@@ -52,9 +52,11 @@ examples:
 """
 REPORT_HELP = """\
 Writes report.html, one page that needs no network and no other file: best so far and parallel
-coordinates to be touched, every trial in a table that sorts, figures, what it cost, configs,
-machine and versions. Any number of runs stand side by side, and the original study's logs (a folder
-of gs.csv, rs.csv, bs.csv and des.npz, or one of them). The figures are files, too, in figures/.
+coordinates to be touched, statistics and rank tests, what hyperparameters mattered, every trial in
+a table that sorts, figures, what it cost, configs, machine and versions. Any number of runs stand
+side by side, and the original study's logs (a folder of gs.csv, rs.csv, bs.csv and des.npz, or one
+of them). Runs that differ in their seed alone are compared as one group. The figures are files,
+too, in figures/.
 
 examples:
   hptjax report runs/mine --open

@@ -1,42 +1,44 @@
-"""The report's still pictures: which there are for some runs, and their files."""
+"""The report's still pictures: which of the plots there are for some runs, and their files."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+from matplotlib.axes import Axes
 
-from hptjax.records.trial import Status
-from hptjax.report.sources import COSTS
+from hptjax.report import plots
+from hptjax.report.importances import hparam_importances
+from hptjax.report.numbers import AXES, counted_values
+from hptjax.report.plots.groups import AXIS_LABELS
+from hptjax.report.plots.style import COLUMN, png_of
+from hptjax.report.runs import SERIES, UNIT, column
+from hptjax.report.sources import Family, Source, Tables, families
 
 FORMATS = ("png", "svg", "pdf")
-WIDTH, HEIGHT = 5.2, 3.4  # inches: a column of a paper, or half of the page
-FAR = 4  # the largest value over the smallest, above which a linear axis hides the best ones
-DOTS = 130  # per inch: sharp enough for the page, and small
+HEIGHT = 2.3  # inches
+BLIND = ("grid", "random")  # searchers whose generations are drawn alike
+COMPARED, SEARCHES, HPARAMS = "Comparison", "Searches", "Hyperparameters"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture to be drawn; draw fills the one Axes that it is given."""
+    """A picture to be drawn; draw fills the one Axes that it is given; part: of the page."""
 
     name: str
     caption: str
-    draw: Callable[[Any], object]
-    width: float = WIDTH
+    draw: Callable[[Axes], object]
+    part: str = COMPARED
     height: float = HEIGHT
+    width: float = COLUMN
 
 
-def render(picture: Picture) -> Figure:
+def render(picture: Picture) -> Axes:
     """Draws a picture, without any state of pyplot."""
-    figure = Figure(figsize=(picture.width, picture.height), layout="constrained")
-    FigureCanvasAgg(figure)
-    picture.draw(figure.add_subplot())
-    return figure
+    ax = plots.new_axes(picture.height, picture.width)
+    picture.draw(ax)
+    return ax
 
 
 def write_pictures(
@@ -46,123 +48,185 @@ def write_pictures(
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for picture in pictures:
-        figure = render(picture)
-        png = BytesIO()
-        figure.savefig(png, format="png", dpi=DOTS)
-        made.append((picture, png.getvalue()))
+        ax = render(picture)
+        png = png_of(ax)
+        made.append((picture, png))
         for kind in formats:
             path = folder / f"{picture.name}.{kind}"
             if kind == "png":
-                path.write_bytes(png.getvalue())
+                path.write_bytes(png)
             else:
-                figure.savefig(path, format=kind)
+                plots.save_axes(ax, path)
     return made
 
 
-def pictures_of(trials: pd.DataFrame, colours: Mapping[str, str]) -> list[Picture]:
-    """What there is to be seen of some trials, a row each with `series` and the COSTS."""
-    series = {str(name): rows for name, rows in trials.groupby("series", sort=False)}
-    tall = max(HEIGHT, 0.35 * len(series) + 1)
-    pictures = [
+def pictures_of(tables: Tables, sources: Mapping[str, Source]) -> list[Picture]:
+    """What there is to be seen of some runs, each only where they have the data."""
+    made = compared(tables)
+    for name, rows in tables.trials.groupby(SERIES, sort=False):
+        source = sources[rows["run"].iloc[0]]
+        kind = source.kinds.get(rows["strategy"].iloc[0], "")
+        made += of_search(str(name), rows, blind=kind in BLIND)
+    for k, family in enumerate(families(sources), start=1):
+        suffix = f"-{k}" if k > 1 else ""
+        made += of_hparams(family, tables.trials, suffix)
+    return made
+
+
+def compared(tables: Tables) -> list[Picture]:
+    """Groups side by side: what they reached, what it took."""
+    trials: Any = tables.trials
+    groups = len(set(trials["group"]))
+    tall = max(HEIGHT, 0.42 * groups + 0.6)
+    text = "Values of the trials that were trained to the end: quartiles, median, and whiskers to "
+    made = [
         Picture(
             "values-by-strategy",
-            "Values of all trials: quartiles, median, and whiskers to 1.5 times their distance.",
-            lambda ax: draw_boxes(ax, series, colours),
+            f"{text}1.5 times their distance.",
+            lambda ax: plots.plot_box(trials, ax),
             height=tall,
         )
     ]
-    for column, label in COSTS.items():
-        if not trials[column].dropna().empty:
-            pictures.append(
+    several = ": median and quartiles of the runs." if tables.repeated else "."
+    for axis in AXES:
+        if axis == "evaluations" or trials[axis].notna().any():
+            made.append(
                 Picture(
-                    f"best-so-far-{column.replace('_', '-')}",
-                    f"Best value so far against {label}.",
-                    lambda ax, column=column, label=label: draw_best(
-                        ax, series, colours, column, label
-                    ),
+                    f"best-so-far-{axis.replace('_', '-')}",
+                    f"Best value so far against {AXIS_LABELS[axis]}{several}",
+                    lambda ax, axis=axis: plots.plot_best_so_far(trials, ax, axis),
+                    height=HEIGHT + 0.09 * groups,
                 )
             )
-    for name, rows in series.items():
-        shaded = "; generations are shaded in turn." if has_generations(rows) else "."
-        pictures.append(
+    text = "Wall time of each trial: trials that were trained together share their generation's by "
+    if trials["seconds"].notna().any():
+        made.append(
             Picture(
-                f"evaluations-{file_name(name)}",
-                f"Consecutive evaluations of {name}{shaded}",
-                lambda ax, name=name, rows=rows: draw_evaluations(ax, rows, colours[name]),
+                "time-per-evaluation",
+                f"{text}their epochs.",
+                lambda ax: plots.plot_time_per_evaluation(trials, ax),
+                height=tall,
             )
         )
-    return pictures
+    return made + _compared_runs(tables)
 
 
-def draw_boxes(ax: Any, series: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> None:
-    valued = {name: rows["value"].dropna() for name, rows in series.items()}
-    boxes = ax.boxplot(
-        list(valued.values()),
-        orientation="horizontal",
-        patch_artist=True,
-        widths=0.6,
-        medianprops={"color": "black"},
-        flierprops={"marker": ".", "markersize": 3, "alpha": 0.4},
-    )
-    for patch, name in zip(boxes["boxes"], valued, strict=True):
-        patch.set(facecolor=colours[name], alpha=0.6)
-    ax.set_yticks(range(1, len(valued) + 1), [f"{n} ({len(v)})" for n, v in valued.items()])
-    ax.invert_yaxis()
-    ax.set_xlabel("value of a trial")
-    if scale_for(pd.concat(valued.values())) == "log":
-        ax.set_xscale("log")
-        readable_ticks(ax.xaxis)
+def _compared_runs(tables: Tables) -> list[Picture]:
+    """What only runs tell, not the original's logs: where time went, each epoch."""
+    made = []
+    if len(tables.ledger):
+        made.append(
+            Picture(
+                "ledger",
+                "Where the wall time went.",
+                lambda ax: plots.plot_ledger(tables.ledger, ax),
+                height=max(1.6, 0.3 * len(set(tables.ledger["group"])) + 0.9),
+            )
+        )
+    if len(tables.epochs):
+        made.append(
+            Picture(
+                "learning-curves",
+                "Validation loss of every trial after each epoch; bold: the best of the longest "
+                "trained ones.",
+                lambda ax: plots.plot_learning_curves(tables.epochs, ax),
+            )
+        )
+    return made
 
 
-def draw_best(
-    ax: Any,
-    series: Mapping[str, pd.DataFrame],
-    colours: Mapping[str, str],
-    column: str,
-    label: str,
-) -> None:
-    """trials not trained to the end do not count."""
-    curves = {}
-    known = {name: rows for name, rows in series.items() if not rows[column].dropna().empty}
-    for name, rows in known.items():
-        judged = rows["value"].where(rows["status"] == Status.TRAINED)
-        curves[name] = judged.cummin().ffill()
-        ax.step(rows[column], curves[name], where="post", label=name, color=colours[name])
-    ax.set(xlabel=label, ylabel="best value so far")
-    if scale_for(pd.concat(curves.values())) == "log":
-        ax.set_yscale("log")
-        readable_ticks(ax.yaxis)
-    ax.legend(frameon=False, fontsize="small", ncols=2 if len(series) > 4 else 1)
+def of_search(name: str, rows: pd.DataFrame, *, blind: bool) -> list[Picture]:
+    """One search, generation by generation; blind: its searcher does not learn from values."""
+    units = [str(unit) for unit in rows if str(unit).startswith(UNIT)]
+    known = [unit for unit in units if column(rows, unit).notna().any()]
+    own = rows.drop(columns=[unit for unit in units if unit not in known])
+    generation = column(rows, "generation")
+    told = bool(generation.notna().all())
+    several = told and generation.nunique() > 1
+    values = counted_values(rows).groupby(generation).nunique()
+    stopped = bool((column(rows, "status") == "stopped").any())
+    shaded = "; generations are shaded in turn." if several else "."
+    plotted = [  # name, whether there is anything to see, caption, plot, height
+        (
+            *("evaluations", True, f"Consecutive evaluations of {name}{shaded}"),
+            *(plots.plot_evaluations, HEIGHT),
+        ),
+        (
+            *("density", several and values.max() > 2 and not blind),
+            f"Values of each generation of {name}, the first on top.",
+            *(plots.plot_population_density, 3.0),
+        ),
+        (
+            *("spread", several and bool(known) and not blind),
+            f"How far apart the points of {name} lie; dotted: as a uniform sample does.",
+            *(plots.plot_spread, 3.0),
+        ),
+        (
+            *("halving", told and stopped),
+            f"Trials of {name} in training, epoch after epoch; over a generation its best.",
+            *(plots.plot_halving, HEIGHT),
+        ),
+    ]
+    return [
+        Picture(
+            f"{kind}-{file_name(name)}",
+            caption,
+            lambda ax, plot=plot: plot(own, ax),
+            SEARCHES,
+            height,
+        )
+        for kind, seen, caption, plot, height in plotted
+        if seen
+    ]
 
 
-def draw_evaluations(ax: Any, rows: Any, colour: str) -> None:
-    if has_generations(rows):
-        places = [own["evaluations"] for _, own in rows.groupby("generation")]
-        for own in places[1::2]:
-            ax.axvspan(own.min() - 0.5, own.max() + 0.5, color="#e9ecef", linewidth=0)
-    ax.plot(rows["evaluations"], rows["value"], ".", color=colour, markersize=4, alpha=0.6)
-    ax.step(rows["evaluations"], rows["value"].cummin().ffill(), where="post", color="black")
-    ax.set(xlabel="evaluations", ylabel="value of a trial")
-    if scale_for(rows["value"]) == "log":
-        ax.set_yscale("log")
-        readable_ticks(ax.yaxis)
+def of_hparams(family: Family, trials: pd.DataFrame, suffix: str) -> list[Picture]:
+    """What the hparams of one space did; suffix: of the pictures' names."""
+    own: Any = family.of(trials)
+    counted: Any = counted_values(own).notna()
+    if not counted.any():
+        return []
+    where = f" of {', '.join(family.names)}" if suffix else ""
+    made = []
+    importances: Any = hparam_importances(own, family.space)
+    if importances["importance"].notna().any():
+        bars = len(family.hparams) * len(set(own["group"]))
+        made.append(
+            Picture(
+                f"importances{suffix}",
+                f"Importance of the hyperparameters{where}: what tells the best tenth of the "
+                "trials from the rest.",
+                lambda ax: plots.plot_importances(importances, ax),
+                HPARAMS,
+                max(HEIGHT, 0.07 * bars + 0.15 * len(family.hparams) + 0.8),
+            )
+        )
+    for name in family.hparams:
+        if own.loc[counted, name].nunique() > 1:
+            made.append(
+                Picture(
+                    f"slice-{file_name(name)}{suffix}",
+                    f"Values against {name}{where}.",
+                    lambda ax, name=name: plots.plot_slice(own, ax, name),
+                    HPARAMS,
+                )
+            )
+    return made
 
 
-def has_generations(rows: Any) -> bool:
-    return "generation" in rows and bool(rows["generation"].notna().all())
-
-
-def scale_for(values: Any) -> str:
-    """A logarithm where values are positive and far apart."""
-    low, high = values.min(), values.max()
-    return "log" if low > 0 and high > FAR * low else "linear"
-
-
-def readable_ticks(axis: Any) -> None:
-    """Plain numbers on a logarithm, few enough not to touch."""
-    axis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)))
-    axis.set_major_formatter(FormatStrFormatter("%.3g"))
-    axis.set_minor_formatter(NullFormatter())
+def parallel_pictures(tables: Tables, sources: Mapping[str, Source]) -> list[Picture]:
+    """Parallel coordinates of each space, for print: the page has them to be touched."""
+    return [
+        Picture(
+            f"parallel-{k}",
+            f"Trials of {', '.join(family.names)} through their hyperparameters.",
+            lambda ax, family=family: plots.plot_parallel(family.of(tables.trials), ax),
+            HPARAMS,
+            3.0,
+            2 * COLUMN,
+        )
+        for k, family in enumerate(families(sources), start=1)
+    ]
 
 
 def file_name(text: str) -> str:

@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from hptjax.report import interactive, page, sections
 from hptjax.report.figures import Picture, pictures_of, write_pictures
 from hptjax.report.page import Section
-from hptjax.report.sources import Source, named_series
+from hptjax.report.sources import Source, Tables, join_sources
 
 
 def write_report(
@@ -21,25 +19,28 @@ def write_report(
     """
     script = interactive.script()  # what is missing is missed before anything is written
     folder.mkdir(parents=True, exist_ok=True)
-    trials = named_series(sources)
-    pictures = pictures_of(trials, sections.colours(trials))
+    tables = join_sources(sources)
+    pictures = pictures_of(tables, sources)
     made = write_pictures(pictures, folder / "figures", formats)
     path = folder / "report.html"
-    path.write_text(_page(trials, sources, made, script), encoding="utf-8")
+    path.write_text(_page(tables, sources, made, script), encoding="utf-8")
     return path
 
 
 def _page(
-    trials: pd.DataFrame,
+    tables: Tables,
     named: Mapping[str, Source],
     pictures: Sequence[tuple[Picture, bytes]],
     script: str,
 ) -> str:
     """The page's text; script: that of plotly."""
+    trials = tables.trials
     parts = [
-        Section("Strategies", sections.summary(trials, named)),
+        Section("Strategies", sections.summary(tables, named)),
+        Section("Statistics", sections.statistics(tables)),
         Section("Best so far", sections.best_so_far(trials)),
         Section("Parallel coordinates", sections.parallel(trials, named)),
+        Section("Importances", sections.importances(trials, named)),
         Section("Leaderboard", sections.leaderboard(trials, named)),
         Section("Figures", sections.figures(pictures)),
         Section("Ledger", sections.ledger(named)),

@@ -1,7 +1,7 @@
 """Pictures to be touched, by plotly: made of tables, shown in the HTML report."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -10,7 +10,11 @@ import pandas as pd
 
 from hptjax.entries import Categorical, Entry, Float, Integer
 from hptjax.errors import MissingExtraError
+from hptjax.report import numbers
+from hptjax.report.numbers import Axis
+from hptjax.report.runs import SERIES
 
+DASHES = {"-": "solid", "--": "dash", "-.": "dashdot", ":": "dot"}  # of matplotlib, of plotly
 HEIGHT = 420  # pixels
 LEGEND = 15  # more of them for each name: on a narrow window they stand in a column
 MARGIN = {"l": 60, "r": 20, "t": 50, "b": 60}
@@ -18,36 +22,35 @@ START = 0.05  # the part of a search whose values may lie outside of the picture
 MOST_TICKS = 12  # of an axis that names each of its values
 
 
-def best_so_far(progress: pd.DataFrame, axes: Mapping[str, str], colours: Mapping[str, str]) -> Any:
+def best_so_far(
+    trials: pd.DataFrame, axes: Mapping[Axis, str], looks: Mapping[str, tuple[str, str]]
+) -> Any:
     """Running minimum of each series; a click in the legend hides or shows one.
 
-    progress: rows in the order of the trials, with `series`, `number`, `value`, `best` and a column
-    for each of `axes` {column: label}, between which the reader chooses.
+    trials: as of `join_sources`; axes: {axis: label}, between which the reader chooses; looks:
+    colour and line (as of matplotlib) of each series.
     """
     figure = _plotly("graph_objects").Figure()
-    groups = list(progress.groupby("series", sort=False))
-    for name, rows in groups:
+    first = next(iter(axes))
+    curves = {axis: _curves(trials, axis, looks) for axis in axes}
+    for name, rows in curves[first].items():
+        colour, line = looks[name]
         figure.add_scatter(
-            x=rows[next(iter(axes))],
-            y=rows["best"],
-            customdata=rows[["number", "value"]],
-            name=str(name),
+            **_shown(rows),
+            name=name,
             mode="lines",
-            line={"shape": "hv", "color": colours[str(name)], "width": 2},
-            hovertemplate="best %{y:.4f} at %{x:.6~g}<br>trial %{customdata[0]}: "
-            "%{customdata[1]:.4f}",
+            line={"shape": "hv", "color": colour, "width": 2, "dash": DASHES[line]},
         )
-    buttons = [
-        {
-            "label": label,
-            "method": "update",
-            "args": [{"x": [rows[column] for _, rows in groups]}, {"xaxis.title.text": label}],
-        }
-        for column, label in axes.items()
-    ]
+    buttons = []
+    for axis, label in axes.items():
+        shown = [_shown(rows) for rows in curves[axis].values()]
+        data = {key: [one[key] for one in shown] for key in (shown[0] if shown else ())}
+        args = [data, {"xaxis.title.text": label}]
+        buttons.append({"label": label, "method": "update", "args": args})
+    groups = list(curves[first].values())
     figure.update_layout(
         _layout(),
-        xaxis={"title": next(iter(axes.values())), "rangemode": "tozero", "gridcolor": "#e6e9ed"},
+        xaxis={"title": axes[first], "rangemode": "tozero", "gridcolor": "#e6e9ed"},
         yaxis={"title": "best value so far", "gridcolor": "#e6e9ed", "range": _range(groups)},
         legend={"orientation": "h", "y": -0.22, "yanchor": "top"},
         height=HEIGHT + LEGEND * len(groups),
@@ -57,6 +60,33 @@ def best_so_far(progress: pd.DataFrame, axes: Mapping[str, str], colours: Mappin
         ],
     )
     return figure
+
+
+def _curves(trials: pd.DataFrame, axis: Axis, names: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """By series: x, best, and the trial that was it: number, value; empty where nothing is known.
+
+    On all axes but evaluations a row is the end of a generation.
+    """
+    drawn = numbers.best_so_far(trials.assign(group=trials[SERIES]), axis)
+    counted = numbers.counted_values(trials)
+    curves = {}
+    for name in names:
+        rows = drawn.loc[drawn["group"] == name]
+        values = counted.loc[trials[SERIES] == name].dropna()
+        firsts = values[::-1].drop_duplicates(keep="last")  # the first of equals
+        number = pd.Series(trials.loc[firsts.index, "number"].to_numpy(), index=firsts.to_numpy())
+        curves[name] = rows.assign(number=rows["best"].map(number))
+    return curves
+
+
+def _shown(rows: pd.DataFrame) -> dict[str, Any]:
+    hover = "best %{y:.4f} at %{x:.6~g}<br>of trial %{customdata}"
+    return {
+        "x": rows["x"].to_numpy(),
+        "y": rows["best"].to_numpy(),
+        "customdata": rows["number"].to_numpy(),
+        "hovertemplate": hover,
+    }
 
 
 def parallel_coordinates(
@@ -91,9 +121,9 @@ def parallel_coordinates(
     return figure
 
 
-def _range(groups: Sequence[tuple[Any, pd.DataFrame]]) -> list[float] | None:
+def _range(groups: Sequence[pd.DataFrame]) -> list[float] | None:
     """What is shown at first: without the bad values that a search starts with."""
-    curves = [rows["best"].dropna().to_numpy() for _, rows in groups]
+    curves = [rows["best"].dropna().to_numpy() for rows in groups]
     curves = [curve for curve in curves if curve.size]
     if not curves:
         return None

@@ -78,6 +78,14 @@ def original_files(folder: Path) -> dict[str, Path]:
     return files
 
 
+def strategy_of(file: Path) -> str:
+    """The strategy of a published file; of another file its name without the ending."""
+    for strategy, names in NAMES.items():
+        if any(file.match(name) for name in names):
+            return strategy
+    return file.name.split(".")[0]
+
+
 def read_ray_csv(
     path: str | Path, strategy: str, *, time_limit: float = TIME_LIMIT, images: int = TRAIN_IMAGES
 ) -> pd.DataFrame:

@@ -74,7 +74,9 @@ document.querySelectorAll("input[data-filter]").forEach(input => input.oninput =
   }
 });
 """
-FIXED = ("value", "val_accuracy", "best", "median", "mean")  # columns of four decimals
+FIXED = (  # columns of four decimals
+    *("value", "val_accuracy", "best", "q1", "median", "q3", "mean", "mean best", "from", "to"),
+)
 
 
 @dataclass(frozen=True)

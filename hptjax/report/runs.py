@@ -29,6 +29,7 @@ COLUMNS = (
     *COST,
     *("key", "changes", "reason"),
 )
+SERIES = "series"  # a column that a page adds: one search of one run, by name
 UNIT = "unit:"  # before an hparam's name: its coordinate in the unit cube
 LEDGER = ("members", "member_epochs", "samples")
 SECONDS = ("compile_s", "train_s", "searcher_s", "log_s")
@@ -127,7 +128,8 @@ def floats(table: pd.DataFrame, name: str) -> np.ndarray:
 
 def hparams_of(table: pd.DataFrame) -> list[str]:
     """The names of the hparams of a runs_table."""
-    return [name for name in table if name not in COLUMNS and not str(name).startswith(UNIT)]
+    known = (*COLUMNS, SERIES)
+    return [name for name in table if name not in known and not str(name).startswith(UNIT)]
 
 
 def _run_table(name: str, result: StudyResult) -> pd.DataFrame:

@@ -1,56 +1,154 @@
 """The parts of the report: each makes HTML of the tables of all runs."""
 
+import math
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import yaml
 
-from hptjax.records.trial import Status
 from hptjax.report import interactive, page
 from hptjax.report.figures import Picture
-from hptjax.report.sources import COSTS, Source, best_row, strategy_table
+from hptjax.report.importances import hparam_importances
+from hptjax.report.numbers import counted_values, rank_table
+from hptjax.report.plots.groups import AXIS_LABELS
+from hptjax.report.plots.style import colours_of, lines_of
+from hptjax.report.runs import SERIES, column
+from hptjax.report.sources import Source, Tables, families
+from hptjax.report.statistics import kruskal_test, rank_tests, strategy_statistics
 
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
-FIRST = ("series", "number", "value", "val_accuracy", "epochs")
+FIRST = (SERIES, "number", "value", "val_accuracy", "epochs")
 LAST = ("status", "reason", "changes")
-WORDS = ("series", "strategy", "run", "status", "reason", "changes", "stopped by")
+WORDS = (
+    *(SERIES, "group", "strategy", "run", "status", "reason", "changes", "stopped by"),
+    *("strategies", "a", "b", "effect", "hyperparameter"),
+)
 AXIS = 105  # pixels that an axis of the parallel coordinates needs
+NAMES = {  # of the columns of `strategy_statistics`
+    "n": "trials",
+    "min": "best",
+    "epochs": "epochs of single networks",
+    "member_epochs": "epochs",
+    "best_mean": "mean best",
+    "best_low": "from",
+    "best_high": "to",
+}
+SUMMARY = (
+    *(SERIES, "trials", "trained", "stopped", "failed", "best", "q1", "median", "q3", "mean"),
+    *("epochs", "wall s", "stopped by"),
+)
+GROUPS = ("group", "runs", "trials", "mean best", "from", "to", "best", "q1", "median", "q3")
 
 
-def colours(trials: pd.DataFrame) -> dict[str, str]:
-    """A colour for each series, the same in every picture."""
-    names = dict.fromkeys(trials["series"])
-    return {name: PALETTE[k % len(PALETTE)] for k, name in enumerate(names)}
+def looks(trials: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """The colour of each series, its group's, and the line, by which the group's runs differ."""
+    searches = trials.drop_duplicates(SERIES)
+    colours = colours_of(searches["group"])
+    found = {}
+    for group, rows in searches.groupby("group", sort=False):
+        lines = list(lines_of(map(str, range(len(rows)))).values())
+        found |= {
+            series: (colours[str(group)], line)
+            for series, line in zip(rows[SERIES], lines, strict=True)
+        }
+    return found
 
 
 def lead(trials: pd.DataFrame) -> str:
     """One sentence on the best trial, and when the page was made."""
     made = f"Made on {datetime.now():%Y-%m-%d %H:%M}."
-    best = best_row(trials)
-    if best is None:
+    if not counted_values(trials).count():
         return page.note(f"{len(trials)} trials, none of which has a value. {made}")
+    best: Any = rank_table(trials).iloc[0]
     return page.note(
-        f"{len(trials)} trials. The best value is {best['value']:.4f}, by {best['series']}, "
+        f"{len(trials)} trials. The best value is {best['value']:.4f}, by {best[SERIES]}, "
         f"trial {best['number']}; lower is better. {made}"
     )
 
 
-def summary(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
-    """A row for each series: how many, how good, at what cost."""
-    made = strategy_table(trials, sources)
-    rows = made.astype(object).where(made.notna(), None).to_numpy().tolist()
-    return page.table(list(made.columns), rows, text=WORDS)
+def summary_table(tables: Tables, sources: Mapping[str, Source]) -> pd.DataFrame:
+    """A row for each series: how many trials, how good, at what cost."""
+    trials = tables.trials
+    made = strategy_statistics(trials.assign(group=trials[SERIES]), resamples=1)
+    searches: Any = trials.groupby(SERIES, sort=False)
+    stops = []
+    for _, rows in searches:
+        source = sources[rows["run"].iloc[0]]
+        unknown = "unfinished" if source.config else None  # a log does not say
+        stops.append(source.stops.get(rows["strategy"].iloc[0], unknown))
+    made = made.rename(columns={**NAMES, "group": SERIES})
+    made["wall s"] = searches["elapsed"].max().to_numpy()
+    made["stopped by"] = stops
+    return made.reindex(columns=list(SUMMARY))
+
+
+def summary(tables: Tables, sources: Mapping[str, Source]) -> str:
+    made: Any = summary_table(tables, sources)
+    text = (
+        "best to mean are of the trials that were trained to the end: the value of one that its "
+        "schedule stopped is of fewer epochs. Epochs and seconds are of all."
+    )
+    stopped = any(made["stopped"])
+    return _table(made) + (page.note(text) if stopped else "")
+
+
+def statistics(tables: Tables) -> str:
+    """What runs of different seeds reached, and whether groups differ by more than chance."""
+    parts = []
+    if tables.repeated:
+        made = strategy_statistics(tables.trials).rename(columns=NAMES)
+        text = (
+            "mean best is the mean of the best of each run, from and to its 95 % bootstrap "
+            "interval: with fewer than about five runs it is too narrow."
+        )
+        parts += [_table(made.reindex(columns=list(GROUPS))), page.note(text)]
+    if len(set(tables.trials["group"])) > 1:
+        if tables.repeated:
+            parts += [page.heading("Best of each run, compared"), _tests(tables.trials, "run")]
+        parts += [page.heading("Values of all trials, compared"), _tests(tables.trials, "trial")]
+        text = (
+            "Mann-Whitney tests, p_holm corrected for all pairs; a12 is the probability that a is "
+            "better than b. Trials of one search are no independent sample: a comparison of them "
+            "says how values are spread, that of runs which search is better."
+        )
+        parts.append(page.note(text))
+    return "".join(parts)
+
+
+def _tests(trials: pd.DataFrame, per: Literal["run", "trial"]) -> str:
+    made = rank_tests(trials, per=per)
+    whole = kruskal_test(trials, per=per)
+    if math.isnan(whole.p):
+        return _table(made)
+    text = f"Kruskal-Wallis test of all groups: H = {whole.statistic:.3g}, p = {whole.p:.3g}."
+    return _table(made) + page.note(text)
+
+
+def importances(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
+    """A table for each space: hparams, and their importance for each group."""
+    parts = []
+    for family in families(sources):
+        own = family.of(trials)
+        if not len(own):
+            continue
+        known = hparam_importances(own, family.space).dropna(subset="importance")
+        if len(known):
+            wide = known.pivot(index="hparam", columns="group", values="importance")
+            wide = wide[list(dict.fromkeys(known["group"]))]
+            wide = wide.loc[wide.mean(axis=1).sort_values(ascending=False, kind="stable").index]
+            parts.append(_table(wide.rename_axis("hyperparameter").reset_index()))
+    text = (
+        "By PED-ANOVA on the trials that were trained to the end: how much a hyperparameter tells "
+        "the best tenth of them from the rest. Each column adds up to 1."
+    )
+    return "".join(parts) + page.note(text) if parts else ""
 
 
 def best_so_far(trials: pd.DataFrame) -> str:
-    judged = trials["value"].where(trials["status"] == Status.TRAINED)
-    best = judged.groupby(trials["series"]).cummin()
-    progress = trials.assign(best=best.groupby(trials["series"]).ffill())
-    figure = interactive.best_so_far(progress, COSTS, colours(trials))
+    figure = interactive.best_so_far(trials, AXIS_LABELS, looks(trials))
     text = (
         "A click on a name hides or shows its curve; the menu chooses what it is drawn against; a "
         "double click shows the first values, too, where they lie above."
@@ -60,17 +158,13 @@ def best_so_far(trials: pd.DataFrame) -> str:
 
 def parallel(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
     """A picture for each set of hparams that was searched."""
-    spaces: dict[frozenset[str], list[str]] = {}
-    for name, source in sources.items():
-        spaces.setdefault(frozenset(source.hparams), []).append(name)
     parts = []
-    for k, names in enumerate(spaces.values()):
-        hparams = sources[names[0]].hparams
-        shown: Any = trials[trials["run"].isin(names)]
-        if shown["value"].count():
-            space = sources[names[0]].space
-            figure = interactive.parallel_coordinates(shown, hparams, space)
-            width = AXIS * (len(hparams) + 2)
+    for k, family in enumerate(families(sources)):
+        shown = family.of(trials)
+        if column(shown, "value").count():
+            space = sources[family.names[0]].space
+            figure = interactive.parallel_coordinates(shown, family.hparams, space)
+            width = AXIS * (len(family.hparams) + 2)
             parts.append(page.plot(interactive.as_html(figure, f"parallel-{k}"), width))
     text = "Drag along an axis to choose a range of it; drag its name to move it."
     return page.note(text) + "".join(parts) if parts else ""
@@ -80,13 +174,11 @@ def leaderboard(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
     """Every trial, best first; a click on a head sorts."""
     hparams = dict.fromkeys(name for source in sources.values() for name in source.hparams)
     columns = [name for name in (*FIRST, *hparams, *LAST) if name in trials]
-    order = trials.assign(failed=trials["value"].isna(), half=trials["status"] != Status.TRAINED)
-    ranked = order.sort_values(["failed", "half", "value"], kind="stable")
-    rows = ranked[columns].astype(object).where(ranked[columns].notna(), None)
+    ranked = rank_table(trials)
     words = [name for name in columns if name in WORDS or not _numeric(trials[name])]
     made = page.table(
         ("rank", *columns),
-        ([rank, *row] for rank, row in enumerate(rows.to_numpy().tolist(), start=1)),
+        _rows(ranked.reindex(columns=["rank", *columns])),
         text=words,
         sortable="leaderboard",
     )
@@ -94,8 +186,12 @@ def leaderboard(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
 
 
 def figures(pictures: Sequence[tuple[Picture, bytes]]) -> str:
-    shown = "".join(page.image(png, picture.caption) for picture, png in pictures)
-    return f'<div class="figures">{shown}</div>' if shown else ""
+    parts: dict[str, str] = {}
+    for picture, png in pictures:
+        parts[picture.part] = parts.get(picture.part, "") + page.image(png, picture.caption)
+    return "".join(
+        f'{page.heading(part)}<div class="figures">{shown}</div>' for part, shown in parts.items()
+    )
 
 
 def ledger(sources: Mapping[str, Source]) -> str:
@@ -103,8 +199,8 @@ def ledger(sources: Mapping[str, Source]) -> str:
     parts = []
     for name, source in sources.items():
         if len(source.ledger):
-            frame = source.ledger.assign(generation=source.ledger["generation"] + 1)
-            made = page.table(list(frame.columns), frame.to_numpy().tolist(), text=WORDS)
+            frame = source.ledger.drop(columns=["group", "run", "seed", "variant"])
+            made = _table(frame.assign(generation=frame["generation"] + 1))
             parts.append(page.heading(name) + made)
     return "".join(parts)
 
@@ -133,3 +229,12 @@ def environments(sources: Mapping[str, Source]) -> str:
 
 def _numeric(column: Any) -> bool:
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+def _table(frame: pd.DataFrame) -> str:
+    return page.table([str(name) for name in frame], _rows(frame), text=WORDS)
+
+
+def _rows(frame: pd.DataFrame) -> list[list[Any]]:
+    """Plain values, None where there is none."""
+    return frame.astype(object).where(frame.notna(), None).to_numpy().tolist()

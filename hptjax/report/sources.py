@@ -1,4 +1,4 @@
-"""What a report is made of: runs as tables of trials in order, with what they had cost by then."""
+"""What a page is about: runs and the original study's logs, read, named and joined to tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,33 +10,34 @@ import pandas as pd
 from hptjax.errors import ConfigError
 from hptjax.records.change import describe_changes
 from hptjax.records.environment import read_environments
-from hptjax.records.run_dir import load_run
-from hptjax.records.trial import METRICS, GenerationRecord, Status, StudyResult
-from hptjax.report.original_logs import log_files, read_log
-from hptjax.report.tables import trials_frame
+from hptjax.records.run_dir import label_of, load_run
+from hptjax.report.original import NAMES, RUN, original_files, read_original, strategy_of
+from hptjax.report.runs import (
+    SERIES,
+    UNIT,
+    column,
+    epochs_table,
+    hparams_of,
+    join_tables,
+    ledger_table,
+    runs_table,
+)
 from hptjax.space import Space
-
-COSTS = {
-    "evaluations": "evaluations",
-    "member_epochs": "epochs of single networks",
-    "samples": "training images seen",
-    "seconds": "wall seconds",
-}
-PLACE = ("strategy", "number", "generation", "status", "value", "epochs")
-LEDGER = ("members", "member_epochs", "samples", "compile_s", "train_s", "searcher_s", "log_s")
 
 
 @dataclass(frozen=True)
 class Source:
-    """One run, or one of the original study's logs.
+    """One run, or logs of the original study; trials, epochs, ledger: as of `hptjax.report.runs`.
 
-    trials: a row for each in order, with `strategy`, `number`, `value`, the hparams and cumulative
-    COSTS; hparams: their names; ledger: a row for each generation, empty where none is known.
+    hparams: their names; kinds: the searcher of each strategy by its label; stops: why it ended.
+    epochs and ledger are empty where none is known, space is None.
     """
 
     name: str
     trials: pd.DataFrame
     hparams: tuple[str, ...]
+    kinds: Mapping[str, str]
+    epochs: pd.DataFrame = field(default_factory=pd.DataFrame)
     ledger: pd.DataFrame = field(default_factory=pd.DataFrame)
     config: Mapping[str, Any] = field(default_factory=dict)
     stops: Mapping[str, str] = field(default_factory=dict)
@@ -44,21 +45,69 @@ class Source:
     space: Space | None = None
 
 
-def read_source(path: Path) -> Source:
-    """A run directory, or the original's logs: a folder of them, or one. Raises: ConfigError."""
+@dataclass(frozen=True)
+class Tables:
+    """All sources joined. In each table `series` is one search: a strategy of a source.
+
+    group: what is compared, searches that differ in their seed; the series where there are none.
+    """
+
+    trials: pd.DataFrame
+    epochs: pd.DataFrame
+    ledger: pd.DataFrame
+
+    @property
+    def repeated(self) -> bool:
+        """Whether any group is of more than one run."""
+        return any(self.trials["group"] != self.trials[SERIES])
+
+
+@dataclass(frozen=True)
+class Family:
+    """Sources that searched hparams of the same names; space: None where theirs differ."""
+
+    names: tuple[str, ...]
+    hparams: tuple[str, ...]
+    space: Space | None
+
+    def of(self, trials: pd.DataFrame) -> pd.DataFrame:
+        """Their trials, without the hparams of others."""
+        foreign = [name for name in hparams_of(trials) if name not in self.hparams]
+        units = [f"{UNIT}{name}" for name in foreign if f"{UNIT}{name}" in trials]
+        return trials.loc[trials["run"].isin(self.names)].drop(columns=[*foreign, *units])
+
+
+def read_sources(paths: Sequence[Path], *, allow_pickle: bool = False) -> dict[str, Source]:
+    """All of them by names of their own. Raises: ConfigError, DataError; see `read_source`."""
+    sources = [read_source(path, allow_pickle=allow_pickle) for path in paths]
+    return dict(zip(distinct([source.name for source in sources]), sources, strict=True))
+
+
+def read_source(path: Path, *, allow_pickle: bool = False) -> Source:
+    """A run directory, or the original's logs: a folder of them, or one file.
+
+    allow_pickle: as of `hptjax.report.read_des_result`. Raises: ConfigError, DataError.
+    """
     if not (path / "journal.jsonl").is_file():
-        return _read_logs(path)
-    run = load_run(path)
+        trials = read_original(_logs(path), allow_pickle=allow_pickle)
+        kinds = {strategy: strategy for strategy in set(trials["strategy"])}
+        return Source(RUN, trials, tuple(hparams_of(trials)), kinds)
+    run, name = load_run(path), path.resolve().name
     if not run.generations:
         raise ConfigError(
             f"{path}: no trial is recorded yet; report it after its first generation."
         )
     space = Space.from_dict(run.config["space"])
+    entries = run.config["strategies"]
+    # what every repair does, wiring sizes, would drown what the user should know
+    changes = [describe_changes(trial.changes, all_of_them=False) for trial in run.trials]
     return Source(
-        name=path.resolve().name,
-        trials=costed_trials(run),
+        name=name,
+        trials=runs_table({name: run}).assign(changes=changes),
         hparams=space.names,
-        ledger=ledger_frame(run.generations),
+        kinds={label_of(e): e if isinstance(e, str) else e["name"] for e in entries},
+        epochs=epochs_table({name: run}),
+        ledger=ledger_table({name: run}),
         config=run.config,
         stops=run.stops,
         environments=read_environments(path),
@@ -66,94 +115,60 @@ def read_source(path: Path) -> Source:
     )
 
 
-def _read_logs(path: Path) -> Source:
-    files = log_files(path)
-    if not files:
+def _logs(path: Path) -> dict[str, Path]:
+    if path.is_file() and path.name.endswith((".csv", ".csv.gz", ".npz", ".npy")):
+        return {strategy_of(path): path}
+    try:
+        return original_files(path)
+    except ConfigError:
+        wanted = ", ".join(name for names in NAMES.values() for name in names)
         raise ConfigError(
-            f"{path}: neither a run (it has no journal.jsonl) nor a log of the original study "
-            "(gs.csv, rs.csv, bs.csv, des.npz)."
-        )
-    tables = [read_log(file) for file in files]
-    hparams = dict.fromkeys(
-        name for table in tables for name in table if name not in (*PLACE, *COSTS, *METRICS)
-    )
-    return Source("original", pd.concat(tables, ignore_index=True), tuple(hparams))
+            f"{path}: neither a run (it has no journal.jsonl) nor logs of the original study "
+            f"({wanted})."
+        ) from None
 
 
-def costed_trials(run: StudyResult) -> pd.DataFrame:
-    """The table of trials, and after each one what its strategy had spent.
-
-    Trials of a generation are trained together: its seconds are spent when all of them end.
-    """
-    frame = trials_frame(run.generations)
-    # what every repair does, wiring sizes, would drown what the user should know
-    frame["changes"] = [describe_changes(t.changes, all_of_them=False) for t in run.trials]
-    repeats = run.config.get("repeats", 1)
-    numbers = ["value", "told", *METRICS]  # of a run in which all failed these are objects
-    frame[numbers] = frame[numbers].astype(float)
-    frame["member_epochs"] = frame.groupby("strategy")["epochs"].cumsum() * repeats
-    frame["evaluations"] = frame.groupby("strategy").cumcount() + 1
-    ledgers = ledger_frame(run.generations)
-    ledgers["seconds"] = ledgers.groupby("strategy")["wall_s"].cumsum()
-    images = (
-        (ledgers["samples"].sum() / max(1, ledgers["member_epochs"].sum())) if len(ledgers) else 0
-    )
-    frame["samples"] = frame["member_epochs"] * images
-    ends = ledgers[["strategy", "generation", "seconds"]]
-    return frame.merge(ends, on=["strategy", "generation"], how="left")
-
-
-def ledger_frame(generations: Sequence[GenerationRecord]) -> pd.DataFrame:
-    """A row for each generation: its trials and what they cost."""
-    rows = [
-        {
-            "strategy": record.strategy,
-            "generation": record.generation,
-            "trials": len(record.trials),
-            **{key: record.ledger[key] for key in LEDGER if key in record.ledger},
-            **record.ledger,
-        }
-        for record in generations
+def join_sources(sources: Mapping[str, Source]) -> Tables:
+    """The tables of all sources; a series has the source's name before it if there are more."""
+    trials = _joined(sources, {name: source.trials for name, source in sources.items()})
+    searches = trials.drop_duplicates(SERIES)
+    alone = not searches["group"].duplicated().any()
+    groups = dict(zip(searches[SERIES], searches[SERIES if alone else "group"], strict=True))
+    tables = [
+        trials,
+        _joined(sources, {name: source.epochs for name, source in sources.items()}),
+        _joined(sources, {name: source.ledger for name, source in sources.items()}),
     ]
-    return pd.DataFrame(rows)
-
-
-def named_series(sources: Mapping[str, Source]) -> pd.DataFrame:
-    """All trials in one table; `series` is the strategy, with the run's name if there are more."""
-    frames = []
-    for name, source in sources.items():
-        prefix = f"{name}: " if len(sources) > 1 else ""
-        frames.append(source.trials.assign(run=name, series=prefix + source.trials["strategy"]))
-    return pd.concat(frames, ignore_index=True)
-
-
-def best_row(trials: pd.DataFrame) -> Any:
-    """The best trial among those trained to the end, the first of equals; None if there is none."""
-    judged: Any = trials["value"].where(trials["status"] == Status.TRAINED)
-    return trials.loc[judged.idxmin()] if judged.count() else None
-
-
-def strategy_table(trials: pd.DataFrame, sources: Mapping[str, Source]) -> pd.DataFrame:
-    """A row for each series: how many trials, how good, at what cost."""
-    rows = []
-    for name, own in trials.groupby("series", sort=False):
-        first, best, value = own.iloc[0], best_row(own), own["value"]
-        source = sources[first["run"]]
-        unknown = "unfinished" if source.config else None  # a log does not say
-        rows.append(
-            {
-                "series": name,
-                "trials": len(own),
-                "failed": value.isna().sum(),
-                "best": None if best is None else best["value"],
-                "median": value.median(),
-                "mean": value.mean(),
-                "epochs": own["member_epochs"].max(),
-                "wall s": own["seconds"].max(),
-                "stopped by": source.stops.get(first["strategy"], unknown),
-            }
+    return Tables(
+        *(
+            table.assign(group=column(table, SERIES).map(groups)) if len(table) else table
+            for table in tables
         )
-    return pd.DataFrame(rows)
+    )
+
+
+def _joined(sources: Mapping[str, Source], tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    placed = []
+    for name, table in tables.items():
+        if len(table):
+            prefix = f"{name}: " if len(sources) > 1 else ""
+            placed.append(table.assign(run=name, **{SERIES: prefix + table["strategy"]}))
+    return join_tables(*placed)
+
+
+def families(sources: Mapping[str, Source]) -> list[Family]:
+    """The sources by the names of what they searched."""
+    found: dict[frozenset[str], list[str]] = {}
+    for name, source in sources.items():
+        found.setdefault(frozenset(source.hparams), []).append(name)
+    made = []
+    for names in found.values():
+        spaces = [sources[name].space for name in names]
+        first = spaces[0]
+        told = [None if space is None else space.to_dict() for space in spaces]
+        same = first if all(tree == told[0] for tree in told) else None
+        made.append(Family(tuple(names), sources[names[0]].hparams, same))
+    return made
 
 
 def distinct(names: Sequence[str]) -> list[str]:
@@ -162,9 +177,3 @@ def distinct(names: Sequence[str]) -> list[str]:
         name if names.count(name) == 1 else f"{name} ({names[: k + 1].count(name)})"
         for k, name in enumerate(names)
     ]
-
-
-def read_sources(paths: Sequence[Path]) -> dict[str, Source]:
-    """All of them by names of their own. Raises: ConfigError, DataError."""
-    sources = [read_source(path) for path in paths]
-    return dict(zip(distinct([source.name for source in sources]), sources, strict=True))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import wraps
+from io import BytesIO
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -74,6 +75,14 @@ def save_axes(ax: Axes, path: str | Path) -> Path:
     with mpl.rc_context({"svg.hashsalt": "hptjax"}):
         ax.get_figure(root=True).savefig(path, metadata=dates.get(path.suffix))  # type: ignore
     return path
+
+
+@styled
+def png_of(ax: Axes) -> bytes:
+    """The figure of Axes as PNG, for pages."""
+    png = BytesIO()
+    ax.get_figure(root=True).savefig(png, format="png")  # type: ignore
+    return png.getvalue()
 
 
 def colours_of(groups: Iterable[str]) -> dict[str, str]:

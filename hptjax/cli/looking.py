@@ -1,0 +1,104 @@
+"""Parsers of the commands that look at runs without JAX: status, watch, report."""
+
+import argparse
+from pathlib import Path
+
+from hptjax.cli.texts import REPORT_HELP, STATUS_HELP, WATCH_HELP
+
+DAY = 86400.0
+
+
+def add_looking(commands) -> None:
+    """Adds status, watch and report to the subcommands."""
+    _add_status(commands)
+    _add_watch(commands)
+    _add_report(commands)
+
+
+def add_command(commands, name: str, short: str, text: str) -> argparse.ArgumentParser:
+    """A subcommand; unless its options say otherwise it sets up no JAX."""
+    command = commands.add_parser(
+        name, help=short, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    command.set_defaults(resume_hint="", compile_cache=None)  # None: without JAX
+    return command
+
+
+def seconds(text: str) -> float:
+    """A duration that may be slept."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < DAY:
+        raise argparse.ArgumentTypeError(f"must be seconds above 0 and below a day, got {text!r}")
+    return value
+
+
+def _add_status(commands) -> None:
+    command = add_command(commands, "status", "say where a run stands", STATUS_HELP)
+    command.add_argument("run", type=Path, metavar="DIR", help="the run directory")
+    command.set_defaults(handler=_status)
+
+
+def _add_watch(commands) -> None:
+    command = add_command(commands, "watch", "show a run while it goes", WATCH_HELP)
+    command.add_argument("run", type=Path, metavar="DIR", help="the run directory")
+    command.add_argument("--once", action="store_true", help="print the present state and end")
+    command.add_argument(
+        "--every", type=seconds, default=2.0, metavar="S", help="seconds between looks (default: 2)"
+    )
+    command.set_defaults(handler=_watch)
+
+
+def _add_report(commands) -> None:
+    command = add_command(commands, "report", "write a page about runs", REPORT_HELP)
+    command.add_argument(
+        "runs",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        help="run directories, or the original study's logs",
+    )
+    command.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where to write (default: report/ in the run, or here where there are several)",
+    )
+    command.add_argument(
+        "--formats",
+        nargs="+",
+        choices=("png", "svg", "pdf"),
+        default=["png"],
+        help="of the files in figures/ (default: png)",
+    )
+    command.add_argument(
+        "--allow-pickle",
+        action="store_true",
+        help="read the original study's DES*.npy, a pickle: it can run any program, so only where "
+        "you trust the file",
+    )
+    command.add_argument("--open", action="store_true", help="show it in the browser")
+    command.set_defaults(handler=_report)
+
+
+# The handlers import what they need: `--help` and a wrong option answer at once.
+
+
+def _status(args: argparse.Namespace) -> int:
+    from hptjax.cli.status import status
+
+    return status(args)
+
+
+def _watch(args: argparse.Namespace) -> int:
+    from hptjax.cli.watch import watch
+
+    return watch(args)
+
+
+def _report(args: argparse.Namespace) -> int:
+    from hptjax.cli.report import report
+
+    return report(args)
