@@ -192,11 +192,12 @@ def test_parallel_lines_are_trials_the_best_on_top(original):
 def test_learning_curves_are_the_epochs(runs, table):
     epochs = report.epochs_table(runs)
     ax = plots.plot_learning_curves(epochs, plots.new_axes())
-    thin = [line for line in ax.lines if line.get_linewidth() < 1]
-    assert len(thin) == len(
-        epochs.dropna(subset="val_loss").drop_duplicates(["run", "strategy", "number"])
-    )
-    bold = [line.get_ydata()[-1] for line in ax.lines if line.get_linewidth() > 1]
+    shown = epochs.dropna(subset="val_loss")
+    thin = [path for bundle in ax.collections for path in bundle.get_paths()]
+    assert len(thin) == len(shown.drop_duplicates(["run", "strategy", "number"]))
+    points = np.concatenate([path.vertices for path in thin])
+    assert sorted(points[:, 1]) == sorted(shown["val_loss"])
+    bold = [line.get_ydata()[-1] for line in ax.lines if line.get_linestyle() != "None"]
     assert bold == [
         rows.loc[rows["epochs"] == 4, "val_loss"].min()
         for _, rows in table.groupby("group", sort=False)

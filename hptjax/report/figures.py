@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from hptjax.report.importances import hparam_importances
 from hptjax.report.numbers import AXES, counted_values
 from hptjax.report.plots.groups import AXIS_LABELS
 from hptjax.report.plots.style import COLUMN, png_of
-from hptjax.report.runs import SERIES, UNIT
+from hptjax.report.runs import SERIES, UNIT, column
 from hptjax.report.sources import Family, Source, Tables, families
 
 FORMATS = ("png", "svg", "pdf")
@@ -73,48 +74,53 @@ def pictures_of(tables: Tables, sources: Mapping[str, Source]) -> list[Picture]:
 
 
 def compared(tables: Tables) -> list[Picture]:
-    """Groups side by side."""
-    trials, ledger = tables.trials, tables.ledger
-    groups = trials["group"].nunique()
-    tall, legend = max(HEIGHT, 0.42 * groups + 0.6), HEIGHT + 0.09 * groups
+    """Groups side by side: what they reached, what it took."""
+    trials: Any = tables.trials
+    groups = len(set(trials["group"]))
+    tall = max(HEIGHT, 0.42 * groups + 0.6)
+    text = "Values of the trials that were trained to the end: quartiles, median, and whiskers to "
     made = [
         Picture(
             "values-by-strategy",
-            "Values of the trials that were trained to the end: quartiles, median, and whiskers to "
-            "1.5 times their distance.",
+            f"{text}1.5 times their distance.",
             lambda ax: plots.plot_box(trials, ax),
             height=tall,
         )
     ]
+    several = ": median and quartiles of the runs." if tables.repeated else "."
     for axis in AXES:
-        spent = "samples" if axis == "evaluations" else axis
-        if axis == "evaluations" or trials[spent].notna().any():
+        if axis == "evaluations" or trials[axis].notna().any():
             made.append(
                 Picture(
                     f"best-so-far-{axis.replace('_', '-')}",
-                    f"Best value so far against {AXIS_LABELS[axis]}"
-                    + (": median and quartiles of the runs." if tables.repeated else "."),
+                    f"Best value so far against {AXIS_LABELS[axis]}{several}",
                     lambda ax, axis=axis: plots.plot_best_so_far(trials, ax, axis),
-                    height=legend,
+                    height=HEIGHT + 0.09 * groups,
                 )
             )
+    text = "Wall time of each trial: trials that were trained together share their generation's by "
     if trials["seconds"].notna().any():
         made.append(
             Picture(
                 "time-per-evaluation",
-                "Wall time of each trial: trials that were trained together share their "
-                "generation's by their epochs.",
+                f"{text}their epochs.",
                 lambda ax: plots.plot_time_per_evaluation(trials, ax),
                 height=tall,
             )
         )
-    if len(ledger):
+    return made + _compared_runs(tables)
+
+
+def _compared_runs(tables: Tables) -> list[Picture]:
+    """What only runs tell, not the original's logs: where time went, each epoch."""
+    made = []
+    if len(tables.ledger):
         made.append(
             Picture(
                 "ledger",
                 "Where the wall time went.",
-                lambda ax: plots.plot_ledger(ledger, ax),
-                height=max(1.6, 0.3 * groups + 0.9),
+                lambda ax: plots.plot_ledger(tables.ledger, ax),
+                height=max(1.6, 0.3 * len(set(tables.ledger["group"])) + 0.9),
             )
         )
     if len(tables.epochs):
@@ -131,60 +137,60 @@ def compared(tables: Tables) -> list[Picture]:
 
 def of_search(name: str, rows: pd.DataFrame, *, blind: bool) -> list[Picture]:
     """One search, generation by generation; blind: its searcher does not learn from values."""
-    counted = rows.loc[counted_values(rows).notna(), "generation"].nunique()
-    several = rows["generation"].notna().all() and rows["generation"].nunique() > 1
+    units = [str(unit) for unit in rows if str(unit).startswith(UNIT)]
+    known = [unit for unit in units if column(rows, unit).notna().any()]
+    own = rows.drop(columns=[unit for unit in units if unit not in known])
+    generation = column(rows, "generation")
+    told = bool(generation.notna().all())
+    several = told and generation.nunique() > 1
+    values = counted_values(rows).groupby(generation).nunique()
+    stopped = bool((column(rows, "status") == "stopped").any())
     shaded = "; generations are shaded in turn." if several else "."
-    wanted = [("evaluations", f"Consecutive evaluations of {name}{shaded}", plots.plot_evaluations)]
-    if several and counted > 1 and not blind:
-        wanted.append(
-            (
-                "density",
-                f"Values of each generation of {name}, the first on top.",
-                plots.plot_population_density,
-            )
-        )
-    units = [column for column in rows if str(column).startswith(UNIT)]
-    if several and not blind and rows[units].notna().any().any():
-        wanted.append(
-            (
-                "spread",
-                f"How far apart the points of {name} lie; dotted: as a uniform sample does.",
-                plots.plot_spread,
-            )
-        )
-    if rows["generation"].notna().all() and (rows["status"] == "stopped").any():
-        wanted.append(
-            (
-                "halving",
-                f"Trials of {name} in training, epoch after epoch; over a generation its best.",
-                plots.plot_halving,
-            )
-        )
-    tall = {"density": 3.0, "spread": 3.0}
-    own = rows.drop(columns=[unit for unit in units if rows[unit].isna().all()])
+    plotted = [  # name, whether there is anything to see, caption, plot, height
+        (
+            *("evaluations", True, f"Consecutive evaluations of {name}{shaded}"),
+            *(plots.plot_evaluations, HEIGHT),
+        ),
+        (
+            *("density", several and values.max() > 2 and not blind),
+            f"Values of each generation of {name}, the first on top.",
+            *(plots.plot_population_density, 3.0),
+        ),
+        (
+            *("spread", several and bool(known) and not blind),
+            f"How far apart the points of {name} lie; dotted: as a uniform sample does.",
+            *(plots.plot_spread, 3.0),
+        ),
+        (
+            *("halving", told and stopped),
+            f"Trials of {name} in training, epoch after epoch; over a generation its best.",
+            *(plots.plot_halving, HEIGHT),
+        ),
+    ]
     return [
         Picture(
             f"{kind}-{file_name(name)}",
             caption,
             lambda ax, plot=plot: plot(own, ax),
             SEARCHES,
-            tall.get(kind, HEIGHT),
+            height,
         )
-        for kind, caption, plot in wanted
+        for kind, seen, caption, plot, height in plotted
+        if seen
     ]
 
 
 def of_hparams(family: Family, trials: pd.DataFrame, suffix: str) -> list[Picture]:
     """What the hparams of one space did; suffix: of the pictures' names."""
-    own = family.of(trials)
-    counted = counted_values(own).notna()
+    own: Any = family.of(trials)
+    counted: Any = counted_values(own).notna()
     if not counted.any():
         return []
     where = f" of {', '.join(family.names)}" if suffix else ""
     made = []
-    importances = hparam_importances(own, family.space)
+    importances: Any = hparam_importances(own, family.space)
     if importances["importance"].notna().any():
-        bars = len(family.hparams) * own["group"].nunique()
+        bars = len(family.hparams) * len(set(own["group"]))
         made.append(
             Picture(
                 f"importances{suffix}",

@@ -1,5 +1,6 @@
 """The parts of the report: each makes HTML of the tables of all runs."""
 
+import math
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,10 +13,10 @@ import yaml
 from hptjax.report import interactive, page
 from hptjax.report.figures import Picture
 from hptjax.report.importances import hparam_importances
-from hptjax.report.numbers import AXES, counted_values, rank_table
+from hptjax.report.numbers import counted_values, rank_table
 from hptjax.report.plots.groups import AXIS_LABELS
 from hptjax.report.plots.style import colours_of, lines_of
-from hptjax.report.runs import SERIES
+from hptjax.report.runs import SERIES, column
 from hptjax.report.sources import Source, Tables, families
 from hptjax.report.statistics import kruskal_test, rank_tests, strategy_statistics
 
@@ -71,7 +72,7 @@ def summary_table(tables: Tables, sources: Mapping[str, Source]) -> pd.DataFrame
     """A row for each series: how many trials, how good, at what cost."""
     trials = tables.trials
     made = strategy_statistics(trials.assign(group=trials[SERIES]), resamples=1)
-    searches = trials.groupby(SERIES, sort=False)
+    searches: Any = trials.groupby(SERIES, sort=False)
     stops = []
     for _, rows in searches:
         source = sources[rows["run"].iloc[0]]
@@ -80,16 +81,16 @@ def summary_table(tables: Tables, sources: Mapping[str, Source]) -> pd.DataFrame
     made = made.rename(columns={**NAMES, "epochs": "single epochs", "group": SERIES})
     made["wall s"] = searches["elapsed"].max().to_numpy()
     made["stopped by"] = stops
-    return made[list(SUMMARY)]
+    return made.reindex(columns=list(SUMMARY))
 
 
 def summary(tables: Tables, sources: Mapping[str, Source]) -> str:
-    made = summary_table(tables, sources)
+    made: Any = summary_table(tables, sources)
     text = (
         "best to mean are of the trials that were trained to the end: the value of one that its "
         "schedule stopped is of fewer epochs. Epochs and seconds are of all."
     )
-    stopped = bool(made["stopped"].sum())
+    stopped = any(made["stopped"])
     return _table(made) + (page.note(text) if stopped else "")
 
 
@@ -102,7 +103,7 @@ def statistics(tables: Tables) -> str:
             "mean best is the mean of the best of each run, from and to its 95 % bootstrap "
             "interval: with fewer than about five runs it is too narrow."
         )
-        parts += [_table(made[list(GROUPS)]), page.note(text)]
+        parts += [_table(made.reindex(columns=list(GROUPS))), page.note(text)]
     if tables.trials["group"].nunique() > 1:
         if tables.repeated:
             parts += [page.heading("Best of each run, compared"), _tests(tables.trials, "run")]
@@ -119,7 +120,7 @@ def statistics(tables: Tables) -> str:
 def _tests(trials: pd.DataFrame, per: Literal["run", "trial"]) -> str:
     made = rank_tests(trials, per=per)
     whole = kruskal_test(trials, per=per)
-    if pd.isna(whole.p):
+    if math.isnan(whole.p):
         return _table(made)
     text = f"Kruskal-Wallis test of all groups: H = {whole.statistic:.3g}, p = {whole.p:.3g}."
     return _table(made) + page.note(text)
@@ -146,8 +147,7 @@ def importances(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
 
 
 def best_so_far(trials: pd.DataFrame) -> str:
-    labels = {axis: AXIS_LABELS[axis] for axis in AXES}
-    figure = interactive.best_so_far(trials, labels, looks(trials))
+    figure = interactive.best_so_far(trials, AXIS_LABELS, looks(trials))
     text = (
         "A click on a name hides or shows its curve; the menu chooses what it is drawn against; a "
         "double click shows the first values, too, where they lie above."
@@ -160,7 +160,7 @@ def parallel(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
     parts = []
     for k, family in enumerate(families(sources)):
         shown = family.of(trials)
-        if shown["value"].count():
+        if column(shown, "value").count():
             space = sources[family.names[0]].space
             figure = interactive.parallel_coordinates(shown, family.hparams, space)
             width = AXIS * (len(family.hparams) + 2)
@@ -177,7 +177,7 @@ def leaderboard(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
     words = [name for name in columns if name in WORDS or not _numeric(trials[name])]
     made = page.table(
         ("rank", *columns),
-        _rows(ranked[["rank", *columns]]),
+        _rows(ranked.reindex(columns=["rank", *columns])),
         text=words,
         sortable="leaderboard",
     )

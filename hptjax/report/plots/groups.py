@@ -19,7 +19,7 @@ from hptjax.report.plots.style import (
 )
 from hptjax.report.runs import column, floats
 
-AXIS_LABELS = {
+AXIS_LABELS: dict[Axis, str] = {
     "evaluations": "evaluations",
     "member_epochs": "epochs trained, all networks",
     "samples": "images trained on",
