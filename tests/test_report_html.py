@@ -22,7 +22,8 @@ from hptjax.space import Categorical, Float, Integer
 from hptjax.study import run_study
 from tests import fakes
 
-CONFIG = fakes.study(strategies=("random", "tpe"), budget={"generations": 2})
+SEARCH = {"strategies": ("random", "tpe"), "budget": {"generations": 2}}
+CONFIG = fakes.study(**SEARCH)
 
 
 class Reader(HTMLParser):
@@ -135,6 +136,26 @@ def test_runs_stand_side_by_side_under_names_of_their_own(run, tmp_path):
     text = (tmp_path / "both" / "report.html").read_text()
     names = {trace["name"] for trace in figures_of(text)["plot-best-so-far"]}
     assert names == {"run (1): random", "run (1): tpe", "run (2): random"}
+
+
+def test_runs_that_differ_in_their_seed_are_one_group(run, tmp_path):
+    other = make_run(tmp_path / "other", fakes.study(**SEARCH, seed=5))
+    report(run, other, "--out", tmp_path / "both")
+    text = (tmp_path / "both" / "report.html").read_text()
+    (groups,) = [table for table in Reader(text).tables if table[0][:2] == ["group", "runs"]]
+    bests = [
+        min(t.value for t in load_run(path).trials if t.strategy == "tpe" and t.value is not None)
+        for path in (run, other)
+    ]
+    row = dict(zip(groups[0], groups[2], strict=True))
+    assert (row["group"], row["runs"]) == ("tpe", "2")
+    assert float(row["mean best"]) == pytest.approx(np.mean(bests), abs=1e-4)
+    assert float(row["from"]) == pytest.approx(min(bests), abs=1e-4)  # of two runs drawn: both ends
+    assert float(row["to"]) == pytest.approx(max(bests), abs=1e-4)
+    traces = {trace["name"]: trace["line"] for trace in figures_of(text)["plot-best-so-far"]}
+    first, second = traces["run: tpe"], traces["other: tpe"]
+    assert first["color"] == second["color"]
+    assert first["dash"] != second["dash"]
 
 
 def test_text_of_users_stays_text(tmp_path):
@@ -282,6 +303,17 @@ def test_a_pickle_is_not_opened(logs):
     np.savez(logs / "des.npz", value=np.array([[print]]), pop=np.zeros((1, 1, 1)))
     with pytest.raises(DataError, match="not a DES result"):
         read_source(logs / "des.npz")
+
+
+def test_the_published_pickle_is_read_where_it_is_trusted(tmp_path, capsys):
+    file = tmp_path / "DES-Trial1.npy"
+    diagnostic = {"value": np.array([[0.8, 0.7], [0.5, 0.6]]), "pop": np.zeros((1, 2, 2))}
+    told = {"hp_names": ["lr"], "time": 100, "counts": {"function": 4}, "diagnostic": diagnostic}
+    np.save(file, np.array(told, dtype=object), allow_pickle=True)
+    assert cli.main(["report", str(file)]) == 2
+    assert "--allow-pickle" in capsys.readouterr().err
+    report(file, "--allow-pickle", "--out", tmp_path / "out")
+    assert "by des, trial 2" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_figures_are_files_of_the_formats_asked_for(run, logs, tmp_path):

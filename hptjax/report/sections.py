@@ -30,6 +30,7 @@ AXIS = 105  # pixels that an axis of the parallel coordinates needs
 NAMES = {  # of the columns of `strategy_statistics`
     "n": "trials",
     "min": "best",
+    "epochs": "epochs of single networks",
     "member_epochs": "epochs",
     "best_mean": "mean best",
     "best_low": "from",
@@ -78,7 +79,7 @@ def summary_table(tables: Tables, sources: Mapping[str, Source]) -> pd.DataFrame
         source = sources[rows["run"].iloc[0]]
         unknown = "unfinished" if source.config else None  # a log does not say
         stops.append(source.stops.get(rows["strategy"].iloc[0], unknown))
-    made = made.rename(columns={**NAMES, "epochs": "single epochs", "group": SERIES})
+    made = made.rename(columns={**NAMES, "group": SERIES})
     made["wall s"] = searches["elapsed"].max().to_numpy()
     made["stopped by"] = stops
     return made.reindex(columns=list(SUMMARY))
@@ -104,7 +105,7 @@ def statistics(tables: Tables) -> str:
             "interval: with fewer than about five runs it is too narrow."
         )
         parts += [_table(made.reindex(columns=list(GROUPS))), page.note(text)]
-    if tables.trials["group"].nunique() > 1:
+    if len(set(tables.trials["group"])) > 1:
         if tables.repeated:
             parts += [page.heading("Best of each run, compared"), _tests(tables.trials, "run")]
         parts += [page.heading("Values of all trials, compared"), _tests(tables.trials, "trial")]
