@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 EPSILON = 1e-5
-LONG_VECTOR = 4096  # numbers: shorter ones XLA takes into a loop with what it multiplies
+LONG_VECTOR = 4096  # numbers: a product with a shorter one is a loop, too
 MOMENTUM = 0.1  # share of the new batch in the running statistics, as in PyTorch
 
 
@@ -49,12 +49,10 @@ def _sums(x: Array, axis: int) -> Array:
     """Sums over all axes but one, as a product with ones: XLA adds up one after another on CPU."""
     others = tuple(i for i in range(x.ndim) if i != axis)
     shape = [x.shape[i] for i in others]
-    # A product with a short vector would be one more loop that adds up one after another.
-    columns = [] if math.prod(shape) >= LONG_VECTOR else [2]
-    ones = jnp.ones([*shape, *columns], x.dtype)
+    if math.prod(shape) < LONG_VECTOR:
+        return x.sum(others)
     numbers = ((others, tuple(range(len(others)))), ((), ()))
-    sums = lax.dot_general(x, ones, numbers, precision=lax.Precision.HIGHEST)
-    return sums[:, 0] if columns else sums
+    return lax.dot_general(x, jnp.ones(shape, x.dtype), numbers, precision=lax.Precision.HIGHEST)
 
 
 def _wide(x: Array, axis: int) -> tuple[int, ...]:

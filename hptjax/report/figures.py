@@ -15,9 +15,11 @@ from hptjax.report.plots.groups import AXIS_LABELS
 from hptjax.report.plots.style import COLUMN, png_of
 from hptjax.report.runs import SERIES, UNIT, column
 from hptjax.report.sources import Family, Source, Tables, families
+from hptjax.space import Space
 
 FORMATS = ("png", "svg", "pdf")
 HEIGHT = 2.3  # inches
+ENOUGH = 10  # trials, below which importances are noise
 BLIND = ("grid", "random")  # searchers whose generations are drawn alike
 COMPARED, SEARCHES, HPARAMS = "Comparison", "Searches", "Hyperparameters"
 
@@ -188,9 +190,9 @@ def of_hparams(family: Family, trials: pd.DataFrame, suffix: str) -> list[Pictur
         return []
     where = f" of {', '.join(family.names)}" if suffix else ""
     made = []
-    importances: Any = hparam_importances(own, family.space)
-    if importances["importance"].notna().any():
-        bars = len(family.hparams) * len(set(own["group"]))
+    importances = known_importances(own, family.space)
+    if len(importances):
+        bars = len(importances)
         made.append(
             Picture(
                 f"importances{suffix}",
@@ -212,6 +214,12 @@ def of_hparams(family: Family, trials: pd.DataFrame, suffix: str) -> list[Pictur
                 )
             )
     return made
+
+
+def known_importances(trials: pd.DataFrame, space: Space | None) -> pd.DataFrame:
+    """The importances of groups that have trials enough to tell any."""
+    made = hparam_importances(trials, space).dropna(subset="importance")
+    return made.loc[made["trials"] >= ENOUGH]
 
 
 def parallel_pictures(tables: Tables, sources: Mapping[str, Source]) -> list[Picture]:

@@ -11,11 +11,10 @@ import pandas as pd
 import yaml
 
 from hptjax.report import interactive, page
-from hptjax.report.figures import Picture
-from hptjax.report.importances import hparam_importances
+from hptjax.report.figures import Picture, known_importances
 from hptjax.report.numbers import counted_values, rank_table
 from hptjax.report.plots.groups import AXIS_LABELS
-from hptjax.report.plots.style import colours_of, lines_of
+from hptjax.report.plots.style import COLOURS, colours_of, lines_of
 from hptjax.report.runs import SERIES, column
 from hptjax.report.sources import Source, Tables, families
 from hptjax.report.statistics import kruskal_test, rank_tests, strategy_statistics
@@ -44,12 +43,16 @@ GROUPS = ("group", "runs", "trials", "mean best", "from", "to", "best", "q1", "m
 
 
 def looks(trials: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """The colour of each series, its group's, and the line, by which the group's runs differ."""
+    """The colour of each series, its group's, and the line, by which the group's runs differ.
+
+    The ninth group has the first one's colour again, and another line.
+    """
     searches = trials.drop_duplicates(SERIES)
     colours = colours_of(searches["group"])
     found = {}
-    for group, rows in searches.groupby("group", sort=False):
-        lines = list(lines_of(map(str, range(len(rows)))).values())
+    for k, (group, rows) in enumerate(searches.groupby("group", sort=False)):
+        again = k // len(COLOURS)
+        lines = list(lines_of(map(str, range(again + len(rows)))).values())[again:]
         found |= {
             series: (colours[str(group)], line)
             for series, line in zip(rows[SERIES], lines, strict=True)
@@ -119,7 +122,7 @@ def statistics(tables: Tables) -> str:
 
 
 def _tests(trials: pd.DataFrame, per: Literal["run", "trial"]) -> str:
-    made = rank_tests(trials, per=per)
+    made = rank_tests(trials, per=per).dropna(subset="p")  # one run a side is no sample
     whole = kruskal_test(trials, per=per)
     if math.isnan(whole.p):
         return _table(made)
@@ -134,7 +137,7 @@ def importances(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
         own = family.of(trials)
         if not len(own):
             continue
-        known = hparam_importances(own, family.space).dropna(subset="importance")
+        known = known_importances(own, family.space)
         if len(known):
             wide = known.pivot(index="hparam", columns="group", values="importance")
             wide = wide[list(dict.fromkeys(known["group"]))]
@@ -142,7 +145,8 @@ def importances(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
             parts.append(_table(wide.rename_axis("hyperparameter").reset_index()))
     text = (
         "By PED-ANOVA on the trials that were trained to the end: how much a hyperparameter tells "
-        "the best tenth of them from the rest. Each column adds up to 1."
+        "the best tenth of them from the rest. Each column adds up to 1; "
+        "strategies of fewer than ten such trials have none."
     )
     return "".join(parts) + page.note(text) if parts else ""
 
