@@ -19,7 +19,7 @@ from hptjax.study.load import is_study, load_study, load_train
 from hptjax.transpile import Problem, build
 
 MEBIBYTE = 2**20
-TRAINING_IMAGES = 48_000  # the images are not loaded: those of FashionMNIST stand for them
+IMAGES = 60_000  # the images are not loaded: those of FashionMNIST stand for them
 
 
 def describe(args: argparse.Namespace) -> int:
@@ -31,7 +31,7 @@ def describe(args: argparse.Namespace) -> int:
     study = load_study(args.config, args.sets)
     configs = Problem(study.model, study.space, image_of(study.model)).cover()
     capacity = study.population_size * study.repeats
-    plan = make_plan(configs, capacity=capacity, **study.work_ahead(TRAINING_IMAGES))
+    plan = make_plan(configs, capacity=capacity, **study.work_ahead(training_images(study)))
     console.print(space_table(study.space))
     console.print(budget_text(study))
     console.print(bodies_table(plan, configs))
@@ -51,6 +51,11 @@ def image_of(model: ModelConfig) -> ImageSpec:
     channels = model.resnet_config.first_conv.in_channels
     classes = model.mlp_config.block_list[-1].out_size
     return ImageSpec(model.init_length, model.init_width, channels, classes)
+
+
+def training_images(study: StudyConfig) -> int:
+    """How many images a run trains on, as far as its config says: four fifths of those it loads."""
+    return min(study.data.train_limit or IMAGES, IMAGES) * 4 // 5
 
 
 def memory_bytes(plan: Plan) -> int:
