@@ -54,8 +54,9 @@ def image_of(model: ModelConfig) -> ImageSpec:
 
 
 def training_images(study: StudyConfig) -> int:
-    """How many images a run trains on, as far as its config says: four fifths of those it loads."""
-    return min(study.data.train_limit or IMAGES, IMAGES) * 4 // 5
+    """How many images a run trains on, as far as its config says."""
+    loaded = min(study.data.train_limit or IMAGES, IMAGES)
+    return round(loaded * (1 - study.data.validation_fraction))
 
 
 def memory_bytes(plan: Plan) -> int:
