@@ -13,7 +13,7 @@ from hptjax.errors import ConfigError
 from hptjax.models import Classifier, evaluate_variables, init_variables
 from hptjax.models.keys import dropout_key, init_key, root_key
 from hptjax.models.signature import exact_body
-from hptjax.models.weights import layouts
+from hptjax.models.weights import laid_out, layouts
 from hptjax.population import (
     Member,
     PopulationTrainer,
@@ -243,10 +243,8 @@ def test_padding_stays_zero(population):
 
 def _used(true, padded):
     """Which numbers of the padded vector belong to the true network."""
-    out = np.zeros(layouts(padded)[0].size, bool)
-    for name, part in layouts(padded)[0].split(out).items():
-        part[layouts(true)[0].places[name][1].corner] = True
-    return out
+    old, new = layouts(true)[0], layouts(padded)[0]
+    return laid_out(np.ones(old.size, bool), old, new)
 
 
 def test_plan_waste_is_bounded_and_padding_is_counted():

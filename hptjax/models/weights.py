@@ -37,11 +37,6 @@ class Weight:
     def size(self) -> int:
         return math.prod(self.shape)
 
-    @property
-    def corner(self) -> tuple[slice, ...]:
-        """Where this array lies in a padded one."""
-        return tuple(slice(n) for n in self.shape)
-
 
 def weights(body: Body) -> dict[str, Weight]:
     """All trained arrays of a network: {name: Weight}."""
@@ -175,6 +170,7 @@ def exact_arrays(
     true: Body, padded: Body, params: np.ndarray, stats: np.ndarray
 ) -> dict[str, np.ndarray]:
     """A trained member's arrays {name: array} at its exact shape, cut out of the padded vectors."""
-    sources = (*layouts(true)[0].places.items(), *layouts(true)[1].places.items())
-    stored = layouts(padded)[0].split(params) | layouts(padded)[1].split(stats)
-    return {name: stored[name][weight.corner] for name, (_, weight) in sources}
+    out: dict[str, np.ndarray] = {}
+    for vector, old, new in zip((params, stats), layouts(padded), layouts(true), strict=True):
+        out |= new.split(laid_out(vector, old, new))
+    return out

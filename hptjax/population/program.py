@@ -1,6 +1,6 @@
 """The compiled functions of a population: draw all weights, train all members for one epoch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -33,17 +33,23 @@ def init_local(
     params, stats = (max(sizes) for sizes in zip(*map(vector_sizes, bodies), strict=True))
     weights = jnp.zeros((rows, params))
     state = MemberState(weights, jnp.zeros((rows, stats)), jax.vmap(optimiser.start)(weights))
-    start = jnp.int32(0)
-    for i, body in enumerate(bodies):
+    for body, start, stop in _spans(bodies, counts):
 
         def row(r: Array, state: MemberState, body: Body = body) -> MemberState:
             own = jax.tree.map(lambda t: t[r], hparams)
             return jax.tree.map(partial(_put, r), state, initial_state(body, study_key, own))
 
-        stop = start + counts[0, i]
         state = lax.fori_loop(start, stop, row, state)
-        start = stop
     return state
+
+
+def _spans(bodies: tuple[Body, ...], counts: Array) -> Iterator[tuple[Body, Array, Array]]:
+    """Each body with its first row and the one after its last."""
+    start = jnp.int32(0)
+    for i, body in enumerate(bodies):
+        stop = start + counts[0, i]
+        yield body, start, stop
+        start = stop
 
 
 def vector_sizes(body: Body) -> tuple[int, int]:
@@ -72,9 +78,7 @@ def train_local(
     """
     rows = hparams.trial.shape[0]
     carry = state, Metrics(*(jnp.full(rows, jnp.nan) for _ in Metrics._fields))
-    start = jnp.int32(0)
-    for i, body in enumerate(bodies):
-        stop = start + counts[0, i]
+    for body, start, stop in _spans(bodies, counts):
         train = partial(
             _train_rows, partial(member_epoch, body, choices, given=given), body, hparams
         )
@@ -82,7 +86,6 @@ def train_local(
             carry = lax.fori_loop(start, stop, train, carry)
         else:
             carry = _by_lanes(train, min(execution.lanes, rows), start, stop, carry)
-        start = stop
     return carry
 
 
