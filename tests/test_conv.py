@@ -1,4 +1,4 @@
-"""The convolution against XLA's own in float64: values and both gradients."""
+"""The convolution, by kernels and by bands, against XLA's own in float64: values and gradients."""
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hptjax.config.geometry import same_padding
+from hptjax.ops import native
 from hptjax.ops.conv import conv
 
 CASES = [
@@ -37,12 +38,26 @@ def reference(x, w, stride, pad):
     return y.transpose(1, 2, 3, 0)
 
 
+@pytest.fixture(params=["kernels", "bands"])
+def way(request, monkeypatch):
+    if request.param == "bands":
+        monkeypatch.setattr(native, "available", lambda: False)
+    elif not native.available():
+        pytest.skip("this machine has no C++ compiler")
+    return request.param
+
+
+@pytest.mark.parametrize(  # images: whole vectors, a rest, both
+    ("way", "images"),
+    [("bands", 3), ("kernels", 3), ("kernels", 64), ("kernels", 83)],
+    indirect=["way"],
+)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))
-def test_conv_equals_float64_reference(case):
+def test_conv_equals_float64_reference(case, images, way):
     kernel, stride, padding, height, width, channels, out = case
     pad = same_padding(kernel) if padding == "same" else padding
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(channels, height, width, 3))
+    x = rng.normal(size=(channels, height, width, images))
     w = rng.normal(size=(out, kernel, kernel, channels))
 
     def both(function):
@@ -81,8 +96,22 @@ def test_output_size_is_the_formula(kernel, stride, padding, height, extra):
     assert y.shape == (5, *sides, 4)
 
 
-def test_input_gradient_can_be_left_out():
+def test_input_gradient_can_be_left_out(way):
     x, w = jnp.ones((2, 5, 5, 3)), jnp.ones((4, 3, 3, 2))
     grads = jax.grad(lambda x, w: conv(x, w, input_grad=False).sum(), argnums=(0, 1))(x, w)
     assert not grads[0].any()
     assert grads[1].all()
+
+
+def test_lanes_of_vmap_are_computed_one_by_one(way):
+    rng = np.random.default_rng(1)
+    x, w = rng.normal(size=(3, 2, 5, 5, 16)), rng.normal(size=(3, 4, 3, 3, 2))
+    x, w = jnp.float32(x), jnp.float32(w)
+
+    def gradients(x, w):
+        return jax.grad(lambda x, w: (conv(x, w) ** 2).sum(), argnums=(0, 1))(x, w)
+
+    together = jax.jit(jax.vmap(gradients))(x, w)
+    for k in range(3):
+        for lanes, alone in zip(together, gradients(x[k], w[k]), strict=True):
+            np.testing.assert_allclose(lanes[k], alone, rtol=1e-5, atol=1e-4)

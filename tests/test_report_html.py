@@ -59,7 +59,7 @@ class Reader(HTMLParser):
 def make_run(path, config=CONFIG):
     with RunDirectory(path, config.to_dict()) as directory:
         run_study(config, fakes.data(), journal=directory.journal, executor=fakes.FakeExecutor())
-        note_environment(path, environment(["cpu:0 <chip>"]))
+        note_environment(path, environment(["cpu:0 <chip>"], kernels=True))
     return path
 
 
@@ -240,7 +240,10 @@ def test_cells_sort_by_their_exact_value():
 
 
 def test_the_environment_is_noted_where_it_changes(tmp_path):
-    first, second = environment(["cpu:0 cpu"]), environment(["cuda:0 H200"])
+    first, second = (
+        environment(["cpu:0 cpu"], kernels=True),
+        environment(["cuda:0 H200"], kernels=True),
+    )
     for found in (first, first, second, first):
         note_environment(tmp_path, found)
     assert read_environments(tmp_path) == [first, second, first]

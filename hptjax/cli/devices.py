@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import platform
 from contextlib import suppress
 from pathlib import Path
 
@@ -52,10 +51,6 @@ def _cpu_hash() -> str:
     """Programs are compiled for one CPU model by one JAX: a home directory may serve several."""
     import jax
 
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        wanted = ("model name", "flags", "Features", "CPU part")
-        facts = sorted({line for line in lines if line.startswith(wanted)})
-    except OSError:
-        facts = [platform.processor(), platform.machine()]
-    return hashlib.sha256("\n".join([jax.__version__, *facts]).encode()).hexdigest()[:16]
+    from hptjax.ops.native import processor
+
+    return hashlib.sha256(f"{jax.__version__}\n{processor()}".encode()).hexdigest()[:16]

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from hptjax.cli.options import overrides
 from hptjax.config.schema import ModelConfig
+from hptjax.ops import native
 from hptjax.records.best import save_best
 from hptjax.records.environment import environment, note_environment
 from hptjax.records.run_dir import RunDirectory, load_run, recorded_config
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> StudyResult:
     """Runs the study with everything that a run directory records."""
     devices = [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()]
-    note_environment(directory.path, environment(devices))
+    note_environment(directory.path, environment(devices, kernels=native.available()))
 
     def on_best(trial: TrialRecord, variables: Any) -> None:
         assert trial.config is not None  # it was trained

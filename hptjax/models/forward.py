@@ -87,19 +87,22 @@ class _Network:
     def _block(self, x: Array, name: str, block: ConvShape) -> Array:
         second = ConvShape(block.kernel, 1, block.padding)
         project = ConvShape(1, block.stride, (0, 0))
-        y = self._conv_norm(x, f"{name}.conv1", f"{name}.bn1", block)
-        y = self._conv_norm(jax.nn.relu(y), f"{name}.conv2", f"{name}.bn2", second)
+        y = self._conv_norm(x, f"{name}.conv1", f"{name}.bn1", block, relu=True)
+        y = self._conv_norm(y, f"{name}.conv2", f"{name}.bn2", second)
         return jax.nn.relu(y + self._conv_norm(x, f"{name}.conv_proj", f"{name}.bn_proj", project))
 
-    def _conv_norm(self, x: Array, name: str, norm: str, shape: ConvShape) -> Array:
+    def _conv_norm(
+        self, x: Array, name: str, norm: str, shape: ConvShape, relu: bool = False
+    ) -> Array:
         kernel = self.params[f"{name}.kernel"]
         y = conv(x, kernel, stride=shape.stride, padding=shape.padding)
         bias = self.params[f"{name}.bias"]
         if self.train:
             # Batch norm removes the bias again: it shows in the running mean alone, and its
             # gradient is exactly zero.
-            return self._norm_batch(y, norm, bias)
-        return self._norm_running(y + bias[:, None, None, None], norm)
+            return self._norm_batch(y, norm, bias, relu)
+        y = self._norm_running(y + bias[:, None, None, None], norm)
+        return jax.nn.relu(y) if relu else y
 
     def _mlp_layer(self, x: Array, i: int, layers: LayerHparams, key: Array | None) -> Array:
         name, choices = f"mlp.{i}", self.choices[i]
@@ -115,8 +118,9 @@ class _Network:
             x = dropout(x, layers.dropout[i], jax.random.fold_in(key, jnp.uint32(i)))
         return x
 
-    def _norm_batch(self, x: Array, name: str, bias: Array | float) -> Array:
-        y, mean, var = normalise(x, self.params[f"{name}.scale"], self.params[f"{name}.shift"], 0)
+    def _norm_batch(self, x: Array, name: str, bias: Array | float, relu: bool = False) -> Array:
+        scale, shift = self.params[f"{name}.scale"], self.params[f"{name}.shift"]
+        y, mean, var = normalise(x, scale, shift, 0, relu)
         count = x.size // x.shape[0]
         for part, new in (("mean", mean + bias), ("var", unbiased(var, count))):
             self.new_stats[f"{name}.{part}"] = running(self.stats[f"{name}.{part}"], new)

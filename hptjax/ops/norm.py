@@ -1,43 +1,108 @@
-"""Batch normalisation over every axis but the channels', with its gradient written out."""
+"""Batch normalisation over every axis but the channels', with its gradient written out.
+
+On CPUs kernels of our own compute that of maps (`kernels/norm.cc`).
+"""
 
 import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+
+from hptjax.ops import native
 
 EPSILON = 1e-5
 LONG_VECTOR = 4096  # numbers: a product with a shorter one is a loop, too
 MOMENTUM = 0.1  # share of the new batch in the running statistics, as in PyTorch
 
 
-def normalise(x: Array, scale: Array, shift: Array, axis: int) -> tuple[Array, Array, Array]:
+def normalise(
+    x: Array, scale: Array, shift: Array, axis: int, relu: bool = False
+) -> tuple[Array, Array, Array]:
     """Normalises x by the statistics of the batch; returns (y, mean, biased variance).
 
-    axis: the channel axis; scale, shift, mean, variance: [channels]. The statistics carry no
-    gradient of their own.
+    axis: the channel axis; scale, shift, mean, variance: [channels]; relu: applied to y. The
+    statistics carry no gradient of their own.
     """
-    return _normalise(x, scale, shift, axis)
+    return _normalise(x, scale, shift, axis, relu)
 
 
-def _forward(x: Array, scale: Array, shift: Array, axis: int):
+@partial(jax.custom_vjp, nondiff_argnums=(3, 4))
+def _normalise(
+    x: Array, scale: Array, shift: Array, axis: int, relu: bool
+) -> tuple[Array, Array, Array]:
+    other = partial(_forward, axis=axis, relu=relu)
+    if not _is_maps(x, axis):
+        return other(x, scale, shift)
+    return native.on_cpu(partial(_kernel, relu=relu), other, x, scale, shift)
+
+
+def _normalise_forward(x: Array, scale: Array, shift: Array, axis: int, relu: bool):
+    y, mean, var = _normalise(x, scale, shift, axis, relu)
+    return (y, mean, var), (x, scale, shift, mean, var)
+
+
+def _normalise_backward(axis: int, relu: bool, residuals, cotangents):
+    other: Callable[..., Any] = partial(_backward, axis=axis, relu=relu)
+    if not _is_maps(residuals[0], axis):
+        return other(*residuals, cotangents[0])
+    return native.on_cpu(partial(_gradient_kernel, relu=relu), other, *residuals, cotangents[0])
+
+
+_normalise.defvjp(_normalise_forward, _normalise_backward)
+
+
+def _is_maps(x: Array, axis: int) -> bool:
+    """Whether x is [C, H, W, B], as the kernels take it."""
+    return x.ndim == 4 and axis == 0
+
+
+def _kernel(x: Array, scale: Array, shift: Array, relu: bool):
+    vector = jax.ShapeDtypeStruct(scale.shape, jnp.float32)
+    maps = jax.ShapeDtypeStruct(x.shape, jnp.float32)
+    layouts, to = (native.MAPS, None, None), (native.MAPS, None, None)
+    out = (maps, vector, vector)
+    return native.call("hptjax_norm", out, (x, scale, shift), layouts, to, relu=relu)
+
+
+def _gradient_kernel(
+    x: Array, scale: Array, shift: Array, mean: Array, var: Array, g: Array, relu: bool
+):
+    vector = jax.ShapeDtypeStruct(scale.shape, jnp.float32)
+    out = (jax.ShapeDtypeStruct(x.shape, jnp.float32), vector, vector)
+    arrays, plain = (x, scale, shift, mean, var, g), (None,) * 4
+    layouts, to = (native.MAPS, *plain, native.MAPS), (native.MAPS, None, None)
+    return native.call("hptjax_norm_gradient", out, arrays, layouts, to, relu=relu)
+
+
+def _forward(x: Array, scale: Array, shift: Array, axis: int, relu: bool):
     wide, count = _wide(x, axis), x.size // x.shape[axis]
     mean = _sums(x, axis) / count
     # Two passes: E[x^2] - E[x]^2 cancels in float32 when a channel's mean is far from zero.
     var = _sums(lax.square(x - mean.reshape(wide)), axis) / count
+    y = normalise_by(x, mean, var, scale, shift, axis)
+    return (jax.nn.relu(y) if relu else y), mean, var
+
+
+def _backward(
+    x: Array,
+    scale: Array,
+    shift: Array,
+    mean: Array,
+    var: Array,
+    g: Array,
+    axis: int,
+    relu: bool,
+):
+    if relu:
+        g = jnp.where(normalise_by(x, mean, var, scale, shift, axis) > 0, g, 0)
+    wide, count = _wide(x, axis), x.size // x.shape[axis]
     inv = lax.rsqrt(var + EPSILON)
-    gain = scale * inv
-    y = x * gain.reshape(wide) + (shift - mean * gain).reshape(wide)
-    return (y, mean, var), (x, scale, mean, inv)
-
-
-def _backward(axis: int, residuals, cotangents):
-    x, scale, mean, inv = residuals
-    g = cotangents[0]
-    wide = _wide(x, axis)
     g_shift = _sums(g, axis)
     g_scale = _sums(g * (x - mean.reshape(wide)), axis) * inv
-    count = x.size // x.shape[axis]
     gain = scale * inv
     slope = gain * inv * g_scale / count
     offset = slope * mean - gain * g_shift / count
@@ -57,12 +122,6 @@ def _sums(x: Array, axis: int) -> Array:
 
 def _wide(x: Array, axis: int) -> tuple[int, ...]:
     return tuple(-1 if i == axis else 1 for i in range(x.ndim))
-
-
-_normalise = jax.custom_vjp(
-    lambda x, scale, shift, axis: _forward(x, scale, shift, axis)[0], nondiff_argnums=(3,)
-)
-_normalise.defvjp(_forward, _backward)
 
 
 def normalise_by(x: Array, mean: Array, var: Array, scale: Array, shift: Array, axis: int) -> Array:

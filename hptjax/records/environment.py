@@ -16,14 +16,17 @@ NAME = "environment.json"
 PACKAGES = ("hptjax", "jax", "jaxlib", "flax", "optax", "evosax", "optuna", "numpy")
 
 
-def environment(devices: Iterable[str], packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
-    """The present machine; devices: as JAX names them."""
+def environment(
+    devices: Iterable[str], *, kernels: bool, packages: Sequence[str] = PACKAGES
+) -> dict[str, Any]:
+    """The present machine; devices: as JAX names them; kernels: whether it has our CPU kernels."""
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "devices": sorted(devices),
+        "kernels": kernels,
         "packages": {name: _version(name) for name in packages},
     }
 

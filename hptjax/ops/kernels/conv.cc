@@ -1,0 +1,291 @@
+// Direct convolution and its two gradients: x [C, H, W, B], w [O, k, k, C], y [O, H', W', B].
+//
+// No patches are copied and no zeros are multiplied: each pixel of a result adds up the taps that
+// lie inside the image, in registers. kRows channels by kVectors vectors of images are computed
+// together, so that a number loaded is used about four times.
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <vector>
+
+#include "kernels.h"
+
+namespace ffi = xla::ffi;
+
+namespace {
+
+// What one pixel of the result reads: places in the source and in the kernel.
+struct Tap {
+  Index source, kernel;
+};
+
+// y[t, b] = sum over taps and n < inner of w[n, t] x[n, b]; t < T, b < V * N.
+template <int N, int V, int T>
+void tile(float* y, const float* x, const float* w, const Tap* taps, int count, Index inner,
+          Index images, Index w_inner, Index w_outer) {
+  Vector<N> sums[T][V] = {};
+  for (int k = 0; k < count; ++k) {
+    const float* xs = x + taps[k].source;
+    const float* ws = w + taps[k].kernel;
+    for (Index n = 0; n < inner; ++n, xs += images, ws += w_inner) {
+      Vector<N> read[V];
+      for (int v = 0; v < V; ++v) {
+        read[v] = load<N>(xs + v * N);
+        KEEP(read[v]);
+      }
+      for (int t = 0; t < T; ++t) {
+        Vector<N> weight = fill<N>(ws[t * w_outer]);
+        KEEP(weight);
+        for (int v = 0; v < V; ++v) sums[t][v] += read[v] * weight;
+      }
+    }
+  }
+  for (int t = 0; t < T; ++t)
+    for (int v = 0; v < V; ++v) store<N>(y + t * images + v * N, sums[t][v]);
+}
+
+// The size of the next of several nearly equal parts.
+inline Index part(Index left, Index parts_left) { return (left + parts_left - 1) / parts_left; }
+
+inline Index parts_of(Index size, Index most) { return (size + most - 1) / most; }
+
+// A pixel of a convolution from `inner` channels to `outer` ones.
+struct Pixel {
+  const Tap* taps;
+  int count;
+  Index inner, outer, images, w_inner, w_outer;
+
+  // Computes images from `b` on as long as V vectors of them are left; returns the first left over.
+  template <int N, int V>
+  Index sweep(Index b, float* y, const float* x, const float* w) const {
+    static constexpr std::array functions = {&tile<N, V, 1>, &tile<N, V, 2>, &tile<N, V, 3>,
+                                             &tile<N, V, 4>, &tile<N, V, 5>, &tile<N, V, 6>};
+    static_assert(functions.size() == kRows);
+    for (; b + N * V <= images; b += N * V) {
+      Index t = 0;
+      for (Index parts = parts_of(outer, kRows); parts > 0; --parts) {
+        Index size = part(outer - t, parts);
+        functions[size - 1](y + t * images + b, x + b, w + t * w_outer, taps, count, inner, images,
+                            w_inner, w_outer);
+        t += size;
+      }
+    }
+    return b;
+  }
+
+  void compute(float* y, const float* x, const float* w) const {
+    Index b = sweep<kLanes, kVectors>(0, y, x, w);
+    b = sweep<kLanes, 1>(b, y, x, w);
+    sweep<1, 1>(b, y, x, w);
+  }
+};
+
+// Along one axis: which taps each place of the result has, and which place of the source they read.
+class Reads {
+ public:
+  struct Read {
+    Index tap, source;
+  };
+
+  static Reads forward(Index out, Index in, Index k, Index stride, Index pad) {
+    Reads reads(out, k);
+    for (Index q = 0; q < out; ++q) {
+      for (Index j = 0; j < k; ++j)
+        if (Index s = q * stride + j - pad; 0 <= s && s < in) reads.all_.push_back({j, s});
+      reads.ends_.push_back(reads.all_.size());
+    }
+    return reads;
+  }
+
+  static Reads input_gradient(Index in, Index out, Index k, Index stride, Index pad) {
+    Reads reads(in, k);
+    for (Index s = 0; s < in; ++s) {
+      for (Index j = 0; j < k; ++j)
+        if (Index q = s + pad - j; 0 <= q && q % stride == 0 && q / stride < out)
+          reads.all_.push_back({j, q / stride});
+      reads.ends_.push_back(reads.all_.size());
+    }
+    return reads;
+  }
+
+  const Read* begin(Index place) const { return all_.data() + (place ? ends_[place - 1] : 0); }
+  const Read* end(Index place) const { return all_.data() + ends_[place]; }
+
+ private:
+  Reads(Index places, Index k) {
+    all_.reserve(places * k);
+    ends_.reserve(places);
+  }
+  std::vector<Read> all_;
+  std::vector<Index> ends_;
+};
+
+// Every pixel of `to` from those of `from` that it reads, with the kernel [., k, k, channels].
+void convolve(float* y, const Maps& to, const float* x, const Maps& from, const float* w, Index k,
+              Index channels, Index w_inner, Index w_outer, const Reads& rows,
+              const Reads& columns) {
+  std::vector<Tap> taps(k * k);
+  for (Index h = 0; h < to.height; ++h)
+    for (Index q = 0; q < to.width; ++q, y += to.pixel()) {
+      int count = 0;
+      for (const auto* r = rows.begin(h); r != rows.end(h); ++r)
+        for (const auto* c = columns.begin(q); c != columns.end(q); ++c)
+          taps[count++] = {(r->source * from.width + c->source) * from.pixel(),
+                           (r->tap * k + c->tap) * channels};
+      Pixel{taps.data(), count, from.channels, to.channels, to.images, w_inner, w_outer}.compute(
+          y, x, w);
+    }
+}
+
+ffi::Error forward(F32 x, F32 w, F32Result y, int64_t stride, int64_t pad) {
+  Maps from(x.dimensions()), to(y->dimensions());
+  Index k = w.dimensions()[1];
+  convolve(y->typed_data(), to, x.typed_data(), from, w.typed_data(), k, from.channels, 1,
+           k * k * from.channels, Reads::forward(to.height, from.height, k, stride, pad),
+           Reads::forward(to.width, from.width, k, stride, pad));
+  return ffi::Error::Success();
+}
+
+ffi::Error input_gradient(F32 g, F32 w, F32Result dx, int64_t stride, int64_t pad) {
+  Maps from(g.dimensions()), to(dx->dimensions());
+  Index k = w.dimensions()[1];
+  convolve(dx->typed_data(), to, g.typed_data(), from, w.typed_data(), k, to.channels,
+           k * k * to.channels, 1, Reads::input_gradient(to.height, from.height, k, stride, pad),
+           Reads::input_gradient(to.width, from.width, k, stride, pad));
+  return ffi::Error::Success();
+}
+
+// sums[o, c] += sum over pixels and images of g[o] x[c]: one vector of partial sums for each pair.
+template <int N, int O, int C>
+void outer(float* sums, Index row, const float* g, Index g_pixel, Index g_channel, const float* x,
+           Index x_pixel, Index x_channel, Index pixels, Index images) {
+  Vector<N> kept[O][C];
+  for (int o = 0; o < O; ++o)
+    for (int c = 0; c < C; ++c) kept[o][c] = load<N>(sums + o * row + c * kLanes);
+  for (Index p = 0; p < pixels; ++p, g += g_pixel, x += x_pixel)
+    for (Index b = 0; b < images; b += N) {
+      Vector<N> gs[O];
+      for (int o = 0; o < O; ++o) {
+        gs[o] = load<N>(g + o * g_channel + b);
+        KEEP(gs[o]);
+      }
+      for (int c = 0; c < C; ++c) {
+        Vector<N> xs = load<N>(x + c * x_channel + b);
+        KEEP(xs);
+        for (int o = 0; o < O; ++o) kept[o][c] += gs[o] * xs;
+      }
+    }
+  for (int o = 0; o < O; ++o)
+    for (int c = 0; c < C; ++c) store<N>(sums + o * row + c * kLanes, kept[o][c]);
+}
+
+using Outer = decltype(&outer<1, 1, 1>);
+
+template <int N, int... O>
+constexpr auto outer_table(std::integer_sequence<int, O...>) {
+  return std::array<std::array<Outer, kOuterColumns>, kOuterRows>{
+      {{&outer<N, O + 1, 1>, &outer<N, O + 1, 2>, &outer<N, O + 1, 3>, &outer<N, O + 1, 4>}...}};
+}
+
+template <int N>
+Outer outer_of(Index o, Index c) {
+  static constexpr auto table = outer_table<N>(std::make_integer_sequence<int, kOuterRows>());
+  return table[o - 1][c - 1];
+}
+
+float sum(const float* vector) {
+  Vector<4> total = load<4>(vector);
+  for (int n = 4; n < kLanes; n += 4) total += load<4>(vector + n);
+  return (total[0] + total[1]) + (total[2] + total[3]);
+}
+
+// The columns of the result whose tap j lies inside the image: first, one past the last.
+std::array<Index, 2> columns_of(Index j, Index out, Index in, Index stride, Index pad) {
+  Index first = std::min(out, j < pad ? parts_of(pad - j, stride) : 0);
+  Index last = in + pad > j ? std::min(out, (in + pad - j - 1) / stride + 1) : 0;
+  return {first, std::max(first, last)};
+}
+
+// A row of g and the rows of x that it meets stay in the first-level cache for all taps.
+class WeightGradient {
+ public:
+  WeightGradient(const Maps& x, const Maps& g, Index k, Index stride, Index pad)
+      : x_(x), g_(g), k_(k), stride_(stride), pad_(pad), row_(k * k * x.channels * kLanes) {
+    static thread_local std::vector<float> scratch;
+    Index packed = kOuterRows * g.width * g.images;
+    scratch.assign(g.channels * row_ + packed + kLanes, 0.0f);
+    auto address = reinterpret_cast<std::uintptr_t>(scratch.data());
+    sums_ = scratch.data() + (-address / sizeof(float)) % kLanes;
+    packed_ = sums_ + g.channels * row_;
+  }
+
+  void compute(float* dw, const float* g, const float* x) {
+    Index whole = g_.images / kLanes * kLanes;
+    if (whole) add<kLanes>(g, x, whole);
+    if (whole < g_.images) add<1>(g + whole, x + whole, g_.images - whole);
+    for (Index m = 0; m < g_.channels * row_ / kLanes; ++m) dw[m] = sum(sums_ + m * kLanes);
+  }
+
+ private:
+  template <int N>
+  void add(const float* g, const float* x, Index images) {
+    for (Index h = 0; h < g_.height; ++h) {
+      Index o = 0;
+      for (Index parts = parts_of(g_.channels, kOuterRows); parts > 0; --parts) {
+        Index size = part(g_.channels - o, parts);
+        pack(g + h * g_.width * g_.pixel() + o * g_.images, size, images);
+        add_rows<N>(h, o, size, x, images);
+        o += size;
+      }
+    }
+  }
+
+  // Some channels of a row of g without those between: in place their pixels share cache sets.
+  void pack(const float* g, Index size, Index images) {
+    float* to = packed_;
+    for (Index q = 0; q < g_.width; ++q)
+      for (Index o = 0; o < size; ++o, to += images)
+        std::memcpy(to, g + q * g_.pixel() + o * g_.images, images * sizeof(float));
+  }
+
+  template <int N>
+  void add_rows(Index h, Index o, Index o_size, const float* x, Index images) {
+    Index c = 0;
+    for (Index parts = parts_of(x_.channels, kOuterColumns); parts > 0; --parts) {
+      Index c_size = part(x_.channels - c, parts);
+      Outer function = outer_of<N>(o_size, c_size);
+      for (Index i = 0; i < k_; ++i) {
+        Index r = h * stride_ + i - pad_;
+        if (r < 0 || r >= x_.height) continue;
+        for (Index j = 0; j < k_; ++j) {
+          auto [first, last] = columns_of(j, g_.width, x_.width, stride_, pad_);
+          Index column = first * stride_ + j - pad_;
+          function(sums_ + o * row_ + ((i * k_ + j) * x_.channels + c) * kLanes, row_,
+                   packed_ + first * o_size * images, o_size * images, images,
+                   x + (r * x_.width + column) * x_.pixel() + c * x_.images, stride_ * x_.pixel(),
+                   x_.images, last - first, images);
+        }
+      }
+      c += c_size;
+    }
+  }
+
+  Maps x_, g_;
+  Index k_, stride_, pad_, row_;
+  float *sums_, *packed_;
+};
+
+ffi::Error weight_gradient(F32 g, F32 x, F32Result dw, int64_t stride, int64_t pad) {
+  Maps from(x.dimensions()), to(g.dimensions());
+  WeightGradient(from, to, dw->dimensions()[1], stride, pad)
+      .compute(dw->typed_data(), g.typed_data(), x.typed_data());
+  return ffi::Error::Success();
+}
+
+}  // namespace
+
+#define BIND ffi::Ffi::Bind().Arg<F32>().Arg<F32>().Ret<F32>().Attr<int64_t>("stride").Attr<int64_t>("pad")
+XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv, forward, BIND);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv_input_gradient, input_gradient, BIND);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv_weight_gradient, weight_gradient, BIND);

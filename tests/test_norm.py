@@ -1,0 +1,64 @@
+"""Batch norm, by kernels and by XLA, against its definition in float64: values and gradients."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hptjax.ops import native
+from hptjax.ops.norm import EPSILON, normalise
+
+
+@pytest.fixture(params=["kernels", "xla"])
+def way(request, monkeypatch):
+    if request.param == "xla":
+        monkeypatch.setattr(native, "available", lambda: False)
+    elif not native.available():
+        pytest.skip("this machine has no C++ compiler")
+
+
+def by_definition(x, scale, shift, axis, relu):
+    others = tuple(i for i in range(x.ndim) if i != axis)
+    wide = tuple(-1 if i == axis else 1 for i in range(x.ndim))
+    mean, var = x.mean(others, keepdims=True), x.var(others, keepdims=True)
+    y = (x - mean) / jnp.sqrt(var + EPSILON) * scale.reshape(wide) + shift.reshape(wide)
+    return jnp.maximum(y, 0) if relu else y
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((5, 3, 4, 64), 0), ((2, 3, 3, 19), 0), ((6, 32), 0), ((8, 3, 3, 5), 3)]
+)
+def test_normalise_equals_float64_definition(shape, axis, relu, way):
+    rng = np.random.default_rng(0)
+    channels = shape[axis]
+    x = 2 * rng.normal(size=shape) + 3 * rng.normal(size=channels).reshape(
+        [-1 if i == axis else 1 for i in range(len(shape))]
+    )
+    scale, shift = rng.normal(size=channels), rng.normal(size=channels)
+    g = rng.normal(size=shape)
+
+    def both(function):
+        y, back = jax.vjp(function, *(jnp.asarray(a) for a in (x, scale, shift)))
+        return y, *back(jnp.asarray(g, y.dtype))
+
+    with jax.enable_x64(True):
+        wanted = both(lambda *a: by_definition(*a, axis, relu))
+        wanted = [np.asarray(a) for a in wanted]
+    got = both(lambda *a: normalise(*(v.astype(jnp.float32) for v in a), axis, relu)[0])
+    for ours, want in zip(got, wanted, strict=True):
+        np.testing.assert_allclose(ours, want, atol=2e-5 * np.abs(want).max())
+
+
+def test_far_means_do_not_cancel(way):
+    x = jnp.float32(np.random.default_rng(0).normal(1e4, 1, size=(2, 4, 4, 32)))
+    _, mean, var = normalise(x, jnp.ones(2), jnp.zeros(2), 0)
+    np.testing.assert_allclose(mean, np.float64(x).mean((1, 2, 3)), rtol=1e-6)
+    np.testing.assert_allclose(var, np.float64(x).var((1, 2, 3)), rtol=1e-3)
+
+
+def test_nan_stays_nan_behind_relu(way):
+    x = jnp.ones((2, 2, 2, 16)).at[1, 0, 0, 0].set(jnp.nan)
+    y, _, _ = normalise(x, jnp.ones(2), jnp.zeros(2), 0, relu=True)
+    assert np.isfinite(y[0]).all()
+    assert np.isnan(y[1]).all()
