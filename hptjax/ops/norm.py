@@ -4,9 +4,7 @@ On CPUs kernels of our own compute that of maps (`kernels/norm.cc`).
 """
 
 import math
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -41,15 +39,17 @@ def _normalise(
 
 
 def _normalise_forward(x: Array, scale: Array, shift: Array, axis: int, relu: bool):
-    y, mean, var = _normalise(x, scale, shift, axis, relu)
+    y, mean, var = normalise(x, scale, shift, axis, relu)
     return (y, mean, var), (x, scale, shift, mean, var)
 
 
 def _normalise_backward(axis: int, relu: bool, residuals, cotangents):
-    other: Callable[..., Any] = partial(_backward, axis=axis, relu=relu)
-    if not _is_maps(residuals[0], axis):
-        return other(*residuals, cotangents[0])
-    return native.on_cpu(partial(_gradient_kernel, relu=relu), other, *residuals, cotangents[0])
+    x, scale, shift, mean, var = residuals
+    other, g = partial(_backward, axis=axis, relu=relu), cotangents[0]
+    if not _is_maps(x, axis):
+        return other(x, scale, shift, mean, var, g)
+    kernel = partial(_gradient_kernel, relu=relu)
+    return native.on_cpu(kernel, other, x, scale, shift, mean, var, g)
 
 
 _normalise.defvjp(_normalise_forward, _normalise_backward)
