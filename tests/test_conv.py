@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hptjax.config.geometry import same_padding
 from hptjax.ops import native
-from hptjax.ops.conv import conv
+from hptjax.ops.conv import conv, conv_and_projection
 
 CASES = [
     # kernel, stride, padding, height, width, channels in, out
@@ -115,3 +115,32 @@ def test_lanes_of_vmap_are_computed_one_by_one(way):
     for k in range(3):
         for lanes, alone in zip(together, gradients(x[k], w[k]), strict=True):
             np.testing.assert_allclose(lanes[k], alone, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "images"), [(3, 1, 64), (3, 2, 5), (2, 3, 16)])
+def test_conv_and_projection_is_both_in_one(kernel, stride, images, way):
+    rng = np.random.default_rng(2)
+    pad = same_padding(kernel)
+    shapes = (5, 7, 6, images), (7, kernel, kernel, 5), (7,), (7, 1, 1, 5), (7,)
+    arrays = [jnp.float32(rng.normal(size=shape)) for shape in shapes]
+
+    def together(x, w, b, p, c):
+        return conv_and_projection(x, w, p, (b, c), stride=stride, padding=pad)
+
+    def apart(x, w, b, p, c):
+        return conv(x, w, b, stride=stride, padding=pad), conv(x, p, c, stride=stride)
+
+    def both(function):
+        y, back = jax.vjp(function, *arrays)
+        return *y, *back(jax.tree.map(jnp.cos, y))
+
+    for got, want in zip(both(together), both(apart), strict=True):
+        np.testing.assert_allclose(got, want, atol=1e-5 * np.abs(want).max())
+
+
+def test_bias_is_added_and_summed(way):
+    x, w = jnp.ones((2, 4, 4, 21)), jnp.zeros((3, 1, 1, 2))
+    bias = jnp.arange(3.0)
+    y, back = jax.vjp(lambda bias: conv(x, w, bias), bias)
+    np.testing.assert_array_equal(y[:, 0, 0, 0], bias)
+    np.testing.assert_array_equal(back(jnp.ones_like(y))[0], [4 * 4 * 21] * 3)

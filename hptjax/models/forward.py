@@ -14,7 +14,7 @@ from flax import struct
 from jax import Array
 
 from hptjax.models.signature import ConvShape, LayerChoices, Signature
-from hptjax.ops.conv import conv
+from hptjax.ops.conv import conv, conv_and_projection
 from hptjax.ops.norm import normalise, normalise_by, running, unbiased
 from hptjax.ops.pointwise import activate, average_pool, dropout
 
@@ -77,31 +77,38 @@ class _Network:
 
     def _features(self, x: Array) -> Array:
         first = self.signature.first
-        kernel = self.params["first_conv.kernel"]
-        x = conv(x, kernel, stride=first.stride, padding=first.padding, input_grad=False)
-        x = x + self.params["first_conv.bias"][:, None, None, None]
+        kernel, bias = self.params["first_conv.kernel"], self.params["first_conv.bias"]
+        options = {"stride": first.stride, "padding": first.padding}
+        x = conv(x, kernel, bias, **options, input_grad=False)
         for i, block in enumerate(self.signature.blocks):
             x = self._block(x, f"blocks.{i}", block)
         return average_pool(x, self.signature.pool)
 
     def _block(self, x: Array, name: str, block: ConvShape) -> Array:
-        second = ConvShape(block.kernel, 1, block.padding)
-        project = ConvShape(1, block.stride, (0, 0))
-        y = self._conv_norm(x, f"{name}.conv1", f"{name}.bn1", block, relu=True)
-        y = self._conv_norm(y, f"{name}.conv2", f"{name}.bn2", second)
-        return jax.nn.relu(y + self._conv_norm(x, f"{name}.conv_proj", f"{name}.bn_proj", project))
+        (w, b), (second, c), (p, d) = (
+            (self.params[f"{name}.{part}.kernel"], self._conv_bias(f"{name}.{part}"))
+            for part in ("conv1", "conv2", "conv_proj")
+        )
+        options = {"stride": block.stride, "padding": block.padding}
+        y, shortcut = conv_and_projection(x, w, p, (b, d), **options)
+        y = self._norm_maps(y, name, "1", relu=True)
+        y = self._norm_maps(conv(y, second, c, padding=block.padding), name, "2")
+        return jax.nn.relu(y + self._norm_maps(shortcut, name, "_proj"))
 
-    def _conv_norm(
-        self, x: Array, name: str, norm: str, shape: ConvShape, relu: bool = False
-    ) -> Array:
-        kernel = self.params[f"{name}.kernel"]
-        y = conv(x, kernel, stride=shape.stride, padding=shape.padding)
-        bias = self.params[f"{name}.bias"]
+    def _conv_bias(self, name: str) -> Array | None:
+        """None in training, where batch norm removes it again."""
+        return None if self.train else self.params[f"{name}.bias"]
+
+    def _norm_maps(self, x: Array, block: str, which: str, relu: bool = False) -> Array:
+        """The batch norm behind one convolution of a block.
+
+        In training the convolution's bias shows in the running mean alone, and its gradient is
+        exactly zero.
+        """
+        norm = f"{block}.bn{which}"
         if self.train:
-            # Batch norm removes the bias again: it shows in the running mean alone, and its
-            # gradient is exactly zero.
-            return self._norm_batch(y, norm, bias, relu)
-        y = self._norm_running(y + bias[:, None, None, None], norm)
+            return self._norm_batch(x, norm, self.params[f"{block}.conv{which}.bias"], relu)
+        y = self._norm_running(x, norm)
         return jax.nn.relu(y) if relu else y
 
     def _mlp_layer(self, x: Array, i: int, layers: LayerHparams, key: Array | None) -> Array:

@@ -1,9 +1,10 @@
-"""Convolution of maps [C, H, W, B], images innermost, with its gradients written out.
+"""Convolutions of maps [C, H, W, B], images innermost, with their gradients written out.
 
-On CPUs kernels of our own compute it (`kernels/conv.cc`), elsewhere products on bands
+On CPUs kernels of our own compute them (`kernels/conv.cc`), elsewhere products on bands
 (`hptjax.ops.bands`).
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -14,47 +15,73 @@ from jax import Array
 from hptjax.ops import bands, native
 from hptjax.ops.bands import Pad, output_size
 
+MAPS = native.MAPS
+
 
 def conv(
-    x: Array, w: Array, *, stride: int = 1, padding: Pad = (0, 0), input_grad: bool = True
+    x: Array,
+    w: Array,
+    bias: Array | None = None,
+    *,
+    stride: int = 1,
+    padding: Pad = (0, 0),
+    input_grad: bool = True,
 ) -> Array:
     """Convolves each image with one kernel: x [C, H, W, B], w [O, k, k, C] -> [O, H', W', B].
 
-    padding: rows and columns added (before, after); H' = (H + sum(padding) - k) // stride + 1.
-    input_grad=False leaves the gradient of x out (zeros): the first layer needs none.
+    bias: [O], default none. padding: rows and columns added (before, after); H' = (H + sum(padding)
+    - k) // stride + 1. input_grad=False leaves the gradient of x out (zeros): the first layer needs
+    none.
     """
-    return _conv(x, w, stride, padding, input_grad)
+    return _conv(x, w, _bias(w, bias), stride, padding, input_grad)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
-def _conv(x: Array, w: Array, stride: int, pad: Pad, input_grad: bool) -> Array:
-    def kernel(x: Array, w: Array) -> Array:
+def conv_and_projection(
+    x: Array,
+    w: Array,
+    p: Array,
+    biases: tuple[Array | None, Array | None] = (None, None),
+    *,
+    stride: int = 1,
+    padding: Pad = (0, 0),
+) -> tuple[Array, Array]:
+    """`conv` by w, and by the 1 x 1 kernel p [O, 1, 1, C] without padding, of the same maps.
+
+    One pass adds up what both pass back. Both results must have one size.
+    """
+    return _both(x, w, _bias(w, biases[0]), p, _bias(p, biases[1]), stride, padding)
+
+
+def _bias(w: Array, bias: Array | None) -> Array:
+    return jnp.zeros(w.shape[0], w.dtype) if bias is None else bias
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(3, 4, 5))
+def _conv(x: Array, w: Array, b: Array, stride: int, pad: Pad, input_grad: bool) -> Array:
+    def kernel(x: Array, w: Array, b: Array) -> Array:
         out = (w.shape[0], *output_size(x.shape, w.shape[1], stride, pad), x.shape[3])
-        return _call("hptjax_conv", (x, w), (native.MAPS, None), out, native.MAPS, stride, pad)
+        options = {"stride": stride, "pad": pad[0]}
+        return _call("hptjax_conv", (x, w, b), (MAPS, None, None), out, MAPS, **options)
 
-    def other(x: Array, w: Array) -> Array:
-        return bands.convolve(x, w, stride, pad, input_grad)
+    def other(x: Array, w: Array, b: Array) -> Array:
+        return bands.convolve(x, w, stride, pad, input_grad) + b[:, None, None, None]
 
-    return native.on_cpu(kernel, other, x, w)
+    return native.on_cpu(kernel, other, x, w, b)
 
 
-def _conv_forward(x: Array, w: Array, stride: int, pad: Pad, input_grad: bool):
-    return _conv(x, w, stride, pad, input_grad), (x, w)
+def _conv_forward(x: Array, w: Array, b: Array, stride: int, pad: Pad, input_grad: bool):
+    return _conv(x, w, b, stride, pad, input_grad), (x, w)
 
 
 def _conv_backward(stride: int, pad: Pad, input_grad: bool, residuals, g: Array):
-    maps = native.MAPS
+    def kernel(x: Array, w: Array, g: Array) -> tuple[Array, Array, Array]:
+        dx = jnp.zeros_like(x)
+        if input_grad:
+            dx = _input_gradient("hptjax_conv_input_gradient", x, (g, w), stride, pad)
+        return dx, *_weight_gradients(x, w, g, stride, pad)
 
-    def kernel(x: Array, w: Array, g: Array) -> tuple[Array, Array]:
-        name, of_maps = "hptjax_conv_weight_gradient", (maps, maps)
-        dw = _call(name, (g, x), of_maps, w.shape, None, stride, pad)
-        if not input_grad:
-            return jnp.zeros_like(x), dw
-        name, of_both = "hptjax_conv_input_gradient", (maps, None)
-        return _call(name, (g, w), of_both, x.shape, maps, stride, pad), dw
-
-    def other(x: Array, w: Array, g: Array) -> tuple[Array, Array]:
-        return bands.gradients(x, w, g, stride, pad, input_grad)
+    def other(x: Array, w: Array, g: Array) -> tuple[Array, Array, Array]:
+        return *bands.gradients(x, w, g, stride, pad, input_grad), g.sum((1, 2, 3))
 
     return native.on_cpu(kernel, other, *residuals, g)
 
@@ -62,14 +89,57 @@ def _conv_backward(stride: int, pad: Pad, input_grad: bool, residuals, g: Array)
 _conv.defvjp(_conv_forward, _conv_backward)
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(5, 6))
+def _both(
+    x: Array, w: Array, b: Array, p: Array, c: Array, stride: int, pad: Pad
+) -> tuple[Array, Array]:
+    return _conv(x, w, b, stride, pad, True), _conv(x, p, c, stride, (0, 0), True)
+
+
+def _both_forward(x: Array, w: Array, b: Array, p: Array, c: Array, stride: int, pad: Pad):
+    return _both(x, w, b, p, c, stride, pad), (x, w, p)
+
+
+def _both_backward(stride: int, pad: Pad, residuals, cotangents):
+    def kernel(x: Array, w: Array, p: Array, g: Array, h: Array) -> tuple[Array, ...]:
+        dx = _input_gradient("hptjax_conv_input_gradient_of_both", x, (g, w, h, p), stride, pad)
+        return (
+            dx,
+            *_weight_gradients(x, w, g, stride, pad),
+            *_weight_gradients(x, p, h, stride, (0, 0)),
+        )
+
+    def other(x: Array, w: Array, p: Array, g: Array, h: Array) -> tuple[Array, ...]:
+        dx, dw = bands.gradients(x, w, g, stride, pad, True)
+        more, dp = bands.gradients(x, p, h, stride, (0, 0), True)
+        return dx + more, dw, g.sum((1, 2, 3)), dp, h.sum((1, 2, 3))
+
+    return native.on_cpu(kernel, other, *residuals, *cotangents)
+
+
+_both.defvjp(_both_forward, _both_backward)
+
+
+def _input_gradient(target: str, x: Array, pairs: Sequence[Array], stride: int, pad: Pad) -> Array:
+    """pairs: gradients of results, each with the kernel it belongs to."""
+    layouts = [MAPS, None] * (len(pairs) // 2)
+    return _call(target, pairs, layouts, x.shape, MAPS, stride=stride, pad=pad[0])
+
+
+def _weight_gradients(x: Array, w: Array, g: Array, stride: int, pad: Pad) -> tuple[Array, Array]:
+    """Of a kernel and its bias; XLA leaves out what nobody reads."""
+    options = {"stride": stride, "pad": pad[0]}
+    dw = _call("hptjax_conv_weight_gradient", (g, x), (MAPS, MAPS), w.shape, None, **options)
+    return dw, _call("hptjax_conv_bias_gradient", (g,), (MAPS,), w.shape[:1], None)
+
+
 def _call(
     target: str,
-    arrays: tuple[Array, Array],
-    layouts: tuple[Any, Any],
+    arrays: Sequence[Array],
+    layouts: Sequence[Any],
     out: tuple[int, ...],
     to: Any,
-    stride: int,
-    pad: Pad,
+    **options: Any,
 ) -> Array:
     shape = jax.ShapeDtypeStruct(out, jnp.float32)
-    return native.call(target, shape, arrays, layouts, to, stride=stride, pad=pad[0])
+    return native.call(target, shape, arrays, layouts, to, **options)

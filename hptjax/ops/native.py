@@ -26,12 +26,14 @@ SOURCES = Path(__file__).parent / "kernels"
 TARGETS = (
     "hptjax_conv",
     "hptjax_conv_input_gradient",
+    "hptjax_conv_input_gradient_of_both",
     "hptjax_conv_weight_gradient",
+    "hptjax_conv_bias_gradient",
     "hptjax_norm",
     "hptjax_norm_gradient",
 )
 SWITCH = "HPTJAX_KERNELS"  # 0: off
-FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-fopenmp-simd", "-fPIC", "-shared")
+FLAGS = ("-std=c++20", "-O3", "-fno-math-errno", "-fopenmp-simd", "-fPIC", "-shared")
 MAPS = (1, 2, 0, 3)  # maps [C, H, W, B] are stored [H, W, C, B]
 SECONDS = 300  # for the compiler
 

@@ -1,4 +1,4 @@
-// Direct convolution and its two gradients: x [C, H, W, B], w [O, k, k, C], y [O, H', W', B].
+// Direct convolution and its gradients: x [C, H, W, B], w [O, k, k, C], y [O, H', W', B].
 //
 // No patches are copied and no zeros are multiplied: each pixel of a result adds up the taps that
 // lie inside the image, in registers. kRows channels by kVectors vectors of images are computed
@@ -15,20 +15,24 @@ namespace ffi = xla::ffi;
 
 namespace {
 
-// What one pixel of the result reads: places in the source and in the kernel.
+// One tap of a pixel of the result: where it reads, its weights, and how far these are apart from
+// one channel read to the next.
 struct Tap {
-  Index source, kernel;
+  const float *source, *weights;
+  Index step;
 };
 
-// y[t, b] = sum over taps and n < inner of w[n, t] x[n, b]; t < T, b < V * N.
+// y[t, b] = bias[t] + sum over taps and n < inner of w[n, t] x[n, b]; t < T, b < V * N.
 template <int N, int V, int T>
-void tile(float* y, const float* x, const float* w, const Tap* taps, int count, Index inner,
-          Index images, Index w_inner, Index w_outer) {
-  Vector<N> sums[T][V] = {};
+void tile(float* y, Index b, const Tap* taps, int count, Index inner, Index images, Index first,
+          Index w_outer, const float* bias) {
+  Vector<N> sums[T][V];
+  for (int t = 0; t < T; ++t)
+    for (int v = 0; v < V; ++v) sums[t][v] = fill<N>(bias ? bias[first + t] : 0.0f);
   for (int k = 0; k < count; ++k) {
-    const float* xs = x + taps[k].source;
-    const float* ws = w + taps[k].kernel;
-    for (Index n = 0; n < inner; ++n, xs += images, ws += w_inner) {
+    const float* xs = taps[k].source + b;
+    const float* ws = taps[k].weights + first * w_outer;
+    for (Index n = 0; n < inner; ++n, xs += images, ws += taps[k].step) {
       Vector<N> read[V];
       for (int v = 0; v < V; ++v) {
         read[v] = load<N>(xs + v * N);
@@ -42,7 +46,7 @@ void tile(float* y, const float* x, const float* w, const Tap* taps, int count, 
     }
   }
   for (int t = 0; t < T; ++t)
-    for (int v = 0; v < V; ++v) store<N>(y + t * images + v * N, sums[t][v]);
+    for (int v = 0; v < V; ++v) store<N>(y + (first + t) * images + b + v * N, sums[t][v]);
 }
 
 // The size of the next of several nearly equal parts.
@@ -54,11 +58,12 @@ inline Index parts_of(Index size, Index most) { return (size + most - 1) / most;
 struct Pixel {
   const Tap* taps;
   int count;
-  Index inner, outer, images, w_inner, w_outer;
+  Index inner, outer, images, w_outer;
+  const float* bias;
 
   // Computes images from `b` on as long as V vectors of them are left; returns the first left over.
   template <int N, int V>
-  Index sweep(Index b, float* y, const float* x, const float* w) const {
+  Index sweep(Index b, float* y) const {
     static constexpr std::array functions = {&tile<N, V, 1>, &tile<N, V, 2>, &tile<N, V, 3>,
                                              &tile<N, V, 4>, &tile<N, V, 5>, &tile<N, V, 6>};
     static_assert(functions.size() == kRows);
@@ -66,18 +71,17 @@ struct Pixel {
       Index t = 0;
       for (Index parts = parts_of(outer, kRows); parts > 0; --parts) {
         Index size = part(outer - t, parts);
-        functions[size - 1](y + t * images + b, x + b, w + t * w_outer, taps, count, inner, images,
-                            w_inner, w_outer);
+        functions[size - 1](y, b, taps, count, inner, images, t, w_outer, bias);
         t += size;
       }
     }
     return b;
   }
 
-  void compute(float* y, const float* x, const float* w) const {
-    Index b = sweep<kLanes, kVectors>(0, y, x, w);
-    b = sweep<kLanes, 1>(b, y, x, w);
-    sweep<1, 1>(b, y, x, w);
+  void compute(float* y) const {
+    Index b = sweep<kLanes, kVectors>(0, y);
+    b = sweep<kLanes, 1>(b, y);
+    sweep<1, 1>(b, y);
   }
 };
 
@@ -121,38 +125,80 @@ class Reads {
   std::vector<Index> ends_;
 };
 
-// Every pixel of `to` from those of `from` that it reads, with the kernel [., k, k, channels].
-void convolve(float* y, const Maps& to, const float* x, const Maps& from, const float* w, Index k,
-              Index channels, Index w_inner, Index w_outer, const Reads& rows,
-              const Reads& columns) {
-  std::vector<Tap> taps(k * k);
+// The taps of one pass over a source: maps, the kernel [., k, k, channels] that reads them, and the
+// places that each row and column of the result reads.
+struct Source {
+  const float* x;
+  Maps maps;
+  const float* w;
+  Index k, channels, step;
+  Reads rows, columns;
+
+  int taps(Index row, Index column, Tap* to) const {
+    int count = 0;
+    for (const auto* r = rows.begin(row); r != rows.end(row); ++r)
+      for (const auto* c = columns.begin(column); c != columns.end(column); ++c)
+        to[count++] = {x + (r->source * maps.width + c->source) * maps.pixel(),
+                       w + (r->tap * k + c->tap) * channels, step};
+    return count;
+  }
+
+  static Source forward(F32 x, F32 w, const Maps& to, Index stride, Index pad) {
+    Maps maps(x.dimensions());
+    Index k = w.dimensions()[1];
+    return {x.typed_data(), maps, w.typed_data(), k, maps.channels, 1,
+            Reads::forward(to.height, maps.height, k, stride, pad),
+            Reads::forward(to.width, maps.width, k, stride, pad)};
+  }
+
+  static Source input_gradient(F32 g, F32 w, const Maps& to, Index stride, Index pad) {
+    Maps maps(g.dimensions());
+    Index k = w.dimensions()[1];
+    return {g.typed_data(), maps, w.typed_data(), k, to.channels, k * k * to.channels,
+            Reads::input_gradient(to.height, maps.height, k, stride, pad),
+            Reads::input_gradient(to.width, maps.width, k, stride, pad)};
+  }
+};
+
+// Every pixel of `to` from those of the sources that it reads.
+template <std::size_t S>
+void convolve(float* y, const Maps& to, const std::array<Source, S>& sources, Index w_outer,
+              const float* bias) {
+  Index most = 0;
+  for (const Source& source : sources) most += source.k * source.k;
+  std::vector<Tap> taps(most);
   for (Index h = 0; h < to.height; ++h)
     for (Index q = 0; q < to.width; ++q, y += to.pixel()) {
       int count = 0;
-      for (const auto* r = rows.begin(h); r != rows.end(h); ++r)
-        for (const auto* c = columns.begin(q); c != columns.end(q); ++c)
-          taps[count++] = {(r->source * from.width + c->source) * from.pixel(),
-                           (r->tap * k + c->tap) * channels};
-      Pixel{taps.data(), count, from.channels, to.channels, to.images, w_inner, w_outer}.compute(
-          y, x, w);
+      for (const Source& source : sources) count += source.taps(h, q, taps.data() + count);
+      Pixel{taps.data(), count, sources[0].maps.channels, to.channels, to.images, w_outer, bias}
+          .compute(y);
     }
 }
 
-ffi::Error forward(F32 x, F32 w, F32Result y, int64_t stride, int64_t pad) {
-  Maps from(x.dimensions()), to(y->dimensions());
-  Index k = w.dimensions()[1];
-  convolve(y->typed_data(), to, x.typed_data(), from, w.typed_data(), k, from.channels, 1,
-           k * k * from.channels, Reads::forward(to.height, from.height, k, stride, pad),
-           Reads::forward(to.width, from.width, k, stride, pad));
+ffi::Error forward(F32 x, F32 w, F32 bias, F32Result y, int64_t stride, int64_t pad) {
+  Maps to(y->dimensions());
+  Index k = w.dimensions()[1], channels = x.dimensions()[0];
+  convolve(y->typed_data(), to, std::array{Source::forward(x, w, to, stride, pad)},
+           k * k * channels, bias.typed_data());
   return ffi::Error::Success();
 }
 
 ffi::Error input_gradient(F32 g, F32 w, F32Result dx, int64_t stride, int64_t pad) {
-  Maps from(g.dimensions()), to(dx->dimensions());
-  Index k = w.dimensions()[1];
-  convolve(dx->typed_data(), to, g.typed_data(), from, w.typed_data(), k, to.channels,
-           k * k * to.channels, 1, Reads::input_gradient(to.height, from.height, k, stride, pad),
-           Reads::input_gradient(to.width, from.width, k, stride, pad));
+  Maps to(dx->dimensions());
+  convolve(dx->typed_data(), to, std::array{Source::input_gradient(g, w, to, stride, pad)}, 1,
+           nullptr);
+  return ffi::Error::Success();
+}
+
+// Of maps that two convolutions of one stride read, the second with a 1 x 1 kernel p.
+ffi::Error input_gradient_of_both(F32 g, F32 w, F32 h, F32 p, F32Result dx, int64_t stride,
+                                  int64_t pad) {
+  Maps to(dx->dimensions());
+  convolve(dx->typed_data(), to,
+           std::array{Source::input_gradient(g, w, to, stride, pad),
+                      Source::input_gradient(h, p, to, stride, 0)},
+           1, nullptr);
   return ffi::Error::Success();
 }
 
@@ -194,12 +240,6 @@ Outer outer_of(Index o, Index c) {
   return table[o - 1][c - 1];
 }
 
-float sum(const float* vector) {
-  Vector<4> total = load<4>(vector);
-  for (int n = 4; n < kLanes; n += 4) total += load<4>(vector + n);
-  return (total[0] + total[1]) + (total[2] + total[3]);
-}
-
 // The columns of the result whose tap j lies inside the image: first, one past the last.
 std::array<Index, 2> columns_of(Index j, Index out, Index in, Index stride, Index pad) {
   Index first = std::min(out, j < pad ? parts_of(pad - j, stride) : 0);
@@ -224,7 +264,7 @@ class WeightGradient {
     Index whole = g_.images / kLanes * kLanes;
     if (whole) add<kLanes>(g, x, whole);
     if (whole < g_.images) add<1>(g + whole, x + whole, g_.images - whole);
-    for (Index m = 0; m < g_.channels * row_ / kLanes; ++m) dw[m] = sum(sums_ + m * kLanes);
+    for (Index m = 0; m < g_.channels * row_ / kLanes; ++m) dw[m] = sum_of_lanes(sums_ + m * kLanes);
   }
 
  private:
@@ -283,9 +323,26 @@ ffi::Error weight_gradient(F32 g, F32 x, F32Result dw, int64_t stride, int64_t p
   return ffi::Error::Success();
 }
 
+ffi::Error bias_gradient(F32 g, F32Result db) {
+  Maps maps(g.dimensions());
+  ChannelSums<1> sums(maps);
+  sums.add([&]<int N>(Lanes<N>, Index, Index at) {
+    return std::array{load<N>(g.typed_data() + at)};
+  });
+  sums.totals(0, db->typed_data());
+  return ffi::Error::Success();
+}
+
 }  // namespace
 
-#define BIND ffi::Ffi::Bind().Arg<F32>().Arg<F32>().Ret<F32>().Attr<int64_t>("stride").Attr<int64_t>("pad")
-XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv, forward, BIND);
-XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv_input_gradient, input_gradient, BIND);
-XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv_weight_gradient, weight_gradient, BIND);
+#define BIND(BUFFERS) \
+  ffi::Ffi::Bind().BUFFERS.Ret<F32>().Attr<int64_t>("stride").Attr<int64_t>("pad")
+XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv, forward, BIND(Arg<F32>().Arg<F32>().Arg<F32>()));
+XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv_input_gradient, input_gradient,
+                              BIND(Arg<F32>().Arg<F32>()));
+XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv_input_gradient_of_both, input_gradient_of_both,
+                              BIND(Arg<F32>().Arg<F32>().Arg<F32>().Arg<F32>()));
+XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv_weight_gradient, weight_gradient,
+                              BIND(Arg<F32>().Arg<F32>()));
+XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv_bias_gradient, bias_gradient,
+                              ffi::Ffi::Bind().Arg<F32>().Ret<F32>());

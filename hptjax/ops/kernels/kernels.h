@@ -6,9 +6,11 @@
 #ifndef HPTJAX_KERNELS_H_
 #define HPTJAX_KERNELS_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
+#include <vector>
 
 #include "xla/ffi/api/ffi.h"
 
@@ -65,6 +67,12 @@ inline Vector<N> fill(float value) {
   }
 }
 
+inline float sum_of_lanes(const float* vector) {
+  Vector<4> total = load<4>(vector);
+  for (int n = 4; n < kLanes; n += 4) total += load<4>(vector + n);
+  return (total[0] + total[1]) + (total[2] + total[3]);
+}
+
 struct Maps {
   Index channels, height, width, images;
 
@@ -72,6 +80,48 @@ struct Maps {
       : channels(shape[0]), height(shape[1]), width(shape[2]), images(shape[3]) {}
   Index pixel() const { return channels * images; }
   Index pixels() const { return height * width; }
+};
+
+template <int N>
+using Lanes = std::integral_constant<int, N>;
+
+// K sums over the pixels and images of each channel; every lane of a vector adds up its own.
+template <int K>
+class ChannelSums {
+ public:
+  explicit ChannelSums(const Maps& maps) : maps_(maps), sums_(maps.channels * K * kLanes) {}
+
+  // values(Lanes<N>, channel, place): K vectors of N summands at a place of the maps.
+  template <class Values>
+  void add(Values values) {
+    Index at = 0;
+    for (Index p = 0; p < maps_.pixels(); ++p)
+      for (Index c = 0; c < maps_.channels; ++c, at += maps_.images) {
+        const Index whole = maps_.images / kLanes * kLanes;
+        add_run<kLanes>(c, at, 0, whole, values);
+        add_run<1>(c, at, whole, maps_.images, values);
+      }
+  }
+
+  void totals(int k, float* to) const {
+    for (Index c = 0; c < maps_.channels; ++c) to[c] = sum_of_lanes(&sums_[(c * K + k) * kLanes]);
+  }
+
+ private:
+  template <int N, class Values>
+  void add_run(Index c, Index at, Index b, Index end, Values values) {
+    if (b == end) return;
+    std::array<Vector<N>, K> kept;
+    for (int k = 0; k < K; ++k) kept[k] = load<N>(&sums_[(c * K + k) * kLanes]);
+    for (; b < end; b += N) {
+      const std::array<Vector<N>, K> next = values(Lanes<N>(), c, at + b);
+      for (int k = 0; k < K; ++k) kept[k] += next[k];
+    }
+    for (int k = 0; k < K; ++k) store<N>(&sums_[(c * K + k) * kLanes], kept[k]);
+  }
+
+  Maps maps_;
+  std::vector<float> sums_;
 };
 
 #endif  // HPTJAX_KERNELS_H_

@@ -20,6 +20,15 @@ void each(const Maps& maps, Visit visit) {
     for (Index c = 0; c < maps.channels; ++c, at += maps.images) visit(c, at);
 }
 
+// The mean of value(Lanes<N>, channel, place) over the pixels and images of each channel.
+template <class Value>
+void means(const Maps& maps, float* to, Value value) {
+  ChannelSums<1> sums(maps);
+  sums.add([&]<int N>(Lanes<N> lanes, Index c, Index at) { return std::array{value(lanes, c, at)}; });
+  sums.totals(0, to);
+  for (Index c = 0; c < maps.channels; ++c) to[c] /= maps.pixels() * maps.images;
+}
+
 // y = x * gain + offset, gain = scale / sqrt(var + epsilon).
 struct Line {
   float gain, offset;
@@ -28,6 +37,17 @@ struct Line {
       : gain(scale / std::sqrt(var + kEpsilon)), offset(shift - mean * gain) {}
   float operator()(float x) const { return x * gain + offset; }
 };
+
+// What relu lets through of a gradient g: nothing where its input is `least` or less.
+template <int N>
+Vector<N> passed(const Line& own, float least, const float* x, const float* g) {
+  const Vector<N> value = load<N>(x) * own.gain + own.offset;
+  if constexpr (N == 1) {
+    return value > least ? *g : 0.0f;
+  } else {
+    return value > fill<N>(least) ? load<N>(g) : Vector<N>{};
+  }
+}
 
 std::vector<Line> lines(Index channels, F32 scale, F32 shift, const float* mean, const float* var) {
   std::vector<Line> all;
@@ -42,24 +62,12 @@ ffi::Error forward(F32 x_, F32 scale, F32 shift, F32Result y_, F32Result mean_, 
   Maps maps(x_.dimensions());
   const float* x = x_.typed_data();
   float *y = y_->typed_data(), *mean = mean_->typed_data(), *var = var_->typed_data();
-  const float count = maps.pixels() * maps.images;
-  std::fill_n(mean, maps.channels, 0.0f);
-  std::fill_n(var, maps.channels, 0.0f);
-  each(maps, [&](Index c, Index at) {
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (Index b = 0; b < maps.images; ++b) sum += x[at + b];
-    mean[c] += sum;
-  });
-  for (Index c = 0; c < maps.channels; ++c) mean[c] /= count;
+  means(maps, mean, [&]<int N>(Lanes<N>, Index, Index at) { return load<N>(x + at); });
   // Two passes: E[x^2] - E[x]^2 cancels when a channel's mean is far from zero.
-  each(maps, [&](Index c, Index at) {
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (Index b = 0; b < maps.images; ++b) sum += (x[at + b] - mean[c]) * (x[at + b] - mean[c]);
-    var[c] += sum;
+  means(maps, var, [&]<int N>(Lanes<N>, Index c, Index at) {
+    const Vector<N> centred = load<N>(x + at) - mean[c];
+    return centred * centred;
   });
-  for (Index c = 0; c < maps.channels; ++c) var[c] /= count;
   const auto line = lines(maps.channels, scale, shift, mean, var);
   const float least = relu ? 0.0f : -INFINITY;
   each(maps, [&](Index c, Index at) {
@@ -81,22 +89,13 @@ ffi::Error backward(F32 x_, F32 scale, F32 shift, F32 mean_, F32 var_, F32 g_, F
   const float count = maps.pixels() * maps.images;
   const auto line = lines(maps.channels, scale, shift, mean, var_.typed_data());
   const float least = relu ? 0.0f : -INFINITY;
-  // relu lets nothing through where its input is zero or less
-  const auto passes = [&](const Line& own, Index at) { return own(x[at]) > least ? g[at] : 0.0f; };
-  std::fill_n(d_scale, maps.channels, 0.0f);
-  std::fill_n(d_shift, maps.channels, 0.0f);
-  each(maps, [&](Index c, Index at) {
-    const Line own = line[c];
-    float sum = 0, product = 0;
-#pragma omp simd reduction(+ : sum, product)
-    for (Index b = 0; b < maps.images; ++b) {
-      const float passed = passes(own, at + b);
-      sum += passed;
-      product += passed * (x[at + b] - mean[c]);
-    }
-    d_shift[c] += sum;
-    d_scale[c] += product;
+  ChannelSums<2> sums(maps);
+  sums.add([&]<int N>(Lanes<N>, Index c, Index at) {
+    const Vector<N> own = passed<N>(line[c], least, x + at, g + at);
+    return std::array<Vector<N>, 2>{own, own * (load<N>(x + at) - mean[c])};
   });
+  sums.totals(0, d_shift);
+  sums.totals(1, d_scale);
   std::vector<float> slope(maps.channels), constant(maps.channels);
   for (Index c = 0; c < maps.channels; ++c) {
     const float inverse = 1 / std::sqrt(var_.typed_data()[c] + kEpsilon);
@@ -108,7 +107,8 @@ ffi::Error backward(F32 x_, F32 scale, F32 shift, F32 mean_, F32 var_, F32 g_, F
     const Line own = line[c];
 #pragma omp simd
     for (Index b = 0; b < maps.images; ++b)
-      dx[at + b] = passes(own, at + b) * own.gain - x[at + b] * slope[c] + constant[c];
+      dx[at + b] = passed<1>(own, least, x + at + b, g + at + b) * own.gain - x[at + b] * slope[c] +
+                   constant[c];
   });
   return ffi::Error::Success();
 }
