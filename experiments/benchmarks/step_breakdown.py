@@ -21,8 +21,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from .common import machine, rounded, show
-from .step_parts import BOTH, INPUTS, STEPS, WEIGHTS, parts_of, step_of
+from .peers.sgemm import gflops, products
+from .step_parts import BOTH, FORWARD, INPUTS, STEPS, WEIGHTS, parts_of, step_of
 
 BODIES = ("16,8,2", "24,16,1", "12,12,1", "24,16,2", "8,8,3")
 QUICK = BODIES[:2]
@@ -67,8 +71,6 @@ def prepare(text: str) -> Pieces:
 
 def looped(work: Callable[..., Any], operands: tuple, _: float) -> Callable[[int], object]:
     """A function of n that makes some work n times within one compiled loop."""
-    import jax
-    import jax.numpy as jnp
 
     def run(n: Any, operands: tuple) -> Any:
         shapes = jax.eval_shape(work, *operands)
@@ -84,8 +86,6 @@ Times = dict[str, list[float]]  # of each part: seconds, round by round
 
 def measure(bodies: dict[str, Pieces], rounds: int) -> tuple[dict[str, Times], list[float]]:
     """Seconds of the parts of every body, and sgemm's GFLOP/s; a round goes round all of them."""
-    from .peers.sgemm import gflops, products
-
     found: dict[str, Times] = {
         text: {n: [0.0] * rounds for n, _ in bodies[text]} for text in bodies
     }
@@ -106,9 +106,9 @@ def summarise(pieces: Pieces, times: Times) -> dict[str, list[Any]]:
         gflop[name] += piece.gflop
     whole, both = seconds.pop(WHOLE), seconds.pop(BOTH)
     gflop[INPUTS] = gflop[BOTH] - gflop[WEIGHTS]
-    seconds[INPUTS] = both - seconds[WEIGHTS]
-    seconds[REST] = whole - sum(seconds.values())
-    seconds[WHOLE] = whole
+    convolutions = {k: seconds.pop(k) for k in (FORWARD, WEIGHTS)}
+    seconds = {**convolutions, INPUTS: both - convolutions[WEIGHTS], **seconds}
+    seconds |= {REST: whole - sum(seconds.values()), WHOLE: whole}
     return {
         name: [1e3 * s, s / whole, gflop[name] / s if gflop.get(name) else None]
         for name, s in seconds.items()
