@@ -50,7 +50,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parts = (*SOURCES, "analyze")
     parser.add_argument("--part", nargs="+", choices=parts, default=parts)
-    parser.add_argument("--budget", type=int, metavar="MEMBER_EPOCHS", help=f"default: {BUDGETS}")
+    parser.add_argument(
+        "--budget",
+        type=int,
+        metavar="MEMBER_EPOCHS",
+        help=f"of each strategy, a generation takes 29 x epochs; default: {BUDGETS}",
+    )
     parser.add_argument("--epochs", type=int, default=3, help="of a network that is not stopped")
     parser.add_argument("--seeds", type=int, nargs="+", help=f"default: {SEEDS}")
     parser.add_argument("--train-limit", type=int, help="use only so many training images")
