@@ -61,6 +61,16 @@ def test_a_study_for_each_label_holds_all_of_its_trials(run):
         assert loaded.best_value == min(t.value for t in trials if t.status is Status.TRAINED)
 
 
+def test_a_trial_takes_its_generations_time_by_its_epochs(run):
+    path, result = run
+    loaded = iter(load(path, "mine").trials)
+    for record in (r for r in result.generations if r.strategy == "mine"):
+        oldest = max(trial.age for trial in record.trials)
+        for trial in record.trials:
+            seconds = record.ledger["wall_s"] * trial.age / oldest
+            assert next(loaded).duration.total_seconds() == pytest.approx(seconds, abs=1e-5)
+
+
 def test_optuna_may_go_on_where_a_run_ended(run):
     path, _ = run
     trial = load(path, "random").ask({name: distribution(e) for name, e in CONFIG.space.items()})

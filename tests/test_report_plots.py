@@ -189,6 +189,18 @@ def test_parallel_lines_are_trials_the_best_on_top(original):
     assert bundle.get_array()[-1] == best["value"]
 
 
+def test_parallel_lines_of_one_integer_meet(original):
+    name = "resnet_out_channels_l0"
+    des = original[original["group"] == "des"].sort_values("value", ascending=False)
+    des = des.assign(**{name: des[name].round().astype(int)})  # their coordinates differ still
+    ax = plots.plot_parallel(des, plots.new_axes())
+    (bundle,) = [c for c in ax.collections if len(c.get_paths()) > 2]
+    place = report.runs.hparams_of(des).index(name)
+    heights = [path.vertices[place, 1] for path in bundle.get_paths()]
+    tried = des[name].to_numpy()
+    np.testing.assert_allclose(heights, (tried - tried.min()) / np.ptp(tried))
+
+
 def test_learning_curves_are_the_epochs(runs, table):
     epochs = report.epochs_table(runs)
     ax = plots.plot_learning_curves(epochs, plots.new_axes())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ STATES = {Status.TRAINED: TrialState.COMPLETE, Status.STOPPED: TrialState.PRUNED
 class OptunaJournalSink(Sink):
     """Writes a study named as its strategy, written anew from the journal by a resume.
 
-    Its values are the trials' own, its intermediate values the metric after each epoch, from 1.
+    Its values are the trials' own, its intermediate values the metric after each epoch, from 1. A
+    trial begins with its generation, whose time it takes by its epochs; what a resume replays ends
+    at the time of the resume.
     Load it with `optuna.load_study(study_name="des", storage=open_storage(path))`.
     """
 
@@ -42,12 +45,15 @@ class OptunaJournalSink(Sink):
         self._studies[strategy] = _new_study(strategy, self._storage)
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
-        self._studies[record.strategy].add_trials(
-            [
-                frozen_trial(trial, record.generation, self._distributions, self._metric)
-                for trial in record.trials
-            ]
-        )
+        took = timedelta(seconds=record.ledger["wall_s"])
+        began, oldest = datetime.now() - took, max(trial.age for trial in record.trials)
+        frozen = []
+        for trial in record.trials:
+            new = frozen_trial(trial, record.generation, self._distributions, self._metric)
+            new.datetime_start = began
+            new.datetime_complete = began + took * (trial.age / max(oldest, 1))
+            frozen.append(new)
+        self._studies[record.strategy].add_trials(frozen)
 
 
 def open_storage(path: Path) -> JournalStorage:

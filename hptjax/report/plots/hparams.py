@@ -82,7 +82,8 @@ def _scaled(shown: pd.DataFrame, name: str) -> tuple[np.ndarray, tuple[str, str]
     numbers = as_numbers(tried)
     if numbers is not None:
         place = column(shown, f"{UNIT}{name}") if f"{UNIT}{name}" in shown else numbers
-        if place.isna().any() or numbers.nunique() <= 6:
+        whole = bool((numbers == numbers.round()).all())  # an integer has many coordinates
+        if whole or place.isna().any() or numbers.nunique() <= 6:
             place = np.log(numbers) if log_if_wide(numbers) == "log" else numbers
         heights = np.asarray(place, float)
         ends = (_short(numbers.min()), _short(numbers.max()))

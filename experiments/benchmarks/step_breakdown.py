@@ -1,0 +1,159 @@
+"""Where the time of a training step goes, for a few body shapes on one core.
+
+    python -m experiments.benchmarks.step_breakdown [--quick] [--bodies 16,8,2 24,16,1] [--rounds N]
+
+A body is given as the channels of its two blocks and the stride of the first (the default model is
+16,8,2). Each operation of a step runs by itself in a compiled loop at the body's shapes; so does
+the whole step, as the engine makes it. All take turns, with the machine's sgemm; a part is the sum
+of its operations, the median of the rounds. The gradient of the convolutions' inputs is that of
+both less that of the weights. By itself an operation is not fused with its neighbours, and finds
+its arrays where it left them: "not accounted for", the step less its parts, may be negative. The
+last line of output is one JSON object: shares of the step, useful GFLOP/s.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from .common import machine, rounded, show
+from .peers.sgemm import gflops, products
+from .step_parts import BOTH, FORWARD, INPUTS, STEPS, WEIGHTS, parts_of, step_of
+
+BODIES = ("16,8,2", "24,16,1", "12,12,1", "24,16,2", "8,8,3")
+QUICK = BODIES[:2]
+# all times make the same of the same arrays, which XLA would make once, before the loop
+IN_THE_LOOP = {"xla_disable_hlo_passes": "while-loop-invariant-code-motion"}
+SECONDS = 0.03  # of one measurement
+WHOLE, REST = "whole step", "not accounted for"
+
+
+@dataclass
+class Timed:
+    """Something compiled: run(n) makes it n times; gflop: useful 10^9 operations of one time."""
+
+    run: Callable[[int], object]
+    gflop: float
+    count: int = 1
+
+    def seconds(self) -> float:
+        """Of one time."""
+        begin = time.perf_counter()
+        self.run(self.count)
+        return (time.perf_counter() - begin) / self.count
+
+    def calibrate(self) -> None:
+        """Compiles, and finds how many times take about SECONDS."""
+        self.run(1)
+        self.count = max(1, round(SECONDS / min(self.seconds() for _ in range(3))))
+
+
+Pieces = list[tuple[str, Timed]]  # each with the name of the part that it belongs to
+
+
+def prepare(text: str) -> Pieces:
+    """The pieces of the parts of a body, and its whole step, ready to be timed."""
+    network, whole, gflop = step_of(text)
+    pieces = [(name, Timed(looped(*part), part.gflop)) for name, part in parts_of(network)]
+    for _, piece in pieces:
+        piece.calibrate()
+    whole(1)
+    return [*pieces, (WHOLE, Timed(whole, gflop, STEPS))]
+
+
+def looped(work: Callable[..., Any], operands: tuple, _: float) -> Callable[[int], object]:
+    """A function of n that makes some work n times within one compiled loop."""
+
+    def run(n: Any, operands: tuple) -> Any:
+        shapes = jax.eval_shape(work, *operands)
+        start = jax.tree.map(jnp.zeros_like, shapes)
+        return jax.lax.fori_loop(0, n, lambda *_: work(*operands), start)
+
+    compiled = jax.jit(run).lower(1, operands).compile(compiler_options=IN_THE_LOOP)
+    return lambda n: jax.block_until_ready(compiled(n, operands))
+
+
+Times = dict[str, list[float]]  # of each part: seconds, round by round
+
+
+def measure(bodies: dict[str, Pieces], rounds: int) -> tuple[dict[str, Times], list[float]]:
+    """Seconds of the parts of every body, and sgemm's GFLOP/s; a round goes round all of them."""
+    found: dict[str, Times] = {
+        text: {n: [0.0] * rounds for n, _ in bodies[text]} for text in bodies
+    }
+    rates, library = [], products()
+    for k in range(rounds):
+        for text, pieces in bodies.items():
+            for name, piece in pieces:
+                found[text][name][k] += piece.seconds()
+            rates.append(max(gflops(product, 2) for product in library.values()))
+    return found, rates
+
+
+def summarise(pieces: Pieces, times: Times) -> dict[str, list[Any]]:
+    """ms, share of the step and useful GFLOP/s (None: none) by part."""
+    seconds = {name: statistics.median(values) for name, values in times.items()}
+    gflop = dict.fromkeys(seconds, 0.0)
+    for name, piece in pieces:
+        gflop[name] += piece.gflop
+    whole, both = seconds.pop(WHOLE), seconds.pop(BOTH)
+    gflop[INPUTS] = gflop[BOTH] - gflop[WEIGHTS]
+    convolutions = {k: seconds.pop(k) for k in (FORWARD, WEIGHTS)}
+    seconds = {**convolutions, INPUTS: both - convolutions[WEIGHTS], **seconds}
+    seconds |= {REST: whole - sum(seconds.values()), WHOLE: whole}
+    return {
+        name: [1e3 * s, s / whole, gflop[name] / s if gflop.get(name) else None]
+        for name, s in seconds.items()
+    }
+
+
+def stay_on_one_core() -> None:
+    """Starts this process anew on one core: BLAS and XLA size their pools as they are loaded."""
+    if not hasattr(os, "sched_setaffinity"):
+        return  # not Linux: the figures are then of all cores
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) > 1:
+        os.sched_setaffinity(0, cores[:1])
+        again = ["-m", "experiments.benchmarks.step_breakdown", *sys.argv[1:]]
+        os.execv(sys.executable, [sys.executable, *again])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="two bodies, three rounds")
+    parser.add_argument("--bodies", nargs="+", help="channels, channels, stride of each")
+    parser.add_argument("--rounds", type=int, help="default 15, quick 3")
+    args = parser.parse_args()
+    stay_on_one_core()
+    bodies = {text: prepare(text) for text in args.bodies or (QUICK if args.quick else BODIES)}
+    times, rates = measure(bodies, args.rounds or (3 if args.quick else 15))
+    sgemm = statistics.median(rates)
+    print(machine())
+    print(f"sgemm on one core: {sgemm:.1f} GFLOP/s")
+    out: dict[str, Any] = {"sgemm_gflops": rounded(sgemm), "bodies": {}}
+    for text, pieces in bodies.items():
+        found = summarise(pieces, times[text])
+        rows = [[name, *row, row[2] and row[2] / sgemm] for name, row in found.items()]
+        columns = ["part", "ms a step", "share", "useful GFLOP/s", "of sgemm"]
+        show(f"Step of 64 images, channels and stride {text}", columns, rows)
+        ms, _, rate = found.pop(WHOLE)
+        out["bodies"][text] = {
+            "ms": rounded(ms),
+            "gflops": rounded(rate),
+            "sgemm_share": rounded(rate / sgemm),
+            "shares": {name: rounded(row[1]) for name, row in found.items()},
+        }
+    print(json.dumps(out))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
