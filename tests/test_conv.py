@@ -144,3 +144,31 @@ def test_bias_is_added_and_summed(way):
     y, back = jax.vjp(lambda bias: conv(x, w, bias), bias)
     np.testing.assert_array_equal(y[:, 0, 0, 0], bias)
     np.testing.assert_array_equal(back(jnp.ones_like(y))[0], [4 * 4 * 21] * 3)
+
+
+@pytest.mark.parametrize("images", [5, 64])
+def test_channels_that_are_not_live_are_zeros_and_change_nothing(images, way):
+    rng = np.random.default_rng(3)
+    x, w = rng.normal(size=(7, 6, 5, images)), rng.normal(size=(9, 3, 3, 7))
+    p, b = rng.normal(size=(9, 1, 1, 7)), rng.normal(size=9)
+    live = jnp.array([4, 6], jnp.int32)
+    narrow = [jnp.float32(a) for a in (x[:4], w[:6, ..., :4], p[:6, ..., :4], b[:6])]
+    padded = [jnp.zeros(a.shape, jnp.float32) for a in (x, w, p, b)]
+    padded = [
+        wide.at[tuple(map(slice, own.shape))].set(own)
+        for wide, own in zip(padded, narrow, strict=True)
+    ]
+
+    def both(arrays, live):
+        def function(x, w, p, b):
+            return conv_and_projection(x, w, p, (b, b), live, stride=2, padding=(1, 1))
+
+        y, back = jax.vjp(function, *arrays)
+        return *y, *back(jax.tree.map(jnp.sin, y))
+
+    for got, want in zip(both(padded, live), both(narrow, None), strict=True):
+        inside = tuple(map(slice, want.shape))
+        np.testing.assert_allclose(got[inside], want, atol=1e-5 * np.abs(want).max())
+        assert not np.delete(got, np.s_[: want.shape[0]], 0).any()
+        if got.ndim == 4:
+            assert not got[..., want.shape[3] :].any()

@@ -62,3 +62,21 @@ def test_nan_stays_nan_behind_relu(way):
     y, _, _ = normalise(x, jnp.ones(2), jnp.zeros(2), 0, relu=True)
     assert np.isfinite(y[0]).all()
     assert np.isnan(y[1]).all()
+
+
+def test_channels_that_are_not_live_are_zeros_and_change_nothing(way):
+    x = jnp.float32(np.random.default_rng(4).normal(size=(3, 2, 2, 21)))
+    scale, shift = jnp.arange(1.0, 4), jnp.array([0.5, -0.5, 0.0])
+
+    def both(x, scale, shift, live):
+        y, back = jax.vjp(lambda *a: normalise(*a, 0, True, live), x, scale, shift)
+        return *y, *back((jnp.cos(y[0]), *y[1:]))
+
+    def pad(a):
+        return jnp.pad(a, [(0, 2), *[(0, 0)] * (a.ndim - 1)])
+
+    wide = both(pad(x), pad(scale), pad(shift), jnp.int32(3))
+    for got, want in zip(wide, both(x, scale, shift, None), strict=True):
+        np.testing.assert_allclose(got[:3], want, rtol=1e-5, atol=1e-6)
+    # of zeros, cos is 1: what comes back to the shift of a padded channel is cut off by its relu
+    assert not any(np.any(got[3:]) for got in wide)

@@ -24,12 +24,16 @@ AnyArray: TypeAlias = Any  # numpy arrays while packed on the host, JAX arrays i
 
 @struct.dataclass
 class LayerHparams:
-    """The traced numbers of one member's MLP layers, each [depth]."""
+    """The traced numbers of one member's layers: of the MLP [depth], true channels [stages].
+
+    Stages: the first convolution, then the blocks.
+    """
 
     batch_norm: AnyArray  # bool
     activation: AnyArray  # index into the program's choices
     dropout: AnyArray  # rates
     units: AnyArray  # true widths
+    channels: AnyArray
 
 
 def forward(
@@ -69,37 +73,45 @@ class _Network:
         self.new_stats = dict(stats)
 
     def logits(self, x: Array, layers: LayerHparams, key: Array | None) -> Array:
-        x = self._features(x)
+        x = self._features(x, layers.channels)
         x = x.reshape(-1, x.shape[-1])
         for i in range(self.signature.depth):
             x = self._mlp_layer(x, i, layers, key)
         return x
 
-    def _features(self, x: Array) -> Array:
+    def _features(self, x: Array, channels: AnyArray) -> Array:
         first = self.signature.first
         kernel, bias = self.params["first_conv.kernel"], self.params["first_conv.bias"]
+        live = jnp.stack([jnp.int32(x.shape[0]), channels[0]])
         options = {"stride": first.stride, "padding": first.padding}
-        x = conv(x, kernel, bias, **options, input_grad=False)
+        x = conv(x, kernel, bias, live, **options, input_grad=False)
         for i, block in enumerate(self.signature.blocks):
-            x = self._block(x, f"blocks.{i}", block)
+            x = self._block(x, f"blocks.{i}", block, channels[i], channels[i + 1])
         return average_pool(x, self.signature.pool)
 
-    def _block(self, x: Array, name: str, block: ConvShape) -> Array:
+    def _block(
+        self, x: Array, name: str, block: ConvShape, before: AnyArray, after: AnyArray
+    ) -> Array:
+        """A residual block; before, after: its true channels."""
         (w, b), (second, c), (p, d) = (
             (self.params[f"{name}.{part}.kernel"], self._conv_bias(f"{name}.{part}"))
             for part in ("conv1", "conv2", "conv_proj")
         )
+        live, inside = jnp.stack([before, after]), jnp.stack([after, after])
         options = {"stride": block.stride, "padding": block.padding}
-        y, shortcut = conv_and_projection(x, w, p, (b, d), **options)
-        y = self._norm_maps(y, name, "1", relu=True)
-        y = self._norm_maps(conv(y, second, c, padding=block.padding), name, "2")
-        return jax.nn.relu(y + self._norm_maps(shortcut, name, "_proj"))
+        y, shortcut = conv_and_projection(x, w, p, (b, d), live, **options)
+        y = self._norm_maps(y, name, "1", after, relu=True)
+        y = conv(y, second, c, inside, padding=block.padding)
+        y = self._norm_maps(y, name, "2", after)
+        return jax.nn.relu(y + self._norm_maps(shortcut, name, "_proj", after))
 
     def _conv_bias(self, name: str) -> Array | None:
         """None in training, where batch norm removes it again."""
         return None if self.train else self.params[f"{name}.bias"]
 
-    def _norm_maps(self, x: Array, block: str, which: str, relu: bool = False) -> Array:
+    def _norm_maps(
+        self, x: Array, block: str, which: str, live: AnyArray, relu: bool = False
+    ) -> Array:
         """The batch norm behind one convolution of a block.
 
         In training the convolution's bias shows in the running mean alone, and its gradient is
@@ -107,7 +119,8 @@ class _Network:
         """
         norm = f"{block}.bn{which}"
         if self.train:
-            return self._norm_batch(x, norm, self.params[f"{block}.conv{which}.bias"], relu)
+            bias = self.params[f"{block}.conv{which}.bias"]
+            return self._norm_batch(x, norm, bias, relu, live)
         y = self._norm_running(x, norm)
         return jax.nn.relu(y) if relu else y
 
@@ -125,9 +138,16 @@ class _Network:
             x = dropout(x, layers.dropout[i], jax.random.fold_in(key, jnp.uint32(i)))
         return x
 
-    def _norm_batch(self, x: Array, name: str, bias: Array | float, relu: bool = False) -> Array:
+    def _norm_batch(
+        self,
+        x: Array,
+        name: str,
+        bias: Array | float,
+        relu: bool = False,
+        live: AnyArray | None = None,
+    ) -> Array:
         scale, shift = self.params[f"{name}.scale"], self.params[f"{name}.shift"]
-        y, mean, var = normalise(x, scale, shift, 0, relu)
+        y, mean, var = normalise(x, scale, shift, 0, relu, live)
         count = x.size // x.shape[0]
         for part, new in (("mean", mean + bias), ("var", unbiased(var, count))):
             self.new_stats[f"{name}.{part}"] = running(self.stats[f"{name}.{part}"], new)

@@ -22,6 +22,7 @@ def conv(
     x: Array,
     w: Array,
     bias: Array | None = None,
+    live: Array | None = None,
     *,
     stride: int = 1,
     padding: Pad = (0, 0),
@@ -29,11 +30,12 @@ def conv(
 ) -> Array:
     """Convolves each image with one kernel: x [C, H, W, B], w [O, k, k, C] -> [O, H', W', B].
 
-    bias: [O], default none. padding: rows and columns added (before, after); H' = (H + sum(padding)
-    - k) // stride + 1. input_grad=False leaves the gradient of x out (zeros): the first layer needs
-    none.
+    bias: [O], default none. live: int32 [2], the channels of x and of the result that are more than
+    padding, default all: beyond them all arrays must hold zeros, which kernels do not compute.
+    padding: rows and columns added (before, after); H' = (H + sum(padding) - k) // stride + 1.
+    input_grad=False leaves the gradient of x out (zeros): the first layer needs none.
     """
-    return _conv(x, w, _bias(w, bias), stride, padding, input_grad)
+    return _conv(x, w, _bias(w, bias), _live(w, live), stride, padding, input_grad)
 
 
 def conv_and_projection(
@@ -41,6 +43,7 @@ def conv_and_projection(
     w: Array,
     p: Array,
     biases: tuple[Array | None, Array | None] = (None, None),
+    live: Array | None = None,
     *,
     stride: int = 1,
     padding: Pad = (0, 0),
@@ -49,88 +52,108 @@ def conv_and_projection(
 
     One pass adds up what both pass back. Both results must have one size.
     """
-    return _both(x, w, _bias(w, biases[0]), p, _bias(p, biases[1]), stride, padding)
+    b, c = _bias(w, biases[0]), _bias(p, biases[1])
+    return _both(x, w, b, p, c, _live(w, live), stride, padding)
 
 
 def _bias(w: Array, bias: Array | None) -> Array:
     return jnp.zeros(w.shape[0], w.dtype) if bias is None else bias
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(3, 4, 5))
-def _conv(x: Array, w: Array, b: Array, stride: int, pad: Pad, input_grad: bool) -> Array:
-    def kernel(x: Array, w: Array, b: Array) -> Array:
+def _live(w: Array, live: Array | None) -> Array:
+    return jnp.array([w.shape[3], w.shape[0]], jnp.int32) if live is None else live
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(4, 5, 6))
+def _conv(
+    x: Array, w: Array, b: Array, live: Array, stride: int, pad: Pad, input_grad: bool
+) -> Array:
+    def kernel(x: Array, w: Array, b: Array, live: Array) -> Array:
         out = (w.shape[0], *output_size(x.shape, w.shape[1], stride, pad), x.shape[3])
         options = {"stride": stride, "pad": pad[0]}
-        return _call("hptjax_conv", (x, w, b), (MAPS, None, None), out, MAPS, **options)
+        layouts = MAPS, None, None, None
+        return _call("hptjax_conv", (x, w, b, live), layouts, out, MAPS, **options)
 
-    def other(x: Array, w: Array, b: Array) -> Array:
+    def other(x: Array, w: Array, b: Array, live: Array) -> Array:
         return bands.convolve(x, w, stride, pad, input_grad) + b[:, None, None, None]
 
-    return native.on_cpu(kernel, other, x, w, b)
+    return native.on_cpu(kernel, other, x, w, b, live)
 
 
-def _conv_forward(x: Array, w: Array, b: Array, stride: int, pad: Pad, input_grad: bool):
-    return _conv(x, w, b, stride, pad, input_grad), (x, w)
+def _conv_forward(
+    x: Array, w: Array, b: Array, live: Array, stride: int, pad: Pad, input_grad: bool
+):
+    return _conv(x, w, b, live, stride, pad, input_grad), (x, w, live)
 
 
 def _conv_backward(stride: int, pad: Pad, input_grad: bool, residuals, g: Array):
-    def kernel(x: Array, w: Array, g: Array) -> tuple[Array, Array, Array]:
+    def kernel(x: Array, w: Array, live: Array, g: Array) -> tuple[Array, ...]:
         dx = jnp.zeros_like(x)
         if input_grad:
-            dx = _input_gradient("hptjax_conv_input_gradient", x, (g, w), stride, pad)
-        return dx, *_weight_gradients(x, w, g, stride, pad)
+            dx = _input_gradient("hptjax_conv_input_gradient", x, (g, w), live, stride, pad)
+        return dx, *_weight_gradients(x, w, g, live, stride, pad)
 
-    def other(x: Array, w: Array, g: Array) -> tuple[Array, Array, Array]:
+    def other(x: Array, w: Array, live: Array, g: Array) -> tuple[Array, ...]:
         return *bands.gradients(x, w, g, stride, pad, input_grad), g.sum((1, 2, 3))
 
-    return native.on_cpu(kernel, other, *residuals, g)
+    return *native.on_cpu(kernel, other, *residuals, g), None
 
 
 _conv.defvjp(_conv_forward, _conv_backward)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(5, 6))
+@partial(jax.custom_vjp, nondiff_argnums=(6, 7))
 def _both(
-    x: Array, w: Array, b: Array, p: Array, c: Array, stride: int, pad: Pad
+    x: Array, w: Array, b: Array, p: Array, c: Array, live: Array, stride: int, pad: Pad
 ) -> tuple[Array, Array]:
-    return _conv(x, w, b, stride, pad, True), _conv(x, p, c, stride, (0, 0), True)
+    y = conv(x, w, b, live, stride=stride, padding=pad)
+    return y, conv(x, p, c, live, stride=stride)
 
 
-def _both_forward(x: Array, w: Array, b: Array, p: Array, c: Array, stride: int, pad: Pad):
-    return _both(x, w, b, p, c, stride, pad), (x, w, p)
+def _both_forward(
+    x: Array, w: Array, b: Array, p: Array, c: Array, live: Array, stride: int, pad: Pad
+):
+    return _both(x, w, b, p, c, live, stride, pad), (x, w, p, live)
 
 
 def _both_backward(stride: int, pad: Pad, residuals, cotangents):
-    def kernel(x: Array, w: Array, p: Array, g: Array, h: Array) -> tuple[Array, ...]:
-        dx = _input_gradient("hptjax_conv_input_gradient_of_both", x, (g, w, h, p), stride, pad)
+    def kernel(x: Array, w: Array, p: Array, live: Array, g: Array, h: Array) -> tuple[Array, ...]:
+        dx = _input_gradient(
+            "hptjax_conv_input_gradient_of_both", x, (g, w, h, p), live, stride, pad
+        )
         return (
             dx,
-            *_weight_gradients(x, w, g, stride, pad),
-            *_weight_gradients(x, p, h, stride, (0, 0)),
+            *_weight_gradients(x, w, g, live, stride, pad),
+            *_weight_gradients(x, p, h, live, stride, (0, 0)),
         )
 
-    def other(x: Array, w: Array, p: Array, g: Array, h: Array) -> tuple[Array, ...]:
+    def other(x: Array, w: Array, p: Array, live: Array, g: Array, h: Array) -> tuple[Array, ...]:
         dx, dw = bands.gradients(x, w, g, stride, pad, True)
         more, dp = bands.gradients(x, p, h, stride, (0, 0), True)
         return dx + more, dw, g.sum((1, 2, 3)), dp, h.sum((1, 2, 3))
 
-    return native.on_cpu(kernel, other, *residuals, *cotangents)
+    return *native.on_cpu(kernel, other, *residuals, *cotangents), None
 
 
 _both.defvjp(_both_forward, _both_backward)
 
 
-def _input_gradient(target: str, x: Array, pairs: Sequence[Array], stride: int, pad: Pad) -> Array:
+def _input_gradient(
+    target: str, x: Array, pairs: Sequence[Array], live: Array, stride: int, pad: Pad
+) -> Array:
     """pairs: gradients of results, each with the kernel it belongs to."""
-    layouts = [MAPS, None] * (len(pairs) // 2)
-    return _call(target, pairs, layouts, x.shape, MAPS, stride=stride, pad=pad[0])
+    layouts = [MAPS, None] * (len(pairs) // 2) + [None]
+    return _call(target, (*pairs, live), layouts, x.shape, MAPS, stride=stride, pad=pad[0])
 
 
-def _weight_gradients(x: Array, w: Array, g: Array, stride: int, pad: Pad) -> tuple[Array, Array]:
+def _weight_gradients(
+    x: Array, w: Array, g: Array, live: Array, stride: int, pad: Pad
+) -> tuple[Array, Array]:
     """Of a kernel and its bias; XLA leaves out what nobody reads."""
     options = {"stride": stride, "pad": pad[0]}
-    dw = _call("hptjax_conv_weight_gradient", (g, x), (MAPS, MAPS), w.shape, None, **options)
-    return dw, _call("hptjax_conv_bias_gradient", (g,), (MAPS,), w.shape[:1], None)
+    layouts = MAPS, MAPS, None
+    dw = _call("hptjax_conv_weight_gradient", (g, x, live), layouts, w.shape, None, **options)
+    return dw, _call("hptjax_conv_bias_gradient", (g, live), (MAPS, None), w.shape[:1], None)
 
 
 def _call(

@@ -35,6 +35,7 @@ TARGETS = (
 SWITCH = "HPTJAX_KERNELS"  # 0: off
 FLAGS = ("-std=c++20", "-O3", "-fno-math-errno", "-fopenmp-simd", "-fPIC", "-shared")
 MAPS = (1, 2, 0, 3)  # maps [C, H, W, B] are stored [H, W, C, B]
+TYPES = (jnp.float32, jnp.int32)
 SECONDS = 300  # for the compiler
 
 
@@ -43,7 +44,7 @@ def on_cpu(kernel: Callable[..., Any], other: Callable[..., Any], *arrays: Array
 
     Kernels are of float32 alone.
     """
-    if not available() or any(array.dtype != jnp.float32 for array in arrays):
+    if not available() or any(array.dtype not in TYPES for array in arrays):
         return other(*arrays)
     return lax.platform_dependent(*arrays, cpu=kernel, default=other)
 

@@ -18,38 +18,49 @@ MOMENTUM = 0.1  # share of the new batch in the running statistics, as in PyTorc
 
 
 def normalise(
-    x: Array, scale: Array, shift: Array, axis: int, relu: bool = False
+    x: Array,
+    scale: Array,
+    shift: Array,
+    axis: int,
+    relu: bool = False,
+    live: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """Normalises x by the statistics of the batch; returns (y, mean, biased variance).
 
-    axis: the channel axis; scale, shift, mean, variance: [channels]; relu: applied to y. The
-    statistics carry no gradient of their own.
+    axis: the channel axis; scale, shift, mean, variance: [channels]; relu: applied to y; live:
+    int32 scalar, the channels that are more than padding, as for `ops.conv.conv`. The statistics
+    carry no gradient of their own.
     """
-    return _normalise(x, scale, shift, axis, relu)
+    live = jnp.int32(x.shape[axis]) if live is None else live
+    return _normalise(x, scale, shift, live, axis, relu)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(3, 4))
+@partial(jax.custom_vjp, nondiff_argnums=(4, 5))
 def _normalise(
-    x: Array, scale: Array, shift: Array, axis: int, relu: bool
+    x: Array, scale: Array, shift: Array, live: Array, axis: int, relu: bool
 ) -> tuple[Array, Array, Array]:
-    other = partial(_forward, axis=axis, relu=relu)
+    def other(x: Array, scale: Array, shift: Array, live: Array) -> tuple[Array, ...]:
+        return _forward(x, scale, shift, axis, relu)
+
     if not _is_maps(x, axis):
-        return other(x, scale, shift)
-    return native.on_cpu(partial(_kernel, relu=relu), other, x, scale, shift)
+        return _forward(x, scale, shift, axis, relu)
+    return native.on_cpu(partial(_kernel, relu=relu), other, x, scale, shift, live)
 
 
-def _normalise_forward(x: Array, scale: Array, shift: Array, axis: int, relu: bool):
-    y, mean, var = normalise(x, scale, shift, axis, relu)
-    return (y, mean, var), (x, scale, shift, mean, var)
+def _normalise_forward(x: Array, scale: Array, shift: Array, live: Array, axis: int, relu: bool):
+    y, mean, var = normalise(x, scale, shift, axis, relu, live)
+    return (y, mean, var), (x, scale, shift, mean, var, live)
 
 
 def _normalise_backward(axis: int, relu: bool, residuals, cotangents):
-    x, scale, shift, mean, var = residuals
-    other, g = partial(_backward, axis=axis, relu=relu), cotangents[0]
-    if not _is_maps(x, axis):
-        return other(x, scale, shift, mean, var, g)
-    kernel = partial(_gradient_kernel, relu=relu)
-    return native.on_cpu(kernel, other, x, scale, shift, mean, var, g)
+    def other(*arrays: Array) -> tuple[Array, Array, Array]:
+        x, scale, shift, mean, var, _, g = arrays
+        return _backward(x, scale, shift, mean, var, g, axis, relu)
+
+    arrays = (*residuals, cotangents[0])
+    if not _is_maps(arrays[0], axis):
+        return *other(*arrays), None
+    return *native.on_cpu(partial(_gradient_kernel, relu=relu), other, *arrays), None
 
 
 _normalise.defvjp(_normalise_forward, _normalise_backward)
@@ -60,21 +71,27 @@ def _is_maps(x: Array, axis: int) -> bool:
     return x.ndim == 4 and axis == 0
 
 
-def _kernel(x: Array, scale: Array, shift: Array, relu: bool):
+def _kernel(x: Array, scale: Array, shift: Array, live: Array, relu: bool):
     vector = jax.ShapeDtypeStruct(scale.shape, jnp.float32)
-    maps = jax.ShapeDtypeStruct(x.shape, jnp.float32)
-    layouts, to = (native.MAPS, None, None), (native.MAPS, None, None)
-    out = (maps, vector, vector)
-    return native.call("hptjax_norm", out, (x, scale, shift), layouts, to, relu=relu)
+    out = (jax.ShapeDtypeStruct(x.shape, jnp.float32), vector, vector)
+    arrays, layouts = (x, scale, shift, live), (native.MAPS, None, None, None)
+    return native.call("hptjax_norm", out, arrays, layouts, layouts[:3], relu=relu)
 
 
 def _gradient_kernel(
-    x: Array, scale: Array, shift: Array, mean: Array, var: Array, g: Array, relu: bool
+    x: Array,
+    scale: Array,
+    shift: Array,
+    mean: Array,
+    var: Array,
+    live: Array,
+    g: Array,
+    relu: bool,
 ):
     vector = jax.ShapeDtypeStruct(scale.shape, jnp.float32)
     out = (jax.ShapeDtypeStruct(x.shape, jnp.float32), vector, vector)
-    arrays, plain = (x, scale, shift, mean, var, g), (None,) * 4
-    layouts, to = (native.MAPS, *plain, native.MAPS), (native.MAPS, None, None)
+    arrays, plain = (x, scale, shift, mean, var, g, live), (None,) * 4
+    layouts, to = (native.MAPS, *plain, native.MAPS, None), (native.MAPS, None, None)
     return native.call("hptjax_norm_gradient", out, arrays, layouts, to, relu=relu)
 
 

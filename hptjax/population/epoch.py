@@ -21,12 +21,11 @@ Choices: TypeAlias = tuple[LayerChoices, ...]  # of each MLP layer, the same for
 class TracedHparams:
     """The numbers of one member that are traced.
 
-    channels: true widths of the convolution stages; trial: what its random keys derive from.
+    trial: what its random keys derive from.
     """
 
     optimiser: optimiser.AdamHparams
     layers: LayerHparams
-    channels: AnyArray
     trial: AnyArray  # uint32
 
 
@@ -50,7 +49,7 @@ def initial_state(body: Body, study_key: Array, hparams: TracedHparams) -> Membe
     """A member of a body before training, from its true widths and its key."""
     signature = body.signature
     widths = Widths(
-        tuple(hparams.channels[i] for i in range(len(signature.blocks) + 1)),
+        tuple(hparams.layers.channels[i] for i in range(len(signature.blocks) + 1)),
         tuple(hparams.layers.units[i] for i in range(signature.depth)),
     )
     params = initial_weights(init_key(study_key, hparams.trial), body, widths)

@@ -115,8 +115,8 @@ def traced_hparams(
             activation=lists(partial(_activations, plan), np.int32),
             dropout=lists(layers("dropout"), np.float32),
             units=lists(layers("out_size"), np.int32),
+            channels=lists(lambda config: widths_of(config).channels, np.int32, stages),
         ),
-        channels=lists(lambda config: widths_of(config).channels, np.int32, stages),
         trial=scalars(lambda m: np.uint32(m.trial), np.uint32),
     )
 

@@ -22,9 +22,9 @@ FEW_BODIES, MOST_BODIES = 7, 16  # tiers are added up to here; the first where t
 MIN_GAIN = 0.005  # share of the whole price that one more tier must save
 # Fitted on one core of an AVX-512 machine, strides 1 to 3, 8 to 24 channels, to 20 %: a step takes
 # 1 s for 1e11 FLOPs, and as long as 400 of them for every number in a map. Two cores are assumed.
-FLOPS_PER_NUMBER = 400
-FLOPS_PER_SECOND = 2e11
-BODY_SECONDS = 4.0  # of compiling, for each body
+FLOPS_PER_NUMBER = 160
+FLOPS_PER_SECOND = 4.8e11
+BODY_SECONDS = 2.5  # of compiling, for each body
 
 
 @dataclass(frozen=True)

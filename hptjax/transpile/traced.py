@@ -133,7 +133,7 @@ class TracedProblem:
         found = jnp.full(hparams.trial.shape, len(bodies), jnp.int32)
         for i in sorted(range(len(bodies)), key=lambda i: -price(bodies[i])):
             widths = bodies[i].widths
-            fits = (hparams.channels <= jnp.array(widths.channels)).all(1)
+            fits = (hparams.layers.channels <= jnp.array(widths.channels)).all(1)
             fits &= (hparams.layers.units <= jnp.array(widths.units)).all(1)
             found = jnp.where(fits & (signature == firsts[i]), i, found)
         return found
@@ -176,9 +176,9 @@ class TracedProblem:
                 activation=columns("activation_fun", activations, jnp.int32, mlp),
                 dropout=columns("dropout", rates, jnp.float32, mlp),
                 units=columns("out_size", list(widths.units), jnp.int32, mlp),
-            ),
-            channels=columns(
-                "out_channels", list(widths.channels), jnp.int32, "resnet_config", shift=1
+                channels=columns(
+                    "out_channels", list(widths.channels), jnp.int32, "resnet_config", shift=1
+                ),
             ),
             trial=trials.astype(jnp.uint32),
         )

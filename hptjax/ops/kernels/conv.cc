@@ -2,7 +2,7 @@
 //
 // No patches are copied and no zeros are multiplied: each pixel of a result adds up the taps that
 // lie inside the image, in registers. kRows channels by kVectors vectors of images are computed
-// together, so that a number loaded is used about four times.
+// together, so that a number loaded is used about four times. live: [C, O], the live channels.
 
 #include <algorithm>
 #include <array>
@@ -143,16 +143,16 @@ struct Source {
     return count;
   }
 
-  static Source forward(F32 x, F32 w, const Maps& to, Index stride, Index pad) {
-    Maps maps(x.dimensions());
+  static Source forward(F32 x, F32 w, S32 live, const Maps& to, Index stride, Index pad) {
+    Maps maps(x.dimensions(), live.typed_data()[0]);
     Index k = w.dimensions()[1];
     return {x.typed_data(), maps, w.typed_data(), k, maps.channels, 1,
             Reads::forward(to.height, maps.height, k, stride, pad),
             Reads::forward(to.width, maps.width, k, stride, pad)};
   }
 
-  static Source input_gradient(F32 g, F32 w, const Maps& to, Index stride, Index pad) {
-    Maps maps(g.dimensions());
+  static Source input_gradient(F32 g, F32 w, S32 live, const Maps& to, Index stride, Index pad) {
+    Maps maps(g.dimensions(), live.typed_data()[1]);
     Index k = w.dimensions()[1];
     return {g.typed_data(), maps, w.typed_data(), k, to.channels, k * k * to.channels,
             Reads::input_gradient(to.height, maps.height, k, stride, pad),
@@ -171,33 +171,33 @@ void convolve(float* y, const Maps& to, const std::array<Source, S>& sources, In
     for (Index q = 0; q < to.width; ++q, y += to.pixel()) {
       int count = 0;
       for (const Source& source : sources) count += source.taps(h, q, taps.data() + count);
-      Pixel{taps.data(), count, sources[0].maps.channels, to.channels, to.images, w_outer, bias}
-          .compute(y);
+      Pixel{taps.data(), count, sources[0].maps.live, to.live, to.images, w_outer, bias}.compute(y);
+      clear_rest(y, to);
     }
 }
 
-ffi::Error forward(F32 x, F32 w, F32 bias, F32Result y, int64_t stride, int64_t pad) {
-  Maps to(y->dimensions());
+ffi::Error forward(F32 x, F32 w, F32 bias, S32 live, F32Result y, int64_t stride, int64_t pad) {
+  Maps to(y->dimensions(), live.typed_data()[1]);
   Index k = w.dimensions()[1], channels = x.dimensions()[0];
-  convolve(y->typed_data(), to, std::array{Source::forward(x, w, to, stride, pad)},
+  convolve(y->typed_data(), to, std::array{Source::forward(x, w, live, to, stride, pad)},
            k * k * channels, bias.typed_data());
   return ffi::Error::Success();
 }
 
-ffi::Error input_gradient(F32 g, F32 w, F32Result dx, int64_t stride, int64_t pad) {
-  Maps to(dx->dimensions());
-  convolve(dx->typed_data(), to, std::array{Source::input_gradient(g, w, to, stride, pad)}, 1,
+ffi::Error input_gradient(F32 g, F32 w, S32 live, F32Result dx, int64_t stride, int64_t pad) {
+  Maps to(dx->dimensions(), live.typed_data()[0]);
+  convolve(dx->typed_data(), to, std::array{Source::input_gradient(g, w, live, to, stride, pad)}, 1,
            nullptr);
   return ffi::Error::Success();
 }
 
 // Of maps that two convolutions of one stride read, the second with a 1 x 1 kernel p.
-ffi::Error input_gradient_of_both(F32 g, F32 w, F32 h, F32 p, F32Result dx, int64_t stride,
-                                  int64_t pad) {
-  Maps to(dx->dimensions());
+ffi::Error input_gradient_of_both(F32 g, F32 w, F32 h, F32 p, S32 live, F32Result dx,
+                                  int64_t stride, int64_t pad) {
+  Maps to(dx->dimensions(), live.typed_data()[0]);
   convolve(dx->typed_data(), to,
-           std::array{Source::input_gradient(g, w, to, stride, pad),
-                      Source::input_gradient(h, p, to, stride, 0)},
+           std::array{Source::input_gradient(g, w, live, to, stride, pad),
+                      Source::input_gradient(h, p, live, to, stride, 0)},
            1, nullptr);
   return ffi::Error::Success();
 }
@@ -251,20 +251,24 @@ std::array<Index, 2> columns_of(Index j, Index out, Index in, Index stride, Inde
 class WeightGradient {
  public:
   WeightGradient(const Maps& x, const Maps& g, Index k, Index stride, Index pad)
-      : x_(x), g_(g), k_(k), stride_(stride), pad_(pad), row_(k * k * x.channels * kLanes) {
+      : x_(x), g_(g), k_(k), stride_(stride), pad_(pad), row_(k * k * x.live * kLanes) {
     static thread_local std::vector<float> scratch;
     Index packed = kOuterRows * g.width * g.images;
-    scratch.assign(g.channels * row_ + packed + kLanes, 0.0f);
+    scratch.assign(g.live * row_ + packed + kLanes, 0.0f);
     auto address = reinterpret_cast<std::uintptr_t>(scratch.data());
     sums_ = scratch.data() + (-address / sizeof(float)) % kLanes;
-    packed_ = sums_ + g.channels * row_;
+    packed_ = sums_ + g.live * row_;
   }
 
   void compute(float* dw, const float* g, const float* x) {
     Index whole = g_.images / kLanes * kLanes;
     if (whole) add<kLanes>(g, x, whole);
     if (whole < g_.images) add<1>(g + whole, x + whole, g_.images - whole);
-    for (Index m = 0; m < g_.channels * row_ / kLanes; ++m) dw[m] = sum_of_lanes(sums_ + m * kLanes);
+    std::fill_n(dw, g_.channels * k_ * k_ * x_.channels, 0.0f);
+    const float* own = sums_;
+    for (Index m = 0; m < g_.live * k_ * k_; ++m)
+      for (Index c = 0; c < x_.live; ++c, own += kLanes)
+        dw[m * x_.channels + c] = sum_of_lanes(own);
   }
 
  private:
@@ -272,8 +276,8 @@ class WeightGradient {
   void add(const float* g, const float* x, Index images) {
     for (Index h = 0; h < g_.height; ++h) {
       Index o = 0;
-      for (Index parts = parts_of(g_.channels, kOuterRows); parts > 0; --parts) {
-        Index size = part(g_.channels - o, parts);
+      for (Index parts = parts_of(g_.live, kOuterRows); parts > 0; --parts) {
+        Index size = part(g_.live - o, parts);
         pack(g + h * g_.width * g_.pixel() + o * g_.images, size, images);
         add_rows<N>(h, o, size, x, images);
         o += size;
@@ -292,8 +296,8 @@ class WeightGradient {
   template <int N>
   void add_rows(Index h, Index o, Index o_size, const float* x, Index images) {
     Index c = 0;
-    for (Index parts = parts_of(x_.channels, kOuterColumns); parts > 0; --parts) {
-      Index c_size = part(x_.channels - c, parts);
+    for (Index parts = parts_of(x_.live, kOuterColumns); parts > 0; --parts) {
+      Index c_size = part(x_.live - c, parts);
       Outer function = outer_of<N>(o_size, c_size);
       for (Index i = 0; i < k_; ++i) {
         Index r = h * stride_ + i - pad_;
@@ -301,7 +305,7 @@ class WeightGradient {
         for (Index j = 0; j < k_; ++j) {
           auto [first, last] = columns_of(j, g_.width, x_.width, stride_, pad_);
           Index column = first * stride_ + j - pad_;
-          function(sums_ + o * row_ + ((i * k_ + j) * x_.channels + c) * kLanes, row_,
+          function(sums_ + o * row_ + ((i * k_ + j) * x_.live + c) * kLanes, row_,
                    packed_ + first * o_size * images, o_size * images, images,
                    x + (r * x_.width + column) * x_.pixel() + c * x_.images, stride_ * x_.pixel(),
                    x_.images, last - first, images);
@@ -316,16 +320,16 @@ class WeightGradient {
   float *sums_, *packed_;
 };
 
-ffi::Error weight_gradient(F32 g, F32 x, F32Result dw, int64_t stride, int64_t pad) {
-  Maps from(x.dimensions()), to(g.dimensions());
+ffi::Error weight_gradient(F32 g, F32 x, S32 live, F32Result dw, int64_t stride, int64_t pad) {
+  const int32_t* channels = live.typed_data();
+  Maps from(x.dimensions(), channels[0]), to(g.dimensions(), channels[1]);
   WeightGradient(from, to, dw->dimensions()[1], stride, pad)
       .compute(dw->typed_data(), g.typed_data(), x.typed_data());
   return ffi::Error::Success();
 }
 
-ffi::Error bias_gradient(F32 g, F32Result db) {
-  Maps maps(g.dimensions());
-  ChannelSums<1> sums(maps);
+ffi::Error bias_gradient(F32 g, S32 live, F32Result db) {
+  ChannelSums<1> sums(Maps(g.dimensions(), live.typed_data()[1]));
   sums.add([&]<int N>(Lanes<N>, Index, Index at) {
     return std::array{load<N>(g.typed_data() + at)};
   });
@@ -335,8 +339,9 @@ ffi::Error bias_gradient(F32 g, F32Result db) {
 
 }  // namespace
 
-#define BIND(BUFFERS) \
-  ffi::Ffi::Bind().BUFFERS.Ret<F32>().Attr<int64_t>("stride").Attr<int64_t>("pad")
+#define BIND(BUFFERS)                                                                   \
+  ffi::Ffi::Bind().BUFFERS.Arg<S32>().Ret<F32>().Attr<int64_t>("stride").Attr<int64_t>( \
+      "pad")
 XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv, forward, BIND(Arg<F32>().Arg<F32>().Arg<F32>()));
 XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv_input_gradient, input_gradient,
                               BIND(Arg<F32>().Arg<F32>()));
@@ -345,4 +350,4 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv_input_gradient_of_both, input_gradient
 XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv_weight_gradient, weight_gradient,
                               BIND(Arg<F32>().Arg<F32>()));
 XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv_bias_gradient, bias_gradient,
-                              ffi::Ffi::Bind().Arg<F32>().Ret<F32>());
+                              ffi::Ffi::Bind().Arg<F32>().Arg<S32>().Ret<F32>());

@@ -2,10 +2,13 @@
 //
 // Maps [C, H, W, B] are stored pixel by pixel, [H, W, C, B]: what a pixel of a convolution reads of
 // a row is one run of memory, and images, innermost, fill the vectors whatever the channels are.
+// Only the first channels are live: the others hold zeros, in maps, weights and gradients alike, and
+// are not computed. So a network that is padded to a wider body costs what it costs alone.
 
 #ifndef HPTJAX_KERNELS_H_
 #define HPTJAX_KERNELS_H_
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +20,7 @@
 using Index = std::ptrdiff_t;
 using F32 = xla::ffi::Buffer<xla::ffi::F32>;
 using F32Result = xla::ffi::Result<F32>;
+using S32 = xla::ffi::Buffer<xla::ffi::S32>;
 
 // Lanes of a vector, and how many vectors of results the registers hold beside what they need.
 #if defined(__AVX512F__)
@@ -74,13 +78,18 @@ inline float sum_of_lanes(const float* vector) {
 }
 
 struct Maps {
-  Index channels, height, width, images;
+  Index channels, live, height, width, images;
 
-  explicit Maps(xla::ffi::Span<const int64_t> shape)
-      : channels(shape[0]), height(shape[1]), width(shape[2]), images(shape[3]) {}
+  Maps(xla::ffi::Span<const int64_t> shape, Index live)
+      : channels(shape[0]), live(live), height(shape[1]), width(shape[2]), images(shape[3]) {}
   Index pixel() const { return channels * images; }
   Index pixels() const { return height * width; }
 };
+
+// Writes zeros to the channels of a pixel that are not live.
+inline void clear_rest(float* pixel, const Maps& maps) {
+  std::fill(pixel + maps.live * maps.images, pixel + maps.pixel(), 0.0f);
+}
 
 template <int N>
 using Lanes = std::integral_constant<int, N>;
@@ -94,9 +103,9 @@ class ChannelSums {
   // values(Lanes<N>, channel, place): K vectors of N summands at a place of the maps.
   template <class Values>
   void add(Values values) {
-    Index at = 0;
     for (Index p = 0; p < maps_.pixels(); ++p)
-      for (Index c = 0; c < maps_.channels; ++c, at += maps_.images) {
+      for (Index c = 0; c < maps_.live; ++c) {
+        const Index at = p * maps_.pixel() + c * maps_.images;
         const Index whole = maps_.images / kLanes * kLanes;
         add_run<kLanes>(c, at, 0, whole, values);
         add_run<1>(c, at, whole, maps_.images, values);

@@ -1,4 +1,4 @@
-// Batch norm of maps [C, H, W, B], then relu if asked for, and the gradient of both.
+// Batch norm of maps [C, H, W, B], then relu if asked for, and the gradient of both. live: [1].
 
 #include <algorithm>
 #include <cmath>
@@ -12,12 +12,14 @@ namespace {
 
 constexpr float kEpsilon = 1e-5f;  // as in hptjax.ops.norm
 
-// Calls visit(channel, first number) for every run of images, pixel by pixel.
-template <class Visit>
-void each(const Maps& maps, Visit visit) {
-  Index at = 0;
-  for (Index p = 0; p < maps.pixels(); ++p)
-    for (Index c = 0; c < maps.channels; ++c, at += maps.images) visit(c, at);
+// Fills maps pixel by pixel: write(channel, first number) writes a run of images.
+template <class Write>
+void fill_maps(float* to, const Maps& maps, Write write) {
+  for (Index p = 0; p < maps.pixels(); ++p) {
+    const Index pixel = p * maps.pixel();
+    for (Index c = 0; c < maps.live; ++c) write(c, pixel + c * maps.images);
+    clear_rest(to + pixel, maps);
+  }
 }
 
 // The mean of value(Lanes<N>, channel, place) over the pixels and images of each channel.
@@ -57,9 +59,9 @@ std::vector<Line> lines(Index channels, F32 scale, F32 shift, const float* mean,
   return all;
 }
 
-ffi::Error forward(F32 x_, F32 scale, F32 shift, F32Result y_, F32Result mean_, F32Result var_,
-                   bool relu) {
-  Maps maps(x_.dimensions());
+ffi::Error forward(F32 x_, F32 scale, F32 shift, S32 live, F32Result y_, F32Result mean_,
+                   F32Result var_, bool relu) {
+  Maps maps(x_.dimensions(), live.typed_data()[0]);
   const float* x = x_.typed_data();
   float *y = y_->typed_data(), *mean = mean_->typed_data(), *var = var_->typed_data();
   means(maps, mean, [&]<int N>(Lanes<N>, Index, Index at) { return load<N>(x + at); });
@@ -70,7 +72,7 @@ ffi::Error forward(F32 x_, F32 scale, F32 shift, F32Result y_, F32Result mean_, 
   });
   const auto line = lines(maps.channels, scale, shift, mean, var);
   const float least = relu ? 0.0f : -INFINITY;
-  each(maps, [&](Index c, Index at) {
+  fill_maps(y, maps, [&](Index c, Index at) {
     const Line own = line[c];
 #pragma omp simd
     for (Index b = 0; b < maps.images; ++b) {
@@ -81,9 +83,9 @@ ffi::Error forward(F32 x_, F32 scale, F32 shift, F32Result y_, F32Result mean_, 
   return ffi::Error::Success();
 }
 
-ffi::Error backward(F32 x_, F32 scale, F32 shift, F32 mean_, F32 var_, F32 g_, F32Result dx_,
-                    F32Result d_scale_, F32Result d_shift_, bool relu) {
-  Maps maps(x_.dimensions());
+ffi::Error backward(F32 x_, F32 scale, F32 shift, F32 mean_, F32 var_, F32 g_, S32 live,
+                    F32Result dx_, F32Result d_scale_, F32Result d_shift_, bool relu) {
+  Maps maps(x_.dimensions(), live.typed_data()[0]);
   const float *x = x_.typed_data(), *g = g_.typed_data(), *mean = mean_.typed_data();
   float *dx = dx_->typed_data(), *d_scale = d_scale_->typed_data(), *d_shift = d_shift_->typed_data();
   const float count = maps.pixels() * maps.images;
@@ -103,7 +105,7 @@ ffi::Error backward(F32 x_, F32 scale, F32 shift, F32 mean_, F32 var_, F32 g_, F
     slope[c] = line[c].gain * inverse * d_scale[c] / count;
     constant[c] = slope[c] * mean[c] - line[c].gain * d_shift[c] / count;
   }
-  each(maps, [&](Index c, Index at) {
+  fill_maps(dx, maps, [&](Index c, Index at) {
     const Line own = line[c];
 #pragma omp simd
     for (Index b = 0; b < maps.images; ++b)
@@ -116,9 +118,7 @@ ffi::Error backward(F32 x_, F32 scale, F32 shift, F32 mean_, F32 var_, F32 g_, F
 }  // namespace
 
 #define MAPS_AND_LINE ffi::Ffi::Bind().Arg<F32>().Arg<F32>().Arg<F32>()
-XLA_FFI_DEFINE_HANDLER_SYMBOL(
-    hptjax_norm, forward,
-    MAPS_AND_LINE.Ret<F32>().Ret<F32>().Ret<F32>().Attr<bool>("relu"));
-XLA_FFI_DEFINE_HANDLER_SYMBOL(
-    hptjax_norm_gradient, backward,
-    MAPS_AND_LINE.Arg<F32>().Arg<F32>().Arg<F32>().Ret<F32>().Ret<F32>().Ret<F32>().Attr<bool>("relu"));
+#define THREE_RESULTS Arg<S32>().Ret<F32>().Ret<F32>().Ret<F32>().Attr<bool>("relu")
+XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_norm, forward, MAPS_AND_LINE.THREE_RESULTS);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_norm_gradient, backward,
+                              MAPS_AND_LINE.Arg<F32>().Arg<F32>().Arg<F32>().THREE_RESULTS);
