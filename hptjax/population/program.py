@@ -78,14 +78,15 @@ def train_local(
     """
     rows = hparams.trial.shape[0]
     carry = state, Metrics(*(jnp.full(rows, jnp.nan) for _ in Metrics._fields))
-    for body, start, stop in _spans(bodies, counts):
+    lanes = execution.lanes or (1,) * len(bodies)
+    for width, (body, start, stop) in zip(lanes, _spans(bodies, counts), strict=True):
         train = partial(
             _train_rows, partial(member_epoch, body, choices, given=given), body, hparams
         )
-        if execution.lanes is None:
+        if width == 1:
             carry = lax.fori_loop(start, stop, train, carry)
         else:
-            carry = _by_lanes(train, min(execution.lanes, rows), start, stop, carry)
+            carry = _by_lanes(train, width, start, stop, carry)
     return carry
 
 
