@@ -20,8 +20,9 @@ from hptjax.config.schema import ModelConfig
 from hptjax.population.memory import lanes_within
 from hptjax.population.plan import MOST_BODIES, Plan, make_plan, train_flops
 
-# Counts of members scatter by the root of their number, and with them the lanes that stay empty.
-EMPTY_LANES = 0.6  # expected FLOPs of empty lanes over those of used ones, times that root
+# Expected FLOPs of empty lanes over those of used ones, at most: the few members of a small
+# population are scattered more widely over the bodies.
+EMPTY_OF_ONE, EMPTY_OF_MANY = 0.5, 0.03  # the first over the root of the number of members
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ def lanes_by_share(plan: Plan, rows: int) -> tuple[int, ...]:
     groups = _chances(np.array(plan.shares), rows) @ -(-np.arange(rows + 1)[:, None] // lanes)
     flops = np.array([train_flops(body) for body in plan.bodies], float)
     work = flops[:, None] * lanes * groups  # [bodies, lanes], expected
-    most = (1 + EMPTY_LANES / math.sqrt(rows)) * rows * (flops @ np.array(plan.shares))
+    empty = max(EMPTY_OF_ONE / math.sqrt(rows), EMPTY_OF_MANY)
+    most = (1 + empty) * rows * (flops @ np.array(plan.shares))
     each = np.arange(len(flops))
     for launch in np.geomspace(1e5, 1e-5, 101) * flops.max():
         chosen = (launch * groups + work).argmin(1)

@@ -134,7 +134,8 @@ class PopulationTrainer:
         placement, hparams, counts = self._placed(members)
         rows = np.zeros(self.rows, np.int32)
         rows[placement.rows] = state.placement.rows[list(chosen)]
-        arrays = self._take(state.arrays, self._replicate(rows))
+        # One array after another: the gather copies its operand to every device.
+        arrays = jax.tree.map(partial(self._take, rows=self._replicate(rows)), state.arrays)
         return PopulationState(tuple(members), state.age, placement, arrays, hparams, counts)
 
     def variables(self, state: PopulationState, k: int) -> dict[str, Any]:
@@ -163,9 +164,10 @@ class PopulationTrainer:
         self, members: Sequence[Member], arrays: Mapping[str, np.ndarray], age: int
     ) -> PopulationState:
         """The state of a `snapshot` of these members, taken at this age."""
-        state = self.start(members)
-        names, leaves = _leaves(state.arrays)
-        rows, bodies = state.placement.rows, [self.plan.bodies[b] for b in state.placement.bodies]
+        placement, hparams, counts = self._placed(members)
+        empty = jax.eval_shape(self._init, hparams, counts, self._study_key)
+        names, leaves = _leaves(empty)
+        rows, bodies = placement.rows, [self.plan.bodies[b] for b in placement.bodies]
         shapes = [member.shape for member in members]
         filled = []
         for name, leaf in zip(names, leaves, strict=True):
@@ -175,9 +177,9 @@ class PopulationTrainer:
                 whole[rows, : values.shape[1]] = values
             else:
                 whole[rows] = values
-            filled.append(whole)
-        tree = jax.tree.unflatten(jax.tree.structure(state.arrays), filled)
-        return replace(state, arrays=self._shard(tree), age=age)
+            filled.append(self._shard(whole))
+        tree = jax.tree.unflatten(jax.tree.structure(empty), filled)
+        return PopulationState(tuple(members), age, placement, tree, hparams, counts)
 
     def lower(self, members: Sequence[Member], platforms: Sequence[str]):
         """The epoch function, lowered for platforms ("cuda", "tpu") without such a device."""
