@@ -160,12 +160,22 @@ def test_lanes_are_those_that_fit_the_devices_memory(trial1):
     assert lanes_within(memory, plan, 1024, images=memory) == [1] * len(plan.bodies)
 
 
+@partial(jax.jit, donate_argnums=0)
+def huge(arrays, *_):
+    """Needs a pebibyte, more than there are addresses; what is donated is lost before it shows."""
+    line = jnp.sin(arrays.params.sum() + jnp.arange(2**24))
+    square = jax.lax.sort(line[:, None] * line, dimension=0)
+    return jax.tree.map(lambda leaf: leaf + square[1, 2].astype(leaf.dtype), arrays), square[3]
+
+
 def exhaust(trainer: PopulationTrainer, fits: int, how: str, text="RESOURCE_EXHAUSTED: no room"):
-    """Lets programs of more than `fits` lanes fail; how: compiling, running, or "used up"."""
+    """Lets programs of more than `fits` lanes fail; how: compiling, running, used up, really."""
     compiled, failures = trainer._compiled, []
 
     def fail(arrays, *_):
         failures.append(trainer.execution.lanes)
+        if how == "really":
+            return huge(arrays)
         if how == "used up":
             for leaf in jax.tree.leaves(arrays):
                 leaf.delete()
@@ -185,7 +195,7 @@ def two_lanes():
     return Population.start(trainer_of(MEMBERS, (2,)), MEMBERS).advance(2).curves
 
 
-@pytest.mark.parametrize("how", ["compiling", "running", "used up"])
+@pytest.mark.parametrize("how", ["compiling", "running", "used up", "really"])
 def test_lanes_are_halved_until_the_memory_suffices(two_lanes, how):
     messages = []
     trainer = trainer_of(MEMBERS, (5,), notify=messages.append)

@@ -22,7 +22,7 @@ from hptjax.study.executor import Resident
 from hptjax.transpile.problem import Problem
 
 UNKNOWN_WORK = Work(samples=math.inf, seconds=math.inf)
-MOST_RARE = 16  # programs besides the main one that are kept, each with its copy of the images
+MOST_RARE = 32  # programs besides the main one that are kept, each with its copy of the images
 
 MakeTrainer = Callable[[Sequence[ModelConfig]], PopulationTrainer]
 _Rare = tuple[Signature, tuple[LayerChoices, ...]]
