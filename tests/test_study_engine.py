@@ -2,6 +2,7 @@
 
 import random
 from functools import partial
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -12,6 +13,7 @@ from hptjax.records import Status
 from hptjax.records.journal import Journal
 from hptjax.space import Categorical, Float, Integer, Space
 from hptjax.study import StudyConfig, run_study
+from hptjax.study import local as local_module
 from hptjax.study.local import LocalExecutor
 from hptjax.study.snapshots import SnapshotStore
 from hptjax.transpile import Problem, with_hparams
@@ -144,6 +146,23 @@ def test_a_shape_that_the_program_lacks_gets_a_program_of_its_own():
     for name, curve in again.items():
         np.testing.assert_array_equal(curve[:1], first[name])
         np.testing.assert_array_equal(curve[1:, [1, 2]], second[name])
+
+
+def test_programs_of_rare_shapes_are_let_go_by_their_last_use(monkeypatch):
+    monkeypatch.setattr(local_module, "MOST_RARE", 2)
+    space = Space({"batch_size": Integer(2, 40), "lr": Float(0.001, 0.01)})
+    problem = Problem(study(space=space).model, space, fakes.data().image)
+    messages = []
+
+    def make(configs):
+        own = [c for c in configs if c.batch_size == 16] or configs
+        return SimpleNamespace(plan=make_plan(own))  # a trainer that trains nothing
+
+    local = LocalExecutor(problem, make, notify=messages.append)
+    for batch, made in ((16, 0), (7, 1), (8, 2), (7, 2), (9, 3), (7, 3), (8, 4), (9, 5)):
+        member = Member(problem.build({"batch_size": batch, "lr": 0.01}).config, 0)
+        assert local._trainer_of(member).plan.covers(member.config)
+        assert len(messages) == made
 
 
 def _narrowly(local: LocalExecutor, configs):

@@ -1,5 +1,6 @@
 """The objective: vectors in, losses out, a batch as one population. The engine is faked here."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from hptjax.errors import ConfigError
 from hptjax.space import Categorical, Float, Integer, Space
 from hptjax.study import objective as module
 from hptjax.study.objective import make_objective
+from tests.test_population import count_compilations
 
 MODEL = load_model_config(Path(__file__).parents[1] / "configs" / "model.yaml")
 
@@ -30,12 +32,15 @@ def calls(monkeypatch):
     """Calls of the engine; the loss of a config is its lr x its channels, in the last epoch."""
     seen = []
 
-    def evaluate(configs, train, validation, *, epochs, seed):
+    def evaluate(configs, *, epochs, seed, **images):
         seen.append((configs, epochs, seed))
         loss = [c.lr * c.resnet_config.block_list[0].out_channels for c in configs]
         return {"val_loss": np.stack([np.full(len(configs), 9.0)] * (epochs - 1) + [loss])}
 
     monkeypatch.setattr(module, "evaluate_population", evaluate)
+    monkeypatch.setattr(
+        module, "_SpaceEvaluator", lambda problem, data, **options: partial(evaluate, **options)
+    )
     return seen
 
 
@@ -102,6 +107,20 @@ def test_points_of_the_wrong_length(calls):
     fx = make_objective(MODEL, ["lr"], TRAIN, VALIDATION)
     with pytest.raises(ConfigError, match=r"shape \[1\] or \[n, 1\], got \[2\]"):
         fx([0.1, 0.2])
+
+
+@pytest.mark.slow
+def test_with_a_space_the_engine_compiles_once_and_no_more_for_smaller_batches():
+    space = Space({"lr": Float(0.001, 0.1), "resnet_out_channels_l1": Integer(2, 9)})
+    fx = make_objective(MODEL, space, TRAIN, VALIDATION)
+    batch = fx([[0.002, 8], [0.01, 4], [0.001, 3]])
+    fx([0.02, 5])
+    with count_compilations() as compiled:
+        assert fx([0.002, 8]) == batch[0]
+        fx([[0.05, 2], [0.03, 9]])
+    assert compiled == []
+    by_names = make_objective(MODEL, space.names, TRAIN, VALIDATION)  # at the exact shapes
+    assert by_names([0.002, 8]) == pytest.approx(batch[0], rel=1e-4)
 
 
 @pytest.mark.slow

@@ -3,16 +3,20 @@
 import argparse
 from collections.abc import Sequence
 from statistics import median
+from typing import Any
 
+import jax
 from rich.console import Console
 from rich.table import Table
 
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
-from hptjax.models.costs import Costs, costs_of, network_costs
+from hptjax.models.costs import Costs, network_costs
 from hptjax.models.signature import Body, exact_body
-from hptjax.population import Plan, make_plan
+from hptjax.population import Plan
+from hptjax.population.execution import execution_for, plan_for
+from hptjax.population.memory import population_bytes, row_bytes
 from hptjax.space import Space
 from hptjax.study.config import StudyConfig
 from hptjax.study.load import is_study, load_study, load_train
@@ -31,7 +35,9 @@ def describe(args: argparse.Namespace) -> int:
     study = load_study(args.config, args.sets)
     configs = Problem(study.model, study.space, image_of(study.model)).cover()
     capacity = study.population_size * study.repeats
-    plan = make_plan(configs, capacity=capacity, **study.work_ahead(training_images(study)))
+    device = jax.local_devices()[0]
+    work = study.work_ahead(training_images(study))
+    plan = plan_for(device.platform, configs, capacity=capacity, **work)
     console.print(space_table(study.space))
     console.print(budget_text(study))
     console.print(bodies_table(plan, configs))
@@ -39,10 +45,7 @@ def describe(args: argparse.Namespace) -> int:
     console.print(
         f"Padding: {plan.waste(map(exact_body, configs)):.2f} times the FLOPs of the true shapes."
     )
-    console.print(
-        f"Memory: {memory_bytes(plan) / MEBIBYTE:.1f} MiB of weights, moments and statistics for "
-        f"{plan.capacity} members, and as much while an epoch runs; the images come on top."
-    )
+    console.print(memory_text(plan, jax.local_devices()))
     return 0
 
 
@@ -59,9 +62,19 @@ def training_images(study: StudyConfig) -> int:
     return round(loaded * (1 - study.data.validation_fraction))
 
 
-def memory_bytes(plan: Plan) -> int:
-    """Bytes of the training state of a full population, every member padded to the largest body."""
-    return plan.capacity * max(costs_of(body).state_bytes for body in plan.bodies)
+def memory_text(plan: Plan, devices: Sequence[Any]) -> str:
+    """What a full population takes on these devices, in sentences."""
+    used = min(len(devices), plan.capacity)
+    rows = -(-plan.capacity // used)
+    lanes = execution_for(devices[0], plan, rows).lanes
+    kept, whole = (used * n for n in (rows * row_bytes(plan), population_bytes(plan, rows, lanes)))
+    side = "one after another" if lanes is None else f"up to {max(lanes)} side by side"
+    return (
+        f"Memory: {row_bytes(plan):,} bytes of weights, moments and statistics for each member, "
+        f"padded to the largest body; {kept / MEBIBYTE:.1f} MiB for {plan.capacity} on {used} "
+        f"{devices[0].platform} device(s), about {whole / MEBIBYTE:.1f} MiB in training, {side}; "
+        f"the images come on top."
+    )
 
 
 def budget_text(study: StudyConfig) -> str:
@@ -118,6 +131,8 @@ def costs_table(members: Sequence[Costs]) -> Table:
     rows = {
         "parameters": [c.parameters for c in members],
         "training FLOPs per image": [c.train_flops for c in members],
+        "bytes kept in training": [c.state_bytes for c in members],
+        "bytes moved per step, at least": [c.step_bytes for c in members],
     }
     for name, values in rows.items():
         table.add_row(name, *(f"{f(values):,.0f}" for f in (min, median, max)))

@@ -1,17 +1,25 @@
 """One call for users with a loop of their own: train a population."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from hptjax.config.schema import ModelConfig
 from hptjax.data.dataset import ImageDataset
 from hptjax.errors import ConfigError
+from hptjax.population.execution import plan_for
 from hptjax.population.pack import Member
-from hptjax.population.plan import make_plan
+from hptjax.population.plan import Plan
 from hptjax.population.resident import Population
 from hptjax.population.trainer import PopulationTrainer
+
+KEPT = 4  # trainers, the last used ones: each holds a program and a copy of its images
+
+_trainers: OrderedDict[Hashable, PopulationTrainer] = OrderedDict()
 
 
 def evaluate_population(
@@ -27,23 +35,53 @@ def evaluate_population(
     """Trains all these (repaired) configs together; {metric: [epochs, P]}, in their order.
 
     The metrics are train_loss, train_accuracy, val_loss and val_accuracy. Config k trains exactly
-    as it would alone as trial k. For many generations keep a PopulationTrainer, which compiles
-    once. Raises ConfigError for a config that is not valid or not repaired.
+    as it would alone as trial k. A further call compiles nothing where its networks need the same
+    bodies (`make_plan`), no more of them, on the same images: the last KEPT programs are kept. For
+    a search over widths keep a PopulationTrainer. Raises ConfigError for a config that is not valid
+    or not repaired.
     """
     if epochs < 1:
         raise ConfigError(f"epochs must be at least 1, got {epochs}.")
     members = [Member(_checked(config), k) for k, config in enumerate(configs)]
-    trainer = PopulationTrainer(
-        make_plan(
-            [member.config for member in members], samples=epochs * len(members) * train.size
-        ),
-        train,
-        validation,
-        seed=seed,
-        augment=augment,
-        devices=devices,
+    devices = tuple(devices or jax.local_devices())
+    plan = plan_for(
+        devices[0].platform,
+        [member.config for member in members],
+        samples=epochs * len(members) * train.size,
     )
+    trainer = _trainer(plan, train, validation, seed, augment, devices)
     return dict(Population.start(trainer, members).advance(epochs).curves)
+
+
+def _trainer(
+    plan: Plan,
+    train: ImageDataset,
+    validation: ImageDataset,
+    seed: int,
+    augment: bool,
+    devices: tuple[Any, ...],
+) -> PopulationTrainer:
+    """One for these bodies and images, whose content counts: an array may have been written to."""
+    images = _digest(train), _digest(validation)
+    key = plan.bodies, plan.choices, images, seed, augment, devices
+    trainer = _trainers.pop(key, None)
+    if trainer is None or trainer.plan.capacity < plan.capacity:
+        trainer = PopulationTrainer(
+            plan, train, validation, seed=seed, augment=augment, devices=devices
+        )
+    _trainers[key] = trainer
+    while len(_trainers) > KEPT:
+        _trainers.popitem(last=False)
+    return trainer
+
+
+def _digest(dataset: ImageDataset) -> tuple[Any, ...]:
+    """What training depends on in a data set: its content, its size, its number of classes."""
+    arrays = [np.ascontiguousarray(array) for array in (dataset.images, dataset.labels)]
+    content = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        content.update(array.data)
+    return content.digest(), dataset.images.shape, dataset.num_classes
 
 
 def _checked(config: ModelConfig | Mapping[str, Any]) -> ModelConfig:

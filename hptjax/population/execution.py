@@ -1,24 +1,121 @@
-"""How a platform runs the program: the one place that tells CPUs from accelerators."""
+"""How a platform trains a population: the one place that tells CPUs from accelerators.
 
+A CPU trains one member after another, so that its weights and maps stay in the core's cache; its
+bodies are chosen by time. An accelerator trains members side by side, in lanes. There every group
+of lanes costs a launch of every kernel of a step, however few they are, and every lane its FLOPs,
+used or not: bodies are chosen by FLOPs, and lanes are as wide as the share of empty ones allows,
+widest where a lane is cheap. So an expensive body with few members gets one lane, which wastes
+launches but no FLOPs. One body per signature would launch least, and is not taken: in the original
+study's trial-1 space its padding alone is 1.8 times the true FLOPs, that of 16 bodies 1.23 times.
+"""
+
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hptjax.config.schema import ModelConfig
+from hptjax.population.memory import lanes_within
+from hptjax.population.plan import MOST_BODIES, Plan, make_plan, train_flops
+
+# Expected FLOPs of empty lanes over those of used ones, at most: the few members of a small
+# population are scattered more widely over the bodies.
+EMPTY_OF_ONE, EMPTY_OF_MANY = 0.5, 0.03  # the first over the root of the number of members
 
 
 @dataclass(frozen=True)
 class Execution:
     """How the rows of each device are computed.
 
-    lanes: rows trained side by side by vmap; None: one after another.
+    lanes: of each body, rows trained side by side by vmap; None: one row after another.
     """
 
-    lanes: int | None
+    lanes: tuple[int, ...] | None
+
+    def computed(self, counts: np.ndarray) -> np.ndarray:
+        """Rows that are computed for so many members of each body [..., bodies], empty or not."""
+        lanes = np.array(self.lanes or 1)
+        return -(-counts // lanes) * lanes
+
+    def halved(self) -> "Execution | None":
+        """The same with half as many rows side by side; None where all are by themselves."""
+        if self.lanes is None or max(self.lanes) == 1:
+            return None
+        return Execution(tuple(-(-lanes // 2) for lanes in self.lanes))
 
 
-def execution_for(platform: str, room: int, lanes: int | None = None) -> Execution:
-    """The policy for a platform whose devices hold `room` rows each; lanes: to have one's own.
+def plan_for(
+    platform: str,
+    configs: Sequence[ModelConfig],
+    *,
+    capacity: int | None = None,
+    samples: float = math.inf,
+    seconds: float = math.inf,
+) -> Plan:
+    """`make_plan` for the devices of a platform ("cpu", "gpu", "tpu").
 
-    A CPU trains one member after another, so that its weights and maps stay in the core's cache; an
-    accelerator trains all rows side by side.
+    Whether a tier is worth compiling is judged by a CPU's rate: an accelerator's was not measured.
     """
     if platform == "cpu":
-        return Execution(None if lanes in (None, 1) else lanes)
-    return Execution(room if lanes is None else lanes)
+        return make_plan(configs, capacity=capacity, samples=samples, seconds=seconds)
+    return make_plan(
+        configs,
+        capacity=capacity,
+        samples=samples,
+        seconds=seconds,
+        max_bodies=MOST_BODIES,
+        price=train_flops,
+    )
+
+
+def execution_for(
+    device: Any, plan: Plan, rows: int, *, lanes: int | None = None, images: int = 0
+) -> Execution:
+    """How a device (of JAX) trains up to `rows` members of a plan.
+
+    lanes: to have one's own number, for all bodies; images: bytes of the data sets, which take room
+    beside them.
+    """
+    if lanes is not None:
+        alone = device.platform == "cpu" and lanes == 1
+        return Execution(None if alone else (min(lanes, rows),) * len(plan.bodies))
+    if device.platform == "cpu":
+        return Execution(None)
+    wanted = lanes_by_share(plan, rows)
+    stats = device.memory_stats() or {}
+    # The limit and not what happens to be free: the same run has the same lanes every time.
+    fitting = lanes_within(stats.get("bytes_limit", math.inf), plan, rows, images)
+    return Execution(tuple(map(min, wanted, fitting)))
+
+
+def lanes_by_share(plan: Plan, rows: int) -> tuple[int, ...]:
+    """Lanes of each body for members drawn as the plan's configs were.
+
+    The fewest groups are sought that are expected to compute few enough empty lanes: every body
+    takes the lanes that are cheapest at one price of a launch, the highest price that allows it. As
+    a search converges its members agree, bodies get more of them than their share and loop more
+    often; the program stays.
+    """
+    sizes = {size << k for size in (1, 3) for k in range(rows.bit_length())}
+    lanes = np.array(sorted({size for size in sizes if size < rows} | {rows}))
+    groups = _chances(np.array(plan.shares), rows) @ -(-np.arange(rows + 1)[:, None] // lanes)
+    flops = np.array([train_flops(body) for body in plan.bodies], float)
+    work = flops[:, None] * lanes * groups  # [bodies, lanes], expected
+    empty = max(EMPTY_OF_ONE / math.sqrt(rows), EMPTY_OF_MANY)
+    most = (1 + empty) * rows * (flops @ np.array(plan.shares))
+    each = np.arange(len(flops))
+    for launch in np.geomspace(1e5, 1e-5, 101) * flops.max():
+        chosen = (launch * groups + work).argmin(1)
+        if work[each, chosen].sum() <= most:
+            return tuple(map(int, lanes[chosen]))
+    return (1,) * len(flops)
+
+
+def _chances(shares: np.ndarray, rows: int) -> np.ndarray:
+    """Chance [bodies, rows + 1] of every number of members of each body: a binomial one."""
+    logs = np.concatenate([[0.0], np.log(np.arange(1, rows + 1)).cumsum()])
+    n, p = np.arange(rows + 1), np.clip(shares, 1e-12, 1 - 1e-12)[:, None]
+    ways = logs[-1] - logs - logs[::-1]
+    return np.exp(ways + n * np.log(p) + (rows - n) * np.log1p(-p))

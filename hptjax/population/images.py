@@ -25,6 +25,10 @@ class DatasetArrays(NamedTuple):
     val: Any
     val_labels: Any
 
+    @property
+    def nbytes(self) -> int:
+        return sum(array.nbytes for array in self)
+
 
 class EpochInput(NamedTuple):
     """What all members share in one epoch: its images, its number, and the study's key.

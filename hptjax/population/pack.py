@@ -13,7 +13,7 @@ from hptjax.models.forward import LayerHparams
 from hptjax.models.signature import Body, exact_body, widths_of
 from hptjax.population.epoch import TracedHparams
 from hptjax.population.optimiser import AdamHparams
-from hptjax.population.plan import Plan, price
+from hptjax.population.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def place(plan: Plan, members: Sequence[Member], devices: int) -> Placement:
             " split them, or make a plan of a larger capacity."
         )
     bodies = [body_of(plan, member) for member in members]
-    prices = [price(plan.bodies[b]) for b in bodies]
+    prices = [plan.price(plan.bodies[b]) for b in bodies]
     room = -(-plan.capacity // devices)
     shards: list[list[int]] = [[] for _ in range(devices)]
     load = np.zeros(devices)

@@ -1,10 +1,11 @@
 """Which bodies a compiled program holds: signatures times width tiers, priced by their time."""
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import TypeAlias
 
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
@@ -26,17 +27,22 @@ FLOPS_PER_NUMBER = 160
 FLOPS_PER_SECOND = 4.8e11
 BODY_SECONDS = 2.5  # of compiling, for each body
 
+Price: TypeAlias = Callable[[Body], float]  # what training a body costs per image
+
 
 @dataclass(frozen=True)
 class Plan:
     """The bodies of a compiled program, what its MLP layers may be, and how many members it takes.
 
-    capacity: members of one call.
+    capacity: members of one call. shares: of the configs that it was made of, what each body
+    trains; price: by which its bodies were chosen.
     """
 
     bodies: tuple[Body, ...]
     capacity: int
     choices: tuple[LayerChoices, ...]
+    shares: tuple[float, ...]
+    price: Price
 
     @cached_property
     def _by_signature(self) -> dict[Signature, list[int]]:
@@ -45,7 +51,7 @@ class Plan:
         for i, body in enumerate(self.bodies):
             groups[body.signature].append(i)
         for group in groups.values():
-            group.sort(key=lambda i: price(self.bodies[i]))
+            group.sort(key=lambda i: self.price(self.bodies[i]))
         return dict(groups)
 
     def body_of(self, shape: Body) -> int | None:
@@ -97,6 +103,7 @@ def make_plan(
     samples: float = math.inf,
     seconds: float = math.inf,
     max_bodies: int | None = None,
+    price: Price = price,
 ) -> Plan:
     """Chooses the bodies for all these configs, as a sample of what will be trained.
 
@@ -104,7 +111,8 @@ def make_plan(
     its configs; narrower tiers are added one by one, each time the one that saves the most time,
     while it saves MIN_GAIN of the whole and at most max_bodies stand. samples, seconds: bounds of
     the work ahead, as training images that all members together will see, and as time; a tier must
-    then save more than it takes to compile. Raises ConfigError for no configs, or configs of
+    then save more than it takes to compile. price: in FLOPs, by default those that take a CPU as
+    long. Raises ConfigError for no configs, or configs of
     differing image sizes.
     """
     if not configs:
@@ -118,25 +126,27 @@ def make_plan(
     if max_bodies is None:
         max_bodies = FEW_BODIES if samples == seconds == math.inf else MOST_BODIES
     tiers = {signature: [_largest(members)] for signature, members in groups.items()}
-    splits = {s: _best_split(s, groups[s], tiers[s]) for s in groups}
+    splits = {s: _best_split(s, groups[s], tiers[s], price) for s in groups}
     while sum(map(len, tiers.values())) < max_bodies:
         signature = max(splits, key=lambda s: splits[s][0])
         saved, tier = splits[signature]
-        total = sum(_padded(s, groups[s], tiers[s]) for s in groups)
+        total = sum(_padded(s, groups[s], tiers[s], price) for s in groups)
         work = min(seconds, samples * total / len(configs) / FLOPS_PER_SECOND)
         if tier is None or saved < MIN_GAIN * total or saved / total * work < BODY_SECONDS:
             break
         tiers[signature].append(tier)
-        splits[signature] = _best_split(signature, groups[signature], tiers[signature])
+        splits[signature] = _best_split(signature, groups[signature], tiers[signature], price)
     bodies = tuple(Body(signature, tier) for signature in tiers for tier in tiers[signature])
-    return Plan(bodies, capacity or len(configs), choices_of(configs))
+    plan = Plan(bodies, capacity or len(configs), choices_of(configs), (), price)
+    count = Counter(plan.body_of(Body(s, widths)) for s in groups for widths in groups[s])
+    return replace(plan, shares=tuple(count[i] / len(configs) for i in range(len(bodies))))
 
 
 def _best_split(
-    signature: Signature, members: list[Widths], tiers: list[Widths]
+    signature: Signature, members: list[Widths], tiers: list[Widths], price: Price
 ) -> tuple[float, Widths | None]:
     """The further tier that saves the most: an old one with a width cut to what some need."""
-    now = _padded(signature, members, tiers)
+    now = _padded(signature, members, tiers, price)
     best: tuple[float, Widths | None] = (0.0, None)
     for tier in tiers:
         inside = [widths for widths in members if widths.fits(tier)]
@@ -145,13 +155,15 @@ def _best_split(
             for cut in values[:-1]:
                 small = [w for w in inside if w.channels[axis] <= cut]
                 new = _largest(small)
-                saved = now - _padded(signature, members, [*tiers, new])
+                saved = now - _padded(signature, members, [*tiers, new], price)
                 if saved > best[0]:
                     best = (saved, new)
     return best
 
 
-def _padded(signature: Signature, members: list[Widths], tiers: list[Widths]) -> float:
+def _padded(
+    signature: Signature, members: list[Widths], tiers: list[Widths], price: Price
+) -> float:
     """Price of these members, each padded to the cheapest tier that holds it."""
     priced = sorted((price(Body(signature, tier)), tier) for tier in dict.fromkeys(tiers))
     return sum(next(cost for cost, tier in priced if widths.fits(tier)) for widths in members)

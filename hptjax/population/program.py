@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -58,9 +57,9 @@ def vector_sizes(body: Body) -> tuple[int, int]:
     return params.size, stats.size
 
 
-def take_rows(tree: Any, rows: Array) -> Any:
-    """The rows [rows] of all arrays, in a new order."""
-    return jax.tree.map(lambda t: t[rows], tree)
+def take_rows(array: Array, rows: Array) -> Array:
+    """The rows [rows] of an array, in a new order."""
+    return array[rows]
 
 
 def train_local(
@@ -78,14 +77,15 @@ def train_local(
     """
     rows = hparams.trial.shape[0]
     carry = state, Metrics(*(jnp.full(rows, jnp.nan) for _ in Metrics._fields))
-    for body, start, stop in _spans(bodies, counts):
+    lanes = execution.lanes or (1,) * len(bodies)
+    for width, (body, start, stop) in zip(lanes, _spans(bodies, counts), strict=True):
         train = partial(
             _train_rows, partial(member_epoch, body, choices, given=given), body, hparams
         )
-        if execution.lanes is None:
+        if width == 1:
             carry = lax.fori_loop(start, stop, train, carry)
         else:
-            carry = _by_lanes(train, min(execution.lanes, rows), start, stop, carry)
+            carry = _by_lanes(train, width, start, stop, carry)
     return carry
 
 

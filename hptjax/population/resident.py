@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hptjax.population.pack import Member
-from hptjax.population.plan import price, train_flops
+from hptjax.population.plan import train_flops
 from hptjax.population.trainer import PopulationState, PopulationTrainer
 
 
@@ -93,9 +93,11 @@ class Population:
         state, values = trainer.epoch(self._state)
         compile_s = trainer.compile_seconds - compiled
         train_s = time.perf_counter() - began - compile_s
-        trainer.seconds_per_price = train_s / self._work.slowest_device
-        self._state = state
+        if compile_s:  # perhaps with fewer lanes than before
+            self._work = work_of(trainer, state)
         work = self._work
+        trainer.seconds_per_price = train_s / work.slowest_device
+        self._state = state
         return values, Cost(compile_s, train_s, work.true, work.padded, work.lanes)
 
     def keep(self, chosen: Sequence[int]) -> None:
@@ -128,11 +130,11 @@ class Work:
 
 def work_of(trainer: PopulationTrainer, state: PopulationState) -> Work:
     """What an epoch of these members computes."""
-    images, lanes = trainer.train_size, trainer.execution.lanes or 1
-    flops = np.array([train_flops(body) for body in trainer.plan.bodies], float) * images
-    prices = np.array([price(body) for body in trainer.plan.bodies]) * images
+    images, plan = trainer.train_size, trainer.plan
+    flops = np.array([train_flops(body) for body in plan.bodies], float) * images
+    prices = np.array([plan.price(body) for body in plan.bodies], float) * images
     counts = state.placement.counts
-    computed = -(-counts // lanes) * lanes  # the last lanes of a body may be empty
+    computed = trainer.execution.computed(counts)
     return Work(
         true=sum(train_flops(member.shape) for member in state.members) * float(images),
         padded=float(counts.sum(0) @ flops),

@@ -1,6 +1,7 @@
 """Trains a mixed population: one compiled call per epoch, sharded over the devices."""
 
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,6 +22,7 @@ from hptjax.models.weights import exact_arrays, laid_out, layouts
 from hptjax.population.epoch import MemberState, Metrics, TracedHparams
 from hptjax.population.execution import execution_for
 from hptjax.population.images import dataset_arrays, epoch_input
+from hptjax.population.memory import is_exhausted
 from hptjax.population.pack import Member, Placement, place, traced_hparams
 from hptjax.population.plan import Plan
 from hptjax.population.program import init_local, take_rows, train_local
@@ -57,12 +59,14 @@ class PopulationTrainer:
         augment_validation: bool = False,
         devices: Sequence[Any] | None = None,
         lanes: int | None = None,
+        notify: Callable[[str], None] = warnings.warn,
     ) -> None:
         """Copies the images to the devices (default: all local ones); compiles nothing yet.
 
-        lanes: members trained side by side on one device; default 1 on CPU, all elsewhere. Raises
-        ConfigError when images and plan disagree in size, or a batch is larger than the training
-        set.
+        lanes: members trained side by side on one device; by default one on CPU, elsewhere as
+        `execution_for` has it. notify: told when they turn out to be too many for the memory.
+        Raises ConfigError when images and plan disagree in size, or a batch is larger than the
+        training set.
         """
         self.plan, self.seed, self.train_size = plan, seed, train.size
         devices = list(devices or jax.local_devices())[: plan.capacity]
@@ -70,12 +74,15 @@ class PopulationTrainer:
         self.mesh = Mesh(np.array(devices), ("population",))
         room = -(-plan.capacity // len(devices))
         self.rows = room * len(devices)
-        self.execution = execution_for(devices[0].platform, room, lanes)
+        data = dataset_arrays(train, validation)
+        self.execution = execution_for(devices[0], plan, room, lanes=lanes, images=data.nbytes)
+        self._notify = notify
+        self._fits, self._halved = False, False  # the program has run once; its lanes were too many
         self.compilations, self.compile_seconds = 0, 0.0
         self.seconds_per_price = 0.0  # as last measured, of the device with the most to do
         self._augment = augment_images if augment else None
         self._augment_validation = augment_validation
-        self._data = self._replicate(dataset_arrays(train, validation))
+        self._data = self._replicate(data)
         self._study_key = self._replicate(root_key(seed))
         self._program: Callable | None = None
         sharded = NamedSharding(self.mesh, P)
@@ -103,13 +110,22 @@ class PopulationTrainer:
         """Trains every member for one epoch; metrics {name: [P]}, as in `epoch.Metrics`.
 
         The arrays of the state given are used up (their memory is reused); go on with the state
-        returned.
+        returned. Where the memory does not suffice for the lanes, they are halved, and the epoch is
+        done by a new program.
         """
-        args = self._arguments(state)
-        arrays, metrics = self._compiled(args)(*args)
-        on_host: Metrics = jax.device_get(metrics)
+        # The first run of a program shows whether it fits, and may use up what it is given even if
+        # it fails. Rows one after another cannot become fewer, and need no copy.
+        first = not self._fits and self.execution.halved() is not None
+        spare = jax.tree.map(np.array, state.arrays) if first else None
+        while True:
+            try:
+                arrays, metrics = self._run(state)
+                break
+            except jax.errors.JaxRuntimeError as error:
+                state = self._with_fewer_lanes(state, spare, error)
+        self._fits = True
         rows = state.placement.rows
-        values = {name: np.asarray(column)[rows] for name, column in on_host._asdict().items()}
+        values = {name: np.asarray(column)[rows] for name, column in metrics._asdict().items()}
         return replace(state, arrays=arrays, age=state.age + 1), values
 
     def keep(self, state: PopulationState, chosen: Sequence[int]) -> PopulationState:
@@ -118,7 +134,8 @@ class PopulationTrainer:
         placement, hparams, counts = self._placed(members)
         rows = np.zeros(self.rows, np.int32)
         rows[placement.rows] = state.placement.rows[list(chosen)]
-        arrays = self._take(state.arrays, self._replicate(rows))
+        # One array after another: the gather copies its operand to every device.
+        arrays = jax.tree.map(partial(self._take, rows=self._replicate(rows)), state.arrays)
         return PopulationState(tuple(members), state.age, placement, arrays, hparams, counts)
 
     def variables(self, state: PopulationState, k: int) -> dict[str, Any]:
@@ -147,9 +164,10 @@ class PopulationTrainer:
         self, members: Sequence[Member], arrays: Mapping[str, np.ndarray], age: int
     ) -> PopulationState:
         """The state of a `snapshot` of these members, taken at this age."""
-        state = self.start(members)
-        names, leaves = _leaves(state.arrays)
-        rows, bodies = state.placement.rows, [self.plan.bodies[b] for b in state.placement.bodies]
+        placement, hparams, counts = self._placed(members)
+        empty = jax.eval_shape(self._init, hparams, counts, self._study_key)
+        names, leaves = _leaves(empty)
+        rows, bodies = placement.rows, [self.plan.bodies[b] for b in placement.bodies]
         shapes = [member.shape for member in members]
         filled = []
         for name, leaf in zip(names, leaves, strict=True):
@@ -159,9 +177,9 @@ class PopulationTrainer:
                 whole[rows, : values.shape[1]] = values
             else:
                 whole[rows] = values
-            filled.append(whole)
-        tree = jax.tree.unflatten(jax.tree.structure(state.arrays), filled)
-        return replace(state, arrays=self._shard(tree), age=age)
+            filled.append(self._shard(whole))
+        tree = jax.tree.unflatten(jax.tree.structure(empty), filled)
+        return PopulationState(tuple(members), age, placement, tree, hparams, counts)
 
     def lower(self, members: Sequence[Member], platforms: Sequence[str]):
         """The epoch function, lowered for platforms ("cuda", "tpu") without such a device."""
@@ -183,6 +201,28 @@ class PopulationTrainer:
             self.compile_seconds += time.perf_counter() - began
             self.compilations += 1
         return program
+
+    def _run(self, state: PopulationState) -> tuple[MemberState, Metrics]:
+        """Waits until the epoch is done: only then is it known that the memory sufficed."""
+        args = self._arguments(state)
+        arrays, metrics = self._compiled(args)(*args)
+        return arrays, jax.device_get(metrics)
+
+    def _with_fewer_lanes(
+        self, state: PopulationState, spare: MemberState | None, error: Exception
+    ) -> PopulationState:
+        """The state to try again from; raises the error where that is no remedy."""
+        smaller = self.execution.halved()
+        lost = any(leaf.is_deleted() for leaf in jax.tree.leaves(state.arrays))
+        if not is_exhausted(error) or smaller is None or (lost and spare is None):
+            raise error
+        if not self._halved:
+            self._notify(
+                "The device's memory does not suffice to train so many members side by side:"
+                " compiling anew with half as many, and again where that is still too many."
+            )
+        self.execution, self._program, self._halved = smaller, None, True
+        return replace(state, arrays=self._shard(spare)) if lost else state
 
     def _arguments(self, state: PopulationState) -> tuple:
         age = self._replicate(np.uint32(state.age))

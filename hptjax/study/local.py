@@ -2,23 +2,30 @@
 
 import math
 import time
-from collections import defaultdict
+import warnings
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 
 from hptjax.config.schema import ModelConfig
 from hptjax.models.signature import LayerChoices, Signature, choices_of
-from hptjax.population import Cost, Member, Outcome, Population, PopulationTrainer, make_plan
+from hptjax.population import Cost, Member, Outcome, Population, PopulationTrainer
+from hptjax.population.execution import plan_for
 from hptjax.population.resident import stack_epochs
 from hptjax.study.config import DataConfig, StudyConfig, Work
 from hptjax.study.data import StudyData
 from hptjax.study.executor import Resident
 from hptjax.transpile.problem import Problem
 
+UNKNOWN_WORK = Work(samples=math.inf, seconds=math.inf)
+MOST_RARE = 32  # programs besides the main one that are kept, each with its copy of the images
+
 MakeTrainer = Callable[[Sequence[ModelConfig]], PopulationTrainer]
+_Rare = tuple[Signature, tuple[LayerChoices, ...]]
 
 
 class LocalExecutor:
@@ -26,7 +33,8 @@ class LocalExecutor:
 
     One program is compiled for what stands for the space. What it lacks, a signature or an
     activation, gets a program of its own, at the widest networks that the space has of the
-    signature: which program trains a member depends on nothing but the member.
+    signature: which program trains a member depends on nothing but the member. Of those the ones
+    used last are kept.
     """
 
     def __init__(
@@ -39,7 +47,12 @@ class LocalExecutor:
         """make_trainer: of a plan for some configs. notify: told of a further compilation."""
         self._problem, self._make_trainer, self._notify = problem, make_trainer, notify
         self._main = make_trainer(problem.cover())
-        self._rare: dict[tuple[Signature, tuple[LayerChoices, ...]], PopulationTrainer] = {}
+        self._rare: OrderedDict[_Rare, PopulationTrainer] = OrderedDict()
+
+    @property
+    def capacity(self) -> int:
+        """Members of one call."""
+        return self._main.plan.capacity
 
     def start(self, members: Sequence[Member]) -> Resident:
         return JoinedPopulation(
@@ -75,6 +88,9 @@ class LocalExecutor:
                 "A candidate has a shape that the compiled program lacks: compiling once more."
             )
             self._rare[rare] = self._make_trainer([self._problem.widest(member.config)])
+        self._rare.move_to_end(rare)
+        if len(self._rare) > MOST_RARE:
+            self._rare.popitem(last=False)
         return self._rare[rare]
 
 
@@ -89,6 +105,7 @@ def local_executor(
         seed=study.seed,
         capacity=study.population_size * study.repeats,
         work=study.work_ahead(data.train.size),
+        notify=notify,
     )
     return LocalExecutor(Problem(study.model, study.space, data.image), make, notify=notify)
 
@@ -100,19 +117,22 @@ def make_trainer(
     *,
     seed: int,
     capacity: int | None = None,
-    work: Work | None = None,
+    work: Work = UNKNOWN_WORK,
+    notify: Callable[[str], None] = warnings.warn,
 ) -> PopulationTrainer:
     """A trainer for networks like these, on a study's images.
 
-    capacity: members of one call; work: that lies ahead, as `StudyConfig.work_ahead` has it.
+    capacity: members of one call; work: that lies ahead, as `StudyConfig.work_ahead` has it;
+    notify: as of `PopulationTrainer`.
     """
     return PopulationTrainer(
-        make_plan(configs, capacity=capacity, **(work or Work(samples=math.inf, seconds=math.inf))),
+        plan_for(jax.local_devices()[0].platform, configs, capacity=capacity, **work),
         data.train,
         data.validation,
         seed=seed,
         augment=config.augment,
         augment_validation=config.augment_validation,
+        notify=notify,
     )
 
 

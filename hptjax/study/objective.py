@@ -1,6 +1,7 @@
 """The original study's entry point in new form: hparams in, validation loss out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,13 @@ from hptjax.config.schema import ModelConfig
 from hptjax.data.dataset import ImageDataset
 from hptjax.entries import Categorical, Entry, Value
 from hptjax.errors import ConfigError
-from hptjax.population import evaluate_population
+from hptjax.population import Member, evaluate_population
 from hptjax.space import Space
+from hptjax.study.config import DataConfig
+from hptjax.study.data import StudyData
+from hptjax.study.local import LocalExecutor, make_trainer
 from hptjax.transpile.apply import apply_bound
+from hptjax.transpile.problem import Problem
 from hptjax.transpile.repair import build
 from hptjax.transpile.table import bind
 
@@ -40,8 +45,10 @@ def make_objective(
         loss = fx([0.002, 8])
         losses = fx([[0.002, 8], [0.01, 12.4]])
 
-    Every call compiles for the networks it is given; a search of many calls is faster as a study
-    (`run_study`), which compiles once. Source: `fx` of the original study's transpilation module.
+    With a space one program is compiled for all that it can produce, at the first call and again
+    for a larger batch than any before; it lives as long as the function. With names alone, whose
+    values have no bounds, a call compiles for its networks, as `evaluate_population` does. Source:
+    `fx` of the original study's transpilation module.
     """
     entries = _entries(space_or_names)
     targets = bind(entries, base)
@@ -49,6 +56,14 @@ def make_objective(
         if targets[name].rule.type == "text" and entry is None:
             raise ConfigError(f"{name}: a text needs its choices, give a Space instead of names.")
     image = ImageSpec(*train.image_shape, train.num_classes)
+    if isinstance(space_or_names, Space):
+        problem = Problem(base, space_or_names, image)
+        data = StudyData(train, validation)
+        evaluate = _SpaceEvaluator(problem, data, epochs=epochs, seed=seed)
+    else:
+        evaluate = partial(
+            evaluate_population, train=train, validation=validation, epochs=epochs, seed=seed
+        )
 
     def objective(x: Any) -> Any:
         rows = _rows(x, len(entries))
@@ -62,12 +77,28 @@ def make_objective(
         fit = [i for i, config in enumerate(configs) if config is not None]
         if fit:
             chosen = [config for config in configs if config is not None]
-            metrics = evaluate_population(chosen, train, validation, epochs=epochs, seed=seed)
-            losses[fit] = metrics["val_loss"][-1]
+            losses[fit] = evaluate(chosen)["val_loss"][-1]
         losses[~np.isfinite(losses)] = np.inf
         return losses if np.ndim(x) == 2 else float(losses[0])
 
     return objective
+
+
+class _SpaceEvaluator:
+    """Trains config k as trial k, by one program for a space and for the largest batch so far."""
+
+    def __init__(self, problem: Problem, data: StudyData, *, epochs: int, seed: int) -> None:
+        self._problem, self._epochs = problem, epochs
+        self._make = partial(make_trainer, data=data, config=DataConfig(), seed=seed)
+        self._executor: LocalExecutor | None = None
+
+    def __call__(self, configs: Sequence[ModelConfig]) -> Mapping[str, np.ndarray]:
+        executor = self._executor
+        if executor is None or executor.capacity < len(configs):
+            make = partial(self._make, capacity=len(configs))
+            executor = self._executor = LocalExecutor(self._problem, make)
+        members = [Member(config, k) for k, config in enumerate(configs)]
+        return executor.start(members).advance(self._epochs).curves
 
 
 def _entries(space_or_names: Space | Sequence[str]) -> dict[str, Entry | None]:

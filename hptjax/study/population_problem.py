@@ -16,9 +16,9 @@ from hptjax.data.augment import augment as augment_images
 from hptjax.data.dataset import ImageDataset
 from hptjax.errors import ConfigError
 from hptjax.models.keys import root_key
-from hptjax.population.execution import execution_for
+from hptjax.population.execution import execution_for, plan_for
 from hptjax.population.images import DatasetArrays, dataset_arrays, epoch_input
-from hptjax.population.plan import Plan, make_plan
+from hptjax.population.plan import Plan
 from hptjax.population.program import init_local, train_local
 from hptjax.population.trainer import check_images
 from hptjax.space import Space
@@ -41,7 +41,7 @@ class PopulationProblem(EvosaxProblem):
     `eval` decodes points [P, D], packs the networks, trains them for some epochs and returns their
     validation loss [P] after the last (inf where a network diverges or cannot be built), the next
     state and the metrics {name: [epochs, P]}. It is pure: ask, eval and tell together make one
-    jitted scan. One device trains, one member after another on CPU, all side by side elsewhere.
+    jitted scan. One device trains, one member after another on CPU, side by side elsewhere.
     """
 
     def __init__(
@@ -65,7 +65,8 @@ class PopulationProblem(EvosaxProblem):
         if epochs < 1:
             raise ConfigError(f"epochs must be at least 1, got {epochs}.")
         problem = Problem(base, space, ImageSpec(*train.image_shape, train.num_classes))
-        plan = make_plan(problem.cover()) if plan is None else plan
+        self._device = jax.local_devices()[0]
+        plan = plan_for(self._device.platform, problem.cover()) if plan is None else plan
         check_images(plan, train, validation)
         self._traced, self._space = TracedProblem(problem, plan), space
         self._data = dataset_arrays(train, validation)
@@ -105,7 +106,7 @@ class PopulationProblem(EvosaxProblem):
             train_local,
             bodies,
             self._traced.choices,
-            execution_for(jax.default_backend(), count),
+            execution_for(self._device, self._traced.plan, count, images=self._data.nbytes),
         )
 
         def epoch(members: Any, age: Array):

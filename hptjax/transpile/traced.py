@@ -21,7 +21,7 @@ from hptjax.models.forward import LayerHparams
 from hptjax.models.signature import LayerChoices, choices_of, exact_body, signature_of, widths_of
 from hptjax.population.epoch import TracedHparams
 from hptjax.population.optimiser import AdamHparams
-from hptjax.population.plan import Plan, price
+from hptjax.population.plan import Plan
 from hptjax.transpile.problem import MAX_SIGNATURES, Problem
 from hptjax.transpile.table import Target
 
@@ -131,7 +131,7 @@ class TracedProblem:
             next(j for j, b in enumerate(bodies) if b.signature == x.signature) for x in bodies
         ]
         found = jnp.full(hparams.trial.shape, len(bodies), jnp.int32)
-        for i in sorted(range(len(bodies)), key=lambda i: -price(bodies[i])):
+        for i in sorted(range(len(bodies)), key=lambda i: -self.plan.price(bodies[i])):
             widths = bodies[i].widths
             fits = (hparams.layers.channels <= jnp.array(widths.channels)).all(1)
             fits &= (hparams.layers.units <= jnp.array(widths.units)).all(1)

@@ -1,0 +1,50 @@
+"""Bytes of a population: what its members keep, what a training step needs beside it."""
+
+import math
+
+from hptjax.models.costs import costs_of
+from hptjax.models.signature import Body
+from hptjax.models.weights import layouts
+from hptjax.population.plan import Plan
+
+COPIES_OF_IMAGES = 3  # as loaded, augmented, shuffled
+USABLE = 0.9  # of a device's memory: allocators leave gaps
+
+
+def row_bytes(plan: Plan) -> int:
+    """Bytes that a member's place keeps: every vector is as long as the longest body's."""
+    params, stats = (max(layouts(body)[which].size for body in plan.bodies) for which in range(2))
+    return 4 * (3 * params + stats)
+
+
+def lane_bytes(body: Body) -> int:
+    """Bytes that one member in training needs beside what it keeps."""
+    return costs_of(body).working_bytes
+
+
+def population_bytes(plan: Plan, rows: int, lanes: tuple[int, ...] | None) -> int:
+    """Bytes of a call with `rows` members on a device, without the images.
+
+    lanes: as in `Execution`.
+    """
+    widest = max(
+        count * lane_bytes(body)
+        for count, body in zip(lanes or (1,) * len(plan.bodies), plan.bodies, strict=True)
+    )
+    return rows * row_bytes(plan) + widest
+
+
+def lanes_within(memory: float, plan: Plan, rows: int, images: int) -> list[int]:
+    """The most lanes of each body that a device's memory [bytes] holds beside all else.
+
+    images: bytes of the data sets. The members count twice: keeping some of them makes a copy.
+    """
+    if memory == math.inf:
+        return [rows] * len(plan.bodies)
+    free = USABLE * memory - 2 * rows * row_bytes(plan) - COPIES_OF_IMAGES * images
+    return [max(1, int(free // lane_bytes(body))) for body in plan.bodies]
+
+
+def is_exhausted(error: Exception) -> bool:
+    """Whether JAX failed because a device's memory did not suffice."""
+    return "RESOURCE_EXHAUSTED" in str(error)
