@@ -21,6 +21,7 @@ from hptjax.population import (
     make_plan,
 )
 from hptjax.population.images import dataset_arrays, epoch_input
+from hptjax.population.price import KERNELS, LOOPS
 from tests.nets import SIZE, config, images, mixed
 
 TRAIN, VALIDATION = images(480), images(150, seed=1)
@@ -254,10 +255,11 @@ def test_plan_waste_is_bounded_and_padding_is_counted():
         for s in (1, 2, 3)
         for _ in range(30)
     ]
-    one_tier, plan = make_plan(configs, max_bodies=3), make_plan(configs)
+    one_tier, plan = (make_plan(configs, price=LOOPS, max_bodies=most) for most in (3, None))
     assert len(one_tier.bodies) == 3 < len(plan.bodies) <= 7
     shapes = [exact_body(c) for c in configs]
     assert 1 <= plan.waste(shapes) < one_tier.waste(shapes)
+    assert make_plan(configs, price=KERNELS, max_bodies=3).waste(shapes) == 1
 
 
 def test_bodies_are_as_many_as_the_work_ahead_pays_for():
@@ -267,9 +269,10 @@ def test_bodies_are_as_many_as_the_work_ahead_pays_for():
         for s in (1, 2)
         for n in rng.integers(4, 33, 30)
     ]
-    few, some, many = (make_plan(configs, samples=n) for n in (1e5, 1e6, 1e10))
+    few, some, many = (make_plan(configs, samples=n, price=LOOPS) for n in (1e5, 1e6, 1e10))
     assert len(few.bodies) == 2 < len(some.bodies) < len(many.bodies)
-    assert make_plan(configs, samples=1e10, seconds=1.0).bodies == few.bodies  # the tighter bound
+    assert make_plan(configs, samples=1e10, seconds=1.0, price=LOOPS).bodies == few.bodies
+    assert len(make_plan(configs, samples=1e10, price=KERNELS).bodies) < len(many.bodies)
     shapes = [exact_body(c) for c in configs]
     assert many.waste(shapes) < some.waste(shapes) < few.waste(shapes)
 

@@ -17,7 +17,8 @@ from hptjax.population.epoch import initial_state, train_step
 from hptjax.population.execution import Execution, execution_for, lanes_by_share, plan_for
 from hptjax.population.memory import lane_bytes, lanes_within, population_bytes, row_bytes
 from hptjax.population.pack import place, traced_hparams
-from hptjax.population.plan import MOST_BODIES, train_flops
+from hptjax.population.plan import MOST_BODIES
+from hptjax.population.price import LANES, train_flops
 from hptjax.study.load import load_study
 from hptjax.transpile import Problem
 from tests.nets import config, images, mixed
@@ -100,7 +101,7 @@ def test_computed_rows_are_whole_groups():
 def trainer_of(members, lanes, *, plan=None, **options) -> PopulationTrainer:
     """On one CPU device, with these lanes for each body."""
     trainer = PopulationTrainer(
-        plan or make_plan([m.config for m in members], max_bodies=2),
+        plan or make_plan([m.config for m in members], max_bodies=2, price=LANES),
         TRAIN,
         VALIDATION,
         seed=3,

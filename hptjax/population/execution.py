@@ -18,7 +18,8 @@ import numpy as np
 
 from hptjax.config.schema import ModelConfig
 from hptjax.population.memory import lanes_within
-from hptjax.population.plan import MOST_BODIES, Plan, make_plan, train_flops
+from hptjax.population.plan import MOST_BODIES, Plan, make_plan
+from hptjax.population.price import LANES, train_flops
 
 # Expected FLOPs of empty lanes over those of used ones, at most: the few members of a small
 # population are scattered more widely over the bodies.
@@ -54,10 +55,7 @@ def plan_for(
     samples: float = math.inf,
     seconds: float = math.inf,
 ) -> Plan:
-    """`make_plan` for the devices of a platform ("cpu", "gpu", "tpu").
-
-    Whether a tier is worth compiling is judged by a CPU's rate: an accelerator's was not measured.
-    """
+    """`make_plan` for the devices of a platform ("cpu", "gpu", "tpu")."""
     if platform == "cpu":
         return make_plan(configs, capacity=capacity, samples=samples, seconds=seconds)
     return make_plan(
@@ -66,7 +64,7 @@ def plan_for(
         samples=samples,
         seconds=seconds,
         max_bodies=MOST_BODIES,
-        price=train_flops,
+        price=LANES,
     )
 
 

@@ -51,7 +51,9 @@ def place(plan: Plan, members: Sequence[Member], devices: int) -> Placement:
             " split them, or make a plan of a larger capacity."
         )
     bodies = [body_of(plan, member) for member in members]
-    prices = [plan.price(plan.bodies[b]) for b in bodies]
+    prices = [
+        plan.price(plan.bodies[b], member.shape) for b, member in zip(bodies, members, strict=True)
+    ]
     room = -(-plan.capacity // devices)
     shards: list[list[int]] = [[] for _ in range(devices)]
     load = np.zeros(devices)

@@ -2,14 +2,12 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
-from typing import TypeAlias
+from functools import cached_property
 
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
-from hptjax.models.costs import costs_of
 from hptjax.models.signature import (
     Body,
     LayerChoices,
@@ -18,16 +16,10 @@ from hptjax.models.signature import (
     choices_of,
     exact_body,
 )
+from hptjax.population.price import Price, cpu_price, train_flops
 
 FEW_BODIES, MOST_BODIES = 7, 16  # tiers are added up to here; the first where the work is not known
 MIN_GAIN = 0.005  # share of the whole price that one more tier must save
-# Fitted on one core of an AVX-512 machine, strides 1 to 3, 8 to 24 channels, to 20 %: a step takes
-# 1 s for 1e11 FLOPs, and as long as 400 of them for every number in a map. Two cores are assumed.
-FLOPS_PER_NUMBER = 160
-FLOPS_PER_SECOND = 4.8e11
-BODY_SECONDS = 2.5  # of compiling, for each body
-
-Price: TypeAlias = Callable[[Body], float]  # what training a body costs per image
 
 
 @dataclass(frozen=True)
@@ -35,7 +27,7 @@ class Plan:
     """The bodies of a compiled program, what its MLP layers may be, and how many members it takes.
 
     capacity: members of one call. shares: of the configs that it was made of, what each body
-    trains; price: by which its bodies were chosen.
+    trains; price: by which its bodies were chosen, and members are dealt.
     """
 
     bodies: tuple[Body, ...]
@@ -51,7 +43,7 @@ class Plan:
         for i, body in enumerate(self.bodies):
             groups[body.signature].append(i)
         for group in groups.values():
-            group.sort(key=lambda i: self.price(self.bodies[i]))
+            group.sort(key=lambda i: self.price.of_body(self.bodies[i]))
         return dict(groups)
 
     def body_of(self, shape: Body) -> int | None:
@@ -69,31 +61,17 @@ class Plan:
         )
 
     def waste(self, shapes: Iterable[Body]) -> float:
-        """Padded over true FLOPs of training networks of these exact shapes on as many images."""
-        padded = true = 0
+        """Computed over true FLOPs of training networks of these exact shapes on as many images."""
+        computed = true = 0
         for shape in shapes:
             index = self.body_of(shape)
             if index is None:
                 raise ConfigError(
                     "The plan has no body for this config: make a plan that covers it."
                 )
-            padded += train_flops(self.bodies[index])
+            computed += self.price.flops(self.bodies[index], shape)
             true += train_flops(shape)
-        return padded / true if true else 1.0
-
-
-def train_flops(body: Body) -> int:
-    """Floating-point operations of a training step, per image."""
-    return _costs(body).train_flops
-
-
-def price(body: Body) -> float:
-    """What training a body costs per image in time, in the unit of one FLOP."""
-    costs = _costs(body)
-    return costs.train_flops + FLOPS_PER_NUMBER * costs.map_numbers
-
-
-_costs = lru_cache(maxsize=65536)(costs_of)
+        return computed / true if true else 1.0
 
 
 def make_plan(
@@ -103,7 +81,7 @@ def make_plan(
     samples: float = math.inf,
     seconds: float = math.inf,
     max_bodies: int | None = None,
-    price: Price = price,
+    price: Price | None = None,
 ) -> Plan:
     """Chooses the bodies for all these configs, as a sample of what will be trained.
 
@@ -111,9 +89,8 @@ def make_plan(
     its configs; narrower tiers are added one by one, each time the one that saves the most time,
     while it saves MIN_GAIN of the whole and at most max_bodies stand. samples, seconds: bounds of
     the work ahead, as training images that all members together will see, and as time; a tier must
-    then save more than it takes to compile. price: in FLOPs, by default those that take a CPU as
-    long. Raises ConfigError for no configs, or configs of
-    differing image sizes.
+    then save more than it takes to compile. price: default this machine's CPU's. Raises ConfigError
+    for no configs, or configs of differing image sizes.
     """
     if not configs:
         raise ConfigError("A plan needs at least one config, got none.")
@@ -123,16 +100,18 @@ def make_plan(
     if len({signature.image for signature in groups}) > 1:
         sizes = sorted({signature.image for signature in groups})
         raise ConfigError(f"All members of a population must share one image size, got {sizes}.")
+    price = cpu_price() if price is None else price
     if max_bodies is None:
         max_bodies = FEW_BODIES if samples == seconds == math.inf else MOST_BODIES
+    own = sum(price.of_shape(Body(s, widths)) for s in groups for widths in groups[s])
     tiers = {signature: [_largest(members)] for signature, members in groups.items()}
     splits = {s: _best_split(s, groups[s], tiers[s], price) for s in groups}
     while sum(map(len, tiers.values())) < max_bodies:
         signature = max(splits, key=lambda s: splits[s][0])
         saved, tier = splits[signature]
-        total = sum(_padded(s, groups[s], tiers[s], price) for s in groups)
-        work = min(seconds, samples * total / len(configs) / FLOPS_PER_SECOND)
-        if tier is None or saved < MIN_GAIN * total or saved / total * work < BODY_SECONDS:
+        total = own + sum(_padded(s, groups[s], tiers[s], price) for s in groups)
+        work = min(seconds, samples * total / len(configs) / price.per_second)
+        if tier is None or saved < MIN_GAIN * total or saved / total * work < price.body_seconds:
             break
         tiers[signature].append(tier)
         splits[signature] = _best_split(signature, groups[signature], tiers[signature], price)
@@ -164,8 +143,8 @@ def _best_split(
 def _padded(
     signature: Signature, members: list[Widths], tiers: list[Widths], price: Price
 ) -> float:
-    """Price of these members, each padded to the cheapest tier that holds it."""
-    priced = sorted((price(Body(signature, tier)), tier) for tier in dict.fromkeys(tiers))
+    """What their tiers add to the price of these members, each in the cheapest that holds it."""
+    priced = sorted((price.of_body(Body(signature, tier)), tier) for tier in dict.fromkeys(tiers))
     return sum(next(cost for cost, tier in priced if widths.fits(tier)) for widths in members)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hptjax.population.pack import Member
-from hptjax.population.plan import train_flops
+from hptjax.population.price import train_flops
 from hptjax.population.trainer import PopulationState, PopulationTrainer
 
 
@@ -17,8 +17,8 @@ from hptjax.population.trainer import PopulationState, PopulationTrainer
 class Cost:
     """What some epochs cost; FLOPs are of training, over all images of the epochs.
 
-    true_flops: at the exact shapes; padded_flops: at the bodies' widths; lane_flops: of all lanes
-    that were computed, used or not.
+    true_flops: at the exact shapes; padded_flops: as far as padding is computed; lane_flops: of all
+    lanes that were computed, used or not.
     """
 
     compile_s: float = 0.0
@@ -130,14 +130,20 @@ class Work:
 
 def work_of(trainer: PopulationTrainer, state: PopulationState) -> Work:
     """What an epoch of these members computes."""
-    images, plan = trainer.train_size, trainer.plan
-    flops = np.array([train_flops(body) for body in plan.bodies], float) * images
-    prices = np.array([plan.price(body) for body in plan.bodies], float) * images
-    counts = state.placement.counts
-    computed = trainer.execution.computed(counts)
+    plan, images, place = trainer.plan, trainer.train_size, state.placement
+    pairs = [
+        (plan.bodies[body], member.shape)
+        for body, member in zip(place.bodies, state.members, strict=True)
+    ]
+    flops = sum(plan.price.flops(*pair) for pair in pairs)
+    prices = [plan.price(*pair) for pair in pairs]
+    empty = trainer.execution.computed(place.counts) - place.counts  # lanes [devices, bodies]
+    of_lane = [(plan.price.flops(body, body), plan.price(body, body)) for body in plan.bodies]
+    lane_flops, lane_prices = np.array(of_lane, float).T
+    of_device = np.bincount(place.rows // place.room, prices, minlength=len(place.counts))
     return Work(
-        true=sum(train_flops(member.shape) for member in state.members) * float(images),
-        padded=float(counts.sum(0) @ flops),
-        lanes=float(computed.sum(0) @ flops),
-        slowest_device=float((computed @ prices).max()),
+        true=float(images) * sum(train_flops(member.shape) for member in state.members),
+        padded=float(images) * flops,
+        lanes=images * (flops + float(empty.sum(0) @ lane_flops)),
+        slowest_device=images * float((of_device + empty @ lane_prices).max()),
     )

@@ -131,7 +131,7 @@ class TracedProblem:
             next(j for j, b in enumerate(bodies) if b.signature == x.signature) for x in bodies
         ]
         found = jnp.full(hparams.trial.shape, len(bodies), jnp.int32)
-        for i in sorted(range(len(bodies)), key=lambda i: -self.plan.price(bodies[i])):
+        for i in sorted(range(len(bodies)), key=lambda i: -self.plan.price.of_body(bodies[i])):
             widths = bodies[i].widths
             fits = (hparams.layers.channels <= jnp.array(widths.channels)).all(1)
             fits &= (hparams.layers.units <= jnp.array(widths.units)).all(1)
