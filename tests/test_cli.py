@@ -188,7 +188,7 @@ def test_a_damaged_journal_is_named_with_its_line(study, fail, tmp_path):
 def test_describe_says_what_would_be_compiled(study, capsys):
     assert cli.main(["describe", str(study)]) == 0
     output = capsys.readouterr().out
-    for text in ("3 hparams", "Compiled bodies: 3", "parameters", "Padding:", "MiB"):
+    for text in ("3 hparams", "Compiled bodies: 3", "bytes moved", "Padding:", "member", "MiB"):
         assert text in output
 
 

@@ -113,11 +113,12 @@ class PopulationTrainer:
         returned. Where the memory does not suffice for the lanes, they are halved, and the epoch is
         done by a new program.
         """
-        # The first run of a program shows whether it fits, and may use up what it is given even if
-        # it fails. Rows one after another cannot become fewer, and need no copy.
-        first = not self._fits and self.execution.halved() is not None
-        spare = jax.tree.map(np.array, state.arrays) if first else None
+        spare = None
         while True:
+            # The first run of a program shows whether it fits, and may use up what it is given even
+            # if it fails. Rows one after another cannot become fewer, and need no copy.
+            if spare is None and not self._fits and self.execution.halved() is not None:
+                spare = jax.tree.map(np.array, state.arrays)
             try:
                 arrays, metrics = self._run(state)
                 break
@@ -221,7 +222,8 @@ class PopulationTrainer:
                 "The device's memory does not suffice to train so many members side by side:"
                 " compiling anew with half as many, and again where that is still too many."
             )
-        self.execution, self._program, self._halved = smaller, None, True
+        self.execution, self._program = smaller, None
+        self._fits, self._halved = False, True
         return replace(state, arrays=self._shard(spare)) if lost else state
 
     def _arguments(self, state: PopulationState) -> tuple:
