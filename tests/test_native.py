@@ -43,9 +43,10 @@ def test_the_kernels_are_compiled_once(fresh, monkeypatch):
     assert native._library() == path
 
 
-def test_a_program_for_accelerators_holds_no_kernels():
+def test_programs_can_be_traced_without_kernels():
     x, w = jnp.ones((2, 4, 4, 16)), jnp.ones((3, 3, 3, 2))
-    traced = jax.jit(lambda x, w: conv(x, w)).trace(x, w)
-    assert "hptjax_conv" not in traced.lower(lowering_platforms=("cuda",)).as_text()
-    here = traced.lower(lowering_platforms=("cpu",)).as_text()
+    with native.left_out():
+        text = jax.jit(lambda x, w: conv(x, w)).trace(x, w).lower(lowering_platforms=("cuda",))
+        assert "hptjax_conv" not in text.as_text()
+    here = jax.jit(lambda x, w: conv(x, w)).lower(x, w).as_text()
     assert ("hptjax_conv" in here) == native.available()

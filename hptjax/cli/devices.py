@@ -25,7 +25,7 @@ def set_up(*, compile_cache: bool) -> None:
     folder = cache_directory() if compile_cache else None
     if folder is not None:
         jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
 def available_cores() -> int:

@@ -68,16 +68,11 @@ def _live(w: Array, live: Array | None) -> Array:
 def _conv(
     x: Array, w: Array, b: Array, live: Array, stride: int, pad: Pad, input_grad: bool
 ) -> Array:
-    def kernel(x: Array, w: Array, b: Array, live: Array) -> Array:
-        out = (w.shape[0], *output_size(x.shape, w.shape[1], stride, pad), x.shape[3])
-        options = {"stride": stride, "pad": pad[0]}
-        layouts = MAPS, None, None, None
-        return _call("hptjax_conv", (x, w, b, live), layouts, out, MAPS, **options)
-
-    def other(x: Array, w: Array, b: Array, live: Array) -> Array:
+    if not native.take(x, w, b):
         return bands.convolve(x, w, stride, pad, input_grad) + b[:, None, None, None]
-
-    return native.on_cpu(kernel, other, x, w, b, live)
+    out = (w.shape[0], *output_size(x.shape, w.shape[1], stride, pad), x.shape[3])
+    layouts, options = (MAPS, None, None, None), {"stride": stride, "pad": pad[0]}
+    return _call("hptjax_conv", (x, w, b, live), layouts, out, MAPS, **options)
 
 
 def _conv_forward(
@@ -87,16 +82,14 @@ def _conv_forward(
 
 
 def _conv_backward(stride: int, pad: Pad, input_grad: bool, residuals, g: Array):
-    def kernel(x: Array, w: Array, live: Array, g: Array) -> tuple[Array, ...]:
-        dx = jnp.zeros_like(x)
-        if input_grad:
-            dx = _input_gradient("hptjax_conv_input_gradient", x, (g, w), live, stride, pad)
-        return dx, *_weight_gradients(x, w, g, live, stride, pad)
-
-    def other(x: Array, w: Array, live: Array, g: Array) -> tuple[Array, ...]:
-        return *bands.gradients(x, w, g, stride, pad, input_grad), g.sum((1, 2, 3))
-
-    return *native.on_cpu(kernel, other, *residuals, g), None
+    x, w, live = residuals
+    if not native.take(x, w, g):
+        dx, dw = bands.gradients(x, w, g, stride, pad, input_grad)
+        return dx, dw, g.sum((1, 2, 3)), None
+    dx = jnp.zeros_like(x)
+    if input_grad:
+        dx = _input_gradient("hptjax_conv_input_gradient", x, (g, w), live, stride, pad)
+    return dx, *_weight_gradients(x, w, g, live, stride, pad), None
 
 
 _conv.defvjp(_conv_forward, _conv_backward)
@@ -117,22 +110,19 @@ def _both_forward(
 
 
 def _both_backward(stride: int, pad: Pad, residuals, cotangents):
-    def kernel(x: Array, w: Array, p: Array, live: Array, g: Array, h: Array) -> tuple[Array, ...]:
-        dx = _input_gradient(
-            "hptjax_conv_input_gradient_of_both", x, (g, w, h, p), live, stride, pad
-        )
-        return (
-            dx,
-            *_weight_gradients(x, w, g, live, stride, pad),
-            *_weight_gradients(x, p, h, live, stride, (0, 0)),
-        )
-
-    def other(x: Array, w: Array, p: Array, live: Array, g: Array, h: Array) -> tuple[Array, ...]:
+    x, w, p, live = residuals
+    g, h = cotangents
+    if not native.take(x, w, g):
         dx, dw = bands.gradients(x, w, g, stride, pad, True)
         more, dp = bands.gradients(x, p, h, stride, (0, 0), True)
-        return dx + more, dw, g.sum((1, 2, 3)), dp, h.sum((1, 2, 3))
-
-    return *native.on_cpu(kernel, other, *residuals, *cotangents), None
+        return dx + more, dw, g.sum((1, 2, 3)), dp, h.sum((1, 2, 3)), None
+    target = "hptjax_conv_input_gradient_of_both"
+    return (
+        _input_gradient(target, x, (g, w, h, p), live, stride, pad),
+        *_weight_gradients(x, w, g, live, stride, pad),
+        *_weight_gradients(x, p, h, live, stride, (0, 0)),
+        None,
+    )
 
 
 _both.defvjp(_both_forward, _both_backward)

@@ -12,7 +12,9 @@ import shutil
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import platformdirs
-from jax import Array, lax
+from jax import Array
 
 SOURCES = Path(__file__).parent / "kernels"
 TARGETS = (
@@ -35,18 +37,26 @@ TARGETS = (
 SWITCH = "HPTJAX_KERNELS"  # 0: off
 FLAGS = ("-std=c++20", "-O3", "-fno-math-errno", "-fopenmp-simd", "-fPIC", "-shared")
 MAPS = (1, 2, 0, 3)  # maps [C, H, W, B] are stored [H, W, C, B]
-TYPES = (jnp.float32, jnp.int32)
+TYPES = (jnp.float32,)
 SECONDS = 300  # for the compiler
 
 
-def on_cpu(kernel: Callable[..., Any], other: Callable[..., Any], *arrays: Array) -> Any:
-    """The kernel's results where the program is lowered for a CPU that has them, else the other's.
+_left_out: ContextVar[bool] = ContextVar("_left_out", default=False)
 
-    Kernels are of float32 alone.
-    """
-    if not available() or any(array.dtype not in TYPES for array in arrays):
-        return other(*arrays)
-    return lax.platform_dependent(*arrays, cpu=kernel, default=other)
+
+@contextmanager
+def left_out() -> Iterator[None]:
+    """Programs traced in here hold no kernels, and can be lowered for other platforms."""
+    token = _left_out.set(True)
+    try:
+        yield
+    finally:
+        _left_out.reset(token)
+
+
+def take(*arrays: Array) -> bool:
+    """Whether kernels compute with these arrays; theirs are of float32 alone."""
+    return all(array.dtype in TYPES for array in arrays) and not _left_out.get() and available()
 
 
 def call(

@@ -39,12 +39,9 @@ def normalise(
 def _normalise(
     x: Array, scale: Array, shift: Array, live: Array, axis: int, relu: bool
 ) -> tuple[Array, Array, Array]:
-    def other(x: Array, scale: Array, shift: Array, live: Array) -> tuple[Array, ...]:
-        return _forward(x, scale, shift, axis, relu)
-
-    if not _is_maps(x, axis):
-        return _forward(x, scale, shift, axis, relu)
-    return native.on_cpu(partial(_kernel, relu=relu), other, x, scale, shift, live)
+    if _by_kernels(x, axis):
+        return _kernel(x, scale, shift, live, relu)
+    return _forward(x, scale, shift, axis, relu)
 
 
 def _normalise_forward(x: Array, scale: Array, shift: Array, live: Array, axis: int, relu: bool):
@@ -53,22 +50,19 @@ def _normalise_forward(x: Array, scale: Array, shift: Array, live: Array, axis: 
 
 
 def _normalise_backward(axis: int, relu: bool, residuals, cotangents):
-    def other(*arrays: Array) -> tuple[Array, Array, Array]:
-        x, scale, shift, mean, var, _, g = arrays
-        return _backward(x, scale, shift, mean, var, g, axis, relu)
-
-    arrays = (*residuals, cotangents[0])
-    if not _is_maps(arrays[0], axis):
-        return *other(*arrays), None
-    return *native.on_cpu(partial(_gradient_kernel, relu=relu), other, *arrays), None
+    x, scale, shift, mean, var, live = residuals
+    if _by_kernels(x, axis):
+        of_batch = scale, shift, mean, var
+        return *_gradient_kernel(x, *of_batch, cotangents[0], live, relu), None
+    return *_backward(x, scale, shift, mean, var, cotangents[0], axis, relu), None
 
 
 _normalise.defvjp(_normalise_forward, _normalise_backward)
 
 
-def _is_maps(x: Array, axis: int) -> bool:
-    """Whether x is [C, H, W, B], as the kernels take it."""
-    return x.ndim == 4 and axis == 0
+def _by_kernels(x: Array, axis: int) -> bool:
+    """Kernels take maps [C, H, W, B]."""
+    return x.ndim == 4 and axis == 0 and native.take(x)
 
 
 def _kernel(x: Array, scale: Array, shift: Array, live: Array, relu: bool):
@@ -84,8 +78,8 @@ def _gradient_kernel(
     shift: Array,
     mean: Array,
     var: Array,
-    live: Array,
     g: Array,
+    live: Array,
     relu: bool,
 ):
     vector = jax.ShapeDtypeStruct(scale.shape, jnp.float32)

@@ -19,6 +19,7 @@ from hptjax.models.keys import root_key
 from hptjax.models.signature import Body
 from hptjax.models.variables import exact_variables
 from hptjax.models.weights import exact_arrays, laid_out, layouts
+from hptjax.ops import native
 from hptjax.population.epoch import MemberState, Metrics, TracedHparams
 from hptjax.population.execution import execution_for
 from hptjax.population.images import dataset_arrays, epoch_input
@@ -184,7 +185,8 @@ class PopulationTrainer:
 
     def lower(self, members: Sequence[Member], platforms: Sequence[str]):
         """The epoch function, lowered for platforms ("cuda", "tpu") without such a device."""
-        traced = self._jit().trace(*self._arguments(self.start(members)))
+        with native.left_out():
+            traced = self._jit().trace(*self._arguments(self.start(members)))
         return traced.lower(lowering_platforms=tuple(platforms))
 
     def _placed(self, members: Sequence[Member]) -> tuple[Placement, TracedHparams, Array]:
