@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from hptjax.cli.devices import set_up
 from hptjax.cli.looking import add_command, add_looking
 from hptjax.cli.texts import (
     DESCRIBE_HELP,
@@ -16,6 +15,7 @@ from hptjax.cli.texts import (
     RUN_HELP,
     TRAIN_HELP,
 )
+from hptjax.devices import set_up
 from hptjax.errors import ConfigError, MissingExtraError
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # a user's to mend

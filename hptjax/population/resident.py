@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ class Cost:
     """What some epochs cost; FLOPs are of training, over all images of the epochs.
 
     true_flops: at the exact shapes; padded_flops: at the bodies' widths; lane_flops: of all lanes
-    that were computed, used or not.
+    that were computed, used or not. workers_lost, and retries: members trained again for that.
     """
 
     compile_s: float = 0.0
@@ -26,6 +26,8 @@ class Cost:
     true_flops: float = 0.0
     padded_flops: float = 0.0
     lane_flops: float = 0.0
+    workers_lost: int = 0
+    retries: int = 0
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
@@ -33,10 +35,16 @@ class Cost:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What some epochs gave, in plain arrays: curves {metric: [epochs, P]}; and what they cost."""
+    """What some epochs gave, in plain arrays: curves {metric: [epochs, P]}; and what they cost.
+
+    lost: members that were lost with the workers that trained them, and how; NaN in the curves.
+    workers: that trained side by side.
+    """
 
     curves: Mapping[str, np.ndarray]
     cost: Cost
+    lost: Mapping[int, str] = field(default_factory=dict)
+    workers: int = 1
 
     @property
     def epochs(self) -> int:

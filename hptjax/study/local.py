@@ -1,21 +1,19 @@
 """The executor of this machine: compiled trainers, one for the space and one for each rarity."""
 
 import math
-import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from hptjax.config.schema import ModelConfig
 from hptjax.models.signature import LayerChoices, Signature, choices_of
-from hptjax.population import Cost, Member, Outcome, Population, PopulationTrainer, make_plan
-from hptjax.population.resident import stack_epochs
+from hptjax.population import Member, Population, PopulationTrainer, make_plan
 from hptjax.study.config import DataConfig, StudyConfig, Work
 from hptjax.study.data import StudyData
 from hptjax.study.executor import Resident
+from hptjax.study.joined import JoinedPopulation
 from hptjax.transpile.problem import Problem
 
 MakeTrainer = Callable[[Sequence[ModelConfig]], PopulationTrainer]
@@ -114,58 +112,3 @@ def make_trainer(
         augment=config.augment,
         augment_validation=config.augment_validation,
     )
-
-
-class JoinedPopulation:
-    """Populations of several trainers as one; each part comes with its members' places."""
-
-    def __init__(self, parts: Sequence[tuple[Population, Sequence[int]]]) -> None:
-        self._parts = [(population, list(places)) for population, places in parts]
-
-    def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
-        began, rows, cost = time.perf_counter(), [], Cost()
-        for _ in range(epochs):
-            predicted = sum(part.predicted_seconds() for part, _ in self._parts)
-            if time.perf_counter() - began + predicted > seconds:
-                break
-            outcomes = [(part.advance(1), places) for part, places in self._parts]
-            rows.append(_merge(outcomes))
-            cost = sum((outcome.cost for outcome, _ in outcomes), cost)
-        return Outcome(stack_epochs(rows), cost)
-
-    def keep(self, chosen: Sequence[int]) -> None:
-        new = {old: place for place, old in enumerate(chosen)}
-        kept = []
-        for part, places in self._parts:
-            inside = [k for k, place in enumerate(places) if place in new]
-            if inside:
-                part.keep(inside)
-                kept.append((part, [new[places[k]] for k in inside]))
-        self._parts = kept
-
-    def weights(self, k: int) -> Mapping[str, Any]:
-        part, places = next(pair for pair in self._parts if k in pair[1])
-        return part.weights(places.index(k))
-
-    def snapshot(self) -> dict[str, np.ndarray]:
-        """In the order of the members; vectors of shorter programs are filled up with zeros."""
-        parts = [(part.snapshot(), places) for part, places in self._parts]
-        count = sum(len(places) for _, places in parts)
-        out = {}
-        for name, first in parts[0][0].items():
-            lengths = [arrays[name].shape[1:] for arrays, _ in parts]
-            out[name] = np.zeros((count, *max(lengths)), first.dtype)
-            for arrays, places in parts:
-                own = arrays[name]
-                out[name][(places, *map(slice, own.shape[1:]))] = own
-        return out
-
-
-def _merge(outcomes: Sequence[tuple[Outcome, Sequence[int]]]) -> dict[str, np.ndarray]:
-    """The metrics [P] of one epoch of all parts, each member's at its place."""
-    order = np.argsort([place for _, places in outcomes for place in places])
-    names = outcomes[0][0].curves
-    return {
-        name: np.concatenate([outcome.curves[name][0] for outcome, _ in outcomes])[order]
-        for name in names
-    }
