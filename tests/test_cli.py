@@ -15,7 +15,7 @@ from hptjax.records import load_best, load_run
 from hptjax.transpile import Problem
 from tests import fakes
 
-EXECUTOR = "hptjax.study.run.local_executor"  # what the command line has no option for
+EXECUTOR = "hptjax.study.local.local_executor"  # what the command line has no option for
 
 
 def executor(study, data, notify):

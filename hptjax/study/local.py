@@ -2,21 +2,26 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 
-from hptjax.config.schema import ModelConfig
+from hptjax.config.schema import Frozen, ModelConfig
 from hptjax.models.signature import LayerChoices, Signature, choices_of
 from hptjax.population import Member, Population, PopulationTrainer, make_plan
 from hptjax.study.config import DataConfig, StudyConfig, Work
 from hptjax.study.data import StudyData
-from hptjax.study.executor import Resident
+from hptjax.study.executor import Executor, Resident
 from hptjax.study.joined import JoinedPopulation
 from hptjax.transpile.problem import Problem
 
 MakeTrainer = Callable[[Sequence[ModelConfig]], PopulationTrainer]
+
+
+class Options(Frozen):
+    """There is nothing to be told."""
 
 
 class LocalExecutor:
@@ -24,7 +29,8 @@ class LocalExecutor:
 
     One program is compiled for what stands for the space. What it lacks, a signature or an
     activation, gets a program of its own, at the widest networks that the space has of the
-    signature: which program trains a member depends on nothing but the member.
+    signature: which program trains a member depends on nothing but the member. More members than a
+    program takes are trained by several calls.
     """
 
     def __init__(
@@ -62,7 +68,11 @@ class LocalExecutor:
         groups: dict[PopulationTrainer, list[int]] = defaultdict(list)
         for k, member in enumerate(members):
             groups[self._trainer_of(member)].append(k)
-        return list(groups.items())
+        return [
+            (trainer, places[first : first + trainer.plan.capacity])
+            for trainer, places in groups.items()
+            for first in range(0, len(places), trainer.plan.capacity)
+        ]
 
     def _trainer_of(self, member: Member) -> PopulationTrainer:
         if self._main.plan.covers(member.config):
@@ -76,16 +86,31 @@ class LocalExecutor:
         return self._rare[rare]
 
 
+@contextmanager
+def open_executor(
+    study: StudyConfig, data: StudyData, options: Options, notify: Callable[[str], None]
+) -> Iterator[Executor]:
+    """The executor of a study, as the table of executors wants it."""
+    yield local_executor(study, data, notify)
+
+
 def local_executor(
-    study: StudyConfig, data: StudyData, notify: Callable[[str], None] = lambda text: None
+    study: StudyConfig,
+    data: StudyData,
+    notify: Callable[[str], None] = lambda text: None,
+    *,
+    capacity: int | None = None,
 ) -> LocalExecutor:
-    """The executor of a study on this machine; raises ConfigError as `Problem.cover` does."""
+    """The executor of a study on this machine; raises ConfigError as `Problem.cover` does.
+
+    capacity: members of one call, default a whole population.
+    """
     make = partial(
         make_trainer,
         data=data,
         config=study.data,
         seed=study.seed,
-        capacity=study.population_size * study.repeats,
+        capacity=capacity or study.population_size * study.repeats,
         work=study.work_ahead(data.train.size),
     )
     return LocalExecutor(Problem(study.model, study.space, data.image), make, notify=notify)
