@@ -51,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
 
 def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> StudyResult:
     """Runs the study with everything that a run directory records."""
+    if study.executor.name != "local":
+        jax.config.update("jax_platforms", "cpu")  # the accelerators are the workers'
     devices = [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()]
     note_environment(directory.path, environment(devices))
 

@@ -58,6 +58,8 @@ def executor_module(name: str) -> ModuleType:
 
 def _check_options(name: str, tree: Mapping[str, Any]) -> BaseModel:
     options = executor_module(name).Options
+    if tree and not options.model_fields:
+        raise ConfigError(f"executor: {name} takes no options, got {shown(dict(tree))}.")
     try:
         return options.model_validate(dict(tree))
     except ValidationError as error:

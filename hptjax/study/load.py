@@ -41,8 +41,8 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudyConfig:
             tree["strategies"] = _with_options(change.value, tree.get("strategies"))
         elif change.keys == ("executor",):
             tree["executor"] = _with_options(change.value, tree.get("executor"))[0]
-        elif change.keys[0] == "executor" and isinstance(tree.get("executor"), str):
-            apply_override(tree, Override(("executor", "name"), tree.pop("executor")))
+        elif change.keys[0] == "executor" and isinstance(tree.get("executor", "local"), str):
+            tree["executor"] = {"name": tree.get("executor", "local")}
             apply_override(tree, change)
         elif not isinstance(change.value, str) or change.keys not in (("model",), ("space",)):
             apply_override(tree, change)

@@ -45,7 +45,7 @@ def open_executor(
         raise MissingExtraError("executor ray", "ray", "ray") from None
     from hptjax.study.ray.connect import connected
     from hptjax.study.ray.crew import Crew
-    from hptjax.study.ray.population import RayExecutor
+    from hptjax.study.ray.executor import RayExecutor
 
     with (
         connected(options.address, options.workers or 1),

@@ -20,6 +20,8 @@ from hptjax.study.ray.worker import Facts, Worker, versions
 
 START_S = 120.0  # at first, for all workers that there is room for; then for one at least
 LOOK_S = 2.0  # between two looks at the nodes
+GRACE_S, SLACK = 60.0, 10.0  # a worker may take so long, and so many times what is expected
+FIRST_S = 3600.0  # and so long where nothing is known of the like of it
 MOST_REFUSALS = 3  # of workers to start on a node, before it is let be
 
 
@@ -166,10 +168,16 @@ class Crew:
             hand.speed = price / seconds
         self.compile_s = max(self.compile_s or 0.0, compile_s)
 
-    def known_speed(self, hand: Hand) -> float | None:
-        """Price per second of a worker or of the slowest of its kind; None: none is measured."""
+    def allowed(self, hand: Hand, price: float) -> float:
+        """Seconds that a worker may take for members of this price, before it is taken for hung.
+
+        It counts as the slowest of its kind until it is measured, and may have to compile.
+        """
         like = [h.speed for h in self._hands if h.speed and _kind(h) == _kind(hand)]
-        return hand.speed or min(like, default=None)
+        speed = hand.speed or min(like, default=None)
+        if speed is None or self.compile_s is None:
+            return FIRST_S
+        return GRACE_S + SLACK * (price / speed + self.compile_s)
 
     def speeds(self, hands: Sequence[Hand]) -> dict[Hand, float]:
         """Price per second of each; where not measured that of the like, or else by the devices."""

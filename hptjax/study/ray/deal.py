@@ -24,8 +24,8 @@ def deal(
     return [dealt[k] for k in range(len(prices))]
 
 
-def seconds(prices: Sequence[float], dealt: Sequence[W], speeds: Mapping[W, float]) -> float:
-    """How long the slowest worker takes."""
+def slowest(prices: Sequence[float], dealt: Sequence[W], speeds: Mapping[W, float]) -> float:
+    """Seconds that the slowest worker takes."""
     loads = dict.fromkeys(speeds, 0.0)
     for price, worker in zip(prices, dealt, strict=True):
         loads[worker] += price

@@ -1,9 +1,7 @@
 """Members that lie with the workers of a crew; who loses its worker is trained again elsewhere."""
 
-import itertools
 import math
 import time
-import weakref
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
@@ -16,52 +14,15 @@ from hptjax.models.costs import costs_of
 from hptjax.population import Cost, Member, Outcome
 from hptjax.population.plan import price
 from hptjax.population.resident import stack_epochs
-from hptjax.study.executor import Resident
-from hptjax.study.joined import join_arrays, join_metrics
+from hptjax.study.joined import join_metrics
 from hptjax.study.ray.calls import Gone, answers
-from hptjax.study.ray.crew import Crew, Hand
-from hptjax.study.ray.deal import deal, evened, seconds
-from hptjax.study.ray.worker import Arrival, Order, Report
+from hptjax.study.ray.crew import GRACE_S, SLACK, Crew, Hand
+from hptjax.study.ray.deal import deal, evened, slowest
+from hptjax.study.ray.states import RATE, States
+from hptjax.study.ray.worker import Order, Report
 
 COST_SHARE = 0.02  # of the training time may go into states that are kept here
-RATE = 2e8  # bytes per second of a state on its way, before the first is measured
 MIN_GAIN = 0.1  # of an epoch that moving members must save
-GRACE_S, SLACK = 60.0, 10.0  # a worker may take so long, and so many times what is expected
-FIRST_S = 3600.0  # and so long where nothing is known of the like of it
-
-
-class RayExecutor:
-    """Trains on the workers of a crew."""
-
-    def __init__(
-        self, crew: Crew, max_retries: int, notify: Callable[[str], None] = lambda text: None
-    ) -> None:
-        """max_retries: how often a member may lose its worker, before it is lost itself."""
-        self._crew, self._max_retries, self._notify = crew, max_retries, notify
-        self._numbers = itertools.count()
-
-    def start(self, members: Sequence[Member]) -> Resident:
-        return self._population(members, None, 0)
-
-    def restore(
-        self, members: Sequence[Member], arrays: Mapping[str, np.ndarray], age: int
-    ) -> Resident:
-        return self._population(members, arrays, age)
-
-    def _population(
-        self, members: Sequence[Member], arrays: Mapping[str, np.ndarray] | None, age: int
-    ) -> "RayPopulation":
-        number = next(self._numbers)
-        population = RayPopulation(
-            self._crew, number, members, arrays, age, self._max_retries, self._notify
-        )
-        weakref.finalize(population, _drop, self._crew, number).atexit = False
-        return population
-
-
-def _drop(crew: Crew, number: int) -> None:
-    for hand in crew.ready:
-        hand.actor.drop.remote(number)
 
 
 class RayPopulation:
@@ -87,9 +48,9 @@ class RayPopulation:
         self._ids = list(range(len(members)))  # by place
         self._home: dict[int, Hand] = {}
         self._bound: dict[int, Hand] = {}  # where those that are moved go
-        self._saved: dict[int, tuple[int, dict[str, np.ndarray]]] = {}
+        self._states = States()
         if arrays is not None:
-            self._save(self._ids, arrays)
+            self._states.put(self._ids, arrays, age)
         self._max_retries, self._tries = max_retries, Counter[int]()
         self._lost: dict[int, str] = {}
         self._faults = Cost()  # that no epoch has been charged with yet
@@ -133,9 +94,8 @@ class RayPopulation:
             self._bring(self._age, set(self._home))
             if self._fetch(self._alive):
                 break
-        place = {k: p for p, k in enumerate(self._ids)}
-        parts = [(_row(self._saved[k][1]), [place[k]]) for k in self._alive]
-        return join_arrays(parts, len(self._ids))
+        places = [p for p, k in enumerate(self._ids) if k not in self._lost]
+        return self._states.joined(self._alive, places, len(self._ids))
 
     @property
     def _alive(self) -> list[int]:
@@ -190,7 +150,9 @@ class RayPopulation:
             held[hand].append(k)
         at_work = {self._home[k] for k in behind if k in self._home} | arriving.keys()
         orders = {
-            hand: Order(self._number, held[hand], self._arrivals(arriving[hand]), age)
+            hand: Order(
+                self._number, held[hand], self._states.arrivals(arriving[hand], self._members), age
+            )
             for hand in at_work
         }
         for hand, members in arriving.items():
@@ -201,10 +163,8 @@ class RayPopulation:
         """New homes. On its last try a member goes alone: it may be what brings workers down."""
         if not homeless:
             return {}
-        if not self._home:
-            hands = self._crew.gather()
-        else:  # who joined since has not compiled yet, and waits for the next generation
-            hands = self._crew.gather()
+        hands = self._crew.gather()
+        if self._home:  # who joined since has not compiled yet, and waits for the next generation
             hands = [hand for hand in hands if hand.speed] or hands
         out = {k: self._bound.pop(k) for k in homeless if self._bound.get(k) in hands}
         self._bound.clear()
@@ -219,18 +179,6 @@ class RayPopulation:
         hands = self._crew.gather(patient=True)
         alone = [hand for hand in hands if hand not in self._home.values()] or hands
         return dict(zip(last, alone, strict=False))
-
-    def _arrivals(self, members: Sequence[int]) -> list[Arrival]:
-        """Members that come to a worker, together where they are of one age."""
-        ages: dict[int, list[int]] = defaultdict(list)
-        for k in members:
-            ages[self._saved[k][0] if k in self._saved else -1].append(k)
-        out = []
-        for age, ids in ages.items():
-            rows = [(_row(self._saved[k][1]), [p]) for p, k in enumerate(ids)] if age >= 0 else []
-            arrays = join_arrays(rows, len(ids)) if rows else None
-            out.append(Arrival(ids, [self._members[k] for k in ids], max(age, 0), arrays))
-        return out
 
     def _note(self, hand: Hand, report: Report) -> None:
         """What a report says of its worker."""
@@ -257,10 +205,7 @@ class RayPopulation:
         epochs = [(k, 1) for k in order.held]
         epochs += [(k, order.age - arrival.age) for arrival in order.arrivals for k in arrival.ids]
         work = sum(self._prices[k] * count for k, count in epochs)
-        speed, compile_s = self._crew.known_speed(hand), self._crew.compile_s
-        if speed is None or compile_s is None:
-            return FIRST_S
-        return GRACE_S + SLACK * (work / speed + compile_s)
+        return self._crew.allowed(hand, work)
 
     def _moving_allowed(self, hand: Hand) -> float:
         """Seconds for a state on its way."""
@@ -272,25 +217,19 @@ class RayPopulation:
         hands = list(set(self._home.values()))
         if not hands or any(hand.speed is None for hand in hands):
             return 0.0
-        return self._seconds({k: self._home[k] for k in self._home}, self._crew.speeds(hands))
+        return self._seconds(self._home, self._crew.speeds(hands))
 
     def _seconds(self, homes: Mapping[int, Hand], speeds: Mapping[Hand, float]) -> float:
-        return seconds([self._prices[k] for k in homes], list(homes.values()), speeds)
+        return slowest([self._prices[k] for k in homes], list(homes.values()), speeds)
 
     def _even_out(self) -> None:
         """Moves exact states from worker to worker, where the next epoch gains more by it."""
         speeds = self._crew.speeds([hand for hand in self._crew.ready if hand.speed])
         if len(speeds) < 2 or not self._home or not set(self._home.values()) <= speeds.keys():
             return
-        ids = list(self._home)
-        after = dict(
-            zip(
-                ids,
-                evened([self._prices[k] for k in ids], list(self._home.values()), speeds),
-                strict=True,
-            )
-        )
-        moved = [k for k in ids if after[k] is not self._home[k]]
+        prices, dealt = [self._prices[k] for k in self._home], list(self._home.values())
+        after = dict(zip(self._home, evened(prices, dealt, speeds), strict=True))
+        moved = [k for k, hand in after.items() if hand is not self._home[k]]
         now = self._seconds(self._home, speeds)
         size = sum(costs_of(self._members[k].shape).state_bytes for k in moved)
         gain = now - self._seconds(after, speeds)
@@ -316,7 +255,7 @@ class RayPopulation:
         """Saves the present states of members that are at home; False where a worker was lost."""
         ids: dict[Hand, list[int]] = defaultdict(list)
         for k in members:
-            if k in self._home and self._saved.get(k, (-1,))[0] != self._age:
+            if k in self._home and self._states.age(k) != self._age:
                 ids[self._home[k]].append(k)
         calls = {h: h.actor.snapshot.remote(self._number, own) for h, own in ids.items()}
         whole = True
@@ -325,13 +264,8 @@ class RayPopulation:
                 self._bereave(hand, answer.why)
                 whole = False
             else:
-                self._save(ids[hand], answer)
+                self._states.put(ids[hand], answer, self._age)
         return whole
-
-    def _save(self, ids: Sequence[int], arrays: Mapping[str, np.ndarray]) -> None:
-        """Copies: what Ray gives is memory of its store."""
-        for p, k in enumerate(ids):
-            self._saved[k] = self._age, {name: array[p].copy() for name, array in arrays.items()}
 
 
 def side_by_side(costs: Sequence[Cost]) -> Cost:
@@ -342,8 +276,3 @@ def side_by_side(costs: Sequence[Cost]) -> Cost:
         compile_s=max((cost.compile_s for cost in costs), default=0.0),
         train_s=max((cost.train_s for cost in costs), default=0.0),
     )
-
-
-def _row(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The state of one member as that of a population."""
-    return {name: array[None] for name, array in arrays.items()}
