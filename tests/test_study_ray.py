@@ -1,0 +1,171 @@
+"""A study on a Ray of several nodes, workers and a node of which are lost: the same history."""
+
+import os
+import time
+
+import jax
+import pytest
+
+from hptjax.records import Status
+from hptjax.space import Float, Integer, Space
+from hptjax.study import run_study
+from hptjax.study.generation import trial_key
+from hptjax.study.sink import Sink
+from tests import fakes
+from tests.ray_faults import VARIABLE, FaultyWorker, fault, faults_left
+
+pytest.importorskip("ray")
+
+from ray.cluster_utils import Cluster
+
+from hptjax.study.ray import calls, population
+from hptjax.study.ray import crew as crew_module
+from hptjax.study.ray.connect import connected
+from hptjax.study.ray.crew import Crew
+from hptjax.study.ray.executor import RayExecutor
+
+pytestmark = pytest.mark.slow
+SPACE = Space(
+    {"lr": Float(0.001, 0.02, log=True), "resnet_out_channels_l0": Integer(2, 6)}
+)  # one signature: compiled once, then taken from the cache
+
+
+def config(**changes):
+    tree = {"population_size": 6, "budget": {"generations": 2}, "epochs": 4}
+    schedule = {"name": "halving", "reduction": 2}
+    tree |= {"strategies": ["random"], "schedule": schedule}
+    return fakes.study(SPACE, **tree | changes)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """A head without cores and a node of one; programs are compiled once for all workers."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv(VARIABLE, str(tmp_path_factory.mktemp("faults")))
+    patch.setenv("HPTJAX_COMPILE_CACHE", str(tmp_path_factory.mktemp("cache")))
+    patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    patch.setattr(crew_module, "LOOK_S", 0.2)
+    patch.setattr(calls, "POLL_S", 0.1)
+    before = jax.config.values["jax_compilation_cache_dir"]
+    jax.config.update("jax_compilation_cache_dir", os.environ["HPTJAX_COMPILE_CACHE"])
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    cluster.add_node(num_cpus=1)
+    yield cluster
+    jax.config.update("jax_compilation_cache_dir", before)
+    cluster.shutdown()
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def second_node(cluster):
+    return cluster.add_node(num_cpus=1)
+
+
+@pytest.fixture(scope="module")
+def crew(cluster):
+    messages = []
+    with (
+        connected(cluster.address, 1),
+        Crew(config(), fakes.data(), None, None, messages.append, FaultyWorker) as crew,
+    ):
+        crew.messages = messages
+        yield crew
+
+
+@pytest.fixture(scope="module")
+def local():
+    return run_study(config(), fakes.data())
+
+
+def run(crew, max_retries=3, **options):
+    executor = RayExecutor(crew, max_retries, crew.messages.append)
+    return run_study(config(), fakes.data(), executor=executor, **options)
+
+
+def ledgers(result, key):
+    return [record.ledger[key] for record in result.generations]
+
+
+def both(crew):
+    """Waits until both nodes have a worker."""
+    while len(crew.gather(patient=True)) < 2:
+        time.sleep(0.1)
+    return crew
+
+
+def test_one_worker_and_one_that_joins_have_the_history_of_the_local_executor(
+    crew, local, cluster, request
+):
+    assert run(crew).trials == local.trials
+
+    class Joining(Sink):
+        def generation(self, record, *, replayed):
+            if record.generation == 0:
+                request.getfixturevalue("second_node")
+                both(crew)
+
+    result = run(crew, sinks=[Joining()])
+    assert result.trials == local.trials
+    assert ledgers(result, "workers") == [1, 2]
+
+
+@pytest.mark.parametrize("saved", [True, False])
+@pytest.mark.parametrize("what", ["kill@1", "device@2"])
+def test_a_worker_lost_within_an_epoch(crew, second_node, local, monkeypatch, what, saved):
+    """Its members go on elsewhere, from their last state or from the start."""
+    monkeypatch.setattr(population, "COST_SHARE", 1e9 if saved else 1e-9)
+    both(crew)
+    fault(what)
+    result = run(crew)
+    assert faults_left() == []
+    assert result.trials == local.trials
+    assert sum(ledgers(result, "workers_lost")) == 1
+    assert sum(ledgers(result, "retries")) > 0
+
+
+def test_a_worker_that_hangs(crew, second_node, local, monkeypatch):
+    monkeypatch.setattr(crew_module, "GRACE_S", 1.0)
+    monkeypatch.setattr(crew_module, "SLACK", 0.1)
+    both(crew)
+    run(crew)  # measures the speeds: before, nobody knows what is long
+    fault("hang@2")
+    result = run(crew)
+    assert faults_left() == []
+    assert result.trials == local.trials
+    assert any("no answer within" in text for text in crew.messages)
+
+
+def test_a_member_that_kills_its_workers_is_lost_and_no_other(crew, second_node, local):
+    both(crew)
+    poisonous = local.trials[2]
+    fault("poison", str(trial_key("random", poisonous.number)))
+    try:
+        result = run(crew, max_retries=1)
+    finally:
+        taken = faults_left()
+        os.unlink(os.path.join(os.environ[VARIABLE], "poison"))
+    assert taken == ["poison"]
+    lost = [trial for trial in result.trials if trial.status is Status.LOST]
+    assert [trial.number for trial in lost] == [poisonous.number]
+    assert "its worker was lost 2 times" in (lost[0].reason or "")
+    assert lost[0].told is None
+
+
+def test_a_mistake_in_the_program_is_no_loss(crew):
+    fault("bug@0")
+    with pytest.raises(KeyError, match="a bug"):
+        run(crew)
+
+
+def test_a_node_that_is_removed_within_a_generation(crew, second_node, local, cluster):
+    """The last test here: the node does not come back."""
+    both(crew)
+
+    class Removing(Sink):
+        def epoch(self, strategy, epoch, metrics):
+            if epoch == 1 and second_node in cluster.worker_nodes:
+                cluster.remove_node(second_node, allow_graceful=False)
+
+    result = run(crew, sinks=[Removing()])
+    assert result.trials == local.trials
+    assert sum(ledgers(result, "workers_lost")) == 1
