@@ -1,11 +1,16 @@
 """A study on a Ray of several nodes, workers and a node of which are lost: the same history."""
 
 import os
+import signal
 import time
+from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
 
+from hptjax.errors import ConfigError
+from hptjax.population import Member
 from hptjax.records import Status
 from hptjax.space import Float, Integer, Space
 from hptjax.study import run_study
@@ -86,6 +91,14 @@ def ledgers(result, key):
     return [record.ledger[key] for record in result.generations]
 
 
+def running(process):
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
 def both(crew):
     """Waits until both nodes have a worker."""
     while len(crew.gather(patient=True)) < 2:
@@ -151,20 +164,72 @@ def test_a_member_that_kills_its_workers_is_lost_and_no_other(crew, second_node,
     assert lost[0].told is None
 
 
+def test_a_population_goes_on_from_its_snapshot_and_keeps_its_weights(crew, second_node):
+    executor = RayExecutor(both(crew), 3)
+    candidates = [config().model.model_copy(update={"lr": lr}) for lr in (0.001, 0.002, 0.004)]
+    members = [Member(candidate, 5 + k) for k, candidate in enumerate(candidates)]
+    population = executor.start(members)
+    fresh = population.snapshot()
+    population.advance(2)
+    population.keep([2, 0])
+    arrays = population.snapshot()
+    assert arrays.keys() == fresh.keys()
+    again = executor.restore([members[2], members[0]], arrays, 2)
+    expected, weights = population.advance(1).curves, population.weights(1)
+    curves = again.advance(1).curves
+    for name in expected:
+        np.testing.assert_array_equal(curves[name], expected[name])
+    jax.tree.map(np.testing.assert_array_equal, again.weights(1), weights)
+    for hand in crew.ready:  # both are gone when the weights are asked for
+        os.kill(hand.facts.process, signal.SIGKILL)
+    jax.tree.map(np.testing.assert_array_equal, population.weights(1), weights)
+
+
+def test_survivors_are_evened_out_by_moving_exact_states(crew, second_node, local):
+    """All members that go on lie with one worker, until an epoch is expected to gain by moving."""
+    executor = RayExecutor(both(crew), 3)
+    members = [Member(config().model, 5 + k) for k in range(6)]
+    alone = executor.start(members).advance(3).curves
+    population = executor.start(members)
+    population.advance(1)
+    here, there = crew.ready
+    here.speed = there.speed = population._prices[0] / 1e3  # epochs that are worth the way
+    own = [k for k in range(6) if population._home[k] is here]
+    population.keep(own)
+    for speed_kept in range(2):
+        here.speed = there.speed = population._prices[0] / 1e3
+        curves = population.advance(1).curves
+        homes = [hand is here for hand in population._home.values()]
+        assert abs(2 * sum(homes) - len(homes)) <= 1
+        for name in curves:
+            np.testing.assert_array_equal(curves[name][0], alone[name][1 + speed_kept, own])
+
+
 def test_a_mistake_in_the_program_is_no_loss(crew):
     fault("bug@0")
     with pytest.raises(KeyError, match="a bug"):
         run(crew)
 
 
+def test_no_room_for_a_worker(crew, cluster, second_node, monkeypatch):
+    monkeypatch.setattr(crew_module, "START_S", 1.0)
+    options = {"name": "ray", "address": cluster.address, "resources": {"GPU": 1}}
+    with pytest.raises(ConfigError, match=r"no worker started .* CPU 2.0, and .* asks for GPU 1"):
+        run_study(config(executor=options), fakes.data())
+
+
 def test_a_node_that_is_removed_within_a_generation(crew, second_node, local, cluster):
     """The last test here: the node does not come back."""
     both(crew)
+
+    gone = {hand.node: hand.facts.process for hand in crew.ready}[second_node.node_id]
 
     class Removing(Sink):
         def epoch(self, strategy, epoch, metrics):
             if epoch == 1 and second_node in cluster.worker_nodes:
                 cluster.remove_node(second_node, allow_graceful=False)
+                while running(gone):  # it dies after its node, and here an epoch takes no time
+                    time.sleep(0.05)
 
     result = run(crew, sinks=[Removing()])
     assert result.trials == local.trials

@@ -18,7 +18,8 @@ class Cost:
     """What some epochs cost; FLOPs are of training, over all images of the epochs.
 
     true_flops: at the exact shapes; padded_flops: at the bodies' widths; lane_flops: of all lanes
-    that were computed, used or not. workers_lost, and retries: members trained again for that.
+    that were computed, used or not. slowest_price: of what the device with the most to do computed.
+    workers_lost, and retries: members trained again for that.
     """
 
     compile_s: float = 0.0
@@ -26,6 +27,7 @@ class Cost:
     true_flops: float = 0.0
     padded_flops: float = 0.0
     lane_flops: float = 0.0
+    slowest_price: float = 0.0
     workers_lost: int = 0
     retries: int = 0
 
@@ -104,7 +106,8 @@ class Population:
         trainer.seconds_per_price = train_s / self._work.slowest_device
         self._state = state
         work = self._work
-        return values, Cost(compile_s, train_s, work.true, work.padded, work.lanes)
+        spent = Cost(compile_s, train_s, work.true, work.padded, work.lanes, work.slowest_device)
+        return values, spent
 
     def keep(self, chosen: Sequence[int]) -> None:
         """Lets all members go but these, which take the places 0, 1, ... in the order given."""

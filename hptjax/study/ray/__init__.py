@@ -26,7 +26,9 @@ class Options(Frozen):
 
     address: str | None = None
     workers: Positive | None = None
-    resources: Mapping[str, Annotated[float, Field(gt=0)]] | None = None
+    resources: Annotated[
+        Mapping[str, Annotated[float, Field(gt=0)]] | None, Field(min_length=1)
+    ] = None
     max_retries: Annotated[int, Field(ge=0)] = 3
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ import ray
 from hptjax.devices import available_cores
 from hptjax.errors import ConfigError
 
+REACH_S = 10.0
 QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 
 
@@ -32,8 +34,9 @@ def connected(address: str | None, workers: int) -> Iterator[None]:
         ray.init(address="local", num_cpus=cores, include_dashboard=False, **QUIET)
     else:
         try:
+            _reach(address)
             ray.init(address=address, **QUIET)
-        except (ConnectionError, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise ConfigError(
                 f"executor.address: must be where a Ray runs, nobody answers at {address}: {error}"
             ) from None
@@ -41,3 +44,10 @@ def connected(address: str | None, workers: int) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Raises OSError where nobody listens at host:port, for which Ray would wait without end."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdecimal() and "://" not in address:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_S).close()

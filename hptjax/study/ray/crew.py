@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -51,6 +51,7 @@ class Crew:
         """most: workers at a time; worker: what they are."""
         self._most, self._resources, self._notify, self._worker = most, resources, notify, worker
         self._study, self._data = study.to_dict(), ray.put(data)
+        self.images = data.train.size
         self._hands: list[Hand] = []
         self._looked, self._told, self._refused = -LOOK_S, "", Counter[str]()
         self.compile_s: float | None = None  # the longest that one of them compiled
@@ -162,11 +163,16 @@ class Crew:
             ray.kill(hand.actor)
             self._notify(f"Ray: a worker on node {hand.node[:8]} is lost: {why}")
 
-    def measured(self, hand: Hand, price: float, seconds: float, compile_s: float) -> None:
-        """A worker trained members of this price for so long, after it compiled for so long."""
-        if seconds > 0:
-            hand.speed = price / seconds
+    def measured(self, hand: Hand, speed: float | None, compile_s: float) -> None:
+        """A worker trained at this speed, after it compiled for so long."""
+        if speed:  # half of what was known stays: a short epoch says little
+            hand.speed = speed if hand.speed is None else (hand.speed + speed) / 2
         self.compile_s = max(self.compile_s or 0.0, compile_s)
+
+    def idle(self, hands: Iterable[Hand]) -> None:
+        """These got no members: next time they count as the like of them, or would never again."""
+        for hand in hands:
+            hand.speed = None
 
     def allowed(self, hand: Hand, price: float) -> float:
         """Seconds that a worker may take for members of this price, before it is taken for hung.

@@ -44,7 +44,7 @@ class RayPopulation:
     ) -> None:
         self._crew, self._number, self._notify = crew, number, notify
         self._members, self._age = tuple(members), age
-        self._prices = [price(member.shape) for member in members]
+        self._prices = [price(member.shape) * crew.images for member in members]  # of an epoch
         self._ids = list(range(len(members)))  # by place
         self._home: dict[int, Hand] = {}
         self._bound: dict[int, Hand] = {}  # where those that are moved go
@@ -175,6 +175,8 @@ class RayPopulation:
             for k in [k for k in self._home if k in behind] + list(out):
                 loads[out.get(k) or self._home[k]] += self._prices[k]
             chosen = deal([self._prices[k] for k in others], self._crew.speeds(hands), loads)
+            if not self._home:
+                self._crew.idle(set(hands) - set(chosen))
             return out | dict(zip(others, chosen, strict=True))
         hands = self._crew.gather(patient=True)
         alone = [hand for hand in hands if hand not in self._home.values()] or hands
@@ -182,8 +184,7 @@ class RayPopulation:
 
     def _note(self, hand: Hand, report: Report) -> None:
         """What a report says of its worker."""
-        work = sum(self._prices[k] for k in report.ids)
-        self._crew.measured(hand, work, report.trained_s, report.cost.compile_s)
+        self._crew.measured(hand, report.speed, report.cost.compile_s)
         for text in report.messages:
             self._notify(text)
 

@@ -60,13 +60,13 @@ class Order:
 class Report:
     """What came of an order: the metrics {name: [ids]} of the last epoch of those it trained.
 
-    trained_s: how long that epoch took, without compiling; messages: for the user.
+    speed: price per second in that epoch, None where nothing was trained; messages: for the user.
     """
 
     ids: Sequence[int]
     metrics: Mapping[str, np.ndarray]
     cost: Cost
-    trained_s: float
+    speed: float | None
     messages: Sequence[str]
 
 
@@ -207,7 +207,8 @@ def _report(
         parts.append((last_epoch(outcome), range(place, place + len(group))))
         place += len(group)
     cost = sum((outcome.cost for _, outcome in done), Cost())
-    return Report(ids, join_metrics(parts, place), before + cost, cost.train_s, messages)
+    speed = cost.slowest_price / cost.train_s * jax.local_device_count() if cost.train_s else None
+    return Report(ids, join_metrics(parts, place), before + cost, speed, messages)
 
 
 def versions() -> dict[str, str]:
