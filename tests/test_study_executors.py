@@ -31,7 +31,10 @@ def test_an_executor_is_read_and_written():
         ({"name": "ray", "worker": 2}, r"executor\.worker: unknown key; did you mean 'workers'"),
         ({"name": "ray", "workers": 0}, r"executor\.workers: must be greater than or equal to 1"),
         ({"name": "ray", "resources": {"GPU": 0}}, r"executor\.resources: must be greater than 0"),
-        ({"name": "ray", "resources": {}}, r"executor\.resources: must be at least 1 item"),
+        (
+            {"name": "ray", "resources": {}},
+            r"executor\.resources: must be a mapping of at least 1 item",
+        ),
     ],
 )
 def test_mistakes_are_named(tree, text):
