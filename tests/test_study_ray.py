@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from hptjax.errors import ConfigError
 from hptjax.population import Member
 from hptjax.records import Status
+from hptjax.records.journal import Journal
 from hptjax.space import Float, Integer, Space
 from hptjax.study import run_study
 from hptjax.study.generation import trial_key
@@ -21,6 +24,7 @@ from tests.ray_faults import VARIABLE, FaultyWorker, fault, faults_left
 
 pytest.importorskip("ray")
 
+import ray
 from ray.cluster_utils import Cluster
 
 from hptjax.study.ray import calls, population
@@ -29,10 +33,34 @@ from hptjax.study.ray.connect import connected
 from hptjax.study.ray.crew import Crew
 from hptjax.study.ray.executor import RayExecutor
 
+ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
 SPACE = Space(
     {"lr": Float(0.001, 0.02, log=True), "resnet_out_channels_l0": Integer(2, 6)}
 )  # one signature: compiled once, then taken from the cache
+
+
+KILLED_DRIVER = """
+import os, signal, sys
+from pathlib import Path
+from hptjax.records.journal import Journal
+from hptjax.study import run_study
+from hptjax.study.sink import Sink
+from tests import fakes
+from tests.test_study_ray import config
+
+class Killing(Sink):
+    made = 0
+    def generation(self, record, *, replayed):
+        self.made += 1
+    def epoch(self, strategy, epoch, metrics):
+        if self.made == 1 and epoch == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+ray = {"name": "ray", "address": sys.argv[2], "resources": {"driven": 1}}
+with Journal(Path(sys.argv[1])) as journal:
+    run_study(config(executor=ray), fakes.data(), journal=journal, sinks=[Killing()])
+"""
 
 
 def config(**changes):
@@ -148,6 +176,13 @@ def test_a_worker_that_hangs(crew, second_node, local, monkeypatch):
     assert any("no answer within" in text for text in crew.messages)
 
 
+def test_a_machine_that_stood_still_is_no_worker_that_hangs(monkeypatch):
+    clock = iter([0.0, 1.0, 3.0, 3000.0, 3001.0])
+    monkeypatch.setattr(crew_module.time, "monotonic", lambda: next(clock))
+    waited = crew_module.Waited()
+    assert [waited.seconds() for _ in range(4)] == [1.0, 3.0, 8.0, 9.0]
+
+
 def test_a_member_that_kills_its_workers_is_lost_and_no_other(crew, second_node, local):
     both(crew)
     poisonous = local.trials[2]
@@ -203,6 +238,22 @@ def test_survivors_are_evened_out_by_moving_exact_states(crew, second_node, loca
         assert abs(2 * sum(homes) - len(homes)) <= 1
         for name in curves:
             np.testing.assert_array_equal(curves[name][0], alone[name][1 + speed_kept, own])
+
+
+def test_a_driver_that_is_killed(crew, local, cluster, tmp_path):
+    """Its workers go with it; whoever takes up the journal ends with the same history."""
+    node = cluster.add_node(num_cpus=0, resources={"driven": 1})
+    path = tmp_path / "journal.jsonl"
+    command = [sys.executable, "-c", KILLED_DRIVER, str(path), cluster.address]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    with Journal(path) as journal:
+        assert [record["kind"] for record in journal.records] == ["generation"]
+        assert run(crew, journal=journal).trials == local.trials
+    while ray.available_resources().get("driven") != 1:  # the test would not end
+        time.sleep(0.05)
+    cluster.remove_node(node)
 
 
 def test_a_mistake_in_the_program_is_no_loss(crew):

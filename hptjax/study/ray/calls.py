@@ -1,6 +1,5 @@
 """Calls to workers side by side: an answer of each, or what became of it."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,7 @@ import jax
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from hptjax.study.ray.crew import Hand, reason
+from hptjax.study.ray.crew import Hand, Waited, reason
 
 POLL_S = 0.5
 
@@ -29,11 +28,11 @@ def answers(
     calls: references to the answers; allowed: seconds from now that a worker may take, asked again
     and again. A mistake in the program, other than one that its devices report, is raised here.
     """
-    began, waiting = time.monotonic(), {ref: hand for hand, ref in calls.items()}
+    waited, waiting = Waited(), {ref: hand for hand, ref in calls.items()}
     while waiting:
         for ref in ray.wait(list(waiting), timeout=POLL_S)[0]:
             yield waiting.pop(ref), _answer(ref)
-        taken = time.monotonic() - began
+        taken = waited.seconds()
         for ref, hand in list(waiting.items()):
             if taken > allowed(hand):
                 del waiting[ref]

@@ -25,6 +25,25 @@ FIRST_S = 3600.0  # and so long where nothing is known of the like of it
 MOST_REFUSALS = 3  # of workers to start on a node, before it is let be
 
 
+class Waited:
+    """Seconds of waiting, asked for again and again.
+
+    A long time between two questions means that this process, or its whole machine, stood still;
+    of that only a step counts: nobody else can be blamed for it.
+    """
+
+    STEP_S = 5.0
+
+    def __init__(self) -> None:
+        self._seconds, self._last = 0.0, time.monotonic()
+
+    def seconds(self) -> float:
+        now = time.monotonic()
+        self._seconds += min(now - self._last, self.STEP_S)
+        self._last = now
+        return self._seconds
+
+
 @dataclass(eq=False)
 class Hand:
     """A worker as the driver sees it; speed: price per second, None until it is measured."""
@@ -75,8 +94,8 @@ class Crew:
         Waits for all that are starting, where none has worked before or patient says so, and else
         only for that one. Raises ConfigError where none comes.
         """
-        began, first = time.monotonic(), patient or not self.ready
-        while time.monotonic() - began < START_S:
+        waited, first = Waited(), patient or not self.ready
+        while waited.seconds() < START_S:
             self.look()
             coming = [hand.coming for hand in self._hands if hand.facts is None]
             if self.ready and not (first and coming):
