@@ -3,7 +3,10 @@
 import sys
 
 import pytest
+import yaml
 
+from hptjax.cli.main import make_parser
+from hptjax.cli.options import overrides
 from hptjax.errors import ConfigError, MissingExtraError
 from hptjax.study import StudyConfig, load_study, run_study
 from hptjax.study.ray.deal import deal, evened, slowest
@@ -43,8 +46,6 @@ def test_mistakes_are_named(tree, text):
 
 
 def test_options_of_the_command_line_go_on_top_of_the_file(tmp_path):
-    import yaml
-
     path = tmp_path / "study.yaml"
     for own, changes, expected in (
         ("local", ["executor=ray", "executor.workers=3"], {"name": "ray", "workers": 3}),
@@ -54,6 +55,16 @@ def test_options_of_the_command_line_go_on_top_of_the_file(tmp_path):
     ):
         path.write_text(yaml.safe_dump(fakes.study(executor=own).to_dict(), sort_keys=False))
         assert load_study(path, changes).to_dict()["executor"] == expected
+
+
+def test_the_command_line_has_options_for_ray():
+    line = ["run", "quickstart", "--executor", "ray", "--address", "auto", "--workers", "3"]
+    args = make_parser().parse_args([*line, "--resources", "{GPU: 1, CPU: 4}"])
+    options = {"address": "auto", "workers": 3, "resources": {"GPU": 1.0, "CPU": 4.0}}
+    assert load_study(args.config, overrides(args)).to_dict()["executor"] == {
+        "name": "ray",
+        **options,
+    }
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):

@@ -1,10 +1,15 @@
 """Members that are lost with the workers that trained them: trials that failed, and no more."""
 
+import io
+
 import numpy as np
 import pytest
+from rich.console import Console
 
 from hptjax.population import Cost, Outcome
-from hptjax.records import Status
+from hptjax.records import RunDirectory, Status
+from hptjax.report.progress import describe_generation
+from hptjax.report.status import read_status, status_table
 from hptjax.study import run_study
 from hptjax.study import snapshots as snapshots_module
 from tests.fakes import FakeExecutor, FakePopulation, data, study
@@ -54,6 +59,21 @@ def test_a_lost_member_is_a_failed_trial_and_the_study_goes_on(epoch):
     assert result.trials[LOST + 1 :] == healthy.trials[LOST + 1 :]
     ledger = result.generations[0].ledger
     assert (ledger["workers"], ledger["workers_lost"], ledger["retries"]) == (2, 4, 9)
+
+
+def test_progress_and_status_say_so(tmp_path):
+    with RunDirectory(tmp_path / "run", study(strategies=("random",)).to_dict()) as directory:
+        result = run(
+            study(strategies=("random",)), executor=LosingExecutor(0), journal=directory.journal
+        )
+    first, second = (describe_generation(record, 1.0) for record in result.generations[:2])
+    assert first.endswith(", 2 workers, 4 lost, 9 retries")
+    assert "worker" not in second
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(status_table(read_status(tmp_path / "run")))
+    text = console.export_text()
+    assert "1 lost" in text
+    assert "2 workers, 4 lost, 9" in text
 
 
 def test_one_lost_repetition_loses_its_trial():

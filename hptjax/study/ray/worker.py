@@ -104,12 +104,12 @@ class Worker:
         share: int,
         compile_cache: bool,
     ) -> None:
-        """study: in plain data; share: how many workers there are; cores: the XLA devices on CPU.
+        """study: in plain data; share: how many workers there are; cores: what it may use of a CPU.
 
         A CPU takes a whole population; an accelerator computes all the lanes of a call, so that its
         calls are of this worker's share.
         """
-        set_up(compile_cache=compile_cache, cores=cores)
+        set_up(compile_cache=compile_cache, cores=None if accelerated else cores)
         if not accelerated:
             jax.config.update("jax_platforms", "cpu")
         config = StudyConfig.from_dict(study)
