@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 
 from hptjax import StudyConfig, load_study, run_study
-from hptjax.cli.devices import set_up
+from hptjax.devices import set_up
 from hptjax.records import RunDirectory, StudyResult
 from hptjax.report.console import summary_table
 from hptjax.report.tables import write_tables

@@ -9,13 +9,13 @@ import pytest
 import yaml
 
 from hptjax.cli import main as cli
-from hptjax.cli.devices import available_cores, cache_directory
 from hptjax.cli.run import default_out
+from hptjax.devices import available_cores, cache_directory
 from hptjax.records import load_best, load_run
 from hptjax.transpile import Problem
 from tests import fakes
 
-EXECUTOR = "hptjax.study.run.local_executor"  # what the command line has no option for
+EXECUTOR = "hptjax.study.local.local_executor"  # what the command line has no option for
 
 
 def executor(study, data, notify):
@@ -217,7 +217,7 @@ def test_cache_directory_follows_the_environment(monkeypatch, tmp_path):
 
 def test_set_up_gives_a_device_per_core_and_a_cache(tmp_path):
     code = (
-        "import json\nfrom hptjax.cli.devices import set_up\nset_up(compile_cache=True)\n"
+        "import json\nfrom hptjax.devices import set_up\nset_up(compile_cache=True)\n"
         "import jax\nprint(json.dumps([jax.device_count(), jax.config.jax_compilation_cache_dir]))"
     )
     environment = {

@@ -39,7 +39,7 @@ TREE = {
 def run(tmp_path, monkeypatch):
     """A run whose trainer only pretended, in the present folder."""
     monkeypatch.setattr(cli, "set_up", lambda **options: None)
-    monkeypatch.setattr("hptjax.study.run.local_executor", lambda *parts: fakes.FakeExecutor())
+    monkeypatch.setattr("hptjax.study.local.local_executor", lambda *parts: fakes.FakeExecutor())
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(TREE))
     assert cli.main(["run", "small.yaml", "--out", "run"]) == 0

@@ -31,7 +31,7 @@ TREE = {
 def run(tmp_path, monkeypatch):
     """Runs small.yaml under other options; the first run, `old`, is there."""
     monkeypatch.setattr(cli, "set_up", lambda **options: None)
-    monkeypatch.setattr("hptjax.study.run.local_executor", lambda *parts: fakes.FakeExecutor())
+    monkeypatch.setattr("hptjax.study.local.local_executor", lambda *parts: fakes.FakeExecutor())
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(TREE, sort_keys=False))
 

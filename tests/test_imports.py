@@ -16,6 +16,7 @@ LAYERS = (
     "errors",
     "glossary",
     "checks",
+    "devices",
     "entries",
     "space",
     "config",

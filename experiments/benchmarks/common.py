@@ -170,7 +170,7 @@ def cpu_model() -> str:
 
 
 def available_cores() -> int:
-    from hptjax.cli.devices import available_cores
+    from hptjax.devices import available_cores
 
     return available_cores()
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from hptjax.cli.devices import set_up
+from hptjax.devices import set_up
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.schema import ModelConfig
 from hptjax.data import load_images

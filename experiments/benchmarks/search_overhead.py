@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from hptjax.cli.devices import set_up
+from hptjax.devices import set_up
 from hptjax.records import StudyResult
 from hptjax.study import StudyConfig
 

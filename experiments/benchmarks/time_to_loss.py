@@ -114,7 +114,7 @@ class Clock:
 
 
 def hptjax_search(args: argparse.Namespace, way: str, seed: int) -> dict[str, Any]:
-    from hptjax.cli.devices import set_up
+    from hptjax.devices import set_up
 
     set_up(compile_cache=False)
     import numpy as np

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from hptjax.cli.devices import set_up
 from hptjax.cli.looking import add_command, add_looking
 from hptjax.cli.texts import (
     DESCRIBE_HELP,
@@ -16,6 +15,7 @@ from hptjax.cli.texts import (
     RUN_HELP,
     TRAIN_HELP,
 )
+from hptjax.devices import set_up
 from hptjax.errors import ConfigError, MissingExtraError
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # a user's to mend
@@ -119,6 +119,28 @@ def _add_training(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_executor(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--executor",
+        metavar="NAME",
+        help="what trains: local (the default), or ray for workers here or on other machines",
+    )
+    command.add_argument(
+        "--address",
+        metavar="WHERE",
+        help="of a Ray that runs: auto, host:port or ray://host:port (default: one of this "
+        "machine, for this run only)",
+    )
+    command.add_argument(
+        "--workers", type=int, metavar="N", help="at most (default: as many as there is room for)"
+    )
+    command.add_argument(
+        "--resources",
+        metavar="YAML",
+        help="of each worker, as in '{GPU: 1, CPU: 4}' (default: a GPU, or the cores of a node)",
+    )
+
+
 def _add_run(commands) -> None:
     command = add_command(commands, "run", "search the space of a study", RUN_HELP)
     _add_config(command)
@@ -158,6 +180,7 @@ def _add_run(commands) -> None:
     command.add_argument(
         "--best", type=int, metavar="K", help="how many of them (default: the best one)"
     )
+    _add_executor(command)
     command.add_argument(
         "--out",
         type=Path,

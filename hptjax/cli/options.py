@@ -5,6 +5,8 @@ from typing import Any
 
 import yaml
 
+from hptjax.config.yaml_file import parse_yaml
+
 SHORTHANDS = {
     "strategy": "strategies",
     "data": "data.source",
@@ -16,6 +18,9 @@ SHORTHANDS = {
     "generations": "budget.generations",
     "population_size": "population_size",
     "time_budget": "budget.seconds",
+    "executor": "executor",
+    "address": "executor.address",
+    "workers": "executor.workers",
 }
 
 
@@ -23,6 +28,9 @@ def overrides(args: argparse.Namespace) -> list[str]:
     """The options that stand for a key of the config, in the form of --set."""
     given = {key: getattr(args, option, None) for option, key in SHORTHANDS.items()}
     given |= _warm_start(args)
+    resources = getattr(args, "resources", None)
+    if resources is not None:
+        given["executor.resources"] = parse_yaml(resources, "--resources")
     return [f"{key}={_as_yaml(value)}" for key, value in given.items() if value is not None]
 
 

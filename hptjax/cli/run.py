@@ -52,8 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> StudyResult:
     """Runs the study with everything that a run directory records."""
-    devices = [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()]
-    note_environment(directory.path, environment(devices, kernels=native.available()))
+    note_environment(directory.path, environment(devices_of(study), kernels=native.available()))
 
     def on_best(trial: TrialRecord, variables: Any) -> None:
         assert trial.config is not None  # it was trained
@@ -71,6 +70,14 @@ def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> St
             on_best=on_best,
             snapshots=directory.path / "snapshots",
         )
+
+
+def devices_of(study: StudyConfig) -> list[str]:
+    """The devices of this process, if it trains; else they are left to the workers, untouched."""
+    if study.executor.name != "local":
+        jax.config.update("jax_platforms", "cpu")
+        return [f"those of the workers of {study.executor.name}"]
+    return [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()]
 
 
 def make_sinks(study: StudyConfig, out: Path, console: Console, stack: ExitStack) -> list[Sink]:

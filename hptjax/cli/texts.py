@@ -18,6 +18,7 @@ examples:
   hptjax run trial1 --strategy des tpe --epochs 2 --seed 1
   hptjax run trial1 --warm-start runs/quickstart-des-grid-random-tpe-seed0 --best 3
   hptjax run trial1 --set model.batch_size=128 --set data.train_limit=2000
+  hptjax run trial1 --executor ray --address auto --resources '{GPU: 1}'
 """
 TRAIN_HELP = """\
 Trains one network at its exact shape and prints loss and accuracy after every epoch, then those on

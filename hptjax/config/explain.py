@@ -49,7 +49,8 @@ def _wanted(message: str) -> str:
     if message.startswith("Input should"):  # "Input should have at least ..."
         return message.removeprefix("Input should have ").removeprefix("Input should ")
     if "at least" in message and "item" in message:  # "Tuple should have at least 1 item ..."
-        return "a list of at least 1 item"
+        kind = "mapping" if message.startswith(("Dictionary", "Mapping")) else "list"
+        return f"a {kind} of at least 1 item"
     return message
 
 

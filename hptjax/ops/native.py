@@ -24,6 +24,8 @@ import jax.numpy as jnp
 import platformdirs
 from jax import Array
 
+from hptjax.devices import processor
+
 SOURCES = Path(__file__).parent / "kernels"
 TARGETS = (
     "hptjax_conv",
@@ -137,13 +139,3 @@ def _digest(command: Sequence[str]) -> str:
     facts = [" ".join(command), version, jax.__version__, processor()]
     facts += [path.read_text() for path in sorted(SOURCES.iterdir())]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
-
-
-def processor() -> str:
-    """What tells processors apart for which code is compiled."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return f"{platform.processor()} {platform.machine()}"
-    wanted = ("model name", "flags", "Features", "CPU part")
-    return "\n".join(sorted({line for line in lines if line.startswith(wanted)}))

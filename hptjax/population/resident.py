@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,8 @@ class Cost:
     """What some epochs cost; FLOPs are of training, over all images of the epochs.
 
     true_flops: at the exact shapes; padded_flops: as far as padding is computed; lane_flops: of all
-    lanes that were computed, used or not.
+    lanes that were computed, used or not; slowest_price: of what the device with the most to do
+    computed. workers_lost, and retries: members trained again for that.
     """
 
     compile_s: float = 0.0
@@ -26,6 +27,9 @@ class Cost:
     true_flops: float = 0.0
     padded_flops: float = 0.0
     lane_flops: float = 0.0
+    slowest_price: float = 0.0
+    workers_lost: int = 0
+    retries: int = 0
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
@@ -33,10 +37,16 @@ class Cost:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What some epochs gave, in plain arrays: curves {metric: [epochs, P]}; and what they cost."""
+    """What some epochs gave, in plain arrays: curves {metric: [epochs, P]}; and what they cost.
+
+    lost: members that were lost with the workers that trained them, and how; NaN in the curves.
+    workers: that trained side by side.
+    """
 
     curves: Mapping[str, np.ndarray]
     cost: Cost
+    lost: Mapping[int, str] = field(default_factory=dict)
+    workers: int = 1
 
     @property
     def epochs(self) -> int:
@@ -98,7 +108,8 @@ class Population:
         work = self._work
         trainer.seconds_per_price = train_s / work.slowest_device
         self._state = state
-        return values, Cost(compile_s, train_s, work.true, work.padded, work.lanes)
+        spent = Cost(compile_s, train_s, work.true, work.padded, work.lanes, work.slowest_device)
+        return values, spent
 
     def keep(self, chosen: Sequence[int]) -> None:
         """Lets all members go but these, which take the places 0, 1, ... in the order given."""

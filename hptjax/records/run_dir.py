@@ -12,7 +12,7 @@ from hptjax.records.journal import Journal, read_journal
 from hptjax.records.trial import GenerationRecord, StudyResult
 
 VERSION = 2
-FREE_KEYS = ("out", "tensorboard", "budget")  # may differ between the calls of one run
+FREE_KEYS = ("out", "tensorboard", "budget", "executor")  # may differ between the calls of one run
 
 
 class RunDirectory:

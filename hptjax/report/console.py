@@ -69,6 +69,20 @@ def _summary(records: Sequence[GenerationRecord]) -> list[str]:
     ]
 
 
+def show_workers(generations: Sequence[GenerationRecord]) -> str:
+    """`3 workers, 1 lost, 9 retries`: the most at a time; nothing where all went well on one."""
+    ledgers = [record.ledger for record in generations]
+    workers = max((ledger.get("workers", 1) for ledger in ledgers), default=1)
+    counts = {
+        "lost": sum(ledger.get("workers_lost", 0) for ledger in ledgers),
+        "retries": sum(ledger.get("retries", 0) for ledger in ledgers),
+    }
+    if workers == 1 and not any(counts.values()):
+        return ""
+    faults = [f"{count:.0f} {name}" for name, count in counts.items() if count]
+    return ", ".join([f"{workers:.0f} worker{'s' * (workers > 1)}", *faults])
+
+
 def show_number(value: float | None) -> str:
     return "-" if value is None or not math.isfinite(value) else f"{value:.4f}"
 

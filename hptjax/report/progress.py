@@ -16,7 +16,7 @@ from rich.progress import (
 )
 
 from hptjax.records.trial import GenerationRecord, best_value
-from hptjax.report.console import show_number
+from hptjax.report.console import show_number, show_workers
 from hptjax.study.sink import Sink
 
 
@@ -105,4 +105,5 @@ def describe_generation(record: GenerationRecord, best: float) -> str:
         + f", best {show_number(best_value(record.trials))}, so far {show_number(best)},"
         + f" {record.ledger['wall_s']:.1f} s"
         + (f" (compiling {compile_s:.1f} s)" if compile_s else "")
+        + "".join(f", {text}" for text in [show_workers([record])] if text)
     )

@@ -14,7 +14,7 @@ from hptjax.errors import ConfigError
 from hptjax.records.journal import read_journal
 from hptjax.records.run_dir import label_of
 from hptjax.records.trial import FAILED, GenerationRecord, Status, TrialRecord, best_trial
-from hptjax.report.console import show_number
+from hptjax.report.console import show_number, show_workers
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -128,7 +128,7 @@ def status_table(status: RunStatus) -> Table:
             "\n".join(_trial_lines(strategy)),
             "\n".join(_best_lines(strategy.best)),
             "\n".join(_spent_lines(strategy)),
-            strategy.state,
+            "\n".join(filter(None, [strategy.state, show_workers(strategy.generations)])),
         )
     return table
 

@@ -22,6 +22,7 @@ from hptjax.errors import ConfigError, did_you_mean, shown
 from hptjax.space import Space
 from hptjax.strategies.table import check_options
 from hptjax.study.budget import Budget
+from hptjax.study.executors import ExecutorConfig
 from hptjax.study.schedule import Schedule, make_schedule, member_epochs
 from hptjax.transpile.apply import apply_hparams
 from hptjax.transpile.table import find
@@ -143,7 +144,8 @@ class StudyConfig(Frozen):
     epoch's, as usual; val_loss_cumulative is the mean over all epochs so far, as the original study
     logged it. repeats: how often each candidate is trained, with keys of its own; its curves are
     the means. max_failures: failed trials after which a strategy gives up. first: hparams that each
-    strategy tries before its own; warm_start: more of them, see `study.warm_start`.
+    strategy tries before its own; warm_start: more of them, see `study.warm_start`. executor: what
+    trains them, see `study.executors`; like the budget, it may change where a run goes on.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -171,6 +173,11 @@ class StudyConfig(Frozen):
         tuple[dict[str, bool | int | float | str], ...], BeforeValidator(as_tuple)
     ] = ()
     warm_start: WarmStart | None = None
+    executor: Annotated[
+        ExecutorConfig,
+        BeforeValidator(ExecutorConfig.from_tree),
+        PlainSerializer(ExecutorConfig.to_tree),
+    ] = Field(default="local", validate_default=True)
     out: str | None = None
     tensorboard: bool = True
 

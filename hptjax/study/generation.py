@@ -68,7 +68,7 @@ class Generation:
     def __init__(self, trials: int, repeats: int, metric: Metric) -> None:
         self.tracks = [Track() for _ in range(trials)]
         self.alive = list(range(trials))
-        self.age, self.cost, self.member_epochs = 0, Cost(), 0
+        self.age, self.cost, self.member_epochs, self.workers = 0, Cost(), 0, 1
         self.cut: str | None = None
         self.members = trials * repeats
         self._repeats, self._metric = repeats, metric
@@ -94,20 +94,25 @@ class Generation:
                     return
 
     def _epoch(self, population: Resident, meter: Meter, on_epoch: OnEpoch) -> bool:
-        """Whether a budget left room for an epoch; diverged trials end with it."""
+        """Whether a budget left room for an epoch; diverged and lost trials end with it."""
         members = len(self.alive) * self._repeats
         self.cut = meter.too_little_for(self.member_epochs + members)
         if self.cut is None:
             self._let_go(population)
             outcome = population.advance(1, seconds=meter.seconds_left())
             self.cost += outcome.cost
+            self.workers = max(self.workers, outcome.workers)
             self.cut = None if outcome.epochs else SECONDS
         if self.cut is not None:
             return False
         metrics = {name: curve[0] for name, curve in outcome.curves.items()}
         by_trial = {name: row.reshape(-1, self._repeats) for name, row in metrics.items()}
+        lost = {place // self._repeats: reason for place, reason in outcome.lost.items()}
         for k, trial in enumerate(self.alive):
-            self.tracks[trial].add({name: rows[k] for name, rows in by_trial.items()})
+            if k in lost:
+                self.tracks[trial].end(Status.LOST, lost[k])
+            else:
+                self.tracks[trial].add({name: rows[k] for name, rows in by_trial.items()})
         self.member_epochs += members
         self.age += 1
         self.alive = [t for t in self.alive if self.tracks[t].status is Status.TRAINED]

@@ -38,12 +38,18 @@ class Stopwatch:
 
 
 def ledger_of(
-    members: int, member_epochs: int, images: int, cost: Cost, seconds: Mapping[str, float]
+    members: int,
+    member_epochs: int,
+    images: int,
+    cost: Cost,
+    seconds: Mapping[str, float],
+    workers: int = 1,
 ) -> dict[str, float]:
     """The ledger of a generation.
 
     members: networks that were trained; images: of the training set; seconds: what a Stopwatch
-    gives. FLOPs are stated as ratios to those of the exact shapes.
+    gives; workers: the most that trained it at a time. FLOPs are stated as ratios to those of the
+    exact shapes.
     """
     true = cost.true_flops
     return {
@@ -57,4 +63,7 @@ def ledger_of(
         "train_s": cost.train_s,
         "padded_over_true_flops": cost.padded_flops / true if true else 1.0,
         "lanes_over_true_flops": cost.lane_flops / true if true else 1.0,
+        "workers": workers,
+        "workers_lost": cost.workers_lost,
+        "retries": cost.retries,
     }

@@ -21,7 +21,8 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudyConfig:
     """Reads a study; path: a file, or the name of a config that comes with the package.
 
     `model` and `space` may be paths relative to the file. overrides: "dotted.key=value", the value
-    read as YAML; a strategy that is named without options keeps those that the file gives it.
+    read as YAML; a strategy or an executor that is named without options keeps those that the file
+    gives it.
     Raises ConfigError naming the file and the mistake.
     """
     path = find_config(path)
@@ -38,13 +39,18 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudyConfig:
     for change in changes:
         if change.keys == ("strategies",):
             tree["strategies"] = _with_options(change.value, tree.get("strategies"))
+        elif change.keys == ("executor",):
+            tree["executor"] = _with_options(change.value, tree.get("executor"))[0]
+        elif change.keys[0] == "executor" and isinstance(tree.get("executor", "local"), str):
+            tree["executor"] = {"name": tree.get("executor", "local")}
+            apply_override(tree, change)
         elif not isinstance(change.value, str) or change.keys not in (("model",), ("space",)):
             apply_override(tree, change)
     return in_file(path, StudyConfig.from_dict, tree)
 
 
 def _with_options(chosen: Any, known: Any) -> Any:
-    """The strategies chosen by name or label, with the options that the file has for them."""
+    """What is chosen by name or label, with the options that the file has for it."""
     items = {
         item.get("label", item.get("name")): item
         for item in (known if isinstance(known, list) else [known])

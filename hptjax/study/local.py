@@ -1,24 +1,23 @@
 """The executor of this machine: compiled trainers, one for the space and one for each rarity."""
 
 import math
-import time
 import warnings
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 import jax
 import numpy as np
 
-from hptjax.config.schema import ModelConfig
+from hptjax.config.schema import Frozen, ModelConfig
 from hptjax.models.signature import LayerChoices, Signature, choices_of
-from hptjax.population import Cost, Member, Outcome, Population, PopulationTrainer
+from hptjax.population import Member, Population, PopulationTrainer
 from hptjax.population.execution import plan_for
-from hptjax.population.resident import stack_epochs
 from hptjax.study.config import DataConfig, StudyConfig, Work
 from hptjax.study.data import StudyData
-from hptjax.study.executor import Resident
+from hptjax.study.executor import Executor, Resident
+from hptjax.study.joined import JoinedPopulation
 from hptjax.transpile.problem import Problem
 
 UNKNOWN_WORK = Work(samples=math.inf, seconds=math.inf)
@@ -28,13 +27,17 @@ MakeTrainer = Callable[[Sequence[ModelConfig]], PopulationTrainer]
 _Rare = tuple[Signature, tuple[LayerChoices, ...]]
 
 
+class Options(Frozen):
+    """There is nothing to be told."""
+
+
 class LocalExecutor:
     """Trains on the devices of this process.
 
     One program is compiled for what stands for the space. What it lacks, a signature or an
     activation, gets a program of its own, at the widest networks that the space has of the
     signature: which program trains a member depends on nothing but the member. Of those the ones
-    used last are kept.
+    used last are kept. More members than a program takes are trained by several calls.
     """
 
     def __init__(
@@ -77,7 +80,11 @@ class LocalExecutor:
         groups: dict[PopulationTrainer, list[int]] = defaultdict(list)
         for k, member in enumerate(members):
             groups[self._trainer_of(member)].append(k)
-        return list(groups.items())
+        return [
+            (trainer, places[first : first + trainer.plan.capacity])
+            for trainer, places in groups.items()
+            for first in range(0, len(places), trainer.plan.capacity)
+        ]
 
     def _trainer_of(self, member: Member) -> PopulationTrainer:
         if self._main.plan.covers(member.config):
@@ -94,16 +101,31 @@ class LocalExecutor:
         return self._rare[rare]
 
 
+@contextmanager
+def open_executor(
+    study: StudyConfig, data: StudyData, options: Options, notify: Callable[[str], None]
+) -> Iterator[Executor]:
+    """The executor of a study, as the table of executors wants it."""
+    yield local_executor(study, data, notify)
+
+
 def local_executor(
-    study: StudyConfig, data: StudyData, notify: Callable[[str], None] = lambda text: None
+    study: StudyConfig,
+    data: StudyData,
+    notify: Callable[[str], None] = lambda text: None,
+    *,
+    capacity: int | None = None,
 ) -> LocalExecutor:
-    """The executor of a study on this machine; raises ConfigError as `Problem.cover` does."""
+    """The executor of a study on this machine; raises ConfigError as `Problem.cover` does.
+
+    capacity: members of one call, default a whole population.
+    """
     make = partial(
         make_trainer,
         data=data,
         config=study.data,
         seed=study.seed,
-        capacity=study.population_size * study.repeats,
+        capacity=capacity or study.population_size * study.repeats,
         work=study.work_ahead(data.train.size),
         notify=notify,
     )
@@ -134,58 +156,3 @@ def make_trainer(
         augment_validation=config.augment_validation,
         notify=notify,
     )
-
-
-class JoinedPopulation:
-    """Populations of several trainers as one; each part comes with its members' places."""
-
-    def __init__(self, parts: Sequence[tuple[Population, Sequence[int]]]) -> None:
-        self._parts = [(population, list(places)) for population, places in parts]
-
-    def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
-        began, rows, cost = time.perf_counter(), [], Cost()
-        for _ in range(epochs):
-            predicted = sum(part.predicted_seconds() for part, _ in self._parts)
-            if time.perf_counter() - began + predicted > seconds:
-                break
-            outcomes = [(part.advance(1), places) for part, places in self._parts]
-            rows.append(_merge(outcomes))
-            cost = sum((outcome.cost for outcome, _ in outcomes), cost)
-        return Outcome(stack_epochs(rows), cost)
-
-    def keep(self, chosen: Sequence[int]) -> None:
-        new = {old: place for place, old in enumerate(chosen)}
-        kept = []
-        for part, places in self._parts:
-            inside = [k for k, place in enumerate(places) if place in new]
-            if inside:
-                part.keep(inside)
-                kept.append((part, [new[places[k]] for k in inside]))
-        self._parts = kept
-
-    def weights(self, k: int) -> Mapping[str, Any]:
-        part, places = next(pair for pair in self._parts if k in pair[1])
-        return part.weights(places.index(k))
-
-    def snapshot(self) -> dict[str, np.ndarray]:
-        """In the order of the members; vectors of shorter programs are filled up with zeros."""
-        parts = [(part.snapshot(), places) for part, places in self._parts]
-        count = sum(len(places) for _, places in parts)
-        out = {}
-        for name, first in parts[0][0].items():
-            lengths = [arrays[name].shape[1:] for arrays, _ in parts]
-            out[name] = np.zeros((count, *max(lengths)), first.dtype)
-            for arrays, places in parts:
-                own = arrays[name]
-                out[name][(places, *map(slice, own.shape[1:]))] = own
-        return out
-
-
-def _merge(outcomes: Sequence[tuple[Outcome, Sequence[int]]]) -> dict[str, np.ndarray]:
-    """The metrics [P] of one epoch of all parts, each member's at its place."""
-    order = np.argsort([place for _, places in outcomes for place in places])
-    names = outcomes[0][0].curves
-    return {
-        name: np.concatenate([outcome.curves[name][0] for outcome, _ in outcomes])[order]
-        for name in names
-    }

@@ -53,6 +53,7 @@ class Recorder:
             self.images,
             generation.cost,
             self.watch.take(),
+            generation.workers,
         )
         with self.watch("log_s"):
             record = self.history.record(replace(new, ledger=ledger))

@@ -10,7 +10,7 @@ import numpy as np
 from hptjax.errors import DataError
 from hptjax.population.pack import Member
 from hptjax.population.resident import Cost, Outcome
-from hptjax.records.trial import METRICS, GenerationRecord, TrialRecord
+from hptjax.records.trial import METRICS, GenerationRecord, Status, TrialRecord
 from hptjax.study.executor import Executor, Resident
 
 
@@ -19,7 +19,7 @@ class ReplayExecutor:
 
     def __init__(self, recorded: Iterable[GenerationRecord], live: Executor) -> None:
         self._recorded = deque(
-            record for record in recorded if any(t.epochs for t in record.trials)
+            record for record in recorded if any(t.config is not None for t in record.trials)
         )
         self._live = live
 
@@ -50,11 +50,16 @@ class RecordedPopulation:
         self._age = 0
 
     def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
-        recorded = min((trial.age - self._age for trial in self._trials), default=0)
-        span = slice(self._age, self._age + min(epochs, recorded))
+        ends = [trial.age + (trial.status is Status.LOST) for trial in self._trials]
+        span = slice(self._age, max(self._age, min([self._age + epochs, *ends])))
         curves = {name: _columns(self._trials, name, span) for name in METRICS}
+        lost = {
+            k: trial.reason or ""
+            for k, trial in enumerate(self._trials)
+            if trial.status is Status.LOST and trial.age < span.stop
+        }
         self._age = span.stop
-        return Outcome(curves if span.stop > span.start else {}, Cost())
+        return Outcome(curves if span.stop > span.start else {}, Cost(), lost)
 
     def keep(self, chosen: Sequence[int]) -> None:
         self._trials = [self._trials[k] for k in chosen]
@@ -67,8 +72,14 @@ class RecordedPopulation:
 
 
 def _columns(trials: Sequence[TrialRecord], metric: str, span: slice) -> np.ndarray:
-    """A metric [epochs, P] in some epochs; None, which is not finite, becomes NaN."""
-    rows = [trial.epochs[metric][span] for trial in trials]
+    """A metric [epochs, P] in some epochs; None, which is not finite, becomes NaN.
+
+    So does the epoch in which a trial was lost.
+    """
+    rows = [
+        (*trial.epochs.get(metric, ()), *[None] * (trial.status is Status.LOST))[span]
+        for trial in trials
+    ]
     return np.array(rows, dtype=np.float64).T
 
 

@@ -1,6 +1,7 @@
 """Runs a study: puts its parts together, and the strategies through the loop one after another."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from hptjax.records.trial import GenerationRecord, StudyResult
@@ -9,8 +10,8 @@ from hptjax.study.budget import Meter
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData, load_study_data
 from hptjax.study.executor import Executor
+from hptjax.study.executors import executor_module
 from hptjax.study.history import History, JournalLike, MemoryJournal
-from hptjax.study.local import local_executor
 from hptjax.study.loop import Callback, Loop
 from hptjax.study.metric import METRICS, Metric
 from hptjax.study.recorder import OnBest, Recorder
@@ -41,7 +42,7 @@ def run_study(
     trained, so that an interrupted study ends as if it had not been. callbacks: each sees every
     generation, and ends its strategy by returning True. on_best(trial, variables) is called for
     each new best trial, before its generation is journalled. metric: of a trial's curves, instead
-    of the study's own. executor: what trains, this machine if None. snapshots: a folder
+    of the study's own. executor: what trains, the study's own if None. snapshots: a folder
     in which long generations are kept, so that they resume at an epoch. searchers: {label:
     factory(context)} to run instead of the study's strategies. Raises: ConfigError for what the
     study cannot mean, DataError where the journal is of another study.
@@ -53,34 +54,49 @@ def run_study(
         for sink in sinks:
             sink.message(text)
 
-    executor = executor or local_executor(study, data, notify)
     store = None if snapshots is None else SnapshotStore(snapshots, notify=notify)
-    if store is not None:
-        executor = SnapshotExecutor(executor, store)
-    loop = Loop(
-        problem=Problem(study.model, study.space, data.image),
-        schedule=study.make_schedule(),
-        metric=metric or METRICS[study.metric],
-        executor=executor,
-        recorder=Recorder(
-            History(journal or MemoryJournal()), tuple(sinks), on_best, data.train.size
-        ),
-        callbacks=tuple(callbacks),
-        population_size=study.population_size,
-        repeats=study.repeats,
-        budget=study.budget.model_dump(),
-        max_failures=study.max_failures,
-    )
-    generations: list[GenerationRecord] = []
-    stops: dict[str, str] = {}
-    for label, make in (searchers or _own_searchers(study)).items():
-        records, stops[label] = loop.run(
-            make, _context(study, label), Meter(study.budget, data.train.size)
+    with _opened(executor, study, data, notify) as live:
+        loop = Loop(
+            problem=Problem(study.model, study.space, data.image),
+            schedule=study.make_schedule(),
+            metric=metric or METRICS[study.metric],
+            executor=live if store is None else SnapshotExecutor(live, store),
+            recorder=Recorder(
+                History(journal or MemoryJournal()), tuple(sinks), on_best, data.train.size
+            ),
+            callbacks=tuple(callbacks),
+            population_size=study.population_size,
+            repeats=study.repeats,
+            budget=study.budget.model_dump(),
+            max_failures=study.max_failures,
         )
-        generations += records
+        generations, stops = _run_all(loop, study, searchers or _own_searchers(study))
     if store is not None:
         store.clear()
     return StudyResult(tuple(generations), stops, study.to_dict())
+
+
+def _opened(
+    executor: Executor | None, study: StudyConfig, data: StudyData, notify: Callable[[str], None]
+) -> AbstractContextManager[Executor]:
+    """The executor given, or else the study's own, which ends with the study."""
+    if executor is not None:
+        return nullcontext(executor)
+    own = study.executor
+    return executor_module(own.name).open_executor(study, data, own.options, notify)
+
+
+def _run_all(
+    loop: Loop, study: StudyConfig, searchers: Mapping[str, SearcherFactory]
+) -> tuple[list[GenerationRecord], dict[str, str]]:
+    """The generations of all strategies, and why each stopped."""
+    generations: list[GenerationRecord] = []
+    stops: dict[str, str] = {}
+    for label, make in searchers.items():
+        meter = Meter(study.budget, loop.recorder.images)
+        records, stops[label] = loop.run(make, _context(study, label), meter)
+        generations += records
+    return generations, stops
 
 
 def _context(study: StudyConfig, label: str) -> SearchContext:

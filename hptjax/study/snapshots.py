@@ -30,11 +30,16 @@ NAMES = ("a.safetensors", "b.safetensors")  # the older one is replaced: one is 
 
 @dataclass(frozen=True)
 class TrainedEpoch:
-    """One epoch of a generation: who was trained, as places in it, their metrics, and the cost."""
+    """One epoch of a generation: who was trained, as places in it, their metrics, and the cost.
+
+    lost: the places among these that were lost, and how.
+    """
 
     alive: tuple[int, ...]
     metrics: Mapping[str, np.ndarray]
     cost: Cost
+    lost: Mapping[int, str]
+    workers: int
 
 
 @dataclass(frozen=True)
@@ -122,17 +127,21 @@ class SnapshotPopulation:
         self._population: Resident | None = None
 
     def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
-        rows, cost, began = [], Cost(), time.perf_counter()
+        trained, began = [], time.perf_counter()
         for _ in range(epochs):
             epoch = self._recorded() or self._train(seconds - (time.perf_counter() - began))
             if epoch is None:
                 break
             self._done.append(epoch)
-            rows.append(epoch.metrics)
-            cost += epoch.cost
-        if rows and self._population is not None and self._store.due(self._size()):
+            trained.append(epoch)
+        if trained and self._population is not None and self._store.due(self._size()):
             self._store.save(self._snapshot)
-        return Outcome(stack_epochs(rows), cost)
+        return Outcome(
+            stack_epochs([epoch.metrics for epoch in trained]),
+            sum((epoch.cost for epoch in trained), Cost()),
+            {k: reason for epoch in trained for k, reason in epoch.lost.items()},
+            max((epoch.workers for epoch in trained), default=1),
+        )
 
     def _recorded(self) -> TrainedEpoch | None:
         """The next epoch, if the snapshot has it of just these members."""
@@ -146,7 +155,7 @@ class SnapshotPopulation:
         if not outcome.epochs:
             return None
         metrics = {name: curve[0] for name, curve in outcome.curves.items()}
-        return TrainedEpoch(self._alive, metrics, outcome.cost)
+        return TrainedEpoch(self._alive, metrics, outcome.cost, outcome.lost, outcome.workers)
 
     def _resident(self) -> Resident:
         """The members as they are now, in the executor's hands."""
@@ -193,7 +202,10 @@ def _encode(snapshot: Snapshot) -> bytes:
     for number, epoch in enumerate(snapshot.epochs):
         for name, values in epoch.metrics.items():
             tensors[f"epoch/{number}/{name}"] = np.ascontiguousarray(values)
-    epochs = [{"alive": e.alive, "cost": asdict(e.cost)} for e in snapshot.epochs]
+    epochs = [
+        {"alive": e.alive, "cost": asdict(e.cost), "lost": dict(e.lost), "workers": e.workers}
+        for e in snapshot.epochs
+    ]
     facts = {"digest": snapshot.digest, "epochs": json.dumps(epochs)}
     return save(tensors, metadata=facts)
 
@@ -211,7 +223,11 @@ def _decode(path: Path, digest: str) -> Snapshot | None:
         return None  # a damaged snapshot costs time, not the study
     epochs = tuple(
         TrainedEpoch(
-            tuple(entry["alive"]), _below(tensors, f"epoch/{number}/"), Cost(**entry["cost"])
+            tuple(entry["alive"]),
+            _below(tensors, f"epoch/{number}/"),
+            Cost(**entry["cost"]),
+            {int(k): reason for k, reason in entry.get("lost", {}).items()},
+            entry.get("workers", 1),
         )
         for number, entry in enumerate(json.loads(facts["epochs"]))
     )

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from hptjax.cli.devices import set_up
 from hptjax.config.schema import ModelConfig
+from hptjax.devices import set_up
 
 from .common import Config, Prepared, Round, Task, limit_cores
 

@@ -1,19 +1,22 @@
-"""Process-wide settings that must be made before JAX starts; only the command line makes them."""
+"""Process-wide settings that must be made before JAX starts: by the command line, by workers."""
 
 import hashlib
 import os
+import platform
 from contextlib import suppress
 from pathlib import Path
 
 CACHE_VARIABLE = "HPTJAX_COMPILE_CACHE"
 
 
-def set_up(*, compile_cache: bool) -> None:
+def set_up(*, compile_cache: bool, cores: int | None = None) -> None:
     """One XLA device per core on CPU, and compiled programs kept between processes.
 
     compile_cache: False switches the cache off, as HPTJAX_COMPILE_CACHE=0 does; that variable may
-    also name the directory.
+    also name the directory. cores: how many, where that is not all that this process may use.
     """
+    if cores is not None:
+        os.environ["NPROC"] = str(cores)  # XLA's pools of threads are as large
     # XLA logs an "error" about machine types for each program it takes from the cache; ours are
     # kept apart by CPU model, so it says nothing. Level 3 leaves fatal errors on the screen.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -21,7 +24,7 @@ def set_up(*, compile_cache: bool) -> None:
 
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         with suppress(RuntimeError):  # JAX runs already (main() called from Python): let it be
-            jax.config.update("jax_num_cpu_devices", available_cores())
+            jax.config.update("jax_num_cpu_devices", cores or available_cores())
     folder = cache_directory() if compile_cache else None
     if folder is not None:
         jax.config.update("jax_compilation_cache_dir", str(folder))
@@ -51,6 +54,14 @@ def _cpu_hash() -> str:
     """Programs are compiled for one CPU model by one JAX: a home directory may serve several."""
     import jax
 
-    from hptjax.ops.native import processor
-
     return hashlib.sha256(f"{jax.__version__}\n{processor()}".encode()).hexdigest()[:16]
+
+
+def processor() -> str:
+    """What tells processors apart for which code is compiled."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return f"{platform.processor()} {platform.machine()}"
+    wanted = ("model name", "flags", "Features", "CPU part")
+    return "\n".join(sorted({line for line in lines if line.startswith(wanted)}))

@@ -1,0 +1,227 @@
+"""What more workers would bring: predicted time and idle share of a study for 1 to 1024 of them.
+
+    python -m experiments.worker_scaling [CONFIG] [--device core|h100] [--population N] [--check]
+
+The work of a generation is that of random candidates of the space, dealt as the Ray executor deals
+them; an epoch takes as long as its slowest worker, and what the driver adds for each. Measured here
+and now: the driver's seconds per epoch and worker, with workers that do not train; what a
+generation spends on its searcher and its logs; and for `core` the speed of a worker of one core.
+For `h100` the speed is reasoned from data sheets, not measured: a network is as fast as bandwidth
+or arithmetic allow, and fewer networks than LANES take as long as these. --check: also trains on 2
+workers, and says beside what is predicted what 1 and 2 took.
+"""
+
+import argparse
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from hptjax.devices import set_up
+
+WORKERS = tuple(2**k for k in range(11))
+BANDWIDTH, ARITHMETIC, LANES = 3.35e12, 6.7e13, 32  # of an H100 (SXM), bytes/s and FLOP/s in fp32
+PASSES = 12  # times that a number in a map is read or written in a step: forward, backward, norms
+DRAWS = 20  # generations that the prediction is a mean of
+
+
+@dataclass(frozen=True)
+class Overheads:
+    """Seconds: of an epoch for its workers, of a generation, and until a worker is there."""
+
+    per_epoch: float
+    per_worker: float
+    per_generation: float
+    start: float
+
+
+def predicted(
+    costs: Sequence[Sequence[float]], workers: int, least: float, epochs: int, over: Overheads
+) -> tuple[float, float]:
+    """Seconds of a generation, and the share of the workers' time in which they are idle.
+
+    costs: seconds per epoch of the members of some generations; least: that an epoch takes however
+    few members a worker has.
+    """
+    from hptjax.study.ray.deal import deal
+
+    used = min(workers, max(map(len, costs)))  # the others get nothing
+    seconds, busy = [], []
+    for members in costs:
+        loads = dict.fromkeys(range(used), 0.0)
+        for cost, worker in zip(members, deal(members, dict.fromkeys(loads, 1.0)), strict=True):
+            loads[worker] += cost
+        epoch = max(least, *loads.values()) + over.per_epoch + over.per_worker * used
+        seconds.append(epochs * epoch + over.per_generation)
+        busy.append(epochs * sum(members))
+    mean = statistics.mean(seconds)
+    return mean, 1 - statistics.mean(busy) / (workers * mean)
+
+
+def candidates(study, image, size: int):
+    """The networks of some random generations."""
+    from hptjax.transpile import Problem
+
+    problem, rng = Problem(study.model, study.space, image), np.random.default_rng(study.seed)
+    for _ in range(DRAWS):
+        built = (problem.build(hparams).config for hparams in study.space.sample(size, rng))
+        yield [config for config in built if config is not None]
+
+
+def h100_seconds(config, images: int) -> float:
+    """Of an epoch, by the roofline."""
+    from hptjax.models.costs import network_costs
+
+    costs = network_costs(config)
+    moved = 4 * PASSES * costs.map_numbers / BANDWIDTH
+    return images * max(moved, costs.train_flops / ARITHMETIC)
+
+
+@contextmanager
+def crew_of(study, data, workers: int, kind: type) -> Iterator:
+    """Workers of one core each on a Ray of this machine; gives them and the seconds they took."""
+    from hptjax.study.ray.connect import connected
+    from hptjax.study.ray.crew import Crew
+
+    with (
+        connected(None, workers),
+        Crew(study, data, workers, {"CPU": 1}, lambda text: None, kind) as crew,
+    ):
+        began = time.perf_counter()
+        while len(crew.gather(patient=True)) < workers:
+            pass
+        yield crew, time.perf_counter() - began
+
+
+def idle_worker() -> type:
+    """Workers that answer at once."""
+    from hptjax.population import Cost, Outcome
+    from hptjax.records.trial import METRICS
+    from hptjax.study.ray.worker import Worker
+
+    class Idle:
+        def __init__(self, members) -> None:
+            self.members = list(members)
+
+        def start(self, members):
+            return Idle(members)
+
+        def restore(self, members, arrays, age):
+            return Idle(members)
+
+        def advance(self, epochs, *, seconds=math.inf):
+            return Outcome({n: np.zeros((epochs, len(self.members))) for n in METRICS}, Cost())
+
+        def keep(self, chosen):
+            self.members = [self.members[k] for k in chosen]
+
+        def snapshot(self):
+            return {"nothing": np.zeros((len(self.members), 1))}
+
+    class IdleWorker(Worker):
+        def make_executor(self, *parts):
+            return Idle([])
+
+    return IdleWorker
+
+
+def measure_driver(study, data, configs, counts=(1, 2, 4)) -> tuple[float, float, float]:
+    """Seconds per epoch, per epoch and worker, and until the first worker is there."""
+    from hptjax.population import Member
+    from hptjax.study.ray.executor import RayExecutor
+
+    members = [Member(config, k) for k, config in enumerate(configs)]
+    epochs, starts = [], []
+    for count in counts:
+        with crew_of(study, data, count, idle_worker()) as (crew, start):
+            population = RayExecutor(crew, 0).start(members)
+            population.advance(1)
+            times = [_timed(lambda p=population: p.advance(1)) for _ in range(50)]
+            epochs.append(statistics.median(times))
+            starts.append(start)
+    slope, base = np.polyfit(counts, epochs, 1)
+    print(f"driver, {dict(zip(counts, epochs, strict=True))} s per epoch by workers")
+    return max(0.0, float(base)), max(0.0, float(slope)), starts[0]
+
+
+def _timed(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def train(study, data, workers: int, generations: int = 3) -> list[Mapping[str, float]]:
+    """Ledgers of generations on Ray, the first one, which compiles, left out."""
+    from hptjax.study import run_study
+    from hptjax.study.ray.executor import RayExecutor
+    from hptjax.study.ray.worker import Worker
+
+    budget = type(study.budget).model_validate({"generations": generations})
+    with crew_of(study, data, workers, Worker) as (crew, _):
+        result = run_study(
+            study.model_copy(update={"budget": budget}), data, executor=RayExecutor(crew, 0)
+        )
+    return [record.ledger for record in result.generations[1:]]
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("config", nargs="?", default="quickstart")
+    parser.add_argument("--device", choices=("core", "h100"), default="core")
+    parser.add_argument("--population", type=int, help="default: the config's")
+    parser.add_argument("--check", action="store_true", help="train on 1 and 2 workers of a core")
+    parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse()
+    set_up(compile_cache=True, cores=1)
+    from hptjax.models.signature import exact_body
+    from hptjax.population.price import KERNELS
+    from hptjax.study import load_study
+    from hptjax.study.data import load_study_data
+
+    size = [] if args.population is None else [f"population_size={args.population}"]
+    study = load_study(args.config, ["strategies=random", *args.sets, *size])
+    data = load_study_data(study)
+    images = data.train.size
+    drawn = list(candidates(study, data.image, study.population_size))
+    shapes = [[exact_body(config) for config in configs] for configs in drawn]
+    work = [[KERNELS(shape, shape) * images for shape in own] for own in shapes]
+    base, slope, start = measure_driver(study, data, drawn[0])
+    runs = {n: train(study, data, n) for n in ((1, 2) if args.check else (1,))}
+    spent = statistics.mean(r["searcher_s"] + r["log_s"] for r in runs[1])
+    over = Overheads(base, slope, spent, start)
+    speed = (
+        statistics.mean(map(sum, work))
+        * study.epochs
+        / statistics.mean(record["train_s"] for record in runs[1])
+    )
+    if args.device == "core":
+        costs, least = [[w / speed for w in members] for members in work], 0.0
+    else:
+        costs = [[h100_seconds(config, images) for config in configs] for configs in drawn]
+        least = LANES * statistics.mean(c for members in costs for c in members)
+    print(f"{study.population_size} members, {images} images, {study.epochs} epochs; {over}")
+    show(costs, least, study.epochs, over)
+    for count, ledgers in runs.items() if args.device == "core" else ():
+        seconds, _ = predicted(costs, count, least, study.epochs, over)
+        real = statistics.mean(record["wall_s"] for record in ledgers)
+        print(f"{count} workers: predicted {seconds:.2f} s, took {real:.2f} s a generation")
+
+
+def show(costs, least: float, epochs: int, over: Overheads) -> None:
+    alone, _ = predicted(costs, 1, least, epochs, over)
+    print(f"{'workers':>8} {'s / generation':>15} {'times as fast':>14} {'idle':>6}")
+    for workers in WORKERS:
+        seconds, idle = predicted(costs, workers, least, epochs, over)
+        print(f"{workers:>8} {seconds:>15.3f} {alone / seconds:>14.1f} {idle:>6.0%}")
+
+
+if __name__ == "__main__":
+    main()

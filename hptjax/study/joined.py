@@ -1,0 +1,81 @@
+"""Populations that are parts of one: metrics and states of the parts, brought to their places."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hptjax.population import Cost, Outcome, Population
+from hptjax.population.resident import stack_epochs
+from hptjax.records.trial import METRICS
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class JoinedPopulation:
+    """Populations of several trainers as one; each part comes with its members' places."""
+
+    def __init__(self, parts: Sequence[tuple[Population, Sequence[int]]]) -> None:
+        self._parts = [(population, list(places)) for population, places in parts]
+
+    def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
+        began, rows, cost = time.perf_counter(), [], Cost()
+        count = sum(len(places) for _, places in self._parts)
+        for _ in range(epochs):
+            predicted = sum(part.predicted_seconds() for part, _ in self._parts)
+            if time.perf_counter() - began + predicted > seconds:
+                break
+            outcomes = [(part.advance(1), places) for part, places in self._parts]
+            rows.append(join_metrics([(last_epoch(o), places) for o, places in outcomes], count))
+            cost = sum((outcome.cost for outcome, _ in outcomes), cost)
+        return Outcome(stack_epochs(rows), cost)
+
+    def keep(self, chosen: Sequence[int]) -> None:
+        new = {old: place for place, old in enumerate(chosen)}
+        kept = []
+        for part, places in self._parts:
+            inside = [k for k, place in enumerate(places) if place in new]
+            if inside:
+                part.keep(inside)
+                kept.append((part, [new[places[k]] for k in inside]))
+        self._parts = kept
+
+    def weights(self, k: int) -> Mapping[str, Any]:
+        part, places = next(pair for pair in self._parts if k in pair[1])
+        return part.weights(places.index(k))
+
+    def snapshot(self) -> dict[str, np.ndarray]:
+        """In the order of the members; vectors of shorter programs are filled up with zeros."""
+        count = sum(len(places) for _, places in self._parts)
+        return join_arrays([(part.snapshot(), places) for part, places in self._parts], count)
+
+
+def last_epoch(outcome: Outcome) -> dict[str, np.ndarray]:
+    """The metrics [P] of the last epoch of an outcome."""
+    return {name: curve[-1] for name, curve in outcome.curves.items()}
+
+
+def join_metrics(
+    parts: Sequence[tuple[Arrays, Sequence[int]]], count: int
+) -> dict[str, np.ndarray]:
+    """The metrics [count] of one epoch, those of each part at its places; NaN where no part is."""
+    dtype = np.result_type(*(part["val_loss"] for part, _ in parts)) if parts else np.float32
+    out = {name: np.full(count, np.nan, dtype) for name in METRICS}
+    for part, places in parts:
+        for name in METRICS:
+            out[name][places] = part[name]
+    return out
+
+
+def join_arrays(parts: Sequence[tuple[Arrays, Sequence[int]]], count: int) -> dict[str, np.ndarray]:
+    """The snapshots of parts as one, [count, ...]; zeros where a part is shorter or none is."""
+    out = {}
+    for name, first in parts[0][0].items() if parts else ():
+        lengths = [arrays[name].shape[1:] for arrays, _ in parts]
+        out[name] = np.zeros((count, *max(lengths)), first.dtype)
+        for arrays, places in parts:
+            own = arrays[name]
+            out[name][(places, *map(slice, own.shape[1:]))] = own
+    return out

@@ -1,0 +1,56 @@
+"""The executor of many machines: workers that Ray starts, watches and connects."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated
+
+from pydantic import Field
+
+from hptjax.config.schema import Frozen, Positive
+from hptjax.errors import MissingExtraError
+from hptjax.study.config import StudyConfig
+from hptjax.study.data import StudyData
+from hptjax.study.executor import Executor
+
+
+class Options(Frozen):
+    """Where workers run, and what each is given.
+
+    address: of a Ray that runs (auto, host:port or ray://host:port); None: one on this machine,
+    that ends with the study. workers: at most so many; None: as many as there is room for.
+    resources: of each worker, by Ray's names, such as {GPU: 1}; None: one GPU, or all the TPU chips
+    or CPU cores of a node, or their equal shares where there are to be more workers than nodes.
+    max_retries: how often a member may go elsewhere from a worker that was lost, before its trial
+    counts as lost.
+    """
+
+    address: str | None = None
+    workers: Positive | None = None
+    resources: Annotated[
+        Mapping[str, Annotated[float, Field(gt=0)]] | None, Field(min_length=1)
+    ] = None
+    max_retries: Annotated[int, Field(ge=0)] = 3
+
+
+@contextmanager
+def open_executor(
+    study: StudyConfig, data: StudyData, options: Options, notify: Callable[[str], None]
+) -> Iterator[Executor]:
+    """The executor of a study on Ray; its workers end with the context.
+
+    Raises: MissingExtraError without Ray; ConfigError where no Ray answers at the address, or it
+    has no room for a worker.
+    """
+    try:
+        import ray  # noqa: F401
+    except ImportError:
+        raise MissingExtraError("executor ray", "ray", "ray") from None
+    from hptjax.study.ray.connect import connected
+    from hptjax.study.ray.crew import Crew
+    from hptjax.study.ray.executor import RayExecutor
+
+    with (
+        connected(options.address, options.workers or 1),
+        Crew(study, data, options.workers, options.resources, notify) as crew,
+    ):
+        yield RayExecutor(crew, options.max_retries, notify)

@@ -1,0 +1,53 @@
+"""The Ray that a study runs on: one that is there, or one of its own."""
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+
+from hptjax.devices import available_cores
+from hptjax.errors import ConfigError
+
+REACH_S = 10.0
+QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+
+
+@contextmanager
+def connected(address: str | None, workers: int) -> Iterator[None]:
+    """Connected to a Ray; one that this process uses already is taken as it is, and left running.
+
+    workers: how many a Ray of this machine must have room for. Raises ConfigError where none
+    answers at the address.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if address is None:
+        # logged before the level of init() counts; says that others need a token to get in
+        logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
+        cores = max(available_cores(), workers)
+        ray.init(address="local", num_cpus=cores, include_dashboard=False, **QUIET)
+    else:
+        try:
+            _reach(address)
+            ray.init(address=address, **QUIET)
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"executor.address: must be where a Ray runs, nobody answers at {address}: {error}"
+            ) from None
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Raises OSError where nobody listens at host:port, for which Ray would wait without end."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdecimal() and "://" not in address:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_S).close()

@@ -1,0 +1,216 @@
+"""A worker: an actor that owns its devices, builds its trainer once and keeps members resident."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import jax
+import numpy as np
+
+from hptjax.devices import set_up
+from hptjax.population import Cost, Member, Outcome
+from hptjax.study.config import StudyConfig
+from hptjax.study.data import StudyData
+from hptjax.study.executor import Executor, Resident
+from hptjax.study.joined import join_arrays, join_metrics, last_epoch
+from hptjax.study.local import local_executor
+
+PACKAGES = ("hptjax", "jax", "jaxlib")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a worker says of itself; kind: equal for those that should be equally fast."""
+
+    kind: str
+    devices: int
+    versions: Mapping[str, str]
+    process: int
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Members of one age that come to a worker: new ones (no arrays), or as a snapshot has them.
+
+    ids: by which the driver knows them.
+    """
+
+    ids: Sequence[int]
+    members: Sequence[Member]
+    age: int
+    arrays: Mapping[str, np.ndarray] | None
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a worker shall do: let go of all members but these, take in others, train all to an age.
+
+    population: its number; members that a worker holds under another number stay as they are.
+    """
+
+    population: int
+    held: Sequence[int]
+    arrivals: Sequence[Arrival]
+    age: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of an order: the metrics {name: [ids]} of the last epoch of those it trained.
+
+    speed: price per second in that epoch, None where nothing was trained; messages: for the user.
+    """
+
+    ids: Sequence[int]
+    metrics: Mapping[str, np.ndarray]
+    cost: Cost
+    speed: float | None
+    messages: Sequence[str]
+
+
+@dataclass
+class Held:
+    """Members of one population that are resident here."""
+
+    ids: list[int]
+    members: list[Member]
+    resident: Resident
+    age: int
+
+    def advance(self, age: int) -> Outcome:
+        """Trains them to this age, if they are younger."""
+        outcome = self.resident.advance(max(0, age - self.age))
+        self.age = max(age, self.age)
+        return outcome
+
+    def keep(self, ids: Sequence[int]) -> None:
+        places = [self.ids.index(k) for k in ids]
+        self.resident.keep(places)
+        self.ids, self.members = list(ids), [self.members[k] for k in places]
+
+
+class Worker:
+    """What runs in the process of an actor."""
+
+    def __init__(
+        self,
+        study: Mapping[str, Any],
+        data: StudyData,
+        *,
+        accelerated: bool,
+        cores: int,
+        share: int,
+        compile_cache: bool,
+    ) -> None:
+        """study: in plain data; share: how many workers there are; cores: what it may use of a CPU.
+
+        A CPU takes a whole population; an accelerator computes all the lanes of a call, so that its
+        calls are of this worker's share.
+        """
+        set_up(compile_cache=compile_cache, cores=None if accelerated else cores)
+        if not accelerated:
+            jax.config.update("jax_platforms", "cpu")
+        config = StudyConfig.from_dict(study)
+        most = config.population_size * config.repeats
+        capacity = most if jax.default_backend() == "cpu" else -(-most // share)
+        self._messages: list[str] = []
+        self._executor = self.make_executor(config, data, self._messages.append, capacity)
+        self._held: dict[int, Held] = {}
+
+    def make_executor(
+        self, study: StudyConfig, data: StudyData, notify: Callable[[str], None], capacity: int
+    ) -> Executor:
+        return local_executor(study, data, notify, capacity=capacity)
+
+    def facts(self) -> Facts:
+        devices = jax.local_devices()
+        return Facts(
+            kind=f"{len(devices)} x {devices[0].device_kind}",
+            devices=len(devices),
+            versions=versions(),
+            process=os.getpid(),
+        )
+
+    def train(self, order: Order) -> Report:
+        """Does what an order says: those who come catch up first, so that all train in one call."""
+        began = len(self._messages)
+        held = self._kept(order)
+        level = order.age if held and held[0].age == order.age else order.age - 1
+        groups = [*held, *map(self._arrived, order.arrivals)]
+        cost, done = Cost(), []
+        ahead = [group for group in groups if group.age > level]
+        for group in groups:
+            if group.age < level:
+                cost += group.advance(level - 1).cost
+                done.append((group.ids, group.advance(level)))
+        ready = self._merged([group for group in groups if group.age == level])
+        if level < order.age:
+            cost = sum((outcome.cost for _, outcome in done), cost)
+            done = [(group.ids, group.advance(order.age)) for group in ready]
+        self._held[order.population] = self._merged([*ready, *ahead])[0]
+        return _report(done, cost, tuple(self._messages[began:]))
+
+    def _kept(self, order: Order) -> list[Held]:
+        """What is held of the population, but for those that are not wanted any more."""
+        if not order.held:
+            self._held.pop(order.population, None)
+            return []
+        held = self._held[order.population]
+        if list(order.held) != held.ids:
+            held.keep(order.held)
+        return [held]
+
+    def _arrived(self, arrival: Arrival) -> Held:
+        ids, members = list(arrival.ids), list(arrival.members)
+        if arrival.arrays is None:
+            return Held(ids, members, self._executor.start(members), arrival.age)
+        restored = self._executor.restore(members, arrival.arrays, arrival.age)
+        return Held(ids, members, restored, arrival.age)
+
+    def _merged(self, groups: Sequence[Held]) -> list[Held]:
+        """One group of several of the same age; nothing moves where there is one already."""
+        if len(groups) < 2:
+            return list(groups)
+        ids = [k for group in groups for k in group.ids]
+        members = [member for group in groups for member in group.members]
+        parts, place = [], 0
+        for group in groups:
+            parts.append((group.resident.snapshot(), range(place, place + len(group.ids))))
+            place += len(group.ids)
+        restored = self._executor.restore(members, join_arrays(parts, place), groups[0].age)
+        return [Held(ids, members, restored, groups[0].age)]
+
+    def snapshot(self, population: int, ids: Sequence[int]) -> dict[str, np.ndarray]:
+        """The state [ids, ...] of some of the members held."""
+        held = self._held[population]
+        places = [held.ids.index(k) for k in ids]
+        return {name: array[places] for name, array in held.resident.snapshot().items()}
+
+    def weights(self, population: int, member: int) -> Mapping[str, Any]:
+        held = self._held[population]
+        return held.resident.weights(held.ids.index(member))
+
+    def drop(self, population: int) -> None:
+        """Forgets a population."""
+        self._held.pop(population, None)
+
+
+def _report(
+    done: Sequence[tuple[Sequence[int], Outcome]], before: Cost, messages: Sequence[str]
+) -> Report:
+    """done: the last epoch of some groups; before: the cost of those that led to it."""
+    ids = [k for group, _ in done for k in group]
+    parts, place = [], 0
+    for group, outcome in done:
+        parts.append((last_epoch(outcome), range(place, place + len(group))))
+        place += len(group)
+    cost = sum((outcome.cost for _, outcome in done), Cost())
+    speed = cost.slowest_price / cost.train_s * jax.local_device_count() if cost.train_s else None
+    return Report(ids, join_metrics(parts, place), before + cost, speed, messages)
+
+
+def versions() -> dict[str, str]:
+    """What the workers and the driver must have in common, or their numbers would differ."""
+    return {name: version(name) for name in PACKAGES}

@@ -1,0 +1,287 @@
+"""A study on a Ray of several nodes, workers and a node of which are lost: the same history."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from hptjax.errors import ConfigError
+from hptjax.population import Member
+from hptjax.records import Status
+from hptjax.records.journal import Journal
+from hptjax.space import Float, Integer, Space
+from hptjax.study import run_study
+from hptjax.study.generation import trial_key
+from hptjax.study.sink import Sink
+from tests import fakes
+from tests.ray_faults import VARIABLE, FaultyWorker, fault, faults_left
+
+pytest.importorskip("ray")
+
+import ray
+from ray.cluster_utils import Cluster
+
+from hptjax.study.ray import calls, population
+from hptjax.study.ray import crew as crew_module
+from hptjax.study.ray.connect import connected
+from hptjax.study.ray.crew import Crew
+from hptjax.study.ray.executor import RayExecutor
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.slow
+SPACE = Space(
+    {"lr": Float(0.001, 0.02, log=True), "resnet_out_channels_l0": Integer(2, 6)}
+)  # one signature: compiled once, then taken from the cache
+
+
+KILLED_DRIVER = """
+import os, signal, sys
+from pathlib import Path
+from hptjax.records.journal import Journal
+from hptjax.study import run_study
+from hptjax.study.sink import Sink
+from tests import fakes
+from tests.test_study_ray import config
+
+class Killing(Sink):
+    made = 0
+    def generation(self, record, *, replayed):
+        self.made += 1
+    def epoch(self, strategy, epoch, metrics):
+        if self.made == 1 and epoch == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+ray = {"name": "ray", "address": sys.argv[2], "resources": {"driven": 1}}
+with Journal(Path(sys.argv[1])) as journal:
+    run_study(config(executor=ray), fakes.data(), journal=journal, sinks=[Killing()])
+"""
+
+
+def config(**changes):
+    tree = {"population_size": 6, "budget": {"generations": 2}, "epochs": 4}
+    schedule = {"name": "halving", "reduction": 2}
+    tree |= {"strategies": ["random"], "schedule": schedule}
+    return fakes.study(SPACE, **tree | changes)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """A head without cores and a node of one; programs are compiled once for all workers."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv(VARIABLE, str(tmp_path_factory.mktemp("faults")))
+    patch.setenv("HPTJAX_COMPILE_CACHE", str(tmp_path_factory.mktemp("cache")))
+    patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    patch.setattr(crew_module, "LOOK_S", 0.2)
+    patch.setattr(calls, "POLL_S", 0.1)
+    before = jax.config.values["jax_compilation_cache_dir"]
+    jax.config.update("jax_compilation_cache_dir", os.environ["HPTJAX_COMPILE_CACHE"])
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    cluster.add_node(num_cpus=1)
+    yield cluster
+    jax.config.update("jax_compilation_cache_dir", before)
+    cluster.shutdown()
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def second_node(cluster):
+    return cluster.add_node(num_cpus=1)
+
+
+@pytest.fixture(scope="module")
+def crew(cluster):
+    messages = []
+    with (
+        connected(cluster.address, 1),
+        Crew(config(), fakes.data(), None, None, messages.append, FaultyWorker) as crew,
+    ):
+        crew.messages = messages
+        yield crew
+
+
+@pytest.fixture(scope="module")
+def local():
+    return run_study(config(), fakes.data())
+
+
+def run(crew, max_retries=3, **options):
+    executor = RayExecutor(crew, max_retries, crew.messages.append)
+    return run_study(config(), fakes.data(), executor=executor, **options)
+
+
+def ledgers(result, key):
+    return [record.ledger[key] for record in result.generations]
+
+
+def running(process):
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def both(crew):
+    """Waits until both nodes have a worker."""
+    while len(crew.gather(patient=True)) < 2:
+        time.sleep(0.1)
+    return crew
+
+
+def test_one_worker_and_one_that_joins_have_the_history_of_the_local_executor(
+    crew, local, cluster, request
+):
+    assert run(crew).trials == local.trials
+
+    class Joining(Sink):
+        def generation(self, record, *, replayed):
+            if record.generation == 0:
+                request.getfixturevalue("second_node")
+                both(crew)
+
+    result = run(crew, sinks=[Joining()])
+    assert result.trials == local.trials
+    assert ledgers(result, "workers") == [1, 2]
+
+
+@pytest.mark.parametrize("saved", [True, False])
+@pytest.mark.parametrize("what", ["kill@1", "device@2"])
+def test_a_worker_lost_within_an_epoch(crew, second_node, local, monkeypatch, what, saved):
+    """Its members go on elsewhere, from their last state or from the start."""
+    monkeypatch.setattr(population, "COST_SHARE", 1e9 if saved else 1e-9)
+    both(crew)
+    fault(what)
+    result = run(crew)
+    assert faults_left() == []
+    assert result.trials == local.trials
+    assert sum(ledgers(result, "workers_lost")) == 1
+    assert sum(ledgers(result, "retries")) > 0
+
+
+def test_a_worker_that_hangs(crew, second_node, local, monkeypatch):
+    monkeypatch.setattr(crew_module, "GRACE_S", 1.0)
+    monkeypatch.setattr(crew_module, "SLACK", 0.1)
+    both(crew)
+    run(crew)  # measures the speeds: before, nobody knows what is long
+    fault("hang@2")
+    result = run(crew)
+    assert faults_left() == []
+    assert result.trials == local.trials
+    assert any("no answer within" in text for text in crew.messages)
+
+
+def test_a_machine_that_stood_still_is_no_worker_that_hangs(monkeypatch):
+    clock = iter([0.0, 1.0, 3.0, 3000.0, 3001.0])
+    monkeypatch.setattr(crew_module.time, "monotonic", lambda: next(clock))
+    waited = crew_module.Waited()
+    assert [waited.seconds() for _ in range(4)] == [1.0, 3.0, 8.0, 9.0]
+
+
+def test_a_member_that_kills_its_workers_is_lost_and_no_other(crew, second_node, local):
+    both(crew)
+    poisonous = local.trials[2]
+    fault("poison", str(trial_key("random", poisonous.number)))
+    try:
+        result = run(crew, max_retries=1)
+    finally:
+        taken = faults_left()
+        os.unlink(os.path.join(os.environ[VARIABLE], "poison"))
+    assert taken == ["poison"]
+    lost = [trial for trial in result.trials if trial.status is Status.LOST]
+    assert [trial.number for trial in lost] == [poisonous.number]
+    assert "its worker was lost 2 times" in (lost[0].reason or "")
+    assert lost[0].told is None
+
+
+def test_a_population_goes_on_from_its_snapshot_and_keeps_its_weights(crew, second_node):
+    executor = RayExecutor(both(crew), 3)
+    candidates = [config().model.model_copy(update={"lr": lr}) for lr in (0.001, 0.002, 0.004)]
+    members = [Member(candidate, 5 + k) for k, candidate in enumerate(candidates)]
+    population = executor.start(members)
+    fresh = population.snapshot()
+    population.advance(2)
+    population.keep([2, 0])
+    arrays = population.snapshot()
+    assert arrays.keys() == fresh.keys()
+    again = executor.restore([members[2], members[0]], arrays, 2)
+    expected, weights = population.advance(1).curves, population.weights(1)
+    curves = again.advance(1).curves
+    for name in expected:
+        np.testing.assert_array_equal(curves[name], expected[name])
+    jax.tree.map(np.testing.assert_array_equal, again.weights(1), weights)
+    for hand in crew.ready:  # both are gone when the weights are asked for
+        os.kill(hand.facts.process, signal.SIGKILL)
+    jax.tree.map(np.testing.assert_array_equal, population.weights(1), weights)
+
+
+def test_survivors_are_evened_out_by_moving_exact_states(crew, second_node, local):
+    """All members that go on lie with one worker, until an epoch is expected to gain by moving."""
+    executor = RayExecutor(both(crew), 3)
+    members = [Member(config().model, 5 + k) for k in range(6)]
+    alone = executor.start(members).advance(3).curves
+    population = executor.start(members)
+    population.advance(1)
+    here, there = crew.ready
+    here.speed = there.speed = population._prices[0] / 1e3  # epochs that are worth the way
+    own = [k for k in range(6) if population._home[k] is here]
+    population.keep(own)
+    for speed_kept in range(2):
+        here.speed = there.speed = population._prices[0] / 1e3
+        curves = population.advance(1).curves
+        homes = [hand is here for hand in population._home.values()]
+        assert abs(2 * sum(homes) - len(homes)) <= 1
+        for name in curves:
+            np.testing.assert_array_equal(curves[name][0], alone[name][1 + speed_kept, own])
+
+
+def test_a_driver_that_is_killed(crew, local, cluster, tmp_path):
+    """Its workers go with it; whoever takes up the journal ends with the same history."""
+    node = cluster.add_node(num_cpus=0, resources={"driven": 1})
+    path = tmp_path / "journal.jsonl"
+    command = [sys.executable, "-c", KILLED_DRIVER, str(path), cluster.address]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    with Journal(path) as journal:
+        assert [record["kind"] for record in journal.records] == ["generation"]
+        assert run(crew, journal=journal).trials == local.trials
+    while ray.available_resources().get("driven") != 1:  # the test would not end
+        time.sleep(0.05)
+    cluster.remove_node(node)
+
+
+def test_a_mistake_in_the_program_is_no_loss(crew):
+    fault("bug@0")
+    with pytest.raises(KeyError, match="a bug"):
+        run(crew)
+
+
+def test_no_room_for_a_worker(crew, cluster, second_node, monkeypatch):
+    monkeypatch.setattr(crew_module, "START_S", 1.0)
+    options = {"name": "ray", "address": cluster.address, "resources": {"GPU": 1}}
+    with pytest.raises(ConfigError, match=r"no worker started .* CPU 2.0, and .* asks for GPU 1"):
+        run_study(config(executor=options), fakes.data())
+
+
+def test_a_node_that_is_removed_within_a_generation(crew, second_node, local, cluster):
+    """The last test here: the node does not come back."""
+    both(crew)
+
+    gone = {hand.node: hand.facts.process for hand in crew.ready}[second_node.node_id]
+
+    class Removing(Sink):
+        def epoch(self, strategy, epoch, metrics):
+            if epoch == 1 and second_node in cluster.worker_nodes:
+                cluster.remove_node(second_node, allow_graceful=False)
+                while running(gone):  # it dies after its node, and here an epoch takes no time
+                    time.sleep(0.05)
+
+    result = run(crew, sinks=[Removing()])
+    assert result.trials == local.trials
+    assert sum(ledgers(result, "workers_lost")) == 1
