@@ -154,7 +154,7 @@ def _timed(call: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def train(study, data, workers: int, generations: int = 3) -> list[Mapping[str, float]]:
+def train(study, data, workers: int, generations: int = 6) -> list[Mapping[str, float]]:
     """Ledgers of generations on Ray, the first one, which compiles, left out."""
     from hptjax.study import run_study
     from hptjax.study.ray.executor import RayExecutor
@@ -195,7 +195,7 @@ def main() -> None:
     work = [[KERNELS(shape, shape) * images for shape in own] for own in shapes]
     base, slope, start = measure_driver(study, data, drawn[0])
     runs = {n: train(study, data, n) for n in ((1, 2) if args.check else (1,))}
-    spent = statistics.mean(r["searcher_s"] + r["log_s"] for r in runs[1])
+    spent = statistics.median(r["searcher_s"] + r["log_s"] for r in runs[1])
     over = Overheads(base, slope, spent, start)
     speed = (
         statistics.mean(map(sum, work))
@@ -211,7 +211,7 @@ def main() -> None:
     show(costs, least, study.epochs, over)
     for count, ledgers in runs.items() if args.device == "core" else ():
         seconds, _ = predicted(costs, count, least, study.epochs, over)
-        real = statistics.mean(record["wall_s"] for record in ledgers)
+        real = statistics.median(record["wall_s"] for record in ledgers)
         print(f"{count} workers: predicted {seconds:.2f} s, took {real:.2f} s a generation")
 
 
