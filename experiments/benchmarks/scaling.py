@@ -23,10 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from hptjax.devices import set_up
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.schema import ModelConfig
 from hptjax.data import load_images
+from hptjax.devices import set_up
 from hptjax.population import Member, Population, PopulationTrainer, make_plan
 from hptjax.transpile import Problem
 
