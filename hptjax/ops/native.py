@@ -79,7 +79,11 @@ def available() -> bool:
     path = _library()
     if path is None:
         return False
-    library = ctypes.CDLL(str(path))
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        _refused(str(error))
+        return False
     for target in TARGETS:
         capsule = jax.ffi.pycapsule(getattr(library, target))
         jax.ffi.register_ffi_target(target, capsule, platform="cpu")
