@@ -40,6 +40,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--channels-last", action="store_true")
     parser.add_argument("--fused", action="store_true", help="PyTorch's fused Adam")
     parser.add_argument("--augment", action="store_true", help="engine, original_pipeline")
+    parser.add_argument("--exact", action="store_true", help="engine: a body for each shape")
     when = parser.add_mutually_exclusive_group()
     when.add_argument("--rounds", type=int, default=1)
     when.add_argument("--serve", action="store_true")
@@ -47,7 +48,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def task_of(args: argparse.Namespace) -> Task:
-    options = ("steps", "threads", "channels_last", "fused", "augment")
+    options = ("steps", "threads", "channels_last", "fused", "augment", "exact")
     return Task(**load_problem(args.problem), **{name: getattr(args, name) for name in options})
 
 

@@ -22,7 +22,8 @@ class Task:
     members: dicts in the original study's form; images uint8 [N, H, W, C], labels [N]; steps: of
     each member in a round. plan: configs that our engine plans its program from (empty: members);
     others: another population, for the check on recompilation. augment: with augmentation, and a
-    fifth of the images held out and evaluated (ours and original_pipeline only).
+    fifth of the images held out and evaluated (ours and original_pipeline only). exact: our engine
+    compiles a body for each member's own shape.
     """
 
     members: Sequence[Config]
@@ -33,6 +34,7 @@ class Task:
     channels_last: bool = False
     fused: bool = False
     augment: bool = False
+    exact: bool = False
     plan: Sequence[Config] = ()
     others: Sequence[Config] = ()
 

@@ -1,6 +1,7 @@
 """hptjax itself behind the peers' interface; set up as its command line sets it up."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def prepare(task: Task) -> Prepared:
         "gflop": 1e-9 * useful_flops(configs) * images,
         "images": images,
     }
-    if task.others:
+    if task.others and not task.exact:
         info["recompilations"] = recompilations(trainer, task.others, compilations)
 
     def run() -> Round:
@@ -52,11 +53,19 @@ def prepare(task: Task) -> Prepared:
 
 def make_trainer(task: Task) -> tuple[Any, int]:
     """The trainer of a task, and how many images an epoch trains on."""
-    from hptjax.population import PopulationTrainer, make_plan
+    import jax
 
-    configs = [ModelConfig.from_dict(member) for member in task.plan or task.members]
+    from hptjax.models.signature import exact_body
+    from hptjax.population import PopulationTrainer
+    from hptjax.population.execution import plan_for
+
+    planned = task.members if task.exact else task.plan or task.members
+    configs = [ModelConfig.from_dict(member) for member in planned]
     capacity = max(len(task.members), len(task.others))
-    plan = make_plan(configs, capacity=capacity, samples=PLANNED_SAMPLES)
+    plan = plan_for(jax.default_backend(), configs, capacity=capacity, samples=PLANNED_SAMPLES)
+    if task.exact:
+        bodies = tuple(dict.fromkeys(map(exact_body, configs)))
+        plan = replace(plan, bodies=bodies, shares=(1 / len(bodies),) * len(bodies))
     batch = max(config.batch_size for config in configs)
     count = len(task.images) * 4 // 5 if task.augment else batch * task.steps
     held = slice(count, None) if task.augment else slice(HELD_OUT)
