@@ -26,7 +26,7 @@ from hptjax.devices import set_up
 WORKERS = tuple(2**k for k in range(11))
 BANDWIDTH, ARITHMETIC, LANES = 3.35e12, 6.7e13, 32  # of an H100 (SXM), bytes/s and FLOP/s in fp32
 PASSES = 12  # times that a number in a map is read or written in a step: forward, backward, norms
-DRAWS = 20  # generations that the prediction is a mean of
+DRAWS = 10  # generations that the prediction is a mean of
 
 
 @dataclass(frozen=True)
@@ -186,33 +186,35 @@ def main() -> None:
     from hptjax.study import load_study
     from hptjax.study.data import load_study_data
 
-    size = [] if args.population is None else [f"population_size={args.population}"]
-    study = load_study(args.config, ["strategies=random", *args.sets, *size])
+    study = load_study(args.config, ["strategies=random", *args.sets])
     data = load_study_data(study)
-    images = data.train.size
-    drawn = list(candidates(study, data.image, study.population_size))
-    shapes = [[exact_body(config) for config in configs] for configs in drawn]
-    work = [[KERNELS(shape, shape) * images for shape in own] for own in shapes]
-    base, slope, start = measure_driver(study, data, drawn[0])
+    images, own = data.train.size, study.population_size
+
+    def priced(configs) -> list[float]:
+        shapes = [exact_body(config) for config in configs]
+        return [KERNELS(shape, shape) * images for shape in shapes]
+
+    sample = list(candidates(study, data.image, own))
+    base, slope, start = measure_driver(study, data, sample[0])
     runs = {n: train(study, data, n) for n in ((1, 2) if args.check else (1,))}
     spent = statistics.median(r["searcher_s"] + r["log_s"] for r in runs[1])
-    over = Overheads(base, slope, spent, start)
-    speed = (
-        statistics.mean(map(sum, work))
-        * study.epochs
-        / statistics.mean(record["train_s"] for record in runs[1])
-    )
+    trained = statistics.median(record["train_s"] for record in runs[1])
+    speed = statistics.mean(sum(priced(c)) for c in sample) * study.epochs / trained
+    size = args.population or own
+    over = Overheads(base, slope, spent * size / own, start)
+    drawn = list(candidates(study, data.image, size))
     if args.device == "core":
-        costs, least = [[w / speed for w in members] for members in work], 0.0
+        costs, least = [[w / speed for w in priced(configs)] for configs in drawn], 0.0
     else:
         costs = [[h100_seconds(config, images) for config in configs] for configs in drawn]
         least = LANES * statistics.mean(c for members in costs for c in members)
-    print(f"{study.population_size} members, {images} images, {study.epochs} epochs; {over}")
+    print(f"{args.device}: {size} members, {images} images, {study.epochs} epochs; {over}")
     show(costs, least, study.epochs, over)
-    for count, ledgers in runs.items() if args.device == "core" else ():
-        seconds, _ = predicted(costs, count, least, study.epochs, over)
-        real = statistics.median(record["wall_s"] for record in ledgers)
-        print(f"{count} workers: predicted {seconds:.2f} s, took {real:.2f} s a generation")
+    if args.device == "core" and size == own:
+        for count, ledgers in runs.items():
+            seconds, _ = predicted(costs, count, least, study.epochs, over)
+            real = statistics.median(record["wall_s"] for record in ledgers)
+            print(f"{count} workers: predicted {seconds:.2f} s, took {real:.2f} s a generation")
 
 
 def show(costs, least: float, epochs: int, over: Overheads) -> None:
