@@ -9,6 +9,7 @@ output is one JSON object; NOTES.md beside this file says what its figures mean.
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -259,7 +260,8 @@ def measure_original(
 
 def measure_overhead(args: argparse.Namespace, report: Report) -> None:
     command = [sys.executable, "-m", "experiments.benchmarks.search_overhead", "--quick"]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=True)
     *shown, last = done.stdout.splitlines()
     print("\n".join(shown))
     report.details["overhead"] = json.loads(last)
