@@ -1,11 +1,21 @@
 """Turns what pydantic says about a config into one line that a user can act on."""
 
-from collections.abc import Iterator
-from typing import Any, get_args
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validated(model: type[Model], tree: Mapping[str, Any], path: str = "") -> Model:
+    """What a tree says, by a pydantic model; ConfigError, as `explain` has it, for a mistake."""
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(explain(error, model, path)) from None
 
 
 def explain(error: ValidationError, model: type[BaseModel], path: str = "") -> str:

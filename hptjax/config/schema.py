@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from hptjax.checks import is_text, plain
-from hptjax.config.explain import explain
+from hptjax.config.explain import validated
 from hptjax.errors import ConfigError, shown
 
 SIZE_LIMIT = 2**31  # the compiled programs index with 32 bits
@@ -50,10 +50,7 @@ class Frozen(BaseModel):
         """
         if not update:
             return super().model_copy(deep=deep)
-        try:
-            return self.model_validate({**dict(self), **update})
-        except ValidationError as error:
-            raise ConfigError(explain(error, type(self))) from None
+        return validated(type(self), {**dict(self), **update})
 
     @model_validator(mode="before")
     @classmethod
@@ -135,7 +132,4 @@ class ModelConfig(Frozen):
         if not isinstance(tree, Mapping):
             raise ConfigError(f"model: must be a mapping, got {shown(tree)}.")
         inner = tree["model"] if set(tree) == {"model"} else tree
-        try:
-            return cls.model_validate(inner)
-        except ValidationError as error:
-            raise ConfigError(explain(error, cls, "model")) from None
+        return validated(cls, inner, "model")

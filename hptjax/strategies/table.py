@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from hptjax.config.explain import explain
+from hptjax.config.explain import validated
 from hptjax.errors import ConfigError, did_you_mean
 from hptjax.strategies.base import SearchContext, Searcher, SearcherKind
 
@@ -29,11 +29,7 @@ FAMILIES: dict[str, str] = {
 
 def check_options(name: str, tree: Mapping[str, Any]) -> BaseModel:
     """The options of a searcher, checked; ConfigError naming what is wrong with name or options."""
-    options = _kind(name).Options
-    try:
-        return options.model_validate(dict(tree))
-    except ValidationError as error:
-        raise ConfigError(explain(error, options, f"strategies.{name}")) from None
+    return validated(_kind(name).Options, tree, f"strategies.{name}")
 
 
 def make_searcher(

@@ -5,16 +5,15 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
-    ValidationError,
     model_validator,
 )
 
-from hptjax.config.explain import explain
+from hptjax.config.explain import validated
+from hptjax.config.named import Named, named_tree
 from hptjax.config.schema import Frozen, ModelConfig, Positive, as_tuple
 from hptjax.data.sources import check_source
 from hptjax.entries import Categorical, Entry, Value
@@ -61,39 +60,28 @@ class TrainConfig(Frozen):
     seed: Seed = 0
 
 
-class StrategyConfig(Frozen):
+class StrategyConfig(Named):
     """One strategy of a study: its name in the table of searchers, and what it is told.
 
     label: what its records are kept under, the name as a rule.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
-    name: str
     label: str
-    options: BaseModel
 
     @classmethod
     def from_tree(cls, tree: Any) -> "StrategyConfig":
         """From a name, or `{name: des, label: ..., option: ...}`; ConfigError for a mistake."""
-        given = {"name": tree} if isinstance(tree, str) else tree
-        if isinstance(given, StrategyConfig):
-            return given
-        if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
-            raise ConfigError(
-                f"strategies: must be names, or mappings such as {{name: des}}, got {shown(tree)}."
-            )
+        if isinstance(tree, StrategyConfig):
+            return tree
+        given = named_tree(tree, "strategies: must be names, or mappings such as {name: des}")
         options = {key: value for key, value in given.items() if key not in ("name", "label")}
         label = given.get("label", given["name"])
         if not isinstance(label, str) or not label or "/" in label:
             raise ConfigError(f"strategies.label: must be a text without '/', got {shown(label)}.")
         return cls(name=given["name"], label=label, options=check_options(given["name"], options))
 
-    def to_tree(self) -> str | dict[str, Any]:
-        """What `from_tree` reads; without the options that are left at their defaults."""
-        options = self.options.model_dump(mode="json", exclude_defaults=True)
-        named = {} if self.label == self.name else {"label": self.label}
-        return {"name": self.name, **named, **options} if options or named else self.name
+    def _other_keys(self) -> dict[str, Any]:
+        return {} if self.label == self.name else {"label": self.label}
 
 
 class WarmStart(Frozen):
@@ -235,10 +223,7 @@ class StudyConfig(Frozen):
         """Raises ConfigError naming the dotted path of the mistake."""
         if not isinstance(tree, Mapping):
             raise ConfigError(f"a study must be a mapping, got {shown(tree)}.")
-        try:
-            return cls.model_validate(dict(tree))
-        except ValidationError as error:
-            raise ConfigError(explain(error, cls)) from None
+        return validated(cls, dict(tree))
 
 
 def _check_entry(model: ModelConfig, name: str, entry: Entry) -> None:

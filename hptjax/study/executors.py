@@ -10,10 +10,10 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel
 
-from hptjax.config.explain import explain
-from hptjax.config.schema import Frozen
+from hptjax.config.explain import validated
+from hptjax.config.named import Named, named_tree
 from hptjax.errors import ConfigError, did_you_mean, shown
 
 TABLE: dict[str, str] = {
@@ -22,31 +22,17 @@ TABLE: dict[str, str] = {
 }
 
 
-class ExecutorConfig(Frozen):
+class ExecutorConfig(Named):
     """What trains: its name in the table of executors, and what it is told."""
-
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
-    name: str
-    options: BaseModel
 
     @classmethod
     def from_tree(cls, tree: Any) -> "ExecutorConfig":
         """From a name, or `{name: ray, option: ...}`; ConfigError for a mistake."""
-        given = {"name": tree} if isinstance(tree, str) else tree
-        if isinstance(given, ExecutorConfig):
-            return given
-        if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
-            raise ConfigError(
-                f"executor: must be a name, or a mapping such as {{name: ray}}, got {shown(tree)}."
-            )
+        if isinstance(tree, ExecutorConfig):
+            return tree
+        given = named_tree(tree, "executor: must be a name, or a mapping such as {name: ray}")
         options = {key: value for key, value in given.items() if key != "name"}
         return cls(name=given["name"], options=_check_options(given["name"], options))
-
-    def to_tree(self) -> str | dict[str, Any]:
-        """What `from_tree` reads; without the options that are left at their defaults."""
-        options = self.options.model_dump(mode="json", exclude_defaults=True)
-        return {"name": self.name, **options} if options else self.name
 
 
 def executor_module(name: str) -> ModuleType:
@@ -60,7 +46,4 @@ def _check_options(name: str, tree: Mapping[str, Any]) -> BaseModel:
     options = executor_module(name).Options
     if tree and not options.model_fields:
         raise ConfigError(f"executor: {name} takes no options, got {shown(dict(tree))}.")
-    try:
-        return options.model_validate(dict(tree))
-    except ValidationError as error:
-        raise ConfigError(explain(error, options, "executor")) from None
+    return validated(options, tree, "executor")

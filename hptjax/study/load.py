@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from hptjax.config.explain import explain
+from hptjax.config.explain import validated
 from hptjax.config.load import find_config, in_file, include, load_model_config
 from hptjax.config.overrides import Override, apply_override, parse_overrides
 from hptjax.config.yaml_file import read_yaml
@@ -79,7 +77,4 @@ def load_train(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
     tree: dict[str, Any] = {"model": model}
     for override in parse_overrides(ours):
         apply_override(tree, override)
-    try:
-        return TrainConfig.model_validate(tree)
-    except ValidationError as error:
-        raise ConfigError(explain(error, TrainConfig)) from None
+    return validated(TrainConfig, tree)

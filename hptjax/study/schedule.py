@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Protocol
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from hptjax.config.explain import explain
+from hptjax.config.explain import validated
 from hptjax.config.schema import Frozen, Positive
 from hptjax.errors import ConfigError, did_you_mean
 
@@ -138,8 +138,4 @@ def make_schedule(tree: str | Mapping[str, Any], epochs: int) -> Schedule:
     name = given.pop("name", None)
     if name not in SCHEDULES:
         raise ConfigError(f"schedule: unknown schedule {name!r}; {did_you_mean(name, SCHEDULES)}")
-    kind = SCHEDULES[name]
-    try:
-        return kind.model_validate({**given, "epochs": epochs})
-    except ValidationError as error:
-        raise ConfigError(explain(error, kind, "schedule")) from None
+    return validated(SCHEDULES[name], {**given, "epochs": epochs}, "schedule")
