@@ -7,6 +7,8 @@ import hypothesis
 import jax
 import pytest
 
+from hptjax.ops import native
+
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 2)
 # the same examples every time: a test that fails, fails for everybody
@@ -18,3 +20,12 @@ hypothesis.settings.load_profile("same")
 def _free_executables():
     yield
     jax.clear_caches()
+
+
+@pytest.fixture(params=["kernels", "xla"])
+def way(request, monkeypatch):
+    """Operations by our CPU kernels, and by what stands in for them."""
+    if request.param == "xla":
+        monkeypatch.setattr(native, "available", lambda: False)
+    elif not native.available():
+        pytest.skip("this machine has no C++ compiler")

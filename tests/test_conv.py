@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hptjax.config.geometry import same_padding
-from hptjax.ops import native
 from hptjax.ops.conv import conv, conv_and_projection
 
 CASES = [
@@ -38,18 +37,9 @@ def reference(x, w, stride, pad):
     return y.transpose(1, 2, 3, 0)
 
 
-@pytest.fixture(params=["kernels", "bands"])
-def way(request, monkeypatch):
-    if request.param == "bands":
-        monkeypatch.setattr(native, "available", lambda: False)
-    elif not native.available():
-        pytest.skip("this machine has no C++ compiler")
-    return request.param
-
-
 @pytest.mark.parametrize(  # images: whole vectors, a rest, both
     ("way", "images"),
-    [("bands", 3), ("kernels", 3), ("kernels", 64), ("kernels", 83)],
+    [("xla", 3), ("kernels", 3), ("kernels", 64), ("kernels", 83)],
     indirect=["way"],
 )
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))

@@ -5,16 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hptjax.ops import native
 from hptjax.ops.norm import EPSILON, normalise
-
-
-@pytest.fixture(params=["kernels", "xla"])
-def way(request, monkeypatch):
-    if request.param == "xla":
-        monkeypatch.setattr(native, "available", lambda: False)
-    elif not native.available():
-        pytest.skip("this machine has no C++ compiler")
 
 
 def by_definition(x, scale, shift, axis, relu):
