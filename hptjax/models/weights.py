@@ -7,7 +7,7 @@ initial value, so padding never moves a draw.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -110,6 +110,12 @@ def flat_layout(kinds: Mapping[str, Weight]) -> FlatLayout:
 def layouts(body: Body) -> tuple[FlatLayout, FlatLayout]:
     """The layouts of a body's weights and of its running statistics."""
     return flat_layout(weights(body)), flat_layout(statistics(body))
+
+
+def longest_vectors(bodies: Iterable[Body]) -> tuple[int, int]:
+    """Lengths of a member's vectors that hold those of any of these bodies: weights, statistics."""
+    params, stats = zip(*map(layouts, bodies), strict=True)
+    return max(layout.size for layout in params), max(layout.size for layout in stats)
 
 
 def initial_weights(key: Array, padded: Body, widths: Widths) -> Array:

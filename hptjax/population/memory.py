@@ -4,7 +4,7 @@ import math
 
 from hptjax.models.costs import costs_of
 from hptjax.models.signature import Body
-from hptjax.models.weights import layouts
+from hptjax.models.weights import longest_vectors
 from hptjax.population.plan import Plan
 
 COPIES_OF_IMAGES = 3  # as loaded, augmented, shuffled
@@ -13,7 +13,7 @@ USABLE = 0.9  # of a device's memory: allocators leave gaps
 
 def row_bytes(plan: Plan) -> int:
     """Bytes that a member's place keeps: every vector is as long as the longest body's."""
-    params, stats = (max(layouts(body)[which].size for body in plan.bodies) for which in range(2))
+    params, stats = longest_vectors(plan.bodies)
     return 4 * (3 * params + stats)
 
 

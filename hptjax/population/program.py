@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from hptjax.models.signature import Body
-from hptjax.models.weights import layouts
+from hptjax.models.weights import longest_vectors
 from hptjax.population import optimiser
 from hptjax.population.epoch import (
     Choices,
@@ -29,7 +29,7 @@ def init_local(
 ) -> MemberState:
     """One device's members before training; counts [1, bodies], as for `train_local`."""
     rows = hparams.trial.shape[0]
-    params, stats = (max(sizes) for sizes in zip(*map(vector_sizes, bodies), strict=True))
+    params, stats = longest_vectors(bodies)
     weights = jnp.zeros((rows, params))
     state = MemberState(weights, jnp.zeros((rows, stats)), jax.vmap(optimiser.start)(weights))
     for body, start, stop in _spans(bodies, counts):
@@ -49,12 +49,6 @@ def _spans(bodies: tuple[Body, ...], counts: Array) -> Iterator[tuple[Body, Arra
         stop = start + counts[0, i]
         yield body, start, stop
         start = stop
-
-
-def vector_sizes(body: Body) -> tuple[int, int]:
-    """Lengths of a member's vectors in this body: weights, running statistics."""
-    params, stats = layouts(body)
-    return params.size, stats.size
 
 
 def take_rows(array: Array, rows: Array) -> Array:
