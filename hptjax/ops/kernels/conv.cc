@@ -252,6 +252,8 @@ class WeightGradient {
  public:
   WeightGradient(const Maps& x, const Maps& g, Index k, Index stride, Index pad)
       : x_(x), g_(g), k_(k), stride_(stride), pad_(pad), row_(k * k * x.live * kLanes) {
+    for (Index j = 0; j < k; ++j)
+      columns_.push_back(columns_of(j, g.width, x.width, stride, pad));
     static thread_local std::vector<float> scratch;
     Index packed = kOuterRows * g.width * g.images;
     scratch.assign(g.live * row_ + packed + kLanes, 0.0f);
@@ -303,7 +305,7 @@ class WeightGradient {
         Index r = h * stride_ + i - pad_;
         if (r < 0 || r >= x_.height) continue;
         for (Index j = 0; j < k_; ++j) {
-          auto [first, last] = columns_of(j, g_.width, x_.width, stride_, pad_);
+          auto [first, last] = columns_[j];
           Index column = first * stride_ + j - pad_;
           function(sums_ + o * row_ + ((i * k_ + j) * x_.live + c) * kLanes, row_,
                    packed_ + first * o_size * images, o_size * images, images,
@@ -317,6 +319,7 @@ class WeightGradient {
 
   Maps x_, g_;
   Index k_, stride_, pad_, row_;
+  std::vector<std::array<Index, 2>> columns_;  // of each tap of a row
   float *sums_, *packed_;
 };
 
