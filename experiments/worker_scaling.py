@@ -25,7 +25,6 @@ from hptjax.devices import set_up
 
 WORKERS = tuple(2**k for k in range(11))
 BANDWIDTH, ARITHMETIC, LANES = 3.35e12, 6.7e13, 32  # of an H100 (SXM), bytes/s and FLOP/s in fp32
-PASSES = 12  # times that a number in a map is read or written in a step: forward, backward, norms
 DRAWS = 10  # generations that the prediction is a mean of
 
 
@@ -77,7 +76,7 @@ def h100_seconds(config, images: int) -> float:
     from hptjax.models.costs import network_costs
 
     costs = network_costs(config)
-    moved = 4 * PASSES * costs.map_numbers / BANDWIDTH
+    moved = costs.step_bytes / config.batch_size / BANDWIDTH
     return images * max(moved, costs.train_flops / ARITHMETIC)
 
 

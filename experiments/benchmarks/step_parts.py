@@ -14,7 +14,7 @@ from hptjax.models.costs import costs_of
 from hptjax.models.forward import cross_entropy
 from hptjax.models.signature import Body, ConvShape, choices_of, exact_body, map_sizes
 from hptjax.models.weights import weights
-from hptjax.ops.conv import conv
+from hptjax.ops.conv import conv, conv_and_projection
 from hptjax.ops.norm import normalise
 from hptjax.ops.pointwise import activate, average_pool, dropout
 from hptjax.population import Member, make_plan, optimiser
@@ -100,7 +100,8 @@ def parts_of(network: _Network) -> list[tuple[str, Part]]:
     body = network.body
     layers = list(_layers(body))
     pieces = [piece for layer in layers for piece in _convolution(layer)]
-    pieces += [("batch norm", _batch_norm(shape)) for shape in _normalised(network, layers)]
+    pieces += [(BOTH, part) for part in _both_gradients(layers)]
+    pieces += [("batch norm", _batch_norm(*norm)) for norm in _normalised(network, layers)]
     pieces += [("elementwise, pool", part) for part in _elementwise(body, layers)]
     linear = 1e-9 * body.signature.batch_size * costs_of(body).forward_flops
     linear -= sum(layer.gflop for layer in layers)
@@ -136,51 +137,67 @@ def _layers(body: Body) -> Iterator[Layer]:
 
 def _convolution(layer: Layer) -> Iterator[tuple[str, Part]]:
     x, w, g = (_normal(shape) for shape in (layer.x, layer.w, layer.y))
-    times = 2 if layer.input_grad else 1
-    yield FORWARD, Part(partial(_conv, layer), (x, w), layer.gflop)
-    yield WEIGHTS, Part(partial(_weight_gradient, layer), (x, w, g), layer.gflop)
-    yield BOTH, Part(partial(_both_gradients, layer), (x, w, g), times * layer.gflop)
+    bias = _normal(layer.w[:1])
+    yield FORWARD, Part(partial(_conv, layer), (x, w, bias), layer.gflop)
+    yield WEIGHTS, Part(partial(_weight_gradient, layer), (x, w, bias, g), layer.gflop)
 
 
-def _conv(layer: Layer, x: Array, w: Array, *, input_grad: bool = True) -> Array:
+def _conv(layer: Layer, x: Array, w: Array, bias: Array, *, input_grad: bool = True) -> Array:
+    """The first convolution has a bias; behind the others batch norm removes it."""
     shape, wanted = layer.shape, layer.input_grad and input_grad
-    return conv(x, w, stride=shape.stride, padding=shape.padding, input_grad=wanted)
+    options = {"stride": shape.stride, "padding": shape.padding, "input_grad": wanted}
+    return conv(x, w, None if layer.input_grad else bias, **options)
 
 
-def _weight_gradient(layer: Layer, x: Array, w: Array, g: Array) -> Array:
-    return jax.vjp(partial(_conv, layer, x, input_grad=False), w)[1](g)[0]
+def _weight_gradient(layer: Layer, x: Array, w: Array, bias: Array, g: Array) -> Any:
+    return jax.vjp(partial(_conv, layer, x, input_grad=False), w, bias)[1](g)
 
 
-def _both_gradients(layer: Layer, x: Array, w: Array, g: Array) -> Any:
-    both = jax.vjp(partial(_conv, layer), x, w)[1](g)
-    return both if layer.input_grad else both[1]
+def _both_gradients(layers: list[Layer]) -> Iterator[Part]:
+    """Of the first convolution only the weights'; a block's two branches pass back together."""
+    first, *blocks = layers
+    x, w, bias, g = (_normal(shape) for shape in (first.x, first.w, first.w[:1], first.y))
+    yield Part(partial(_weight_gradient, first), (x, w, bias, g), first.gflop)
+
+    def alone(layer: Layer, x: Array, w: Array, g: Array) -> Any:
+        return jax.vjp(partial(_conv, layer, bias=bias), x, w)[1](g)
+
+    def together(layer: Layer, x: Array, w: Array, p: Array, g: Array) -> Any:
+        options = {"stride": layer.shape.stride, "padding": layer.shape.padding}
+        return jax.vjp(partial(conv_and_projection, **options), x, w, p)[1]((g, g))
+
+    for one, two, projection in zip(blocks[::3], blocks[1::3], blocks[2::3], strict=True):
+        arrays = tuple(_normal(shape) for shape in (one.x, one.w, projection.w, one.y))
+        yield Part(partial(together, one), arrays, 2 * (one.gflop + projection.gflop))
+        arrays = tuple(_normal(shape) for shape in (two.x, two.w, two.y))
+        yield Part(partial(alone, two), arrays, 2 * two.gflop)
 
 
-def _normalised(network: _Network, layers: list[Layer]) -> list[tuple[int, ...]]:
-    """The shapes of what batch norm normalises."""
+def _normalised(network: _Network, layers: list[Layer]) -> Iterator[tuple[tuple[int, ...], bool]]:
+    """The shapes of what batch norm normalises, and whether relu follows within it."""
     units, batch = network.body.widths.units, network.body.signature.batch_size
-    shapes = [(u, batch) for u, c in zip(units, network.choices, strict=True) if True in c.norms]
-    return [*(layer.y for layer in layers[1:]), *shapes]
+    for k, layer in enumerate(layers[1:]):
+        yield layer.y, k % 3 == 0
+    for count, choices in zip(units, network.choices, strict=True):
+        if True in choices.norms:
+            yield (count, batch), False
 
 
-def _batch_norm(shape: tuple[int, ...]) -> Part:
+def _batch_norm(shape: tuple[int, ...], relu: bool) -> Part:
     """Forward and backward."""
 
     def work(x: Array, g: Array, scale: Array) -> Any:
-        (y, mean, var), back = jax.vjp(partial(normalise, axis=0), x, scale, scale)
+        (y, mean, var), back = jax.vjp(partial(normalise, axis=0, relu=relu), x, scale, scale)
         return y, mean, var, back((g, jnp.zeros_like(mean), jnp.zeros_like(var)))
 
     return Part(work, (_normal(shape), _normal(shape), jnp.ones(shape[0])))
 
 
 def _elementwise(body: Body, layers: list[Layer]) -> Iterator[Part]:
-    """The first bias, the relus and sum of each block, the pool: forward and backward."""
+    """The sum and last relu of each block, the pool: forward and backward."""
 
-    def add(x: Array, bias: Array) -> Array:
-        return x + bias[:, None, None, None]
-
-    def join(a: Array, b: Array, c: Array) -> tuple[Array, Array]:
-        return jax.nn.relu(a), jax.nn.relu(b + c)
+    def join(a: Array, b: Array) -> Array:
+        return jax.nn.relu(a + b)
 
     def both_ways(forward: Callable[..., Any], *arrays: Array) -> Part:
         def work(g: Any, *arrays: Array) -> Any:
@@ -190,9 +207,8 @@ def _elementwise(body: Body, layers: list[Layer]) -> Iterator[Part]:
         shapes = jax.eval_shape(forward, *arrays)
         return Part(work, (jax.tree.map(lambda s: _normal(s.shape), shapes), *arrays))
 
-    yield both_ways(add, _normal(layers[0].y), _normal(layers[0].y[:1]))
     for layer in layers[1::3]:
-        yield both_ways(join, *(_normal(layer.y) for _ in range(3)))
+        yield both_ways(join, *(_normal(layer.y) for _ in range(2)))
     yield both_ways(partial(average_pool, size=body.signature.pool), _normal(layers[-1].y))
 
 
