@@ -77,6 +77,7 @@ def cluster(tmp_path_factory):
     patch.setenv(VARIABLE, str(tmp_path_factory.mktemp("faults")))
     patch.setenv("HPTJAX_COMPILE_CACHE", str(tmp_path_factory.mktemp("cache")))
     patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    patch.setenv("RAY_worker_niceness", "0")  # or they starve beside other tests
     patch.setattr(crew_module, "LOOK_S", 0.2)
     patch.setattr(calls, "POLL_S", 0.1)
     before = jax.config.values["jax_compilation_cache_dir"]
@@ -165,8 +166,8 @@ def test_a_worker_lost_within_an_epoch(crew, second_node, local, monkeypatch, wh
 
 
 def test_a_worker_that_hangs(crew, second_node, local, monkeypatch):
-    monkeypatch.setattr(crew_module, "GRACE_S", 1.0)
-    monkeypatch.setattr(crew_module, "SLACK", 0.1)
+    monkeypatch.setattr(crew_module, "GRACE_S", 5.0)
+    monkeypatch.setattr(crew_module, "SLACK", 0.5)
     both(crew)
     run(crew)  # measures the speeds: before, nobody knows what is long
     fault("hang@2")
@@ -174,6 +175,17 @@ def test_a_worker_that_hangs(crew, second_node, local, monkeypatch):
     assert faults_left() == []
     assert result.trials == local.trials
     assert any("no answer within" in text for text in crew.messages)
+
+
+def test_what_is_known_of_a_kind_outlives_its_workers(crew, second_node):
+    here, there = both(crew).ready
+    run(crew)
+    known = crew.allowed(here, 1.0)
+    for hand in (here, there):
+        crew.lose(hand, "for a test")
+    fresh = both(crew).ready
+    assert all(hand.speed is None for hand in fresh)
+    assert [crew.allowed(hand, 1.0) for hand in fresh] == pytest.approx([known] * 2, rel=0.01)
 
 
 def test_a_machine_that_stood_still_is_no_worker_that_hangs(monkeypatch):

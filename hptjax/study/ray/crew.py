@@ -74,6 +74,7 @@ class Crew:
         self._hands: list[Hand] = []
         self._looked, self._told, self._refused = -LOOK_S, "", Counter[str]()
         self.compile_s: float | None = None  # the longest that one of them compiled
+        self._last: dict[str, float] = {}  # speed by kind, also of workers that are lost
 
     def __enter__(self) -> "Crew":
         return self
@@ -186,6 +187,7 @@ class Crew:
         """A worker trained at this speed, after it compiled for so long."""
         if speed:  # half of what was known stays: a short epoch says little
             hand.speed = speed if hand.speed is None else (hand.speed + speed) / 2
+            self._last[_kind(hand)] = hand.speed
         self.compile_s = max(self.compile_s or 0.0, compile_s)
 
     def idle(self, hands: Iterable[Hand]) -> None:
@@ -199,7 +201,7 @@ class Crew:
         It counts as the slowest of its kind until it is measured, and may have to compile.
         """
         like = [h.speed for h in self._hands if h.speed and _kind(h) == _kind(hand)]
-        speed = hand.speed or min(like, default=None)
+        speed = hand.speed or min(like, default=self._last.get(_kind(hand)))
         if speed is None or self.compile_s is None:
             return FIRST_S
         return GRACE_S + SLACK * (price / speed + self.compile_s)
