@@ -114,17 +114,25 @@ def test_member_equals_exact_shape_run_alone(population, k):
 
 
 def test_first_epoch_matches_to_float_tolerance_step_by_step():
-    """Few steps, where rounding has not been amplified: weights agree to 1e-4."""
+    """Few steps, where rounding has not been amplified: weights agree to 1e-5.
+
+    But for the biases before a batch norm, which takes them out again: their gradient is rounding
+    alone, and Adam steps by its sign.
+    """
     few = TRAIN.take(np.arange(48))
     members = [Member(config(dropout=0.3, strides=(2, 2)), 5)]
     trainer = PopulationTrainer(make_plan([members[0].config]), few, VALIDATION, seed=3)
     state, _ = trainer.epoch(trainer.start(members))
     variables, _ = alone(members[0], 3, few, 1)
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4),
-        trainer.variables(state, 0),
-        variables,
-    )
+    steps = few.size // members[0].config.batch_size
+
+    def compare(path, ours, theirs):
+        name = jax.tree_util.keystr(path, simple=True, separator=".")
+        undone = ".blocks_" in name and name.endswith("conv.bias")
+        tolerance = 2 * members[0].config.lr * steps if undone else 1e-5
+        np.testing.assert_allclose(ours, theirs, atol=tolerance, err_msg=name)
+
+    jax.tree.map_with_path(compare, trainer.variables(state, 0), variables)
 
 
 def test_validation_metrics_are_those_of_the_exported_network(population):
