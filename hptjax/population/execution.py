@@ -2,11 +2,11 @@
 
 A CPU trains one member after another, so that its weights and maps stay in the core's cache; its
 bodies are chosen by time. An accelerator trains members side by side, in lanes. There every group
-of lanes costs a launch of every kernel of a step, however few they are, and every lane its FLOPs,
-used or not: bodies are chosen by FLOPs, and lanes are as wide as the share of empty ones allows,
-widest where a lane is cheap. So an expensive body with few members gets one lane, which wastes
-launches but no FLOPs. One body per signature would launch least, and is not taken: in the original
-study's trial-1 space its padding alone is 1.8 times the true FLOPs, that of 16 bodies 1.23 times.
+of lanes costs the launches of a step's operations, however few they are, and every lane its time,
+used or not. Both were measured on an H100, and bodies and lanes are those of the least expected
+time. In the original study's trial-1 space, 29 members take three bodies, one per signature, in
+which they compute more than twice their true FLOPs: sixteen bodies would compute 1.5 times the true
+ones, and take nearly twice as long.
 """
 
 import math
@@ -19,11 +19,7 @@ import numpy as np
 from hptjax.config.schema import ModelConfig
 from hptjax.population.memory import lanes_within
 from hptjax.population.plan import MOST_BODIES, Plan, make_plan
-from hptjax.population.price import LANES, train_flops
-
-# Expected FLOPs of empty lanes over those of used ones, at most: the few members of a small
-# population are scattered more widely over the bodies.
-EMPTY_OF_ONE, EMPTY_OF_MANY = 0.5, 0.03  # the first over the root of the number of members
+from hptjax.population.price import LANES
 
 
 @dataclass(frozen=True)
@@ -91,24 +87,16 @@ def execution_for(
 def lanes_by_share(plan: Plan, rows: int) -> tuple[int, ...]:
     """Lanes of each body for members drawn as the plan's configs were.
 
-    The fewest groups are sought that are expected to compute few enough empty lanes: every body
-    takes the lanes that are cheapest at one price of a launch, the highest price that allows it. As
-    a search converges its members agree, bodies get more of them than their share and loop more
-    often; the program stays.
+    Those of the least expected time. As a search converges its members agree, bodies get more of
+    them than their share and loop more often; the program stays.
     """
     sizes = {size << k for size in (1, 3) for k in range(rows.bit_length())}
     lanes = np.array(sorted({size for size in sizes if size < rows} | {rows}))
     groups = _chances(np.array(plan.shares), rows) @ -(-np.arange(rows + 1)[:, None] // lanes)
-    flops = np.array([train_flops(body) for body in plan.bodies], float)
-    work = flops[:, None] * lanes * groups  # [bodies, lanes], expected
-    empty = max(EMPTY_OF_ONE / math.sqrt(rows), EMPTY_OF_MANY)
-    most = (1 + empty) * rows * (flops @ np.array(plan.shares))
-    each = np.arange(len(flops))
-    for launch in np.geomspace(1e5, 1e-5, 101) * flops.max():
-        chosen = (launch * groups + work).argmin(1)
-        if work[each, chosen].sum() <= most:
-            return tuple(map(int, lanes[chosen]))
-    return (1,) * len(flops)
+    price = plan.price
+    launches = np.array([[price.of_launches(body)] for body in plan.bodies])
+    work = np.array([[price.of_body(body)] for body in plan.bodies]) * lanes
+    return tuple(map(int, lanes[(groups * (launches + work)).argmin(1)]))
 
 
 def _chances(shares: np.ndarray, rows: int) -> np.ndarray:

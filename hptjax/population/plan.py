@@ -87,9 +87,10 @@ def make_plan(
 
     capacity: members of one call, default len(configs). Every signature gets a body that holds all
     its configs; narrower tiers are added one by one, each time the one that saves the most time,
-    while it saves MIN_GAIN of the whole and at most max_bodies stand. samples, seconds: bounds of
-    the work ahead, as training images that all members together will see, and as time; a tier must
-    then save more than it takes to compile. price: default this machine's CPU's. Raises ConfigError
+    while it saves MIN_GAIN of the whole beyond what launching one more body costs a call, and at
+    most max_bodies stand. samples, seconds: bounds of the work ahead, as training images that all
+    members together will see, and as time; a tier must then save more than it takes to compile.
+    price: default this machine's CPU's. Raises ConfigError
     for no configs, or configs of differing image sizes.
     """
     if not configs:
@@ -103,12 +104,15 @@ def make_plan(
     price = cpu_price() if price is None else price
     if max_bodies is None:
         max_bodies = FEW_BODIES if samples == seconds == math.inf else MOST_BODIES
+    calls = len(configs) / (capacity or len(configs))
     own = sum(price.of_shape(Body(s, widths)) for s in groups for widths in groups[s])
     tiers = {signature: [_largest(members)] for signature, members in groups.items()}
     splits = {s: _best_split(s, groups[s], tiers[s], price) for s in groups}
     while sum(map(len, tiers.values())) < max_bodies:
         signature = max(splits, key=lambda s: splits[s][0])
-        saved, tier = splits[signature]
+        padded, tier = splits[signature]
+        # a call launches a body once for all its members, so the sample this often
+        saved = padded - price.of_launches(Body(signature, tiers[signature][0])) * calls
         total = own + sum(_padded(s, groups[s], tiers[s], price) for s in groups)
         work = min(seconds, samples * total / len(configs) / price.per_second)
         if tier is None or saved < MIN_GAIN * total or saved / total * work < price.body_seconds:

@@ -14,13 +14,15 @@ class Price:
 
     live: whether the channels of a member alone are computed, and not those of its body. FLOPs that
     take as long as: per_number, what is done to one number of a body's maps; per_second, a second
-    of the whole machine. body_seconds: of compiling one body.
+    of the whole machine; per_step, what a step costs however many members take it side by side, the
+    launches of its operations. body_seconds: of compiling one body.
     """
 
     live: bool
     per_number: float
     per_second: float
     body_seconds: float
+    per_step: float = 0
 
     def __call__(self, body: Body, shape: Body) -> float:
         """Of a member of this exact shape in a body."""
@@ -30,6 +32,10 @@ class Price:
         """The part that the body decides."""
         flops = 0 if self.live else train_flops(body)
         return flops + self.per_number * _costs(body).map_numbers
+
+    def of_launches(self, body: Body) -> float:
+        """What a group of members side by side adds, however many they are."""
+        return self.per_step / body.signature.batch_size
 
     def of_shape(self, shape: Body) -> float:
         """The part that the member's exact shape decides."""
@@ -43,8 +49,11 @@ class Price:
 # Fitted on cores with AVX-512, strides 1 to 3, 8 to 24 channels, to 20 %; two cores are assumed.
 KERNELS = Price(live=True, per_number=200, per_second=4.8e11, body_seconds=2.5)
 LOOPS = Price(live=False, per_number=400, per_second=2e11, body_seconds=4.0)
-# FLOPs alone. Whether a tier is worth compiling is judged by a CPU: no accelerator was measured.
-LANES = Price(live=False, per_number=0, per_second=2e11, body_seconds=4.0)
+# Fitted on an H100 (TF32 products, 1 to 128 members side by side, strides 1 to 3), to 8 %: a step's
+# launches take .16 ms. Of TPUs nothing is known.
+LANES = Price(
+    live=False, per_number=275, per_second=2.6e13, body_seconds=10.0, per_step=0.16e-3 * 2.6e13
+)
 
 
 def cpu_price() -> Price:
