@@ -1,7 +1,10 @@
 """Two CPU devices for all tests, and executables freed between modules.
 
-A process can map only so much memory.
+A process can map only so much memory. HPTJAX_TEST_PLATFORM=cuda tries the tests of the population
+engine on a GPU; their tolerances are those of float32: JAX_DEFAULT_MATMUL_PRECISION=highest.
 """
+
+import os
 
 import hypothesis
 import jax
@@ -9,7 +12,7 @@ import pytest
 
 from hptjax.ops import native
 
-jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_platforms", os.environ.get("HPTJAX_TEST_PLATFORM", "cpu"))
 jax.config.update("jax_num_cpu_devices", 2)
 # the same examples every time: a test that fails, fails for everybody
 hypothesis.settings.register_profile("same", derandomize=True)

@@ -1,6 +1,7 @@
 """hptjax beside other ways to train the same population, in one run.
 
     python -m experiments.benchmarks.population [--quick] [--rounds N] [--peers a,b] [--skip x,y]
+        [--device cuda]
 
 Every way runs in a process of its own, which is built, compiled and warmed up before the first
 round; then they take turns, and medians and ratios of the same round are reported. The last line of
@@ -49,6 +50,13 @@ MIXED = {
     for layout in ("", " channels_last")
     for adam in ("", " fused")
 } | {"flax loop": ["flax_loop"]}
+ON_GPU = {
+    f"torch eager{layout}": ["torch_sequential", "--fused", *option]
+    for layout, option in (("", []), (" channels_last", ["--channels-last"]))
+} | {
+    f"torch graphs, {count} streams": ["torch_graphs", "--streams", str(count)]
+    for count in (1, 4, 16)
+}
 QUICK = (f"{SINGLE} channels_last fused", f"{DOUBLE} channels_last fused")
 EQUAL = {"flax naive vmap": ["flax_naive_vmap"], "torch vmap": ["torch_vmap", "--fused"]}
 SECTIONS = ("startup", "mixed", "equal", "original", "overhead")
@@ -69,9 +77,15 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few peers, steps and sections")
     parser.add_argument("--rounds", type=int, help="default 5, quick 2")
     parser.add_argument("--members", type=int, default=28)
-    parser.add_argument("--threads", type=int, help="cores for every way, default 2 if there")
-    parser.add_argument("--steps", type=int, help="optimiser steps a round, default 24, quick 12")
-    parser.add_argument("--peers", help=f"of the mixed population, by comma: {', '.join(MIXED)}")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--threads", type=int, help="cores for every way, default 2; cuda: all")
+    parser.add_argument(
+        "--steps",
+        type=int,
+        help="optimiser steps a round, default 24, quick 12; cuda 8 times as many",
+    )
+    names = ", ".join([*MIXED, *ON_GPU])
+    parser.add_argument("--peers", help=f"of the mixed population, by semicolon: {names}")
     parser.add_argument("--skip", default="", help=f"by comma: {', '.join(SECTIONS)}")
     parser.add_argument("--data", default="auto", help="as for hptjax; auto: FashionMNIST if there")
     parser.add_argument("--data-dir", type=Path)
@@ -79,14 +93,16 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, help="JSON file for all that was measured")
     args = parser.parse_args(argv)
     args.rounds = args.rounds or (2 if args.quick else 5)
-    args.threads = args.threads or min(2, available_cores())
-    args.steps = args.steps or (12 if args.quick else 24)
-    wanted = args.peers.split(",") if args.peers else QUICK if args.quick else MIXED
+    gpu = args.device != "cpu"
+    args.threads = args.threads or (available_cores() if gpu else min(2, available_cores()))
+    args.steps = args.steps or (12 if args.quick else 24) * (8 if gpu else 1)
+    known = ON_GPU if gpu else MIXED
+    wanted = args.peers.split(";") if args.peers else QUICK if args.quick and not gpu else known
     args.peers = [name.strip() for name in wanted]
     args.skip = {name for name in args.skip.split(",") if name}
-    if args.quick:
+    if args.quick or gpu:
         args.skip |= {"startup", "original", "overhead"}
-    for name in (set(args.peers) - set(MIXED)) | (args.skip - set(SECTIONS)):
+    for name in (set(args.peers) - set(known)) | (args.skip - set(SECTIONS)):
         parser.error(f"unknown name {name!r}; see --help")
     if args.members < 2:
         parser.error(f"--members must be at least 2, got {args.members}")
@@ -113,6 +129,8 @@ def run_sections(args: argparse.Namespace, report: Report, images: Any, folder: 
     mixed = folder / "mixed.npz"
     save_problem(mixed, mixed_problem(args, images, count))
     env = {"HPTJAX_COMPILE_CACHE": str(folder / "cache")}
+    if args.device != "cpu":
+        env["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # they share the device's memory
     if "startup" not in args.skip:
         measure_startup(report, mixed)
     if "mixed" not in args.skip:
@@ -154,10 +172,12 @@ def measure_startup(report: Report, problem: Path) -> None:
 
 def measure_mixed(args: argparse.Namespace, report: Report, problem: Path, env: dict) -> None:
     options = [str(problem), "--steps", str(args.steps), "--threads", str(args.threads)]
+    options += ["--device", args.device]
     commands = {"hptjax": ["engine", *options]}
-    if not args.quick:
+    if not args.quick and args.device == "cpu":
         commands[EXACT] = ["engine", *options, "--exact"]
-    commands |= {label: [MIXED[label][0], *options, *MIXED[label][1:]] for label in args.peers}
+    known = MIXED | ON_GPU
+    commands |= {label: [known[label][0], *options, *known[label][1:]] for label in args.peers}
     peers, ready = start_peers(commands, env)
     info = ready["hptjax"]
     if info["recompilations"]:
@@ -172,8 +192,8 @@ def measure_mixed(args: argparse.Namespace, report: Report, problem: Path, env: 
     rate = info["gflop"] / statistics.median(times["hptjax"])
     print(f"useful GFLOP/s {rate:.1f}")
     report.figures["waste"] = info["waste"]
-    report.figures["vs_pytorch"] = against_best(times, (SINGLE, DOUBLE))
-    report.figures["vs_pytorch_single"] = against_best(times, (SINGLE,))
+    report.figures["vs_pytorch"] = against_best(times, (SINGLE, DOUBLE, *ON_GPU))
+    report.figures["vs_pytorch_single"] = against_best(times, (SINGLE, "torch eager"))
     report.details["mixed"] = {"seconds": times, "samples": samples, "ready": ready}
 
 
@@ -203,7 +223,7 @@ def measure_equal(
     commands = {
         label: [
             *(name, str(problem), "--steps", str(steps * scale.get(name, 1))),
-            *("--threads", str(args.threads), *rest),
+            *("--threads", str(args.threads), "--device", args.device, *rest),
         ]
         for label, (name, *rest) in commands.items()
     }
@@ -280,7 +300,7 @@ def show_rates(
         low, high = rates[0], rates[-1]
         row = [label, statistics.median(rates), f"{low:.0f} - {high:.0f}", per_step, ratio]
         rows.append(row)
-    title += f", {steps} steps of 64 images a round, {info['devices']} devices for hptjax"
+    title += f", {steps} steps of 64 images a round, {info['devices']} {info['device']} for hptjax"
     columns = ["way", "member-samples/s", "least - most", "ms per step and member", "hptjax is x"]
     show(title, columns, rows)
 

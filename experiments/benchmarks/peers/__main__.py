@@ -23,6 +23,7 @@ NAMES = (
     "engine",
     "torch_sequential",
     "torch_two_processes",
+    "torch_graphs",
     "torch_vmap",
     "flax_naive_vmap",
     "flax_loop",
@@ -41,6 +42,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--fused", action="store_true", help="PyTorch's fused Adam")
     parser.add_argument("--augment", action="store_true", help="engine, original_pipeline")
     parser.add_argument("--exact", action="store_true", help="engine: a body for each shape")
+    parser.add_argument("--device", default="cpu", help="of PyTorch's peers")
+    parser.add_argument("--streams", type=int, default=1, help="torch_graphs: members side by side")
     when = parser.add_mutually_exclusive_group()
     when.add_argument("--rounds", type=int, default=1)
     when.add_argument("--serve", action="store_true")
@@ -49,6 +52,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
 def task_of(args: argparse.Namespace) -> Task:
     options = ("steps", "threads", "channels_last", "fused", "augment", "exact")
+    options += ("device", "streams")
     return Task(**load_problem(args.problem), **{name: getattr(args, name) for name in options})
 
 

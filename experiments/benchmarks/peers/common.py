@@ -23,7 +23,8 @@ class Task:
     each member in a round. plan: configs that our engine plans its program from (empty: members);
     others: another population, for the check on recompilation. augment: with augmentation, and a
     fifth of the images held out and evaluated (ours and original_pipeline only). exact: our engine
-    compiles a body for each member's own shape.
+    compiles a body for each member's own shape. device: of PyTorch's peers; JAX has its own way.
+    streams: of torch_graphs.
     """
 
     members: Sequence[Config]
@@ -35,6 +36,8 @@ class Task:
     fused: bool = False
     augment: bool = False
     exact: bool = False
+    device: str = "cpu"
+    streams: int = 1
     plan: Sequence[Config] = ()
     others: Sequence[Config] = ()
 

@@ -33,6 +33,7 @@ def prepare(task: Task) -> Prepared:
     population = Population.start(trainer, [Member(c, k) for k, c in enumerate(configs)])
     population.advance(1)
     info = {
+        "device": trainer.mesh.devices.flat[0].device_kind,
         "devices": int(trainer.mesh.size),
         "compile_s": trainer.compile_seconds,
         "bodies": len(trainer.plan.bodies),

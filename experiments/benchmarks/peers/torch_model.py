@@ -109,7 +109,9 @@ class TorchClassifier(nn.Module):
         return x
 
 
-def make_optimizer(model: nn.Module, member: Config, *, fused: bool = False) -> torch.optim.Adam:
+def make_optimizer(
+    model: nn.Module, member: Config, *, fused: bool = False, capturable: bool = False
+) -> torch.optim.Adam:
     """Adam with L2 added to the gradient (torch's `weight_decay`), not AdamW."""
     return torch.optim.Adam(
         model.parameters(),
@@ -117,6 +119,7 @@ def make_optimizer(model: nn.Module, member: Config, *, fused: bool = False) -> 
         betas=(member["beta_1"], member["beta_2"]),
         weight_decay=member["weight_decay"],
         fused=fused or None,
+        capturable=capturable,
     )
 
 
@@ -137,7 +140,10 @@ def train_step(
     return loss.detach()
 
 
-def as_tensors(images: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor]:
+def as_tensors(
+    images: np.ndarray, labels: np.ndarray, device: str = "cpu"
+) -> tuple[Tensor, Tensor]:
     """uint8 [N, H, W, C] and labels -> float32 [N, C, H, W] in [0, 1] and int64 [N]."""
     planes = np.ascontiguousarray(pixels(images).transpose(0, 3, 1, 2))
-    return torch.from_numpy(planes), torch.from_numpy(labels.astype(np.int64))
+    both = torch.from_numpy(planes), torch.from_numpy(labels.astype(np.int64))
+    return both[0].to(device), both[1].to(device)

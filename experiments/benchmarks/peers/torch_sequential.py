@@ -14,10 +14,11 @@ class Jobs:
         torch.set_flush_denormal(True)  # as XLA does
         torch.manual_seed(0)
         layout = torch.channels_last if task.channels_last else torch.contiguous_format
-        images, self._labels = as_tensors(task.images, task.labels)
+        images, self._labels = as_tensors(task.images, task.labels, task.device)
         self._images = images.contiguous(memory_format=layout)
         models = [
-            TorchClassifier(member).to(memory_format=layout).train() for member in task.members
+            TorchClassifier(member).to(task.device, memory_format=layout).train()
+            for member in task.members
         ]
         self._jobs = [
             (model, make_optimizer(model, member, fused=task.fused), member["batch_size"])

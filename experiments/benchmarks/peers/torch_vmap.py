@@ -23,12 +23,15 @@ def prepare(task: Task) -> Prepared:
     torch.set_num_threads(task.threads)
     torch.set_flush_denormal(True)
     torch.manual_seed(0)
-    models = [TorchClassifier(member).train() for member in task.members]
+    models = [TorchClassifier(member).to(task.device).train() for member in task.members]
     params, buffers = torch.func.stack_module_state(models)
     params = {k: p.detach() for k, p in params.items()}
     moments = {k: (torch.zeros_like(p), torch.zeros_like(p)) for k, p in params.items()}
-    numbers = [torch.tensor([float(m[name]) for m in task.members]) for name in OPTIMISER]
-    x, y = as_tensors(task.images, task.labels)
+    numbers = [
+        torch.tensor([float(m[name]) for m in task.members], device=task.device)
+        for name in OPTIMISER
+    ]
+    x, y = as_tensors(task.images, task.labels, task.device)
 
     def objective(params, buffers, x, y):
         fresh = {k: b.clone() for k, b in buffers.items()}  # batch norm writes into them
