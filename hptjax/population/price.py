@@ -50,9 +50,9 @@ class Price:
 KERNELS = Price(live=True, per_number=200, per_second=4.8e11, body_seconds=2.5)
 LOOPS = Price(live=False, per_number=400, per_second=2e11, body_seconds=4.0)
 # Fitted on an H100 (TF32 products, 1 to 128 members side by side, strides 1 to 3), to 8 %: a step's
-# launches take .16 ms. Of TPUs nothing is known.
+# launches take .16 ms. Compiled on 16 cores. Of TPUs nothing is known.
 LANES = Price(
-    live=False, per_number=275, per_second=2.6e13, body_seconds=10.0, per_step=0.16e-3 * 2.6e13
+    live=False, per_number=275, per_second=2.6e13, body_seconds=17.0, per_step=0.16e-3 * 2.6e13
 )
 
 

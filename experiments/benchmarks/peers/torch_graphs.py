@@ -21,6 +21,7 @@ class Recorded:
         self._labels = labels[: self.size].clone()
         model = TorchClassifier(member).to(task.device, memory_format=layout).train()
         optimizer = make_optimizer(model, member, fused=True, capturable=True)
+        torch.cuda.synchronize()  # the copies above are on another stream
         with torch.cuda.stream(torch.cuda.Stream()):
             for _ in range(WARM_UP):
                 train_step(model, optimizer, self._images, self._labels)
