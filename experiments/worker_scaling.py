@@ -6,9 +6,9 @@ The work of a generation is that of random candidates of the space, dealt as the
 them; an epoch takes as long as its slowest worker, and what the driver adds for each. Measured here
 and now: the driver's seconds per epoch and worker, with workers that do not train; what a
 generation spends on its searcher and its logs; and for `core` the speed of a worker of one core.
-For `h100` the speed is reasoned from data sheets, not measured: a network is as fast as bandwidth
-or arithmetic allow, and fewer networks than LANES take as long as these. --check: also trains on 2
-workers, and says beside what is predicted what 1 and 2 took.
+For `h100` the speed is that of `LANES` in `hptjax.population.price`, fitted to one such GPU: each
+body's launches, and a network's time in its body; that some lanes stay empty is left out. --check:
+also trains on 2 workers, and says beside what is predicted what 1 and 2 took.
 """
 
 import argparse
@@ -24,7 +24,6 @@ import numpy as np
 from hptjax.devices import set_up
 
 WORKERS = tuple(2**k for k in range(11))
-BANDWIDTH, ARITHMETIC, LANES = 3.35e12, 6.7e13, 32  # of an H100 (SXM), bytes/s and FLOP/s in fp32
 DRAWS = 10  # generations that the prediction is a mean of
 
 
@@ -39,12 +38,12 @@ class Overheads:
 
 
 def predicted(
-    costs: Sequence[Sequence[float]], workers: int, least: float, epochs: int, over: Overheads
+    costs: Sequence[Sequence[float]], workers: int, launches: float, epochs: int, over: Overheads
 ) -> tuple[float, float]:
     """Seconds of a generation, and the share of the workers' time in which they are idle.
 
-    costs: seconds per epoch of the members of some generations; least: that an epoch takes however
-    few members a worker has.
+    costs: seconds per epoch of the members of some generations; launches: that an epoch takes
+    beyond its members', on every worker.
     """
     from hptjax.study.ray.deal import deal
 
@@ -54,7 +53,7 @@ def predicted(
         loads = dict.fromkeys(range(used), 0.0)
         for cost, worker in zip(members, deal(members, dict.fromkeys(loads, 1.0)), strict=True):
             loads[worker] += cost
-        epoch = max(least, *loads.values()) + over.per_epoch + over.per_worker * used
+        epoch = max(loads.values()) + launches + over.per_epoch + over.per_worker * used
         seconds.append(epochs * epoch + over.per_generation)
         busy.append(epochs * sum(members))
     mean = statistics.mean(seconds)
@@ -71,13 +70,23 @@ def candidates(study, image, size: int):
         yield [config for config in built if config is not None]
 
 
-def h100_seconds(config, images: int) -> float:
-    """Of an epoch, by the roofline."""
-    from hptjax.models.costs import network_costs
+def h100_seconds(sample, images: int) -> tuple[list[list[float]], float]:
+    """Of an epoch: those of each network of some generations, and of the launches."""
+    from hptjax.models.signature import exact_body
+    from hptjax.population.execution import plan_for
+    from hptjax.population.price import LANES
 
-    costs = network_costs(config)
-    moved = costs.step_bytes / config.batch_size / BANDWIDTH
-    return images * max(moved, costs.train_flops / ARITHMETIC)
+    every = [config for configs in sample for config in configs]
+    plan = plan_for("gpu", every, capacity=max(map(len, sample)))
+    costs = [
+        [
+            images * LANES.of_body(plan.bodies[plan.body_of(exact_body(config))]) / LANES.per_second
+            for config in configs
+        ]
+        for configs in sample
+    ]
+    launches = sum(map(LANES.of_launches, plan.bodies))
+    return costs, images * launches / LANES.per_second
 
 
 @contextmanager
@@ -203,24 +212,23 @@ def main() -> None:
     over = Overheads(base, slope, spent * size / own, start)
     drawn = list(candidates(study, data.image, size))
     if args.device == "core":
-        costs, least = [[w / speed for w in priced(configs)] for configs in drawn], 0.0
+        costs, launches = [[w / speed for w in priced(configs)] for configs in drawn], 0.0
     else:
-        costs = [[h100_seconds(config, images) for config in configs] for configs in drawn]
-        least = LANES * statistics.mean(c for members in costs for c in members)
+        costs, launches = h100_seconds(drawn, images)
     print(f"{args.device}: {size} members, {images} images, {study.epochs} epochs; {over}")
-    show(costs, least, study.epochs, over)
+    show(costs, launches, study.epochs, over)
     if args.device == "core" and size == own:
         for count, ledgers in runs.items():
-            seconds, _ = predicted(costs, count, least, study.epochs, over)
+            seconds, _ = predicted(costs, count, launches, study.epochs, over)
             real = statistics.median(record["wall_s"] for record in ledgers)
             print(f"{count} workers: predicted {seconds:.2f} s, took {real:.2f} s a generation")
 
 
-def show(costs, least: float, epochs: int, over: Overheads) -> None:
-    alone, _ = predicted(costs, 1, least, epochs, over)
+def show(costs, launches: float, epochs: int, over: Overheads) -> None:
+    alone, _ = predicted(costs, 1, launches, epochs, over)
     print(f"{'workers':>8} {'s / generation':>15} {'times as fast':>14} {'idle':>6}")
     for workers in WORKERS:
-        seconds, idle = predicted(costs, workers, least, epochs, over)
+        seconds, idle = predicted(costs, workers, launches, epochs, over)
         print(f"{workers:>8} {seconds:>15.3f} {alone / seconds:>14.1f} {idle:>6.0%}")
 
 
