@@ -13,7 +13,7 @@ from optuna.visualization import matplotlib as optuna_plots
 import hptjax.report as report
 import hptjax.report.plots as plots
 from hptjax.errors import ConfigError
-from hptjax.report.plots.style import as_numbers, log_if_wide
+from hptjax.report.plots.style import as_numbers, colours_of, lines_of, log_if_wide
 from hptjax.study import run_study
 from tests.fakes import SPACE, FakeExecutor, data, study
 
@@ -101,6 +101,20 @@ def test_best_so_far_ends_at_what_was_found_and_spent(table, axis):
         assert line.get_ydata()[-1] == rows.groupby("run")["best"].min().median()
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels == ["random (2 runs)", "tpe (2 runs)"]
+
+
+def test_runs_of_very_different_lengths_share_a_logarithmic_axis(table):
+    spent = table["elapsed"].where(table["group"] == "tpe", table["elapsed"] * 1000)
+    far = plots.plot_best_so_far(table.assign(elapsed=spent), plots.new_axes(), "seconds")
+    near = plots.plot_best_so_far(table, plots.new_axes(), "seconds")
+    assert (near.get_xscale(), far.get_xscale()) == ("linear", "log")
+
+
+def test_a_ninth_group_has_the_colour_of_the_first_and_another_line():
+    names = [str(k) for k in range(16)]
+    colours, lines = colours_of(names), lines_of(names)
+    assert colours["8"] == colours["0"]
+    assert len({(colours[name], lines[name]) for name in names}) == 16
 
 
 def test_a_log_that_does_not_tell_its_cost_is_named(original):

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import EngFormatter, MaxNLocator
+from matplotlib.ticker import EngFormatter, MaxNLocator, NullFormatter
 
 from hptjax.report.numbers import Axis, best_band, best_so_far, counted_values
 from hptjax.report.plots.style import (
@@ -33,6 +33,7 @@ PARTS = {
     "log_s": "record",
     "other_s": "other",
 }
+MANY = 30  # times as long: on a linear axis the shorter runs are not to be seen
 
 
 @styled
@@ -102,7 +103,8 @@ def plot_best_so_far(
 
     One run is a line; of several the line is their median, the band their quartiles. Groups whose
     log does not tell what they spent are in the legend only. What is worse than all bests after a
-    tenth of the way is cut off.
+    tenth of the way is cut off. Where one spent MANY times as much as another, the axis is
+    logarithmic.
     """
     band = best_band(best_so_far(table, axis, with_stopped=with_stopped))
     if not len(band):
@@ -124,7 +126,12 @@ def plot_best_so_far(
             ax.fill_between(x, low, high, step="post", color=colours[name], alpha=0.2, linewidth=0)
     ax.set(xlabel=AXIS_LABELS[axis], ylabel="best value so far")
     frame_y(ax, floats(band, "low").min(), max(_early(r) for _, r in band.groupby("group")))
-    ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=axis != "seconds"))
+    spent = [floats(rows, "x").max() for _, rows in band.groupby("group")]
+    if max(spent) > MANY * min(spent):
+        ax.set_xscale("log")
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=axis != "seconds"))
     ax.xaxis.set_major_formatter(EngFormatter(sep="", places=None))
     ax.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.45, 1.0), columnspacing=1)
     return ax

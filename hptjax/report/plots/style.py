@@ -91,8 +91,9 @@ def colours_of(groups: Iterable[str]) -> dict[str, str]:
 
 
 def lines_of(groups: Iterable[str]) -> dict[str, str]:
-    """A line style for each group, so that they differ in print too."""
-    return {g: LINES[k % len(LINES)] for k, g in enumerate(dict.fromkeys(groups))}
+    """A line style for each group, so that they differ in print, and from others of its colour."""
+    names = enumerate(dict.fromkeys(groups))
+    return {g: LINES[(k + k // len(COLOURS)) % len(LINES)] for k, g in names}
 
 
 def log_if_wide(values: Any, *, decades: float = 0.7) -> str:
