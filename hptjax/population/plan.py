@@ -90,8 +90,8 @@ def make_plan(
     while it saves MIN_GAIN of the whole beyond what launching one more body costs a call, and at
     most max_bodies stand. samples, seconds: bounds of the work ahead, as training images that all
     members together will see, and as time; a tier must then save more than it takes to compile.
-    price: default this machine's CPU's. Raises ConfigError
-    for no configs, or configs of differing image sizes.
+    price: default this machine's CPU's. Raises ConfigError for no configs, or configs of differing
+    image sizes.
     """
     if not configs:
         raise ConfigError("A plan needs at least one config, got none.")
