@@ -21,6 +21,10 @@ from hptjax.population.memory import lanes_within
 from hptjax.population.plan import MOST_BODIES, Plan, make_plan
 from hptjax.population.price import LANES
 
+# Of the least expected time: in the trial-1 space it costs a full population 3 %, and saves a third
+# of it 23 to 48 %.
+NEARLY = 1.03
+
 
 @dataclass(frozen=True)
 class Execution:
@@ -87,8 +91,9 @@ def execution_for(
 def lanes_by_share(plan: Plan, rows: int) -> tuple[int, ...]:
     """Lanes of each body for members drawn as the plan's configs were.
 
-    Those of the least expected time. As a search converges its members agree, bodies get more of
-    them than their share and loop more often; the program stays.
+    The narrowest of nearly the least expected time: of few members, as halving leaves them, fewer
+    lanes stay empty. As a search converges its members agree, bodies get more of them than their
+    share and loop more often; the program stays.
     """
     sizes = {size << k for size in (1, 3) for k in range(rows.bit_length())}
     lanes = np.array(sorted({size for size in sizes if size < rows} | {rows}))
@@ -96,7 +101,9 @@ def lanes_by_share(plan: Plan, rows: int) -> tuple[int, ...]:
     price = plan.price
     launches = np.array([[price.of_launches(body)] for body in plan.bodies])
     work = np.array([[price.of_body(body)] for body in plan.bodies]) * lanes
-    return tuple(map(int, lanes[(groups * (launches + work)).argmin(1)]))
+    time = groups * (launches + work)
+    near = time <= NEARLY * time.min(1, keepdims=True)
+    return tuple(map(int, lanes[near.argmax(1)]))
 
 
 def _chances(shares: np.ndarray, rows: int) -> np.ndarray:
