@@ -86,7 +86,7 @@ def test_many_members_pay_for_more_bodies_and_lanes(trial1):
 
 def test_members_of_one_body_are_one_group():
     configs = [member.config for member in MEMBERS]
-    plan = make_plan(configs, max_bodies=1, capacity=29, price=LANES)
+    plan = make_plan(configs, max_bodies=1, capacity=29)
     assert plan.shares == (1.0,)
     assert lanes_by_share(plan, 29) == (29,)
 

@@ -18,8 +18,8 @@ import numpy as np
 
 from hptjax.config.schema import ModelConfig
 from hptjax.population.memory import lanes_within
-from hptjax.population.plan import MOST_BODIES, Plan, make_plan
-from hptjax.population.price import LANES
+from hptjax.population.plan import Plan, make_plan
+from hptjax.population.price import LANES, price_for
 
 # Of the least expected time: in the trial-1 space it costs a full population 3 %, and saves a third
 # of it 23 to 48 %.
@@ -56,15 +56,8 @@ def plan_for(
     seconds: float = math.inf,
 ) -> Plan:
     """`make_plan` for the devices of a platform ("cpu", "gpu", "tpu")."""
-    if platform == "cpu":
-        return make_plan(configs, capacity=capacity, samples=samples, seconds=seconds)
     return make_plan(
-        configs,
-        capacity=capacity,
-        samples=samples,
-        seconds=seconds,
-        max_bodies=MOST_BODIES,
-        price=LANES,
+        configs, capacity=capacity, samples=samples, seconds=seconds, price=price_for(platform)
     )
 
 
@@ -98,9 +91,8 @@ def lanes_by_share(plan: Plan, rows: int) -> tuple[int, ...]:
     sizes = {size << k for size in (1, 3) for k in range(rows.bit_length())}
     lanes = np.array(sorted({size for size in sizes if size < rows} | {rows}))
     groups = _chances(np.array(plan.shares), rows) @ -(-np.arange(rows + 1)[:, None] // lanes)
-    price = plan.price
-    launches = np.array([[price.of_launches(body)] for body in plan.bodies])
-    work = np.array([[price.of_body(body)] for body in plan.bodies]) * lanes
+    launches = np.array([[LANES.of_launches(body)] for body in plan.bodies])
+    work = np.array([[LANES.of_body(body)] for body in plan.bodies]) * lanes
     time = groups * (launches + work)
     near = time <= NEARLY * time.min(1, keepdims=True)
     return tuple(map(int, lanes[near.argmax(1)]))

@@ -16,7 +16,7 @@ from hptjax.models.signature import (
     choices_of,
     exact_body,
 )
-from hptjax.population.price import Price, cpu_price, train_flops
+from hptjax.population.price import Price, price_for, train_flops
 
 FEW_BODIES, MOST_BODIES = 7, 16  # tiers are added up to here; the first where the work is not known
 MIN_GAIN = 0.005  # share of the whole price that one more tier must save
@@ -90,7 +90,7 @@ def make_plan(
     while it saves MIN_GAIN of the whole beyond what launching one more body costs a call, and at
     most max_bodies stand. samples, seconds: bounds of the work ahead, as training images that all
     members together will see, and as time; a tier must then save more than it takes to compile.
-    price: default this machine's CPU's. Raises ConfigError for no configs, or configs of differing
+    price: default that of JAX's devices. Raises ConfigError for no configs, or configs of differing
     image sizes.
     """
     if not configs:
@@ -101,7 +101,7 @@ def make_plan(
     if len({signature.image for signature in groups}) > 1:
         sizes = sorted({signature.image for signature in groups})
         raise ConfigError(f"All members of a population must share one image size, got {sizes}.")
-    price = cpu_price() if price is None else price
+    price = price_for() if price is None else price
     if max_bodies is None:
         max_bodies = FEW_BODIES if samples == seconds == math.inf else MOST_BODIES
     calls = len(configs) / (capacity or len(configs))

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
+import jax
+
 from hptjax.models.costs import costs_of
 from hptjax.models.signature import Body
 from hptjax.ops import native
@@ -56,8 +58,10 @@ LANES = Price(
 )
 
 
-def cpu_price() -> Price:
-    """Of this machine's CPU."""
+def price_for(platform: str | None = None) -> Price:
+    """Of the devices of a platform ("cpu", "gpu", "tpu"), default JAX's own."""
+    if (platform or jax.default_backend()) != "cpu":
+        return LANES
     return KERNELS if native.available() else LOOPS
 
 
