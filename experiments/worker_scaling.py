@@ -73,11 +73,11 @@ def candidates(study, image, size: int):
 def h100_seconds(sample, images: int) -> tuple[list[list[float]], float]:
     """Of an epoch: those of each network of some generations, and of the launches."""
     from hptjax.models.signature import exact_body
-    from hptjax.population.execution import plan_for
+    from hptjax.population import make_plan
     from hptjax.population.price import LANES
 
     every = [config for configs in sample for config in configs]
-    plan = plan_for("gpu", every, capacity=max(map(len, sample)))
+    plan = make_plan(every, capacity=max(map(len, sample)), price=LANES)
     costs = [
         [
             images * LANES.of_body(plan.bodies[plan.body_of(exact_body(config))]) / LANES.per_second

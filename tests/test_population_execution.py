@@ -15,11 +15,11 @@ from hptjax.models.signature import exact_body
 from hptjax.ops import native
 from hptjax.population import Member, Population, PopulationTrainer, make_plan
 from hptjax.population.epoch import initial_state, train_step
-from hptjax.population.execution import Execution, execution_for, lanes_by_share, plan_for
+from hptjax.population.execution import Execution, execution_for, lanes_by_share
 from hptjax.population.memory import lane_bytes, lanes_within, population_bytes, row_bytes
 from hptjax.population.pack import place, traced_hparams
 from hptjax.population.plan import MOST_BODIES, Plan
-from hptjax.population.price import LANES
+from hptjax.population.price import LANES, price_for
 from hptjax.study.load import load_study
 from hptjax.transpile import Problem
 from tests.nets import config, images, mixed
@@ -65,7 +65,7 @@ def test_bodies_and_lanes_are_those_of_the_least_expected_time(trial1, count):
     for seed in range(12):
         points = trial1.space.sample(count, np.random.default_rng(100 + seed))
         populations.append([Member(trial1.build(p).config, k) for k, p in enumerate(points)])
-    plan = plan_for("gpu", cover, capacity=count)
+    plan = make_plan(cover, capacity=count, price=LANES)
     ours = expected_time(plan, execution_for(Device(), plan, count).lanes, populations)
     unlaunched = replace(LANES, per_step=0)  # launches are free: as many bodies as may be
     for bodies in (3, 6, 16):
@@ -77,23 +77,22 @@ def test_bodies_and_lanes_are_those_of_the_least_expected_time(trial1, count):
 
 
 def test_many_members_pay_for_more_bodies_and_lanes(trial1):
-    few, many = (plan_for("gpu", trial1.cover(), capacity=count) for count in (29, 1024))
+    few, many = (make_plan(trial1.cover(), capacity=count, price=LANES) for count in (29, 1024))
     assert len(few.bodies) == 3 < len(many.bodies) <= MOST_BODIES
     assert max(lanes_by_share(few, 29)) < 29 < max(lanes_by_share(many, 1024))
-    short = plan_for("gpu", trial1.cover(), capacity=1024, samples=1e7)
+    short = make_plan(trial1.cover(), capacity=1024, samples=1e7, price=LANES)
     assert len(short.bodies) == 3  # compiling more would take longer than the search
 
 
 def test_members_of_one_body_are_one_group():
-    configs = [member.config for member in MEMBERS]
-    plan = make_plan(configs, max_bodies=1, capacity=29)
+    plan = make_plan([member.config for member in MEMBERS], max_bodies=1, capacity=29)
     assert plan.shares == (1.0,)
     assert lanes_by_share(plan, 29) == (29,)
 
 
 def test_a_cpu_trains_one_after_another_in_the_bodies_of_its_own_price(trial1):
     configs = trial1.cover()
-    plan = plan_for("cpu", configs, capacity=29, samples=1e8)
+    plan = make_plan(configs, capacity=29, samples=1e8, price=price_for("cpu"))
     assert plan == make_plan(configs, capacity=29, samples=1e8)
     cpu = jax.devices()[0]
     assert execution_for(cpu, plan, 29) == execution_for(cpu, plan, 29, lanes=1) == Execution(None)
@@ -140,7 +139,7 @@ def test_lanes_of_each_body_change_nothing_but_rounding_and_another_mix_compiles
 
 def test_lanes_of_an_accelerators_policy_lower_for_it():
     configs = mixed()[:3]
-    plan = plan_for("gpu", configs * 4)
+    plan = make_plan(configs * 4, price=price_for("gpu"))
     members = [Member(c, k) for k, c in enumerate(configs)]
     lanes = execution_for(Device(), plan, plan.capacity).lanes
     assert max(lanes) > 1
@@ -158,7 +157,7 @@ def test_a_member_takes_the_bytes_that_are_said():
 
 
 def test_lanes_are_those_that_fit_the_devices_memory(trial1):
-    plan = plan_for("gpu", trial1.cover(), capacity=1024)
+    plan = make_plan(trial1.cover(), capacity=1024, price=LANES)
     wanted = execution_for(Device(), plan, 1024).lanes
     assert execution_for(Device(80 * 2**30), plan, 1024).lanes == wanted
     state, most = 1024 * row_bytes(plan), max(map(lane_bytes, plan.bodies))

@@ -14,8 +14,8 @@ from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
 from hptjax.models.costs import Costs, network_costs
 from hptjax.models.signature import Body, exact_body
-from hptjax.population import Plan
-from hptjax.population.execution import execution_for, plan_for
+from hptjax.population import Plan, make_plan
+from hptjax.population.execution import execution_for
 from hptjax.population.memory import population_bytes, row_bytes
 from hptjax.space import Space
 from hptjax.study.config import StudyConfig
@@ -35,9 +35,8 @@ def describe(args: argparse.Namespace) -> int:
     study = load_study(args.config, args.sets)
     configs = Problem(study.model, study.space, image_of(study.model)).cover()
     capacity = study.population_size * study.repeats
-    device = jax.local_devices()[0]
     work = study.work_ahead(training_images(study))
-    plan = plan_for(device.platform, configs, capacity=capacity, **work)
+    plan = make_plan(configs, capacity=capacity, **work)
     console.print(space_table(study.space))
     console.print(budget_text(study))
     console.print(bodies_table(plan, configs))

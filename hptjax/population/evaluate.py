@@ -11,9 +11,9 @@ import numpy as np
 from hptjax.config.schema import ModelConfig
 from hptjax.data.dataset import ImageDataset
 from hptjax.errors import ConfigError
-from hptjax.population.execution import plan_for
 from hptjax.population.pack import Member
-from hptjax.population.plan import Plan
+from hptjax.population.plan import Plan, make_plan
+from hptjax.population.price import price_for
 from hptjax.population.resident import Population
 from hptjax.population.trainer import PopulationTrainer
 
@@ -44,10 +44,10 @@ def evaluate_population(
         raise ConfigError(f"epochs must be at least 1, got {epochs}.")
     members = [Member(_checked(config), k) for k, config in enumerate(configs)]
     devices = tuple(devices or jax.local_devices())
-    plan = plan_for(
-        devices[0].platform,
+    plan = make_plan(
         [member.config for member in members],
         samples=epochs * len(members) * train.size,
+        price=price_for(devices[0].platform),
     )
     trainer = _trainer(plan, train, validation, seed, augment, devices)
     return dict(Population.start(trainer, members).advance(epochs).curves)

@@ -1,4 +1,4 @@
-"""How a platform trains a population: the one place that tells CPUs from accelerators.
+"""How a device trains a population: the one place, but for prices, that tells CPUs from others.
 
 A CPU trains one member after another, so that its weights and maps stay in the core's cache; its
 bodies are chosen by time. An accelerator trains members side by side, in lanes. There every group
@@ -10,16 +10,14 @@ would be at most 1.6 times, and by those measurements take 1.8 times as long.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from hptjax.config.schema import ModelConfig
 from hptjax.population.memory import lanes_within
-from hptjax.population.plan import Plan, make_plan
-from hptjax.population.price import LANES, price_for
+from hptjax.population.plan import Plan
+from hptjax.population.price import LANES
 
 # Of the least expected time: in the trial-1 space it costs a full population 3 %, and saves a third
 # of it 23 to 48 %.
@@ -45,20 +43,6 @@ class Execution:
         if self.lanes is None or max(self.lanes) == 1:
             return None
         return Execution(tuple(-(-lanes // 2) for lanes in self.lanes))
-
-
-def plan_for(
-    platform: str,
-    configs: Sequence[ModelConfig],
-    *,
-    capacity: int | None = None,
-    samples: float = math.inf,
-    seconds: float = math.inf,
-) -> Plan:
-    """`make_plan` for the devices of a platform ("cpu", "gpu", "tpu")."""
-    return make_plan(
-        configs, capacity=capacity, samples=samples, seconds=seconds, price=price_for(platform)
-    )
 
 
 def execution_for(

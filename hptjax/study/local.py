@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-import jax
 import numpy as np
 
 from hptjax.config.schema import Frozen, ModelConfig
 from hptjax.models.signature import LayerChoices, Signature, choices_of
-from hptjax.population import Member, Population, PopulationTrainer
-from hptjax.population.execution import plan_for
+from hptjax.population import Member, Population, PopulationTrainer, make_plan
 from hptjax.study.config import DataConfig, StudyConfig, Work
 from hptjax.study.data import StudyData
 from hptjax.study.executor import Executor, Resident
@@ -148,7 +146,7 @@ def make_trainer(
     notify: as of `PopulationTrainer`.
     """
     return PopulationTrainer(
-        plan_for(jax.local_devices()[0].platform, configs, capacity=capacity, **work),
+        make_plan(configs, capacity=capacity, **work),
         data.train,
         data.validation,
         seed=seed,

@@ -16,9 +16,9 @@ from hptjax.data.augment import augment as augment_images
 from hptjax.data.dataset import ImageDataset
 from hptjax.errors import ConfigError
 from hptjax.models.keys import root_key
-from hptjax.population.execution import execution_for, plan_for
+from hptjax.population.execution import execution_for
 from hptjax.population.images import DatasetArrays, dataset_arrays, epoch_input
-from hptjax.population.plan import Plan
+from hptjax.population.plan import Plan, make_plan
 from hptjax.population.program import init_local, train_local
 from hptjax.population.trainer import check_images
 from hptjax.space import Space
@@ -66,7 +66,7 @@ class PopulationProblem(EvosaxProblem):
             raise ConfigError(f"epochs must be at least 1, got {epochs}.")
         problem = Problem(base, space, ImageSpec(*train.image_shape, train.num_classes))
         self._device = jax.local_devices()[0]
-        plan = plan_for(self._device.platform, problem.cover()) if plan is None else plan
+        plan = make_plan(problem.cover()) if plan is None else plan
         check_images(plan, train, validation)
         self._traced, self._space = TracedProblem(problem, plan), space
         self._data = dataset_arrays(train, validation)

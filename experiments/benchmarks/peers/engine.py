@@ -54,16 +54,13 @@ def prepare(task: Task) -> Prepared:
 
 def make_trainer(task: Task) -> tuple[Any, int]:
     """The trainer of a task, and how many images an epoch trains on."""
-    import jax
-
     from hptjax.models.signature import exact_body
-    from hptjax.population import PopulationTrainer
-    from hptjax.population.execution import plan_for
+    from hptjax.population import PopulationTrainer, make_plan
 
     planned = task.members if task.exact else task.plan or task.members
     configs = [ModelConfig.from_dict(member) for member in planned]
     capacity = max(len(task.members), len(task.others))
-    plan = plan_for(jax.default_backend(), configs, capacity=capacity, samples=PLANNED_SAMPLES)
+    plan = make_plan(configs, capacity=capacity, samples=PLANNED_SAMPLES)
     if task.exact:
         bodies = tuple(dict.fromkeys(map(exact_body, configs)))
         plan = replace(plan, bodies=bodies, shares=(1 / len(bodies),) * len(bodies))
