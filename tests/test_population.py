@@ -129,7 +129,7 @@ def test_member_equals_exact_shape_run_alone(population, k):
         np.asarray(jax.nn.softmax(model.apply(v, x, train=False))) for v in (ours, variables)
     )
     np.testing.assert_allclose(got, want, atol=0.05)
-    assert np.abs(got - want).mean() < 1e-2
+    assert np.abs(got - want).mean() < 5e-3
 
 
 def test_first_epoch_matches_to_float_tolerance_step_by_step():

@@ -13,7 +13,7 @@ from hptjax.config.geometry import ImageSpec
 from hptjax.models.costs import costs_of
 from hptjax.models.signature import exact_body
 from hptjax.ops import native
-from hptjax.population import Member, Population, PopulationTrainer, make_plan
+from hptjax.population import Member, Population, PopulationTrainer, execution, make_plan
 from hptjax.population.epoch import initial_state, train_step
 from hptjax.population.execution import Execution, execution_for, lanes_by_share
 from hptjax.population.memory import lane_bytes, lanes_within, population_bytes, row_bytes
@@ -48,6 +48,15 @@ def trial1() -> Problem:
     return Problem(study.model, study.space, ImageSpec(28, 28, 1, 10))
 
 
+def drawn(problem: Problem, count: int) -> list[list[Member]]:
+    """Random populations of a space."""
+    populations = []
+    for seed in range(12):
+        points = problem.space.sample(count, np.random.default_rng(100 + seed))
+        populations.append([Member(problem.build(p).config, k) for k, p in enumerate(points)])
+    return populations
+
+
 def expected_time(plan: Plan, lanes: tuple[int, ...], populations: list[list[Member]]) -> float:
     """Mean time of an epoch, in the unit of LANES and per image."""
     times = []
@@ -60,11 +69,7 @@ def expected_time(plan: Plan, lanes: tuple[int, ...], populations: list[list[Mem
 
 @pytest.mark.parametrize("count", [29, 256])
 def test_bodies_and_lanes_are_those_of_the_least_expected_time(trial1, count):
-    cover = trial1.cover()
-    populations = []
-    for seed in range(12):
-        points = trial1.space.sample(count, np.random.default_rng(100 + seed))
-        populations.append([Member(trial1.build(p).config, k) for k, p in enumerate(points)])
+    cover, populations = trial1.cover(), drawn(trial1, count)
     plan = make_plan(cover, capacity=count, price=LANES)
     ours = expected_time(plan, execution_for(Device(), plan, count).lanes, populations)
     unlaunched = replace(LANES, per_step=0)  # launches are free: as many bodies as may be
@@ -74,6 +79,22 @@ def test_bodies_and_lanes_are_those_of_the_least_expected_time(trial1, count):
         for lanes in (1, 4, 12, count):
             took = expected_time(other, (lanes,) * bodies, populations)
             assert ours < 1.05 * took
+
+
+def test_narrow_lanes_cost_a_full_population_little_and_save_what_halving_leaves(
+    trial1, monkeypatch
+):
+    """What NEARLY gives up and what it is for."""
+    plan = make_plan(trial1.cover(), capacity=29, price=LANES)
+    populations, times = drawn(trial1, 29), []
+    for nearly in (execution.NEARLY, 1.0):
+        monkeypatch.setattr(execution, "NEARLY", nearly)
+        lanes = lanes_by_share(plan, 29)
+        parts = [[members[:rows] for members in populations] for rows in (29, 10)]
+        times.append([expected_time(plan, lanes, part) for part in parts])
+    (full, third), (fastest_full, fastest_third) = times
+    assert full < 1.05 * fastest_full
+    assert third < 0.8 * fastest_third
 
 
 def test_many_members_pay_for_more_bodies_and_lanes(trial1):

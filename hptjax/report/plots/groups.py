@@ -14,6 +14,7 @@ from hptjax.report.plots.style import (
     colours_of,
     frame_y,
     lines_of,
+    log_if_wide,
     nothing,
     set_scale,
     styled,
@@ -33,7 +34,7 @@ PARTS = {
     "log_s": "record",
     "other_s": "other",
 }
-MANY = 30  # times as long: on a linear axis the shorter runs are not to be seen
+MANY = 1.5  # decades: on a linear axis runs that are so much shorter are not to be seen
 
 
 @styled
@@ -103,7 +104,7 @@ def plot_best_so_far(
 
     One run is a line; of several the line is their median, the band their quartiles. Groups whose
     log does not tell what they spent are in the legend only. What is worse than all bests after a
-    tenth of the way is cut off. Where one spent MANY times as much as another, the axis is
+    tenth of the way is cut off. Where they spent very different amounts, the axis is
     logarithmic.
     """
     band = best_band(best_so_far(table, axis, with_stopped=with_stopped))
@@ -127,7 +128,7 @@ def plot_best_so_far(
     ax.set(xlabel=AXIS_LABELS[axis], ylabel="best value so far")
     frame_y(ax, floats(band, "low").min(), max(_early(r) for _, r in band.groupby("group")))
     spent = [floats(rows, "x").max() for _, rows in band.groupby("group")]
-    if max(spent) > MANY * min(spent):
+    if log_if_wide(spent, decades=MANY) == "log":
         ax.set_xscale("log")
         ax.xaxis.set_minor_formatter(NullFormatter())
     else:
