@@ -18,6 +18,7 @@ from rich.table import Table
 from hptjax.config.geometry import ImageSpec
 from hptjax.data import ImageDataset, load_images
 from hptjax.errors import DataError
+from hptjax.population import Population
 from hptjax.study import StudyConfig, load_study
 from hptjax.transpile import Problem
 
@@ -133,13 +134,27 @@ def trial1(overrides: Sequence[str] = ()) -> StudyConfig:
     return load_study(STUDY, overrides)
 
 
+def trial1_problem() -> Problem:
+    """The trial-1 space on images of FashionMNIST's shape."""
+    study = trial1()
+    return Problem(study.model, study.space, ImageSpec(28, 28, 1, 10))
+
+
+def epoch_seconds(population: Population, epochs: int) -> list[float]:
+    """Times of some more epochs."""
+    seconds = []
+    for _ in range(epochs):
+        begin = time.perf_counter()
+        population.advance(1)
+        seconds.append(time.perf_counter() - begin)
+    return seconds
+
+
 def mixed_members(count: int, seed: int) -> list[dict[str, Any]]:
     """Networks drawn from the trial-1 space, in the original study's form."""
-    study, found = trial1(), []
-    problem = Problem(study.model, study.space, ImageSpec(28, 28, 1, 10))
-    rng = np.random.default_rng(seed)
+    problem, found, rng = trial1_problem(), [], np.random.default_rng(seed)
     while len(found) < count:
-        config = problem.build(study.space.sample(1, rng)[0]).config
+        config = problem.build(problem.space.sample(1, rng)[0]).config
         if config is not None:
             found.append(config.to_dict())
     return found

@@ -13,8 +13,8 @@ import argparse
 import json
 import statistics
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import Any
@@ -23,70 +23,44 @@ import jax
 import numpy as np
 from scipy.optimize import nnls
 
-from hptjax.config.schema import ModelConfig
 from hptjax.data import load_images
 from hptjax.devices import set_up
 from hptjax.models.costs import costs_of
-from hptjax.models.signature import exact_body
-from hptjax.population import Member, PopulationTrainer, make_plan
-from hptjax.population.price import LANES
+from hptjax.population import Population, PopulationTrainer, make_plan
 
-from .common import machine, rounded, show
-from .peers.common import default_member
+from .common import epoch_seconds, machine, rounded, show
+from .step_parts import network_of
 
-CHANNELS, UNITS, BATCH, EPOCHS = (24, 16), 128, 64, 4
-
-
-def network(stride: int) -> ModelConfig:
-    """The widest of the trial-1 space with this stride."""
-    member = default_member()
-    first, second = member["resnet_config"]["block_list"]
-    first |= {"out_channels": CHANNELS[0], "stride": stride}
-    second |= {"in_channels": CHANNELS[0], "out_channels": CHANNELS[1]}
-    hidden, last = member["mlp_config"]["block_list"]
-    side = (14 - 1) // stride + 1
-    hidden |= {"in_size": CHANNELS[1] * (side // 2) ** 2, "out_size": UNITS}
-    last |= {"in_size": UNITS}
-    return ModelConfig.from_dict(member)
+BATCH, EPOCHS = 64, 4
+POINT = ("stride", "lanes", "precision")
 
 
 def prepared(steps: int, point: tuple[int, int, str]) -> dict[str, Any]:
-    """A compiled trainer with its population, for (stride, lanes, precision)."""
+    """A population that has trained once, for (stride, lanes, precision)."""
     stride, lanes, precision = point
-    config, images = network(stride), load_images("sample")
-    rows = np.arange(steps * BATCH) % images.size
+    network, images = network_of(f"24,16,{stride}", mlp_out_l0=128), load_images("sample")
     trainer = PopulationTrainer(
-        make_plan([config], capacity=lanes, price=LANES),
-        images.take(rows),
+        make_plan([network.member.config], capacity=lanes),
+        images.take(np.arange(steps * BATCH) % images.size),
         images.take(np.arange(BATCH)),
         seed=0,
         augment=False,
         lanes=lanes,
         devices=jax.local_devices()[:1],
     )
-    began = time.perf_counter()
+    members = [replace(network.member, trial=k) for k in range(lanes)]
     with jax.default_matmul_precision(None if precision == "default" else precision):
-        state, _ = trainer.epoch(trainer.start([Member(config, k) for k in range(lanes)]))
-    return {"point": point, "trainer": trainer, "state": state, "s": time.perf_counter() - began}
-
-
-def measured(steps: int, made: dict[str, Any]) -> dict[str, Any]:
-    """Time of a step of all lanes, and what was computed in it."""
-    (stride, lanes, precision), trainer, state = made["point"], made["trainer"], made["state"]
-    seconds = []
-    for _ in range(EPOCHS):
-        began = time.perf_counter()
-        state, _ = trainer.epoch(state)
-        seconds.append(time.perf_counter() - began)
-    costs = costs_of(exact_body(network(stride)))
+        population = Population.start(trainer, members)
+        population.advance(1)
+    costs = costs_of(network.body)
     return {
+        "population": population,
         "stride": stride,
         "lanes": lanes,
         "precision": precision,
-        "ms": 1e3 * statistics.median(seconds) / steps,
         "gflop": 1e-9 * lanes * BATCH * costs.train_flops,
         "numbers": 1e-6 * lanes * BATCH * costs.map_numbers,
-        "prepared_s": made["s"],
+        "compile_s": trainer.compile_seconds,
     }
 
 
@@ -118,19 +92,14 @@ def main() -> int:
     points = list(product(args.strides, args.lanes, args.precision))
     with ThreadPoolExecutor(args.jobs) as pool:
         made = list(pool.map(partial(prepared, args.steps), points))
-    found = [measured(args.steps, one) for one in made]
+    found = []
+    for point in made:
+        seconds = epoch_seconds(point.pop("population"), EPOCHS)
+        found.append({**point, "ms": 1e3 * statistics.median(seconds) / args.steps})
     rows = [
-        [
-            p["stride"],
-            p["lanes"],
-            p["precision"],
-            p["ms"],
-            p["ms"] / p["lanes"],
-            p["gflop"] / p["ms"],
-        ]
-        for p in found
+        [*map(p.get, POINT), p["ms"], p["ms"] / p["lanes"], p["gflop"] / p["ms"]] for p in found
     ]
-    columns = ["stride", "lanes", "precision", "ms a step", "ms a member", "TFLOP/s"]
+    columns = [*POINT, "ms a step", "ms a member", "TFLOP/s"]
     show(f"Widest networks of the trial-1 space, {args.steps} steps", columns, rows)
     fits = {}
     for precision in args.precision:

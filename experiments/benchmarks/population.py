@@ -53,10 +53,7 @@ MIXED = {
 ON_GPU = {
     f"torch eager{layout}": ["torch_sequential", "--fused", *option]
     for layout, option in (("", []), (" channels_last", ["--channels-last"]))
-} | {
-    f"torch graphs, {count} streams": ["torch_graphs", "--streams", str(count)]
-    for count in (1, 4, 16)
-}
+} | {f"torch graphs x{count}": ["torch_graphs", "--streams", str(count)] for count in (1, 4, 16)}
 QUICK = (f"{SINGLE} channels_last fused", f"{DOUBLE} channels_last fused")
 EQUAL = {"flax naive vmap": ["flax_naive_vmap"], "torch vmap": ["torch_vmap", "--fused"]}
 SECTIONS = ("startup", "mixed", "equal", "original", "overhead")
@@ -85,7 +82,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
         help="optimiser steps a round, default 24, quick 12; cuda 8 times as many",
     )
     names = ", ".join([*MIXED, *ON_GPU])
-    parser.add_argument("--peers", help=f"of the mixed population, by semicolon: {names}")
+    parser.add_argument("--peers", help=f"of the mixed population, by comma: {names}")
     parser.add_argument("--skip", default="", help=f"by comma: {', '.join(SECTIONS)}")
     parser.add_argument("--data", default="auto", help="as for hptjax; auto: FashionMNIST if there")
     parser.add_argument("--data-dir", type=Path)
@@ -97,7 +94,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     args.threads = args.threads or (available_cores() if gpu else min(2, available_cores()))
     args.steps = args.steps or (12 if args.quick else 24) * (8 if gpu else 1)
     known = ON_GPU if gpu else MIXED
-    wanted = args.peers.split(";") if args.peers else QUICK if args.quick and not gpu else known
+    wanted = args.peers.split(",") if args.peers else QUICK if args.quick and not gpu else known
     args.peers = [name.strip() for name in wanted]
     args.skip = {name for name in args.skip.split(",") if name}
     if args.quick or gpu:

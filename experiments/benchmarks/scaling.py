@@ -17,20 +17,17 @@ import json
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hptjax.config.geometry import ImageSpec
 from hptjax.config.schema import ModelConfig
 from hptjax.data import load_images
 from hptjax.devices import set_up
 from hptjax.population import Member, Population, PopulationTrainer, make_plan
-from hptjax.transpile import Problem
 
-from .common import ROOT, available_cores, machine, rounded, show, trial1
+from .common import ROOT, available_cores, epoch_seconds, machine, rounded, show, trial1_problem
 from .peers.common import limit_cores
 from .peers.engine import useful_flops
 
@@ -65,12 +62,7 @@ def measure(stride: int, members: int, devices: int, args: argparse.Namespace) -
     population.advance(1)
     compiling = peak_megabytes()
     forget_peak()
-    seconds = []
-    for _ in range(args.rounds):
-        begin = time.perf_counter()
-        population.advance(1)
-        seconds.append((time.perf_counter() - begin) / steps)
-    step = statistics.median(seconds)  # of all members
+    step = statistics.median(epoch_seconds(population, args.rounds)) / steps  # of all members
     return {
         "stride": stride,
         "members": members,
@@ -85,11 +77,10 @@ def measure(stride: int, members: int, devices: int, args: argparse.Namespace) -
 
 def networks(stride: int, count: int, seed: int) -> tuple[list[ModelConfig], list[ModelConfig]]:
     """Networks of the trial-1 space of one stride, and what their bodies are planned from."""
-    study, rng = trial1(), np.random.default_rng(seed)
-    problem = Problem(study.model, study.space, ImageSpec(28, 28, 1, 10))
+    problem, rng = trial1_problem(), np.random.default_rng(seed)
     found: list[ModelConfig] = []
     while len(found) < count:
-        hparams = {**study.space.sample(1, rng)[0], "resnet_stride_l0": stride}
+        hparams = {**problem.space.sample(1, rng)[0], "resnet_stride_l0": stride}
         config = problem.build(hparams).config
         assert config is not None, f"{hparams} cannot be built"
         found.append(config)

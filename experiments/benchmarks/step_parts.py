@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from hptjax.config.geometry import ImageSpec
 from hptjax.models.costs import costs_of
 from hptjax.models.forward import cross_entropy
 from hptjax.models.signature import Body, ConvShape, choices_of, exact_body, map_sizes
@@ -21,9 +20,8 @@ from hptjax.population import Member, make_plan, optimiser
 from hptjax.population.epoch import initial_state, train_epoch
 from hptjax.population.images import EpochInput, to_maps
 from hptjax.population.pack import place, traced_hparams
-from hptjax.transpile import Problem
 
-from .common import trial1
+from .common import trial1_problem
 
 FORWARD, WEIGHTS = "convolutions, forward", "convolutions, weight gradients"
 INPUTS, BOTH = "convolutions, input gradients", "convolutions, both gradients"
@@ -62,13 +60,12 @@ class _Network(NamedTuple):
     member: Member
 
 
-def network_of(text: str) -> _Network:
-    """From "c0,c1,stride"."""
+def network_of(text: str, **others: Any) -> _Network:
+    """From "c0,c1,stride"; others: hparams in place of HPARAMS."""
     first, second, stride = (int(number) for number in text.split(","))
-    study = trial1()
     channels = {"resnet_out_channels_l0": first, "resnet_out_channels_l1": second}
-    problem = Problem(study.model, study.space, ImageSpec(28, 28, 1, 10))
-    config = problem.build({**HPARAMS, **channels, "resnet_stride_l0": stride}).config
+    hparams = {**HPARAMS, **others, **channels, "resnet_stride_l0": stride}
+    config = trial1_problem().build(hparams).config
     assert config is not None, f"{text} cannot be built"
     return _Network(exact_body(config), choices_of([config]), Member(config, 0))
 

@@ -52,7 +52,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
 def task_of(args: argparse.Namespace) -> Task:
     options = ("steps", "threads", "channels_last", "fused", "augment", "exact")
-    options += ("device", "streams")
+    options = (*options, "device", "streams")
     return Task(**load_problem(args.problem), **{name: getattr(args, name) for name in options})
 
 

@@ -6,7 +6,7 @@ A graph is launched at once, where an eager step launches some hundred operation
 import time
 
 from .common import Prepared, Round, Task, batch_starts
-from .torch_model import TorchClassifier, as_tensors, loss_of, make_optimizer, torch, train_step
+from .torch_model import loss_of, make_model, make_optimizer, task_tensors, torch, train_step
 
 WARM_UP = 5  # eager steps: PyTorch wants some before it records
 
@@ -15,11 +15,10 @@ class Recorded:
     """A member, the place its batches are copied to, and the graph of its step."""
 
     def __init__(self, task: Task, member, images, labels) -> None:
-        layout = torch.channels_last if task.channels_last else torch.contiguous_format
         self.size = member["batch_size"]
         self._images = images[: self.size].clone(memory_format=torch.preserve_format)
         self._labels = labels[: self.size].clone()
-        model = TorchClassifier(member).to(task.device, memory_format=layout).train()
+        model = make_model(task, member)
         optimizer = make_optimizer(model, member, fused=True, capturable=True)
         torch.cuda.synchronize()  # the copies above are on another stream
         with torch.cuda.stream(torch.cuda.Stream()):
@@ -45,9 +44,7 @@ def prepare(task: Task) -> Prepared:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     torch.backends.cudnn.benchmark = True
-    layout = torch.channels_last if task.channels_last else torch.contiguous_format
-    images, labels = as_tensors(task.images, task.labels, task.device)
-    images = images.contiguous(memory_format=layout)
+    images, labels = task_tensors(task)
     jobs = [Recorded(task, member, images, labels) for member in task.members]
     streams = [torch.cuda.Stream() for _ in range(task.streams)]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .common import Config, import_torch, pixels
+from .common import Config, Task, import_torch, pixels
 
 torch = import_torch()
 nn, F = torch.nn, torch.nn.functional
@@ -109,6 +109,11 @@ class TorchClassifier(nn.Module):
         return x
 
 
+def make_model(task: Task, member: Config) -> TorchClassifier:
+    """A member's network for training, in the task's layout on its device."""
+    return TorchClassifier(member).to(task.device, memory_format=layout_of(task)).train()
+
+
 def make_optimizer(
     model: nn.Module, member: Config, *, fused: bool = False, capturable: bool = False
 ) -> torch.optim.Adam:
@@ -140,10 +145,18 @@ def train_step(
     return loss.detach()
 
 
-def as_tensors(
-    images: np.ndarray, labels: np.ndarray, device: str = "cpu"
-) -> tuple[Tensor, Tensor]:
+def layout_of(task: Task) -> torch.memory_format:
+    return torch.channels_last if task.channels_last else torch.contiguous_format
+
+
+def task_tensors(task: Task) -> tuple[Tensor, Tensor]:
+    """The images, in the task's layout, and labels of `as_tensors` on its device."""
+    images, labels = as_tensors(task.images, task.labels)
+    images = images.to(task.device).contiguous(memory_format=layout_of(task))
+    return images, labels.to(task.device)
+
+
+def as_tensors(images: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor]:
     """uint8 [N, H, W, C] and labels -> float32 [N, C, H, W] in [0, 1] and int64 [N]."""
     planes = np.ascontiguousarray(pixels(images).transpose(0, 3, 1, 2))
-    both = torch.from_numpy(planes), torch.from_numpy(labels.astype(np.int64))
-    return both[0].to(device), both[1].to(device)
+    return torch.from_numpy(planes), torch.from_numpy(labels.astype(np.int64))

@@ -3,7 +3,7 @@
 import time
 
 from .common import Prepared, Round, Task, batch_starts
-from .torch_model import TorchClassifier, as_tensors, make_optimizer, torch, train_step
+from .torch_model import make_model, make_optimizer, task_tensors, torch, train_step
 
 
 class Jobs:
@@ -13,13 +13,8 @@ class Jobs:
         torch.set_num_threads(threads)
         torch.set_flush_denormal(True)  # as XLA does
         torch.manual_seed(0)
-        layout = torch.channels_last if task.channels_last else torch.contiguous_format
-        images, self._labels = as_tensors(task.images, task.labels, task.device)
-        self._images = images.contiguous(memory_format=layout)
-        models = [
-            TorchClassifier(member).to(task.device, memory_format=layout).train()
-            for member in task.members
-        ]
+        self._images, self._labels = task_tensors(task)
+        models = [make_model(task, member) for member in task.members]
         self._jobs = [
             (model, make_optimizer(model, member, fused=task.fused), member["batch_size"])
             for model, member in zip(models, task.members, strict=True)

@@ -3,7 +3,7 @@
 import time
 
 from .common import OPTIMISER, Prepared, Round, Task, batch_starts, check_equal_shapes
-from .torch_model import TorchClassifier, as_tensors, loss_of, torch
+from .torch_model import loss_of, make_model, task_tensors, torch
 
 
 def _adam(params, grads, moments, numbers, count: int) -> None:
@@ -23,7 +23,7 @@ def prepare(task: Task) -> Prepared:
     torch.set_num_threads(task.threads)
     torch.set_flush_denormal(True)
     torch.manual_seed(0)
-    models = [TorchClassifier(member).to(task.device).train() for member in task.members]
+    models = [make_model(task, member) for member in task.members]
     params, buffers = torch.func.stack_module_state(models)
     params = {k: p.detach() for k, p in params.items()}
     moments = {k: (torch.zeros_like(p), torch.zeros_like(p)) for k, p in params.items()}
@@ -31,7 +31,7 @@ def prepare(task: Task) -> Prepared:
         torch.tensor([float(m[name]) for m in task.members], device=task.device)
         for name in OPTIMISER
     ]
-    x, y = as_tensors(task.images, task.labels, task.device)
+    x, y = task_tensors(task)
 
     def objective(params, buffers, x, y):
         fresh = {k: b.clone() for k, b in buffers.items()}  # batch norm writes into them
