@@ -12,6 +12,7 @@ import pytest
 
 from hptjax.ops import native
 
+pytest.register_assert_rewrite("tests.walk")
 jax.config.update("jax_platforms", os.environ.get("HPTJAX_TEST_PLATFORM", "cpu"))
 jax.config.update("jax_num_cpu_devices", 2)
 # the same examples every time: a test that fails, fails for everybody

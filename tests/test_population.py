@@ -3,16 +3,11 @@
 from dataclasses import replace
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
-from hptjax.data.augment import augment
 from hptjax.errors import ConfigError
-from hptjax.models import Classifier, evaluate_variables, init_variables
-from hptjax.models.keys import dropout_key, init_key, root_key
-from hptjax.models.signature import exact_body
+from hptjax.models import Classifier, evaluate_variables
 from hptjax.models.weights import laid_out, layouts
 from hptjax.population import (
     Member,
@@ -20,75 +15,12 @@ from hptjax.population import (
     evaluate_population,
     make_plan,
 )
-from hptjax.population.images import dataset_arrays, epoch_input
-from hptjax.population.price import KERNELS, LOOPS
-from tests.nets import SIZE, config, images, mixed
+from tests.alone import alone
+from tests.compilations import count_compilations
+from tests.nets import config, images, mixed
 
 TRAIN, VALIDATION = images(480), images(150, seed=1)
 EPOCHS = 2  # of 20 to 48 steps each
-
-
-def without_undone(grads, c):
-    """Gradients in which the biases before a batch norm, which takes them out again, have none.
-
-    What JAX computes for them is rounding alone, and Adam steps by its sign: a random walk at the
-    full learning rate, which the running means follow too late. It differs from machine to machine.
-    """
-
-    def undone(path):
-        part, layer, *rest = jax.tree_util.keystr(path, simple=True, separator=".").split(".")
-        if rest[-1] != "bias":
-            return False
-        if part == "resnet":
-            return layer.startswith("blocks_") and rest[-2] == "conv"
-        kind, number = layer.split("_")
-        return kind == "linear" and c.mlp_config.block_list[int(number)].batch_norm
-
-    return jax.tree.map_with_path(lambda path, g: jnp.zeros_like(g) if undone(path) else g, grads)
-
-
-def alone(member: Member, seed: int, train=TRAIN, epochs: int = EPOCHS):
-    """The reference: Flax modules with lax.conv at the exact shape, optax's Adam, a plain loop."""
-    c, model, study_key = member.config, Classifier.from_config(member.config), root_key(seed)
-    variables = init_variables(c, init_key(study_key, jnp.uint32(member.trial)))
-    optimiser = optax.chain(
-        optax.add_decayed_weights(c.weight_decay),
-        optax.scale_by_adam(c.beta_1, c.beta_2),
-        optax.scale(-c.lr),
-    )
-    state = optimiser.init(variables["params"])
-
-    @jax.jit
-    def step(variables, state, x, labels, key):
-        def objective(params):
-            logits, new = model.apply(
-                {**variables, "params": params},
-                x,
-                train=True,
-                dropout_key=key,
-                mutable=["batch_stats"],
-            )
-            loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
-            return loss, new
-
-        (loss, new), grads = jax.value_and_grad(objective, has_aux=True)(variables["params"])
-        updates, state = optimiser.update(without_undone(grads, c), state, variables["params"])
-        params = optax.apply_updates(variables["params"], updates)
-        return {"params": params, **new}, state, loss
-
-    losses = []
-    for epoch in range(epochs):
-        arrays = dataset_arrays(train, VALIDATION)
-        data = epoch_input(arrays, study_key, jnp.uint32(epoch), augment, False)
-        key = dropout_key(study_key, jnp.uint32(member.trial), jnp.uint32(epoch))
-        for i in range(train.size // c.batch_size):
-            part = slice(i * c.batch_size, (i + 1) * c.batch_size)
-            x = data.train[part].reshape(-1, SIZE, SIZE, 1).astype(jnp.float32) / 255
-            variables, state, loss = step(
-                variables, state, x, data.train_labels[part], jax.random.fold_in(key, i)
-            )
-            losses.append(float(loss))
-    return variables, np.array(losses)
 
 
 def run(members, *, plan=None, seed=3, epochs=EPOCHS, **options):
@@ -115,7 +47,7 @@ def population():
 @pytest.mark.parametrize("k", range(len(MEMBERS)))
 def test_member_equals_exact_shape_run_alone(population, k):
     trainer, state, history = population
-    variables, losses = alone(MEMBERS[k], 3)
+    variables, losses = alone(MEMBERS[k], 3, TRAIN, VALIDATION, EPOCHS)
     means = losses.reshape(EPOCHS, -1).mean(1)
     assert len(losses) >= 40
     # Float tolerance: rounding differs between lax.conv and ours, and training amplifies it, in
@@ -138,7 +70,7 @@ def test_first_epoch_matches_to_float_tolerance_step_by_step():
     members = [Member(config(dropout=0.3, strides=(2, 2)), 5)]
     trainer = PopulationTrainer(make_plan([members[0].config]), few, VALIDATION, seed=3)
     state, _ = trainer.epoch(trainer.start(members))
-    variables, _ = alone(members[0], 3, few, 1)
+    variables, _ = alone(members[0], 3, few, VALIDATION, 1)
 
     def compare(path, ours, theirs):
         np.testing.assert_allclose(ours, theirs, atol=1e-5, err_msg=jax.tree_util.keystr(path))
@@ -231,21 +163,6 @@ def test_another_mix_of_members_compiles_nothing(population):
     assert np.isfinite(metrics["val_loss"]).all()
 
 
-class count_compilations(list):
-    """Names of what JAX compiles inside the block."""
-
-    def __enter__(self):
-        jax.monitoring.register_event_duration_secs_listener(self._listen)
-        return self
-
-    def __exit__(self, *_):
-        jax.monitoring.unregister_event_duration_listener(self._listen)
-
-    def _listen(self, event: str, _duration: float, **_kwargs) -> None:
-        if event.endswith("backend_compile_duration"):
-            self.append(event)
-
-
 def test_padding_stays_zero(population):
     trainer, state, _ = population
     arrays = jax.device_get(state.arrays)
@@ -265,35 +182,6 @@ def _used(true, padded):
     """Which numbers of the padded vector belong to the true network."""
     old, new = layouts(true)[0], layouts(padded)[0]
     return laid_out(np.ones(old.size, bool), old, new)
-
-
-def test_plan_waste_is_bounded_and_padding_is_counted():
-    rng = np.random.default_rng(0)
-    configs = [
-        config(channels=(int(rng.integers(4, 17)), int(rng.integers(2, 9))), strides=(s, 1))
-        for s in (1, 2, 3)
-        for _ in range(30)
-    ]
-    one_tier, plan = (make_plan(configs, price=LOOPS, max_bodies=most) for most in (3, None))
-    assert len(one_tier.bodies) == 3 < len(plan.bodies) <= 7
-    shapes = [exact_body(c) for c in configs]
-    assert 1 <= plan.waste(shapes) < one_tier.waste(shapes)
-    assert make_plan(configs, price=KERNELS, max_bodies=3).waste(shapes) == 1
-
-
-def test_bodies_are_as_many_as_the_work_ahead_pays_for():
-    rng = np.random.default_rng(0)
-    configs = [
-        config(channels=(int(n), 8), strides=(s, 1))
-        for s in (1, 2)
-        for n in rng.integers(4, 33, 30)
-    ]
-    few, some, many = (make_plan(configs, samples=n, price=LOOPS) for n in (1e5, 1e6, 1e10))
-    assert len(few.bodies) == 2 < len(some.bodies) < len(many.bodies)
-    assert make_plan(configs, samples=1e10, seconds=1.0, price=LOOPS).bodies == few.bodies
-    assert len(make_plan(configs, samples=1e10, price=KERNELS).bodies) < len(many.bodies)
-    shapes = [exact_body(c) for c in configs]
-    assert many.waste(shapes) < some.waste(shapes) < few.waste(shapes)
 
 
 @pytest.mark.parametrize("more", [{"activation": "tanh"}, {"batch_norm": False}, {"dropout": 0.1}])

@@ -5,8 +5,8 @@ import pytest
 
 from hptjax.population import Member, Population, PopulationTrainer, evaluate_population, make_plan
 from hptjax.population import evaluate as module
+from tests.compilations import count_compilations
 from tests.nets import config, images
-from tests.test_population import count_compilations
 
 ONE = {"channels": (4,), "kernels": (3,), "strides": (2,)}
 TRAIN, VALIDATION = images(48), images(16, seed=1)

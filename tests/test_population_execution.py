@@ -22,8 +22,8 @@ from hptjax.population.plan import MOST_BODIES, Plan
 from hptjax.population.price import LANES, price_for
 from hptjax.study.load import load_study
 from hptjax.transpile import Problem
+from tests.compilations import count_compilations
 from tests.nets import config, images, mixed
-from tests.test_population import count_compilations
 
 TRAIN, VALIDATION = images(48), images(16, seed=1)
 ONE = {"channels": (4,), "kernels": (3,), "strides": (2,), "dropout": 0.2}

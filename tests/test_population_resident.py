@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from hptjax.population import Member, Population, PopulationTrainer, make_plan
+from tests.compilations import count_compilations
 from tests.nets import images, mixed
-from tests.test_population import count_compilations
 
 TRAIN, VALIDATION = images(96), images(40, seed=1)
 CHOSEN = (0, 1, 2, 3, 4)  # two signatures

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
@@ -19,53 +18,16 @@ from hptjax.report.page import Section
 from hptjax.report.sections import summary_table
 from hptjax.report.sources import join_sources, read_source
 from hptjax.space import Categorical, Float, Integer
-from hptjax.study import run_study
 from tests import fakes
+from tests.pages import Reader, array, figures_of, make_run, report
 
 SEARCH = {"strategies": ("random", "tpe"), "budget": {"generations": 2}}
 CONFIG = fakes.study(**SEARCH)
 
 
-class Reader(HTMLParser):
-    """Addresses, ids and the cells of each table."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.links, self.ids, self.tables, self.open = [], [], [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        found = dict(attrs)
-        self.links += [found[key] for key in ("src", "href", "action", "data") if key in found]
-        if "id" in found:
-            self.ids.append(found["id"])
-        if tag == "table":
-            self.tables.append([])
-        elif tag == "tr":
-            self.tables[-1].append([])
-        elif tag in ("td", "th"):
-            self.tables[-1][-1].append("")
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag in ("td", "th"):
-            self.open.pop()
-
-    def handle_data(self, data):
-        if self.open:
-            self.tables[-1][-1][-1] += data
-
-
-def make_run(path, config=CONFIG):
-    with RunDirectory(path, config.to_dict()) as directory:
-        run_study(config, fakes.data(), journal=directory.journal, executor=fakes.FakeExecutor())
-        note_environment(path, environment(["cpu:0 <chip>"], kernels=True))
-    return path
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return make_run(tmp_path_factory.mktemp("made") / "run")
+    return make_run(tmp_path_factory.mktemp("made") / "run", CONFIG)
 
 
 @pytest.fixture(scope="module")
@@ -73,30 +35,6 @@ def text(run):
     """The page about it."""
     report(run)
     return (run / "report" / "report.html").read_text()
-
-
-def report(*words):
-    pytest.importorskip("plotly")
-    assert cli.main(["report", *map(str, words)]) == 0
-
-
-def figures_of(text):
-    """What plotly is asked to draw: the first argument after each picture's name."""
-    decoder, found = json.JSONDecoder(), {}
-    for part in text.split("Plotly.newPlot(")[1:]:
-        name, rest = part.split(",", 1)
-        if name.strip().startswith('"plot-'):
-            found[json.loads(name)] = decoder.raw_decode(rest.lstrip())[0]
-    return found
-
-
-def array(values):
-    """Plotly packs arrays as base64."""
-    if not isinstance(values, dict):
-        return values
-    import base64
-
-    return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]).tolist()
 
 
 def test_the_page_needs_no_network_and_names_everything_once(text):

@@ -1,7 +1,6 @@
 """Apply and repair: laws for any network and any point, checked by an independent size walker."""
 
 import copy
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hptjax.config.geometry import ImageSpec
-from hptjax.config.load import load_model_config, load_space
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
 from hptjax.models.signature import signature_of
@@ -21,53 +19,15 @@ from hptjax.transpile import (
     apply_hparams,
     build,
     hparam_names,
-    model_from_trial,
     repair,
     with_hparams,
 )
 from hptjax.transpile.apply import apply_bound
 from hptjax.transpile.table import bind
+from tests.walk import GREY, MODEL, walk
 
-CONFIGS = Path(__file__).parents[1] / "configs"
-MODEL = load_model_config(CONFIGS / "model.yaml")
-BIG = load_model_config(CONFIGS / "big_model.yaml")
-TRIAL1 = load_space(CONFIGS / "space_trial1.yaml")
-GREY = ImageSpec(28, 28, 1, 10)
 SMALL = st.integers(1, 7)
 PADDING = st.one_of(st.just("same"), st.integers(0, 4))
-
-
-def walk(config: ModelConfig, image: ImageSpec) -> None:
-    """Asserts that a network is consistent by counting the positions of every sliding window."""
-    net = config.resnet_config
-
-    def convolve(n, kernel, stride, padding):
-        before, after = (padding, padding)
-        if padding == "same":
-            before, after = (kernel - 1) // 2, kernel // 2
-        return len(range(-before, n + after - kernel + 1, stride))
-
-    assert net.first_conv.in_channels == image.channels
-    assert (config.init_length, config.init_width) == (image.height, image.width)
-    channels, first, pixels = net.first_conv.out_channels, net.first_conv, 1
-    for n in (image.height, image.width):
-        n = convolve(n, first.kernel_size, first.stride, first.padding)
-        for block in net.block_list:
-            main = convolve(n, block.kernel_size, block.stride, block.padding)
-            main = convolve(main, block.kernel_size, 1, block.padding)
-            assert main == convolve(n, 1, block.stride, 0) >= 1  # the shortcut
-            n = main
-        pooled = len(range(0, n - net.pool_size + 1, net.pool_size))
-        assert pooled >= 1
-        pixels *= pooled
-    for block in net.block_list:
-        assert block.in_channels == channels
-        channels = block.out_channels
-    inputs = channels * pixels
-    for layer in config.mlp_config.block_list:
-        assert layer.in_size == inputs
-        inputs = layer.out_size
-    assert inputs == image.classes
 
 
 @st.composite
@@ -279,68 +239,6 @@ def _differences(old, new, path=()):
             yield from _differences(old[key], new[key], (*path, key))
     elif old != new:
         yield list(path), new
-
-
-def published(**hparams):
-    """A config as the original study logged it: the model's dict with the tuned hparams beside."""
-    return {**MODEL.to_dict(), **hparams}
-
-
-# trial 0 of the published grid, random and Bayesian searches, and the published DES result
-PUBLISHED = [
-    ((0.001, 8, 8, 1, 64, True, 0.1), (8, 8, 1, 64, True, 392)),
-    (
-        (0.09867644444699951, 12, 15, 2, 122, False, 0.25017120470687676),
-        (12, 15, 2, 122, False, 135),
-    ),
-    (
-        (
-            0.07736074368340785,
-            15.976112196841447,
-            6.697559746370172,
-            1.396125729519248,
-            111.92344848247116,
-            0.0207519493594015,
-            0.22806612933451784,
-        ),
-        (16, 7, 1, 112, False, 343),
-    ),
-    (
-        (
-            0.001971162967317335,
-            11.957503438922371,
-            7.642374433108825,
-            1.0659080943932318,
-            96.22168776117915,
-            0.675370815565163,
-            0.15051990119618966,
-        ),
-        (12, 8, 1, 96, True, 392),
-    ),
-]
-
-
-@pytest.mark.parametrize(("values", "expected"), PUBLISHED)
-def test_published_trials_load_and_become_the_networks_that_they_were(values, expected):
-    hparams = dict(zip(TRIAL1.names, values, strict=True))
-    lr = hparams.pop("lr")
-    config = repair(model_from_trial(published(lr=lr, **hparams)), GREY).config
-    blocks, layers = config.resnet_config.block_list, config.mlp_config.block_list
-    assert config.lr == lr
-    assert (
-        blocks[0].out_channels,
-        blocks[1].out_channels,
-        blocks[0].stride,
-        layers[0].out_size,
-        layers[0].batch_norm,
-        layers[0].in_size,
-    ) == expected
-    walk(config, GREY)
-
-
-def test_a_trial_with_an_unknown_key():
-    with pytest.raises(ConfigError, match="resnet_strid_l0: unknown key; did you mean"):
-        model_from_trial(published(resnet_strid_l0=2))
 
 
 def test_changed_copies_are_checked():

@@ -12,7 +12,7 @@ from hptjax.errors import ConfigError
 from hptjax.space import Categorical, Float, Integer, Space
 from hptjax.study import objective as module
 from hptjax.study.objective import make_objective
-from tests.test_population import count_compilations
+from tests.compilations import count_compilations
 
 MODEL = load_model_config(Path(__file__).parents[1] / "configs" / "model.yaml")
 

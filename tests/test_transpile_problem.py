@@ -9,7 +9,7 @@ from hptjax.models.signature import signature_of, widths_of
 from hptjax.space import Float, Integer, Space
 from hptjax.transpile import Problem
 from hptjax.transpile.problem import MAX_SIGNATURES
-from tests.test_transpile import BIG, GREY, MODEL, TRIAL1
+from tests.walk import BIG, GREY, MODEL, TRIAL1
 
 
 def test_the_cover_holds_all_that_the_space_can_produce():

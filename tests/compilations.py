@@ -1,0 +1,18 @@
+"""What JAX compiles, for tests that it compiles nothing."""
+
+import jax
+
+
+class count_compilations(list):
+    """Names of what JAX compiles inside the block."""
+
+    def __enter__(self):
+        jax.monitoring.register_event_duration_secs_listener(self._listen)
+        return self
+
+    def __exit__(self, *_):
+        jax.monitoring.unregister_event_duration_listener(self._listen)
+
+    def _listen(self, event: str, _duration: float, **_kwargs) -> None:
+        if event.endswith("backend_compile_duration"):
+            self.append(event)

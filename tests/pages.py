@@ -1,0 +1,74 @@
+"""Runs to report on, and what the page about them holds."""
+
+import json
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from hptjax.cli import main as cli
+from hptjax.records import RunDirectory
+from hptjax.records.environment import environment, note_environment
+from hptjax.study import run_study
+from tests import fakes
+
+
+class Reader(HTMLParser):
+    """Addresses, ids and the cells of each table."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.links, self.ids, self.tables, self.open = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.links += [found[key] for key in ("src", "href", "action", "data") if key in found]
+        if "id" in found:
+            self.ids.append(found["id"])
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.open.pop()
+
+    def handle_data(self, data):
+        if self.open:
+            self.tables[-1][-1][-1] += data
+
+
+def make_run(path, config):
+    with RunDirectory(path, config.to_dict()) as directory:
+        run_study(config, fakes.data(), journal=directory.journal, executor=fakes.FakeExecutor())
+        note_environment(path, environment(["cpu:0 <chip>"], kernels=True))
+    return path
+
+
+def report(*words):
+    pytest.importorskip("plotly")
+    assert cli.main(["report", *map(str, words)]) == 0
+
+
+def figures_of(text):
+    """What plotly is asked to draw: the first argument after each picture's name."""
+    decoder, found = json.JSONDecoder(), {}
+    for part in text.split("Plotly.newPlot(")[1:]:
+        name, rest = part.split(",", 1)
+        if name.strip().startswith('"plot-'):
+            found[json.loads(name)] = decoder.raw_decode(rest.lstrip())[0]
+    return found
+
+
+def array(values):
+    """Plotly packs arrays as base64."""
+    if not isinstance(values, dict):
+        return values
+    import base64
+
+    return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]).tolist()

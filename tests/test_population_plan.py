@@ -1,0 +1,37 @@
+"""Plans: how many bodies, what padding they compute."""
+
+import numpy as np
+
+from hptjax.models.signature import exact_body
+from hptjax.population import make_plan
+from hptjax.population.price import KERNELS, LOOPS
+from tests.nets import config
+
+
+def test_plan_waste_is_bounded_and_padding_is_counted():
+    rng = np.random.default_rng(0)
+    configs = [
+        config(channels=(int(rng.integers(4, 17)), int(rng.integers(2, 9))), strides=(s, 1))
+        for s in (1, 2, 3)
+        for _ in range(30)
+    ]
+    one_tier, plan = (make_plan(configs, price=LOOPS, max_bodies=most) for most in (3, None))
+    assert len(one_tier.bodies) == 3 < len(plan.bodies) <= 7
+    shapes = [exact_body(c) for c in configs]
+    assert 1 <= plan.waste(shapes) < one_tier.waste(shapes)
+    assert make_plan(configs, price=KERNELS, max_bodies=3).waste(shapes) == 1
+
+
+def test_bodies_are_as_many_as_the_work_ahead_pays_for():
+    rng = np.random.default_rng(0)
+    configs = [
+        config(channels=(int(n), 8), strides=(s, 1))
+        for s in (1, 2)
+        for n in rng.integers(4, 33, 30)
+    ]
+    few, some, many = (make_plan(configs, samples=n, price=LOOPS) for n in (1e5, 1e6, 1e10))
+    assert len(few.bodies) == 2 < len(some.bodies) < len(many.bodies)
+    assert make_plan(configs, samples=1e10, seconds=1.0, price=LOOPS).bodies == few.bodies
+    assert len(make_plan(configs, samples=1e10, price=KERNELS).bodies) < len(many.bodies)
+    shapes = [exact_body(c) for c in configs]
+    assert many.waste(shapes) < some.waste(shapes) < few.waste(shapes)
