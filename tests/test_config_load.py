@@ -202,6 +202,21 @@ MISTAKES = {
     ),
     "space.mlp_af_l0={type: int, low: 1, high: 2}": "space.mlp_af_l0: must be a list of choices",
     "space.mlp_af_l0={choices: [relu, rely]}": "space.mlp_af_l0: must be 'none', 'relu'",
+    "space.mlp_bn_l0={choices: [true, 1]}": (
+        "space.mlp_bn_l0: choices True and 1 mean the same network; leave one of them out."
+    ),
+    'space.mlp_af_l0={choices: ["None", none, relu]}': (
+        "space.mlp_af_l0: choices 'None' and 'none' mean the same network"
+    ),
+    "space.mlp_af_l1={choices: [none, tanh, logsoftmax]}": (
+        "space.mlp_af_l1: choices 'none' and 'logsoftmax' mean the same network"
+    ),
+    "space.resnet_stride_l0={choices: [3, 3.2]}": (
+        "space.resnet_stride_l0: choices 3 and 3.2 mean the same network"
+    ),
+    "space.resnet_padding_l1={choices: [0, same]}": (
+        "space.resnet_padding_l1: choices 0 and 'same' mean the same network"
+    ),
     "strategies.0.start.lr=5": "strategies.des.start.lr: must be a number in [0.001, 0.1], got 5.",
     "strategies.0.start.lrr=5": "strategies.des.start.lrr: not in the space; did you mean 'lr'?",
     "strategies.0.presett=paper": "strategies.des.presett: unknown key; did you mean 'preset'?",

@@ -10,6 +10,7 @@ import pytest
 from hptjax.errors import ConfigError
 from hptjax.space import Categorical, Float, Integer, Space
 from hptjax.strategies import SearchContext, make_searcher
+from hptjax.strategies.permutation import Permutation
 from hptjax.study.config import StrategyConfig
 
 SPACE = Space(
@@ -44,10 +45,41 @@ def bowl(u):
     return float(((u - 0.7) ** 2).sum())
 
 
-def test_grid_visits_each_point_once_in_order():
-    proposals, _ = search(make("grid"), 1000, 5, bowl)
+def test_a_listed_grid_visits_each_point_once_in_order():
+    proposals, _ = search(make("grid", order="listed"), 1000, 5, bowl)
     assert [dict(p.hparams) for p in proposals] == SPACE.grid()
     assert len({p.genotype for p in proposals}) == 18
+
+
+def test_a_grid_is_shuffled_unless_told_otherwise():
+    orders = [
+        [tuple(p.hparams.values()) for p in search(make("grid", seed=seed), 99, 5, bowl)[0]]
+        for seed in (0, 1)
+    ]
+    listed = [tuple(point.values()) for point in SPACE.grid()]
+    assert orders[0] != orders[1]
+    assert all(order != listed and sorted(order) == sorted(listed) for order in orders)
+
+
+def test_a_cut_grid_sees_every_value_of_every_hparam():
+    space = Space({f"x{i}": Integer(0, 9, grid=tuple(range(10))) for i in range(5)})
+    points = [p.hparams for p in make("grid", space).ask(100)]
+    assert all(len({point[name] for point in points}) >= 9 for name in space.names)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 6, 100, 1025])
+def test_a_permutation_has_each_once(size):
+    orders = [[Permutation(size, seed)(k) for k in range(size)] for seed in range(20)]
+    assert all(sorted(order) == list(range(size)) for order in orders)
+    assert len(set(map(tuple, orders))) >= min(size, 4) - (size < 3)  # not one for all seeds
+
+
+def test_two_des_with_labels_of_their_own_draw_other_points():
+    def first(label):
+        searcher = make_searcher("des", SearchContext(SPACE, 0, label, 8, 100))
+        return [p.genotype for p in searcher.ask(7)]
+
+    assert len({tuple(first(label)) for label in ("des", "a", "b")}) == 3
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -186,7 +218,7 @@ def test_des_tries_its_start_after_the_first_points():
 
 
 def test_grid_does_not_repeat_the_first_points():
-    proposals, _ = search(make_with_first("grid"), 1000, 5, bowl)
+    proposals, _ = search(make_with_first("grid", order="listed"), 1000, 5, bowl)
     assert [dict(p.hparams) for p in proposals[3:]] == [p for p in SPACE.grid() if p not in FIRST]
 
 

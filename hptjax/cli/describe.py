@@ -9,7 +9,6 @@ import jax
 from rich.console import Console
 from rich.table import Table
 
-from hptjax.config.geometry import ImageSpec
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
 from hptjax.models.costs import Costs, network_costs
@@ -21,6 +20,7 @@ from hptjax.space import Space
 from hptjax.study.config import StudyConfig
 from hptjax.study.load import is_study, load_study, load_train
 from hptjax.transpile import Problem, build
+from hptjax.transpile.repair import image_of
 
 MEBIBYTE = 2**20
 IMAGES = 60_000  # the images are not loaded: those of FashionMNIST stand for them
@@ -46,13 +46,6 @@ def describe(args: argparse.Namespace) -> int:
     )
     console.print(memory_text(plan, jax.local_devices()))
     return 0
-
-
-def image_of(model: ModelConfig) -> ImageSpec:
-    """The images that a model says it takes; those of the data set decide when it is trained."""
-    channels = model.resnet_config.first_conv.in_channels
-    classes = model.mlp_config.block_list[-1].out_size
-    return ImageSpec(model.init_length, model.init_width, channels, classes)
 
 
 def training_images(study: StudyConfig) -> int:

@@ -64,7 +64,9 @@ class DESSearcher(EvosaxSearcher):
         start, first = start_point(space, options.start), context.first
         if first and options.start is not None:  # they take the row that the start would have
             first = (*first, options.start)
-        super().__init__(space, algorithm, context.seed, start=start, first=first)
+        # the study's seed is that of the DES without a label: another one must draw other points
+        seed = context.seed if context.label == "des" else context.own_seed
+        super().__init__(space, algorithm, seed, start=start, first=first)
 
     def _initial_state(self, key: Any, start: np.ndarray | None) -> Any:
         return self._algorithm.init(key, start, self._params)  # None is not the same as the centre

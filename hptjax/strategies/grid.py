@@ -1,6 +1,7 @@
-"""Grid search: every grid point of the space once, in the space's order."""
+"""Grid search: every grid point of the space once, in an order that is drawn, or the space's."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -8,43 +9,52 @@ from hptjax.config.schema import Frozen
 from hptjax.glossary import Hparams
 from hptjax.space import Space
 from hptjax.strategies.base import Proposal, SearchContext, identity, proposal_at
+from hptjax.strategies.permutation import Permutation
 
 
 class Options(Frozen):
-    """Grid search has no options: the space's entries say their grid points."""
+    """Options of `grid`; the space's entries say their grid points.
+
+    order: `shuffled`, so that a budget below the whole grid sees all parts of it, or `listed`, the
+    first hparam fastest.
+    """
+
+    order: Literal["shuffled", "listed"] = "shuffled"
 
 
 def make(context: SearchContext, options: Options) -> "GridSearcher":
-    return GridSearcher(context.space, context.first)
+    seed = context.own_seed if options.order == "shuffled" else None
+    return GridSearcher(context.space, context.first, seed=seed)
 
 
 class GridSearcher:
-    """Visits the points of `Space.grid()` in order; over when all have been asked for.
+    """Visits the points of `Space.grid()`; over when all have been asked for.
 
-    first: hparams that come before the grid, which does not repeat them. The grid may be larger
-    than memory: only slices of it are ever made.
+    first: hparams that come before the grid, which does not repeat them. seed: of the order, None:
+    as the grid lists them. The grid may be larger than memory: points are made when asked for.
     """
 
-    def __init__(self, space: Space, first: Sequence[Hparams] = ()) -> None:
+    def __init__(
+        self, space: Space, first: Sequence[Hparams] = (), *, seed: int | None = None
+    ) -> None:
         self._space = space
         self._points = space.grid()
+        self._order = None if seed is None else Permutation(self._points.size, seed)
         self._first = [proposal_at(space, space.encode(hparams)) for hparams in first]
         self._tried = {identity(proposal.hparams) for proposal in self._first}
         self._next = 0
 
     def ask(self, count: int) -> list[Proposal]:
         asked, self._first = self._first[:count], self._first[count:]
-        while missing := count - len(asked):
-            points = self._points[self._next : self._next + missing]
-            if not points:
-                break
-            self._next += len(points)
-            asked += [
-                new for new in map(self._at, points) if identity(new.hparams) not in self._tried
-            ]
+        while len(asked) < count and self._next < self._points.size:
+            new = self._at(self._next if self._order is None else self._order(self._next))
+            self._next += 1
+            if identity(new.hparams) not in self._tried:
+                asked.append(new)
         return asked
 
-    def _at(self, point: Hparams) -> Proposal:
+    def _at(self, row: int) -> Proposal:
+        point = self._points[row]
         return Proposal(point, tuple(self._space.encode(point).tolist()))
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:

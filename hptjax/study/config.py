@@ -1,7 +1,7 @@
 """Schema of a study: which network, which space, which images, which strategies, which budget."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import (
@@ -24,6 +24,8 @@ from hptjax.study.budget import Budget
 from hptjax.study.executors import ExecutorConfig
 from hptjax.study.schedule import Schedule, make_schedule, member_epochs
 from hptjax.transpile.apply import apply_hparams
+from hptjax.transpile.identity import as_computed
+from hptjax.transpile.repair import build, image_of
 from hptjax.transpile.table import find
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -235,10 +237,24 @@ def _check_entry(model: ModelConfig, name: str, entry: Entry) -> None:
         )
         if kind == "text" and not isinstance(entry, Categorical):
             raise ConfigError(f"{name}: must be a list of choices, it is a range of numbers.")
-        for value in ends:
-            apply_hparams(model, {name: value})
+        networks = [apply_hparams(model, {name: value}) for value in ends]
     except ConfigError as error:
         raise ConfigError(f"space.{error}") from None
+    if isinstance(entry, Categorical):
+        _check_distinct(name, entry.choices, networks)
+
+
+def _check_distinct(name: str, choices: Sequence[Value], networks: Sequence[ModelConfig]) -> None:
+    """ConfigError where two choices of an hparam give networks that are trained alike."""
+    first: dict[Hashable, Value] = {}
+    for choice, network in zip(choices, networks, strict=True):
+        repaired = build(network, image_of(network)).config  # paddings of blocks may become one
+        known = first.setdefault(as_computed(repaired or network), choice)
+        if known is not choice:
+            raise ConfigError(
+                f"space.{name}: choices {known!r} and {choice!r} mean the same network; "
+                "leave one of them out."
+            )
 
 
 def check_point(space: Space, hparams: Mapping[str, Value], path: str) -> None:

@@ -30,6 +30,13 @@ class Candidate:
     infeasible: str | None = None
 
 
+def image_of(model: ModelConfig) -> ImageSpec:
+    """The images that a model says it takes; those of the data set decide when it is trained."""
+    channels = model.resnet_config.first_conv.in_channels
+    classes = model.mlp_config.block_list[-1].out_size
+    return ImageSpec(model.init_length, model.init_width, channels, classes)
+
+
 def build(config: ModelConfig, image: ImageSpec, before: tuple[Change, ...] = ()) -> Candidate:
     """Repairs; a network that cannot be built is an answer, not an exception.
 

@@ -1,0 +1,31 @@
+"""When two configs are one network: what is computed of them is the same, however it is written."""
+
+from collections.abc import Hashable
+
+from hptjax.config.geometry import conv_padding
+from hptjax.config.schema import ConvConfig, ModelConfig
+
+
+def as_computed(config: ModelConfig) -> Hashable:
+    """Equal for two networks that are trained alike, given the same random keys.
+
+    Padding counts in pixels, whether it is written as a number or as "same"; a log-softmax after
+    the last layer is part of the loss; where images and labels lie in the data does not count.
+    """
+    net, mlp = config.resnet_config, config.mlp_config
+    return (
+        (config.batch_size, config.lr, config.weight_decay, config.beta_1, config.beta_2),
+        (config.init_length, config.init_width, net.pool_size),
+        tuple(map(_conv, (net.first_conv, *net.block_list))),
+        tuple(
+            (layer.in_size, layer.out_size, activation, layer.batch_norm, layer.dropout)
+            for layer, activation in zip(mlp.block_list, mlp.computed_activations, strict=True)
+        ),
+    )
+
+
+def _conv(conv: ConvConfig) -> Hashable:
+    return (
+        (conv.in_channels, conv.out_channels),
+        (conv.kernel_size, conv.stride, conv_padding(conv)),
+    )
