@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hptjax.records.trial import FAILED, GenerationRecord, told_values
-from hptjax.strategies import Proposal, SearchContext, Searcher
+from hptjax.strategies import CheckedSearcher, Proposal, SearchContext, Searcher
 from hptjax.study.budget import Meter
 from hptjax.study.executor import Executor
 from hptjax.study.generation import Generation, members_of, trial_records
@@ -46,7 +46,7 @@ class Loop:
         self.recorder.begin(context.label, context.evaluations)
         meter.start()
         with self.recorder.watch("searcher_s"):
-            searcher = make(context)
+            searcher = CheckedSearcher(make(context), context.space, context.label)
         own = StrategyRun(self, context.label, searcher, executor, meter, [])
         reason: str | None = None
         while reason is None:

@@ -1,0 +1,89 @@
+"""The contract of a searcher, checked on whatever searcher it is."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hptjax.checks import is_number, plain
+from hptjax.entries import Entry, Float, Value
+from hptjax.errors import ConfigError, shown
+from hptjax.space import Space
+from hptjax.strategies.base import Proposal, Searcher
+
+AGREEMENT = 1e-9  # of a real number's size or range, between it and its genotype decoded
+
+
+class CheckedSearcher:
+    """Passes on what a searcher proposes once it is sure to mean something.
+
+    Raises ConfigError, in the words of `Searcher.ask`, where the searcher breaks its contract: more
+    proposals than asked for, something else than a Proposal, hparams outside the space, a genotype
+    outside the unit cube or of other hparams.
+    """
+
+    def __init__(self, searcher: Searcher, space: Space, label: str) -> None:
+        """label: of the searcher in its study, for messages."""
+        self._searcher, self._space, self._label = searcher, space, label
+        self._asked: list[Proposal] = []
+
+    def ask(self, count: int) -> list[Proposal]:
+        """At most `count` proposals, with Python's own scalars in the space's order."""
+        given: Any = self._searcher.ask(count)
+        if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+            raise self._broken(f"must give a list of Proposals, gave {shown(given)}.")
+        if len(given) > count:
+            raise self._broken(f"must give at most the {count} that it is asked, gave {len(given)}")
+        self._asked = list(given)
+        return [self._checked(k, proposal) for k, proposal in enumerate(given)]
+
+    def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
+        """proposals: those of the last ask; the searcher is handed its own objects back."""
+        self._searcher.tell(self._asked, values)
+
+    def _checked(self, place: int, proposal: Any) -> Proposal:
+        if not isinstance(proposal, Proposal):
+            raise self._broken(f"must give Proposals, gave {shown(proposal)}.")
+        try:
+            genotype = self._genotype(proposal.genotype)
+            self._space.encode(proposal.hparams)  # names all that is missing, unknown or outside
+            decoded = self._space.decode(genotype)
+            hparams = {
+                name: _same(name, entry, proposal.hparams[name], decoded[name])
+                for name, entry in self._space.items()
+            }
+        except ConfigError as error:
+            raise self._broken(f"proposal {place}: {error}") from None
+        return Proposal(hparams, genotype, proposal.handle)
+
+    def _genotype(self, genotype: Any) -> tuple[float, ...]:
+        count = len(self._space)
+        values = [plain(u) for u in genotype] if isinstance(genotype, Sequence | np.ndarray) else []
+        if len(values) != count or not all(is_number(u) and 0 <= u <= 1 for u in values):
+            raise ConfigError(
+                f"the genotype must be {count} numbers in [0, 1], got {shown(genotype)}."
+            )
+        return tuple(map(float, values))
+
+    def _broken(self, what: str) -> ConfigError:
+        return ConfigError(f"searcher {self._label!r}: ask {what}")
+
+
+def _same(name: str, entry: Entry, value: Any, decoded: Value) -> Value:
+    """The value, as the space has it; ConfigError unless it is of the space and the genotype's."""
+    value = plain(value)
+    own = entry.check(value)
+    if own != value or isinstance(own, bool) != isinstance(value, bool):
+        raise ConfigError(f"{name}: must be a value of the space such as {own}, got {value!r}.")
+    if isinstance(entry, Float):
+        mine, theirs = float(own), float(decoded)
+        size = mine if entry.log else max(abs(mine), entry.high - entry.low)
+        agree = abs(mine - theirs) <= AGREEMENT * size
+    else:
+        agree = own == decoded
+    if not agree:
+        raise ConfigError(
+            f"{name}: must be what the genotype decodes to, {decoded}, got {value!r}; "
+            "hptjax.strategies.proposal_at(space, point) makes a proposal that agrees."
+        )
+    return own
