@@ -57,3 +57,33 @@ def test_two_writers_are_refused(path):
 def test_not_a_number_is_not_json():
     with pytest.raises(ValueError, match="not JSON compliant"):
         encode_line({"loss": math.nan})
+
+
+def test_a_journal_that_was_moved_away_takes_no_more(tmp_path):
+    with Journal(tmp_path / "run" / "journal.jsonl") as journal:
+        journal.append(RECORDS[0])
+        (tmp_path / "run").rename(tmp_path / "moved")
+        for _ in range(2):
+            with pytest.raises(DataError, match="is no longer there"):
+                journal.append(RECORDS[1])
+            (tmp_path / "run").mkdir(exist_ok=True)
+            (tmp_path / "run" / "journal.jsonl").touch()
+    assert read_journal(tmp_path / "moved" / "journal.jsonl")[0] == RECORDS[:1]
+    assert (tmp_path / "run" / "journal.jsonl").stat().st_size == 0
+
+
+def test_a_journal_cut_short_by_others_takes_no_more(path):
+    with Journal(path) as journal:
+        path.write_bytes(path.read_bytes()[:-10])
+        with pytest.raises(DataError, match="cut short"):
+            journal.append(RECORDS[0])
+
+
+def test_what_is_no_journal_is_one_line(tmp_path):
+    (tmp_path / "journal.jsonl").mkdir()
+    with pytest.raises(DataError, match=r"journal.jsonl: cannot be read: Is a directory"):
+        read_journal(tmp_path / "journal.jsonl")
+    deep = tmp_path / "deep.jsonl"
+    deep.write_bytes(b"[" * 10**5 + b"\n{}\n")
+    with pytest.raises(DataError, match="line 1: checksum"):
+        read_journal(deep)

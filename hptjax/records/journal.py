@@ -1,9 +1,10 @@
 """The journal of a run: append-only JSON lines, each with its checksum, the only truth of a run.
 
 One line is `{"crc32": "xxxxxxxx", "record": {...}}`; the checksum is over the record's canonical
-JSON text, its keys sorted; the line keeps the order of the keys, which is that of a space's axes. A
-line is written, flushed and synced in one go, so whatever kills the process can tear
-the last line at most: that one is dropped, and a bad line anywhere else is an error.
+JSON text, its keys sorted; the line keeps the order of the keys, which is that of a space's axes.
+An append returns when its line is on the disk, and takes back a line that the disk took only in
+part; whatever kills the process can tear the last line at most: that one is dropped, and a bad line
+anywhere else is an error.
 """
 
 import fcntl
@@ -11,10 +12,12 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from hptjax.errors import ConfigError, DataError
+from hptjax.records.files import sync_folder, write_all
 
 
 def encode_line(record: Mapping[str, Any]) -> bytes:
@@ -34,17 +37,22 @@ def _decode_line(line: bytes) -> dict[str, Any] | None:
         entry = json.loads(line)
         record = entry["record"]
         sound = entry.get("crc32") == _checksum(record)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return record if sound else None
+    return record if sound and isinstance(record, dict) else None
 
 
 def read_journal(path: Path) -> tuple[list[dict[str, Any]], int]:
     """The records of a journal and the length in bytes of its sound part.
 
-    Raises: DataError where a line that is not the last one is damaged.
+    Raises: DataError where it cannot be read, or a line that is not the last one is damaged.
     """
-    content = path.read_bytes() if path.exists() else b""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return [], 0
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}.") from None
     records, position = [], 0
     while position < len(content):
         end = content.find(b"\n", position)
@@ -69,41 +77,66 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab", buffering=0)  # a line is written in one go
+        self._path = path
+        self._file = path.open("ab", buffering=0)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.records, sound = read_journal(path)
+            self.records, self._sound = read_journal(path)
+            self._file.truncate(self._sound)
         except BlockingIOError:
             self._file.close()
             raise ConfigError(
                 f"{path.parent}: another process is writing to this run; wait for it, or use "
                 "another --out."
             ) from None
-        except DataError:
+        except (DataError, OSError):
             self._file.close()
             raise
-        self._file.truncate(sound)
+        sync_folder(path.parent)
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Writes a record and returns only when it is on the disk.
+        """Writes a record and returns only when all of it is on the disk.
 
-        Raises DataError where the disk refuses it; the journal is then as it was before.
+        Raises DataError where the disk refuses it, or the file is no longer in its place; the
+        journal is then as it was before.
         """
-        sound = os.fstat(self._file.fileno()).st_size
+        line = encode_line(record)
+        self.check_place()
         try:
-            self._file.write(encode_line(record))
+            self._file.truncate(self._sound)  # what an append before could not take back
+            write_all(self._file, line)
             os.fsync(self._file.fileno())
         except OSError as error:
-            self._file.truncate(sound)
+            with suppress(OSError):  # then the next append, or the next process, cuts it off
+                self._file.truncate(self._sound)
             raise DataError(
-                f"{self._file.name}: cannot be written: {error.strerror}; mend that and run the "
+                f"{self._path}: cannot be written: {error.strerror}; mend that and run the "
                 "same command again, it goes on from here."
             ) from None
+        self._sound += len(line)
+
+    def check_place(self) -> None:
+        """DataError unless the file is still where it was opened, and as it was left."""
+        own = os.fstat(self._file.fileno())
+        try:
+            there = self._path.stat()
+        except OSError:
+            there = None
+        if there is None or (there.st_dev, there.st_ino) != (own.st_dev, own.st_ino):
+            raise DataError(
+                f"{self._path}: is no longer there: the run directory was moved or removed while "
+                "the study went on. Run the same command with --out naming its new place."
+            )
+        if own.st_size < self._sound:
+            raise DataError(
+                f"{self._path}: was cut short by another program. Restore it from a copy, or start "
+                "a new run with another --out."
+            )
 
     def clear(self) -> None:
         """Forgets everything that was written."""
         self._file.truncate(0)
-        self.records = []
+        self.records, self._sound = [], 0
 
     def close(self) -> None:
         self._file.close()
