@@ -242,3 +242,20 @@ def _store(entry: Any, **values: Any) -> None:
 
 
 Entry: TypeAlias = Float | Integer | Categorical
+
+
+def count_of(entry: Entry) -> float:
+    """How many values an entry has, inf for a real range."""
+    if isinstance(entry, Float):
+        return 1 if entry.low == entry.high else math.inf
+    return len(entry)
+
+
+def values_of(entry: Entry) -> Sequence[Value]:
+    """All values of an entry that is no real range, in order."""
+    if isinstance(entry, Float):
+        assert entry.low == entry.high
+        return (entry.low,)
+    if isinstance(entry, Integer):
+        return range(entry.low, entry.high + 1, entry.step)
+    return entry.choices

@@ -36,7 +36,8 @@ class TrialRecord:
     epochs are the metrics [epochs] by name, spread their standard deviations where a candidate was
     trained more than once; in both None means not finite. value is the metric that the study asks
     for, told what the strategy was told instead (the same unless the schedule stopped the trial);
-    both are None for a trial that failed.
+    both are None for a trial that failed. duplicate_of: number of an earlier trial of the same
+    network; reused: whether that one's results and key are this one's too, which was not trained.
     """
 
     strategy: str
@@ -52,6 +53,13 @@ class TrialRecord:
     told: float | None = None
     epochs: Curves = field(default_factory=dict)
     spread: Curves = field(default_factory=dict)
+    duplicate_of: int | None = None
+    reused: bool = False
+
+    @property
+    def was_trained(self) -> bool:
+        """Whether networks were trained for it, and not for another of the same network."""
+        return self.config is not None and not self.reused
 
     @property
     def age(self) -> int:
@@ -151,9 +159,11 @@ def rank_trials(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
 def best_trial(trials: Iterable[TrialRecord]) -> TrialRecord | None:
     """The trained trial of lowest value, the earlier of equals; None if there is none.
 
-    "Best" means this everywhere: on the screen, in the tables, of the network that is kept.
+    "Best" means this everywhere: on the screen, in the tables, of the network that is kept. A
+    network that was trained several times has the value of the first: it is not the luckiest's.
     """
     counted = [t for t in trials if t.status in COUNTED and t.value is not None]
+    counted = [t for t in counted if t.duplicate_of is None]
     return rank_trials(counted)[0] if counted else None
 
 
@@ -161,6 +171,15 @@ def best_value(trials: Iterable[TrialRecord]) -> float:
     """The value of the best trial, infinity if there is none."""
     best = best_trial(trials)
     return math.inf if best is None or best.value is None else best.value
+
+
+def copies_of(trials: Iterable[TrialRecord]) -> dict[tuple[str, int], list[TrialRecord]]:
+    """By strategy and number, the later trials of the same network."""
+    copies: dict[tuple[str, int], list[TrialRecord]] = {}
+    for trial in trials:
+        if trial.duplicate_of is not None:
+            copies.setdefault((trial.strategy, trial.duplicate_of), []).append(trial)
+    return copies
 
 
 def finite_or_none(value: float) -> float | None:

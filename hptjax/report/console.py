@@ -2,17 +2,27 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import median
+from statistics import mean, median, stdev
 from typing import Any
 
 from rich.table import Table
 
 from hptjax.records.change import describe_changes
-from hptjax.records.trial import COUNTED, GenerationRecord, TrialRecord, best_value, rank_trials
+from hptjax.records.trial import (
+    COUNTED,
+    GenerationRecord,
+    TrialRecord,
+    best_value,
+    copies_of,
+    rank_trials,
+)
 
 
 def leaderboard(trials: Sequence[TrialRecord], rows: int = 10) -> Table:
-    """A table of the best trials; under it how many failed, if any."""
+    """A table of the best trials; under it how many failed, if any.
+
+    A network that was tried several times has one row, that of its first trial.
+    """
     failed = sum(trial.value is None for trial in trials)
     caption = f"{len(trials)} trials, {failed} failed or infeasible" if failed else None
     table = Table(title="Leaderboard", title_justify="left", caption=caption)
@@ -20,7 +30,9 @@ def leaderboard(trials: Sequence[TrialRecord], rows: int = 10) -> Table:
         table.add_column(column, justify="left" if column == "strategy" else "right")
     table.add_column("hparams", ratio=2, overflow="fold")
     table.add_column("remarks", ratio=1, overflow="fold")
-    for rank, trial in enumerate(rank_trials(trials)[:rows], start=1):
+    copies = copies_of(trials)
+    ranked = rank_trials(trial for trial in trials if trial.duplicate_of is None)
+    for rank, trial in enumerate(ranked[:rows], start=1):
         table.add_row(
             str(rank),
             trial.strategy,
@@ -29,15 +41,27 @@ def leaderboard(trials: Sequence[TrialRecord], rows: int = 10) -> Table:
             str(trial.age),
             show_number(trial.last("val_accuracy")),
             show_hparams(trial.hparams),
-            _remarks(trial) or "-",
+            _remarks(trial, copies.get((trial.strategy, trial.number), ())) or "-",
         )
     return table
 
 
-def _remarks(trial: TrialRecord) -> str:
-    """Why a trial ended early, and what repair made different from what was asked for."""
+def _remarks(trial: TrialRecord, copies: Sequence[TrialRecord]) -> str:
+    """Why a trial ended early, its copies, and what repair made different from what was asked."""
     changes = describe_changes(trial.changes, all_of_them=False)
-    return "; ".join(text for text in (trial.reason, changes) if text)
+    texts = (trial.reason, _again(trial, copies), changes)
+    return "; ".join(text for text in texts if text)
+
+
+def _again(trial: TrialRecord, copies: Sequence[TrialRecord]) -> str:
+    """How often the same network was proposed; of several trainings, mean and deviation."""
+    again = [copy for copy in copies if copy.was_trained]
+    if not again:
+        return f"proposed {len(copies) + 1} times" if copies else ""
+    values = [t.value for t in (trial, *again) if t.status in COUNTED and t.value is not None]
+    if len(values) < 2:
+        return f"trained {len(again) + 1} times"
+    return f"trained {len(again) + 1} times: {mean(values):.4f} +- {stdev(values):.4f}"
 
 
 def summary_table(generations: Sequence[GenerationRecord], stops: Mapping[str, str]) -> Table:
@@ -55,7 +79,8 @@ def summary_table(generations: Sequence[GenerationRecord], stops: Mapping[str, s
 
 def _summary(records: Sequence[GenerationRecord]) -> list[str]:
     trials = [trial for record in records for trial in record.trials]
-    values = [t.value for t in trials if t.status in COUNTED and t.value is not None]
+    counted = [t for t in trials if t.status in COUNTED and t.duplicate_of is None]
+    values = [t.value for t in counted if t.value is not None]
     total = {
         key: sum(record.ledger.get(key, 0) for record in records)
         for key in ("member_epochs", "train_s", "compile_s", "wall_s")

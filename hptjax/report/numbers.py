@@ -20,18 +20,34 @@ RUN = ["group", "run", "strategy", "seed"]
 
 
 def counted_values(table: pd.DataFrame, *, with_stopped: bool = False) -> pd.Series:
-    """The values that statistics are of, by the table's rows; NaN for trials that do not count."""
+    """The values that statistics are of, by the table's rows; NaN for trials that do not count.
+
+    Of several trials of one network the first counts.
+    """
     values = column(table, "value")
+    values = values.where(~_copies(table))
     return values if with_stopped else values.where(column(table, "status").isin(COUNTED))
 
 
+def _copies(table: pd.DataFrame) -> np.ndarray:
+    """Which rows are further trials of a network; none where the table does not tell."""
+    if "duplicate_of" not in table:
+        return np.zeros(len(table), bool)
+    numbers = [isinstance(cell, int | float) and cell == cell for cell in table["duplicate_of"]]
+    return np.array(numbers, bool)
+
+
 def rank_table(table: pd.DataFrame) -> pd.DataFrame:
-    """The trials best first, with `rank` from 1, as `records.trial.rank_trials` orders them."""
+    """The trials best first, with `rank` from 1, as `records.trial.rank_trials` orders them.
+
+    Further trials of a network that was tried before come after all that have networks of their own
+    and a value.
+    """
     told = table["told"].fillna(table["value"])
     trained = table["status"].isin(COUNTED)
     order = pd.DataFrame(
         {
-            "class": np.select([table["value"].isna(), trained], [2, 0], 1),
+            "class": np.select([table["value"].isna(), _copies(table), trained], [3, 2, 0], 1),
             "value": table["value"].where(trained, told),
         }
     )

@@ -91,6 +91,7 @@ def _attributes(trial: TrialRecord, generation: int) -> dict[str, Any]:
         "generation": generation,
         "val_accuracy": trial.last("val_accuracy"),
         "epochs": trial.age,
+        "duplicate_of": trial.duplicate_of,
     }
 
 

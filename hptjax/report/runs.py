@@ -27,7 +27,7 @@ COLUMNS = (
     *("number", "generation", "status", "value", "told"),
     *METRICS,
     *COST,
-    *("key", "changes", "reason"),
+    *("key", "changes", "reason", "duplicate_of"),
 )
 SERIES = "series"  # a column that a page adds: one search of one run, by name
 UNIT = "unit:"  # before an hparam's name: its coordinate in the unit cube
@@ -188,13 +188,14 @@ def _costs(result: StudyResult) -> list[tuple[float, float, float, float]]:
     elapsed: dict[str, float] = {}
     rows = []
     for record in result.generations:
-        ledger, trained = record.ledger, sum(trial.age for trial in record.trials)
+        ages = [trial.age if trial.was_trained else 0 for trial in record.trials]
+        ledger, trained = record.ledger, sum(ages)
         spent = ledger["member_epochs"]
         images = ledger["samples"] / spent if spent else 0.0
         elapsed[record.strategy] = elapsed.get(record.strategy, 0.0) + ledger["wall_s"]
-        for trial in record.trials:
-            members = trial.age * repeats
-            part = trial.age / trained if trained else 1 / len(record.trials)
+        for age in ages:
+            members = age * repeats
+            part = age / trained if trained else 1 / len(record.trials)
             seconds = ledger["wall_s"] * part
             rows.append((members, members * images, seconds, elapsed[record.strategy]))
     return rows

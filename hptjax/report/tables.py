@@ -9,6 +9,7 @@ from hptjax.records.change import describe_changes
 from hptjax.records.trial import METRICS, GenerationRecord
 
 PLACE = ("strategy", "number", "key", "generation", "status")
+LAST = ("changes", "reason", "duplicate_of")
 TRIAL_KEYS = (*PLACE, "value", "told", *METRICS, "epochs")
 
 
@@ -16,7 +17,8 @@ def trials_frame(generations: Iterable[GenerationRecord]) -> pd.DataFrame:
     """One row per trial: its place, value, metrics after the last epoch, hparams, repairs.
 
     An hparam's column is its name; `changes` joins what repair did, `reason` says why a trial was
-    not trained to the end. Missing and not finite numbers are empty.
+    not trained to the end, `duplicate_of` is the number of an earlier trial of the same network.
+    Missing and not finite numbers are empty.
     """
     rows = [
         {
@@ -32,11 +34,12 @@ def trials_frame(generations: Iterable[GenerationRecord]) -> pd.DataFrame:
             **trial.hparams,
             "changes": describe_changes(trial.changes),
             "reason": trial.reason or "",
+            "duplicate_of": "" if trial.duplicate_of is None else trial.duplicate_of,
         }
         for record in generations
         for trial in record.trials
     ]
-    return pd.DataFrame(rows, columns=None if rows else [*TRIAL_KEYS, "changes", "reason"])
+    return pd.DataFrame(rows, columns=None if rows else [*TRIAL_KEYS, *LAST])
 
 
 def epochs_frame(generations: Iterable[GenerationRecord]) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from optuna.distributions import (
 )
 from optuna.trial import TrialState
 
+from hptjax.entries import count_of
 from hptjax.glossary import Hparams
 from hptjax.space import Categorical, Float, Integer, Space
 from hptjax.strategies.base import Proposal, identity, proposal_at, worst_if_failed
@@ -118,13 +119,6 @@ class OptunaSearcher:
         with quiet_optuna():
             for proposal, value in zip(proposals, values, strict=True):
                 self._study.tell(proposal.handle, worst_if_failed(value))
-
-
-def count_of(entry: Float | Integer | Categorical) -> float:
-    """How many values an entry has, inf for a real range."""
-    if isinstance(entry, Float):
-        return 1 if entry.low == entry.high else math.inf
-    return len(entry)
 
 
 class _Study(optuna.Study):

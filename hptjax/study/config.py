@@ -133,9 +133,11 @@ class StudyConfig(Frozen):
     epochs: of a network that is trained to the end. metric: val_loss and val_accuracy are the last
     epoch's, as usual; val_loss_cumulative is the mean over all epochs so far, as the original study
     logged it. repeats: how often each candidate is trained, with keys of its own; its curves are
-    the means. max_failures: failed trials after which a strategy gives up. first: hparams that each
-    strategy tries before its own; warm_start: more of them, see `study.warm_start`. executor: what
-    trains them, see `study.executors`; like the budget, it may change where a run goes on.
+    the means. duplicates: whether a proposal of a network that its strategy trained already takes
+    that trial's results (reuse), or is trained again with a key of its own (retrain). max_failures:
+    failed trials after which a strategy gives up. first: hparams that each strategy tries before
+    its own; warm_start: more of them, see `study.warm_start`. executor: what trains them, see
+    `study.executors`; like the budget, it may change where a run goes on.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -156,6 +158,7 @@ class StudyConfig(Frozen):
     epochs: Positive = 1
     schedule: str | dict[str, Any] = "full"
     repeats: Positive = 1
+    duplicates: Literal["reuse", "retrain"] = "reuse"
     seed: Seed = 0
     metric: Literal["val_loss", "val_accuracy", "val_loss_cumulative"] = "val_loss"
     max_failures: Positive | None = None

@@ -2,8 +2,9 @@
 
 import math
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -164,13 +165,20 @@ class Generation:
 
 
 def members_of(
-    label: str, first: int, candidates: Sequence[Candidate], repeats: int
+    label: str,
+    first: int,
+    candidates: Sequence[Candidate],
+    repeats: int,
+    copies: Container[int] = (),
 ) -> list[Member]:
-    """The members of the candidates that can be built, the repetitions of each side by side."""
+    """The members of the candidates that can be built, the repetitions of each side by side.
+
+    copies: places of candidates that are not trained, for another one of the same network is.
+    """
     return [
-        Member(candidate.config, repeat_key(trial_key(label, number), repeat))
-        for number, candidate in enumerate(candidates, start=first)
-        if candidate.config is not None
+        Member(candidate.config, repeat_key(trial_key(label, first + place), repeat))
+        for place, candidate in enumerate(candidates)
+        if candidate.config is not None and place not in copies
         for repeat in range(repeats)
     ]
 
@@ -182,23 +190,28 @@ def trial_records(
     candidates: Sequence[Candidate],
     generation: Generation,
     repeats: int,
+    copies: Container[int] = (),
 ) -> list[TrialRecord]:
-    """The records of a generation; first: number of its first trial."""
+    """The records of a generation; first: number of its first trial.
+
+    copies: as of `members_of`; their records hold nothing of a training yet.
+    """
     trained = iter(zip(generation.tracks, generation.values(), generation.told(), strict=True))
     records = []
-    for number, (proposal, candidate) in enumerate(
-        zip(proposals, candidates, strict=True), start=first
-    ):
-        common = {
+    for place, (proposal, candidate) in enumerate(zip(proposals, candidates, strict=True)):
+        common: dict[str, Any] = {
             "strategy": label,
-            "number": number,
-            "key": trial_key(label, number),
+            "number": first + place,
+            "key": trial_key(label, first + place),
             "genotype": proposal.genotype,
             "hparams": dict(proposal.hparams),
             "changes": candidate.changes,
         }
+        fate: dict[str, Any]
         if candidate.config is None:
             fate = {"status": Status.INFEASIBLE, "reason": candidate.infeasible}
+        elif place in copies:
+            fate = {"config": candidate.config.to_dict()}
         else:
             track, value, told = next(trained)
             fate = {

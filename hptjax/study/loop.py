@@ -10,6 +10,7 @@ import numpy as np
 from hptjax.records.trial import FAILED, GenerationRecord, told_values
 from hptjax.strategies import CheckedSearcher, Proposal, SearchContext, Searcher
 from hptjax.study.budget import Meter
+from hptjax.study.duplicates import Tried
 from hptjax.study.executor import Executor
 from hptjax.study.generation import Generation, members_of, trial_records
 from hptjax.study.metric import Metric
@@ -24,7 +25,10 @@ Callback = Callable[[GenerationRecord], bool | None]
 
 @dataclass
 class Loop:
-    """The parts that all strategies of a study share; budget: as the journal notes it."""
+    """The parts that all strategies of a study share.
+
+    budget: as the journal notes it; reuse: whether equal networks are trained once.
+    """
 
     problem: Problem
     schedule: Schedule
@@ -36,6 +40,7 @@ class Loop:
     repeats: int
     budget: Mapping[str, Any]
     max_failures: int | None = None
+    reuse: bool = True
 
     def run(
         self, make: Callable[[SearchContext], Searcher], context: SearchContext, meter: Meter
@@ -47,7 +52,8 @@ class Loop:
         meter.start()
         with self.recorder.watch("searcher_s"):
             searcher = CheckedSearcher(make(context), context.space, context.label)
-        own = StrategyRun(self, context.label, searcher, executor, meter, [])
+        tried = Tried(self.problem, self.reuse)
+        own = StrategyRun(self, context.label, searcher, executor, meter, tried, [])
         reason: str | None = None
         while reason is None:
             reason = own.reason_to_stop() or own.step()
@@ -64,6 +70,7 @@ class StrategyRun:
     searcher: Searcher
     executor: Executor
     meter: Meter
+    tried: Tried
     records: list[GenerationRecord]
 
     def reason_to_stop(self) -> str | None:
@@ -91,14 +98,18 @@ class StrategyRun:
         if loop.max_failures is not None and failures >= loop.max_failures:
             return f"{FAILURES}: {failures} of {meter.trials} trials"
         stopped = [callback(record) for callback in loop.callbacks]
-        return CALLBACK if any(stopped) else None
+        if any(stopped):
+            return CALLBACK
+        done = self.tried.exhausted()
+        return None if done is None else f"{EXHAUSTED}: {done}"
 
     def _trained(self, proposals: Sequence[Proposal]) -> tuple[GenerationRecord | None, str | None]:
         """The record of a generation, None where a budget left no epoch; and the budget's name."""
         loop, meter = self.loop, self.meter
         number, first = meter.generations, meter.trials
         candidates = [loop.problem.build(proposal.hparams) for proposal in proposals]
-        members = members_of(self.label, first, candidates, loop.repeats)
+        copies = self.tried.copies(first, candidates)
+        members = members_of(self.label, first, candidates, loop.repeats, copies)
         generation = Generation(len(members) // loop.repeats, loop.repeats, loop.metric)
         population = self.executor.start(members) if members else None
         if population is not None:
@@ -106,6 +117,11 @@ class StrategyRun:
             generation.train(population, decide, meter, partial(loop.recorder.epoch, self.label))
             if generation.age == 0:
                 return None, generation.cut
-        trials = trial_records(self.label, first, proposals, candidates, generation, loop.repeats)
+        trials = trial_records(
+            self.label, first, proposals, candidates, generation, loop.repeats, copies
+        )
+        trials = self.tried.named(candidates, self.tried.taken(trials, copies))
         new = GenerationRecord(self.label, number, tuple(trials), {}, generation.cut)
-        return loop.recorder.generation(new, generation, population), generation.cut
+        record = loop.recorder.generation(new, generation, population)
+        self.tried.add(candidates, record.trials, cut=record.cut is not None)
+        return record, generation.cut

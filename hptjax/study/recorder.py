@@ -71,7 +71,7 @@ class Recorder:
             return
         self.best = best.value
         if self.on_best is not None and population is not None:
-            trained = [trial.number for trial in record.trials if trial.config is not None]
+            trained = [trial.number for trial in record.trials if trial.was_trained]
             place = generation.place_of(trained.index(best.number))
             self.on_best(best, population.weights(place))
 

@@ -19,7 +19,7 @@ class ReplayExecutor:
 
     def __init__(self, recorded: Iterable[GenerationRecord], live: Executor) -> None:
         self._recorded = deque(
-            record for record in recorded if any(t.config is not None for t in record.trials)
+            record for record in recorded if any(t.was_trained for t in record.trials)
         )
         self._live = live
 
@@ -42,7 +42,7 @@ class RecordedPopulation:
     """
 
     def __init__(self, members: Sequence[Member], record: GenerationRecord) -> None:
-        trained = [trial for trial in record.trials if trial.config is not None]
+        trained = [trial for trial in record.trials if trial.was_trained]
         repeats = max(1, len(members) // max(1, len(trained)))
         if len(trained) * repeats != len(members):
             raise mismatch(f"generation {record.generation} has another number of trials")

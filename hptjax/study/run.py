@@ -69,6 +69,7 @@ def run_study(
             repeats=study.repeats,
             budget=study.budget.model_dump(),
             max_failures=study.max_failures,
+            reuse=study.duplicates == "reuse",
         )
         generations, stops = _run_all(loop, study, searchers or _own_searchers(study))
     if store is not None:

@@ -1,0 +1,137 @@
+"""Proposals that build the same network are one candidate; a space that has no other is done.
+
+One rule for all searchers: the loop asks here, and no searcher need know.
+"""
+
+import itertools
+import math
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from hptjax.entries import Value, count_of, values_of
+from hptjax.records.trial import Status, TrialRecord
+from hptjax.strategies.base import identity
+from hptjax.transpile.identity import as_computed
+from hptjax.transpile.problem import Problem
+from hptjax.transpile.repair import Candidate
+
+MOST_POINTS = 10_000  # of a space whose networks are built to be counted, .15 ms each
+MOST_IDLE = 50  # generations in a row of nothing but copies
+EVERY_POINT = "every point was tried"
+NOTHING_NEW = f"{MOST_IDLE} generations in a row gave no new network"
+
+
+@dataclass
+class Tried:
+    """What one strategy has tried.
+
+    reuse: whether a network is trained once, and its copies take what it came to. A trial that was
+    lost with its worker, or cut short by a budget, stands for nothing: its network is trained when
+    it is proposed again.
+    """
+
+    problem: Problem
+    reuse: bool
+    _standing: dict[Hashable, TrialRecord] = field(default_factory=dict)
+    _points: set[tuple] = field(default_factory=set)
+    _idle: int = 0
+
+    def copies(self, first: int, candidates: Sequence[Candidate]) -> dict[int, int]:
+        """Who need not be trained: {place: number of the trial of the same network}.
+
+        first: number of the first candidate's trial. Of equals in a generation the first is
+        trained.
+        """
+        copies, first_of = {}, {key: trial.number for key, trial in self._standing.items()}
+        for place, candidate in enumerate(candidates):
+            if self.reuse and candidate.config is not None:
+                number = first_of.setdefault(as_computed(candidate.config), first + place)
+                if number != first + place:
+                    copies[place] = number
+        return copies
+
+    def taken(self, trials: Sequence[TrialRecord], copies: Mapping[int, int]) -> list[TrialRecord]:
+        """The trials of a generation with what each copy takes from the trial of its network."""
+        known = {trial.number: trial for trial in self._standing.values()}
+        known |= {trial.number: trial for k, trial in enumerate(trials) if k not in copies}
+        return [
+            _copy(trial, known[copies[k]]) if k in copies else trial
+            for k, trial in enumerate(trials)
+        ]
+
+    def named(
+        self, candidates: Sequence[Candidate], trials: Sequence[TrialRecord]
+    ) -> list[TrialRecord]:
+        """The trials of a generation; those that were trained again say whose copies they are.
+
+        That is the first of the same network that was trained to the end.
+        """
+        first_of, out = {key: trial.number for key, trial in self._standing.items()}, []
+        for candidate, trial in zip(candidates, trials, strict=True):
+            if candidate.config is not None and not trial.reused:
+                network = as_computed(candidate.config)
+                if network in first_of:
+                    trial = replace(trial, duplicate_of=first_of[network])
+                elif trial.status is Status.TRAINED:
+                    first_of[network] = trial.number
+            out.append(trial)
+        return out
+
+    def add(
+        self, candidates: Sequence[Candidate], trials: Sequence[TrialRecord], *, cut: bool
+    ) -> None:
+        """Notes a generation as it was recorded; cut: by a budget, before the schedule's end."""
+        new = False
+        for candidate, trial in zip(candidates, trials, strict=True):
+            point = identity(trial.hparams)
+            new |= trial.was_trained or (candidate.config is None and point not in self._points)
+            if trial.status is not Status.LOST:
+                self._points.add(point)
+            fit = trial.status is Status.TRAINED or (self.reuse and trial.status is not Status.LOST)
+            if trial.was_trained and candidate.config is not None and fit and not cut:
+                self._standing.setdefault(as_computed(candidate.config), trial)
+        self._idle = 0 if new else self._idle + 1
+
+    def exhausted(self) -> str | None:
+        """Why there is nothing left to try, None while there may be.
+
+        Who wants networks trained again is never done.
+        """
+        if not self.reuse:
+            return None
+        if len(self._points) >= self._size:
+            return EVERY_POINT
+        if self._idle and self._size <= MOST_POINTS and self._networks <= self._standing.keys():
+            return EVERY_POINT
+        return NOTHING_NEW if self._idle >= MOST_IDLE else None
+
+    @cached_property
+    def _size(self) -> float:
+        """Points of the space."""
+        return math.prod(map(count_of, self.problem.space.values()))
+
+    @cached_property
+    def _networks(self) -> set[Hashable]:
+        """All that the points of a finite space build."""
+        built = map(self.problem.build, _points(self.problem))
+        return {as_computed(found.config) for found in built if found.config is not None}
+
+
+def _copy(trial: TrialRecord, of: TrialRecord) -> TrialRecord:
+    """A trial that was not trained: its own place in the search, all else of the other."""
+    return replace(
+        of,
+        number=trial.number,
+        genotype=trial.genotype,
+        hparams=trial.hparams,
+        config=trial.config,
+        changes=trial.changes,
+        duplicate_of=of.number,
+        reused=True,
+    )
+
+
+def _points(problem: Problem) -> Iterator[dict[str, Value]]:
+    axes = map(values_of, problem.space.values())
+    return (dict(zip(problem.space, row, strict=True)) for row in itertools.product(*axes))
