@@ -71,7 +71,8 @@ def test_the_last_failure_says_why(tmp_path, capsys):
         for k, reason in reasons.items()
     )
     with RunDirectory(tmp_path / "run", CONFIG.to_dict()) as directory:
-        record = GenerationRecord("random", 0, trials, {"wall_s": 7300.0, "member_epochs": 0})
+        ledger = {"wall_s": 7300.0, "train_s": 0.0, "member_epochs": 0, "samples": 0}
+        record = GenerationRecord("random", 0, trials, ledger)
         directory.journal.append({"kind": "generation", **asdict(record)})
         text = shown(tmp_path / "run", capsys)
     assert "Last failure of random: trial 5, infeasible: loss not finite" in text

@@ -16,6 +16,7 @@ LAYERS = (
     "errors",
     "glossary",
     "checks",
+    "paths",
     "devices",
     "entries",
     "space",

@@ -87,3 +87,15 @@ def test_what_is_no_journal_is_one_line(tmp_path):
     deep.write_bytes(b"[" * 10**5 + b"\n{}\n")
     with pytest.raises(DataError, match="line 1: checksum"):
         read_journal(deep)
+
+
+@pytest.mark.parametrize("content", [b"mine", b'{"a":1}\n', b"\x00\xff"])
+def test_a_file_of_another_program_is_not_written_over(tmp_path, content):
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="line 1"):
+        Journal(path)
+    assert path.read_bytes() == content
+    path.write_bytes(encode_line(RECORDS[0])[:30])
+    with Journal(path) as journal:
+        assert journal.records == []

@@ -108,7 +108,7 @@ def test_text_of_users_stays_text(tmp_path):
         reason="<img src=x>",
     )
     with RunDirectory(tmp_path / "run", config.to_dict()) as directory:
-        ledger = {"wall_s": 1.0, "member_epochs": 0, "samples": 0}
+        ledger = {"wall_s": 1.0, "train_s": 0.0, "member_epochs": 0, "samples": 0}
         directory.journal.append(GenerationRecord(label, 0, (trial,), ledger).to_dict())
     report(tmp_path / "run")
     text = (tmp_path / "run" / "report" / "report.html").read_text()

@@ -19,6 +19,8 @@ from typing import Any
 from hptjax.errors import ConfigError, DataError
 from hptjax.records.files import sync_folder, write_all
 
+START = b'{"crc32":"'
+
 
 def encode_line(record: Mapping[str, Any]) -> bytes:
     """The journal line of a record, newline included. Raises: ValueError for NaN or infinity."""
@@ -42,10 +44,15 @@ def _decode_line(line: bytes) -> dict[str, Any] | None:
     return record if sound and isinstance(record, dict) else None
 
 
+def _torn_first(content: bytes) -> bool:
+    """Whether this may be a first line that a kill cut off; anything else may be another's file."""
+    return b"\n" not in content and content[: len(START)] == START[: len(content)]
+
+
 def read_journal(path: Path) -> tuple[list[dict[str, Any]], int]:
     """The records of a journal and the length in bytes of its sound part.
 
-    Raises: DataError where it cannot be read, or a line that is not the last one is damaged.
+    Raises: DataError where it cannot be read, or a line that no kill can have torn is damaged.
     """
     try:
         content = path.read_bytes()
@@ -58,7 +65,7 @@ def read_journal(path: Path) -> tuple[list[dict[str, Any]], int]:
         end = content.find(b"\n", position)
         record = None if end < 0 else _decode_line(content[position:end])
         if record is None:
-            if 0 <= end < len(content) - 1:
+            if 0 <= end < len(content) - 1 or (not records and not _torn_first(content)):
                 raise DataError(
                     f"{path}, line {len(records) + 1}: checksum does not match; the journal is "
                     "damaged. Restore it from a copy, or start a new run with another --out."

@@ -1,51 +1,72 @@
 """The directory of a run: its files, and whether a study may go on in it."""
 
+import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from hptjax.errors import ConfigError, shown
+from hptjax.records.files import replace_file
 from hptjax.records.journal import Journal, read_journal
-from hptjax.records.trial import GenerationRecord, StudyResult
+from hptjax.records.reader import (
+    NAME,
+    VERSION,
+    BudgetRecord,
+    DataRecord,
+    EnvironmentRecord,
+    RunRecords,
+    checked_run,
+    read_run,
+)
+from hptjax.records.trial import StudyResult
 
-VERSION = 2
 FREE_KEYS = ("out", "tensorboard", "budget", "executor")  # may differ between the calls of one run
+CONFIG = "config.yaml"
+FILES = (CONFIG, "environment.json", "trials.csv", "epochs.csv", "optuna.journal")
+FOLDERS = ("best", "snapshots", "tb")
 
 
 class RunDirectory:
     """A run's directory, open for writing: starts a new run or resumes the one that is there.
 
     config: the resolved study as plain data. Raises: ConfigError where the directory holds a run
-    of another config, or something that is no run.
+    of another config, or something that is no run, or cannot be written; DataError for damage.
     """
 
     def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
         self.path = path
-        if path.exists() and not path.is_dir():
-            raise ConfigError(f"{path}: must be a directory, it is a file; use another --out.")
-        if path.exists() and any(path.iterdir()) and not (path / "journal.jsonl").exists():
-            raise ConfigError(f"{path}: not empty and not a run; use another --out.")
         try:
-            self.journal = Journal(path / "journal.jsonl")
+            _check_place(path)
+            self.journal = Journal(path / NAME)
         except OSError as error:
             raise ConfigError(f"{path}: cannot write here: {error.strerror}.") from None
         try:
             self._begin(config)
+        except OSError as error:
+            self.journal.close()
+            raise ConfigError(f"{path}: cannot write here: {error.strerror}.") from None
         except ConfigError:
             self.journal.close()
             raise
 
     def _begin(self, config: Mapping[str, Any]) -> None:
         self._config = dict(config)
+        held = self.journal.records
+        self._found = checked_run(self.path / NAME, held) if held else RunRecords()
         if self.resumed:
-            check_same_config(self.path, self.journal.records[0], config)
+            check_same_config(self.path, self._found.config, config)
         else:
             self.journal.clear()  # a run that failed before its first result binds nobody
-        (self.path / "config.yaml").write_text(yaml.safe_dump(self._config, sort_keys=False))
+            self._found = RunRecords()
+        text = yaml.safe_dump(self._config, sort_keys=False)
+        replace_file(self.path / CONFIG, text.encode())
         if not self.resumed:
             self.journal.append({"kind": "study", "version": VERSION, "config": self._config})
+        elif self._found.budget != config["budget"]:
+            self.journal.append(BudgetRecord(budget=config["budget"]).model_dump())
 
     @property
     def best(self) -> Path:
@@ -54,16 +75,48 @@ class RunDirectory:
     @property
     def resumed(self) -> bool:
         """Whether the journal already held results."""
-        return len(self.journal.records) > 1
+        return self._found.any_results
 
     @property
     def finished(self) -> bool:
         """Whether every strategy stopped under the budget of this config."""
-        stops = {r["strategy"]: r for r in self.journal.records if r["kind"] == "stop"}
-        budget = self._config["budget"]
+        stops, budget = self._found.stops, self._config["budget"]
         return all(
-            label in stops and stops[label]["budget"] == budget
+            label in stops and stops[label].budget == budget
             for label in map(label_of, self._config["strategies"])
+        )
+
+    def check_data(self, digests: Mapping[str, str], source: str) -> None:
+        """Notes the digests of a new run's images; ConfigError where a resumed run had others."""
+        known = self._found.data
+        if known is None:
+            self.journal.append(DataRecord(digests=dict(digests)).model_dump())
+            self._found = replace(self._found, data=dict(digests))
+            return
+        changed = [part for part, digest in known.items() if digests.get(part) != digest]
+        if changed:
+            raise ConfigError(
+                f"{self.path}: the {' and '.join(changed)} images or labels of {source} are not "
+                "those that this run was made with; restore them, or use another --out."
+            )
+
+    def check_environment(self, facts: Mapping[str, Any]) -> str | None:
+        """Notes what decides rounding; where a resumed run had another, what changed, in a line."""
+        known = self._found.environment
+        if known == facts:
+            return None
+        self.journal.append(EnvironmentRecord(facts=dict(facts)).model_dump())
+        self._found = replace(self._found, environment=dict(facts))
+        if known is None:
+            return None
+        changes = [
+            f"{name} was {known.get(name)}, now {facts.get(name)}"
+            for name in sorted({*known, *facts})
+            if known.get(name) != facts.get(name)
+        ]
+        return (
+            f"This run goes on where rounding may differ ({'; '.join(changes)}): what is trained "
+            "from here on may differ from what an undisturbed run would have given."
         )
 
     def __enter__(self) -> "RunDirectory":
@@ -73,14 +126,27 @@ class RunDirectory:
         self.journal.close()
 
 
-def check_same_config(path: Path, header: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    """ConfigError, naming the first key that differs, unless the run is one of this config."""
-    if header.get("kind") != "study" or header.get("version") != VERSION:
-        raise ConfigError(
-            f"{path}: written by another version of hptjax (journal version "
-            f"{header.get('version')}, this one writes {VERSION}); use another --out."
-        )
-    old, new = (_leaves(tree) for tree in (header["config"], config))
+def _check_place(path: Path) -> None:
+    """ConfigError where a run cannot be, or its files could not be written at the end."""
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise ConfigError(f"{path}: must be a directory, it is a file; use another --out.")
+    if any(path.iterdir()) and not (path / NAME).exists():
+        raise ConfigError(f"{path}: not empty and not a run; use another --out.")
+    for name in (NAME, *FILES):
+        if (path / name).is_dir():
+            raise ConfigError(f"{path / name}: must be a file, it is a directory; move it away.")
+    for folder in (path / name for name in FOLDERS):
+        if folder.exists() and not folder.is_dir():
+            raise ConfigError(f"{folder}: must be a directory, it is a file; move it away.")
+        if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+            raise ConfigError(f"{folder}: cannot write here: Permission denied.")
+
+
+def check_same_config(path: Path, known: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """ConfigError, naming the first key that differs, unless a run is one of this config."""
+    old, new = (_leaves(tree) for tree in (known, config))
     for key in sorted(old.keys() | new.keys()):
         if key.split(".")[0] not in FREE_KEYS and old.get(key) != new.get(key):
             raise ConfigError(
@@ -91,9 +157,10 @@ def check_same_config(path: Path, header: Mapping[str, Any], config: Mapping[str
 
 def recorded_config(path: Path) -> Mapping[str, Any] | None:
     """The config that binds whoever resumes the run of a directory; None where there is none."""
-    journal = path / "journal.jsonl"
+    journal = path / NAME
     records = read_journal(journal)[0] if journal.is_file() else []
-    return records[0].get("config") if len(records) > 1 else None
+    found = checked_run(journal, records) if records else RunRecords()
+    return found.config if found.any_results else None
 
 
 def label_of(strategy: str | Mapping[str, Any]) -> str:
@@ -113,13 +180,6 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def load_run(path: str | Path) -> StudyResult:
     """The trials of a run, finished or not, from its journal. Raises: ConfigError, DataError."""
-    journal = Path(path) / "journal.jsonl"
-    if not journal.exists():
-        raise ConfigError(f"{path}: not a run (it has no journal.jsonl).")
-    records, _ = read_journal(journal)
-    generations = tuple(
-        GenerationRecord.from_dict(record) for record in records if record["kind"] == "generation"
-    )
-    stops = {r["strategy"]: r["reason"] for r in records if r["kind"] == "stop"}
-    config = next((r["config"] for r in records if r["kind"] == "study"), {})
-    return StudyResult(generations, stops, config)
+    found = read_run(path)
+    stops = {label: stop.reason for label, stop in found.stops.items()}
+    return StudyResult(found.generations, stops, found.config)

@@ -10,6 +10,7 @@ import pandas as pd
 from hptjax.errors import ConfigError
 from hptjax.records.change import describe_changes
 from hptjax.records.environment import read_environments
+from hptjax.records.reader import NAME
 from hptjax.records.run_dir import label_of, load_run
 from hptjax.report.original import NAMES, RUN, original_files, read_original, strategy_of
 from hptjax.report.runs import (
@@ -88,7 +89,7 @@ def read_source(path: Path, *, allow_pickle: bool = False) -> Source:
 
     allow_pickle: as of `hptjax.report.read_des_result`. Raises: ConfigError, DataError.
     """
-    if not (path / "journal.jsonl").is_file():
+    if not (path / NAME).exists():
         trials = read_original(_logs(path), allow_pickle=allow_pickle)
         kinds = {strategy: strategy for strategy in set(trials["strategy"])}
         return Source(RUN, trials, tuple(hparams_of(trials)), kinds)

@@ -5,13 +5,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
 from rich.table import Table
 
 from hptjax.errors import ConfigError
-from hptjax.records.journal import read_journal
+from hptjax.records.reader import NAME, read_run
 from hptjax.records.run_dir import label_of
 from hptjax.records.trial import FAILED, GenerationRecord, Status, TrialRecord, best_trial
 from hptjax.report.console import show_number, show_workers
@@ -76,45 +74,35 @@ def read_status(path: Path) -> RunStatus:
 
     Raises: ConfigError where it holds no run, DataError where its journal is damaged.
     """
-    journal = path / "journal.jsonl"
-    if not journal.is_file():
-        raise ConfigError(f"{path}: not a run (it has no journal.jsonl).")
-    age = max(0.0, time.time() - journal.stat().st_mtime)
-    records, _ = read_journal(journal)
-    config = _present_config(path, records)
-    made = [GenerationRecord.from_dict(r) for r in records if r["kind"] == "generation"]
-    stops = {r["strategy"]: r for r in records if r["kind"] == "stop"}
-    budget = config.get("budget", {})
+    found = read_run(path)
+    budget = dict(found.budget)
 
     def stop_of(label: str) -> str | None:
-        stop = stops.get(label)
-        return stop["reason"] if stop is not None and stop["budget"] == budget else None
+        stop = found.stops.get(label)
+        return stop.reason if stop is not None and stop.budget == budget else None
 
-    labels = [label_of(strategy) for strategy in config.get("strategies", ())]
+    labels = [label_of(strategy) for strategy in found.config["strategies"]]
     limits = {name: limit for name, limit in budget.items() if limit is not None}
     return RunStatus(
         tuple(
             StrategyStatus(
                 label,
-                tuple(record for record in made if record.strategy == label),
+                tuple(record for record in found.generations if record.strategy == label),
                 limits,
                 stop_of(label),
             )
             for label in labels
         ),
-        age,
+        journal_age(path),
     )
 
 
-def _present_config(path: Path, records: list[dict[str, Any]]) -> Mapping[str, Any]:
-    """Of config.yaml, whose budget is that of the last call; else of the journal's first line."""
+def journal_age(path: Path) -> float:
+    """Seconds since the journal of a run was last written; ConfigError where it is gone."""
     try:
-        tree = yaml.safe_load((path / "config.yaml").read_text())
-    except (OSError, yaml.YAMLError):
-        tree = None
-    if isinstance(tree, Mapping) and "strategies" in tree:
-        return tree
-    return next((r["config"] for r in records if r["kind"] == "study"), {})
+        return max(0.0, time.time() - (path / NAME).stat().st_mtime)
+    except OSError:
+        raise ConfigError(f"{path}: the run is no longer there.") from None
 
 
 def status_table(status: RunStatus) -> Table:

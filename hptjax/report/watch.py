@@ -10,9 +10,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from hptjax.records.reader import NAME
 from hptjax.records.trial import FAILED, GenerationRecord
 from hptjax.report.console import show_number
-from hptjax.report.status import RunStatus, StrategyStatus, read_status, show_seconds
+from hptjax.report.status import RunStatus, StrategyStatus, journal_age, read_status, show_seconds
 
 WIDE = 90  # columns, from which on there is room for more than the essentials
 BARS = "▁▂▃▄▅▆▇█"
@@ -26,16 +27,14 @@ def follow(
 
     A journal that did not change is not read again. Raises: ConfigError, DataError.
     """
-    files = [path / "journal.jsonl", path / "config.yaml"]
-    seen, status = None, None
+    journal, seen, status = path / NAME, None, None
     while status is None or not status.finished:
         if status is not None:
             sleep(every)
-        stamps = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.exists()]
-        if status is None or stamps != seen:
-            seen, status = stamps, read_status(path)
-        age = max(0.0, time.time() - files[0].stat().st_mtime)
-        status = replace(status, age=age)
+        stamp = (journal.stat().st_size, journal.stat().st_mtime_ns) if journal.exists() else None
+        if status is None or stamp != seen:
+            seen, status = stamp, read_status(path)
+        status = replace(status, age=journal_age(path))
         yield status
 
 

@@ -4,6 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from hptjax.records.reader import StopRecord, checked_records
 from hptjax.records.trial import GenerationRecord
 from hptjax.study.replay import mismatch
 
@@ -34,12 +35,10 @@ class History:
     def __init__(self, journal: JournalLike) -> None:
         self._journal = journal
         self._generations: dict[str, deque[GenerationRecord]] = defaultdict(deque)
-        self._stops: dict[str, dict[str, Any]] = {}
-        for entry in journal.records:
-            if entry["kind"] == "generation":
-                self._generations[entry["strategy"]].append(GenerationRecord.from_dict(entry))
-            elif entry["kind"] == "stop":
-                self._stops[entry["strategy"]] = entry
+        found = checked_records(journal.records, "the journal")
+        self._stops = dict(found.stops)
+        for generation in found.generations:
+            self._generations[generation.strategy].append(generation)
 
     def ahead(self, strategy: str) -> tuple[GenerationRecord, ...]:
         """The recorded generations that are still to come."""
@@ -62,13 +61,12 @@ class History:
     def stop_reason(self, strategy: str, budget: Mapping[str, Any]) -> str | None:
         """Why a strategy stopped under this budget, None while generations are to come."""
         entry = self._stops.get(strategy)
-        if entry is None or self._generations[strategy] or entry["budget"] != dict(budget):
+        if entry is None or self._generations[strategy] or entry.budget != dict(budget):
             return None
-        return entry["reason"]
+        return entry.reason
 
     def stop(self, strategy: str, reason: str, budget: Mapping[str, Any]) -> None:
         """Writes that a strategy stopped, unless that is written."""
         if self.stop_reason(strategy, budget) != reason:
-            self._journal.append(
-                {"kind": "stop", "strategy": strategy, "reason": reason, "budget": dict(budget)}
-            )
+            record = StopRecord(strategy=strategy, reason=reason, budget=dict(budget))
+            self._journal.append(record.model_dump())

@@ -1,0 +1,16 @@
+"""Paths as users write them."""
+
+from pathlib import Path
+
+from hptjax.errors import ConfigError
+
+
+def user_path(text: str | Path) -> Path:
+    """The path, with `~` as the home directory: shells leave that alone in --out=~/x.
+
+    Raises ConfigError for the home of a user that there is not.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"{text}: there is no home directory of that user.") from None

@@ -1,0 +1,242 @@
+"""The one reader of what a run has recorded, for all who look at a run or go on with it.
+
+A journal begins with a header of its version and the study's config. After it there are records of
+generations, of strategies that stopped, of another budget that a later call gave, of the images
+(their digests) and of what decides the rounding of results, where a call found another one.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from hptjax.config.explain import validated
+from hptjax.config.schema import Frozen
+from hptjax.errors import ConfigError, DataError, shown
+from hptjax.records.change import Change
+from hptjax.records.journal import read_journal
+from hptjax.records.trial import METRICS, GenerationRecord, TrialRecord
+
+VERSION = 3
+NAME = "journal.jsonl"
+LEDGER = ("wall_s", "train_s", "member_epochs", "samples")  # what every reader counts on
+WAY_OUT = "restore it from a copy, or start a new run with another --out"
+
+Limits = dict[str, int | float | None]
+
+
+@dataclass(frozen=True)
+class RunRecords:
+    """What a journal holds. stops: the last one of each strategy; the others: the last recorded.
+
+    budget: that of the last call. data: digests by part. environment: what decides rounding.
+    """
+
+    config: Mapping[str, Any] = field(default_factory=dict)
+    budget: Mapping[str, Any] = field(default_factory=dict)
+    generations: tuple[GenerationRecord, ...] = ()
+    stops: Mapping[str, "StopRecord"] = field(default_factory=dict)
+    data: Mapping[str, str] | None = None
+    environment: Mapping[str, Any] | None = None
+
+    @property
+    def any_results(self) -> bool:
+        return bool(self.generations or self.stops)
+
+
+class StopRecord(Frozen):
+    """Why a strategy stopped under a budget."""
+
+    kind: Literal["stop"] = "stop"
+    strategy: str
+    reason: str
+    budget: Limits
+
+
+class BudgetRecord(Frozen):
+    """A later call's budget."""
+
+    kind: Literal["budget"] = "budget"
+    budget: Limits
+
+
+class DataRecord(Frozen):
+    """The digest of each part of the images."""
+
+    kind: Literal["data"] = "data"
+    digests: dict[str, str]
+
+
+class EnvironmentRecord(Frozen):
+    """What decides the rounding of what is trained from here on."""
+
+    kind: Literal["environment"] = "environment"
+    facts: dict[str, str | bool]
+
+
+class _Strategy(BaseModel):
+    """An entry of the config's strategies, as far as readers go into it."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    name: str
+    label: str | None = None
+
+
+class _Config(BaseModel):
+    """A study's config, as far as readers go into it."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    strategies: list[str | dict[str, Any]]
+    budget: Limits
+    space: dict[str, dict[str, Any]]
+    population_size: int
+    repeats: int
+    seed: int
+    metric: str
+
+
+def read_run(path: str | Path) -> RunRecords:
+    """The records of a run directory, without locking it; a line that is being written is left out.
+
+    Raises: ConfigError where it holds no run or one of another version, DataError for damage.
+    """
+    journal = Path(path) / NAME
+    if not journal.exists():
+        raise ConfigError(f"{path}: not a run (it has no {NAME}).")
+    records, _ = read_journal(journal)
+    if not records:
+        raise ConfigError(f"{path}: nothing is recorded yet (its {NAME} is empty).")
+    return checked_run(journal, records)
+
+
+def checked_run(journal: Path, records: Sequence[Mapping[str, Any]]) -> RunRecords:
+    """As `read_run`, of lines that are read already, the first of which must be the header."""
+    header = records[0]
+    if header.get("kind") != "study":
+        raise DataError(f"{journal}: does not begin with the header of a run; {WAY_OUT}.")
+    if header.get("version") != VERSION:
+        raise ConfigError(
+            f"{journal}: written by another version of hptjax (journal version "
+            f"{shown(header.get('version'))}, this one reads {VERSION}); use that version for it, "
+            "or start a new run with another --out."
+        )
+    return checked_records(records, str(journal))
+
+
+def checked_records(records: Sequence[Mapping[str, Any]], name: str) -> RunRecords:
+    """What the lines of a journal say. name: of the journal, for errors.
+
+    Raises: DataError for a line whose keys or values are not those that this version writes.
+    """
+    found: dict[str, Any] = {"generations": [], "stops": {}}
+    for number, record in enumerate(records, start=1):
+        try:
+            take = _KINDS.get(record.get("kind", ""))  # type: ignore[arg-type]
+            if take is None or (take is _header) != (number == 1 and "version" in record):
+                raise DataError(f"has an unknown or misplaced kind, {shown(record.get('kind'))}")
+            take(record, found)
+        except (ConfigError, ValidationError, ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{name}, line {number}: {_cause(error)}: it was not written by this version of "
+                f"hptjax, or altered; {WAY_OUT}."
+            ) from None
+    return RunRecords(**{**found, "generations": tuple(found["generations"])})
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}, got {shown(first['input'])}"
+    return str(error).rstrip(".") if isinstance(error, ConfigError) else repr(error)
+
+
+def _header(record: Mapping[str, Any], found: dict[str, Any]) -> None:
+    _same_keys(record, ("kind", "version", "config"), "the header")
+    config = validated(_Config, record["config"], "config")
+    for strategy in config.strategies:
+        if not isinstance(strategy, str):
+            validated(_Strategy, strategy, "config.strategies")
+    if not config.strategies:
+        raise DataError("config.strategies: must name one")
+    found["config"], found["budget"] = record["config"], config.budget
+
+
+def _generation(record: Mapping[str, Any], found: dict[str, Any]) -> None:
+    found["generations"].append(generation_of(record))
+
+
+def _stop(record: Mapping[str, Any], found: dict[str, Any]) -> None:
+    stop = validated(StopRecord, record)
+    found["stops"][stop.strategy] = stop
+
+
+def _budget(record: Mapping[str, Any], found: dict[str, Any]) -> None:
+    found["budget"] = validated(BudgetRecord, record).budget
+
+
+def _data(record: Mapping[str, Any], found: dict[str, Any]) -> None:
+    found["data"] = validated(DataRecord, record).digests
+
+
+def _environment(record: Mapping[str, Any], found: dict[str, Any]) -> None:
+    found["environment"] = validated(EnvironmentRecord, record).facts
+
+
+_KINDS: dict[str, Callable[[Mapping[str, Any], dict[str, Any]], None]] = {
+    "study": _header,
+    "generation": _generation,
+    "stop": _stop,
+    "budget": _budget,
+    "data": _data,
+    "environment": _environment,
+}
+_GENERATION = TypeAdapter(GenerationRecord)
+
+
+def generation_of(record: Mapping[str, Any]) -> GenerationRecord:
+    """The generation of a journal's record; DataError, ValidationError for another form."""
+    _same_keys(record, ("kind", *(f.name for f in fields(GenerationRecord))), "a generation")
+    for trial in record["trials"]:
+        _same_keys(trial, [f.name for f in fields(TrialRecord)], "a trial")
+        for change in trial["changes"]:
+            _same_keys(change, [f.name for f in fields(Change)], "a change")
+    _GENERATION.validate_json(json.dumps(record), strict=True)
+    generation = GenerationRecord.from_dict(record)
+    _check_ledger(generation.ledger)
+    if not generation.trials:
+        raise DataError("trials: must not be empty")
+    for trial in generation.trials:
+        _check_trial(trial, generation.strategy)
+    return generation
+
+
+def _same_keys(tree: Any, wanted: Sequence[str], what: str) -> None:
+    if not isinstance(tree, Mapping):
+        raise DataError(f"{what} must be a mapping, got {shown(tree)}")
+    missing = [key for key in wanted if key not in tree]
+    unknown = [key for key in tree if key not in wanted]
+    if missing or unknown:
+        problem = f"lacks the key {missing[0]}" if missing else f"has the unknown key {unknown[0]}"
+        raise DataError(f"{what} {problem}")
+
+
+def _check_ledger(ledger: Mapping[str, Any]) -> None:
+    missing = [key for key in LEDGER if key not in ledger]
+    if missing:
+        raise DataError(f"the ledger lacks the key {missing[0]}")
+
+
+def _check_trial(trial: TrialRecord, strategy: str) -> None:
+    if trial.strategy != strategy:
+        raise DataError(f"trial {trial.number} is of another strategy than its generation")
+    for curves in (trial.epochs, trial.spread):
+        lengths = {len(curve) for curve in curves.values()}
+        if curves and (set(curves) != set(METRICS) or len(lengths) > 1):
+            raise DataError(f"trial {trial.number} has curves of other names or lengths")
+    if any(not isinstance(value, bool | int | float | str) for value in trial.hparams.values()):
+        raise DataError(f"trial {trial.number} has an hparam that is no plain value")
