@@ -3,9 +3,7 @@
 import argparse
 from typing import Any
 
-import yaml
-
-from hptjax.config.yaml_file import parse_yaml
+from hptjax.config.yaml_file import dump_yaml, parse_yaml
 
 SHORTHANDS = {
     "strategy": "strategies",
@@ -44,5 +42,4 @@ def _warm_start(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _as_yaml(value: Any) -> str:
-    text = yaml.safe_dump(value, default_flow_style=True, width=10**6)
-    return text.removesuffix("\n").removesuffix("\n...")
+    return dump_yaml(value, flow=True)

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from hptjax.config.schema import ModelConfig
-from hptjax.errors import DataError
+from hptjax.config.yaml_file import dump_yaml, read_yaml
+from hptjax.errors import ConfigError, DataError
 from hptjax.records.files import replace_file
 
 WEIGHTS, CONFIG = "weights.safetensors", "config.yaml"
@@ -47,7 +47,7 @@ def save_best(
     folder.mkdir(parents=True, exist_ok=True)
     save_network(folder / WEIGHTS, SavedNetwork(config, dict(variables), trial))
     tree = {"model": config.to_dict(), "trial": dict(trial)}
-    replace_file(folder / CONFIG, yaml.safe_dump(tree, sort_keys=False).encode())
+    replace_file(folder / CONFIG, dump_yaml(tree).encode())
 
 
 def save_network(path: Path, network: SavedNetwork) -> None:
@@ -74,10 +74,10 @@ def load_network(path: str | Path) -> SavedNetwork:
     folder = path / "best" if (path / "best").is_dir() else path
     network = _read_file(folder / WEIGHTS, named=folder)
     try:
-        tree = yaml.safe_load((folder / CONFIG).read_text())
-    except (OSError, yaml.YAMLError) as error:
+        tree = read_yaml(folder / CONFIG)
+    except ConfigError as error:
         raise DataError(f"{folder}: no best network to load: {error}") from None
-    if not isinstance(tree, dict) or tree.get("model") != network.config.to_dict():
+    if tree.get("model") != network.config.to_dict():
         raise DataError(f"{folder}: {WEIGHTS} and {CONFIG} are of different networks.")
     return network
 

@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from hptjax.config.yaml_file import dump_yaml
 from hptjax.errors import ConfigError, shown
 from hptjax.records.files import replace_file
 from hptjax.records.journal import Journal, read_journal
@@ -61,8 +60,7 @@ class RunDirectory:
         else:
             self.journal.clear()  # a run that failed before its first result binds nobody
             self._found = RunRecords()
-        text = yaml.safe_dump(self._config, sort_keys=False)
-        replace_file(self.path / CONFIG, text.encode())
+        replace_file(self.path / CONFIG, dump_yaml(self._config).encode())
         if not self.resumed:
             self.journal.append({"kind": "study", "version": VERSION, "config": self._config})
         elif self._found.budget != config["budget"]:

@@ -8,8 +8,8 @@ from importlib.metadata import version
 from typing import Any, Literal
 
 import pandas as pd
-import yaml
 
+from hptjax.config.yaml_file import dump_yaml
 from hptjax.report import interactive, page
 from hptjax.report.figures import Picture, known_importances
 from hptjax.report.numbers import counted_values, rank_table
@@ -211,7 +211,7 @@ def ledger(sources: Mapping[str, Source]) -> str:
 
 def configs(sources: Mapping[str, Source]) -> str:
     return "".join(
-        page.details(name, yaml.safe_dump(dict(source.config), sort_keys=False))
+        page.details(name, dump_yaml(dict(source.config)))
         for name, source in sources.items()
         if source.config
     )
