@@ -71,8 +71,9 @@ def config():
 def run(folder: Path, executor: fakes.FakeExecutor) -> None:
     """What `hptjax run` does, with a pretended executor and data, and a snapshot every epoch."""
     snapshots.COST_SHARE = math.inf
-    cli_run.run_study = lambda study, **options: run_study(
-        study, fakes.data(), executor=executor, **options
+    cli_run.load_study_data = lambda study: fakes.data()
+    cli_run.run_study = lambda study, data, **options: run_study(
+        study, data, executor=executor, **options
     )
     with open(os.devnull, "w") as nowhere, RunDirectory(folder, config().to_dict()) as directory:
         cli_run.execute(config(), directory, Console(file=nowhere))

@@ -180,9 +180,9 @@ def test_a_damaged_journal_is_named_with_its_line(study, fail, tmp_path):
     cli.main(["run", str(study), "--out", "run"])
     path = tmp_path / "run" / "journal.jsonl"
     lines = path.read_text().splitlines(keepends=True)
-    lines[1] = lines[1].replace('"number":0', '"number":1', 1)
+    lines[3] = lines[3].replace('"number":0', '"number":1', 1)
     path.write_text("".join(lines))
-    assert "line 2: checksum does not match" in fail("run", study, "--out", "run")
+    assert "line 4: checksum does not match" in fail("run", study, "--out", "run")
 
 
 def test_describe_says_what_would_be_compiled(study, capsys):

@@ -186,9 +186,11 @@ def test_the_environment_is_noted_where_it_changes(tmp_path):
         note_environment(tmp_path, found)
     assert read_environments(tmp_path) == [first, second, first]
     assert first["packages"]["jax"][0].isdigit()
-    (tmp_path / "environment.json").write_text("[")
-    with pytest.raises(ValueError, match="is damaged"):
-        read_environments(tmp_path)
+    for damaged in ("[", "7", '[{"devices": 3}]', "[" * 10**5):  # nothing depends on it
+        (tmp_path / "environment.json").write_text(damaged)
+        assert read_environments(tmp_path) == []
+        note_environment(tmp_path, second)
+        assert read_environments(tmp_path) == [second]
 
 
 @pytest.fixture

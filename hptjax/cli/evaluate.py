@@ -8,6 +8,7 @@ from rich.console import Console
 from hptjax.cli.export import name_of
 from hptjax.config.schema import ModelConfig
 from hptjax.data.dataset import ImageDataset
+from hptjax.data.digest import dataset_digest
 from hptjax.data.sources import check_source
 from hptjax.errors import ConfigError
 from hptjax.models import evaluate_variables
@@ -21,6 +22,8 @@ def evaluate(args: argparse.Namespace) -> int:
     network = load_network(args.network)
     data = _data_config(network, args)
     images = _images(network, data, args.split)
+    if args.data is None:
+        _check_same(network, images, args, data.source)
     _check_fit(network.config, images)
     loss, accuracy = evaluate_variables(network.config, network.variables, images)
     Console(highlight=False).print(
@@ -54,6 +57,18 @@ def _images(network: SavedNetwork, data: DataConfig, split: str) -> ImageDataset
         return load_test_data(data, network.config)
     both = prepare_data(data, network.config, network.trial["seed"])
     return both.train if split == "train" else both.validation
+
+
+def _check_same(
+    network: SavedNetwork, images: ImageDataset, args: argparse.Namespace, source: str
+) -> None:
+    """ConfigError where the images have changed since the network's file was written."""
+    known = network.trial.get("digests", {}).get(args.split)
+    if known is not None and known != dataset_digest(images):
+        raise ConfigError(
+            f"{args.network}: the {args.split} images or labels of {source} are not those that its "
+            f"run had; restore them, or give --data {source} to measure on these."
+        )
 
 
 def _check_fit(config: ModelConfig, images: ImageDataset) -> None:

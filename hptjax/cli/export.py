@@ -8,10 +8,11 @@ from rich.console import Console
 from hptjax.cli.train import epoch_lines
 from hptjax.errors import ConfigError
 from hptjax.records.best import SUFFIX, SavedNetwork, flatten, load_network, save_network
-from hptjax.records.run_dir import load_run
+from hptjax.records.reader import read_run
+from hptjax.records.run_dir import check_digests, load_run
 from hptjax.records.trial import StudyResult, TrialRecord
 from hptjax.study.config import StudyConfig
-from hptjax.study.data import load_study_data
+from hptjax.study.data import data_digests, load_study_data
 from hptjax.study.network import remake
 
 TOLERANCE = 0.1  # of the validation loss, as a share of it above 1: training amplifies rounding
@@ -45,13 +46,15 @@ def name_of(network: SavedNetwork) -> str:
 
 
 def _remade(run: Path, name: str, data_dir: str | None, console: Console) -> SavedNetwork:
-    result = load_run(run)
+    result, recorded = load_run(run), read_run(run)
     trial = find_trial(result, name)
     study = StudyConfig.from_dict(result.config)
     if data_dir is not None:
         data = study.data.model_copy(update={"data_dir": data_dir})
         study = study.model_copy(update={"data": data})
-    network = remake(study, trial, load_study_data(study), epoch_lines(console, trial.age))
+    images = load_study_data(study)
+    check_digests(run, recorded.data, data_digests(images), study.data.source)
+    network = remake(study, trial, images, epoch_lines(console, trial.age))
     console.print(_comparison(trial, network, study.repeats), soft_wrap=True)
     return network
 

@@ -1,9 +1,9 @@
 """Parsers of the commands that look at runs without JAX: status, watch, report."""
 
 import argparse
-from pathlib import Path
 
 from hptjax.cli.texts import REPORT_HELP, STATUS_HELP, WATCH_HELP
+from hptjax.paths import user_path
 
 DAY = 86400.0
 
@@ -37,13 +37,13 @@ def seconds(text: str) -> float:
 
 def _add_status(commands) -> None:
     command = add_command(commands, "status", "say where a run stands", STATUS_HELP)
-    command.add_argument("run", type=Path, metavar="DIR", help="the run directory")
+    command.add_argument("run", type=user_path, metavar="DIR", help="the run directory")
     command.set_defaults(handler=_status)
 
 
 def _add_watch(commands) -> None:
     command = add_command(commands, "watch", "show a run while it goes", WATCH_HELP)
-    command.add_argument("run", type=Path, metavar="DIR", help="the run directory")
+    command.add_argument("run", type=user_path, metavar="DIR", help="the run directory")
     command.add_argument("--once", action="store_true", help="print the present state and end")
     command.add_argument(
         "--every", type=seconds, default=2.0, metavar="S", help="seconds between looks (default: 2)"
@@ -55,14 +55,14 @@ def _add_report(commands) -> None:
     command = add_command(commands, "report", "write a page about runs", REPORT_HELP)
     command.add_argument(
         "runs",
-        type=Path,
+        type=user_path,
         nargs="+",
         metavar="DIR",
         help="run directories, or the original study's logs",
     )
     command.add_argument(
         "--out",
-        type=Path,
+        type=user_path,
         metavar="DIR",
         help="where to write (default: report/ in the run, or here where there are several)",
     )

@@ -4,7 +4,6 @@ import argparse
 import errno
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 from hptjax.cli.looking import add_command, add_looking
@@ -17,8 +16,9 @@ from hptjax.cli.texts import (
 )
 from hptjax.devices import set_up
 from hptjax.errors import ConfigError, MissingExtraError
+from hptjax.paths import user_path
 
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # a user's to mend
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)  # a user's to mend
 
 
 class Parser(argparse.ArgumentParser):
@@ -70,7 +70,7 @@ def make_parser() -> argparse.ArgumentParser:
 def _add_config(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "config",
-        type=Path,
+        type=user_path,
         metavar="CONFIG",
         help="a YAML file, or the name of a packaged config such as quickstart",
     )
@@ -173,7 +173,7 @@ def _add_run(commands) -> None:
     )
     command.add_argument(
         "--warm-start",
-        type=Path,
+        type=user_path,
         metavar="DIR",
         help="try the best trials of another run first (its directory, or a trials.csv)",
     )
@@ -183,7 +183,7 @@ def _add_run(commands) -> None:
     _add_executor(command)
     command.add_argument(
         "--out",
-        type=Path,
+        type=user_path,
         metavar="DIR",
         help="the run directory (default: runs/<config>-<strategies>-seed<N>)",
     )
@@ -196,7 +196,7 @@ def _add_train(commands) -> None:
     _add_config(command)
     _add_training(command)
     command.add_argument(
-        "--out", type=Path, metavar="DIR", help="save config and weights in DIR/best"
+        "--out", type=user_path, metavar="DIR", help="save config and weights in DIR/best"
     )
     _add_compile_cache(command)
     command.set_defaults(handler=_train)
@@ -211,7 +211,7 @@ def _add_describe(commands) -> None:
 
 def _add_export(commands) -> None:
     command = add_command(commands, "export", "write a network of a run to one file", EXPORT_HELP)
-    command.add_argument("run", type=Path, metavar="DIR", help="the run directory")
+    command.add_argument("run", type=user_path, metavar="DIR", help="the run directory")
     command.add_argument(
         "--trial",
         metavar="STRATEGY/N",
@@ -219,7 +219,7 @@ def _add_export(commands) -> None:
         "best network, which is saved)",
     )
     command.add_argument(
-        "--to", type=Path, required=True, metavar="FILE", help="must end in .safetensors"
+        "--to", type=user_path, required=True, metavar="FILE", help="must end in .safetensors"
     )
     command.add_argument(
         "--data-dir", metavar="DIR", help="where the source's files lie now (with --trial)"
@@ -231,7 +231,7 @@ def _add_export(commands) -> None:
 def _add_evaluate(commands) -> None:
     command = add_command(commands, "evaluate", "measure a network of a run", EVALUATE_HELP)
     command.add_argument(
-        "network", type=Path, metavar="DIR|FILE", help="a run directory, or an exported file"
+        "network", type=user_path, metavar="DIR|FILE", help="a run directory, or an exported file"
     )
     command.add_argument(
         "--split", choices=("test", "train", "validation"), default="test", help="default: test"

@@ -11,9 +11,11 @@ from rich.console import Console
 
 from hptjax.cli.options import overrides
 from hptjax.config.schema import ModelConfig
+from hptjax.errors import ConfigError
 from hptjax.ops import native
+from hptjax.paths import user_path
 from hptjax.records.best import save_best
-from hptjax.records.environment import environment, note_environment
+from hptjax.records.environment import environment, note_environment, rounding_facts
 from hptjax.records.run_dir import RunDirectory, load_run, recorded_config
 from hptjax.records.trial import StudyResult, TrialRecord
 from hptjax.report.console import leaderboard, summary_table
@@ -22,6 +24,7 @@ from hptjax.report.progress import ProgressBars, ProgressLines
 from hptjax.report.tables import write_tables
 from hptjax.report.tensorboard import TensorBoardSink
 from hptjax.study.config import StudyConfig
+from hptjax.study.data import data_digests, load_study_data, noted_digests
 from hptjax.study.load import load_study
 from hptjax.study.metric import METRICS
 from hptjax.study.network import notes
@@ -41,7 +44,9 @@ def run(args: argparse.Namespace) -> int:
     with RunDirectory(out, study.to_dict()) as directory:
         if directory.finished:
             console.print(f"{out}: this run is finished; a larger budget goes on with it.")
-            show(console, load_run(out), out)
+            result = load_run(out)
+            write_tables(result.generations, out)
+            show(console, result, out)
             return 0
         if directory.resumed:
             console.print(f"{out}: going on with the run that is there.")
@@ -52,24 +57,56 @@ def run(args: argparse.Namespace) -> int:
 
 def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> StudyResult:
     """Runs the study with everything that a run directory records."""
-    note_environment(directory.path, environment(devices_of(study), kernels=native.available()))
+    data = load_study_data(study)
+    directory.check_data(data_digests(data), study.data.source)
+    digests = noted_digests(study.data, study.model, data)
+    changed = note_machine(study, directory)
+    if changed is not None:
+        console.print(changed, markup=False, soft_wrap=True)
 
     def on_best(trial: TrialRecord, variables: Any) -> None:
         assert trial.config is not None  # it was trained
+        directory.journal.check_place()
         config = ModelConfig.from_dict(trial.config)
-        save_best(directory.best, config, variables, notes(trial, study))
+        save_best(directory.best, config, variables, notes(trial, study, digests))
 
     with ExitStack() as stack:
-        # also after Ctrl-C: the tables are of all that the journal holds
-        stack.callback(lambda: write_tables(load_run(directory.path).generations, directory.path))
+        stack.push(lambda kind, error, trace: leave_tables(directory, error))
         sinks = make_sinks(study, directory.path, console, stack)
         return run_study(
             study,
+            data,
             journal=directory.journal,
             sinks=sinks,
             on_best=on_best,
             snapshots=directory.path / "snapshots",
         )
+
+
+def leave_tables(directory: RunDirectory, error: BaseException | None) -> None:
+    """Tables of all that the journal holds; error: what ended the study, if not its end."""
+    try:
+        directory.journal.check_place()
+        write_tables(load_run(directory.path).generations, directory.path)
+    except (ConfigError, OSError):
+        if error is None:  # else it is what the user should read: the disk may be full
+            raise
+
+
+def note_machine(study: StudyConfig, directory: RunDirectory) -> str | None:
+    """Notes what trains; where a run goes on and rounding may differ now, what changed."""
+    devices = devices_of(study)
+    found = environment(devices, kernels=native.available())
+    note_environment(directory.path, found)
+    local = study.executor.name == "local"
+    return directory.check_environment(
+        rounding_facts(found, devices_kind() if local else devices[0])
+    )
+
+
+def devices_kind() -> str:
+    device = jax.devices()[0]
+    return f"{device.platform} {device.device_kind}"
 
 
 def devices_of(study: StudyConfig) -> list[str]:
@@ -102,5 +139,5 @@ def show(console: Console, result: StudyResult, out: Path) -> None:
 def default_out(study: StudyConfig, config: Path) -> Path:
     """The config's own `out`, else a name that tells runs apart."""
     if study.out is not None:
-        return Path(study.out)
+        return user_path(study.out)
     return Path("runs") / f"{config.stem}-{'-'.join(study.labels)}-seed{study.seed}"

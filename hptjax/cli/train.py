@@ -13,7 +13,7 @@ from hptjax.models import evaluate_variables
 from hptjax.population import Member, Population
 from hptjax.records.best import save_best
 from hptjax.study.config import DataConfig
-from hptjax.study.data import load_test_data, prepare_data
+from hptjax.study.data import load_test_data, noted_digests, prepare_data
 from hptjax.study.load import load_train
 from hptjax.study.local import make_trainer
 from hptjax.study.network import OnEpoch, data_notes, train_alone
@@ -37,7 +37,8 @@ def train(args: argparse.Namespace) -> int:
     )
     _print_test(console, repaired.config, variables, settings.data)
     if args.out is not None:
-        noted = data_notes(settings.data, settings.seed) | last
+        digests = noted_digests(settings.data, settings.model, data)
+        noted = data_notes(settings.data, settings.seed, digests) | last
         save_best(args.out / "best", repaired.config, variables, noted)
         console.print(f"Saved in {args.out / 'best'}", soft_wrap=True)
     return 0

@@ -9,6 +9,7 @@ from hptjax.config.overrides import apply_override, parse_overrides
 from hptjax.config.schema import ModelConfig
 from hptjax.config.yaml_file import read_yaml
 from hptjax.errors import ConfigError
+from hptjax.paths import user_path
 from hptjax.space import Space
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ def find_config(path: str | Path) -> Path:
 
     A path to nowhere is given back as it is, for the reader to complain of.
     """
-    path = Path(path)
+    path = user_path(path)
     if path.exists() or len(path.parts) != 1:
         return path
     for folder in _packaged():
@@ -69,7 +70,8 @@ def include(value: Any, key: str, folder: Path) -> Any:
     """The value, or what the file that it names holds, with or without that outer key."""
     if not isinstance(value, str):
         return value
-    tree = read_yaml(find_config(value) if not (folder / value).exists() else folder / value)
+    named = folder / user_path(value)
+    tree = read_yaml(named if named.exists() else find_config(value))
     return tree[key] if set(tree) == {key} else tree
 
 

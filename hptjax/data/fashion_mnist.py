@@ -8,6 +8,7 @@ import numpy as np
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.idx import read_idx_images, read_idx_labels
 from hptjax.errors import DataError
+from hptjax.paths import user_path
 
 CLASS_NAMES = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
@@ -50,9 +51,9 @@ def load_fashion_mnist(argument: str, split: str, data_dir: Path | None) -> Imag
 
 def _find_files(names: tuple[str, str], data_dir: Path | None) -> list[Path]:
     if data_dir is not None:
-        return _files_in(Path(data_dir), names, "data_dir")
+        return _files_in(user_path(data_dir), names, "data_dir")
     if os.environ.get("HPTJAX_DATA"):
-        return _files_in(Path(os.environ["HPTJAX_DATA"]), names, "$HPTJAX_DATA")
+        return _files_in(user_path(os.environ["HPTJAX_DATA"]), names, "$HPTJAX_DATA")
     if all((DEBIAN_FOLDER / name).is_file() for name in names):
         return [DEBIAN_FOLDER / name for name in names]
     return [_download(name) for name in names]

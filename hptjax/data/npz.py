@@ -9,6 +9,7 @@ import numpy as np
 
 from hptjax.data.dataset import ImageDataset
 from hptjax.errors import DataError
+from hptjax.paths import user_path
 
 SAMPLE_PATH = Path(__file__).with_name("fashion_mnist_sample.npz")
 _READ_ERRORS = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError)
@@ -24,7 +25,7 @@ def load_sample(argument: str, split: str, data_dir: Path | None) -> ImageDatase
 
 def load_npz_source(argument: str, split: str, data_dir: Path | None) -> ImageDataset:
     """The source npz:<path>; a relative path is relative to data_dir, where one is given."""
-    return load_npz(Path(data_dir or ".") / Path(argument).expanduser(), split)
+    return load_npz(user_path(data_dir or ".") / user_path(argument), split)
 
 
 def load_npz(path: Path, split: str, *, name: str | None = None) -> ImageDataset:

@@ -1,6 +1,5 @@
 """One call for users with a loop of their own: train a population."""
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 
 from hptjax.config.schema import ModelConfig
 from hptjax.data.dataset import ImageDataset
+from hptjax.data.digest import dataset_digest
 from hptjax.errors import ConfigError
 from hptjax.population.pack import Member
 from hptjax.population.plan import Plan, make_plan
@@ -62,7 +62,7 @@ def _trainer(
     devices: tuple[Any, ...],
 ) -> PopulationTrainer:
     """One for these bodies and images, whose content counts: an array may have been written to."""
-    images = _digest(train), _digest(validation)
+    images = dataset_digest(train), dataset_digest(validation)
     key = plan.bodies, plan.choices, images, seed, augment, devices
     trainer = _trainers.pop(key, None)
     if trainer is None or trainer.plan.capacity < plan.capacity:
@@ -73,15 +73,6 @@ def _trainer(
     while len(_trainers) > KEPT:
         _trainers.popitem(last=False)
     return trainer
-
-
-def _digest(dataset: ImageDataset) -> tuple[Any, ...]:
-    """What training depends on in a data set: its content, its size, its number of classes."""
-    arrays = [np.ascontiguousarray(array) for array in (dataset.images, dataset.labels)]
-    content = hashlib.blake2b(digest_size=16)
-    for array in arrays:
-        content.update(array.data)
-    return content.digest(), dataset.images.shape, dataset.num_classes
 
 
 def _checked(config: ModelConfig | Mapping[str, Any]) -> ModelConfig:

@@ -17,6 +17,7 @@ from safetensors.numpy import save
 from hptjax.config.schema import ModelConfig
 from hptjax.config.yaml_file import dump_yaml, read_yaml
 from hptjax.errors import ConfigError, DataError
+from hptjax.paths import user_path
 from hptjax.records.files import replace_file
 
 WEIGHTS, CONFIG = "weights.safetensors", "config.yaml"
@@ -68,7 +69,7 @@ def load_network(path: str | Path) -> SavedNetwork:
 
     Raises: DataError where the files are missing, damaged or of different trials.
     """
-    path = Path(path)
+    path = user_path(path)
     if not path.is_dir() and path.suffix == SUFFIX:
         return _read_file(path)
     folder = path / "best" if (path / "best").is_dir() else path

@@ -1,15 +1,19 @@
 """What a run was made on: machine, devices, versions; a new entry where a resume found another."""
 
+import hashlib
 import json
 import os
 import platform
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from hptjax.errors import DataError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from hptjax.devices import processor
 from hptjax.records.files import replace_file
 
 NAME = "environment.json"
@@ -31,23 +35,57 @@ def environment(
     }
 
 
+def rounding_facts(found: Mapping[str, Any], platform: str) -> dict[str, str | bool]:
+    """What of an environment decides how results are rounded; platform: of the devices that train.
+
+    How many devices there are is not among it.
+    """
+    import jax
+
+    code = hashlib.sha256(processor().encode()).hexdigest()[:8]
+    wide = ", 64 bits" if jax.config.jax_enable_x64 else ""
+    return {
+        "processor": f"{found['processor']} [{code}]",
+        "platform": platform,
+        "kernels": found["kernels"],
+        "jax": found["packages"]["jax"],
+        "jaxlib": found["packages"]["jaxlib"],
+        "precision": f"{jax.config.jax_default_matmul_precision or 'default'}{wide}",
+    }
+
+
 def note_environment(folder: Path, found: Mapping[str, Any]) -> None:
-    """Adds it to a run's, unless it is the last one there."""
+    """Adds it to a run's, unless it is the last one there; a file that is damaged begins anew."""
     known = read_environments(folder)
     if not known or known[-1] != found:
         text = json.dumps([*known, found], indent=1)
-        replace_file(folder / NAME, text.encode())
+        with suppress(OSError):  # a disk that is full says so where it matters: at the journal
+            replace_file(folder / NAME, text.encode())
 
 
 def read_environments(folder: Path) -> list[dict[str, Any]]:
-    """Those that a run was made in, in order. Raises: DataError where the file is damaged."""
-    path = folder / NAME
+    """Those that a run was made in, in order; none where the file is damaged.
+
+    Nothing depends on it: what decides results stands in the journal.
+    """
     try:
-        return json.loads(path.read_text()) if path.is_file() else []
-    except ValueError as error:
-        raise DataError(
-            f"{path}: is damaged ({error}); remove it, nothing depends on it."
-        ) from None
+        entries = json.loads((folder / NAME).read_bytes())
+        _ENTRIES.validate_python(entries)
+    except (OSError, ValueError, RecursionError):
+        return []
+    return entries
+
+
+class _Entry(BaseModel):
+    """An environment, as far as readers go into it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    devices: list[str]
+    packages: dict[str, str]
+
+
+_ENTRIES = TypeAdapter(list[_Entry])
 
 
 def _version(package: str) -> str:

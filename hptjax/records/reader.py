@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from hptjax.config.explain import validated
 from hptjax.config.schema import Frozen
 from hptjax.errors import ConfigError, DataError, shown
+from hptjax.paths import user_path
 from hptjax.records.change import Change
 from hptjax.records.journal import read_journal
 from hptjax.records.trial import METRICS, GenerationRecord, TrialRecord
@@ -105,7 +106,7 @@ def read_run(path: str | Path) -> RunRecords:
 
     Raises: ConfigError where it holds no run or one of another version, DataError for damage.
     """
-    journal = Path(path) / NAME
+    journal = user_path(path) / NAME
     if not journal.exists():
         raise ConfigError(f"{path}: not a run (it has no {NAME}).")
     records, _ = read_journal(journal)

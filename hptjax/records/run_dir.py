@@ -91,12 +91,7 @@ class RunDirectory:
             self.journal.append(DataRecord(digests=dict(digests)).model_dump())
             self._found = replace(self._found, data=dict(digests))
             return
-        changed = [part for part, digest in known.items() if digests.get(part) != digest]
-        if changed:
-            raise ConfigError(
-                f"{self.path}: the {' and '.join(changed)} images or labels of {source} are not "
-                "those that this run was made with; restore them, or use another --out."
-            )
+        check_digests(self.path, known, digests, source)
 
     def check_environment(self, facts: Mapping[str, Any]) -> str | None:
         """Notes what decides rounding; where a resumed run had another, what changed, in a line."""
@@ -140,6 +135,18 @@ def _check_place(path: Path) -> None:
             raise ConfigError(f"{folder}: must be a directory, it is a file; move it away.")
         if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
             raise ConfigError(f"{folder}: cannot write here: Permission denied.")
+
+
+def check_digests(
+    path: Path, known: Mapping[str, str] | None, found: Mapping[str, str], source: str
+) -> None:
+    """ConfigError, naming the parts, where images are not those that a run was made with."""
+    changed = [part for part, digest in (known or {}).items() if found.get(part) != digest]
+    if changed:
+        raise ConfigError(
+            f"{path}: the {' and '.join(changed)} images or labels of {source} are not those that "
+            "this run was made with; restore them, or start a new run with another --out."
+        )
 
 
 def check_same_config(path: Path, known: Mapping[str, Any], config: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from hptjax.records.change import describe_changes
+from hptjax.records.files import replace_file
 from hptjax.records.trial import METRICS, GenerationRecord
 
 PLACE = ("strategy", "number", "key", "generation", "status")
@@ -62,6 +63,4 @@ def write_tables(generations: Iterable[GenerationRecord], folder: Path) -> None:
     """Writes trials.csv and epochs.csv; each is replaced whole."""
     records = list(generations)
     for name, frame in (("trials", trials_frame(records)), ("epochs", epochs_frame(records))):
-        temporary = folder / f"{name}.csv.new"
-        frame.to_csv(temporary, index=False)
-        temporary.replace(folder / f"{name}.csv")
+        replace_file(folder / f"{name}.csv", frame.to_csv(index=False).encode())

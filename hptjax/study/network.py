@@ -9,7 +9,7 @@ from hptjax.population import Member
 from hptjax.records.best import SavedNetwork
 from hptjax.records.trial import TrialRecord, finite_or_none
 from hptjax.study.config import DataConfig, StudyConfig
-from hptjax.study.data import StudyData
+from hptjax.study.data import StudyData, noted_digests
 from hptjax.study.executor import Resident
 from hptjax.study.local import local_executor
 
@@ -42,11 +42,14 @@ def remake(
     member = Member(ModelConfig.from_dict(trial.config), trial.key)
     population = local_executor(study, data).start([member])
     variables, metrics = train_alone(population, trial.age, on_epoch)
+    noted = noted_digests(study.data, study.model, data)
     reached = {name: finite_or_none(metrics[name]) for name in ("val_loss", "val_accuracy")}
-    return SavedNetwork(member.config, variables, notes(trial, study) | reached)
+    return SavedNetwork(member.config, variables, notes(trial, study, noted) | reached)
 
 
-def notes(trial: TrialRecord, study: StudyConfig) -> dict[str, Any]:
+def notes(
+    trial: TrialRecord, study: StudyConfig, digests: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """What is saved with a network: its trial, and the images that it learned from."""
     return {
         "strategy": trial.strategy,
@@ -55,10 +58,16 @@ def notes(trial: TrialRecord, study: StudyConfig) -> dict[str, Any]:
         "val_loss": trial.last("val_loss"),
         "val_accuracy": trial.last("val_accuracy"),
         "hparams": dict(trial.hparams),
-        **data_notes(study.data, study.seed),
+        **data_notes(study.data, study.seed, digests),
     }
 
 
-def data_notes(data: DataConfig, seed: int) -> dict[str, Any]:
-    """What tells where the images came from and how they were split."""
-    return {"data": data.model_dump(mode="json"), "seed": seed}
+def data_notes(
+    data: DataConfig, seed: int, digests: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """What tells where the images came from, how they were split, and which they were.
+
+    digests: of `study.data`.
+    """
+    told = {} if digests is None else {"digests": dict(digests)}
+    return {"data": data.model_dump(mode="json"), "seed": seed, **told}

@@ -75,7 +75,7 @@ class SnapshotStore:
         """Takes and writes a snapshot; a disk that refuses it is reported, no error."""
         began = self._clock()
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(exist_ok=True)  # a run directory that was moved stays away
             replace_file(self._oldest(), _encode(make()))
         except OSError as error:
             self._broken = True

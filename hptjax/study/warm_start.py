@@ -13,6 +13,7 @@ from typing import Any
 
 from hptjax.entries import Categorical, Entry, Value
 from hptjax.errors import ConfigError, shown
+from hptjax.paths import user_path
 from hptjax.records.run_dir import load_run
 from hptjax.records.trial import Status
 from hptjax.space import Space
@@ -79,9 +80,9 @@ def _point(known: Known, space: Space, source: str) -> dict[str, Value]:
 
 def _read(start: WarmStart, space: Space) -> Iterable[Known]:
     if start.trials is not None:
-        return list(_of_table(Path(start.trials), space))
+        return list(_of_table(user_path(start.trials), space))
     try:
-        trials = load_run(start.source).trials
+        trials = load_run(user_path(start.source)).trials
     except ConfigError as error:
         raise ConfigError(f"warm_start: {error}") from None
     return [
