@@ -140,10 +140,13 @@ def test_all_failing_does_not_break_a_search(name):
     assert len(proposals) == (18 if name == "grid" else 45)
 
 
-def test_des_ends_with_its_budget():
+def test_des_goes_on_for_as_long_as_it_is_asked():
+    """What it could count on when it began decides no more than its restarts."""
     strategy = make("des", CUBE, evaluations=34)
-    proposals, _ = search(strategy, 1000, 17, bowl)
-    assert len(proposals) == 34
+    proposals, _ = search(strategy, 100, 17, bowl)
+    assert len(proposals) == 100
+    unbounded, _ = search(make("des", CUBE, evaluations=None), 100, 17, bowl)
+    assert proposals == unbounded
 
 
 @pytest.mark.parametrize(

@@ -257,8 +257,8 @@ class DES(base.DistributionBasedAlgorithm):
         compared = ~(infeasible & (params.bound_mode == DEATH))
         highest = jnp.max(jnp.where(compared, fitness, -jnp.inf))
         spread = highest - fitness.min()  # (9): inf or NaN with a failed row
-        early = state.evaluations < 0.8 * params.budget
-        allowed = (params.budget > params.restart_above) & (compared.sum() > 1)
+        early = state.evaluations < 0.8 * params.horizon
+        allowed = (params.horizon > params.restart_above) & (compared.sum() > 1)
         return (spread < params.restart_spread) & early & allowed & (state.age > 0)
 
     def _select(

@@ -57,7 +57,8 @@ class Params(base.Params):
     bound_mode: jax.Array  # index into BOUND_MODES
     budget: jax.Array
     target: jax.Array
-    restart_above: jax.Array  # restarts happen only when the budget is larger than this
+    horizon: jax.Array  # evaluations by which restarts are decided: the budget as a rule
+    restart_above: jax.Array  # restarts happen only when the horizon is larger than this
     restart_spread: jax.Array
 
 
@@ -120,6 +121,7 @@ def default_params(
         bound_mode=count(BOUND_MODES.index(preset.bound_mode)),
         budget=count(min(budget, INT_MAX)),
         target=fitness(target),
+        horizon=count(min(budget, INT_MAX)),
         restart_above=count(restart_above),
         restart_spread=fitness(1e-6),
     )

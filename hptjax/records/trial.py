@@ -92,7 +92,9 @@ class TrialRecord:
 class GenerationRecord:
     """The trials that were asked for together, and the ledger of what they cost.
 
-    cut: the budget that ended the training before the schedule did, None as a rule.
+    cut: the budget that ended the training before the schedule did, None as a rule. asked: how many
+    proposals the searcher was asked for, which may have given fewer. evaluations: how many it could
+    count on when it began, None: unknown.
     """
 
     strategy: str
@@ -100,6 +102,8 @@ class GenerationRecord:
     trials: tuple[TrialRecord, ...]
     ledger: Mapping[str, float]
     cut: str | None = None
+    asked: int = 0
+    evaluations: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return {"kind": "generation", **asdict(self)}
@@ -112,6 +116,8 @@ class GenerationRecord:
             trials=tuple(TrialRecord.from_dict(trial) for trial in record["trials"]),
             ledger=record["ledger"],
             cut=record["cut"],
+            asked=record["asked"],
+            evaluations=record["evaluations"],
         )
 
     @property

@@ -46,8 +46,9 @@ class SearchContext:
     """What a searcher is made from, beside its own options.
 
     seed: of the study; label: the searcher's name in it. population_size: proposals that are
-    trained together, None: as many as the searcher likes. evaluations: how many it may count on,
-    None: unknown. first: hparams to be tried before its own.
+    trained together, None: as many as the searcher likes. evaluations: how many it could count on
+    when it began, None: unknown; a larger budget later leaves this as it is, and asks for more.
+    first: hparams to be tried before its own.
     """
 
     space: Space
@@ -76,9 +77,9 @@ def identity(hparams: Hparams) -> tuple[tuple[bool, Any], ...]:
     return tuple((isinstance(value, bool), value) for value in hparams.values())
 
 
-def proposal_at(space: Space, point: np.ndarray, handle: Any = None) -> Proposal:
+def proposal_at(space: Space, point: Sequence[float] | np.ndarray, handle: Any = None) -> Proposal:
     """The proposal of a point [D] of the unit cube; its genotype decodes to its hparams."""
-    return Proposal(space.decode(point), tuple(point.tolist()), handle)
+    return Proposal(space.decode(point), tuple(np.asarray(point, np.float64).tolist()), handle)
 
 
 def worst_if_failed(value: float) -> float:

@@ -9,10 +9,11 @@ from pydantic import AfterValidator, Field
 from hptjax.config.schema import Frozen
 from hptjax.des.algorithm import DES
 from hptjax.des.presets import PRESETS
+from hptjax.des.state import INT_MAX
 from hptjax.errors import ConfigError
 from hptjax.glossary import Hparams
 from hptjax.space import Space
-from hptjax.strategies.base import Proposal, SearchContext
+from hptjax.strategies.base import SearchContext
 from hptjax.strategies.evosax import EvosaxSearcher
 
 MAX_IDLE_GENERATIONS = 1000  # all rows infeasible: only the non-Lamarckian bound modes can do that
@@ -47,7 +48,8 @@ def make(context: SearchContext, options: Options) -> "DESSearcher":
 class DESSearcher(EvosaxSearcher):
     """DES on the unit cube: a generation is its offspring and, as one row more, the midpoint.
 
-    Over when the context's evaluations are spent. Raises ConfigError for an unusable start.
+    The context's evaluations decide when it may restart, and nothing else: it goes on for as long
+    as it is asked. Raises ConfigError for an unusable start.
     """
 
     def __init__(self, context: SearchContext, options: Options) -> None:
@@ -66,15 +68,11 @@ class DESSearcher(EvosaxSearcher):
             first = (*first, options.start)
         # the study's seed is that of the DES without a label: another one must draw other points
         seed = context.seed if context.label == "des" else context.own_seed
-        super().__init__(space, algorithm, seed, start=start, first=first)
+        params = algorithm.default_params.replace(budget=jnp.int32(INT_MAX))
+        super().__init__(space, algorithm, seed, params=params, start=start, first=first)
 
     def _initial_state(self, key: Any, start: np.ndarray | None) -> Any:
         return self._algorithm.init(key, start, self._params)  # None is not the same as the centre
-
-    def ask(self, count: int) -> list[Proposal]:
-        if bool(self._state.stopped):
-            return []
-        return super().ask(count)
 
     def _begin_generation(self) -> None:
         for _ in range(MAX_IDLE_GENERATIONS):

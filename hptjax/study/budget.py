@@ -51,6 +51,10 @@ class Meter:
         self.generations = self.trials = self.member_epochs = 0
         self._seconds, self._began = 0.0, clock()
 
+    def unbounded(self) -> "Meter":
+        """A meter that nothing is too much for."""
+        return Meter(Budget(), self._images, self._clock)
+
     def start(self) -> None:
         """The clock of a generation runs from here; what came before was booked."""
         self._began = self._clock()

@@ -44,6 +44,11 @@ class History:
         """The recorded generations that are still to come."""
         return tuple(self._generations[strategy])
 
+    def evaluations(self, strategy: str, now: int | None) -> int | None:
+        """How many a strategy could count on when it began: now, unless it began before."""
+        recorded = self._generations[strategy]
+        return recorded[0].evaluations if recorded else now
+
     def record(self, new: GenerationRecord) -> GenerationRecord:
         """Writes a generation, or checks it against the recorded one; gives the one that counts."""
         recorded = self._generations[new.strategy]

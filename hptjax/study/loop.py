@@ -1,7 +1,7 @@
 """The loop of one strategy: ask, build, train, record, tell; what is recorded is replayed."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -47,13 +47,15 @@ class Loop:
     ) -> tuple[list[GenerationRecord], str]:
         """One strategy to its end: its generations, and why it stopped."""
         history = self.recorder.history
-        executor = ReplayExecutor(history.ahead(context.label), self.executor)
+        promised = history.evaluations(context.label, context.evaluations)
         self.recorder.begin(context.label, context.evaluations)
+        context = replace(context, evaluations=promised)
+        executor = ReplayExecutor(history.ahead(context.label), self.executor)
         meter.start()
         with self.recorder.watch("searcher_s"):
             searcher = CheckedSearcher(make(context), context.space, context.label)
         tried = Tried(self.problem, self.reuse)
-        own = StrategyRun(self, context.label, searcher, executor, meter, tried, [])
+        own = StrategyRun(self, context, searcher, executor, meter, tried, [])
         reason: str | None = None
         while reason is None:
             reason = own.reason_to_stop() or own.step()
@@ -66,12 +68,16 @@ class StrategyRun:
     """One strategy on its way."""
 
     loop: Loop
-    label: str
+    context: SearchContext
     searcher: Searcher
     executor: Executor
     meter: Meter
     tried: Tried
     records: list[GenerationRecord]
+
+    @property
+    def label(self) -> str:
+        return self.context.label
 
     def reason_to_stop(self) -> str | None:
         history = self.loop.recorder.history
@@ -82,12 +88,13 @@ class StrategyRun:
     def step(self) -> str | None:
         """One generation; the reason to stop, if it gave one."""
         loop, meter, watch = self.loop, self.meter, self.loop.recorder.watch
-        most = loop.schedule.size(meter.generations, loop.population_size)
+        ahead = loop.recorder.history.ahead(self.label)
+        count = ahead[0].asked if ahead else self._room()
         with watch("searcher_s"):
-            proposals = self.searcher.ask(int(min(most, meter.trials_left())))
+            proposals = self.searcher.ask(count)
         if not proposals:
             return EXHAUSTED
-        record, cut = self._trained(proposals)
+        record, cut = self._trained(proposals, count)
         if record is None:
             return cut
         with watch("searcher_s"):
@@ -103,7 +110,14 @@ class StrategyRun:
         done = self.tried.exhausted()
         return None if done is None else f"{EXHAUSTED}: {done}"
 
-    def _trained(self, proposals: Sequence[Proposal]) -> tuple[GenerationRecord | None, str | None]:
+    def _room(self) -> int:
+        """Proposals to ask for."""
+        most = self.loop.schedule.size(self.meter.generations, self.loop.population_size)
+        return int(min(most, self.meter.trials_left()))
+
+    def _trained(
+        self, proposals: Sequence[Proposal], asked: int
+    ) -> tuple[GenerationRecord | None, str | None]:
         """The record of a generation, None where a budget left no epoch; and the budget's name."""
         loop, meter = self.loop, self.meter
         number, first = meter.generations, meter.trials
@@ -114,14 +128,24 @@ class StrategyRun:
         population = self.executor.start(members) if members else None
         if population is not None:
             decide: Callable[..., Step | None] = partial(loop.schedule.decide, number)
-            generation.train(population, decide, meter, partial(loop.recorder.epoch, self.label))
+            recorded = bool(loop.recorder.history.ahead(self.label))
+            bound = meter.unbounded() if recorded else meter  # it was kept to a budget before
+            generation.train(population, decide, bound, partial(loop.recorder.epoch, self.label))
             if generation.age == 0:
                 return None, generation.cut
         trials = trial_records(
             self.label, first, proposals, candidates, generation, loop.repeats, copies
         )
         trials = self.tried.named(candidates, self.tried.taken(trials, copies))
-        new = GenerationRecord(self.label, number, tuple(trials), {}, generation.cut)
+        new = GenerationRecord(
+            self.label,
+            number,
+            tuple(trials),
+            {},
+            generation.cut,
+            asked,
+            self.context.evaluations,
+        )
         record = loop.recorder.generation(new, generation, population)
         self.tried.add(candidates, record.trials, cut=record.cut is not None)
         return record, generation.cut

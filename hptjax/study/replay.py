@@ -86,5 +86,6 @@ def _columns(trials: Sequence[TrialRecord], metric: str, span: slice) -> np.ndar
 def mismatch(what: str) -> DataError:
     return DataError(
         f"The journal does not fit this study ({what}): it was written by another version of the "
-        "program or of its libraries. Start a new run with another --out."
+        "program or of its libraries, or its searcher does not make the same proposals again. "
+        "Start a new run with another --out."
     )
