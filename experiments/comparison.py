@@ -104,7 +104,7 @@ def as_rows(statistics: pd.DataFrame) -> pd.DataFrame:
         "trials": statistics["n"],
         "to the end": statistics["counted"],
         "epochs": statistics["member_epochs"],
-        "best": statistics["min"].map("{:.4f}".format),
+        "best": statistics["best"].map("{:.4f}".format),
     }
     if several:
         ends = zip(*(statistics[f"best_{name}"] for name in ("mean", "low", "high")), strict=True)

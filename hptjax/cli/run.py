@@ -26,7 +26,7 @@ from hptjax.report.tensorboard import TensorBoardSink
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import data_digests, load_study_data, noted_digests
 from hptjax.study.load import load_study
-from hptjax.study.metric import METRICS
+from hptjax.study.metric import find_metric
 from hptjax.study.network import notes
 from hptjax.study.run import run_study
 from hptjax.study.sink import Sink
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         if directory.finished:
             console.print(f"{out}: this run is finished; a larger budget goes on with it.")
             result = load_run(out)
-            write_tables(result.generations, out)
+            write_tables(result, out)
             show(console, result, out)
             return 0
         if directory.resumed:
@@ -87,7 +87,7 @@ def leave_tables(directory: RunDirectory, error: BaseException | None) -> None:
     """Tables of all that the journal holds; error: what ended the study, if not its end."""
     try:
         directory.journal.check_place()
-        write_tables(load_run(directory.path).generations, directory.path)
+        write_tables(load_run(directory.path), directory.path)
     except (ConfigError, OSError):
         if error is None:  # else it is what the user should read: the disk may be full
             raise
@@ -120,19 +120,20 @@ def devices_of(study: StudyConfig) -> list[str]:
 def make_sinks(study: StudyConfig, out: Path, console: Console, stack: ExitStack) -> list[Sink]:
     """A bar on a terminal, lines elsewhere; an Optuna journal; TensorBoard files if wanted."""
     sinks: list[Sink] = []
+    metric = find_metric(study.metric)
     if console.is_terminal:
-        sinks.append(stack.enter_context(ProgressBars(console)))
+        sinks.append(stack.enter_context(ProgressBars(console, metric.name)))
     else:
-        sinks.append(ProgressLines(console.file))
-    sinks.append(OptunaJournalSink(out / "optuna.journal", study.space, METRICS[study.metric]))
+        sinks.append(ProgressLines(console.file, metric.name))
+    sinks.append(OptunaJournalSink(out / "optuna.journal", study.space, metric))
     if study.tensorboard:
-        sinks.append(TensorBoardSink(out / "tb", study.space, study.labels, study.metric))
+        sinks.append(TensorBoardSink(out / "tb", study.space, study.labels, metric.goal))
     return sinks
 
 
 def show(console: Console, result: StudyResult, out: Path) -> None:
-    console.print(leaderboard(result.trials))
-    console.print(summary_table(result.generations, result.stops))
+    console.print(leaderboard(result.trials, result.goal))
+    console.print(summary_table(result.generations, result.stops, result.goal))
     console.print(f"Run directory: {out}", soft_wrap=True)
 
 

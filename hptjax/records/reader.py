@@ -2,7 +2,8 @@
 
 A journal begins with a header of its version and the study's config. After it there are records of
 generations, of strategies that stopped, of another budget that a later call gave, of the images
-(their digests) and of what decides the rounding of results, where a call found another one.
+(their digests), of a metric of the user's, and of what decides the rounding of results, where a
+call found another one.
 """
 
 import json
@@ -18,6 +19,7 @@ from hptjax.config.schema import Frozen
 from hptjax.errors import ConfigError, DataError, shown
 from hptjax.paths import user_path
 from hptjax.records.change import Change
+from hptjax.records.goal import Direction, Goal
 from hptjax.records.journal import read_journal
 from hptjax.records.trial import METRICS, GenerationRecord, TrialRecord
 
@@ -33,7 +35,8 @@ Limits = dict[str, int | float | None]
 class RunRecords:
     """What a journal holds. stops: the last one of each strategy; the others: the last recorded.
 
-    budget: that of the last call. data: digests by part. environment: what decides rounding.
+    budget: that of the last call. data: digests by part. environment: what decides rounding. goal:
+    what trials are judged by, which config states, too.
     """
 
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -42,6 +45,7 @@ class RunRecords:
     stops: Mapping[str, "StopRecord"] = field(default_factory=dict)
     data: Mapping[str, str] | None = None
     environment: Mapping[str, Any] | None = None
+    goal: Goal | None = None
 
     @property
     def any_results(self) -> bool:
@@ -78,6 +82,14 @@ class EnvironmentRecord(Frozen):
     facts: dict[str, str | bool]
 
 
+class MetricRecord(Frozen):
+    """A metric of the user's own, which the header's config cannot tell."""
+
+    kind: Literal["metric"] = "metric"
+    name: str
+    direction: Direction
+
+
 class _Strategy(BaseModel):
     """An entry of the config's strategies, as far as readers go into it."""
 
@@ -98,7 +110,7 @@ class _Config(BaseModel):
     population_size: int
     repeats: int
     seed: int
-    metric: str
+    metric: str | dict[str, str]
 
 
 def read_run(path: str | Path) -> RunRecords:
@@ -165,6 +177,7 @@ def _header(record: Mapping[str, Any], found: dict[str, Any]) -> None:
     if not config.strategies:
         raise DataError("config.strategies: must name one")
     found["config"], found["budget"] = record["config"], config.budget
+    found["goal"] = Goal.from_tree(config.metric)
 
 
 def _generation(record: Mapping[str, Any], found: dict[str, Any]) -> None:
@@ -188,6 +201,12 @@ def _environment(record: Mapping[str, Any], found: dict[str, Any]) -> None:
     found["environment"] = validated(EnvironmentRecord, record).facts
 
 
+def _metric(record: Mapping[str, Any], found: dict[str, Any]) -> None:
+    note = validated(MetricRecord, record)
+    found["goal"] = Goal(note.name, note.direction)
+    found["config"] = {**found.get("config", {}), "metric": found["goal"].to_tree()}
+
+
 _KINDS: dict[str, Callable[[Mapping[str, Any], dict[str, Any]], None]] = {
     "study": _header,
     "generation": _generation,
@@ -195,6 +214,7 @@ _KINDS: dict[str, Callable[[Mapping[str, Any], dict[str, Any]], None]] = {
     "budget": _budget,
     "data": _data,
     "environment": _environment,
+    "metric": _metric,
 }
 _GENERATION = TypeAdapter(GenerationRecord)
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from hptjax.records.change import Change
+from hptjax.records.goal import Goal, goal_of_config
 
 METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 Curves = Mapping[str, tuple[float | None, ...]]
@@ -35,9 +36,13 @@ class TrialRecord:
     if infeasible), changes what the repair did. reason says why a trial was not trained to the end.
     epochs are the metrics [epochs] by name, spread their standard deviations where a candidate was
     trained more than once; in both None means not finite. value is the metric that the study asks
-    for, told what the strategy was told instead (the same unless the schedule stopped the trial);
-    both are None for a trial that failed. duplicate_of: number of an earlier trial of the same
-    network; reused: whether that one's results and key are this one's too, which was not trained.
+    for, as people see it; told is what the strategy was told instead, lower is always better: of a
+    trained trial the value itself or, where it is maximised, its negative (val_accuracy: one minus
+    it), of one that the schedule stopped never better than of one that outlived it. Both are None
+    for a trial that failed. network: the metrics after the last epoch of the one network that is
+    kept of a trial, the first of its repetitions; empty where there is but one. duplicate_of:
+    number of an earlier trial of the same network; reused: whether that one's results and key are
+    this one's too, which was not trained.
     """
 
     strategy: str
@@ -53,6 +58,7 @@ class TrialRecord:
     told: float | None = None
     epochs: Curves = field(default_factory=dict)
     spread: Curves = field(default_factory=dict)
+    network: Mapping[str, float | None] = field(default_factory=dict)
     duplicate_of: int | None = None
     reused: bool = False
 
@@ -141,42 +147,46 @@ class StudyResult:
         return tuple(trial for record in self.generations for trial in record.trials)
 
     @property
+    def goal(self) -> Goal:
+        """The metric that trials are judged by, and its direction."""
+        return goal_of_config(self.config)
+
+    @property
     def best(self) -> TrialRecord | None:
-        """The trained trial of lowest value, the earlier of equals; None if there is none."""
+        """The best trained trial, the earlier of equals; None if there is none."""
         return best_trial(self.trials)
 
 
 def rank_trials(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """Best first: trained ones by value, then stopped ones by what was told, failed ones last.
+    """Best first: trained ones, then those that the schedule stopped, failed ones last.
 
-    Equal ones stay as they came.
+    Within these by what was told, which is lower for the better one whatever the metric. Equal ones
+    stay as they came.
     """
 
     def key(trial: TrialRecord) -> tuple[int, float]:
-        if trial.value is None:
+        if trial.told is None:
             return 2, 0.0
-        if trial.status in COUNTED:
-            return 0, trial.value
-        return 1, trial.value if trial.told is None else trial.told
+        return (0 if trial.status in COUNTED else 1), trial.told
 
     return sorted(trials, key=key)
 
 
 def best_trial(trials: Iterable[TrialRecord]) -> TrialRecord | None:
-    """The trained trial of lowest value, the earlier of equals; None if there is none.
+    """The best trained trial, the earlier of equals; None if there is none.
 
     "Best" means this everywhere: on the screen, in the tables, of the network that is kept. A
     network that was trained several times has the value of the first: it is not the luckiest's.
     """
-    counted = [t for t in trials if t.status in COUNTED and t.value is not None]
+    counted = [t for t in trials if t.status in COUNTED and t.told is not None]
     counted = [t for t in counted if t.duplicate_of is None]
     return rank_trials(counted)[0] if counted else None
 
 
-def best_value(trials: Iterable[TrialRecord]) -> float:
-    """The value of the best trial, infinity if there is none."""
+def best_value(trials: Iterable[TrialRecord]) -> float | None:
+    """The value of the best trial, None if there is none."""
     best = best_trial(trials)
-    return math.inf if best is None or best.value is None else best.value
+    return None if best is None else best.value
 
 
 def copies_of(trials: Iterable[TrialRecord]) -> dict[tuple[str, int], list[TrialRecord]]:

@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from hptjax.records.change import describe_changes
+from hptjax.records.goal import Goal
 from hptjax.records.trial import (
     COUNTED,
     GenerationRecord,
@@ -18,15 +19,20 @@ from hptjax.records.trial import (
 )
 
 
-def leaderboard(trials: Sequence[TrialRecord], rows: int = 10) -> Table:
-    """A table of the best trials; under it how many failed, if any.
+def leaderboard(trials: Sequence[TrialRecord], goal: Goal, rows: int = 10) -> Table:
+    """A table of the best trials; under it how many failed, if any; goal: what value is.
 
     A network that was tried several times has one row, that of its first trial.
     """
+    other = other_metric(goal)
     failed = sum(trial.value is None for trial in trials)
     caption = f"{len(trials)} trials, {failed} failed or infeasible" if failed else None
-    table = Table(title="Leaderboard", title_justify="left", caption=caption)
-    for column in ("rank", "strategy", "trial", "value", "epochs", "val acc."):
+    table = Table(
+        title=f"Leaderboard ({goal.better} {goal.name} is better)",
+        title_justify="left",
+        caption=caption,
+    )
+    for column in ("rank", "strategy", "trial", goal.name, "epochs", other):
         table.add_column(column, justify="left" if column == "strategy" else "right")
     table.add_column("hparams", ratio=2, overflow="fold")
     table.add_column("remarks", ratio=1, overflow="fold")
@@ -39,7 +45,7 @@ def leaderboard(trials: Sequence[TrialRecord], rows: int = 10) -> Table:
             str(trial.number),
             "failed" if trial.value is None else f"{trial.value:.4f}",
             str(trial.age),
-            show_number(trial.last("val_accuracy")),
+            show_number(trial.last(other)),
             show_hparams(trial.hparams),
             _remarks(trial, copies.get((trial.strategy, trial.number), ())) or "-",
         )
@@ -64,9 +70,16 @@ def _again(trial: TrialRecord, copies: Sequence[TrialRecord]) -> str:
     return f"trained {len(again) + 1} times: {mean(values):.4f} +- {stdev(values):.4f}"
 
 
-def summary_table(generations: Sequence[GenerationRecord], stops: Mapping[str, str]) -> Table:
+def other_metric(goal: Goal) -> str:
+    """The metric after the last epoch that is shown beside the one that trials are judged by."""
+    return "val_loss" if goal.name == "val_accuracy" else "val_accuracy"
+
+
+def summary_table(
+    generations: Sequence[GenerationRecord], stops: Mapping[str, str], goal: Goal
+) -> Table:
     """What each strategy spent and found, and why it stopped; the values of trained trials only."""
-    table = Table(title="Strategies", title_justify="left")
+    table = Table(title=f"Strategies ({goal.name}, {goal.better} is better)", title_justify="left")
     table.add_column("strategy")
     for column in ("trials", "best", "median", "epochs", "train s", "compile s", "wall s"):
         table.add_column(column, justify="right", no_wrap=True)

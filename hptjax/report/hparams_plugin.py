@@ -8,6 +8,7 @@ from tensorboardX.proto import api_pb2, plugin_hparams_pb2, summary_pb2
 
 from hptjax.checks import is_number
 from hptjax.entries import Categorical, Entry
+from hptjax.records.goal import Goal
 from hptjax.records.trial import METRICS
 from hptjax.space import Space
 
@@ -17,7 +18,6 @@ sessions: Any = plugin_hparams_pb2
 summaries: Any = summary_pb2
 
 STRATEGY = "strategy"  # shown as one more hparam: to filter and to colour by
-VALUE = "value"
 DATASETS = {"train": "DATASET_TRAINING", "val": "DATASET_VALIDATION"}
 
 
@@ -26,14 +26,14 @@ def scalar_tag(metric: str) -> str:
     return f"ptl/{metric}"
 
 
-def experiment(space: Space, strategies: Sequence[str], metric: str) -> Any:
-    """Every hparam with its domain, and the metrics; metric: that the trials' value is made of."""
+def experiment(space: Space, strategies: Sequence[str], goal: Goal) -> Any:
+    """Every hparam with its domain, and the metrics; goal: what trials are judged by."""
     hparams = [_info(STRATEGY, Categorical(tuple(strategies)))]
     hparams += [_info(name, entry) for name, entry in space.items()]
     value = api.MetricInfo(
-        name=api.MetricName(tag=VALUE),
-        display_name=VALUE,
-        description=f"What trials are judged by: {metric}, lower is better.",
+        name=api.MetricName(tag=goal.name),
+        display_name=f"{goal.name} ({goal.direction})",
+        description=f"What trials are judged by: {goal.name}, {goal.better} is better.",
         dataset_type=api.DatasetType.Value("DATASET_VALIDATION"),
     )
     metrics = [value, *map(_metric_info, METRICS)]

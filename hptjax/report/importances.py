@@ -20,6 +20,7 @@ from optuna.importance import (
 from optuna.trial import FrozenTrial, TrialState
 
 from hptjax.errors import ConfigError, MissingExtraError
+from hptjax.report.goals import goal_of
 from hptjax.report.optuna_journal import quiet
 from hptjax.report.runs import column, hparams_of
 from hptjax.space import Space
@@ -75,7 +76,7 @@ def as_optuna_study(
     else:
         distributions = {name: _distribution(values) for name, values in tried.items()}
     with quiet():
-        study = optuna.create_study(direction="minimize")
+        study = optuna.create_study(direction=goal_of(table).direction)
     states = STATES | ({"stopped": TrialState.COMPLETE} if with_stopped else {})
     study.add_trials([_trial(row, distributions, states) for row in table.to_dict("records")])
     return study

@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 
 from hptjax.errors import ConfigError
+from hptjax.records.goal import Goal
 from hptjax.records.trial import COUNTED
+from hptjax.report.goals import best_of, goal_of
 from hptjax.report.runs import UNIT, column, hparams_of
 
 Axis = Literal["evaluations", "member_epochs", "samples", "seconds"]
@@ -41,17 +43,18 @@ def rank_table(table: pd.DataFrame) -> pd.DataFrame:
     """The trials best first, with `rank` from 1, as `records.trial.rank_trials` orders them.
 
     Further trials of a network that was tried before come after all that have networks of their own
-    and a value.
+    and a value. Raises: ConfigError where trials are judged by several metrics, as all that compare
+    them do.
     """
-    told = table["told"].fillna(table["value"])
+    goal_of(table)
     trained = table["status"].isin(COUNTED)
     order = pd.DataFrame(
         {
-            "class": np.select([table["value"].isna(), _copies(table), trained], [3, 2, 0], 1),
-            "value": table["value"].where(trained, told),
+            "class": np.select([table["told"].isna(), _copies(table), trained], [3, 2, 0], 1),
+            "told": table["told"],
         }
     )
-    ranked = table.loc[order.sort_values(["class", "value"], kind="stable").index]
+    ranked = table.loc[order.sort_values(["class", "told"], kind="stable").index]
     return ranked.reset_index(drop=True).assign(rank=np.arange(1, len(table) + 1))
 
 
@@ -68,10 +71,11 @@ def best_so_far(
     """
     if axis not in AXES:
         raise ConfigError(f"axis: must be one of {', '.join(AXES)}, got {axis!r}.")
+    goal = goal_of(table)
     values = counted_values(table, with_stopped=with_stopped)
     ordered = table.assign(counted=values).sort_values([*RUN, "number"], kind="stable")
     by_run = ordered.groupby(RUN, sort=False)
-    best = by_run["counted"].transform(lambda run: run.cummin().ffill())
+    best = by_run["counted"].transform(lambda run: _running_best(run, goal))
     if axis == "evaluations":
         curve = ordered[RUN].assign(x=by_run.cumcount() + 1.0, best=best)
         return curve.reset_index(drop=True)
@@ -81,6 +85,10 @@ def best_so_far(
     curve["generation"] = curve["generation"].mask(alone, -1 - curve["number"])
     curve = curve.drop_duplicates([*RUN, "generation"], keep="last").dropna(subset="x")
     return curve.reindex(columns=[*RUN, "x", "best"]).reset_index(drop=True)
+
+
+def _running_best(values: pd.Series, goal: Goal) -> pd.Series:
+    return (values.cummin() if goal.sign > 0 else values.cummax()).ffill()
 
 
 def best_band(curves: pd.DataFrame) -> pd.DataFrame:
@@ -127,6 +135,7 @@ def generation_statistics(table: pd.DataFrame, *, with_stopped: bool = False) ->
     (DES: with the midpoint), and `spread:lr` and so on that of each, NaN where coordinates are
     unknown. A uniform sample has a spread of 0.29. Trials of no generation are left out.
     """
+    goal = goal_of(table)
     values = counted_values(table, with_stopped=with_stopped)
     frame = table.assign(counted=values).dropna(subset="generation")
     groups = frame.groupby([*RUN, "generation"], sort=False)
@@ -134,7 +143,7 @@ def generation_statistics(table: pd.DataFrame, *, with_stopped: bool = False) ->
         n=("status", "size"),
         stopped=("status", lambda s: int((s == "stopped").sum())),
         failed=("value", lambda v: int(v.isna().sum())),
-        best=("counted", "min"),
+        best=("counted", lambda values: best_of(values, goal)),
         mean=("counted", "mean"),
         median=("counted", "median"),
         sd=("counted", "std"),
@@ -144,7 +153,7 @@ def generation_statistics(table: pd.DataFrame, *, with_stopped: bool = False) ->
     spread.columns = [f"spread:{name}" for name in names]
     result = counts.join(spread.assign(spread=spread.mean(axis=1)))
     result = result.sort_index(kind="stable").reset_index()
-    so_far = result.groupby(RUN, sort=False)["best"].transform(lambda best: best.cummin().ffill())
+    so_far = result.groupby(RUN, sort=False)["best"].transform(lambda best: _running_best(best, goal))
     result.insert(result.columns.get_loc("best") + 1, "best_so_far", so_far)  # type: ignore[arg-type]
     return result
 

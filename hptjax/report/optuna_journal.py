@@ -1,5 +1,6 @@
 """A run as Optuna studies, one per strategy and whoever searched: for its plots and dashboard."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from hptjax.records.change import describe_changes
+from hptjax.records.goal import Goal
 from hptjax.records.trial import GenerationRecord, Status, TrialRecord
 from hptjax.space import Space
 from hptjax.strategies.optuna import distribution
@@ -42,7 +44,7 @@ class OptunaJournalSink(Sink):
         self._studies: dict[str, optuna.Study] = {}
 
     def begin(self, strategy: str, trials: int | None) -> None:
-        self._studies[strategy] = _new_study(strategy, self._storage)
+        self._studies[strategy] = _new_study(strategy, self._storage, self._metric)
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
         took = timedelta(seconds=record.ledger["wall_s"])
@@ -105,10 +107,13 @@ def _intermediate(trial: TrialRecord, metric: Metric) -> dict[int, float]:
     return {age: value for age, value in values.items() if np.isfinite(value)}
 
 
-def _new_study(name: str, storage: JournalStorage) -> optuna.Study:
-    """A study to be minimized."""
-    with quiet():
-        return optuna.create_study(storage=storage, study_name=name, direction="minimize")
+def _new_study(name: str, storage: JournalStorage, goal: Goal) -> optuna.Study:
+    """A study of a metric, in its own direction and under its own name."""
+    with quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study = optuna.create_study(storage=storage, study_name=name, direction=goal.direction)
+        study.set_metric_names([goal.name])
+    return study
 
 
 @contextmanager

@@ -24,7 +24,7 @@ PLACE = ("group", "run", "strategy", "seed", "variant")
 COST = ("epochs", "member_epochs", "samples", "seconds", "elapsed")
 COLUMNS = (
     *PLACE,
-    *("number", "generation", "status", "value", "told"),
+    *("number", "generation", "status", "metric", "direction", "value", "told"),
     *METRICS,
     *COST,
     *("key", "changes", "reason", "duplicate_of"),
@@ -66,7 +66,8 @@ def runs_table(runs: Runs) -> pd.DataFrame:
     seconds: the trial's part, by its epochs, of the wall time of its generation, compiling
     included; elapsed: wall seconds since its strategy began at which its value was known, that is
     at the end of its generation. value and told are NaN for failed trials; those of trials that the
-    schedule stopped are of their last epoch, not comparable with those of trained ones.
+    schedule stopped are of their last epoch, not comparable with those of trained ones. metric and
+    direction say what value is, and which way is better.
     """
     return join_tables(*(_run_table(name, result) for name, result in runs.items()))
 
@@ -133,8 +134,9 @@ def hparams_of(table: pd.DataFrame) -> list[str]:
 
 
 def _run_table(name: str, result: StudyResult) -> pd.DataFrame:
-    frame = trials_frame(result.generations)
+    frame = trials_frame(result.generations, result.goal.name)
     costs = pd.DataFrame(_costs(result), columns=["member_epochs", "samples", "seconds", "elapsed"])
+    frame = frame.assign(direction=result.goal.direction)
     table = _placed(pd.concat([frame, costs, _coordinates(result)], axis=1), name, result)
     numbers = ["value", "told", *METRICS]
     table[numbers] = table.reindex(columns=numbers).astype(float)

@@ -16,6 +16,8 @@ import pandas as pd
 from scipy import stats
 
 from hptjax.errors import ConfigError
+from hptjax.records.goal import Goal
+from hptjax.report.goals import best_of, goal_of
 from hptjax.report.numbers import counted_values
 from hptjax.report.runs import column
 
@@ -34,16 +36,17 @@ def strategy_statistics(
     """One row per group: its runs, trials, the distribution of its values, what it spent.
 
     runs: of different seeds; n, trained, stopped, failed: trials, by what became of them (failed:
-    no value); counted: the values that the following are of: min, q1, median, q3, mean, sd. The
+    no value); counted: the values that the following are of: best, q1, median, q3, mean, sd. The
     best of a run is a random number: best_mean is its mean over the runs, best_low and best_high
     the bootstrap percentile interval of that mean at `level`, the runs drawn `resamples` times from
     `seed`; NaN for one run, and with fewer than about five runs too narrow. epochs, member_epochs,
     samples, seconds: sums over the runs, NaN where a log does not tell.
     """
+    goal = goal_of(table)
     values = counted_values(table, with_stopped=with_stopped)
     rows = []
     for group, trials in table.assign(counted=values).groupby("group", sort=False):
-        best = best_of_runs(trials)
+        best = best_of_runs(trials, goal)
         low, high = bootstrap_interval(
             best[~np.isnan(best)], level=level, resamples=resamples, seed=seed
         )
@@ -52,7 +55,7 @@ def strategy_statistics(
                 "group": group,
                 "runs": len(best),
                 **_counts(trials),
-                **_distribution(column(trials, "counted").dropna()),
+                **_distribution(column(trials, "counted").dropna(), goal),
                 "best_mean": np.nanmean(best) if np.isfinite(best).any() else np.nan,
                 "best_low": low,
                 "best_high": high,
@@ -76,12 +79,12 @@ def _counts(trials: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def _distribution(values: pd.Series) -> dict[str, float]:
+def _distribution(values: pd.Series, goal: Goal) -> dict[str, float]:
     numbers = values.to_numpy(float)
     q1, median, q3 = np.quantile(numbers, [0.25, 0.5, 0.75]) if len(numbers) else (np.nan,) * 3
     return {
         "counted": len(values),
-        "min": numbers.min() if len(numbers) else np.nan,
+        "best": best_of(values, goal),
         "q1": q1,
         "median": median,
         "q3": q3,
@@ -130,8 +133,8 @@ def rank_tests(
     """One row per pair of groups: two-sided Mann-Whitney test, Holm's correction, effect size.
 
     per: what is compared, the best of each "run" or the values of each "trial". n_a, n_b: how many
-    there are; u: the statistic of a; p, and p_holm, corrected for all pairs of the table; a12: the
-    probability that a is better (lower) than b, ties half (Vargha & Delaney 2000), and what that
+    there are; u: the statistic of a, low where a is better; p, and p_holm, corrected for all pairs of
+    the table; a12: the probability that a is better than b, ties half (Vargha & Delaney 2000), and what that
     is called: negligible, small, medium, large. p is NaN where a side has fewer than two. With
     three runs a side p cannot fall below .1, whatever they found. Raises: ConfigError for another
     `per`.
@@ -153,22 +156,25 @@ def rank_tests(
 
 
 def _samples(table: pd.DataFrame, per: Per, with_stopped: bool) -> dict[str, np.ndarray]:
-    """By group; infinity for what failed. Stopped trials are in no sample unless they count."""
+    """By group, lower is better (maximised values are negated), infinity for what failed.
+
+    Stopped trials are in no sample unless they count.
+    """
     if per not in ("run", "trial"):
         raise ConfigError(f"per: must be run or trial, got {per!r}.")
-    values = counted_values(table, with_stopped=with_stopped)
+    values = goal_of(table).sign * counted_values(table, with_stopped=with_stopped)
     failed = column(table, "value").isna()
     kept = table.assign(counted=values.mask(failed, np.inf)).dropna(subset="counted")
     groups = kept.groupby("group", sort=False)
     if per == "run":
-        return {str(group): best_of_runs(rows) for group, rows in groups}
+        return {str(group): best_of_runs(rows, Goal()) for group, rows in groups}
     return {str(group): rows["counted"].to_numpy() for group, rows in groups}
 
 
-def best_of_runs(trials: pd.DataFrame) -> np.ndarray:
-    """The least `counted` of each run, NaN where none counts."""
+def best_of_runs(trials: pd.DataFrame, goal: Goal) -> np.ndarray:
+    """The best `counted` of each run, NaN where none counts."""
     runs = trials.groupby(["run", "seed"], sort=False)
-    return np.array([rows["counted"].min() for _, rows in runs], float)
+    return np.array([best_of(column(rows, "counted"), goal) for _, rows in runs], float)
 
 
 def vargha_delaney(x: np.ndarray, y: np.ndarray) -> float:

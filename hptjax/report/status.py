@@ -3,16 +3,17 @@
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.table import Table
 
 from hptjax.errors import ConfigError
+from hptjax.records.goal import Goal
 from hptjax.records.reader import NAME, read_run
 from hptjax.records.run_dir import label_of
 from hptjax.records.trial import FAILED, GenerationRecord, Status, TrialRecord, best_trial
-from hptjax.report.console import show_number, show_workers
+from hptjax.report.console import other_metric, show_number, show_workers
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -59,10 +60,14 @@ class StrategyStatus:
 
 @dataclass(frozen=True)
 class RunStatus:
-    """A run as it stands; age: seconds since its journal was last written."""
+    """A run as it stands; goal: what trials are judged by.
+
+    age: seconds since its journal was last written.
+    """
 
     strategies: tuple[StrategyStatus, ...]
     age: float
+    goal: Goal = field(default_factory=Goal)
 
     @property
     def finished(self) -> bool:
@@ -94,6 +99,7 @@ def read_status(path: Path) -> RunStatus:
             for label in labels
         ),
         journal_age(path),
+        found.goal or Goal(),
     )
 
 
@@ -108,13 +114,16 @@ def journal_age(path: Path) -> float:
 def status_table(status: RunStatus) -> Table:
     """A row for each strategy; 80 columns are enough."""
     table = Table(show_lines=True)
-    for column in ("strategy", "trials", "best", "spent", "state"):
-        table.add_column(column, overflow="fold", no_wrap=column in ("trials", "best"))
+    table.add_column("strategy", overflow="fold")
+    table.add_column("trials", overflow="fold", no_wrap=True)
+    table.add_column(f"best {status.goal.name}", overflow="fold", no_wrap=True)
+    table.add_column("spent", overflow="fold")
+    table.add_column("state", overflow="fold")
     for strategy in status.strategies:
         table.add_row(
             strategy.label,
             "\n".join(_trial_lines(strategy)),
-            "\n".join(_best_lines(strategy.best)),
+            "\n".join(_best_lines(strategy.best, status.goal)),
             "\n".join(_spent_lines(strategy)),
             "\n".join(filter(None, [strategy.state, show_workers(strategy.generations)])),
         )
@@ -141,11 +150,12 @@ def _trial_lines(strategy: StrategyStatus) -> list[str]:
     ]
 
 
-def _best_lines(best: TrialRecord | None) -> list[str]:
+def _best_lines(best: TrialRecord | None, goal: Goal) -> list[str]:
     if best is None:
         return ["-"]
-    accuracy = show_number(best.last("val_accuracy"))
-    return [show_number(best.value), f"trial {best.number}", f"acc. {accuracy}"]
+    other = other_metric(goal)
+    beside = f"{other} {show_number(best.last(other))}"
+    return [show_number(best.value), f"trial {best.number}", beside]
 
 
 def _spent_lines(strategy: StrategyStatus) -> list[str]:

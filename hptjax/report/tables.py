@@ -7,18 +7,19 @@ import pandas as pd
 
 from hptjax.records.change import describe_changes
 from hptjax.records.files import replace_file
-from hptjax.records.trial import METRICS, GenerationRecord
+from hptjax.records.trial import METRICS, GenerationRecord, StudyResult
 
 PLACE = ("strategy", "number", "key", "generation", "status")
 LAST = ("changes", "reason", "duplicate_of")
-TRIAL_KEYS = (*PLACE, "value", "told", *METRICS, "epochs")
+TRIAL_KEYS = (*PLACE, "metric", "value", "told", *METRICS, "epochs")
 
 
-def trials_frame(generations: Iterable[GenerationRecord]) -> pd.DataFrame:
+def trials_frame(generations: Iterable[GenerationRecord], metric: str) -> pd.DataFrame:
     """One row per trial: its place, value, metrics after the last epoch, hparams, repairs.
 
-    An hparam's column is its name; `changes` joins what repair did, `reason` says why a trial was
-    not trained to the end, `duplicate_of` is the number of an earlier trial of the same network.
+    metric: the name of what value is; told is what the searcher was told, lower is better. An
+    hparam's column is its name; `changes` joins what repair did, `reason` says why a trial was not
+    trained to the end, `duplicate_of` is the number of an earlier trial of the same network.
     Missing and not finite numbers are empty.
     """
     rows = [
@@ -28,6 +29,7 @@ def trials_frame(generations: Iterable[GenerationRecord]) -> pd.DataFrame:
             "key": trial.key,
             "generation": record.generation,
             "status": trial.status.value,
+            "metric": metric,
             "value": trial.value,
             "told": trial.told,
             **{metric: trial.last(metric) for metric in METRICS},
@@ -59,8 +61,9 @@ def epochs_frame(generations: Iterable[GenerationRecord]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["strategy", "number", "epoch", *METRICS])
 
 
-def write_tables(generations: Iterable[GenerationRecord], folder: Path) -> None:
+def write_tables(result: StudyResult, folder: Path) -> None:
     """Writes trials.csv and epochs.csv; each is replaced whole."""
-    records = list(generations)
-    for name, frame in (("trials", trials_frame(records)), ("epochs", epochs_frame(records))):
+    records = result.generations
+    trials = trials_frame(records, result.goal.name)
+    for name, frame in (("trials", trials), ("epochs", epochs_frame(records))):
         replace_file(folder / f"{name}.csv", frame.to_csv(index=False).encode())

@@ -12,9 +12,9 @@ from typing import Any
 from tensorboardX import RecordWriter
 from tensorboardX.proto import event_pb2, summary_pb2
 
+from hptjax.records.goal import Goal
 from hptjax.records.trial import FAILED, GenerationRecord, TrialRecord
 from hptjax.report.hparams_plugin import (
-    VALUE,
     experiment,
     plain_scalar,
     scalar_tag,
@@ -36,17 +36,16 @@ class TensorBoardSink(Sink):
     of one strategy and the same hparams are one group there.
     """
 
-    def __init__(self, folder: Path, space: Space, strategies: Sequence[str], metric: str) -> None:
-        """strategies: their labels; metric: the name of the study's."""
+    def __init__(self, folder: Path, space: Space, strategies: Sequence[str], goal: Goal) -> None:
+        """strategies: their labels; goal: what trials are judged by."""
         self._folder = folder
         self._space = space
+        self._goal = goal
         self._groups: dict[tuple[str, str], str] = {}
         if folder.exists():
             shutil.rmtree(folder)  # all of it comes again, from the journal
         now = time.time()
-        write_events(
-            folder, [pb.Event(wall_time=now, summary=experiment(space, strategies, metric))]
-        )
+        write_events(folder, [pb.Event(wall_time=now, summary=experiment(space, strategies, goal))])
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
         # how long a replayed generation took is known, but not when: it ends now, too
@@ -59,7 +58,7 @@ class TensorBoardSink(Sink):
             )
             events = [
                 pb.Event(wall_time=began, summary=start),
-                *scalar_events(trial, began, ended),
+                *scalar_events(trial, self._goal.name, began, ended),
                 pb.Event(wall_time=ended, summary=session_end(trial.status in FAILED, ended)),
             ]
             write_events(self._folder / name, events)
@@ -71,8 +70,11 @@ class TensorBoardSink(Sink):
         return self._groups.setdefault(key, name)
 
 
-def scalar_events(trial: TrialRecord, began: float, ended: float) -> Iterable[Any]:
-    """The curves of a trial, epochs counted from 1 and laid evenly between two times."""
+def scalar_events(trial: TrialRecord, name: str, began: float, ended: float) -> Iterable[Any]:
+    """The curves of a trial, epochs counted from 1 and laid evenly between two times; its value.
+
+    name: of the metric that the value is.
+    """
     curves = {
         **{scalar_tag(metric): curve for metric, curve in trial.epochs.items()},
         **{f"spread/{metric}": curve for metric, curve in trial.spread.items()},
@@ -83,7 +85,7 @@ def scalar_events(trial: TrialRecord, began: float, ended: float) -> Iterable[An
             value = curve[epoch - 1]
             yield _scalar(tag, float("nan") if value is None else float(value), epoch, at)
     if trial.value is not None:
-        yield _scalar(VALUE, float(trial.value), trial.age, ended)
+        yield _scalar(name, float(trial.value), trial.age, ended)
 
 
 def write_events(folder: Path, events: Iterable[Any]) -> None:

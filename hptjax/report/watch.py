@@ -67,7 +67,10 @@ def watch_view(name: str, status: RunStatus, width: int) -> RenderableType:
     if lines:
         lines = [_line(""), _line("Failed last:", "bold"), *lines]
     # the name may be long: what matters stands in a line of its own
-    return Group(_line(name, "bold"), _line(_summary(status)), _line(""), table, *lines)
+    judged = f"best by {status.goal.name}, {status.goal.better} is better"
+    return Group(
+        _line(name, "bold"), _line(_summary(status)), _line(judged), _line(""), table, *lines
+    )
 
 
 def seconds_left(strategy: StrategyStatus) -> float | None:

@@ -18,6 +18,7 @@ from hptjax.config.schema import Frozen, ModelConfig, Positive, as_tuple
 from hptjax.data.sources import check_source
 from hptjax.entries import Categorical, Entry, Value
 from hptjax.errors import ConfigError, did_you_mean, shown
+from hptjax.records.goal import Goal
 from hptjax.space import Space
 from hptjax.strategies.table import check_options
 from hptjax.study.budget import Budget
@@ -111,6 +112,10 @@ class WarmStart(Frozen):
         return self.run or self.trials or ""
 
 
+def _as_metric(value: Any) -> Any:
+    return Goal.from_tree(value).to_tree()
+
+
 def _as_space(value: Any) -> Space:
     return value if isinstance(value, Space) else Space.from_dict(value)
 
@@ -130,14 +135,15 @@ class Work(TypedDict):
 class StudyConfig(Frozen):
     """One study: every strategy may spend the budget, in generations of population_size candidates.
 
-    epochs: of a network that is trained to the end. metric: val_loss and val_accuracy are the last
-    epoch's, as usual; val_loss_cumulative is the mean over all epochs so far, as the original study
-    logged it. repeats: how often each candidate is trained, with keys of its own; its curves are
-    the means. duplicates: whether a proposal of a network that its strategy trained already takes
-    that trial's results (reuse), or is trained again with a key of its own (retrain). max_failures:
-    failed trials after which a strategy gives up. first: hparams that each strategy tries before
-    its own; warm_start: more of them, see `study.warm_start`. executor: what trains them, see
-    `study.executors`; like the budget, it may change where a run goes on.
+    epochs: of a network that is trained to the end. metric: val_loss (minimised) and val_accuracy
+    (maximised) are the last epoch's, as usual; val_loss_cumulative (minimised) is the mean over all
+    epochs so far, as the original study logged it; {name, direction} notes one of your own, which
+    run_study is given. repeats: how often each candidate is trained, with keys of its own; its
+    curves are the means. duplicates: whether a proposal of a network that its strategy trained
+    already takes that trial's results (reuse), or is trained again with a key of its own (retrain).
+    max_failures: failed trials after which a strategy gives up. first: hparams that each strategy
+    tries before its own; warm_start: more of them, see `study.warm_start`. executor: what trains
+    them, see `study.executors`; like the budget, it may change where a run goes on.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -160,7 +166,7 @@ class StudyConfig(Frozen):
     repeats: Positive = 1
     duplicates: Literal["reuse", "retrain"] = "reuse"
     seed: Seed = 0
-    metric: Literal["val_loss", "val_accuracy", "val_loss_cumulative"] = "val_loss"
+    metric: Annotated[str | dict[str, str], BeforeValidator(_as_metric)] = "val_loss"
     max_failures: Positive | None = None
     first: Annotated[
         tuple[dict[str, bool | int | float | str], ...], BeforeValidator(as_tuple)

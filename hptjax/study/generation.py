@@ -43,6 +43,7 @@ class Track:
     reason: str | None = None
     curves: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in METRICS})
     spread: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in METRICS})
+    network: dict[str, float] = field(default_factory=dict)  # of the first repetition, last epoch
 
     def add(self, epoch: Mapping[str, np.ndarray]) -> None:
         """One epoch's metrics {name: [repeats]}."""
@@ -50,6 +51,7 @@ class Track:
             values = np.asarray(epoch[name], np.float64)
             self.curves[name].append(float(values.mean()))
             self.spread[name].append(float(values.std(ddof=1)) if len(values) > 1 else 0.0)
+            self.network[name] = float(values[0])
         failed = int(np.sum(~np.isfinite([epoch["train_loss"], epoch["val_loss"]]).all(0)))
         if failed:
             age, count = len(self.curves["val_loss"]), len(epoch["val_loss"])
@@ -117,6 +119,8 @@ class Generation:
         self.member_epochs += members
         self.age += 1
         self.alive = [t for t in self.alive if self.tracks[t].status is Status.TRAINED]
+        if self.age == 1:
+            self._values()  # a metric that gives no number is refused before more is trained
         on_epoch(self.age - 1, metrics)
         return True
 
@@ -131,14 +135,17 @@ class Generation:
         return self._resident.index(trial) * self._repeats
 
     def _values(self) -> dict[int, float]:
-        """What the schedule sees; a metric of the user's that gives NaN counts as the worst."""
+        """What the schedule sees, lower is better; NaN of a user's metric counts as the worst."""
         if self.age == 0:
             return dict.fromkeys(self.alive, 0.0)
         values = {trial: self.tracks[trial].value(self._metric) for trial in self.alive}
-        return {t: value if math.isfinite(value) else math.inf for t, value in values.items()}
+        return {
+            trial: self._metric.loss(value) if math.isfinite(value) else math.inf
+            for trial, value in values.items()
+        }
 
     def values(self) -> list[float | None]:
-        """What each trial came to, None where it failed."""
+        """What each trial came to, as the metric says it; None where it failed."""
         return [
             finite_or_none(track.value(self._metric))
             if track.status in (Status.TRAINED, Status.STOPPED) and track.curves["val_loss"]
@@ -147,12 +154,12 @@ class Generation:
         ]
 
     def told(self) -> list[float | None]:
-        """What a searcher is told: never better of a trial than of one that outlived it.
+        """What a searcher is told: lower is better, never of a trial than of one that outlived it.
 
         The trials stopped together are moved up together, so that their order and their distances
         stay.
         """
-        told = self.values()
+        told = [None if value is None else self._metric.loss(value) for value in self.values()]
         floor = -np.inf
         ages = [len(track.curves["val_loss"]) for track in self.tracks]
         for age in sorted(set(ages), reverse=True):
@@ -222,6 +229,7 @@ def trial_records(
                 "told": told,
                 "epochs": _finite(track.curves),
                 "spread": _finite(track.spread) if repeats > 1 else {},
+                "network": _finite_or_none(track.network) if repeats > 1 else {},
             }
         records.append(TrialRecord(**common, **fate))
     return records
@@ -229,3 +237,7 @@ def trial_records(
 
 def _finite(curves: Mapping[str, Sequence[float]]) -> dict[str, tuple[float | None, ...]]:
     return {name: tuple(map(finite_or_none, curve)) for name, curve in curves.items() if curve}
+
+
+def _finite_or_none(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: finite_or_none(value) for name, value in metrics.items()}

@@ -4,7 +4,9 @@ from collections import defaultdict, deque
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from hptjax.records.reader import StopRecord, checked_records
+from hptjax.errors import ConfigError
+from hptjax.records.goal import DIRECTION_OF, Goal
+from hptjax.records.reader import MetricRecord, StopRecord, checked_records
 from hptjax.records.trial import GenerationRecord
 from hptjax.study.replay import mismatch
 
@@ -32,13 +34,24 @@ class MemoryJournal:
 class History:
     """The generations and stops of a run, by strategy: each can be extended by itself."""
 
-    def __init__(self, journal: JournalLike) -> None:
+    def __init__(self, journal: JournalLike, goal: Goal | None = None) -> None:
+        """goal: what trials are judged by, val_loss if None.
+
+        Raises ConfigError where the journal holds trials that were judged by another metric.
+        """
         self._journal = journal
+        self._goal = Goal() if goal is None else goal
         self._generations: dict[str, deque[GenerationRecord]] = defaultdict(deque)
         found = checked_records(journal.records, "the journal")
         self._stops = dict(found.stops)
         for generation in found.generations:
             self._generations[generation.strategy].append(generation)
+        if self._generations and found.goal not in (None, self._goal):
+            raise ConfigError(
+                f"metric: the run was judged by {found.goal}, not by {self._goal}; start a new run "
+                "with another --out."
+            )
+        self._goal_noted = bool(self._generations) or self._goal.name in DIRECTION_OF
 
     def ahead(self, strategy: str) -> tuple[GenerationRecord, ...]:
         """The recorded generations that are still to come."""
@@ -53,6 +66,7 @@ class History:
         """Writes a generation, or checks it against the recorded one; gives the one that counts."""
         recorded = self._generations[new.strategy]
         if not recorded:
+            self._note_goal()
             self._journal.append(new.to_dict())
             return new
         old = recorded.popleft()
@@ -62,6 +76,13 @@ class History:
             if any(getattr(written, key) != getattr(asked, key) for key in SAME):
                 raise mismatch(f"{new.strategy} trial {asked.number} has other hparams")
         return old
+
+    def _note_goal(self) -> None:
+        """A metric of the user's is told to whoever reads the journal, before its first trials."""
+        if not self._goal_noted:
+            note = MetricRecord(name=self._goal.name, direction=self._goal.direction)
+            self._journal.append(note.model_dump())
+            self._goal_noted = True
 
     def stop_reason(self, strategy: str, budget: Mapping[str, Any]) -> str | None:
         """Why a strategy stopped under this budget, None while generations are to come."""

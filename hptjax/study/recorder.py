@@ -18,7 +18,7 @@ OnBest = Callable[[TrialRecord, Mapping[str, Any]], None]
 
 @dataclass
 class Recorder:
-    """Records of all strategies of a study; images: of its training set."""
+    """Records of all strategies of a study; images: of its training set; best: least value told."""
 
     history: History
     sinks: Sequence[Sink]
@@ -67,9 +67,9 @@ class Recorder:
         self, record: GenerationRecord, generation: Generation, population: Resident | None
     ) -> None:
         best = record.best
-        if best is None or best.value is None or best.value >= self.best:
+        if best is None or best.told is None or best.told >= self.best:
             return
-        self.best = best.value
+        self.best = best.told
         if self.on_best is not None and population is not None:
             trained = [trial.number for trial in record.trials if trial.was_trained]
             place = generation.place_of(trained.index(best.number))

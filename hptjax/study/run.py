@@ -13,7 +13,7 @@ from hptjax.study.executor import Executor
 from hptjax.study.executors import executor_module
 from hptjax.study.history import History, JournalLike, MemoryJournal
 from hptjax.study.loop import Callback, Loop
-from hptjax.study.metric import METRICS, Metric
+from hptjax.study.metric import Metric, find_metric
 from hptjax.study.recorder import OnBest, Recorder
 from hptjax.study.sink import Sink
 from hptjax.study.snapshots import SnapshotExecutor, SnapshotStore
@@ -31,7 +31,7 @@ def run_study(
     sinks: Sequence[Sink] = (),
     callbacks: Sequence[Callback] = (),
     on_best: OnBest | None = None,
-    metric: Metric | None = None,
+    metric: Metric | str | None = None,
     executor: Executor | None = None,
     snapshots: Path | None = None,
     searchers: Mapping[str, SearcherFactory] | None = None,
@@ -41,12 +41,15 @@ def run_study(
     data: loaded as the study says if None. journal: generations that it holds are replayed, not
     trained, so that an interrupted study ends as if it had not been. callbacks: each sees every
     generation, and ends its strategy by returning True. on_best(trial, variables) is called for
-    each new best trial, before its generation is journalled. metric: of a trial's curves, instead
-    of the study's own. executor: what trains, the study's own if None. snapshots: a folder
-    in which long generations are kept, so that they resume at an epoch. searchers: {label:
-    factory(context)} to run instead of the study's strategies. Raises: ConfigError for what the
-    study cannot mean, DataError where the journal is of another study.
+    each new best trial, before its generation is journalled. metric: a name, or one of your own
+    made with `hptjax.metric`, instead of the study's; searchers are told so that lower is better.
+    executor: what trains, the study's own if None. snapshots: a folder in which long generations
+    are kept, so that they resume at an epoch. searchers: {label: factory(context)} to run instead
+    of the study's strategies. Raises: ConfigError for what the study cannot mean, DataError where
+    the journal is of another study.
     """
+    judge = find_metric(study.metric, metric)
+    study = study.model_copy(update={"metric": judge.to_tree()})
     study = warm_started(study)
     data = load_study_data(study) if data is None else data
 
@@ -54,16 +57,15 @@ def run_study(
         for sink in sinks:
             sink.message(text)
 
+    history = History(journal or MemoryJournal(), judge.goal)
     store = None if snapshots is None else SnapshotStore(snapshots, notify=notify)
     with _opened(executor, study, data, notify) as live:
         loop = Loop(
             problem=Problem(study.model, study.space, data.image),
             schedule=study.make_schedule(),
-            metric=metric or METRICS[study.metric],
+            metric=judge,
             executor=live if store is None else SnapshotExecutor(live, store),
-            recorder=Recorder(
-                History(journal or MemoryJournal()), tuple(sinks), on_best, data.train.size
-            ),
+            recorder=Recorder(history, tuple(sinks), on_best, data.train.size),
             callbacks=tuple(callbacks),
             population_size=study.population_size,
             repeats=study.repeats,

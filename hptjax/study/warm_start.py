@@ -14,6 +14,7 @@ from typing import Any
 from hptjax.entries import Categorical, Entry, Value
 from hptjax.errors import ConfigError, shown
 from hptjax.paths import user_path
+from hptjax.records.goal import DIRECTION_OF, Goal, choices
 from hptjax.records.run_dir import load_run
 from hptjax.records.trial import Status
 from hptjax.space import Space
@@ -22,10 +23,13 @@ from hptjax.study.config import StudyConfig, WarmStart
 
 @dataclass(frozen=True)
 class Known:
-    """A trained trial of another run: its name, its value, and those hparams that a space has."""
+    """A trained trial of another run: its name, and those hparams that a space has.
+
+    loss: lower is better, whatever the metric of that run.
+    """
 
     name: str
-    value: float
+    loss: float
     hparams: Mapping[str, Value]
 
 
@@ -58,7 +62,9 @@ def best_points(study: StudyConfig) -> list[dict[str, Value]]:
     start = study.warm_start
     assert start is not None
     points: list[dict[str, Value]] = []
-    for known in sorted(_read(start, study.space), key=lambda known: known.value):
+    for known in sorted(
+        _read(start, study.space, Goal.from_tree(study.metric)), key=lambda known: known.loss
+    ):
         if len(points) == start.best:
             break
         point = _point(known, study.space, start.source)
@@ -78,9 +84,10 @@ def _point(known: Known, space: Space, source: str) -> dict[str, Value]:
     return {name: entry.check(known.hparams[name]) for name, entry in space.items()}
 
 
-def _read(start: WarmStart, space: Space) -> Iterable[Known]:
+def _read(start: WarmStart, space: Space, own: Goal) -> Iterable[Known]:
+    """own: what the study itself is judged by."""
     if start.trials is not None:
-        return list(_of_table(user_path(start.trials), space))
+        return list(_of_table(user_path(start.trials), space, own))
     try:
         trials = load_run(user_path(start.source)).trials
     except ConfigError as error:
@@ -88,16 +95,20 @@ def _read(start: WarmStart, space: Space) -> Iterable[Known]:
     return [
         Known(
             f"{trial.strategy}/{trial.number}",
-            trial.value,
+            trial.told,
             {name: trial.hparams[name] for name in space if name in trial.hparams},
         )
         for trial in trials
-        if trial.status is Status.TRAINED and trial.value is not None
+        if trial.status is Status.TRAINED and trial.told is not None
     ]
 
 
-def _of_table(path: Path, space: Space) -> Iterator[Known]:
-    """The trained trials of a trials.csv, or of any table with a column `value`."""
+def _of_table(path: Path, space: Space, own: Goal) -> Iterator[Known]:
+    """The trained trials of a trials.csv, or of any table with a column `value`.
+
+    A trials.csv says what its searcher was told; of another table the values are of the metric that
+    its column `metric` names, else of the study's own.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
@@ -114,7 +125,20 @@ def _of_table(path: Path, space: Space) -> Iterator[Known]:
                     f"warm_start: {path}, line {line}: value must be a number, "
                     f"got {shown(row['value'])}."
                 )
-            yield Known(name, value, {n: _value(space[n], row[n]) for n in space if row.get(n)})
+            loss = _told(row, value, own, f"warm_start: {path}, line {line}")
+            yield Known(name, loss, {n: _value(space[n], row[n]) for n in space if row.get(n)})
+
+
+def _told(row: Mapping[str, str], value: float, own: Goal, where: str) -> float:
+    """The value of a row, lower is better."""
+    told = _number(row.get("told") or "")
+    if told is not None:
+        return told
+    name = row.get("metric") or own.name
+    if name != own.name and name not in DIRECTION_OF:
+        raise ConfigError(f"{where}: metric must be {choices(DIRECTION_OF)}, got {shown(name)}.")
+    direction = own.direction if name == own.name else DIRECTION_OF[name]
+    return Goal(name, direction).sign * value
 
 
 def _value(entry: Entry, text: str) -> Value:

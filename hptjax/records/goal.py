@@ -1,0 +1,81 @@
+"""What the trials of a run are judged by, as its records know it: a metric's name and direction."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from hptjax.checks import is_text
+from hptjax.errors import ConfigError, did_you_mean, shown
+
+Direction = Literal["minimize", "maximize"]
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
+DIRECTION_OF: dict[str, Direction] = {
+    "val_loss": "minimize",
+    "val_accuracy": "maximize",
+    "val_loss_cumulative": "minimize",
+}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A metric's name, and whether lower or higher values are better."""
+
+    name: str = "val_loss"
+    direction: Direction = "minimize"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.better} is better)"
+
+    @property
+    def sign(self) -> int:
+        """1 or -1: the sign times the value is lower for the better one."""
+        return 1 if self.direction == "minimize" else -1
+
+    @property
+    def better(self) -> str:
+        """`lower` or `higher`: which values are better."""
+        return "lower" if self.sign > 0 else "higher"
+
+    def to_tree(self) -> str | dict[str, str]:
+        """As a study's config has it: the name, with the direction where no table tells it."""
+        if self.name in DIRECTION_OF:
+            return self.name
+        return {"name": self.name, "direction": self.direction}
+
+    @classmethod
+    def from_tree(cls, tree: Any) -> "Goal":
+        """The inverse; ConfigError for another form, an unknown name or direction."""
+        if isinstance(tree, str) and tree in DIRECTION_OF:
+            return cls(tree, DIRECTION_OF[tree])
+        if not isinstance(tree, Mapping):
+            raise ConfigError(f"metric: must be {choices(DIRECTION_OF)}, got {shown(tree)}.")
+        if set(tree) != {"name", "direction"} or not is_text(tree["name"]):
+            raise ConfigError(
+                "metric: a metric of your own is noted as {name: NAME, direction: maximize}, "
+                f"got {shown(dict(tree))}."
+            )
+        if tree["name"] in DIRECTION_OF:
+            raise ConfigError(f"metric: {tree['name']} is hptjax's own; write the name alone.")
+        return cls(tree["name"], checked_direction(tree["direction"]))
+
+
+def checked_direction(direction: Any) -> Direction:
+    """ConfigError unless it is one of the two."""
+    for known in DIRECTIONS:
+        if direction == known:
+            return known
+    raise ConfigError(
+        f"metric: the direction must be {choices(DIRECTIONS)}, got {shown(direction)}; "
+        f"{did_you_mean(direction, DIRECTIONS)}"
+    )
+
+
+def choices(names: Iterable[str]) -> str:
+    """`'a', 'b' or 'c'`."""
+    *others, last = [repr(name) for name in names]
+    return f"{', '.join(others)} or {last}"
+
+
+def goal_of_config(config: Mapping[str, Any]) -> Goal:
+    """The goal that a run's config, as plain data, states."""
+    return Goal.from_tree(config.get("metric", "val_loss"))
