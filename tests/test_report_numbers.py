@@ -145,7 +145,7 @@ def test_stopped_trials_cost_but_count_only_when_asked():
     for with_stopped, counted, least in ((False, 2, 2.0), (True, 3, 1.0)):
         (row,) = report.strategy_statistics(table, with_stopped=with_stopped).to_dict("records")
         assert (row["n"], row["trained"], row["stopped"], row["failed"]) == (4, 2, 1, 1)
-        assert (row["counted"], row["min"], row["epochs"]) == (counted, least, 4)
+        assert (row["counted"], row["best"], row["epochs"]) == (counted, least, 4)
 
 
 def test_what_a_generation_costs_is_known_at_its_end():

@@ -1,20 +1,22 @@
 """The report's still pictures: which of the plots there are for some runs, and their files."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 
+from hptjax.records.trial import METRICS
 from hptjax.report import plots
+from hptjax.report.goals import goal_of
 from hptjax.report.importances import hparam_importances
 from hptjax.report.numbers import AXES, counted_values
 from hptjax.report.plots.groups import AXIS_LABELS
 from hptjax.report.plots.style import COLUMN, png_of
 from hptjax.report.runs import SERIES, UNIT, column
-from hptjax.report.sources import Family, Source, Tables, families
+from hptjax.report.sources import Family, Source, Tables, View, families
 from hptjax.space import Space
 
 FORMATS = ("png", "svg", "pdf")
@@ -62,6 +64,18 @@ def write_pictures(
     return made
 
 
+def named_pictures(view: View, *, several: bool) -> list[Picture]:
+    """The pictures of a view; where a page has several, name and caption tell them apart."""
+    made = pictures_of(view.tables, view.sources)
+    if not several:
+        return made
+    name = view.goal.name
+    return [
+        replace(p, name=f"{p.name}-{file_name(name)}", caption=f"By {name}: {p.caption}")
+        for p in made
+    ]
+
+
 def pictures_of(tables: Tables, sources: Mapping[str, Source]) -> list[Picture]:
     """What there is to be seen of some runs, each only where they have the data."""
     made = compared(tables)
@@ -89,13 +103,14 @@ def compared(tables: Tables) -> list[Picture]:
             height=tall,
         )
     ]
+    name = goal_of(trials).name
     several = ": median and quartiles of the runs." if tables.repeated else "."
     for axis in AXES:
         if axis == "evaluations" or trials[axis].notna().any():
             made.append(
                 Picture(
                     f"best-so-far-{axis.replace('_', '-')}",
-                    f"Best value so far against {AXIS_LABELS[axis]}{several}",
+                    f"Best {name} so far against {AXIS_LABELS[axis]}{several}",
                     lambda ax, axis=axis: plots.plot_best_so_far(trials, ax, axis),
                     height=HEIGHT + 0.09 * groups,
                 )
@@ -126,12 +141,14 @@ def _compared_runs(tables: Tables) -> list[Picture]:
             )
         )
     if len(tables.epochs):
+        goal = goal_of(tables.trials)
+        metric = goal.name if goal.name in METRICS else "val_loss"
         made.append(
             Picture(
                 "learning-curves",
-                "Validation loss of every trial after each epoch; bold: the best of the longest "
+                f"The {metric} of every trial after each epoch; bold: the best of the longest "
                 "trained ones.",
-                lambda ax: plots.plot_learning_curves(tables.epochs, ax),
+                lambda ax: plots.plot_learning_curves(tables.epochs, ax, metric),
             )
         )
     return made

@@ -1,12 +1,13 @@
 """The report: one HTML page about any number of runs, and its figures as files."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from hptjax.report import interactive, page, sections
-from hptjax.report.figures import Picture, pictures_of, write_pictures
+from hptjax.report.figures import Picture, named_pictures, write_pictures
 from hptjax.report.page import Section
-from hptjax.report.sources import Source, Tables, join_sources
+from hptjax.report.sources import Source, View, join_sources, views_of
 
 
 def write_report(
@@ -20,32 +21,35 @@ def write_report(
     script = interactive.script()  # what is missing is missed before anything is written
     folder.mkdir(parents=True, exist_ok=True)
     tables = join_sources(sources)
-    pictures = pictures_of(tables, sources)
+    views = views_of(tables, sources)
+    pictures = [
+        picture for view in views for picture in named_pictures(view, several=len(views) > 1)
+    ]
     made = write_pictures(pictures, folder / "figures", formats)
     path = folder / "report.html"
-    path.write_text(_page(tables, sources, made, script), encoding="utf-8")
+    path.write_text(_page(views, sources, made, script), encoding="utf-8")
     return path
 
 
 def _page(
-    tables: Tables,
+    views: Sequence[View],
     named: Mapping[str, Source],
     pictures: Sequence[tuple[Picture, bytes]],
     script: str,
 ) -> str:
     """The page's text; script: that of plotly."""
-    trials = tables.trials
+    each = partial(sections.each, views)
     parts = [
-        Section("Strategies", sections.summary(tables, named)),
-        Section("Statistics", sections.statistics(tables)),
-        Section("Best so far", sections.best_so_far(trials)),
-        Section("Parallel coordinates", sections.parallel(trials, named)),
-        Section("Importances", sections.importances(trials, named)),
-        Section("Leaderboard", sections.leaderboard(trials, named)),
+        Section("Strategies", each(sections.summary)),
+        Section("Statistics", each(sections.statistics)),
+        Section("Best so far", each(sections.best_so_far)),
+        Section("Parallel coordinates", each(sections.parallel)),
+        Section("Importances", each(sections.importances)),
+        Section("Leaderboard", each(sections.leaderboard)),
         Section("Figures", sections.figures(pictures)),
         Section("Ledger", sections.ledger(named)),
         Section("Configs", sections.configs(named)),
         Section("Environment", sections.environments(named)),
     ]
     shown = [part for part in parts if part.content]
-    return page.page(", ".join(named), sections.lead(trials), shown, [script])
+    return page.page(", ".join(named), sections.lead(views), shown, [script])

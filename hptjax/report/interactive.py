@@ -10,7 +10,9 @@ import pandas as pd
 
 from hptjax.entries import Categorical, Entry, Float, Integer
 from hptjax.errors import MissingExtraError
+from hptjax.records.goal import Goal
 from hptjax.report import numbers
+from hptjax.report.goals import goal_of
 from hptjax.report.numbers import Axis
 from hptjax.report.runs import SERIES
 
@@ -25,13 +27,13 @@ MOST_TICKS = 12  # of an axis that names each of its values
 def best_so_far(
     trials: pd.DataFrame, axes: Mapping[Axis, str], looks: Mapping[str, tuple[str, str]]
 ) -> Any:
-    """Running minimum of each series; a click in the legend hides or shows one.
+    """The running best of each series; a click in the legend hides or shows one.
 
     trials: as of `join_sources`; axes: {axis: label}, between which the reader chooses; looks:
     colour and line (as of matplotlib) of each series.
     """
     figure = _plotly("graph_objects").Figure()
-    first = next(iter(axes))
+    first, goal = next(iter(axes)), goal_of(trials)
     curves = {axis: _curves(trials, axis, looks) for axis in axes}
     for name, rows in curves[first].items():
         colour, line = looks[name]
@@ -51,7 +53,11 @@ def best_so_far(
     figure.update_layout(
         _layout(),
         xaxis={"title": axes[first], "rangemode": "tozero", "gridcolor": "#e6e9ed"},
-        yaxis={"title": "best value so far", "gridcolor": "#e6e9ed", "range": _range(groups)},
+        yaxis={
+            "title": f"best {goal.name} so far",
+            "gridcolor": "#e6e9ed",
+            "range": _range(groups, goal),
+        },
         legend={"orientation": "h", "y": -0.22, "yanchor": "top"},
         height=HEIGHT + LEGEND * len(groups),
         showlegend=True,
@@ -99,19 +105,21 @@ def parallel_coordinates(
 
     trials: a row each with `series`, a column for each of the hparams, and the value. space: gives
     the axes their ranges and logarithms, as far as it has them. Colours tell the better half apart:
-    everything above the median has the last one.
+    everything worse than the median has the last one.
     """
+    goal = goal_of(trials)
     shown: Any = trials.dropna(subset=[value])  # the checker takes its columns for tables
     known = space or {}
     several = shown["series"].nunique() > 1
     names = (["series"] if several else []) + list(hparams)
     axes = [_axis(name, shown[name], known.get(name)) for name in names]
     values = shown[value].astype(float)
-    axes.append({"label": value, "values": values})
+    label = goal.name if value == "value" else value
+    axes.append({"label": label, "values": values})
     figure = _plotly("graph_objects").Figure()
     figure.add_parcoords(
         dimensions=axes,
-        line=_colours(values, value),
+        line=_colours(values, label, goal),
         labelfont={"size": 12},
         labelangle=-20,
         labelside="top",
@@ -121,14 +129,15 @@ def parallel_coordinates(
     return figure
 
 
-def _range(groups: Sequence[pd.DataFrame]) -> list[float] | None:
+def _range(groups: Sequence[pd.DataFrame], goal: Goal) -> list[float] | None:
     """What is shown at first: without the bad values that a search starts with."""
     curves = [rows["best"].dropna().to_numpy() for rows in groups]
     curves = [curve for curve in curves if curve.size]
     if not curves:
         return None
-    low = min(float(curve[-1]) for curve in curves)
-    high = max(float(curve[int(START * (curve.size - 1))]) for curve in curves)
+    reached = min(goal.sign * float(curve[-1]) for curve in curves)
+    early = max(goal.sign * float(curve[int(START * (curve.size - 1))]) for curve in curves)
+    low, high = sorted((goal.sign * reached, goal.sign * early))
     margin = 0.05 * (high - low) or 0.01
     return [low - margin, high + margin]
 
@@ -192,16 +201,18 @@ def _axis(name: str, column: pd.Series, entry: Entry | None) -> dict[str, Any]:
     return axis
 
 
-def _colours(values: pd.Series, name: str) -> dict[str, Any]:
-    """Of the lines: negated, because plotly draws what is higher over what is lower."""
-    low, high = float(values.min()), float(values.median())
+def _colours(values: pd.Series, name: str, goal: Goal) -> dict[str, Any]:
+    """Of the lines: better is higher, because plotly draws what is higher over what is lower."""
+    good = -goal.sign * values
+    low, high = float(good.median()), float(good.max())
     ticks = np.linspace(low, high, 5)
-    bar = {"title": name, "tickvals": -ticks, "ticktext": [f"{tick:.3g}" for tick in ticks]}
+    texts = [f"{-goal.sign * tick:.3g}" for tick in ticks]
+    bar = {"title": name, "tickvals": ticks, "ticktext": texts}
     return {
-        "color": -values,
+        "color": good,
         "colorscale": "Viridis_r",
-        "cmin": -high,
-        "cmax": -low,
+        "cmin": low,
+        "cmax": high,
         "showscale": True,
         "colorbar": {**bar, "thickness": 12},
     }

@@ -153,7 +153,8 @@ def generation_statistics(table: pd.DataFrame, *, with_stopped: bool = False) ->
     spread.columns = [f"spread:{name}" for name in names]
     result = counts.join(spread.assign(spread=spread.mean(axis=1)))
     result = result.sort_index(kind="stable").reset_index()
-    so_far = result.groupby(RUN, sort=False)["best"].transform(lambda best: _running_best(best, goal))
+    by_run = result.groupby(RUN, sort=False)["best"]
+    so_far = by_run.transform(lambda best: _running_best(best, goal))
     result.insert(result.columns.get_loc("best") + 1, "best_so_far", so_far)  # type: ignore[arg-type]
     return result
 

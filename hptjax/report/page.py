@@ -75,7 +75,8 @@ document.querySelectorAll("input[data-filter]").forEach(input => input.oninput =
 });
 """
 FIXED = (  # columns of four decimals
-    *("value", "val_accuracy", "best", "q1", "median", "q3", "mean", "mean best", "from", "to"),
+    *("best", "q1", "median", "q3", "mean", "mean best", "from", "to"),
+    *("val_loss", "val_accuracy", "val_loss_cumulative"),
 )
 
 
@@ -115,11 +116,15 @@ def table(
     rows: Iterable[Sequence[Any]],
     *,
     text: Sequence[str] = (),
+    fixed: Sequence[str] = (),
     sortable: str | None = None,
 ) -> str:
-    """An HTML table; text: columns that hold words; sortable: its id, if clicks sort it."""
+    """An HTML table; text: columns that hold words; sortable: its id, if clicks sort it.
+
+    fixed: more columns of four decimals than FIXED.
+    """
     words = {name for name in columns if name in text}
-    kinds = [(name in words, name in FIXED) for name in columns]
+    kinds = [(name in words, name in FIXED or name in fixed) for name in columns]
     heads = "".join(f"<th{_class(name in words)}>{escape(name)}</th>" for name in columns)
     body = "".join(
         "<tr>"

@@ -2,7 +2,7 @@
 
 import math
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any, Literal
@@ -11,15 +11,15 @@ import pandas as pd
 
 from hptjax.config.yaml_file import dump_yaml
 from hptjax.report import interactive, page
-from hptjax.report.figures import Picture, known_importances
+from hptjax.report.console import other_metric
+from hptjax.report.figures import Picture, file_name, known_importances
 from hptjax.report.numbers import counted_values, rank_table
 from hptjax.report.plots.groups import AXIS_LABELS
 from hptjax.report.plots.style import COLOURS, colours_of, lines_of
 from hptjax.report.runs import SERIES, column
-from hptjax.report.sources import Source, Tables, families
+from hptjax.report.sources import Source, Tables, View, families
 from hptjax.report.statistics import kruskal_test, rank_tests, strategy_statistics
 
-FIRST = (SERIES, "number", "value", "val_accuracy", "epochs")
 LAST = ("status", "reason", "changes")
 WORDS = (
     *(SERIES, "group", "strategy", "run", "status", "reason", "changes", "stopped by"),
@@ -28,7 +28,6 @@ WORDS = (
 AXIS = 105  # pixels that an axis of the parallel coordinates needs
 NAMES = {  # of the columns of `strategy_statistics`
     "n": "trials",
-    "min": "best",
     "epochs": "epochs of single networks",
     "member_epochs": "epochs",
     "best_mean": "mean best",
@@ -60,15 +59,34 @@ def looks(trials: pd.DataFrame) -> dict[str, tuple[str, str]]:
     return found
 
 
-def lead(trials: pd.DataFrame) -> str:
-    """One sentence on the best trial, and when the page was made."""
-    made = f"Made on {datetime.now():%Y-%m-%d %H:%M}."
+def each(views: Sequence[View], make: Callable[[View], str]) -> str:
+    """A part of the page for each metric: trials of different metrics are not compared."""
+    if len(views) == 1:
+        return make(views[0])
+    made = [(view.title, make(view)) for view in views]
+    return "".join(page.heading(title) + content for title, content in made if content)
+
+
+def lead(views: Sequence[View]) -> str:
+    """A sentence on the best trial by each metric, and when the page was made."""
+    texts = [_best(view) for view in views]
+    if len(views) > 1:
+        names = ", ".join(view.goal.name for view in views)
+        texts.append(
+            f"The runs were judged by different metrics ({names}): each has its own part below, "
+            "and they are not ranked against each other."
+        )
+    return page.note(" ".join([*texts, f"Made on {datetime.now():%Y-%m-%d %H:%M}."]))
+
+
+def _best(view: View) -> str:
+    trials, goal = view.tables.trials, view.goal
     if not counted_values(trials).count():
-        return page.note(f"{len(trials)} trials, none of which has a value. {made}")
+        return f"{len(trials)} trials, none of which has a {goal.name}."
     best: Any = rank_table(trials).iloc[0]
-    return page.note(
-        f"{len(trials)} trials. The best value is {best['value']:.4f}, by {best[SERIES]}, "
-        f"trial {best['number']}; lower is better. {made}"
+    return (
+        f"{len(trials)} trials. The best {goal.name} is {best['value']:.4f}, by {best[SERIES]}, "
+        f"trial {best['number']}; {goal.better} is better."
     )
 
 
@@ -88,19 +106,19 @@ def summary_table(tables: Tables, sources: Mapping[str, Source]) -> pd.DataFrame
     return made.reindex(columns=list(SUMMARY))
 
 
-def summary(tables: Tables, sources: Mapping[str, Source]) -> str:
-    made: Any = summary_table(tables, sources)
+def summary(view: View) -> str:
+    made: Any = summary_table(view.tables, view.sources)
     text = (
-        "best to mean are of the trials that were trained to the end: the value of one that its "
-        "schedule stopped is of fewer epochs. Epochs and seconds are of all."
+        f"best to mean are the {view.goal.name} of the trials that were trained to the end: the "
+        "value of one that its schedule stopped is of fewer epochs. Epochs and seconds are of all."
     )
     stopped = any(made["stopped"])
     return _table(made) + (page.note(text) if stopped else "")
 
 
-def statistics(tables: Tables) -> str:
+def statistics(view: View) -> str:
     """What runs of different seeds reached, and whether groups differ by more than chance."""
-    parts = []
+    tables, parts = view.tables, []
     if tables.repeated:
         made = strategy_statistics(tables.trials).rename(columns=NAMES)
         text = (
@@ -111,7 +129,10 @@ def statistics(tables: Tables) -> str:
     if len(set(tables.trials["group"])) > 1:
         if tables.repeated:
             parts += [page.heading("Best of each run, compared"), _tests(tables.trials, "run")]
-        parts += [page.heading("Values of all trials, compared"), _tests(tables.trials, "trial")]
+        parts += [
+            page.heading(f"The {view.goal.name} of all trials, compared"),
+            _tests(tables.trials, "trial"),
+        ]
         text = (
             "Mann-Whitney tests, p_holm corrected for all pairs; a12 is the probability that a is "
             "better than b. Trials of one search are no independent sample: a comparison of them "
@@ -130,11 +151,11 @@ def _tests(trials: pd.DataFrame, per: Literal["run", "trial"]) -> str:
     return _table(made) + page.note(text)
 
 
-def importances(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
+def importances(view: View) -> str:
     """A table for each space: hparams, and their importance for each group."""
     parts = []
-    for family in families(sources):
-        own = family.of(trials)
+    for family in families(view.sources):
+        own = family.of(view.tables.trials)
         if not len(own):
             continue
         known = known_importances(own, family.space)
@@ -151,42 +172,56 @@ def importances(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
     return "".join(parts) + page.note(text) if parts else ""
 
 
-def best_so_far(trials: pd.DataFrame) -> str:
+def best_so_far(view: View) -> str:
+    trials = view.tables.trials
     figure = interactive.best_so_far(trials, AXIS_LABELS, looks(trials))
     text = (
         "A click on a name hides or shows its curve; the menu chooses what it is drawn against; a "
         "double click shows the first values, too, where they lie above."
     )
-    return page.note(text) + page.plot(interactive.as_html(figure, "best-so-far"))
+    return page.note(text) + page.plot(
+        interactive.as_html(figure, f"best-so-far-{file_name(view.goal.name)}")
+    )
 
 
-def parallel(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
+def parallel(view: View) -> str:
     """A picture for each set of hparams that was searched."""
     parts = []
-    for k, family in enumerate(families(sources)):
-        shown = family.of(trials)
+    for k, family in enumerate(families(view.sources)):
+        shown = family.of(view.tables.trials)
         if column(shown, "value").count():
-            space = sources[family.names[0]].space
+            space = view.sources[family.names[0]].space
             figure = interactive.parallel_coordinates(shown, family.hparams, space)
             width = AXIS * (len(family.hparams) + 2)
-            parts.append(page.plot(interactive.as_html(figure, f"parallel-{k}"), width))
+            parts.append(
+                page.plot(
+                    interactive.as_html(figure, f"parallel-{file_name(view.goal.name)}-{k}"), width
+                )
+            )
     text = "Drag along an axis to choose a range of it; drag its name to move it."
     return page.note(text) + "".join(parts) if parts else ""
 
 
-def leaderboard(trials: pd.DataFrame, sources: Mapping[str, Source]) -> str:
+def leaderboard(view: View) -> str:
     """Every trial, best first; a click on a head sorts."""
-    hparams = dict.fromkeys(name for source in sources.values() for name in source.hparams)
-    columns = [name for name in (*FIRST, *hparams, *LAST) if name in trials]
-    ranked = rank_table(trials)
-    words = [name for name in columns if name in WORDS or not _numeric(trials[name])]
+    hparams = dict.fromkeys(name for source in view.sources.values() for name in source.hparams)
+    own, other = view.goal.name, other_metric(view.goal)
+    ranked = rank_table(view.tables.trials)
+    if own in ranked:
+        ranked = ranked.drop(columns=own)
+    ranked = ranked.rename(columns={"value": own})
+    first = (SERIES, "number", own, other, "epochs")
+    columns = [name for name in (*first, *hparams, *LAST) if name in ranked]
+    table_id = f"leaderboard-{file_name(own)}"
+    words = [name for name in columns if name in WORDS or not _numeric(ranked[name])]
     made = page.table(
         ("rank", *columns),
         _rows(ranked.reindex(columns=["rank", *columns])),
         text=words,
-        sortable="leaderboard",
+        fixed=(own,),
+        sortable=table_id,
     )
-    return page.search_box("leaderboard", "filter rows, e.g. des trained") + made
+    return page.search_box(table_id, "filter rows, e.g. des trained") + made
 
 
 def figures(pictures: Sequence[tuple[Picture, bytes]]) -> str:

@@ -10,8 +10,10 @@ import pandas as pd
 from hptjax.errors import ConfigError
 from hptjax.records.change import describe_changes
 from hptjax.records.environment import read_environments
+from hptjax.records.goal import Goal
 from hptjax.records.reader import NAME
 from hptjax.records.run_dir import label_of, load_run
+from hptjax.report.goals import goals_of
 from hptjax.report.original import NAMES, RUN, original_files, read_original, strategy_of
 from hptjax.report.runs import (
     SERIES,
@@ -61,6 +63,19 @@ class Tables:
     def repeated(self) -> bool:
         """Whether any group is of more than one run."""
         return any(self.trials["group"] != self.trials[SERIES])
+
+
+@dataclass(frozen=True)
+class View:
+    """What is judged by one metric: only that is compared. name: of the metric, fit for a file."""
+
+    goal: Goal
+    tables: Tables
+    sources: Mapping[str, Source]
+
+    @property
+    def title(self) -> str:
+        return f"{self.goal.name} ({self.goal.better} is better)"
 
 
 @dataclass(frozen=True)
@@ -155,6 +170,23 @@ def _joined(sources: Mapping[str, Source], tables: Mapping[str, pd.DataFrame]) -
             prefix = f"{name}: " if len(sources) > 1 else ""
             placed.append(table.assign(run=name, **{SERIES: prefix + table["strategy"]}))
     return join_tables(*placed)
+
+
+def views_of(tables: Tables, sources: Mapping[str, Source]) -> list[View]:
+    """A view for each metric that the sources were judged by, in their order."""
+    views = []
+    for goal in goals_of(tables.trials):
+        own = (tables.trials["metric"] == goal.name) & (
+            tables.trials["direction"] == goal.direction
+        )
+        runs = list(tables.trials.loc[own, "run"].unique())
+        parts = (
+            table.loc[table["run"].isin(runs)] if len(table) else table
+            for table in (tables.trials, tables.epochs, tables.ledger)
+        )
+        chosen = {name: source for name, source in sources.items() if name in runs}
+        views.append(View(goal, Tables(*parts), chosen))
+    return views
 
 
 def families(sources: Mapping[str, Source]) -> list[Family]:

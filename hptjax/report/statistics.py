@@ -133,11 +133,11 @@ def rank_tests(
     """One row per pair of groups: two-sided Mann-Whitney test, Holm's correction, effect size.
 
     per: what is compared, the best of each "run" or the values of each "trial". n_a, n_b: how many
-    there are; u: the statistic of a, low where a is better; p, and p_holm, corrected for all pairs of
-    the table; a12: the probability that a is better than b, ties half (Vargha & Delaney 2000), and what that
-    is called: negligible, small, medium, large. p is NaN where a side has fewer than two. With
-    three runs a side p cannot fall below .1, whatever they found. Raises: ConfigError for another
-    `per`.
+    there are; u: the statistic of a, low where a is better; p, and p_holm, corrected for all pairs
+    of the table; a12: the probability that a is better than b, ties half (Vargha & Delaney 2000),
+    and what that is called: negligible, small, medium, large. p is NaN where a side has fewer than
+    two. With three runs a side p cannot fall below .1, whatever they found. Raises: ConfigError for
+    another `per`.
     """
     samples = _samples(table, per, with_stopped)
     rows = []

@@ -17,9 +17,10 @@ HALO = [withStroke(linewidth=3.2, foreground="white")]
 def plot_learning_curves(epochs: pd.DataFrame, ax: Axes, metric: str = "val_loss") -> Axes:
     """Draws a metric of every trial after each epoch, thin; bold the best trial of each group.
 
-    epochs: an `epochs_table`. The bold trial is the one of least val_loss among those that were
-    trained longest. The highest fiftieth of the values may lie beyond the edge.
+    epochs: an `epochs_table`. The bold trial is the best by this metric among those that were
+    trained longest. The worst fiftieth of the values may lie beyond the edge.
     """
+    rising = metric.endswith("accuracy")
     shown = epochs.dropna(subset=metric)
     if not len(shown):
         return nothing(ax, "no epoch to show")
@@ -29,13 +30,13 @@ def plot_learning_curves(epochs: pd.DataFrame, ax: Axes, metric: str = "val_loss
     for name, rows in groups.items():
         _thin(ax, rows, metric, colours[name])
     for name, rows in groups.items():
-        best = _best(rows)
+        best = _best(rows, metric, rising=rising)
         ax.plot(
             best["epoch"], best[metric], color=colours[name], linestyle=lines[name], linewidth=1.8,
             marker="o", markersize=3, label=f"{name}, best", path_effects=HALO,
         )  # fmt: skip
     ax.set(xlabel="epoch", ylabel=metric.replace("_", " "))
-    frame_y(ax, *np.quantile(floats(shown, metric), [0, 0.98]))
+    frame_y(ax, *np.quantile(floats(shown, metric), [0.02, 1] if rising else [0, 0.98]))
     ax.set_xlim(0.8, floats(shown, "epoch").max() + 0.2)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.45, 1.0), columnspacing=1)
@@ -54,7 +55,8 @@ def _thin(ax: Axes, rows: pd.DataFrame, metric: str, colour: str) -> None:
     ax.scatter(*dots.T, s=3, color=colour, alpha=alpha, linewidths=0, rasterized=True)
 
 
-def _best(rows: pd.DataFrame) -> pd.DataFrame:
+def _best(rows: pd.DataFrame, metric: str, *, rising: bool) -> pd.DataFrame:
     """The epochs of one trial of a group."""
-    last = rows.loc[rows["epoch"] == floats(rows, "epoch").max()].sort_values("val_loss").iloc[0]
+    ends = rows.loc[rows["epoch"] == floats(rows, "epoch").max()]
+    last = ends.sort_values(metric, ascending=not rising, kind="stable").iloc[0]
     return rows.loc[(rows["run"] == last["run"]) & (rows["number"] == last["number"])]

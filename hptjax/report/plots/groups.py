@@ -7,6 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter, MaxNLocator, NullFormatter
 
+from hptjax.records.goal import Goal
+from hptjax.report.goals import goal_of
 from hptjax.report.numbers import Axis, best_band, best_so_far, counted_values
 from hptjax.report.plots.style import (
     COLOURS,
@@ -44,7 +46,8 @@ def plot_box(table: pd.DataFrame, ax: Axes, *, with_stopped: bool = False) -> Ax
     with_stopped: as everywhere in `hptjax.report.numbers`. Failed trials are counted in the label.
     """
     values = counted_values(table, with_stopped=with_stopped)
-    ax.set_xlabel("value" if not with_stopped else "value (stopped trials: their last)")
+    name = goal_of(table).name
+    ax.set_xlabel(name if not with_stopped else f"{name} (stopped trials: their last)")
     return _boxes(table.assign(shown=values), ax)
 
 
@@ -110,6 +113,7 @@ def plot_best_so_far(
     band = best_band(best_so_far(table, axis, with_stopped=with_stopped))
     if not len(band):
         return nothing(ax)
+    goal = goal_of(table)
     names = list(dict.fromkeys(table["group"]))
     colours, lines = colours_of(names), lines_of(names)
     for name in names:
@@ -125,8 +129,10 @@ def plot_best_so_far(
         if several:
             low, high = floats(rows, "low"), floats(rows, "high")
             ax.fill_between(x, low, high, step="post", color=colours[name], alpha=0.2, linewidth=0)
-    ax.set(xlabel=AXIS_LABELS[axis], ylabel="best value so far")
-    frame_y(ax, floats(band, "low").min(), max(_early(r) for _, r in band.groupby("group")))
+    ax.set(xlabel=AXIS_LABELS[axis], ylabel=f"best {goal.name} so far")
+    early = [_early(rows, goal) for _, rows in band.groupby("group")]
+    reached = floats(band, "low").min() if goal.sign > 0 else floats(band, "high").max()
+    frame_y(ax, min(reached, *early), max(reached, *early))
     spent = [floats(rows, "x").max() for _, rows in band.groupby("group")]
     if log_if_wide(spent, decades=MANY) == "log":
         ax.set_xscale("log")
@@ -138,10 +144,11 @@ def plot_best_so_far(
     return ax
 
 
-def _early(band: pd.DataFrame) -> float:
-    """The best after a tenth of the way."""
+def _early(band: pd.DataFrame, goal: Goal) -> float:
+    """The best after a tenth of the way, by the worse quartile."""
     first, last = band["x"].min(), band["x"].max()
-    return float(band.loc[band["x"] <= first + (last - first) / 10, "high"].iloc[-1])
+    worse = "high" if goal.sign > 0 else "low"
+    return float(band.loc[band["x"] <= first + (last - first) / 10, worse].iloc[-1])
 
 
 @styled

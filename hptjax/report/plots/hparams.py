@@ -11,6 +11,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.ticker import MaxNLocator
 
 from hptjax.errors import ConfigError, did_you_mean
+from hptjax.report.goals import goal_of
 from hptjax.report.numbers import counted_values
 from hptjax.report.plots.style import (
     COLOURS,
@@ -30,7 +31,7 @@ from hptjax.report.runs import UNIT, column, hparams_of
 def plot_parallel(
     table: pd.DataFrame, ax: Axes, *, with_stopped: bool = False, most: int = 1000
 ) -> Axes:
-    """Draws each trial as a line through its hparams, dark for low (good) values.
+    """Draws each trial as a line through its hparams, dark for good values.
 
     The numbers at an axis are the lowest and highest that were tried; logarithmic hparams are so
     here. most: the best that many trials are drawn, the best of all on top.
@@ -40,24 +41,29 @@ def plot_parallel(
     names = [name for name in hparams_of(table) if column(shown, name).notna().all()]
     if not len(shown) or not names:
         return nothing(ax)
-    shown = shown.sort_values("counted").head(most).iloc[::-1]  # the best last, on top
+    goal = goal_of(table)
+    shown = shown.sort_values("counted", ascending=goal.sign > 0, kind="stable").head(most)
+    shown = shown.iloc[::-1]  # the best last, on top
     scaled = [_scaled(shown, name) for name in names]
     heights = np.stack([place for place, _ in scaled], axis=1)
     lines = [np.column_stack([np.arange(len(names)), row]) for row in heights]
     cost = shown["counted"].to_numpy(float)
-    top = np.quantile(cost, 0.9)  # the worst tenth has one colour
-    norm = (LogNorm if log_if_wide([cost.min(), top]) == "log" else Normalize)(cost.min(), top)
+    # the worst tenth has one colour
+    ends = np.quantile(cost, [0.0, 0.9] if goal.sign > 0 else [0.1, 1.0])
+    norm = (LogNorm if log_if_wide(ends) == "log" else Normalize)(*ends)
+    colours = SEQUENCE if goal.sign > 0 else f"{SEQUENCE}_r"
     alpha = float(np.clip(40 / len(lines), 0.15, 0.8))
     bundle = LineCollection(
-        lines, array=cost, cmap=SEQUENCE, norm=norm, linewidths=0.7, alpha=alpha, rasterized=True
+        lines, array=cost, cmap=colours, norm=norm, linewidths=0.7, alpha=alpha, rasterized=True
     )
     ax.add_collection(bundle)
     ax.plot(np.arange(len(names)), heights[-1], color=COLOURS[5], linewidth=1.8, label="best")
     _upright_axes(ax, names, [ends for _, ends in scaled])
     bar = ax.get_figure(root=True).colorbar(  # type: ignore[union-attr]
-        ScalarMappable(norm, SEQUENCE), ax=ax, label="value", pad=0.03, aspect=30, extend="max"
-    )
-    set_scale(bar.ax.yaxis, [cost.min(), top])
+        ScalarMappable(norm, colours), ax=ax, label=goal.name, pad=0.03, aspect=30,
+        extend="max" if goal.sign > 0 else "min",
+    )  # fmt: skip
+    set_scale(bar.ax.yaxis, ends)
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1.06), borderpad=0)
     return ax
 
@@ -128,7 +134,7 @@ def plot_slice(table: pd.DataFrame, ax: Axes, hparam: str, *, with_stopped: bool
         x, shown["counted"], c=shown["number"] + 1, s=9, cmap=SEQUENCE, linewidths=0.2,
         edgecolors="white", rasterized=True,
     )  # fmt: skip
-    ax.set(xlabel=hparam, ylabel="value")
+    ax.set(xlabel=hparam, ylabel=goal_of(table).name)
     set_scale(ax.yaxis, shown["counted"])
     bar = ax.get_figure(root=True).colorbar(points, ax=ax, label="evaluation", pad=0.02, aspect=30)  # type: ignore[union-attr]
     bar.locator = MaxNLocator(4, integer=True)

@@ -11,6 +11,7 @@ from scipy.stats import gaussian_kde
 
 from hptjax.errors import ConfigError
 from hptjax.records.trial import COUNTED
+from hptjax.report.goals import goal_of
 from hptjax.report.numbers import (
     best_so_far,
     counted_values,
@@ -72,7 +73,7 @@ def plot_evaluations(table: pd.DataFrame, ax: Axes) -> Axes:
             linewidths=0.8, transform=ax.get_xaxis_transform(), label="failed", clip_on=False,
         )  # fmt: skip
     ax.step(place, best_so_far(rows)["best"], where="post", color="black", label="best so far")
-    ax.set(xlabel="evaluation", ylabel="value", xlim=(0.5, len(rows) + 0.5))
+    ax.set(xlabel="evaluation", ylabel=goal_of(rows).name, xlim=(0.5, len(rows) + 0.5))
     set_scale(ax.yaxis, value)
     ax.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0), columnspacing=1)
     return ax
@@ -91,10 +92,11 @@ def _shade(ax: Axes, generation: np.ndarray) -> None:
 def plot_population_density(table: pd.DataFrame, ax: Axes, *, with_stopped: bool = False) -> Axes:
     """Draws the density of the values of each generation, the first on top; at most twelve.
 
-    Gaussian kernels, of one height; the ticks under a density are its trials. The highest hundredth
+    Gaussian kernels, of one height; the ticks under a density are its trials. The worst hundredth
     of the values may lie beyond the edge.
     """
     check_one_search(table)
+    goal = goal_of(table)
     shown = table.assign(counted=counted_values(table, with_stopped=with_stopped))
     shown = shown.dropna(subset=["counted", "generation"])
     if not len(shown):
@@ -104,7 +106,8 @@ def plot_population_density(table: pd.DataFrame, ax: Axes, *, with_stopped: bool
     colours = mpl.colormaps[SEQUENCE](np.linspace(0.05, 0.85, len(chosen)))
     log = log_if_wide(shown["counted"]) == "log"
     shown["counted"] = np.log10(shown["counted"]) if log else shown["counted"]
-    low, high = np.quantile(shown["counted"].to_numpy(float), [0.0, 0.99])
+    kept = [0.0, 0.99] if goal.sign > 0 else [0.01, 1.0]
+    low, high = np.quantile(shown["counted"].to_numpy(float), kept)
     edge = 0.08 * (high - low) or 1e-3
     grid = np.linspace(low - edge, high + edge, 300)
     for k, (number, colour) in enumerate(zip(chosen, colours, strict=True)):
@@ -118,7 +121,7 @@ def plot_population_density(table: pd.DataFrame, ax: Axes, *, with_stopped: bool
     ax.set_yticks(-np.arange(len(chosen)), [str(number + 1) for number in chosen])
     set_scale(ax.xaxis, [0.001, 1.0] if log else [1.0])
     ends = 10 ** grid[[0, -1]] if log else grid[[0, -1]]
-    ax.set(xlabel="value", ylabel="generation", xlim=ends)
+    ax.set(xlabel=goal.name, ylabel="generation", xlim=ends)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
     return ax
