@@ -41,7 +41,7 @@ def run_one(study: StudyConfig, folder: Path) -> StudyResult:
         result = run_study(
             study, journal=directory.journal, sinks=[Lines()], snapshots=folder / "snapshots"
         )
-    write_tables(result.generations, folder)
+    write_tables(result, folder)
     return result
 
 
@@ -69,7 +69,7 @@ def main() -> int:
         folder = args.out / f"seed{seed}"
         result = run_one(load_study("trial1", given), folder)
         Console(width=None if sys.stdout.isatty() else 120).print(
-            summary_table(result.generations, result.stops)
+            summary_table(result.generations, result.stops, result.goal)
         )
         print(f"Run directory: {folder}")
     return 0

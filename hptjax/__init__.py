@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from hptjax.study import StudyConfig as StudyConfig
     from hptjax.study import load_study as load_study
     from hptjax.study import run_study as run_study
+    from hptjax.study.metric import Metric as Metric
+    from hptjax.study.metric import metric as metric
     from hptjax.study.objective import make_objective as make_objective
     from hptjax.study.population_problem import PopulationProblem as PopulationProblem
     from hptjax.transpile import with_hparams as with_hparams
@@ -38,6 +40,7 @@ _HOMES = {
     "ConfigError": "hptjax.errors",
     "ImageDataset": "hptjax.data",
     "Member": "hptjax.population",
+    "Metric": "hptjax.study.metric",
     "ModelConfig": "hptjax.config.schema",
     "Population": "hptjax.population",
     "PopulationProblem": "hptjax.study.population_problem",
@@ -54,6 +57,7 @@ _HOMES = {
     "load_study": "hptjax.study",
     "make_objective": "hptjax.study.objective",
     "make_plan": "hptjax.population",
+    "metric": "hptjax.study.metric",
     "run_study": "hptjax.study",
     "train_validation_split": "hptjax.data",
     "with_hparams": "hptjax.transpile",

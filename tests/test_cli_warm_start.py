@@ -163,3 +163,32 @@ def test_mistakes_are_one_line(run, tmp_path, capsys, words, text):
     assert text in error
     assert error.count("\n") == 1
     assert not (tmp_path / "new").exists()
+
+
+def test_the_best_of_a_maximised_metric_are_the_highest(run, tmp_path):
+    assert run("--out", "acc", "--set", "metric=val_accuracy") == 0
+    trials = [t for t in load_run("acc").trials if t.value is not None]
+    best = max(trials, key=lambda trial: trial.value).hparams
+    for source in ({"run": "acc"}, {"trials": "acc/trials.csv"}):
+        study = StudyConfig.from_dict({**TREE, "warm_start": source})  # itself judged by loss
+        assert warm_started(study).first == (best,)
+
+
+@pytest.mark.parametrize(
+    ("metric", "column", "place"),
+    [("val_loss", None, 0), ("val_accuracy", None, 1), ("val_loss", "val_accuracy", 1)],
+)
+def test_values_of_a_foreign_table_are_of_the_metric_that_it_names_or_the_studys(
+    tmp_path, metric, column, place
+):
+    points = [fakes.SPACE.decode((u,) * 3) for u in (0.2, 0.8)]
+    table = pd.DataFrame(points).assign(value=[0.25, 0.75])
+    if column is not None:
+        table["metric"] = column
+    table.to_csv(tmp_path / "own.csv", index=False)
+    start = {"trials": str(tmp_path / "own.csv")}
+    study = StudyConfig.from_dict({**TREE, "metric": metric, "warm_start": start})
+    assert warm_started(study).first == (pytest.approx(points[place]),)
+    table.assign(metric="f1").to_csv(tmp_path / "own.csv", index=False)
+    with pytest.raises(ConfigError, match="line 2: metric must be 'val_loss', 'val_accuracy' or"):
+        warm_started(study)

@@ -38,7 +38,7 @@ def growing(tmp_path):
 
 def record(k=0, wall=12.0, compile_s=2.0, age=2, **changes):
     trial = TrialRecord(
-        "random", k, k, (0.5,), {}, value=1.0, epochs={"val_loss": (2.0, 1.0)[:age]}
+        "random", k, k, (0.5,), {}, value=1.0, told=1.0, epochs={"val_loss": (2.0, 1.0)[:age]}
     )
     ledger = {"wall_s": wall, "compile_s": compile_s, "train_s": 8.0, "member_epochs": 2}
     return GenerationRecord("random", k, (trial,), ledger, **changes)

@@ -20,6 +20,7 @@ from hptjax.records import (
     load_run,
     save_best,
 )
+from hptjax.records.goal import Goal
 from hptjax.records.journal import Journal
 from hptjax.records.trial import rank_trials
 from hptjax.report.console import leaderboard, summary_table
@@ -42,7 +43,8 @@ def result():
 
 
 def trial(number, value, **changes):
-    return TrialRecord("des", number, number, (0.5,), {"lr": 0.1}, value=value, **changes)
+    told = {"value": value, "told": value} | changes
+    return TrialRecord("des", number, number, (0.5,), {"lr": 0.1}, **told)
 
 
 def test_leaderboard_is_by_value_with_failed_trials_last():
@@ -56,8 +58,10 @@ def test_leaderboard_says_what_failed_and_why():
         trial(1, None, status=Status.INFEASIBLE, reason="image vanishes"),
     ]
     console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(leaderboard(trials))
-    console.print(summary_table([GenerationRecord("des", 0, tuple(trials), {})], {"des": "x"}))
+    console.print(leaderboard(trials, Goal()))
+    console.print(
+        summary_table([GenerationRecord("des", 0, tuple(trials), {})], {"des": "x"}, Goal())
+    )
     text = console.export_text()
     first, second = (line for line in text.splitlines() if "lr=0.1" in line)
     assert "0.2500" in first
@@ -68,7 +72,7 @@ def test_leaderboard_says_what_failed_and_why():
 
 
 def test_trials_table_holds_each_trial_once_and_exactly(result, tmp_path):
-    write_tables(result.generations, tmp_path)
+    write_tables(result, tmp_path)
     table = pd.read_csv(tmp_path / "trials.csv")
     assert len(table) == len(result.trials) == 32
     for row, t in zip(table.to_dict("records"), result.trials, strict=True):
@@ -93,7 +97,7 @@ def test_epochs_table_holds_each_epoch_of_each_trained_trial(result):
 
 
 def test_tables_of_nothing_are_empty():
-    assert len(trials_frame([])) == 0
+    assert len(trials_frame([], "val_loss")) == 0
     assert list(epochs_frame([]).columns)[:3] == ["strategy", "number", "epoch"]
 
 

@@ -53,7 +53,7 @@ def test_the_leaderboard_holds_every_trial_best_first(run, text):
     row = dict(zip(board[0], board[1], strict=True))
     best = load_run(run).best
     assert (row["series"], row["number"]) == (best.strategy, str(best.number))
-    assert float(row["value"]) == pytest.approx(best.value, abs=1e-3)
+    assert float(row["val_loss"]) == pytest.approx(best.value, abs=1e-3)
     assert float(row["lr"]) == pytest.approx(best.hparams["lr"], rel=1e-3)
 
 

@@ -94,7 +94,7 @@ def test_intermediate_values_are_of_the_studys_metric(metric, expected):
     trial = TrialRecord("des", 0, 7, (0.5,), {"lr": 0.1}, value=expected, epochs=curves)
     entries = {"lr": distribution(SPACE["lr"])}
     written = frozen_trial(trial, 3, entries, METRICS[metric]).intermediate_values
-    assert written[1] == pytest.approx({"val_accuracy": 0.8, "val_loss_cumulative": 4.0}[metric])
+    assert written[1] == pytest.approx({"val_accuracy": 0.2, "val_loss_cumulative": 4.0}[metric])
     assert 2 not in written  # not finite
     assert all(map(math.isfinite, written.values()))
 

@@ -12,6 +12,7 @@ from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
 from hptjax.records import GenerationRecord, TrialRecord
 from hptjax.records import Status as Ours
+from hptjax.records.goal import Goal
 from hptjax.report.tensorboard import TensorBoardSink
 from hptjax.space import Categorical, Float, Integer, Space
 from hptjax.study import run_study
@@ -29,6 +30,7 @@ SPACE = Space(
 )
 HPARAMS = {"lr": 0.01, "width": 8, "bn": True, "act": "relu", "batch": 64, "mixed": 1}
 CURVES = {name: (1.0, None, 0.5) for name in ("train_loss", "val_loss")}
+GOAL = Goal("val_accuracy", "maximize")
 TEXT, NUMBER, TRUTH = "DATA_TYPE_STRING", "DATA_TYPE_FLOAT64", "DATA_TYPE_BOOL"
 
 
@@ -69,7 +71,7 @@ def written(tmp_path):
     """Writes trials as one generation of ten seconds; gives the events of each."""
 
     def write(*trials):
-        sink = TensorBoardSink(tmp_path / "tb", SPACE, ("des", "tpe"), "val_loss")
+        sink = TensorBoardSink(tmp_path / "tb", SPACE, ("des", "tpe"), GOAL)
         sink.generation(GenerationRecord("des", 0, trials, {"wall_s": 10.0}), replayed=False)
         return [read(tmp_path / "tb" / "des" / f"trial-{t.number:05d}") for t in trials]
 
@@ -77,7 +79,7 @@ def written(tmp_path):
 
 
 def test_the_experiment_declares_every_hparam_before_the_first_trial(tmp_path):
-    TensorBoardSink(tmp_path / "tb", SPACE, ("des", "tpe"), "val_loss")
+    TensorBoardSink(tmp_path / "tb", SPACE, ("des", "tpe"), GOAL)
     found = plugin(read(tmp_path / "tb"), "experiment").experiment
     kinds = {info.name: DataType.Name(info.type) for info in found.hparam_infos}
     assert kinds == {
@@ -97,7 +99,8 @@ def test_the_experiment_declares_every_hparam_before_the_first_trial(tmp_path):
     assert [v.bool_value for v in infos["bn"].domain_discrete.values] == [False, True]
     assert [v.string_value for v in infos["strategy"].domain_discrete.values] == ["des", "tpe"]
     tags = [info.name.tag for info in found.metric_infos]
-    assert tags[0] == "value"
+    assert tags[0] == "val_accuracy"
+    assert found.metric_infos[0].display_name == "val_accuracy (maximize)"
     assert {"ptl/train_loss", "ptl/val_loss", "ptl/train_accuracy", "ptl/val_accuracy"} < set(tags)
 
 
@@ -113,7 +116,7 @@ def test_a_trial_is_a_session_with_its_hparams_scalars_and_end(written):
     assert end.status == Status.Value("STATUS_SUCCESS")
     found = scalars(events)
     assert found[0] == ("ptl/train_loss", 1, 1.0)
-    assert found[-1] == ("value", 3, 0.5)
+    assert found[-1] == ("val_accuracy", 3, 0.5)
     loss = {step: value for tag, step, value in found if tag == "ptl/val_loss"}
     assert (loss[1], loss[3]) == (1.0, 0.5)
     assert math.isnan(loss[2])
@@ -154,13 +157,13 @@ def test_scalars_of_numpy_and_jax_are_taken(written, make):
     assert (start["lr"].number_value, start["width"].number_value) == (0.25, 8)
     assert start["bn"].WhichOneof("kind") == "bool_value"
     assert start["act"].string_value == "relu"
-    assert scalars(events) == [("ptl/val_loss", 1, 2.0), ("value", 1, 0.5)]
+    assert scalars(events) == [("ptl/val_loss", 1, 2.0), ("val_accuracy", 1, 0.5)]
 
 
 def test_a_resume_writes_it_anew(tmp_path):
     study = fakes.study(strategies=("random", "tpe"), budget={"generations": 2})
     for _ in range(2):
-        sink = TensorBoardSink(tmp_path / "tb", study.space, study.labels, study.metric)
+        sink = TensorBoardSink(tmp_path / "tb", study.space, study.labels, Goal())
         result = run_study(study, fakes.data(), executor=fakes.FakeExecutor(), sinks=[sink])
     assert len(list((tmp_path / "tb").rglob("events.*"))) == len(result.trials) + 1
 
@@ -175,13 +178,13 @@ def test_tensorboards_hparams_page_shows_every_trial(tmp_path):
 
     study = fakes.study(strategies=("random", "tpe"), budget={"generations": 2})
     folder = str(tmp_path / "tb")
-    sink = TensorBoardSink(tmp_path / "tb", study.space, study.labels, study.metric)
+    sink = TensorBoardSink(tmp_path / "tb", study.space, study.labels, Goal())
     result = run_study(study, fakes.data(), executor=fakes.FakeExecutor(), sinks=[sink])
     runs = plugin_event_multiplexer.EventMultiplexer().AddRunsFromDirectory(folder)
     runs.Reload()
     provider = data_provider.MultiplexerDataProvider(runs, folder)
     context = backend_context.Context(base_plugin.TBContext(data_provider=provider))
-    value = api_pb2.ColParams(metric=api_pb2.MetricName(tag="value"), order=api_pb2.ORDER_ASC)
+    value = api_pb2.ColParams(metric=api_pb2.MetricName(tag="val_loss"), order=api_pb2.ORDER_ASC)
     request = api_pb2.ListSessionGroupsRequest(
         allowed_statuses=[api_pb2.STATUS_SUCCESS, api_pb2.STATUS_FAILURE],
         aggregation_type=api_pb2.AGGREGATION_AVG,
@@ -201,4 +204,4 @@ def test_tensorboards_hparams_page_shows_every_trial(tmp_path):
         assert group.hparams["strategy"].string_value == ours.strategy
         shown = {metric.name.tag: metric.value for metric in session.metric_values}
         if ours.value is not None:
-            assert shown["value"] == pytest.approx(ours.value)
+            assert shown["val_loss"] == pytest.approx(ours.value)

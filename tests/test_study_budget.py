@@ -151,13 +151,3 @@ def test_a_callback_sees_each_generation_and_may_end_the_strategy():
     result = run_study(config, data(), executor=FakeExecutor(), callbacks=[callback])
     assert seen == [0, 1, 0, 1]
     assert set(result.stops.values()) == {"callback"}
-
-
-def test_a_metric_of_ones_own_decides():
-    def best_accuracy(curves):
-        return 1 - float(curves["val_accuracy"].max())
-
-    config = study(strategies=("random",))
-    result = run_study(config, data(), executor=FakeExecutor(), metric=best_accuracy)
-    trained = [t for t in result.trials if t.value is not None]
-    assert all(t.value == pytest.approx(1 - max(t.epochs["val_accuracy"])) for t in trained)

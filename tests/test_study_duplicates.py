@@ -163,7 +163,7 @@ def test_retrain_trains_again_and_the_best_is_no_luckier_copy():
     assert min(values) < min(values[:2])  # a copy was luckier
     assert result.best.value == min(values[:2])
     console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(leaderboard(result.trials))
+    console.print(leaderboard(result.trials, result.goal))
     rows = [line for line in console.export_text().splitlines() if "mine" in line]
     assert len(rows) == 2
     assert f"trained 8 times: {np.mean(values[::2]):.4f} +- {np.std(values[::2], ddof=1):.4f}" in (

@@ -85,7 +85,7 @@ def test_a_loss_that_was_not_finite_makes_the_mean_fail():
     curves = {"val_loss": np.array([math.nan, 1.0]), "val_accuracy": np.array([0.0, 0.75])}
     assert math.isnan(METRICS["val_loss_cumulative"](curves))
     assert METRICS["val_loss"](curves) == 1.0
-    assert METRICS["val_accuracy"](curves) == 0.25
+    assert METRICS["val_accuracy"](curves) == 0.75
 
 
 def test_diverged_and_infeasible_trials_are_recorded_with_a_reason_and_never_best():

@@ -28,7 +28,7 @@ def leaderboard(trials: Sequence[TrialRecord], goal: Goal, rows: int = 10) -> Ta
     failed = sum(trial.value is None for trial in trials)
     caption = f"{len(trials)} trials, {failed} failed or infeasible" if failed else None
     table = Table(
-        title=f"Leaderboard ({goal.better} {goal.name} is better)",
+        title=f"Leaderboard ({goal.name}, {goal.better} is better)",
         title_justify="left",
         caption=caption,
     )

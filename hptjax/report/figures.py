@@ -16,7 +16,7 @@ from hptjax.report.numbers import AXES, counted_values
 from hptjax.report.plots.groups import AXIS_LABELS
 from hptjax.report.plots.style import COLUMN, png_of
 from hptjax.report.runs import SERIES, UNIT, column
-from hptjax.report.sources import Family, Source, Tables, View, families
+from hptjax.report.sources import Family, Source, Tables, View, families, file_name
 from hptjax.space import Space
 
 FORMATS = ("png", "svg", "pdf")
@@ -64,15 +64,17 @@ def write_pictures(
     return made
 
 
-def named_pictures(view: View, *, several: bool) -> list[Picture]:
-    """The pictures of a view; where a page has several, name and caption tell them apart."""
-    made = pictures_of(view.tables, view.sources)
-    if not several:
-        return made
-    name = view.goal.name
+def named_pictures(view: View) -> list[Picture]:
+    """The pictures of a view; name and caption of a comparison tell further metrics' apart."""
     return [
-        replace(p, name=f"{p.name}-{file_name(name)}", caption=f"By {name}: {p.caption}")
-        for p in made
+        picture
+        if picture.part == SEARCHES or not view.suffix
+        else replace(
+            picture,
+            name=f"{picture.name}{view.suffix}",
+            caption=f"By {view.goal.name}: {picture.caption}",
+        )
+        for picture in pictures_of(view.tables, view.sources)
     ]
 
 
@@ -252,9 +254,3 @@ def parallel_pictures(tables: Tables, sources: Mapping[str, Source]) -> list[Pic
         )
         for k, family in enumerate(families(sources), start=1)
     ]
-
-
-def file_name(text: str) -> str:
-    """A name that every file system takes."""
-    kept = "".join(c if c.isascii() and c.isalnum() else " " for c in text.lower())
-    return "-".join(kept.split()) or "unnamed"

@@ -22,9 +22,7 @@ def write_report(
     folder.mkdir(parents=True, exist_ok=True)
     tables = join_sources(sources)
     views = views_of(tables, sources)
-    pictures = [
-        picture for view in views for picture in named_pictures(view, several=len(views) > 1)
-    ]
+    pictures = [picture for view in views for picture in named_pictures(view)]
     made = write_pictures(pictures, folder / "figures", formats)
     path = folder / "report.html"
     path.write_text(_page(views, sources, made, script), encoding="utf-8")

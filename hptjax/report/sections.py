@@ -12,7 +12,7 @@ import pandas as pd
 from hptjax.config.yaml_file import dump_yaml
 from hptjax.report import interactive, page
 from hptjax.report.console import other_metric
-from hptjax.report.figures import Picture, file_name, known_importances
+from hptjax.report.figures import Picture, known_importances
 from hptjax.report.numbers import counted_values, rank_table
 from hptjax.report.plots.groups import AXIS_LABELS
 from hptjax.report.plots.style import COLOURS, colours_of, lines_of
@@ -63,7 +63,7 @@ def each(views: Sequence[View], make: Callable[[View], str]) -> str:
     """A part of the page for each metric: trials of different metrics are not compared."""
     if len(views) == 1:
         return make(views[0])
-    made = [(view.title, make(view)) for view in views]
+    made = [(str(view.goal), make(view)) for view in views]
     return "".join(page.heading(title) + content for title, content in made if content)
 
 
@@ -179,9 +179,7 @@ def best_so_far(view: View) -> str:
         "A click on a name hides or shows its curve; the menu chooses what it is drawn against; a "
         "double click shows the first values, too, where they lie above."
     )
-    return page.note(text) + page.plot(
-        interactive.as_html(figure, f"best-so-far-{file_name(view.goal.name)}")
-    )
+    return page.note(text) + page.plot(interactive.as_html(figure, f"best-so-far{view.suffix}"))
 
 
 def parallel(view: View) -> str:
@@ -194,9 +192,7 @@ def parallel(view: View) -> str:
             figure = interactive.parallel_coordinates(shown, family.hparams, space)
             width = AXIS * (len(family.hparams) + 2)
             parts.append(
-                page.plot(
-                    interactive.as_html(figure, f"parallel-{file_name(view.goal.name)}-{k}"), width
-                )
+                page.plot(interactive.as_html(figure, f"parallel{view.suffix}-{k}"), width)
             )
     text = "Drag along an axis to choose a range of it; drag its name to move it."
     return page.note(text) + "".join(parts) if parts else ""
@@ -212,7 +208,7 @@ def leaderboard(view: View) -> str:
     ranked = ranked.rename(columns={"value": own})
     first = (SERIES, "number", own, other, "epochs")
     columns = [name for name in (*first, *hparams, *LAST) if name in ranked]
-    table_id = f"leaderboard-{file_name(own)}"
+    table_id = f"leaderboard{view.suffix}"
     words = [name for name in columns if name in WORDS or not _numeric(ranked[name])]
     made = page.table(
         ("rank", *columns),

@@ -67,15 +67,15 @@ class Tables:
 
 @dataclass(frozen=True)
 class View:
-    """What is judged by one metric: only that is compared. name: of the metric, fit for a file."""
+    """What is judged by one metric: only that is compared.
+
+    suffix: of the names of its pictures and tables, empty for the first view of a page.
+    """
 
     goal: Goal
     tables: Tables
     sources: Mapping[str, Source]
-
-    @property
-    def title(self) -> str:
-        return f"{self.goal.name} ({self.goal.better} is better)"
+    suffix: str
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,8 @@ def views_of(tables: Tables, sources: Mapping[str, Source]) -> list[View]:
             for table in (tables.trials, tables.epochs, tables.ledger)
         )
         chosen = {name: source for name, source in sources.items() if name in runs}
-        views.append(View(goal, Tables(*parts), chosen))
+        suffix = f"-{file_name(f'{goal.name} {goal.direction}')}" if views else ""
+        views.append(View(goal, Tables(*parts), chosen, suffix))
     return views
 
 
@@ -210,3 +211,9 @@ def distinct(names: Sequence[str]) -> list[str]:
         name if names.count(name) == 1 else f"{name} ({names[: k + 1].count(name)})"
         for k, name in enumerate(names)
     ]
+
+
+def file_name(text: str) -> str:
+    """A name that every file system takes."""
+    kept = "".join(c if c.isascii() and c.isalnum() else " " for c in text.lower())
+    return "-".join(kept.split()) or "unnamed"

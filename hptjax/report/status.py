@@ -113,10 +113,11 @@ def journal_age(path: Path) -> float:
 
 def status_table(status: RunStatus) -> Table:
     """A row for each strategy; 80 columns are enough."""
-    table = Table(show_lines=True)
+    title = f"best: {status.goal}"
+    table = Table(title=title, title_justify="left", show_lines=True)
     table.add_column("strategy", overflow="fold")
     table.add_column("trials", overflow="fold", no_wrap=True)
-    table.add_column(f"best {status.goal.name}", overflow="fold", no_wrap=True)
+    table.add_column("best", overflow="fold", no_wrap=True)
     table.add_column("spent", overflow="fold")
     table.add_column("state", overflow="fold")
     for strategy in status.strategies:
@@ -154,7 +155,8 @@ def _best_lines(best: TrialRecord | None, goal: Goal) -> list[str]:
     if best is None:
         return ["-"]
     other = other_metric(goal)
-    beside = f"{other} {show_number(best.last(other))}"
+    short = "loss" if other == "val_loss" else "acc."
+    beside = f"{short} {show_number(best.last(other))}"
     return [show_number(best.value), f"trial {best.number}", beside]
 
 
