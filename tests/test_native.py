@@ -1,46 +1,220 @@
-"""The CPU kernels: compiled once, left out where they cannot be, and never in the way."""
+"""The CPU kernels: compiled once, loaded as they were compiled or made again, never in the way."""
 
+import os
 import subprocess
 import sys
+import time
 
 import jax
 import jax.numpy as jnp
 import pytest
 
-from hptjax.ops import native
+from hptjax.ops import library, native
 from hptjax.ops.conv import conv
+
+SYMBOL = "of_a_kernel"
 
 
 @pytest.fixture
 def fresh(monkeypatch, tmp_path):
-    """A machine that has compiled nothing yet."""
-    monkeypatch.setattr(native, "_cache_folder", lambda: tmp_path / "kernels")
+    """A machine that has compiled nothing yet; what it compiles is one small function."""
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    (sources / "kernel.cc").write_text(f'extern "C" int {SYMBOL}() {{ return 7; }}\n')
+    monkeypatch.setattr(library, "SOURCES", sources)
+    monkeypatch.setattr(library, "_cache_folder", lambda: tmp_path / "kernels")
+    monkeypatch.delenv("CXX", raising=False)
     return tmp_path / "kernels"
 
 
-def test_a_compiler_that_fails_is_reported_and_leaves_nothing(fresh, monkeypatch):
-    monkeypatch.setenv("CXX", f"{sys.executable} -c 'raise SystemExit(1)'")
-    with pytest.warns(UserWarning, match="could not be compiled"):
-        assert native._library() is None
+@pytest.fixture
+def compiled(fresh):
+    """The same after its first compilation: the library's path."""
+    if library._compiler() is None:
+        pytest.skip("this machine has no C++ compiler")
+    assert library.load([SYMBOL]) is not None
+    (path,) = fresh.iterdir()
+    return path
+
+
+def program(tmp_path, content):
+    path = tmp_path / "program"
+    path.write_bytes(content)
+    path.chmod(0o755)
+    return str(path)
+
+
+MISTAKES = {
+    "fails": (b"#!/bin/sh\necho 'kernel.cc: error: no' >&2\nexit 1\n", "kernel.cc: error: no"),
+    "fails without a word": (b"#!/bin/sh\nexit 1\n", "no message"),
+    "no shebang": (b"nothing that runs", "does not run: Exec format error"),
+    "not UTF-8": (b"#!/bin/sh\nprintf 'error: \\377\\376 \\033[31m\\n' >&2\nexit 1\n", "error: "),
+    "makes nothing": (b"#!/bin/sh\nexit 0\n", "made no library"),
+}
+
+
+def no_kernels(said):
+    """Loads, is warned in one printable line, and returns it."""
+    with pytest.warns(UserWarning) as warned:
+        assert library.load([SYMBOL]) is None
+    (text,) = [str(warning.message) for warning in warned]
+    assert text.isprintable()
+    assert text.startswith("The CPU kernels ")
+    assert "slower operations stand in" in text
+    assert said in text
+    return text
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_compiler_that_fails_is_told_in_one_line_and_leaves_nothing(
+    fresh, monkeypatch, tmp_path, mistake
+):
+    content, said = MISTAKES[mistake]
+    monkeypatch.setenv("CXX", program(tmp_path, content))
+    assert "could not be compiled" in no_kernels(said)
     assert not list(fresh.iterdir())
 
 
-def test_without_a_compiler_there_are_no_kernels(fresh, monkeypatch):
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    assert native._library() is None
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("g++ '-O2", "No closing quotation"),
+        ("no-such-compiler -x", "no such program"),
+        ("/", "no such program"),
+        ("\udcff\n", "no such program"),
+    ],
+)
+def test_what_is_no_command_is_told_in_one_line(fresh, monkeypatch, given, said):
+    monkeypatch.setenv("CXX", given)
+    assert "$CXX is" in no_kernels(said)
     assert not fresh.exists()
 
 
-@pytest.mark.slow
-def test_the_kernels_are_compiled_once(fresh, monkeypatch):
-    if native._compiler() is None:
+def test_without_a_compiler_there_are_no_kernels_and_no_warning(fresh, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert library.load([SYMBOL]) is None
+    assert not fresh.exists()
+
+
+def test_a_library_without_its_symbols_is_not_kept(fresh):
+    if library._compiler() is None:
         pytest.skip("this machine has no C++ compiler")
-    path = native._library()
-    assert path is not None
-    assert [path] == list(fresh.iterdir())
+    with pytest.warns(UserWarning, match="compiled, but cannot be loaded .it has no another"):
+        assert library.load([SYMBOL, "another"]) is None
+    assert not list(fresh.iterdir())
+
+
+def test_the_kernels_are_compiled_once_and_no_process_is_started_again(compiled, monkeypatch):
+    assert compiled.stat().st_mode & 0o777 == 0o600
+    assert compiled.parent.stat().st_mode & 0o777 == 0o700
     monkeypatch.setattr(subprocess, "run", lambda *args, **options: pytest.fail("compiled again"))
-    monkeypatch.setattr(native, "_digest", lambda command: path.stem)
-    assert native._library() == path
+    assert getattr(library.load([SYMBOL]), SYMBOL)() == 7
+
+
+def damage(path, how):
+    content = path.read_bytes()
+    if how == "writable by others":
+        path.chmod(0o620)
+        return
+    middle = len(content) // 2
+    damaged = {
+        "empty": b"",
+        "truncated": content[:middle],
+        "a flipped bit": content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
+        "another file": b"not a library",
+    }[how]
+    path.unlink()  # a library that is in use is never written to
+    path.write_bytes(damaged)
+    path.chmod(0o600)
+
+
+@pytest.mark.parametrize(
+    "how", ["empty", "truncated", "a flipped bit", "another file", "writable by others"]
+)
+def test_a_library_that_is_not_as_it_was_compiled_is_made_again(compiled, monkeypatch, how):
+    runs, run = [], subprocess.run
+    monkeypatch.setattr(
+        subprocess, "run", lambda *args, **options: runs.append(args) or run(*args, **options)
+    )
+    damage(compiled, how)
+    assert getattr(library.load([SYMBOL]), SYMBOL)() == 7
+    assert len(runs) == 1
+    assert library.load([SYMBOL]) is not None
+    assert len(runs) == 1
+
+
+def test_what_bears_the_right_checksum_but_is_no_library_is_made_again(compiled):
+    key = compiled.stem.partition("-")[0]
+    false = compiled.with_name(f"{key}-{library._checksum(b'no library')}.so")
+    compiled.unlink()
+    false.write_bytes(b"no library")
+    false.chmod(0o600)
+    assert getattr(library.load([SYMBOL]), SYMBOL)() == 7
+    assert not false.exists()
+
+
+def test_a_folder_that_others_may_write_to_is_closed_and_one_of_others_refused(
+    compiled, monkeypatch
+):
+    compiled.parent.chmod(0o777)
+    assert library.load([SYMBOL]) is not None
+    assert compiled.parent.stat().st_mode & 0o777 == 0o700
+    monkeypatch.setattr(os, "geteuid", lambda: compiled.stat().st_uid + 1)
+    no_kernels("which belongs to another user")
+
+
+def test_a_folder_that_cannot_be_made_is_told(fresh):
+    fresh.write_text("a file")
+    no_kernels("could not be kept in")
+
+
+def test_leftovers_of_killed_compilations_go(compiled):
+    old, new = compiled.with_name("tmpold"), compiled.with_name("tmpnew")
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "kernels.so").write_text("half a libr")
+    then = time.time() - library.LEFTOVER_SECONDS - 60
+    os.utime(old, (then, then))
+    assert library.load([SYMBOL]) is not None
+    assert set(compiled.parent.iterdir()) == {compiled, new}
+
+
+def test_another_compiler_at_the_same_path_compiles_anew(fresh, monkeypatch, tmp_path):
+    if library._compiler() is None:
+        pytest.skip("this machine has no C++ compiler")
+    script = b'#!/bin/sh\nexec c++ "$@"\n'
+    monkeypatch.setenv("CXX", program(tmp_path, script))
+    assert library.load([SYMBOL]) is not None
+    program(tmp_path, script + b"# updated\n")
+    assert library.load([SYMBOL]) is not None
+    assert len(list(fresh.iterdir())) == 2
+
+
+RUN = """
+import jax, jax.numpy as jnp
+from hptjax.ops import native
+from hptjax.ops.conv import conv
+print(native.available(), float(conv(jnp.ones((2, 4, 4, 16)), jnp.ones((3, 3, 3, 2))).sum()))
+"""
+
+
+@pytest.mark.slow
+def test_a_truncated_library_costs_a_compilation_and_no_more(tmp_path):
+    if library._compiler() is None:
+        pytest.skip("this machine has no C++ compiler")
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path), "JAX_PLATFORMS": "cpu"}
+
+    def run():
+        command = [sys.executable, "-c", RUN]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    first = run()
+    assert first.startswith("True ")
+    (path,) = (tmp_path / "hptjax" / "kernels").iterdir()
+    damage(path, "truncated")
+    assert run() == first
 
 
 def test_programs_can_be_traced_without_kernels():

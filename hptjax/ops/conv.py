@@ -14,6 +14,7 @@ from jax import Array
 
 from hptjax.ops import bands, native
 from hptjax.ops.bands import Pad, output_size
+from hptjax.ops.shapes import check_conv
 
 MAPS = native.MAPS
 
@@ -34,7 +35,11 @@ def conv(
     padding, default all: beyond them all arrays must hold zeros, which kernels do not compute.
     padding: rows and columns added (before, after); H' = (H + sum(padding) - k) // stride + 1.
     input_grad=False leaves the gradient of x out (zeros): the first layer needs none.
+
+    Raises: ValueError for shapes that do not belong together; where kernels compute, XLA's error
+    INVALID_ARGUMENT for numbers of live channels that the arrays do not have.
     """
+    check_conv(x, w, bias, live, stride, padding)
     return _conv(x, w, _bias(w, bias), _live(w, live), stride, padding, input_grad)
 
 
@@ -50,8 +55,19 @@ def conv_and_projection(
 ) -> tuple[Array, Array]:
     """`conv` by w, and by the 1 x 1 kernel p [O, 1, 1, C] without padding, of the same maps.
 
-    One pass adds up what both pass back. Both results must have one size.
+    One pass adds up what both pass back. Both results must have one size. Raises as `conv` does.
     """
+    check_conv(x, w, biases[0], live, stride, padding)
+    check_conv(x, p, biases[1], live, stride, (0, 0))
+    sizes = (
+        output_size(x.shape, w.shape[1], stride, padding),
+        output_size(x.shape, 1, stride, (0, 0)),
+    )
+    if p.shape[1] != 1 or p.shape[0] != w.shape[0] or sizes[0] != sizes[1]:
+        raise ValueError(
+            "the results of a kernel and its projection must have one shape, "
+            f"got {w.shape[:1] + sizes[0]} and {p.shape[:1] + sizes[1]} by a {p.shape} projection."
+        )
     b, c = _bias(w, biases[0]), _bias(p, biases[1])
     return _both(x, w, b, p, c, _live(w, live), stride, padding)
 
@@ -71,7 +87,7 @@ def _conv(
     if not native.take(x, w, b):
         return bands.convolve(x, w, stride, pad, input_grad) + b[:, None, None, None]
     out = (w.shape[0], *output_size(x.shape, w.shape[1], stride, pad), x.shape[3])
-    layouts, options = (MAPS, None, None, None), {"stride": stride, "pad": pad[0]}
+    layouts, options = (MAPS, None, None, None), _options(stride, pad)
     return _call("hptjax_conv", (x, w, b, live), layouts, out, MAPS, **options)
 
 
@@ -133,17 +149,20 @@ def _input_gradient(
 ) -> Array:
     """pairs: gradients of results, each with the kernel it belongs to."""
     layouts = [MAPS, None] * (len(pairs) // 2) + [None]
-    return _call(target, (*pairs, live), layouts, x.shape, MAPS, stride=stride, pad=pad[0])
+    return _call(target, (*pairs, live), layouts, x.shape, MAPS, **_options(stride, pad))
 
 
 def _weight_gradients(
     x: Array, w: Array, g: Array, live: Array, stride: int, pad: Pad
 ) -> tuple[Array, Array]:
     """Of a kernel and its bias; XLA leaves out what nobody reads."""
-    options = {"stride": stride, "pad": pad[0]}
-    layouts = MAPS, MAPS, None
+    layouts, options = (MAPS, MAPS, None), _options(stride, pad)
     dw = _call("hptjax_conv_weight_gradient", (g, x, live), layouts, w.shape, None, **options)
     return dw, _call("hptjax_conv_bias_gradient", (g, live), (MAPS, None), w.shape[:1], None)
+
+
+def _options(stride: int, pad: Pad) -> dict[str, int]:
+    return {"stride": stride, "pad": pad[0], "pad_after": pad[1]}
 
 
 def _call(

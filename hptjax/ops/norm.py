@@ -5,12 +5,15 @@ On CPUs kernels of our own compute that of maps (`kernels/norm.cc`).
 
 import math
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 from hptjax.ops import native
+from hptjax.ops.shapes import check_norm
 
 EPSILON = 1e-5
 LONG_VECTOR = 4096  # numbers: a product with a shorter one is a loop, too
@@ -30,7 +33,11 @@ def normalise(
     axis: the channel axis; scale, shift, mean, variance: [channels]; relu: applied to y; live:
     int32 scalar, the channels that are more than padding, as for `ops.conv.conv`. The statistics
     carry no gradient of their own.
+
+    Raises: ValueError for shapes that do not belong together; where kernels compute, XLA's error
+    INVALID_ARGUMENT for a number of live channels that x does not have.
     """
+    check_norm(x, scale, shift, axis, live)
     live = jnp.int32(x.shape[axis]) if live is None else live
     return _normalise(x, scale, shift, live, axis, relu)
 
@@ -65,11 +72,15 @@ def _by_kernels(x: Array, axis: int) -> bool:
     return x.ndim == 4 and axis == 0 and native.take(x)
 
 
+def _options(relu: bool) -> dict[str, Any]:
+    return {"relu": relu, "epsilon": np.float32(EPSILON)}
+
+
 def _kernel(x: Array, scale: Array, shift: Array, live: Array, relu: bool):
     vector = jax.ShapeDtypeStruct(scale.shape, jnp.float32)
     out = (jax.ShapeDtypeStruct(x.shape, jnp.float32), vector, vector)
     arrays, layouts = (x, scale, shift, live), (native.MAPS, None, None, None)
-    return native.call("hptjax_norm", out, arrays, layouts, layouts[:3], relu=relu)
+    return native.call("hptjax_norm", out, arrays, layouts, layouts[:3], **_options(relu))
 
 
 def _gradient_kernel(
@@ -86,7 +97,7 @@ def _gradient_kernel(
     out = (jax.ShapeDtypeStruct(x.shape, jnp.float32), vector, vector)
     arrays, plain = (x, scale, shift, mean, var, g, live), (None,) * 4
     layouts, to = (native.MAPS, *plain, native.MAPS, None), (native.MAPS, None, None)
-    return native.call("hptjax_norm_gradient", out, arrays, layouts, to, relu=relu)
+    return native.call("hptjax_norm_gradient", out, arrays, layouts, to, **_options(relu))
 
 
 def _forward(x: Array, scale: Array, shift: Array, axis: int, relu: bool):

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <vector>
 
+#include "checks.h"
 #include "kernels.h"
 
 namespace ffi = xla::ffi;
@@ -176,15 +177,26 @@ void convolve(float* y, const Maps& to, const std::array<Source, S>& sources, In
     }
 }
 
-ffi::Error forward(F32 x, F32 w, F32 bias, S32 live, F32Result y, int64_t stride, int64_t pad) {
+ffi::Error forward(F32 x, F32 w, F32 bias, S32 live, F32Result y, int64_t stride, int64_t pad,
+                   int64_t pad_after) {
+  const Convolution call{x.dimensions(), w.dimensions(), y->dimensions(), live,
+                         stride,         pad,            pad_after};
+  if (ffi::Error error = call.check(); error.failure()) return error;
   Maps to(y->dimensions(), live.typed_data()[1]);
   Index k = w.dimensions()[1], channels = x.dimensions()[0];
+  if (!is_vector(bias.dimensions(), to.channels))
+    return refused("the bias must be a vector [O] for the result " + shown(y->dimensions()),
+                   shown(bias.dimensions()));
   convolve(y->typed_data(), to, std::array{Source::forward(x, w, live, to, stride, pad)},
            k * k * channels, bias.typed_data());
   return ffi::Error::Success();
 }
 
-ffi::Error input_gradient(F32 g, F32 w, S32 live, F32Result dx, int64_t stride, int64_t pad) {
+ffi::Error input_gradient(F32 g, F32 w, S32 live, F32Result dx, int64_t stride, int64_t pad,
+                          int64_t pad_after) {
+  const Convolution call{dx->dimensions(), w.dimensions(), g.dimensions(), live,
+                         stride,           pad,            pad_after};
+  if (ffi::Error error = call.check(); error.failure()) return error;
   Maps to(dx->dimensions(), live.typed_data()[0]);
   convolve(dx->typed_data(), to, std::array{Source::input_gradient(g, w, live, to, stride, pad)}, 1,
            nullptr);
@@ -193,7 +205,12 @@ ffi::Error input_gradient(F32 g, F32 w, S32 live, F32Result dx, int64_t stride, 
 
 // Of maps that two convolutions of one stride read, the second with a 1 x 1 kernel p.
 ffi::Error input_gradient_of_both(F32 g, F32 w, F32 h, F32 p, S32 live, F32Result dx,
-                                  int64_t stride, int64_t pad) {
+                                  int64_t stride, int64_t pad, int64_t pad_after) {
+  const Convolution first{dx->dimensions(), w.dimensions(), g.dimensions(), live,
+                          stride,           pad,            pad_after};
+  const Convolution second{dx->dimensions(), p.dimensions(), h.dimensions(), live, stride, 0, 0};
+  for (const Convolution& call : {first, second})
+    if (ffi::Error error = call.check(); error.failure()) return error;
   Maps to(dx->dimensions(), live.typed_data()[0]);
   convolve(dx->typed_data(), to,
            std::array{Source::input_gradient(g, w, live, to, stride, pad),
@@ -323,7 +340,11 @@ class WeightGradient {
   float *sums_, *packed_;
 };
 
-ffi::Error weight_gradient(F32 g, F32 x, S32 live, F32Result dw, int64_t stride, int64_t pad) {
+ffi::Error weight_gradient(F32 g, F32 x, S32 live, F32Result dw, int64_t stride, int64_t pad,
+                           int64_t pad_after) {
+  const Convolution call{x.dimensions(), dw->dimensions(), g.dimensions(), live,
+                         stride,         pad,              pad_after};
+  if (ffi::Error error = call.check(); error.failure()) return error;
   const int32_t* channels = live.typed_data();
   Maps from(x.dimensions(), channels[0]), to(g.dimensions(), channels[1]);
   WeightGradient(from, to, dw->dimensions()[1], stride, pad)
@@ -332,7 +353,15 @@ ffi::Error weight_gradient(F32 g, F32 x, S32 live, F32Result dw, int64_t stride,
 }
 
 ffi::Error bias_gradient(F32 g, S32 live, F32Result db) {
-  ChannelSums<1> sums(Maps(g.dimensions(), live.typed_data()[1]));
+  const Shape shape = g.dimensions();
+  if (shape.size() != 4) return refused("maps must have the shape [C, H, W, B]", shown(shape));
+  if (!is_vector(db->dimensions(), shape[0]))
+    return refused("the gradient of the bias of maps " + shown(shape) + " must be a vector [C]",
+                   shown(db->dimensions()));
+  if (!fits(live, {kLargest, shape[0]}))
+    return refused("live must be two numbers, the second within 0 .. C of maps " + shown(shape),
+                   shown(live));
+  ChannelSums<1> sums(Maps(shape, live.typed_data()[1]));
   sums.add([&]<int N>(Lanes<N>, Index, Index at) {
     return std::array{load<N>(g.typed_data() + at)};
   });
@@ -342,9 +371,13 @@ ffi::Error bias_gradient(F32 g, S32 live, F32Result db) {
 
 }  // namespace
 
-#define BIND(BUFFERS)                                                                   \
-  ffi::Ffi::Bind().BUFFERS.Arg<S32>().Ret<F32>().Attr<int64_t>("stride").Attr<int64_t>( \
-      "pad")
+#define BIND(BUFFERS)         \
+  ffi::Ffi::Bind()            \
+      .BUFFERS.Arg<S32>()     \
+      .Ret<F32>()             \
+      .Attr<int64_t>("stride") \
+      .Attr<int64_t>("pad")   \
+      .Attr<int64_t>("pad_after")
 XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv, forward, BIND(Arg<F32>().Arg<F32>().Arg<F32>()));
 XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv_input_gradient, input_gradient,
                               BIND(Arg<F32>().Arg<F32>()));

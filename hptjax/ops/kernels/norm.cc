@@ -4,13 +4,12 @@
 #include <cmath>
 #include <vector>
 
+#include "checks.h"
 #include "kernels.h"
 
 namespace ffi = xla::ffi;
 
 namespace {
-
-constexpr float kEpsilon = 1e-5f;  // as in hptjax.ops.norm
 
 // Fills maps pixel by pixel: write(channel, first number) writes a run of images.
 template <class Write>
@@ -35,8 +34,8 @@ void means(const Maps& maps, float* to, Value value) {
 struct Line {
   float gain, offset;
 
-  Line(float scale, float shift, float mean, float var)
-      : gain(scale / std::sqrt(var + kEpsilon)), offset(shift - mean * gain) {}
+  Line(float scale, float shift, float mean, float var, float epsilon)
+      : gain(scale / std::sqrt(var + epsilon)), offset(shift - mean * gain) {}
   float operator()(float x) const { return x * gain + offset; }
 };
 
@@ -51,17 +50,24 @@ Vector<N> passed(const Line& own, float least, const float* x, const float* g) {
   }
 }
 
-std::vector<Line> lines(Index channels, F32 scale, F32 shift, const float* mean, const float* var) {
+std::vector<Line> lines(Index channels, F32 scale, F32 shift, const float* mean, const float* var,
+                        float epsilon) {
   std::vector<Line> all;
   all.reserve(channels);
   for (Index c = 0; c < channels; ++c)
-    all.emplace_back(scale.typed_data()[c], shift.typed_data()[c], mean[c], var[c]);
+    all.emplace_back(scale.typed_data()[c], shift.typed_data()[c], mean[c], var[c], epsilon);
   return all;
 }
 
 ffi::Error forward(F32 x_, F32 scale, F32 shift, S32 live, F32Result y_, F32Result mean_,
-                   F32Result var_, bool relu) {
-  Maps maps(x_.dimensions(), live.typed_data()[0]);
+                   F32Result var_, bool relu, float epsilon) {
+  const Shape shape = x_.dimensions();
+  if (ffi::Error error = check_norm(
+          shape, {scale.dimensions(), shift.dimensions(), mean_->dimensions(), var_->dimensions()},
+          {y_->dimensions()}, live);
+      error.failure())
+    return error;
+  Maps maps(shape, live.typed_data()[0]);
   const float* x = x_.typed_data();
   float *y = y_->typed_data(), *mean = mean_->typed_data(), *var = var_->typed_data();
   means(maps, mean, [&]<int N>(Lanes<N>, Index, Index at) { return load<N>(x + at); });
@@ -70,7 +76,7 @@ ffi::Error forward(F32 x_, F32 scale, F32 shift, S32 live, F32Result y_, F32Resu
     const Vector<N> centred = load<N>(x + at) - mean[c];
     return centred * centred;
   });
-  const auto line = lines(maps.channels, scale, shift, mean, var);
+  const auto line = lines(maps.channels, scale, shift, mean, var, epsilon);
   const float least = relu ? 0.0f : -INFINITY;
   fill_maps(y, maps, [&](Index c, Index at) {
     const Line own = line[c];
@@ -84,12 +90,21 @@ ffi::Error forward(F32 x_, F32 scale, F32 shift, S32 live, F32Result y_, F32Resu
 }
 
 ffi::Error backward(F32 x_, F32 scale, F32 shift, F32 mean_, F32 var_, F32 g_, S32 live,
-                    F32Result dx_, F32Result d_scale_, F32Result d_shift_, bool relu) {
-  Maps maps(x_.dimensions(), live.typed_data()[0]);
+                    F32Result dx_, F32Result d_scale_, F32Result d_shift_, bool relu,
+                    float epsilon) {
+  const Shape shape = x_.dimensions();
+  if (ffi::Error error = check_norm(
+          shape,
+          {scale.dimensions(), shift.dimensions(), mean_.dimensions(), var_.dimensions(),
+           d_scale_->dimensions(), d_shift_->dimensions()},
+          {g_.dimensions(), dx_->dimensions()}, live);
+      error.failure())
+    return error;
+  Maps maps(shape, live.typed_data()[0]);
   const float *x = x_.typed_data(), *g = g_.typed_data(), *mean = mean_.typed_data();
   float *dx = dx_->typed_data(), *d_scale = d_scale_->typed_data(), *d_shift = d_shift_->typed_data();
   const float count = maps.pixels() * maps.images;
-  const auto line = lines(maps.channels, scale, shift, mean, var_.typed_data());
+  const auto line = lines(maps.channels, scale, shift, mean, var_.typed_data(), epsilon);
   const float least = relu ? 0.0f : -INFINITY;
   ChannelSums<2> sums(maps);
   sums.add([&]<int N>(Lanes<N>, Index c, Index at) {
@@ -100,7 +115,7 @@ ffi::Error backward(F32 x_, F32 scale, F32 shift, F32 mean_, F32 var_, F32 g_, S
   sums.totals(1, d_scale);
   std::vector<float> slope(maps.channels), constant(maps.channels);
   for (Index c = 0; c < maps.channels; ++c) {
-    const float inverse = 1 / std::sqrt(var_.typed_data()[c] + kEpsilon);
+    const float inverse = 1 / std::sqrt(var_.typed_data()[c] + epsilon);
     d_scale[c] *= inverse;
     slope[c] = line[c].gain * inverse * d_scale[c] / count;
     constant[c] = slope[c] * mean[c] - line[c].gain * d_shift[c] / count;
@@ -118,7 +133,8 @@ ffi::Error backward(F32 x_, F32 scale, F32 shift, F32 mean_, F32 var_, F32 g_, S
 }  // namespace
 
 #define MAPS_AND_LINE ffi::Ffi::Bind().Arg<F32>().Arg<F32>().Arg<F32>()
-#define THREE_RESULTS Arg<S32>().Ret<F32>().Ret<F32>().Ret<F32>().Attr<bool>("relu")
+#define THREE_RESULTS                                                            \
+  Arg<S32>().Ret<F32>().Ret<F32>().Ret<F32>().Attr<bool>("relu").Attr<float>("epsilon")
 XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_norm, forward, MAPS_AND_LINE.THREE_RESULTS);
 XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_norm_gradient, backward,
                               MAPS_AND_LINE.Arg<F32>().Arg<F32>().Arg<F32>().THREE_RESULTS);

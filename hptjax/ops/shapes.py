@@ -1,0 +1,58 @@
+"""What a call of an operation must hold, as far as shapes tell: the same with and without kernels.
+
+Kernels check it again, with the numbers of live channels, which are data: an error there comes from
+XLA when the program runs.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+
+def check_conv(
+    x: Array, w: Array, bias: Array | None, live: Array | None, stride: int, pad: Sequence[int]
+) -> None:
+    """Raises ValueError for a call of `ops.conv.conv` that has no result."""
+    given = f"got maps {x.shape}, kernel {w.shape}, stride {stride}, padding {tuple(pad)}"
+    if x.ndim != 4:
+        raise ValueError(f"maps must have the shape [C, H, W, B], {given}.")
+    if w.ndim != 4 or w.shape[1] != w.shape[2] or w.shape[1] < 1:
+        raise ValueError(f"a kernel must have the shape [O, k, k, C] and k be at least 1, {given}.")
+    if w.shape[3] != x.shape[0]:
+        raise ValueError(f"a kernel must have the channels of its maps, {given}.")
+    if stride < 1:
+        raise ValueError(f"the stride must be at least 1, {given}.")
+    if len(pad) != 2 or min(pad) < 0:
+        raise ValueError(f"the padding must be two numbers that are not negative, {given}.")
+    if min(x.shape[1:3]) + sum(pad) < w.shape[1]:
+        raise ValueError(f"the kernel must fit into the padded maps, {given}.")
+    if bias is not None and bias.shape != w.shape[:1]:
+        raise ValueError(f"the bias must be a vector [{w.shape[0]}], got {bias.shape}.")
+    _check_live(live, (x.shape[0], w.shape[0]), (2,))
+
+
+def check_norm(x: Array, scale: Array, shift: Array, axis: int, live: Array | None) -> None:
+    """Raises ValueError for a call of `ops.norm.normalise` that has no result."""
+    if not 0 <= axis < x.ndim:
+        raise ValueError(f"axis must be one of the {x.ndim} axes of {x.shape}, got {axis}.")
+    channels = x.shape[axis]
+    for name, vector in (("scale", scale), ("shift", shift)):
+        if vector.shape != (channels,):
+            raise ValueError(f"{name} must be a vector [{channels}], got {vector.shape}.")
+    _check_live(live, (channels,), ())
+
+
+def _check_live(live: Array | None, most: Sequence[int], shape: tuple[int, ...]) -> None:
+    """Values are looked at where they are known already, outside jit."""
+    if live is None:
+        return
+    if live.shape != shape or live.dtype != jnp.int32:
+        raise ValueError(f"live must be int32 {shape}, got {live.dtype} {live.shape}.")
+    if isinstance(live, jax.core.Tracer):
+        return
+    counts = np.atleast_1d(np.asarray(live))
+    if (counts < 0).any() or (counts > most).any():
+        raise ValueError(f"live must be within 0 .. {list(most)}, got {counts.tolist()}.")

@@ -1,0 +1,96 @@
+"""The kernels under the sanitizers of the compiler: no step outside memory, no undefined behaviour.
+
+The compiler takes some 20 s for it; the calls less than one.
+"""
+
+import itertools
+import subprocess
+from pathlib import Path
+
+import jax
+import pytest
+
+from hptjax.config.geometry import same_padding
+from hptjax.ops import library
+from hptjax.ops.bands import output_size
+from tests.test_conv import CASES
+
+pytestmark = pytest.mark.slow
+DRIVER = Path(__file__).parent / "kernels_driver.cc"
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+OF_A_CONVOLUTION = ("conv", "input_gradient", "weight_gradient", "bias_gradient")
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    """The kernels and what calls them, compiled with sanitizers."""
+    compiler = library._compiler()
+    if compiler is None:
+        pytest.skip("this machine has no C++ compiler")
+    folder = tmp_path_factory.mktemp("sanitized")
+    empty, program = folder / "empty.cc", folder / "driver"
+    empty.write_text("int main() {}\n")
+    if subprocess.run([*compiler, *SANITIZERS, empty, "-o", folder / "empty"]).returncode:
+        pytest.skip("this machine's compiler has no sanitizers")
+    flags = [flag for flag in library.FLAGS if flag not in ("-O3", "-shared")]
+    headers = ["-I", library.SOURCES, "-isystem", jax.ffi.include_dir()]
+    command = [*compiler, *flags, "-O1", library.native_flag(), *SANITIZERS, *headers]
+    subprocess.run([*command, DRIVER, "-o", program], check=True)
+    return program
+
+
+def call(driver, lines):
+    text = "".join(" ".join(map(str, line)) + "\n" for line in lines)
+    return subprocess.run([driver], input=text, capture_output=True, text=True)
+
+
+def calls():
+    """The cases of the tests of values, with all channels live, with some, with none."""
+    images = (1, 3, 64, 83)  # whole vectors, a rest, both
+    for count, (kernel, stride, padding, height, width, channels, out) in itertools.product(
+        images, CASES
+    ):
+        pad = same_padding(kernel) if padding == "same" else padding
+        shape = channels, height, width, count
+        size = output_size(shape, kernel, stride, pad)
+        for live in {(channels, out), (channels // 2, out // 2 + 1), (0, 0)}:
+            numbers = stride, *pad, *shape, out, kernel, *size, *live
+            yield from ((target, *numbers) for target in OF_A_CONVOLUTION)
+            if size == output_size(shape, 1, stride, (0, 0)):
+                yield "input_gradient_of_both", *numbers
+            yield "norm", *numbers
+            yield "norm_gradient", *numbers
+
+
+def test_no_call_steps_outside_or_leaves_results_unwritten(driver):
+    lines = list(calls())
+    done = call(driver, lines)
+    assert done.returncode == 0, done.stderr[:4000]
+    answers = done.stdout.splitlines()
+    assert len(answers) == len(lines) > 1000
+    assert [(line, said) for line, said in zip(lines, answers, strict=True) if said != "ok"] == []
+
+
+def test_wrong_calls_are_refused_before_memory_is_touched(driver):
+    right = {"stride": 2, "pad": 1, "after": 1, "c": 3, "h": 7, "w": 8, "b": 16, "o": 5, "k": 3}
+    right |= {"rows": 4, "columns": 4, "in": 3, "out": 5}
+    changes = [{"in": 4}, {"in": -1}, {"out": 6}, {"out": -(2**31)}, {"rows": 5}, {"columns": 3}]
+    changes += [{"stride": n} for n in (0, -1, 2**62)] + [{"k": 0}, {"k": 9}]
+    changes += [{name: n} for name in ("pad", "after") for n in (-1, 2**62, -(2**63))]
+    targets = "conv", "input_gradient", "input_gradient_of_both", "weight_gradient"
+    lines = [(t, *(right | change).values()) for t in targets for change in changes]
+    lines += [
+        (t, *(right | {"in": n}).values()) for t in ("norm", "norm_gradient") for n in (-1, 4)
+    ]
+    lines += [("bias_gradient", *(right | {"out": n}).values()) for n in (-1, 6)]
+    done = call(driver, lines)
+    assert done.returncode == 0, done.stderr[:4000]
+    answers = done.stdout.splitlines()
+    assert len(answers) == len(lines)
+    assert all(answer.startswith("CPU kernel: ") for answer in answers)
+
+
+def test_the_sanitizer_sees_a_step_outside(driver):
+    done = call(driver, [("outside", 1, 0, 0, 3, 4, 5, 6, 2, 1, 4, 5, 3, 2)])
+    assert done.returncode != 0
+    assert "heap-buffer-overflow" in done.stderr
