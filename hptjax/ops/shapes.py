@@ -6,10 +6,10 @@ XLA when the program runs.
 
 from collections.abc import Sequence
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 
 
 def check_conv(
@@ -51,7 +51,7 @@ def _check_live(live: Array | None, most: Sequence[int], shape: tuple[int, ...])
         return
     if live.shape != shape or live.dtype != jnp.int32:
         raise ValueError(f"live must be int32 {shape}, got {live.dtype} {live.shape}.")
-    if isinstance(live, jax.core.Tracer):
+    if isinstance(live, Tracer):
         return
     counts = np.atleast_1d(np.asarray(live))
     if (counts < 0).any() or (counts > most).any():
