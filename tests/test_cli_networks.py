@@ -89,7 +89,7 @@ def test_a_file_of_others_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"net\.safetensors: no network to load"):
         load_network(path)
     save_file({"w": np.ones(3, np.float32)}, path)
-    with pytest.raises(DataError, match="not of this program"):
+    with pytest.raises(DataError, match="not of this program, or damaged"):
         load_network(path)
 
 

@@ -102,6 +102,7 @@ def test_a_trial_is_not_made_again_of_other_images(run, capsys, monkeypatch):
 
 def test_evaluate_refuses_other_images_unless_they_are_asked_for(run, capsys, monkeypatch):
     monkeypatch.setattr("hptjax.cli.evaluate.evaluate_variables", lambda *parts: (0.5, 0.5))
+    monkeypatch.setattr("hptjax.cli.evaluate.check_variables", lambda *parts: None)
     for split in ("train", "validation", "test"):
         assert cli.main(["evaluate", "run", "--split", split]) == 0
     write(lambda arrays: arrays["x_test"].__setitem__(0, 255 - arrays["x_test"][0]))

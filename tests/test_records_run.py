@@ -128,7 +128,7 @@ def test_damaged_or_mixed_best_is_refused(tmp_path):
     save_best(tmp_path, config, {"w": np.ones(3)}, {})
     path = tmp_path / "config.yaml"
     path.write_text(path.read_text().replace("lr: 0.003", "lr: 0.004"))
-    with pytest.raises(DataError, match="different networks"):
+    with pytest.raises(DataError, match="one was altered"):
         load_best(tmp_path)
     (tmp_path / "weights.safetensors").write_bytes(b"\x00" * 4)
     with pytest.raises(DataError, match="no best network"):

@@ -1,17 +1,19 @@
 """`hptjax evaluate`: a saved network on a split of its data, or of other data."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from hptjax.cli.export import name_of
+from hptjax.config.explain import validated
 from hptjax.config.schema import ModelConfig
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
 from hptjax.data.sources import check_source
-from hptjax.errors import ConfigError
-from hptjax.models import evaluate_variables
+from hptjax.errors import ConfigError, DataError
+from hptjax.models import check_variables, evaluate_variables
 from hptjax.records.best import SavedNetwork, load_network
 from hptjax.study.config import DataConfig
 from hptjax.study.data import load_test_data, prepare_data
@@ -20,6 +22,7 @@ from hptjax.study.data import load_test_data, prepare_data
 def evaluate(args: argparse.Namespace) -> int:
     """Prints loss and accuracy of a network on a split."""
     network = load_network(args.network)
+    check_network(network, args.network)
     data = _data_config(network, args)
     images = _images(network, data, args.split)
     if args.data is None:
@@ -33,6 +36,14 @@ def evaluate(args: argparse.Namespace) -> int:
         markup=False,
     )
     return 0
+
+
+def check_network(network: SavedNetwork, path: Path) -> None:
+    """DataError, naming the file, unless the weights are of the shapes that its config has."""
+    try:
+        check_variables(network.config, network.variables)
+    except ConfigError as error:
+        raise DataError(f"{path}: its weights do not fit its config: {error}") from None
 
 
 def _data_config(network: SavedNetwork, args: argparse.Namespace) -> DataConfig:
@@ -49,7 +60,7 @@ def _data_config(network: SavedNetwork, args: argparse.Namespace) -> DataConfig:
         tree |= {"source": args.data, "data_dir": None}
     if args.data_dir is not None:
         tree["data_dir"] = args.data_dir
-    return DataConfig.model_validate(tree)
+    return validated(DataConfig, tree, "data")
 
 
 def _images(network: SavedNetwork, data: DataConfig, split: str) -> ImageDataset:

@@ -1,6 +1,14 @@
 """The networks: Flax modules at their exact shape, and the padded form that populations train."""
 
 from hptjax.models.classifier import MLP, Classifier, ResBlock, ResNet
-from hptjax.models.variables import evaluate_variables, init_variables
+from hptjax.models.variables import check_variables, evaluate_variables, init_variables
 
-__all__ = ["MLP", "Classifier", "ResBlock", "ResNet", "evaluate_variables", "init_variables"]
+__all__ = [
+    "MLP",
+    "Classifier",
+    "ResBlock",
+    "ResNet",
+    "check_variables",
+    "evaluate_variables",
+    "init_variables",
+]

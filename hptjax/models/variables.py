@@ -9,10 +9,17 @@ from jax import Array
 
 from hptjax.config.schema import ModelConfig
 from hptjax.data.dataset import ImageDataset
+from hptjax.errors import DataError
 from hptjax.models.classifier import Classifier
 from hptjax.models.forward import correct, cross_entropy
 from hptjax.models.signature import exact_body
-from hptjax.models.weights import exact_arrays, initial_statistics, initial_weights
+from hptjax.models.weights import (
+    exact_arrays,
+    initial_statistics,
+    initial_weights,
+    statistics,
+    weights,
+)
 
 _PARTS = {"scale": ("params", "scale"), "shift": ("params", "bias")}
 _PARTS |= {part: ("batch_stats", part) for part in ("mean", "var")}
@@ -64,6 +71,28 @@ def _to_flax(part: str, stage: str, value: np.ndarray) -> np.ndarray:
     if stage.startswith("mlp"):
         return value.reshape(value.shape[0], -1).T
     return value.transpose(1, 2, 3, 0)
+
+
+def check_variables(config: ModelConfig, variables: Mapping) -> None:
+    """DataError, naming the first array, unless these are variables of the config's network."""
+    body = exact_body(config)
+    kinds = weights(body) | statistics(body)
+    empty = {name: np.empty(kind.shape, np.float32) for name, kind in kinds.items()}
+    wanted, found = (_shapes(tree) for tree in (exact_variables(config, empty), variables))
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
+            raise DataError(
+                f"{name}: must be {wanted.get(name, 'left out')} for this network, "
+                f"got {found.get(name, 'nothing')}."
+            )
+
+
+def _shapes(variables: Mapping) -> dict[str, str]:
+    leaves = jax.tree_util.tree_leaves_with_path(variables)
+    return {
+        "/".join(str(step.key) for step in path): f"{leaf.dtype} {list(leaf.shape)}"
+        for path, leaf in leaves
+    }
 
 
 def evaluate_variables(

@@ -1,28 +1,31 @@
 """Saved networks: exact-shape weights and config, loadable without the run that made them.
 
 The best one of a run is a folder of two files, weights.safetensors and config.yaml; an exported one
-is a single safetensors file, which holds the config in its metadata.
+is a single safetensors file, which holds the config in its metadata. Weights carry a version and a
+checksum (`records.tensors`), and config.yaml must be what the weights' own metadata says.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from pydantic import BaseModel, ConfigDict, model_validator
 
+from hptjax.config.explain import validated
 from hptjax.config.schema import ModelConfig
 from hptjax.config.yaml_file import dump_yaml, read_yaml
 from hptjax.errors import ConfigError, DataError
 from hptjax.paths import user_path
 from hptjax.records.files import replace_file
+from hptjax.records.tensors import read_tensors, write_tensors
 
 WEIGHTS, CONFIG = "weights.safetensors", "config.yaml"
 SUFFIX = ".safetensors"
-SEPARATOR, PACKAGE = "/", "hptjax"
+SEPARATOR, KIND = "/", "network"
+AGAIN = "hptjax export RUN --trial STRATEGY/N --to FILE"
+WAY_OUT = f"Restore it from a copy, or make it again: {AGAIN}"
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,8 @@ def save_best(
 
 def save_network(path: Path, network: SavedNetwork) -> None:
     """Writes a network as one safetensors file, replaced whole or not at all."""
-    tree = {"model": network.config.to_dict(), "trial": dict(network.trial)}
-    metadata = {PACKAGE: json.dumps(tree, sort_keys=True)}  # one key: several come in any order
-    replace_file(path, save(flatten(network.variables), metadata=metadata))
+    facts = {"model": network.config.to_dict(), "trial": dict(network.trial)}
+    write_tensors(path, flatten(network.variables), facts, KIND)
 
 
 def load_best(path: str | Path) -> tuple[ModelConfig, dict[str, Any]]:
@@ -78,8 +80,12 @@ def load_network(path: str | Path) -> SavedNetwork:
         tree = read_yaml(folder / CONFIG)
     except ConfigError as error:
         raise DataError(f"{folder}: no best network to load: {error}") from None
-    if tree.get("model") != network.config.to_dict():
-        raise DataError(f"{folder}: {WEIGHTS} and {CONFIG} are of different networks.")
+    written = {"model": network.config.to_dict(), "trial": dict(network.trial)}
+    if tree != written:
+        raise DataError(
+            f"{folder}: {CONFIG} is not what was written beside {WEIGHTS}: one was altered, or "
+            f"they are of different networks. {WAY_OUT}. To train a changed network, change a copy."
+        )
     return network
 
 
@@ -87,16 +93,32 @@ def _read_file(path: Path, named: Path | None = None) -> SavedNetwork:
     """A safetensors file of ours; named: what an error speaks of."""
     what = f"{path}: no network to load" if named is None else f"{named}: no best network to load"
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"{what}: {error}") from None
-    try:
-        tree = json.loads(metadata[PACKAGE])
-        return SavedNetwork(ModelConfig.from_dict(tree["model"]), unflatten(flat), tree["trial"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{what}: its metadata is not of this program: {error!r}") from None
+        flat, facts = read_tensors(path, KIND)
+        trial = validated(_Noted, facts["trial"], "trial").model_dump(exclude_unset=True)
+        return SavedNetwork(ModelConfig.from_dict(facts["model"]), unflatten(flat), trial)
+    except ConfigError as error:
+        raise DataError(f"{what}: {str(error).rstrip('.')}. {WAY_OUT}") from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{what}: its notes are of another form: {error!r}. {WAY_OUT}") from None
+
+
+class _Noted(BaseModel):
+    """What is noted of a trial, as far as readers go into it; in the order that it is written."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    strategy: str = ""
+    number: int = 0
+    data: dict[str, Any] | None = None
+    seed: int = 0
+    digests: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> "_Noted":
+        for one, other in (("strategy", "number"), ("data", "seed")):
+            if one in self.model_fields_set and other not in self.model_fields_set:
+                raise ValueError(f"{one} needs {other} beside it")
+        return self
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, np.ndarray]:

@@ -9,22 +9,23 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
+from hptjax.errors import DataError
 from hptjax.models.costs import costs_of
 from hptjax.population.pack import Member
 from hptjax.population.resident import Cost, Outcome, stack_epochs
-from hptjax.records.files import replace_file
+from hptjax.records.tensors import read_tensors, write_tensors
 from hptjax.study.executor import Executor, Resident
 
 COST_SHARE = 0.02  # of the training time may go into snapshots
 WRITE_RATE = 2e8  # bytes per second, before the first write is measured
+KIND = "snapshot"
 NAMES = ("a.safetensors", "b.safetensors")  # the older one is replaced: one is always whole
 
 
@@ -65,6 +66,7 @@ class SnapshotStore:
         self._folder, self._notify, self._clock = folder, notify, clock
         self._write_s: float | None = None
         self._last, self._broken = clock(), False
+        self._damaged: set[str] = set()
 
     def due(self, size: int) -> bool:
         """Whether a snapshot of so many bytes now would keep to COST_SHARE of the time."""
@@ -76,7 +78,7 @@ class SnapshotStore:
         began = self._clock()
         try:
             self._folder.mkdir(exist_ok=True)  # a run directory that was moved stays away
-            replace_file(self._oldest(), _encode(make()))
+            _write(self._oldest(), make())
         except OSError as error:
             self._broken = True
             self._notify(f"No more snapshots: {self._folder}: {error.strerror}.")
@@ -85,14 +87,26 @@ class SnapshotStore:
 
     def load(self, digest: str) -> Snapshot | None:
         """The furthest snapshot of these members, None where there is none that can be read."""
-        found = [s for name in NAMES if (s := _decode(self._folder / name, digest)) is not None]
-        return max(found, key=lambda snapshot: len(snapshot.epochs), default=None)
+        found = []
+        for name in NAMES:
+            try:
+                found.append(_read(self._folder / name))
+            except FileNotFoundError:
+                continue
+            except DataError as error:  # it costs time, not the study
+                if name not in self._damaged:
+                    self._notify(f"A snapshot is not used: {self._folder / name}: {error}.")
+                self._damaged.add(name)
+        own = [snapshot for snapshot in found if snapshot.digest == digest]
+        return max(own, key=lambda snapshot: len(snapshot.epochs), default=None)
 
     def clear(self) -> None:
-        """Removes all snapshots: the study is over."""
+        """Removes all snapshots, whole or half-written: the study is over. Other files stay."""
         for name in NAMES:
-            (self._folder / name).unlink(missing_ok=True)
-        if self._folder.is_dir():
+            for path in (self._folder / name, self._folder / f"{name}.new"):
+                with suppress(OSError):
+                    path.unlink()
+        with suppress(OSError):
             self._folder.rmdir()
 
     def _oldest(self) -> Path:
@@ -197,41 +211,36 @@ def digest_of(members: Sequence[Member]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _encode(snapshot: Snapshot) -> bytes:
-    tensors = {f"state/{name}": np.ascontiguousarray(a) for name, a in snapshot.state.items()}
+def _write(path: Path, snapshot: Snapshot) -> None:
+    arrays = {f"state/{name}": array for name, array in snapshot.state.items()}
     for number, epoch in enumerate(snapshot.epochs):
-        for name, values in epoch.metrics.items():
-            tensors[f"epoch/{number}/{name}"] = np.ascontiguousarray(values)
+        arrays |= {f"epoch/{number}/{name}": values for name, values in epoch.metrics.items()}
     epochs = [
         {"alive": e.alive, "cost": asdict(e.cost), "lost": dict(e.lost), "workers": e.workers}
         for e in snapshot.epochs
     ]
-    facts = {"digest": snapshot.digest, "epochs": json.dumps(epochs)}
-    return save(tensors, metadata=facts)
+    write_tensors(path, arrays, {"digest": snapshot.digest, "epochs": epochs}, KIND)
 
 
-def _decode(path: Path, digest: str) -> Snapshot | None:
+def _read(path: Path) -> Snapshot:
+    """Raises: FileNotFoundError, DataError for a file that is damaged or of another form."""
     if not path.exists():
-        return None
+        raise FileNotFoundError(path)
+    arrays, facts = read_tensors(path, KIND)
     try:
-        with safe_open(path, framework="numpy") as file:
-            facts = file.metadata() or {}
-            if facts.get("digest") != digest:
-                return None
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError):
-        return None  # a damaged snapshot costs time, not the study
-    epochs = tuple(
-        TrainedEpoch(
-            tuple(entry["alive"]),
-            _below(tensors, f"epoch/{number}/"),
-            Cost(**entry["cost"]),
-            {int(k): reason for k, reason in entry.get("lost", {}).items()},
-            entry.get("workers", 1),
+        epochs = tuple(
+            TrainedEpoch(
+                tuple(entry["alive"]),
+                _below(arrays, f"epoch/{number}/"),
+                Cost(**entry["cost"]),
+                {int(k): reason for k, reason in entry["lost"].items()},
+                entry["workers"],
+            )
+            for number, entry in enumerate(facts["epochs"])
         )
-        for number, entry in enumerate(json.loads(facts["epochs"]))
-    )
-    return Snapshot(digest, epochs, _below(tensors, "state/"))
+        return Snapshot(facts["digest"], epochs, _below(arrays, "state/"))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"it is of another form: {error!r}") from None
 
 
 def _below(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
