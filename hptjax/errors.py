@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
-_NEAR = 0.6  # below this likeness a guess alone may mislead
+from hptjax.synonyms import NAMES, NOTES
+
+_NEAR = 0.65  # below this likeness a guess misleads
 
 
 class ConfigError(ValueError):
@@ -12,6 +14,14 @@ class ConfigError(ValueError):
 
 class DataError(ConfigError):
     """A data file is missing, damaged or of the wrong shape: names the file and what is wrong."""
+
+
+def printable(text: str) -> str:
+    """The text with what a terminal would act upon, or not show, as escapes: `\\x1b`, `\\n`."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 def shown(value: object, limit: int = 60) -> str:
@@ -37,9 +47,30 @@ class MissingExtraError(ImportError):
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """The nearest known name as "did you mean 'lr'?", with all of them where none is near."""
-    names = list(known)
-    likeness = [SequenceMatcher(None, str(name), other).ratio() for other in names]
-    best = max(likeness)
-    guess = f"did you mean {names[likeness.index(best)]!r}?"
-    return guess if best >= _NEAR else f"{guess} Known are {', '.join(sorted(names))}."
+    """What was meant, as "did you mean 'lr'?": by the words of other tools, then by spelling.
+
+    Where nothing is near, all known names.
+    """
+    names, word = list(known), str(name)
+    for meant in NAMES.get(word.lower(), ()):
+        found = [n for n in names if n == meant or (meant.endswith("_l") and n.startswith(meant))]
+        if found:
+            return f"hptjax calls it {', '.join(map(repr, found))}."
+    likeness = [
+        1.0
+        if len(word) > 1 and other.startswith(word)
+        else SequenceMatcher(None, word, other).ratio()
+        for other in names
+    ]
+    if likeness and max(likeness) >= _NEAR:
+        return f"did you mean {names[likeness.index(max(likeness))]!r}?"
+    if word.lower() in NOTES:
+        return f"{NOTES[word.lower()]}."
+    return f"known are {', '.join(sorted(names))}." if names else "it takes none."
+
+
+def _likeness(word: str, other: str) -> float:
+    """1 for a beginning of at least two letters; bounded in time whatever the word."""
+    if len(word) > 1 and other.startswith(word):
+        return 1.0
+    return SequenceMatcher(None, word[:100], other).ratio()

@@ -18,6 +18,7 @@ from hptjax.checks import is_integer, is_text, plain
 from hptjax.entries import Categorical, Entry, Float, Integer, Value
 from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
 from hptjax.glossary import Hparams
+from hptjax.synonyms import NOTES
 
 __all__ = [
     "Categorical",
@@ -51,7 +52,9 @@ def entry_from_dict(spec: Any, path: str) -> Entry:
         raise ConfigError(f"{path}: must be a mapping such as {example}, got {shown(spec)}.")
     kind = spec.get("type", "choice" if "choices" in spec else None)
     if not isinstance(kind, str) or kind not in _KINDS:
-        raise ConfigError(f"{path}.type: must be one of {', '.join(_KINDS)}, got {shown(kind)}.")
+        hint = f" {NOTES[kind]}." if isinstance(kind, str) and kind in NOTES else ""
+        must = f"must be one of {', '.join(_KINDS)}, got {shown(kind)}"
+        raise ConfigError(f"{path}.type: {must}{';' if hint else '.'}{hint}")
     known = [field.name for field in fields(_KINDS[kind])]
     for key in spec:
         if key not in known and key != "type":

@@ -175,11 +175,11 @@ MISTAKES = {
     "epochs=0": "epochs: must be greater than or equal to 1, got 0.",
     "epochs=1.5": "epochs: must be a valid integer, got 1.5.",
     "budget.seconds=0": "budget.seconds: must be greater than 0, got 0.",
-    "strategies=[des, foo]": "strategies: unknown strategy 'foo'; did you mean 'random'?",
+    "strategies=[des, foo]": "strategies: unknown strategy 'foo'; known are des, ",
     "strategies=[{label: a}]": "strategies: must be names, or mappings such as {name: des}",
     "strategies=[{name: des, label: 3}]": "strategies.label: must be a text without '/', got 3.",
     "schedule=halve": "schedule: unknown schedule 'halve'; did you mean 'halving'?",
-    "schedule={name: halving, rate: 3}": "schedule.rate: unknown key; did you mean 'first'?",
+    "schedule={name: halving, rate: 3}": "schedule.rate: unknown key; known are epochs, first",
     "first=[{lrr: 7}]": "first.0.lrr: not in the space; did you mean 'lr'?",
     "first=[{lr: 0.01}]": "first.0.resnet_out_channels_l0: must be given, it is missing.",
     "strategies=[des, des]": "strategies: must not repeat one",
@@ -191,7 +191,7 @@ MISTAKES = {
     "space.lr.low=0": "space.lr: must be greater than 0, got 0.0.",
     "space.mlp_do_l0.high=1": "space.mlp_do_l0: must be less than 1, got 1.0.",
     "space.lrate={type: float, low: 1, high: 2}": (
-        "space.lrate: unknown hparam; did you mean 'lr'?"
+        "space.lrate: unknown hparam; hptjax calls it 'lr'."
     ),
     "space.resnet_stride_l2={type: int, low: 1, high: 2}": (
         "space.resnet_stride_l2: the model has 2 residual blocks, numbered from 0; "

@@ -116,7 +116,7 @@ def test_a_missing_package_is_named(name, monkeypatch):
         (
             "PartialFixedSampler",
             {"fixed_params": {"bm": True}, "base_sampler": "TPESampler"},
-            "fixed_params.bm: not in the space; did you mean 'bn'",
+            "fixed_params.bm: not in the space; known are bn, lr, width",
         ),
         (
             "PartialFixedSampler",

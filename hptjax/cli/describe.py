@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 from rich.console import Console
-from rich.table import Table
 
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
@@ -16,6 +15,7 @@ from hptjax.models.signature import Body, exact_body
 from hptjax.population import Plan, make_plan
 from hptjax.population.execution import execution_for
 from hptjax.population.memory import population_bytes, row_bytes
+from hptjax.report.terminal import PlainTable, make_console
 from hptjax.space import Space
 from hptjax.study.config import StudyConfig
 from hptjax.study.load import is_study, load_study, load_train
@@ -28,7 +28,7 @@ IMAGES = 60_000  # the images are not loaded: those of FashionMNIST stand for th
 
 def describe(args: argparse.Namespace) -> int:
     """Prints the description of a study, or of a single model."""
-    console = Console(highlight=False)
+    console = make_console()
     if not is_study(args.config):
         _describe_model(console, load_train(args.config, args.sets).model)
         return 0
@@ -80,8 +80,8 @@ def budget_text(study: StudyConfig) -> str:
     )
 
 
-def space_table(space: Space) -> Table:
-    table = Table(title=f"Space: {len(space)} hparams", title_justify="left")
+def space_table(space: Space) -> PlainTable:
+    table = PlainTable(title=f"Space: {len(space)} hparams", title_justify="left")
     for column in ("hparam", "type", "values", "grid"):
         table.add_column(column)
     for name, entry in space.items():
@@ -93,9 +93,9 @@ def space_table(space: Space) -> Table:
     return table
 
 
-def bodies_table(plan: Plan, configs: Sequence[ModelConfig]) -> Table:
+def bodies_table(plan: Plan, configs: Sequence[ModelConfig]) -> PlainTable:
     """The compiled bodies, and the share of the sampled configs that each would train."""
-    table = Table(title=f"Compiled bodies: {len(plan.bodies)}", title_justify="left")
+    table = PlainTable(title=f"Compiled bodies: {len(plan.bodies)}", title_justify="left")
     for column in ("kernel/stride", "pool", "batch", "channels", "MLP units", "share"):
         table.add_column(column)
     places = [plan.body_of(exact_body(config)) for config in configs]
@@ -116,8 +116,8 @@ def _body_row(body: Body) -> list[str]:
     ]
 
 
-def costs_table(members: Sequence[Costs]) -> Table:
-    table = Table(title="One member, over the space", title_justify="left")
+def costs_table(members: Sequence[Costs]) -> PlainTable:
+    table = PlainTable(title="One member, over the space", title_justify="left")
     for column in ("", "min", "median", "max"):
         table.add_column(column, justify="right")
     rows = {

@@ -4,8 +4,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from hptjax.cli.export import name_of
 from hptjax.config.explain import validated
 from hptjax.config.schema import ModelConfig
@@ -15,6 +13,7 @@ from hptjax.data.sources import check_source
 from hptjax.errors import ConfigError, DataError
 from hptjax.models import check_variables, evaluate_variables
 from hptjax.records.best import SavedNetwork, load_network
+from hptjax.report.terminal import make_console
 from hptjax.study.config import DataConfig
 from hptjax.study.data import load_test_data, prepare_data
 
@@ -29,11 +28,10 @@ def evaluate(args: argparse.Namespace) -> int:
         _check_same(network, images, args, data.source)
     _check_fit(network.config, images)
     loss, accuracy = evaluate_variables(network.config, network.variables, images)
-    Console(highlight=False).print(
+    make_console().print(
         f"{name_of(network)} on {args.split} of {data.source} ({images.size} images): "
         f"loss {loss:.4f} accuracy {accuracy:.4f}",
         soft_wrap=True,
-        markup=False,
     )
     return 0
 

@@ -11,6 +11,7 @@ from hptjax.records.best import SUFFIX, SavedNetwork, flatten, load_network, sav
 from hptjax.records.reader import read_run
 from hptjax.records.run_dir import check_digests, load_run
 from hptjax.records.trial import StudyResult, TrialRecord
+from hptjax.report.terminal import make_console
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import data_digests, load_study_data
 from hptjax.study.network import remake
@@ -22,7 +23,7 @@ def export(args: argparse.Namespace) -> int:
     """Writes a network to a safetensors file."""
     if args.to.suffix != SUFFIX:
         raise ConfigError(f"--to {args.to}: must end in {SUFFIX}.")
-    console = Console(highlight=False)
+    console = make_console()
     if args.trial is None:
         network = load_network(args.run)
     else:

@@ -1,18 +1,19 @@
-"""Parsers of the commands that look at runs without JAX: status, watch, report."""
+"""Parsers of the commands that need no JAX: status, watch, report, list, help."""
 
 import argparse
 
-from hptjax.cli.texts import REPORT_HELP, STATUS_HELP, WATCH_HELP
+from hptjax.cli.texts import LIST_HELP, REPORT_HELP, STATUS_HELP, WATCH_HELP
 from hptjax.paths import user_path
 
 DAY = 86400.0
 
 
 def add_looking(commands) -> None:
-    """Adds status, watch and report to the subcommands."""
+    """Adds these commands to the subcommands."""
     _add_status(commands)
     _add_watch(commands)
     _add_report(commands)
+    _add_list(commands)
 
 
 def add_command(commands, name: str, short: str, text: str) -> argparse.ArgumentParser:
@@ -20,7 +21,7 @@ def add_command(commands, name: str, short: str, text: str) -> argparse.Argument
     command = commands.add_parser(
         name, help=short, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    command.set_defaults(resume_hint="", compile_cache=None)  # None: without JAX
+    command.set_defaults(resume_hint="", compile_cache=None, only_prints=False)  # None: without JAX
     return command
 
 
@@ -38,7 +39,7 @@ def seconds(text: str) -> float:
 def _add_status(commands) -> None:
     command = add_command(commands, "status", "say where a run stands", STATUS_HELP)
     command.add_argument("run", type=user_path, metavar="DIR", help="the run directory")
-    command.set_defaults(handler=_status)
+    command.set_defaults(handler=_status, only_prints=True)
 
 
 def _add_watch(commands) -> None:
@@ -48,7 +49,7 @@ def _add_watch(commands) -> None:
     command.add_argument(
         "--every", type=seconds, default=2.0, metavar="S", help="seconds between looks (default: 2)"
     )
-    command.set_defaults(handler=_watch)
+    command.set_defaults(handler=_watch, only_prints=True)
 
 
 def _add_report(commands) -> None:
@@ -83,6 +84,34 @@ def _add_report(commands) -> None:
     command.set_defaults(handler=_report)
 
 
+def _add_list(commands) -> None:
+    command = add_command(commands, "list", "list what a config may name", LIST_HELP)
+    command.add_argument(
+        "table",
+        nargs="?",
+        choices=("configs", "searchers", "sources", "executors", "schedules", "metrics"),
+        metavar="TABLE",
+        help="configs, searchers, sources, executors, schedules or metrics (default: all)",
+    )
+    command.add_argument("name", nargs="?", metavar="NAME", help="what to tell more about")
+    command.set_defaults(handler=_list, only_prints=True)
+
+
+def add_help(parser: argparse.ArgumentParser, commands) -> None:
+    """Adds `help`, which is also what no command means; commands: all others are there."""
+    bare = {"resume_hint": "", "compile_cache": None, "only_prints": True}
+    parser.set_defaults(handler=show_help, command=None, whole=parser, **bare)
+    command = add_command(commands, "help", "say how a command is used", "")
+    command.add_argument(
+        "command",
+        nargs="?",
+        choices=tuple(commands.choices),
+        metavar="COMMAND",
+        help="which (default: all, in a line each)",
+    )
+    command.set_defaults(handler=show_help, only_prints=True, parsers=commands.choices)
+
+
 # The handlers import what they need: `--help` and a wrong option answer at once.
 
 
@@ -102,3 +131,16 @@ def _report(args: argparse.Namespace) -> int:
     from hptjax.cli.report import report
 
     return report(args)
+
+
+def _list(args: argparse.Namespace) -> int:
+    from hptjax.cli.listing import list_names
+
+    return list_names(args)
+
+
+def show_help(args: argparse.Namespace) -> int:
+    """Prints the help of a command, or of all."""
+    parser = args.whole if args.command is None else args.parsers[args.command]
+    parser.print_help()
+    return 0

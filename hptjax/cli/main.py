@@ -6,7 +6,11 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from hptjax.cli.looking import add_command, add_looking
+import shtab
+
+from hptjax import __version__
+from hptjax.cli.looking import add_command, add_help, add_looking
+from hptjax.cli.process import CLOSED_PIPE, OutputClosed, Process, say
 from hptjax.cli.texts import (
     DESCRIBE_HELP,
     EVALUATE_HELP,
@@ -18,35 +22,53 @@ from hptjax.devices import set_up
 from hptjax.errors import ConfigError, MissingExtraError
 from hptjax.paths import user_path
 
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)  # a user's to mend
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
 
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, like all our errors."""
 
     def error(self, message: str) -> NoReturn:
-        print(f"hptjax: {message} (see {self.prog} --help)", file=sys.stderr)
+        say(f"{message} (see {self.prog} --help)")
         raise SystemExit(2)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns its exit code: 0, 2 for a user's mistake, 130 after Ctrl-C."""
-    args = make_parser().parse_args(argv)
+def entry() -> int:
+    """The process `hptjax`: its streams and signals, around one command."""
+    process = Process()
+    process.guard()
+    process.take_signals()
+    return main(process=process)
+
+
+def main(argv: Sequence[str] | None = None, process: Process | None = None) -> int:
+    """Runs one command; returns its exit code.
+
+    0, 2 for a user's mistake, 130 after Ctrl-C, 143 after SIGTERM, 141 where nobody reads what a
+    command prints that only prints.
+    """
+    process = process or Process()
     try:
+        parser = make_parser()
+        args = parser.parse_args(argv)
+        process.resume_hint = args.resume_hint
+        process.only_prints(args.only_prints)
         if args.compile_cache is not None:
             set_up(compile_cache=args.compile_cache)
-        return args.handler(args)
+        code = args.handler(args)
+        sys.stdout.flush()  # while a mistake in it can still be told
+        return code
     except (ConfigError, MissingExtraError) as error:
-        print(f"hptjax: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        say(str(error))
     except OSError as error:
-        if error.errno not in DISK:
+        if error.filename is None and error.errno not in DISK:
             raise
-        print(f"hptjax: {error.filename or 'the disk'}: {error.strerror}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"hptjax: interrupted{args.resume_hint}", file=sys.stderr)
-        return 130
+        say(f"{error.filename or 'the disk'}: {error.strerror}.")
+    except OutputClosed:
+        return CLOSED_PIPE
+    except KeyboardInterrupt as stop:
+        return process.last_words(stop)
+    return 2
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -57,23 +79,29 @@ def make_parser() -> argparse.ArgumentParser:
         epilog="Start with  hptjax run quickstart  (a minute or two, no download). "
         "hptjax COMMAND --help says more.",
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.add_argument("--version", action="version", version=f"hptjax {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND")
     _add_run(commands)
     _add_train(commands)
     _add_describe(commands)
     add_looking(commands)
     _add_export(commands)
     _add_evaluate(commands)
+    add_help(parser, commands)
+    shtab.add_argument_to(
+        parser, "--print-completion", help="print what a shell needs to complete our commands"
+    )
     return parser
 
 
 def _add_config(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
+    config = command.add_argument(
         "config",
         type=user_path,
         metavar="CONFIG",
         help="a YAML file, or the name of a packaged config such as quickstart",
     )
+    config.complete = shtab.FILE  # pyright: ignore[reportAttributeAccessIssue]
     command.add_argument(
         "--set",
         dest="sets",
@@ -206,7 +234,7 @@ def _add_describe(commands) -> None:
     command = add_command(commands, "describe", "say what a study would do", DESCRIBE_HELP)
     _add_config(command)
     _add_compile_cache(command)
-    command.set_defaults(handler=_describe)
+    command.set_defaults(handler=_describe, only_prints=True)
 
 
 def _add_export(commands) -> None:
@@ -238,7 +266,7 @@ def _add_evaluate(commands) -> None:
     )
     _add_images(command)
     _add_compile_cache(command)
-    command.set_defaults(handler=_evaluate)
+    command.set_defaults(handler=_evaluate, only_prints=True)
 
 
 # The handlers import what they need: `--help` and a wrong option answer at once.

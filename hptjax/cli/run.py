@@ -1,7 +1,6 @@
 """`hptjax run`: a study, from its YAML file to its run directory and leaderboard."""
 
 import argparse
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from hptjax.report.optuna_journal import OptunaJournalSink
 from hptjax.report.progress import ProgressBars, ProgressLines
 from hptjax.report.tables import write_tables
 from hptjax.report.tensorboard import TensorBoardSink
+from hptjax.report.terminal import make_console
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import data_digests, load_study_data, noted_digests
 from hptjax.study.load import load_study
@@ -32,15 +32,13 @@ from hptjax.study.run import run_study
 from hptjax.study.sink import Sink
 from hptjax.study.warm_start import warm_started
 
-PIPED_WIDTH = 160  # columns: a table in a log file must not be squeezed into a guessed 80
-
 
 def run(args: argparse.Namespace) -> int:
     """Runs, resumes or extends a study; a finished one is only shown again."""
     study = load_study(args.config, [*overrides(args), *args.sets])
     out = args.out or default_out(study, args.config)
     study = warm_started(study, recorded_config(out))
-    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
+    console = make_console()
     with RunDirectory(out, study.to_dict()) as directory:
         if directory.finished:
             console.print(f"{out}: this run is finished; a larger budget goes on with it.")

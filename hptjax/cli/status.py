@@ -2,17 +2,16 @@
 
 import argparse
 
-from rich.console import Console
-
 from hptjax.report.status import read_status, status_notes, status_table
+from hptjax.report.terminal import make_console
 
 
 def status(args: argparse.Namespace) -> int:
     """Prints where each strategy of a run stands."""
-    console = Console(highlight=False)
+    console = make_console()
     found = read_status(args.run)
-    console.print(f"Run directory: {args.run}", soft_wrap=True, markup=False)
+    console.print(f"Run directory: {args.run}", soft_wrap=True)
     console.print(status_table(found))
     for note in status_notes(found):
-        console.print(note, markup=False)
+        console.print(note)
     return 0

@@ -63,6 +63,15 @@ examples:
   hptjax report runs/mine --open
   hptjax report runs/seed0 runs/seed1 logs/original --out comparison --formats png pdf
 """
+LIST_HELP = """\
+Lists the names that may stand in a config: those of all tables, of one table, or what stands behind
+one name: a config's text, a searcher's options with their defaults.
+
+examples:
+  hptjax list searchers
+  hptjax list searchers des
+  hptjax list configs quickstart > mine.yaml
+"""
 EXPORT_HELP = """\
 Writes the weights of a network at its exact shape to a safetensors file, which holds its config in
 its metadata: the best network of the run, or with --trial any other.

@@ -12,6 +12,7 @@ from hptjax.errors import ConfigError, DataError
 from hptjax.models import evaluate_variables
 from hptjax.population import Member, Population
 from hptjax.records.best import save_best
+from hptjax.report.terminal import make_console
 from hptjax.study.config import DataConfig
 from hptjax.study.data import load_test_data, noted_digests, prepare_data
 from hptjax.study.load import load_train
@@ -23,7 +24,7 @@ from hptjax.transpile import build
 def train(args: argparse.Namespace) -> int:
     """Trains the config's network; prints its metrics, saves it where --out says."""
     settings = load_train(args.config, [*overrides(args), *args.sets])
-    console = Console(highlight=False)
+    console = make_console()
     data = prepare_data(settings.data, settings.model, settings.seed)
     repaired = build(settings.model, data.image)
     if repaired.config is None:

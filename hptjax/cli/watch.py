@@ -9,12 +9,13 @@ from rich.console import Console
 from rich.live import Live
 
 from hptjax.report.status import read_status
+from hptjax.report.terminal import make_console
 from hptjax.report.watch import follow, watch_view
 
 
 def watch(args: argparse.Namespace) -> int:
     """Shows the run until it is finished; Ctrl-C leaves it alone."""
-    console = Console(highlight=False)
+    console = make_console()
     if args.once:
         console.print(watch_view(str(args.run), read_status(args.run), console.width))
         return 0

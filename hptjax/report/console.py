@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from statistics import mean, median, stdev
 from typing import Any
 
-from rich.table import Table
-
 from hptjax.records.change import describe_changes
 from hptjax.records.goal import Goal
 from hptjax.records.trial import (
@@ -17,9 +15,10 @@ from hptjax.records.trial import (
     copies_of,
     rank_trials,
 )
+from hptjax.report.terminal import PlainTable
 
 
-def leaderboard(trials: Sequence[TrialRecord], goal: Goal, rows: int = 10) -> Table:
+def leaderboard(trials: Sequence[TrialRecord], goal: Goal, rows: int = 10) -> PlainTable:
     """A table of the best trials; under it how many failed, if any; goal: what value is.
 
     A network that was tried several times has one row, that of its first trial.
@@ -27,7 +26,7 @@ def leaderboard(trials: Sequence[TrialRecord], goal: Goal, rows: int = 10) -> Ta
     other = other_metric(goal)
     failed = sum(trial.value is None for trial in trials)
     caption = f"{len(trials)} trials, {failed} failed or infeasible" if failed else None
-    table = Table(
+    table = PlainTable(
         title=f"Leaderboard ({goal.name}, {goal.better} is better)",
         title_justify="left",
         caption=caption,
@@ -77,9 +76,11 @@ def other_metric(goal: Goal) -> str:
 
 def summary_table(
     generations: Sequence[GenerationRecord], stops: Mapping[str, str], goal: Goal
-) -> Table:
+) -> PlainTable:
     """What each strategy spent and found, and why it stopped; the values of trained trials only."""
-    table = Table(title=f"Strategies ({goal.name}, {goal.better} is better)", title_justify="left")
+    table = PlainTable(
+        title=f"Strategies ({goal.name}, {goal.better} is better)", title_justify="left"
+    )
     table.add_column("strategy")
     for column in ("trials", "best", "median", "epochs", "train s", "compile s", "wall s"):
         table.add_column(column, justify="right", no_wrap=True)

@@ -15,8 +15,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from hptjax.errors import printable
 from hptjax.records.trial import GenerationRecord, TrialRecord, best_trial
 from hptjax.report.console import show_number, show_workers
+from hptjax.report.terminal import plain_text
 from hptjax.study.sink import Sink
 
 
@@ -46,7 +48,7 @@ class ProgressLines(Sink):
         self.message(f"{strategy}: stopped by {reason}, {show_best(self._best, self._metric)}")
 
     def message(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        print(printable(text), file=self._stream, flush=True)
 
 
 class ProgressBars(Sink):
@@ -55,12 +57,12 @@ class ProgressBars(Sink):
     def __init__(self, console: Console, metric: str = "") -> None:
         """metric: as of ProgressLines."""
         self._progress = Progress(
-            TextColumn("{task.description:>8}"),
+            TextColumn("{task.description:>8}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=console,
         )
         self._task = TaskID(0)
@@ -76,7 +78,7 @@ class ProgressBars(Sink):
 
     def begin(self, strategy: str, trials: int | None) -> None:
         self._best = None
-        self._task = self._progress.add_task(strategy, total=trials, note="compiling")
+        self._task = self._progress.add_task(printable(strategy), total=trials, note="compiling")
 
     def epoch(self, strategy: str, epoch: int, metrics: Mapping[str, np.ndarray]) -> None:
         loss = metrics["val_loss"]
@@ -91,11 +93,11 @@ class ProgressBars(Sink):
         self._progress.update(self._task, advance=len(record.trials), note=note)
 
     def end(self, strategy: str, reason: str) -> None:
-        note = f"{show_best(self._best, self._metric)} ({reason})"
+        note = f"{show_best(self._best, self._metric)} ({printable(reason)})"
         self._progress.update(self._task, note=note)
 
     def message(self, text: str) -> None:
-        self._progress.console.print(text)
+        self._progress.console.print(plain_text(text))
 
 
 def better_trial(best: TrialRecord | None, trials: Sequence[TrialRecord]) -> TrialRecord | None:

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.table import Table
-
 from hptjax.errors import ConfigError
 from hptjax.records.goal import Goal
 from hptjax.records.reader import NAME, read_run
 from hptjax.records.run_dir import label_of
 from hptjax.records.trial import FAILED, GenerationRecord, Status, TrialRecord, best_trial
 from hptjax.report.console import other_metric, show_number, show_workers
+from hptjax.report.terminal import PlainTable
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -111,10 +110,10 @@ def journal_age(path: Path) -> float:
         raise ConfigError(f"{path}: the run is no longer there.") from None
 
 
-def status_table(status: RunStatus) -> Table:
+def status_table(status: RunStatus) -> PlainTable:
     """A row for each strategy; 80 columns are enough."""
     title = f"best: {status.goal}"
-    table = Table(title=title, title_justify="left", show_lines=True)
+    table = PlainTable(title=title, title_justify="left", show_lines=True)
     table.add_column("strategy", overflow="fold")
     table.add_column("trials", overflow="fold", no_wrap=True)
     table.add_column("best", overflow="fold", no_wrap=True)

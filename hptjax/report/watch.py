@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from hptjax.records.reader import NAME
 from hptjax.records.trial import FAILED, GenerationRecord
 from hptjax.report.console import show_number
 from hptjax.report.status import RunStatus, StrategyStatus, journal_age, read_status, show_seconds
+from hptjax.report.terminal import PlainTable, plain_text
 
 WIDE = 90  # columns, from which on there is room for more than the essentials
 BARS = "▁▂▃▄▅▆▇█"
@@ -41,7 +41,7 @@ def follow(
 def watch_view(name: str, status: RunStatus, width: int) -> RenderableType:
     """What a terminal of so many columns shows; name: of the run."""
     wide = width >= WIDE
-    table = Table(box=None, pad_edge=False, padding=(0, 2 if wide else 1), header_style="bold")
+    table = PlainTable(box=None, pad_edge=False, padding=(0, 2 if wide else 1), header_style="bold")
     longest = max((len(strategy.label) for strategy in status.strategies), default=0)
     width_of_names = max(len("strategy"), min(longest, 24 if wide else 14))
     table.add_column(
@@ -62,7 +62,7 @@ def watch_view(name: str, status: RunStatus, width: int) -> RenderableType:
         cells = _essentials(strategy, status)
         state = state_of(strategy, status)
         cells += [*_more(strategy), state] if wide else [state.split(":")[0]]
-        table.add_row(*map(Text, cells))
+        table.add_row(*cells)
     lines = [_line(text) for text in failures(status)]
     if lines:
         lines = [_line(""), _line("Failed last:", "bold"), *lines]
@@ -181,4 +181,4 @@ def spark(values: list[float]) -> str:
 
 
 def _line(text: str, style: str = "") -> Text:
-    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+    return plain_text(text, style=style, no_wrap=True, overflow="ellipsis")

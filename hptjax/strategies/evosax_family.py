@@ -52,6 +52,11 @@ def kind(name: str) -> SearcherKind:
     return SearcherKind(_options(name), partial(_make, name))
 
 
+def members() -> list[str]:
+    """The algorithms that can be used."""
+    return [name for name in algorithms if name not in SKIPPED]
+
+
 @lru_cache
 def _options(name: str) -> type[BaseModel]:
     types: dict[str, Any] = {"population_size": Positive}

@@ -47,6 +47,11 @@ def kind(name: str) -> SearcherKind:
     return SearcherKind(_options(name), partial(_make, name))
 
 
+def members() -> list[str]:
+    """The samplers that can be used."""
+    return [name for name in optuna.samplers.__all__ if name not in SKIPPED]
+
+
 class SamplerOptions(Frozen):
     """Options of one sampler: those that its constructor refuses are a ConfigError."""
 

@@ -29,17 +29,27 @@ FAMILIES: dict[str, str] = {
 
 def check_options(name: str, tree: Mapping[str, Any]) -> BaseModel:
     """The options of a searcher, checked; ConfigError naming what is wrong with name or options."""
-    return validated(_kind(name).Options, tree, f"strategies.{name}")
+    return validated(find_kind(name).Options, tree, f"strategies.{name}")
 
 
 def make_searcher(
     name: str, context: SearchContext, options: Mapping[str, Any] | None = None
 ) -> Searcher:
     """A fresh searcher; ConfigError for an unknown name or an unusable option."""
-    return _kind(name).make(context, check_options(name, options or {}))
+    return find_kind(name).make(context, check_options(name, options or {}))
 
 
-def _kind(name: str) -> SearcherKind:
+def family_members() -> list[str]:
+    """The full names of all searchers that belong to families; imports their libraries."""
+    return [
+        f"{family}.{member}"
+        for family, module in FAMILIES.items()
+        for member in import_module(module).members()
+    ]
+
+
+def find_kind(name: str) -> SearcherKind:
+    """What the table has under a name; ConfigError for an unknown one."""
     family, _, member = name.partition(".")
     if family in FAMILIES:
         return import_module(FAMILIES[family]).kind(member)

@@ -1,0 +1,102 @@
+"""What errors say: words of other tools have answers, guesses are near, control characters show."""
+
+import pytest
+
+from hptjax.config.load import load_model_config
+from hptjax.config.schema import ModelConfig
+from hptjax.errors import ConfigError, did_you_mean, printable
+from hptjax.space import Space
+from hptjax.strategies.table import check_options
+from hptjax.study import load_study
+from hptjax.study.config import StudyConfig
+from hptjax.synonyms import NAMES, NOTES
+from hptjax.transpile.table import TABLE, hparam_names
+
+HPARAMS = list(hparam_names(load_model_config("model")))
+
+
+@pytest.mark.parametrize(
+    ("word", "answer"),
+    [
+        ("learning_rate", "hptjax calls it 'lr'."),
+        ("dropout", "hptjax calls it 'mlp_do_l0', 'mlp_do_l1'."),
+        ("activation", "hptjax calls it 'mlp_af_l0', 'mlp_af_l1'."),
+        ("momentum", "hptjax calls it 'beta_1'."),
+        ("optimizer", "the optimizer is Adam, with lr, weight_decay (L2), beta_1 and beta_2."),
+        ("scheduler", "there is none: lr is constant."),
+        ("epochs", "it is the study's, one for all networks, as in epochs: 9 beside model."),
+        ("lrr", "did you mean 'lr'?"),
+        ("resnet_strid_l0", "did you mean 'resnet_stride_l0'?"),
+    ],
+)
+def test_words_of_the_field_as_hparams(word, answer):
+    assert did_you_mean(word, HPARAMS) == answer
+
+
+@pytest.mark.parametrize("word", ["foo", "zzz", "resnet", "x" * 100_000, "\x00", ""])
+def test_a_far_guess_is_none(word):
+    assert "hptjax calls it" not in did_you_mean(word, HPARAMS)
+    if not any(name.startswith(word) for name in HPARAMS):
+        assert did_you_mean(word, HPARAMS).startswith("known are batch_size, beta_1")
+
+
+def test_where_nothing_is_known_nothing_is_guessed():
+    assert did_you_mean("foo", []) == "it takes none."
+    with pytest.raises(ConfigError, match=r"strategies\.random\.foo: unknown key; it takes none\."):
+        check_options("random", {"foo": 1})
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        ("loguniform", "{type: float, low: 0.0001, high: 0.1, log: true}"),
+        ("categorical", "{choices: [a, b]}"),
+        ("bool", "{choices: [false, true]}"),
+        ("uniform", "{type: float, low: 0.1, high: 1}"),
+        ("randint", "{type: int, low: 1, high: 9}"),
+    ],
+)
+def test_types_of_other_tools_name_ours(kind, answer):
+    with pytest.raises(ConfigError, match="must be one of float, int, choice") as caught:
+        Space.from_dict({"lr": {"type": kind, "low": 0.1, "high": 1}})
+    assert answer in str(caught.value)
+
+
+def test_a_step_of_real_numbers_says_what_to_write():
+    with pytest.raises(ConfigError, match=r"step: unknown key; only \{type: int\} has steps"):
+        Space.from_dict({"lr": {"type": "float", "low": 0.1, "high": 1, "step": 0.1}})
+
+
+def test_every_name_in_the_table_of_words_exists():
+    fields = {*ModelConfig.model_fields, *StudyConfig.model_fields, "data", "source"}
+    fields |= {"in_size", "out_size", "activation_fun", "batch_norm", "dropout", "stride"}
+    fields |= {"out_channels", "kernel_size", "trials", "seconds", "workers"}
+    fields |= {"low", "high", "step", "choices", "log", "tpe", "grid", "random"}
+    fields |= {rule.pattern.removesuffix("{i}") for rule in TABLE}
+    for word, meant in NAMES.items():
+        assert set(meant) <= fields, word
+    assert all(word == word.lower() for word in (*NAMES, *NOTES))
+
+
+def test_the_study_knows_the_words_of_other_tools():
+    with pytest.raises(ConfigError, match=r"sampler: unknown key; hptjax calls it 'strategies'"):
+        load_study("quickstart", ["sampler=tpe"])
+    with pytest.raises(ConfigError, match=r"n_trials: unknown key; it stands in budget"):
+        load_study("quickstart", ["n_trials=7"])
+    with pytest.raises(ConfigError, match=r"budget\.n_trials: unknown key; .* calls it 'trials'"):
+        load_study("quickstart", ["budget.n_trials=7"])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a[/b]", "a[/b]"),
+        ("\x1b[31m", r"\x1b[31m"),
+        ("a\r\nb\t", r"a\r\nb\t"),
+        ("\u202eevil", r"\u202eevil"),
+        ("\udc80", r"\udc80"),
+        ("é 日本 😀", "é 日本 😀"),
+    ],
+)
+def test_what_a_terminal_would_act_upon_is_shown(text, shown):
+    assert printable(text) == shown
