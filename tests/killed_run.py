@@ -1,27 +1,40 @@
-"""A study in a process that kills itself at a given moment; a script of test_study_kill.
+"""A study in a process that kills itself at a given moment; what test_study_kill runs.
 
-    python -m tests.killed_run DIR MOMENT
+    python -m tests.killed_run
 
-Moments are counted: each half-written journal line, each synced file, each epoch. Without a kill
-the moments are printed, a line each.
+reads jobs from its input, a line of DIR MOMENT PACE each, and forks a process for each: importing
+takes a hundred times as long as the study. Moments are counted: each half-written journal line,
+each synced file, each epoch. It answers with the moments, a line each, unless the process was
+killed, and then with the word `exit` and the code.
+
+PACE: `always`, a snapshot after every epoch, or `due`, when the store's own rule says so, on a
+clock on which an epoch takes a second and a sync some hundredths.
 """
 
 import math
 import os
 import signal
 import sys
+from collections.abc import Callable
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
+import hptjax.strategies.tpe  # noqa: F401 - before the forks, not in each
 from hptjax.cli import run as cli_run
-from hptjax.records import RunDirectory
+from hptjax.records import RunDirectory, run_dir
 from hptjax.records import journal as journal_module
+from hptjax.study import run as study_run
 from hptjax.study import snapshots
 from tests import fakes
 
+EPOCH_S, SYNC_S = 1.0, 0.03
+
 moments: list[str] = []
 kill_at = -1
+now = 0.0
 
 
 def moment(kind: str) -> None:
@@ -54,7 +67,9 @@ class TornJournal(journal_module.Journal):
 
 class Epochs(fakes.FakeExecutor):
     def epoch(self, members, age):
+        global now
         moment("before an epoch")
+        now += EPOCH_S
         return super().epoch(members, age)
 
 
@@ -68,37 +83,71 @@ def config():
     )
 
 
-def run(folder: Path, executor: fakes.FakeExecutor) -> None:
-    """What `hptjax run` does, with a pretended executor and data, and a snapshot every epoch."""
-    snapshots.COST_SHARE = math.inf
-    cli_run.load_study_data = lambda study: fakes.data()
-    cli_run.run_study = lambda study, data, **options: run_study(
-        study, data, executor=executor, **options
-    )
-    with open(os.devnull, "w") as nowhere, RunDirectory(folder, config().to_dict()) as directory:
+@contextmanager
+def replaced(owner, **attributes):
+    """Attributes of a module or class as they should be for a while."""
+    old = {name: getattr(owner, name) for name in attributes}
+    try:
+        for name, value in attributes.items():
+            setattr(owner, name, value)
+        yield
+    finally:
+        for name, value in old.items():
+            setattr(owner, name, value)
+
+
+def run(
+    folder: Path, executor: fakes.FakeExecutor, clock: Callable[[], float] | None = None
+) -> None:
+    """What `hptjax run` does, with a pretended executor and data.
+
+    clock: of the rule for snapshots; None: there is one after every epoch.
+    """
+    train = partial(study_run.run_study, executor=executor)
+    timed = {} if clock is None else {"clock": clock}
+    share = math.inf if clock is None else snapshots.COST_SHARE
+    with (
+        open(os.devnull, "w") as nowhere,
+        replaced(cli_run, run_study=train, load_study_data=lambda study: fakes.data()),
+        replaced(cli_run, noted_digests=lambda *parts: {"train": "abc"}),
+        replaced(study_run, SnapshotStore=partial(snapshots.SnapshotStore, **timed)),
+        replaced(snapshots, COST_SHARE=share),
+        RunDirectory(folder, config().to_dict()) as directory,
+    ):
         cli_run.execute(config(), directory, Console(file=nowhere))
 
 
-run_study = cli_run.run_study
-
-
-def main(folder: str, at: str) -> None:
+def killed(folder: str, at: str, pace: str) -> None:
+    """Runs until its moment, in a process of its own."""
     global kill_at
     kill_at = int(at)
-    sync = os.fsync
 
     def synced(descriptor: int) -> None:
+        global now
         name = os.readlink(f"/proc/self/fd/{descriptor}")
         moment(f"before the sync of {Path(name).parent.name}/{Path(name).name}")
-        sync(descriptor)
+        now += SYNC_S  # and no sync: what a killed process wrote, the system has
 
     os.fsync = synced
-    from hptjax.records import run_dir
-
     run_dir.Journal = TornJournal
-    run(Path(folder), Epochs())
+    run(Path(folder), Epochs(), (lambda: now) if pace == "due" else None)
     print("\n".join(moments))
 
 
+def serve() -> None:
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                killed(*line.split())
+                code = 0
+            finally:
+                sys.stdout.flush()
+                os._exit(code)
+        _, status = os.waitpid(child, 0)
+        print(f"exit {os.waitstatus_to_exitcode(status)}", flush=True)
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    serve()

@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,53 @@ KILLS = 20
 UNEQUAL = ("optuna.journal", "environment.json")
 
 
-def process(folder, moment):
-    """The exit code and the output of a run that kills itself at a moment (-1: never)."""
-    command = [sys.executable, "-m", "tests.killed_run", str(folder), str(moment)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode, done.stdout.splitlines()
+class Server:
+    """Runs that kill themselves at a moment, forked from one process."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.killed_run"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, folder, moment, pace):
+        """The exit code of a run that kills itself at a moment (-1: never), and the moments."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{folder} {moment} {pace}\n")
+        self._process.stdin.flush()
+        lines = []
+        for line in self._process.stdout:
+            if line.startswith("exit "):
+                break
+            lines.append(line.rstrip("\n"))
+        code = int(line.split()[1])
+        assert code in (0, -signal.SIGKILL)
+        return code, lines
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def server():
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_disks(monkeypatch):
+    """What a killed process wrote, the system has."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 def files(folder):
@@ -40,12 +81,13 @@ def files(folder):
     }
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+@pytest.fixture(scope="module", params=["always", "due"])
+def whole(request, server, tmp_path_factory):
+    """An undisturbed run: its pace of snapshots, its folder and its moments."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    code, moments = process(folder, -1)
+    code, moments = server.run(folder, -1, request.param)
     assert code == 0
-    return folder, moments
+    return request.param, folder, moments
 
 
 def chosen(moments):
@@ -60,23 +102,28 @@ def chosen(moments):
 
 
 @pytest.mark.slow
-def test_killed_anywhere_the_resumed_run_ends_with_the_same_files(tmp_path, whole):
-    folder, moments = whole
+def test_killed_anywhere_the_resumed_run_ends_with_the_same_files(tmp_path, server, whole):
+    pace, folder, moments = whole
     kinds = {kind.split("/")[-1] for kind in moments}
     assert {"inside a journal line", "before an epoch", "a.safetensors.new"} <= kinds
     assert "weights.safetensors.new" in kinds
+    leftovers = 0
     for number in chosen(moments):
         again = tmp_path / str(number)
-        code, _ = process(again, number)
+        code, _ = server.run(again, number, pace)
         assert code == -signal.SIGKILL
-        run(again, FakeExecutor())
+        leftovers += any(again.glob("snapshots/*.new"))
+        run(again, FakeExecutor(), None if pace == "always" else time.perf_counter)
         assert files(again) == files(folder), f"killed {moments[number]}, moment {number}"
+    assert leftovers
 
 
-def test_a_generation_goes_on_from_its_last_epoch(tmp_path, whole):
-    _, moments = whole
+def test_a_generation_goes_on_from_its_last_snapshot(tmp_path, server, whole):
+    pace, _, moments = whole
     last = max(k for k, kind in enumerate(moments) if kind == "before an epoch")
-    process(tmp_path / "run", last)
+    server.run(tmp_path / "run", last, pace)
     executor = FakeExecutor()
     run(tmp_path / "run", executor)
-    assert [line.split()[0] for line in executor.log] == ["restore", "epoch"]
+    if pace == "always":
+        assert [line.split()[0] for line in executor.log] == ["restore", "epoch"]
+    assert executor.log[-1].startswith("epoch 3")
