@@ -17,6 +17,7 @@ from hptjax.population.execution import execution_for
 from hptjax.population.memory import population_bytes, row_bytes
 from hptjax.report.terminal import PlainTable, make_console
 from hptjax.space import Space
+from hptjax.study.compiling import compiling_text
 from hptjax.study.config import StudyConfig
 from hptjax.study.load import is_study, load_study, load_train
 from hptjax.transpile import Problem, build
@@ -33,13 +34,15 @@ def describe(args: argparse.Namespace) -> int:
         _describe_model(console, load_train(args.config, args.sets).model)
         return 0
     study = load_study(args.config, args.sets)
-    configs = Problem(study.model, study.space, image_of(study.model)).cover()
+    problem = Problem(study.model, study.space, image_of(study.model))
+    configs = problem.cover()
     capacity = study.population_size * study.repeats
     work = study.work_ahead(training_images(study))
     plan = make_plan(configs, capacity=capacity, **work)
     console.print(space_table(study.space))
     console.print(budget_text(study))
     console.print(bodies_table(plan, configs))
+    console.print(f"Compiling: {compiling_text(plan, problem)}")
     console.print(costs_table([network_costs(config) for config in configs]))
     console.print(
         f"Padding: {plan.waste(map(exact_body, configs)):.2f} times the FLOPs of the true shapes."

@@ -1,6 +1,7 @@
 """What a run shows while it goes: a bar on a terminal, one line per generation elsewhere."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
 import numpy as np
@@ -21,18 +22,30 @@ from hptjax.report.console import show_number, show_workers
 from hptjax.report.terminal import plain_text
 from hptjax.study.sink import Sink
 
+EVERY_S = 5.0  # between two lines, before an epoch is worth another
+
 
 class ProgressLines(Sink):
-    """One quiet line per generation, fit for a log file."""
+    """Lines fit for a log file: what begins and ends, each generation, epochs every EVERY_S."""
 
-    def __init__(self, stream: IO[str], metric: str = "") -> None:
+    def __init__(
+        self, stream: IO[str], metric: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """metric: the name of what trials are judged by, to be shown; none if empty."""
-        self._stream, self._metric = stream, metric
+        self._stream, self._metric, self._clock = stream, metric, clock
         self._best: TrialRecord | None = None
         self._replayed = 0
+        self._last = -EVERY_S
 
     def begin(self, strategy: str, trials: int | None) -> None:
         self._best, self._replayed = None, 0
+        self.message(f"{strategy}: begins" + ("" if trials is None else f", up to {trials} trials"))
+
+    def epoch(self, strategy: str, epoch: int, metrics: Mapping[str, np.ndarray]) -> None:
+        if self._clock() - self._last >= EVERY_S:
+            count, lowest = len(metrics["val_loss"]), show_number(lowest_loss(metrics))
+            text = f"epoch {epoch + 1} of {count} networks, lowest val_loss {lowest}"
+            self.message(f"{strategy}: {text}")
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
         self._best = better_trial(self._best, record.trials)
@@ -48,6 +61,7 @@ class ProgressLines(Sink):
         self.message(f"{strategy}: stopped by {reason}, {show_best(self._best, self._metric)}")
 
     def message(self, text: str) -> None:
+        self._last = self._clock()
         print(printable(text), file=self._stream, flush=True)
 
 
@@ -81,10 +95,8 @@ class ProgressBars(Sink):
         self._task = self._progress.add_task(printable(strategy), total=trials, note="compiling")
 
     def epoch(self, strategy: str, epoch: int, metrics: Mapping[str, np.ndarray]) -> None:
-        loss = metrics["val_loss"]
-        lowest = float(np.nanmin(loss)) if not np.isnan(loss).all() else None
-        best = show_best(self._best, self._metric)
-        note = f"{best}, epoch {epoch + 1}: val_loss {show_number(lowest)}"
+        best, lowest = show_best(self._best, self._metric), show_number(lowest_loss(metrics))
+        note = f"{best}, epoch {epoch + 1}: val_loss {lowest}"
         self._progress.update(self._task, note=note)
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
@@ -98,6 +110,12 @@ class ProgressBars(Sink):
 
     def message(self, text: str) -> None:
         self._progress.console.print(plain_text(text))
+
+
+def lowest_loss(metrics: Mapping[str, np.ndarray]) -> float | None:
+    """The lowest validation loss [P] that is a number, None if none is."""
+    loss = metrics["val_loss"]
+    return None if np.isnan(loss).all() else float(np.nanmin(loss))
 
 
 def better_trial(best: TrialRecord | None, trials: Sequence[TrialRecord]) -> TrialRecord | None:

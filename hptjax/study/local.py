@@ -11,7 +11,15 @@ import numpy as np
 
 from hptjax.config.schema import Frozen, ModelConfig
 from hptjax.models.signature import LayerChoices, Signature, choices_of
-from hptjax.population import Member, Population, PopulationTrainer, make_plan
+from hptjax.population import (
+    Member,
+    Outcome,
+    Population,
+    PopulationState,
+    PopulationTrainer,
+    make_plan,
+)
+from hptjax.study.compiling import compiling_text
 from hptjax.study.config import DataConfig, StudyConfig, Work
 from hptjax.study.data import StudyData
 from hptjax.study.executor import Executor, Resident
@@ -58,7 +66,7 @@ class LocalExecutor:
     def start(self, members: Sequence[Member]) -> Resident:
         return JoinedPopulation(
             [
-                (Population.start(trainer, [members[k] for k in places]), places)
+                (self._population(trainer, trainer.start([members[k] for k in places])), places)
                 for trainer, places in self._parts(members)
             ]
         )
@@ -70,8 +78,14 @@ class LocalExecutor:
         for trainer, places in self._parts(members):
             own = {name: array[places] for name, array in arrays.items()}
             state = trainer.restore([members[k] for k in places], own, age)
-            populations.append((Population(trainer, state), places))
+            populations.append((self._population(trainer, state), places))
         return JoinedPopulation(populations)
+
+    def _population(self, trainer: PopulationTrainer, state: PopulationState) -> Population:
+        return _Announced(trainer, state, self._compiling_text(trainer), self._notify)
+
+    def _compiling_text(self, trainer: PopulationTrainer) -> str:
+        return compiling_text(trainer.plan, self._problem if trainer is self._main else None)
 
     def _parts(self, members: Sequence[Member]) -> list[tuple[PopulationTrainer, list[int]]]:
         """The members by the trainer that takes them, as places in the order given."""
@@ -97,6 +111,29 @@ class LocalExecutor:
         if len(self._rare) > MOST_RARE:
             self._rare.popitem(last=False)
         return self._rare[rare]
+
+
+class _Announced(Population):
+    """A population that says when its first epoch has to wait for a compilation."""
+
+    def __init__(
+        self,
+        trainer: PopulationTrainer,
+        state: PopulationState,
+        text: str,
+        notify: Callable[[str], None],
+    ) -> None:
+        super().__init__(trainer, state)
+        self._compiler, self._text, self._notify = trainer, text, notify
+
+    def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
+        fresh = self._compiler.compilations == 0 and epochs > 0 and seconds > 0
+        if fresh:
+            self._notify(f"Compiling: {self._text}")
+        outcome = super().advance(epochs, seconds=seconds)
+        if fresh and outcome.cost.compile_s:
+            self._notify(f"Compiled in {outcome.cost.compile_s:.1f} s.")
+        return outcome
 
 
 @contextmanager

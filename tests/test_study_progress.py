@@ -1,0 +1,93 @@
+"""What a run says from its first second on: what is compiled, what begins, how far it is."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hptjax.population import make_plan
+from hptjax.population.price import KERNELS
+from hptjax.report.progress import EVERY_S, ProgressLines
+from hptjax.space import Categorical, Float, Integer, Space
+from hptjax.study import run_study
+from hptjax.study.compiling import compiling_text
+from hptjax.transpile.problem import Problem
+from tests.fakes import FakeExecutor, data, study
+from tests.test_study_loop import Messages
+
+
+def text_of(space):
+    problem = Problem(study(space).model, space, data().image)
+    return compiling_text(make_plan(problem.cover(), capacity=8, price=KERNELS), problem)
+
+
+WIDE = Integer(16, 128)
+
+
+@pytest.mark.parametrize(
+    ("entries", "text"),
+    [
+        ({"lr": Float(0.01, 0.1)}, "1 body, about 2.5 s of compiling."),
+        ({"resnet_stride_l0": Integer(1, 3)}, "3 bodies, about 7.5 s of compiling."),
+        (
+            {"batch_size": WIDE},
+            "32 bodies, about 80 s of compiling, and 2.5 s for each further shape that turns up: "
+            "batch_size has 113 values; {choices: [16, 32, 64, 128]} makes 4.",
+        ),
+        (
+            {"batch_size": Integer(10, 26, step=2), "resnet_stride_l0": Categorical((1, 2))},
+            "18 bodies, about 45 s of compiling.",  # nine values and two: no one to blame
+        ),
+        (
+            {"batch_size": Integer(9, 30)},
+            "22 bodies, about 55 s of compiling: "
+            "batch_size has 22 values; {choices: [9, 16, 23, 30]} makes 4.",
+        ),
+    ],
+)
+def test_bodies_are_said_with_what_would_make_them_fewer(entries, text):
+    assert text_of(Space(entries)) == text
+
+
+def test_compiling_is_said_before_it_begins_and_when_it_is_over():
+    sink = Messages()
+    config = study(
+        Space({"resnet_stride_l0": Integer(1, 2)}),
+        strategies=("random",),
+        population_size=2,
+        budget={"generations": 2},
+    )
+    run_study(config, data(), sinks=[sink])
+    assert sink.messages[0].startswith("Compiling: 2 bodies, about ")
+    assert sink.messages[1].startswith("Compiled in ")
+    assert len(sink.messages) == 2
+
+
+def lines(clock=lambda: 0.0, **changes):
+    stream = io.StringIO()
+    config = study(**({"strategies": ("random",), "budget": {"generations": 2}} | changes))
+    run_study(config, data(), executor=FakeExecutor(), sinks=[ProgressLines(stream, clock=clock)])
+    return stream.getvalue().splitlines()
+
+
+def test_a_log_file_says_what_begins_and_no_epoch_that_is_short():
+    begins, first, second, ends = lines()
+    assert begins == "random: begins, up to 16 trials"
+    assert first.startswith("random generation 1: 8 trials")
+    assert second.startswith("random generation 2: 8 trials")
+    assert ends.startswith("random: stopped by generation budget")
+    assert lines(budget={"seconds": 0.001})[0] == "random: begins"
+
+
+def test_a_log_file_says_each_epoch_that_is_long():
+    now = iter(np.arange(1000) * EVERY_S)
+    said = [line for line in lines(lambda: float(next(now))) if "epoch" in line]
+    assert len(said) == 4
+    assert said[0].startswith("random: epoch 1 of 8 networks, lowest val_loss ")
+
+
+def test_a_sampled_plan_says_the_price_of_its_platform():
+    plan = make_plan(Problem(study().model, study().space, data().image).cover(), capacity=8)
+    dear = replace(plan, price=replace(plan.price, body_seconds=3600.0))
+    assert f"about {60 * len(plan.bodies)} min of compiling" in compiling_text(dear)
