@@ -118,7 +118,7 @@ def test_a_trial_is_trained_again_from_its_record(run, monkeypatch, capsys):
     assert "Warning" not in capsys.readouterr().out
     again = load_network("t.safetensors")
     assert again.trial["hparams"] == trial.hparams
-    assert again.trial["val_loss"] == trial.last("val_loss")
+    assert again.trial["network"]["val_loss"] == trial.last("val_loss")
     assert again.variables["params"]["trial"][0] == trial.key
     monkeypatch.setattr(fakes, "fake_loss", lambda member, epoch: 9.0)
     assert cli.main(words) == 0

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from hptjax.cli.export import name_of
+from hptjax.cli.export import name_of, print_note
 from hptjax.config.explain import validated
 from hptjax.config.schema import ModelConfig
 from hptjax.data.dataset import ImageDataset
@@ -28,11 +28,13 @@ def evaluate(args: argparse.Namespace) -> int:
         _check_same(network, images, args, data.source)
     _check_fit(network.config, images)
     loss, accuracy = evaluate_variables(network.config, network.variables, images)
-    make_console().print(
+    console = make_console()
+    console.print(
         f"{name_of(network)} on {args.split} of {data.source} ({images.size} images): "
         f"loss {loss:.4f} accuracy {accuracy:.4f}",
         soft_wrap=True,
     )
+    print_note(network, console)
     return 0
 
 

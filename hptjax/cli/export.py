@@ -14,7 +14,7 @@ from hptjax.records.trial import StudyResult, TrialRecord
 from hptjax.report.terminal import make_console
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import data_digests, load_study_data
-from hptjax.study.network import remake
+from hptjax.study.network import own_metric, remake, show, value_note
 
 TOLERANCE = 0.1  # of the validation loss, as a share of it above 1: training amplifies rounding
 
@@ -35,6 +35,7 @@ def export(args: argparse.Namespace) -> int:
         raise ConfigError(f"--to {args.to}: cannot write it: {error.strerror}.") from None
     count = sum(array.size for array in flatten(network.variables).values())
     console.print(f"{args.to}: {name_of(network)}, {count:,} numbers.", soft_wrap=True)
+    print_note(network, console)
     return 0
 
 
@@ -44,6 +45,13 @@ def name_of(network: SavedNetwork) -> str:
     if "strategy" not in trial:
         return "a network trained alone"
     return f"trial {trial['strategy']}/{trial['number']}"
+
+
+def print_note(network: SavedNetwork, console: Console) -> None:
+    """A line, where the value of a network's trial is not that of its weights."""
+    note = value_note(network.trial)
+    if note is not None:
+        console.print(note, soft_wrap=True, markup=False)
 
 
 def _remade(run: Path, name: str, data_dir: str | None, console: Console) -> SavedNetwork:
@@ -82,17 +90,14 @@ def find_trial(result: StudyResult, name: str) -> TrialRecord:
 
 def _comparison(trial: TrialRecord, network: SavedNetwork, repeats: int) -> str:
     """What the record says of the network; a warning where it can hardly be the recorded one."""
-    recorded, reached = trial.last("val_loss"), network.trial["val_loss"]
+    recorded, reached = own_metric(trial, "val_loss"), network.trial["network"]["val_loss"]
+    text = f"val loss {show(reached)}, recorded {show(recorded)}"
     if repeats > 1:
-        return f"The first of {repeats} repetitions, whose mean val loss was {_show(recorded)}."
-    text = f"val loss {_show(reached)}, recorded {_show(recorded)}"
+        mean = show(trial.last("val_loss"))
+        text += f" (the first of {repeats} repetitions, whose mean is {mean})"
     if recorded is None or reached is None:
         far = recorded is not reached
     else:
         far = abs(recorded - reached) > TOLERANCE * max(1.0, abs(recorded))
     why = "; other images, another version or another machine than the run's?"
     return f"Warning: {text}{why}" if far else f"{text}."
-
-
-def _show(loss: float | None) -> str:
-    return "not finite" if loss is None else f"{loss:.4f}"

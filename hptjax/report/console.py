@@ -24,10 +24,11 @@ def leaderboard(trials: Sequence[TrialRecord], goal: Goal, rows: int = 10) -> Pl
     A network that was tried several times has one row, that of its first trial.
     """
     other = other_metric(goal)
+    repeated = "; means of the repetitions" if any(trial.spread for trial in trials) else ""
     failed = sum(trial.value is None for trial in trials)
     caption = f"{len(trials)} trials, {failed} failed or infeasible" if failed else None
     table = PlainTable(
-        title=f"Leaderboard ({goal.name}, {goal.better} is better)",
+        title=f"Leaderboard ({goal.name}, {goal.better} is better{repeated})",
         title_justify="left",
         caption=caption,
     )

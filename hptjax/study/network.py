@@ -7,12 +7,14 @@ from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
 from hptjax.population import Member
 from hptjax.records.best import SavedNetwork
+from hptjax.records.goal import Goal
 from hptjax.records.trial import TrialRecord, finite_or_none
 from hptjax.study.config import DataConfig, StudyConfig
 from hptjax.study.data import StudyData, noted_digests
 from hptjax.study.executor import Resident
 from hptjax.study.local import local_executor
 
+OWN = ("val_loss", "val_accuracy")  # what is noted of a network itself
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 
 
@@ -43,23 +45,60 @@ def remake(
     population = local_executor(study, data).start([member])
     variables, metrics = train_alone(population, trial.age, on_epoch)
     noted = noted_digests(study.data, study.model, data)
-    reached = {name: finite_or_none(metrics[name]) for name in ("val_loss", "val_accuracy")}
-    return SavedNetwork(member.config, variables, notes(trial, study, noted) | reached)
+    reached = {name: finite_or_none(metrics[name]) for name in OWN}
+    return SavedNetwork(member.config, variables, notes(trial, study, noted) | {"network": reached})
 
 
 def notes(
     trial: TrialRecord, study: StudyConfig, digests: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """What is saved with a network: its trial, and the images that it learned from."""
+    """What is saved with a network: its trial, and the images that it learned from.
+
+    value, val_loss and val_accuracy are the trial's, means over its `repeats` repetitions; epoch
+    and network are of the weights that are saved: those of the first repetition, after its last
+    epoch, and what they reach themselves.
+    """
+    goal = Goal.from_tree(study.metric)
     return {
         "strategy": trial.strategy,
         "number": trial.number,
+        "metric": goal.name,
+        "direction": goal.direction,
         "value": trial.value,
-        "val_loss": trial.last("val_loss"),
-        "val_accuracy": trial.last("val_accuracy"),
+        "repeats": study.repeats,
+        **{name: trial.last(name) for name in OWN},
+        "epoch": trial.age,
+        "network": {name: own_metric(trial, name) for name in OWN},
         "hparams": dict(trial.hparams),
         **data_notes(study.data, study.seed, digests),
     }
+
+
+def own_metric(trial: TrialRecord, name: str) -> float | None:
+    """A metric of the network that is kept of a trial: of the first one, where it was repeated."""
+    return trial.network[name] if trial.network else trial.last(name)
+
+
+def value_note(noted: Mapping[str, Any]) -> str | None:
+    """Whose the value is that a saved network's notes state, None where it is its weights' own.
+
+    noted: as of `notes`. A mean of repetitions, or what is made of several epochs, is not.
+    """
+    own, name, value = noted.get("network"), noted.get("metric"), noted.get("value")
+    if own is None or value is None or (noted["repeats"] == 1 and name in own):
+        return None
+    repeats = noted["repeats"]
+    of = f"the mean of {repeats} repetitions" if repeats > 1 else "made of its curves"
+    whose = "the first repetition's, " if repeats > 1 else ""
+    reached = " and ".join(f"{key} {show(own[key])}" for key in OWN)
+    return (
+        f"The trial's {name} {show(value)} is {of}. These weights are {whose}after epoch "
+        f"{noted['epoch']}: {reached}."
+    )
+
+
+def show(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.4f}"
 
 
 def data_notes(
