@@ -51,7 +51,7 @@ def print_note(network: SavedNetwork, console: Console) -> None:
     """A line, where the value of a network's trial is not that of its weights."""
     note = value_note(network.trial)
     if note is not None:
-        console.print(note, soft_wrap=True, markup=False)
+        console.print(note, soft_wrap=True)
 
 
 def _remade(run: Path, name: str, data_dir: str | None, console: Console) -> SavedNetwork:
