@@ -3,36 +3,54 @@
 import hashlib
 import os
 import platform
-from contextlib import suppress
+import warnings
 from pathlib import Path
 
 CACHE_VARIABLE = "HPTJAX_COMPILE_CACHE"
+LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+CORES = "NPROC"  # XLA's pools of threads are as large
 
 
 def set_up(*, compile_cache: bool, cores: int | None = None) -> None:
-    """One XLA device per core on CPU, and compiled programs kept between processes.
+    """Keeps compiled programs between processes, and says how many cores to use.
 
-    compile_cache: False switches the cache off, as HPTJAX_COMPILE_CACHE=0 does; that variable may
-    also name the directory. cores: how many, where that is not all that this process may use.
+    Call it before JAX starts: afterwards programs are not kept, and a warning says so (XLA would
+    log kilobytes for each that it loads). compile_cache: False switches the cache off, as
+    HPTJAX_COMPILE_CACHE=0 does; that variable may also name the directory. cores: how many, where
+    that is not all that this process may use.
     """
     if cores is not None:
-        os.environ["NPROC"] = str(cores)  # XLA's pools of threads are as large
+        os.environ[CORES] = str(cores)
     # XLA logs an "error" about machine types for each program it takes from the cache; ours are
     # kept apart by CPU model, so it says nothing. Level 3 leaves fatal errors on the screen.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quiet = LOG_LEVEL in os.environ
+    os.environ.setdefault(LOG_LEVEL, "3")
     import jax
 
+    running = False
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
-        with suppress(RuntimeError):  # JAX runs already (main() called from Python): let it be
-            jax.config.update("jax_num_cpu_devices", cores or available_cores())
+        try:  # many runs of DES at once are spread over devices
+            jax.config.update("jax_num_cpu_devices", available_cores())
+        except RuntimeError:
+            running = True
     folder = cache_directory() if compile_cache else None
-    if folder is not None:
+    if folder is not None and running and not quiet:
+        del os.environ[LOG_LEVEL]  # it came too late, and must not look set to the next call
+        warnings.warn(
+            "hptjax.devices.set_up was called after JAX had started: compiled programs are not "
+            "kept between processes. Call it first, or set TF_CPP_MIN_LOG_LEVEL=3 before Python "
+            "starts.",
+            stacklevel=2,
+        )
+    elif folder is not None:
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """Cores that this process may use, or as many as `set_up` was told."""
+    if os.environ.get(CORES, "").isdecimal():
+        return max(1, int(os.environ[CORES]))
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -11,6 +11,7 @@ from hptjax.models import Classifier, init_variables
 from hptjax.models.keys import dropout_key, init_key, root_key
 from hptjax.population import Member
 from hptjax.population.images import dataset_arrays, epoch_input
+from hptjax.population.optimiser import EPSILON
 from tests.nets import SIZE
 
 
@@ -33,13 +34,21 @@ def without_undone(grads, c):
     return jax.tree.map_with_path(lambda path, g: jnp.zeros_like(g) if undone(path) else g, grads)
 
 
-def alone(member: Member, seed: int, train: ImageDataset, validation: ImageDataset, epochs: int):
+def alone(
+    member: Member,
+    seed: int,
+    train: ImageDataset,
+    validation: ImageDataset,
+    epochs: int,
+    *,
+    epsilon: float = EPSILON,
+):
     """The reference: Flax modules with lax.conv at the exact shape, optax's Adam, a plain loop."""
     c, model, study_key = member.config, Classifier.from_config(member.config), root_key(seed)
     variables = init_variables(c, init_key(study_key, jnp.uint32(member.trial)))
     optimiser = optax.chain(
         optax.add_decayed_weights(c.weight_decay),
-        optax.scale_by_adam(c.beta_1, c.beta_2),
+        optax.scale_by_adam(c.beta_1, c.beta_2, epsilon),
         optax.scale(-c.lr),
     )
     state = optimiser.init(variables["params"])

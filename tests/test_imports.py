@@ -19,6 +19,7 @@ LAYERS = (
     "checks",
     "paths",
     "devices",
+    "settings",
     "entries",
     "space",
     "config",

@@ -173,8 +173,8 @@ def test_a_member_takes_the_bytes_that_are_said():
     trainer = trainer_of(TWO_BODIES, None)
     arrays = Population.start(trainer, TWO_BODIES)._state.arrays
     total = sum(leaf.nbytes for leaf in jax.tree.leaves(arrays))
-    count = arrays.moments.count.nbytes  # 4 bytes a member
-    assert row_bytes(trainer.plan) * trainer.rows == total - count
+    count = sum(part.moments.count.nbytes for part in arrays)  # 4 bytes a member
+    assert row_bytes(trainer.plan) * trainer.room * len(trainer.places) == total - count
 
 
 def test_lanes_are_those_that_fit_the_devices_memory(trial1):
@@ -203,7 +203,8 @@ def huge(arrays, *_):
 
 def exhaust(trainer: PopulationTrainer, fits: int, how: str, text="RESOURCE_EXHAUSTED: no room"):
     """Lets programs of more than `fits` lanes fail; how: compiling, running, used up, really."""
-    compiled, failures = trainer._compiled, []
+    (device,) = trainer.programs.values()
+    compiled, failures = device.program, []
 
     def fail(arrays, *_):
         failures.append(trainer.execution.lanes)
@@ -214,12 +215,12 @@ def exhaust(trainer: PopulationTrainer, fits: int, how: str, text="RESOURCE_EXHA
                 leaf.delete()
         raise jax.errors.JaxRuntimeError(text)
 
-    def program(args):
+    def program(make, args):
         if max(trainer.execution.lanes) <= fits:
-            return compiled(args)
+            return compiled(make, args)
         return fail(*args) if how == "compiling" else fail
 
-    trainer._compiled = program
+    device.program = program
     return failures
 
 

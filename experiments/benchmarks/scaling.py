@@ -35,7 +35,7 @@ MEMBERS = (1, 4, 16, 28, 64, 256, 1024)
 LEAST_STEPS, MOST_STEPS, BATCH, BODIES = 4, 48, 64, 5
 SHOWN = {
     "members": "members",
-    "devices": "devices",
+    "devices": "cores",
     "ms": "ms per step and member",
     "gflops": "useful GFLOP/s",
     "train_mb": "peak MB, training",

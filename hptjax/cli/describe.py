@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
-import jax
 from rich.console import Console
 
 from hptjax.config.schema import ModelConfig
@@ -15,6 +14,7 @@ from hptjax.models.signature import Body, exact_body
 from hptjax.population import Plan, make_plan
 from hptjax.population.execution import execution_for
 from hptjax.population.memory import population_bytes, row_bytes
+from hptjax.population.places import places_for
 from hptjax.report.terminal import PlainTable, make_console
 from hptjax.space import Space
 from hptjax.study.compiling import compiling_text
@@ -47,7 +47,7 @@ def describe(args: argparse.Namespace) -> int:
     console.print(
         f"Padding: {plan.waste(map(exact_body, configs)):.2f} times the FLOPs of the true shapes."
     )
-    console.print(memory_text(plan, jax.local_devices()))
+    console.print(memory_text(plan, places_for(capacity=plan.capacity)))
     return 0
 
 
@@ -57,17 +57,18 @@ def training_images(study: StudyConfig) -> int:
     return round(loaded * (1 - study.data.validation_fraction))
 
 
-def memory_text(plan: Plan, devices: Sequence[Any]) -> str:
-    """What a full population takes on these devices, in sentences."""
-    used = min(len(devices), plan.capacity)
+def memory_text(plan: Plan, places: Sequence[Any]) -> str:
+    """What a full population takes at these places, in sentences."""
+    used = len(places)
     rows = -(-plan.capacity // used)
-    lanes = execution_for(devices[0], plan, rows).lanes
+    lanes = execution_for(places[0], plan, rows).lanes
     kept, whole = (used * n for n in (rows * row_bytes(plan), population_bytes(plan, rows, lanes)))
+    unit = "core" if places[0].platform == "cpu" else "device"
     side = "one after another" if lanes is None else f"up to {max(lanes)} side by side"
     return (
         f"Memory: {row_bytes(plan):,} bytes of weights, moments and statistics for each member, "
         f"padded to the largest body; {kept / MEBIBYTE:.1f} MiB for {plan.capacity} on {used} "
-        f"{devices[0].platform} device(s), about {whole / MEBIBYTE:.1f} MiB in training, {side}; "
+        f"{places[0].platform} {unit}(s), about {whole / MEBIBYTE:.1f} MiB in training, {side}; "
         f"the images come on top."
     )
 

@@ -18,6 +18,7 @@ from hptjax.des.presets import Preset
 from hptjax.des.probe import Probe
 from hptjax.des.state import Params, State
 from hptjax.errors import ConfigError
+from hptjax.settings import named_key
 
 MESSAGES = {
     0: "the target was reached",
@@ -169,7 +170,7 @@ def _compiled(
     callback: Callable | None,
     clock: _Clock,
 ) -> Outcome:
-    keys, state = runner.start(problem, params, jax.random.key(seed), x0)
+    keys, state = runner.start(problem, params, named_key(seed), x0)
     budget = int(params.budget)
     needed = math.ceil(budget / problem.es.population_size)
     capacity = min(needed, _COMPILED_GENERATIONS) if record else 0
@@ -212,7 +213,7 @@ def _on_host(
     probe: "Probe | None",
 ) -> Outcome | None:
     """The loop around a plain function; None if the probe finds one that JAX can compile."""
-    keys, state = runner.start(problem, params, jax.random.key(seed), x0)
+    keys, state = runner.start(problem, params, named_key(seed), x0)
     rows, state = runner.ask(problem, keys, state, params)
     budget, pieces, status = int(params.budget), [], None
     for _ in range(budget):

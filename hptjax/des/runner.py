@@ -14,6 +14,7 @@ from jax.sharding import PartitionSpec as P
 from hptjax.des.algorithm import DES
 from hptjax.des.state import Params, State
 from hptjax.errors import ConfigError
+from hptjax.settings import named_key
 
 _CACHE = 2**19  # bytes: the archives of the runs in one loop, so that a core's L2 cache has them
 
@@ -77,7 +78,7 @@ def _ask(problem: Problem, keys: jax.Array, state: State, params: Params):
 
 def _tell(problem: Problem, rows, fitness, state: State, params: Params) -> State:
     def one(rows, fitness, state: State) -> State:
-        return problem.es.tell(jax.random.key(0), rows, fitness, state, params)[0]
+        return problem.es.tell(named_key(0), rows, fitness, state, params)[0]
 
     return problem.batched(one, 0, 0, 0)(rows, fitness, state)
 

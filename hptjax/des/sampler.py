@@ -20,6 +20,7 @@ from hptjax.des.distributions import Codec
 from hptjax.des.presets import Preset
 from hptjax.des.state import INT_MAX
 from hptjax.errors import ConfigError
+from hptjax.settings import named_key
 
 SEED, SPACE = "des:seed", "des:space"  # attributes of the study
 GENERATION, ROW, POINT = "des:generation", "des:row", "des:point"  # attributes of a trial
@@ -134,7 +135,7 @@ class _Replay:
     """DES brought to the generation which the trials of a study have reached."""
 
     def __init__(self, es: DES, codec: Codec, x0: np.ndarray | None, seed: int) -> None:
-        self.es, self.codec, self.key = es, codec, jax.random.key(seed)
+        self.es, self.codec, self.key = es, codec, named_key(seed)
         self.params, self.generation = es.default_params, 0
         start = None if x0 is None else jnp.asarray(x0, es.dtype)
         self.state = es.init(self.key, start, self.params)

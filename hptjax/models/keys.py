@@ -3,12 +3,14 @@
 import jax
 from jax import Array
 
+from hptjax.settings import named_key
+
 _INIT, _DROPOUT, _DATA = 0, 1, 2
 
 
 def root_key(seed: int) -> Array:
     """The `study_key` from which all keys of a study derive."""
-    return jax.random.key(seed)
+    return named_key(seed)
 
 
 def data_key(study_key: Array, epoch: Array) -> Array:

@@ -20,11 +20,13 @@ from hptjax.models.weights import (
     statistics,
     weights,
 )
+from hptjax.settings import fixed_settings
 
 _PARTS = {"scale": ("params", "scale"), "shift": ("params", "bias")}
 _PARTS |= {part: ("batch_stats", part) for part in ("mean", "var")}
 
 
+@fixed_settings()
 def init_variables(config: ModelConfig, key: Array) -> dict:
     """Initial variables of Classifier.from_config(config), as a member with this key has them."""
     body = exact_body(config)
@@ -95,6 +97,7 @@ def _shapes(variables: Mapping) -> dict[str, str]:
     }
 
 
+@fixed_settings()
 def evaluate_variables(
     config: ModelConfig, variables: Mapping, dataset: ImageDataset, *, batch: int = 250
 ) -> tuple[float, float]:

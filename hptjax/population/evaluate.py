@@ -4,7 +4,6 @@ from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
 from hptjax.config.schema import ModelConfig
@@ -12,6 +11,7 @@ from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
 from hptjax.errors import ConfigError
 from hptjax.population.pack import Member
+from hptjax.population.places import places_for
 from hptjax.population.plan import Plan, make_plan
 from hptjax.population.price import price_for
 from hptjax.population.resident import Population
@@ -43,13 +43,13 @@ def evaluate_population(
     if epochs < 1:
         raise ConfigError(f"epochs must be at least 1, got {epochs}.")
     members = [Member(_checked(config), k) for k, config in enumerate(configs)]
-    devices = tuple(devices or jax.local_devices())
+    places = places_for(devices)
     plan = make_plan(
         [member.config for member in members],
         samples=epochs * len(members) * train.size,
-        price=price_for(devices[0].platform),
+        price=price_for(places[0].platform),
     )
-    trainer = _trainer(plan, train, validation, seed, augment, devices)
+    trainer = _trainer(plan, train, validation, seed, augment, places)
     return dict(Population.start(trainer, members).advance(epochs).curves)
 
 
@@ -59,15 +59,15 @@ def _trainer(
     validation: ImageDataset,
     seed: int,
     augment: bool,
-    devices: tuple[Any, ...],
+    places: tuple[Any, ...],
 ) -> PopulationTrainer:
     """One for these bodies and images, whose content counts: an array may have been written to."""
     images = dataset_digest(train), dataset_digest(validation)
-    key = plan.bodies, plan.choices, images, seed, augment, devices
+    key = plan.bodies, plan.choices, images, seed, augment, places
     trainer = _trainers.pop(key, None)
     if trainer is None or trainer.plan.capacity < plan.capacity:
         trainer = PopulationTrainer(
-            plan, train, validation, seed=seed, augment=augment, devices=devices
+            plan, train, validation, seed=seed, augment=augment, devices=places
         )
     _trainers[key] = trainer
     while len(_trainers) > KEPT:

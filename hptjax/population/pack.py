@@ -1,4 +1,4 @@
-"""From members to arrays: the device and row of each, their traced numbers, their true shapes."""
+"""From members to arrays: the place and row of each, their traced numbers, their true shapes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,10 +31,10 @@ class Member:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the members lie: rows [D * room], those of one device together, ordered by body.
+    """Where the members lie: rows [places * room], those of one place together, ordered by body.
 
-    rows [P]: row of each member; bodies [P]: its body; counts [D, bodies]: members of each body on
-    each device.
+    rows [P]: row of each member; bodies [P]: its body; counts [places, bodies]: members of each
+    body at each place.
     """
 
     rows: np.ndarray
@@ -43,8 +43,8 @@ class Placement:
     room: int
 
 
-def place(plan: Plan, members: Sequence[Member], devices: int) -> Placement:
-    """Deals members to devices, the costliest first, each to the device with the least to do."""
+def place(plan: Plan, members: Sequence[Member], places: int) -> Placement:
+    """Deals members to places, the costliest first, each to the place with the least to do."""
     if len(members) > plan.capacity:
         raise ConfigError(
             f"The plan takes at most {plan.capacity} members a call, got {len(members)}:"
@@ -54,15 +54,15 @@ def place(plan: Plan, members: Sequence[Member], devices: int) -> Placement:
     prices = [
         plan.price(plan.bodies[b], member.shape) for b, member in zip(bodies, members, strict=True)
     ]
-    room = -(-plan.capacity // devices)
-    shards: list[list[int]] = [[] for _ in range(devices)]
-    load = np.zeros(devices)
+    room = -(-plan.capacity // places)
+    shards: list[list[int]] = [[] for _ in range(places)]
+    load = np.zeros(places)
     for k in sorted(range(len(members)), key=lambda k: (-prices[k], members[k].trial)):
-        d = min((d for d in range(devices) if len(shards[d]) < room), key=lambda d: load[d])
+        d = min((d for d in range(places) if len(shards[d]) < room), key=lambda d: load[d])
         shards[d].append(k)
         load[d] += prices[k]
     rows = np.zeros(len(members), np.int32)
-    counts = np.zeros((devices, len(plan.bodies)), np.int32)
+    counts = np.zeros((places, len(plan.bodies)), np.int32)
     for d, shard in enumerate(shards):
         for row, k in enumerate(sorted(shard, key=lambda k: (bodies[k], members[k].trial))):
             rows[k] = d * room + row

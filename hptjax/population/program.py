@@ -27,7 +27,7 @@ Carry = tuple[MemberState, Metrics]
 def init_local(
     bodies: tuple[Body, ...], hparams: TracedHparams, counts: Array, study_key: Array
 ) -> MemberState:
-    """One device's members before training; counts [1, bodies], as for `train_local`."""
+    """One place's members before training; counts [1, bodies], as for `train_local`."""
     rows = hparams.trial.shape[0]
     params, stats = longest_vectors(bodies)
     weights = jnp.zeros((rows, params))
@@ -51,11 +51,6 @@ def _spans(bodies: tuple[Body, ...], counts: Array) -> Iterator[tuple[Body, Arra
         start = stop
 
 
-def take_rows(array: Array, rows: Array) -> Array:
-    """The rows [rows] of an array, in a new order."""
-    return array[rows]
-
-
 def train_local(
     bodies: tuple[Body, ...],
     choices: Choices,
@@ -65,7 +60,7 @@ def train_local(
     counts: Array,
     given: EpochInput,
 ) -> Carry:
-    """One device's members through one epoch: each body loops over however many rows it has.
+    """One place's members through one epoch: each body loops over however many rows it has.
 
     counts [1, bodies]: the trip counts are traced, so another mix of members needs no new program.
     """
@@ -73,9 +68,8 @@ def train_local(
     carry = state, Metrics(*(jnp.full(rows, jnp.nan) for _ in Metrics._fields))
     lanes = execution.lanes or (1,) * len(bodies)
     for width, (body, start, stop) in zip(lanes, _spans(bodies, counts), strict=True):
-        train = partial(
-            _train_rows, partial(member_epoch, body, choices, given=given), body, hparams
-        )
+        one = partial(member_epoch, body, choices, given=given)
+        train = partial(_train_rows, one, body, hparams, stop)
         if width == 1:
             carry = lax.fori_loop(start, stop, train, carry)
         else:
@@ -87,12 +81,18 @@ def _train_rows(
     one: Callable[[MemberState, TracedHparams], tuple[MemberState, Metrics]],
     body: Body,
     hparams: TracedHparams,
+    stop: Array,
     row: Array,
     carry: Carry,
 ) -> Carry:
-    """Trains one row (or, for an array of rows, several side by side) and puts the results back."""
+    """Trains one row (or, for an array of rows, several side by side) and puts the results back.
+
+    stop: the row after the body's last. Rows from there on are empty lanes: they compute what the
+    last row does (a row of another body could be wider than this one), and are dropped.
+    """
     state, metrics = carry
-    pick = partial(jax.tree.map, lambda t: t.at[row].get(mode="clip"))
+    source = row if row.ndim == 0 else jnp.minimum(row, stop - 1)
+    pick = partial(jax.tree.map, lambda t: t.at[source].get(mode="clip"))
     train = one if row.ndim == 0 else jax.vmap(one)
     new, values = train(pick(state).front(body), pick(hparams))
     state = jax.tree.map(partial(_put, row), state, new)

@@ -18,7 +18,7 @@ class Cost:
     """What some epochs cost; FLOPs are of training, over all images of the epochs.
 
     true_flops: at the exact shapes; padded_flops: as far as padding is computed; lane_flops: of all
-    lanes that were computed, used or not; slowest_price: of what the device with the most to do
+    lanes that were computed, used or not; slowest_price: of what the place with the most to do
     computed. workers_lost, and retries: members trained again for that.
     """
 
@@ -95,7 +95,7 @@ class Population:
 
     def predicted_seconds(self) -> float:
         """How long the next epoch will take, from the last one measured; 0 before the first."""
-        return self._trainer.seconds_per_price * self._work.slowest_device
+        return self._trainer.seconds_per_price * self._work.slowest_place
 
     def _epoch(self) -> tuple[Mapping[str, np.ndarray], Cost]:
         trainer, compiled = self._trainer, self._trainer.compile_seconds
@@ -106,9 +106,9 @@ class Population:
         if compile_s:  # perhaps with fewer lanes than before
             self._work = work_of(trainer, state)
         work = self._work
-        trainer.seconds_per_price = train_s / work.slowest_device
+        trainer.seconds_per_price = train_s / work.slowest_place
         self._state = state
-        spent = Cost(compile_s, train_s, work.true, work.padded, work.lanes, work.slowest_device)
+        spent = Cost(compile_s, train_s, work.true, work.padded, work.lanes, work.slowest_place)
         return values, spent
 
     def keep(self, chosen: Sequence[int]) -> None:
@@ -131,12 +131,12 @@ def stack_epochs(rows: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarr
 
 @dataclass(frozen=True)
 class Work:
-    """FLOPs of an epoch of a population (see `Cost`); slowest_device: price of what it computes."""
+    """FLOPs of an epoch of a population (see `Cost`); slowest_place: price of what it computes."""
 
     true: float
     padded: float
     lanes: float
-    slowest_device: float
+    slowest_place: float
 
 
 def work_of(trainer: PopulationTrainer, state: PopulationState) -> Work:
@@ -148,13 +148,13 @@ def work_of(trainer: PopulationTrainer, state: PopulationState) -> Work:
     ]
     flops = sum(plan.price.flops(*pair) for pair in pairs)
     prices = [plan.price(*pair) for pair in pairs]
-    empty = trainer.execution.computed(place.counts) - place.counts  # lanes [devices, bodies]
+    empty = trainer.execution.computed(place.counts) - place.counts  # lanes [places, bodies]
     of_lane = [(plan.price.flops(body, body), plan.price(body, body)) for body in plan.bodies]
     lane_flops, lane_prices = np.array(of_lane, float).T
-    of_device = np.bincount(place.rows // place.room, prices, minlength=len(place.counts))
+    of_place = np.bincount(place.rows // place.room, prices, minlength=len(place.counts))
     return Work(
         true=float(images) * sum(train_flops(member.shape) for member in state.members),
         padded=float(images) * flops,
         lanes=images * (flops + float(empty.sum(0) @ lane_flops)),
-        slowest_device=images * float((of_device + empty @ lane_prices).max()),
+        slowest_place=images * float((of_place + empty @ lane_prices).max()),
     )

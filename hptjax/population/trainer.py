@@ -1,6 +1,5 @@
-"""Trains a mixed population: one compiled call per epoch, sharded over the devices."""
+"""Trains a mixed population: one compiled call per epoch and place, all of them at once."""
 
-import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,39 +7,38 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from hptjax.data.augment import augment as augment_images
 from hptjax.data.dataset import ImageDataset
 from hptjax.errors import ConfigError
-from hptjax.models.keys import root_key
-from hptjax.models.signature import Body
 from hptjax.models.variables import exact_variables
-from hptjax.models.weights import exact_arrays, laid_out, layouts
+from hptjax.models.weights import exact_arrays
 from hptjax.ops import native
+from hptjax.population.compiled import DevicePrograms, preparing, training
 from hptjax.population.epoch import MemberState, Metrics, TracedHparams
 from hptjax.population.execution import execution_for
-from hptjax.population.images import dataset_arrays, epoch_input
+from hptjax.population.images import dataset_arrays
 from hptjax.population.memory import is_exhausted
 from hptjax.population.pack import Member, Placement, place, traced_hparams
+from hptjax.population.places import places_for, side_by_side
 from hptjax.population.plan import Plan
-from hptjax.population.program import init_local, take_rows, train_local
-
-P, ALL = PartitionSpec("population"), PartitionSpec()
+from hptjax.population.state_trees import by_leaf, by_place, names, relaid
+from hptjax.settings import fixed_settings
 
 
 @dataclass(frozen=True)
 class PopulationState:
-    """A population between two epochs: who is in it, its age, and all arrays on the devices."""
+    """A population between two epochs: who is in it, its age, and the arrays of each place."""
 
     members: tuple[Member, ...]
     age: int
     placement: Placement
-    arrays: MemberState
-    hparams: TracedHparams
-    counts: Array
+    arrays: tuple[MemberState, ...]
+    hparams: tuple[TracedHparams, ...]
+    counts: tuple[Array, ...]
 
 
 class PopulationTrainer:
@@ -62,49 +60,52 @@ class PopulationTrainer:
         lanes: int | None = None,
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
-        """Copies the images to the devices (default: all local ones); compiles nothing yet.
+        """Copies the images to the devices; compiles nothing yet.
 
-        lanes: members trained side by side on one device; by default one on CPU, elsewhere as
-        `execution_for` has it. notify: told when they turn out to be too many for the memory.
-        Raises ConfigError when images and plan disagree in size, or a batch is larger than the
-        training set.
+        devices: where rows are trained side by side, as `places_for` has it. lanes: members trained
+        side by side in one call; by default one on CPU, elsewhere as `execution_for` has it.
+        notify: told when they turn out to be too many for the memory. Raises ConfigError when
+        images and plan disagree in size, or a batch is larger than the training set.
         """
         self.plan, self.seed, self.train_size = plan, seed, train.size
-        devices = list(devices or jax.local_devices())[: plan.capacity]
         check_images(plan, train, validation)
-        self.mesh = Mesh(np.array(devices), ("population",))
-        room = -(-plan.capacity // len(devices))
-        self.rows = room * len(devices)
+        self.places = places_for(devices, capacity=plan.capacity)
+        self.room = -(-plan.capacity // len(self.places))
         data = dataset_arrays(train, validation)
-        self.execution = execution_for(devices[0], plan, room, lanes=lanes, images=data.nbytes)
+        self.execution = execution_for(
+            self.places[0], plan, self.room, lanes=lanes, images=data.nbytes
+        )
         self._notify = notify
         self._fits, self._halved = False, False  # the program has run once; its lanes were too many
-        self.compilations, self.compile_seconds = 0, 0.0
-        self.seconds_per_price = 0.0  # as last measured, of the device with the most to do
-        self._augment = augment_images if augment else None
-        self._augment_validation = augment_validation
-        self._data = self._replicate(data)
-        self._study_key = self._replicate(root_key(seed))
-        self._program: Callable | None = None
-        sharded = NamedSharding(self.mesh, P)
-        self._init = jax.jit(
-            jax.shard_map(
-                partial(init_local, plan.bodies),
-                mesh=self.mesh,
-                in_specs=(P, P, ALL),
-                out_specs=P,
-                check_vma=False,
-            )
-        )
-        self._take = jax.jit(take_rows, out_shardings=sharded)
+        self.seconds_per_price = 0.0  # as last measured, of the place with the most to do
+        prepare = preparing(augment_images if augment else None, augment_validation)
+        with fixed_settings():
+            self.programs = {
+                device: DevicePrograms(device, data, seed, prepare)
+                for device in dict.fromkeys(self.places)
+            }
+
+    @property
+    def compilations(self) -> int:
+        """How often the training program was compiled (for all devices at once)."""
+        return max(device.compilations for device in self.programs.values())
+
+    @property
+    def compile_seconds(self) -> float:
+        """Seconds of compiling; devices compile at the same time."""
+        return max(device.compile_seconds for device in self.programs.values())
 
     def start(self, members: Sequence[Member]) -> PopulationState:
         """Draws the initial weights of up to plan.capacity members.
 
         Raises ConfigError for a member that the plan does not cover.
         """
-        placement, hparams, counts = self._placed(members)
-        arrays = self._init(hparams, counts, self._study_key)
+        with fixed_settings():
+            placement, hparams, counts = self._placed(members)
+            arrays = tuple(
+                self.programs[device].start(self.plan.bodies, *given)
+                for device, *given in zip(self.places, hparams, counts, strict=True)
+            )
         return PopulationState(tuple(members), 0, placement, arrays, hparams, counts)
 
     def epoch(self, state: PopulationState) -> tuple[PopulationState, dict[str, np.ndarray]]:
@@ -127,24 +128,30 @@ class PopulationTrainer:
                 state = self._with_fewer_lanes(state, spare, error)
         self._fits = True
         rows = state.placement.rows
-        values = {name: np.asarray(column)[rows] for name, column in metrics._asdict().items()}
+        values = {name: column[rows] for name, column in metrics._asdict().items()}
         return replace(state, arrays=arrays, age=state.age + 1), values
 
     def keep(self, state: PopulationState, chosen: Sequence[int]) -> PopulationState:
-        """The state of some members only, dealt to the devices anew; compiles no training."""
+        """The state of some members only, dealt to the places anew; compiles no training."""
         members = [state.members[k] for k in chosen]
-        placement, hparams, counts = self._placed(members)
-        rows = np.zeros(self.rows, np.int32)
-        rows[placement.rows] = state.placement.rows[list(chosen)]
-        # One array after another: the gather copies its operand to every device.
-        arrays = jax.tree.map(partial(self._take, rows=self._replicate(rows)), state.arrays)
-        return PopulationState(tuple(members), state.age, placement, arrays, hparams, counts)
+        with fixed_settings():
+            placement, hparams, counts = self._placed(members)
+            rows = np.zeros(self.room * len(self.places), np.int32)
+            rows[placement.rows] = state.placement.rows[list(chosen)]
+            parts = self._split(rows)
+            # One array after another: each is gathered whole on every device.
+            moved = [self._taken(leaves, parts) for leaves in by_leaf(state.arrays)]
+        return PopulationState(
+            tuple(members), state.age, placement, by_place(moved, state.arrays[0]), hparams, counts
+        )
 
     def variables(self, state: PopulationState, k: int) -> dict[str, Any]:
         """Weights of member k at its exact shape, numpy arrays named as the Flax Classifier's."""
-        member, row = state.members[k], int(state.placement.rows[k])
+        member, (where, row) = state.members[k], divmod(int(state.placement.rows[k]), self.room)
         padded = self.plan.bodies[state.placement.bodies[k]]
-        stored = jax.device_get((state.arrays.params[row], state.arrays.stats[row]))
+        arrays = state.arrays[where]
+        with fixed_settings():
+            stored = jax.device_get((arrays.params[row], arrays.stats[row]))
         return exact_variables(member.config, exact_arrays(member.shape, padded, *stored))
 
     def snapshot(self, state: PopulationState) -> dict[str, np.ndarray]:
@@ -153,66 +160,82 @@ class PopulationTrainer:
         Vectors are those of the exact shapes, filled up with zeros: programs of other bodies can
         restore them.
         """
-        names, leaves = _leaves(state.arrays)
         rows, bodies = state.placement.rows, [self.plan.bodies[b] for b in state.placement.bodies]
         shapes = [member.shape for member in state.members]
         out = {}
-        for name, leaf in zip(names, jax.device_get(leaves), strict=True):
-            values = np.asarray(leaf)[rows]
-            out[name] = values if values.ndim == 1 else _relaid(name, values, bodies, shapes)
+        for name, leaves in zip(names(state.arrays[0]), by_leaf(state.arrays), strict=True):
+            values = np.concatenate(jax.device_get(leaves))[rows]
+            out[name] = values if values.ndim == 1 else relaid(name, values, bodies, shapes)
         return out
 
     def restore(
         self, members: Sequence[Member], arrays: Mapping[str, np.ndarray], age: int
     ) -> PopulationState:
         """The state of a `snapshot` of these members, taken at this age."""
-        placement, hparams, counts = self._placed(members)
-        empty = jax.eval_shape(self._init, hparams, counts, self._study_key)
-        names, leaves = _leaves(empty)
+        with fixed_settings():
+            placement, hparams, counts = self._placed(members)
+            program = self.programs[self.places[0]]
+            empty = jax.eval_shape(partial(program.start, self.plan.bodies), hparams[0], counts[0])
         rows, bodies = placement.rows, [self.plan.bodies[b] for b in placement.bodies]
         shapes = [member.shape for member in members]
         filled = []
-        for name, leaf in zip(names, leaves, strict=True):
-            whole, values = np.zeros(leaf.shape, leaf.dtype), np.asarray(arrays[name])
+        for name, leaf in zip(names(empty), jax.tree.leaves(empty), strict=True):
+            values = np.asarray(arrays[name])
+            whole = np.zeros((self.room * len(self.places), *leaf.shape[1:]), leaf.dtype)
             if values.ndim > 1:
-                values = _relaid(name, values, shapes, bodies)
+                values = relaid(name, values, shapes, bodies)
                 whole[rows, : values.shape[1]] = values
             else:
                 whole[rows] = values
-            filled.append(self._shard(whole))
-        tree = jax.tree.unflatten(jax.tree.structure(empty), filled)
+            filled.append(self._split(whole))
+        tree = by_place(filled, empty)
         return PopulationState(tuple(members), age, placement, tree, hparams, counts)
 
     def lower(self, members: Sequence[Member], platforms: Sequence[str]):
-        """The epoch function, lowered for platforms ("cuda", "tpu") without such a device."""
-        with native.left_out():
-            traced = self._jit().trace(*self._arguments(self.start(members)))
-        return traced.lower(lowering_platforms=tuple(platforms))
+        """The epoch of a place, lowered for platforms ("cuda", "tpu") without such a device."""
+        with native.left_out(), fixed_settings():
+            traced = self._training().trace(*self._calls(self.start(members))[0][1])
+            return traced.lower(lowering_platforms=tuple(platforms))
 
-    def _placed(self, members: Sequence[Member]) -> tuple[Placement, TracedHparams, Array]:
+    def _training(self) -> Any:
+        return training(self.plan.bodies, self.plan.choices, self.execution)
+
+    def _placed(
+        self, members: Sequence[Member]
+    ) -> tuple[Placement, tuple[TracedHparams, ...], tuple[Array, ...]]:
         if not members:
             raise ConfigError("A population needs at least one member, got none.")
-        placement = place(self.plan, members, self.mesh.size)
-        hparams = self._shard(traced_hparams(self.plan, members, placement, self.rows))
-        return placement, hparams, self._shard(placement.counts)
+        placement = place(self.plan, members, len(self.places))
+        rows = self.room * len(self.places)
+        hparams = traced_hparams(self.plan, members, placement, rows)
+        split = [self._split(leaf) for leaf in jax.tree.leaves(hparams)]
+        counts = self._split(placement.counts)
+        return placement, by_place(split, hparams), counts
 
-    def _compiled(self, args: tuple) -> Callable:
-        program = self._program
-        if program is None:
-            began = time.perf_counter()
-            program = self._program = self._jit().lower(*args).compile()
-            self.compile_seconds += time.perf_counter() - began
-            self.compilations += 1
-        return program
-
-    def _run(self, state: PopulationState) -> tuple[MemberState, Metrics]:
+    def _run(self, state: PopulationState) -> tuple[tuple[MemberState, ...], Metrics]:
         """Waits until the epoch is done: only then is it known that the memory sufficed."""
-        args = self._arguments(state)
-        arrays, metrics = self._compiled(args)(*args)
-        return arrays, jax.device_get(metrics)
+        with fixed_settings():
+            calls = self._calls(state)
+        first = {self.places[k]: args for k, args in reversed(calls)}
+        make = [partial(self.programs[d].program, self._training, first[d]) for d in first]
+        programs = dict(zip(first, side_by_side(make), strict=True))
+        done = side_by_side([partial(_called, programs[self.places[k]], a) for k, a in calls])
+        arrays, metrics = list(state.arrays), [_no_metrics(self.room)] * len(self.places)
+        for (k, _), (new, values) in zip(calls, done, strict=True):
+            arrays[k], metrics[k] = new, values
+        return tuple(arrays), Metrics(*map(np.concatenate, zip(*metrics, strict=True)))
+
+    def _calls(self, state: PopulationState) -> list[tuple[int, tuple[Any, ...]]]:
+        """The places that have members, each with the arguments of its call."""
+        busy = [k for k, counts in enumerate(state.placement.counts) if counts.any()]
+        given = {d: self.programs[d].images(state.age) for d in {self.places[k] for k in busy}}
+        return [
+            (k, (state.arrays[k], state.hparams[k], state.counts[k], given[self.places[k]]))
+            for k in busy
+        ]
 
     def _with_fewer_lanes(
-        self, state: PopulationState, spare: MemberState | None, error: Exception
+        self, state: PopulationState, spare: Sequence[MemberState] | None, error: Exception
     ) -> PopulationState:
         """The state to try again from; raises the error where that is no remedy."""
         smaller = self.execution.halved()
@@ -224,49 +247,38 @@ class PopulationTrainer:
                 "The device's memory does not suffice to train so many members side by side:"
                 " compiling anew with half as many, and again where that is still too many."
             )
-        self.execution, self._program = smaller, None
-        self._fits, self._halved = False, True
-        return replace(state, arrays=self._shard(spare)) if lost else state
+        self.execution, self._fits, self._halved = smaller, False, True
+        for programs in self.programs.values():
+            programs.forget()
+        if spare is None or not lost:
+            return state
+        whole = zip(self.places, spare, strict=True)
+        return replace(state, arrays=tuple(self.programs[d].put(part) for d, part in whole))
 
-    def _arguments(self, state: PopulationState) -> tuple:
-        age = self._replicate(np.uint32(state.age))
-        return state.arrays, state.hparams, state.counts, self._data, self._study_key, age
+    def _split(self, whole: np.ndarray) -> tuple[Array, ...]:
+        """An array [places * n, ...] as a part [n, ...] on each place's device."""
+        parts = np.split(whole, len(self.places))
+        return tuple(self.programs[d].put(p) for d, p in zip(self.places, parts, strict=True))
 
-    def _jit(self) -> Callable:
-        local = jax.shard_map(
-            partial(train_local, self.plan.bodies, self.plan.choices, self.execution),
-            mesh=self.mesh,
-            in_specs=(P, P, P, ALL),
-            out_specs=(P, P),
-            check_vma=False,
-        )
-
-        def epoch(arrays, hparams, counts, data, study_key, age):
-            given = epoch_input(data, study_key, age, self._augment, self._augment_validation)
-            return local(arrays, hparams, counts, given)
-
-        return jax.jit(epoch, donate_argnums=0)
-
-    def _replicate(self, tree):
-        return jax.device_put(tree, NamedSharding(self.mesh, ALL))
-
-    def _shard(self, tree):
-        return jax.device_put(tree, NamedSharding(self.mesh, P))
+    def _taken(self, parts: Sequence[Array], rows: Sequence[Array]) -> list[Array]:
+        """The rows [room] that each place gets of the places' arrays [room, ...]."""
+        whole = {d: _joined(self.programs[d].put(list(parts))) for d in self.programs}
+        return [_rows_of(whole[d], own) for d, own in zip(self.places, rows, strict=True)]
 
 
-def _leaves(arrays: MemberState) -> tuple[list[str], list[Array]]:
-    paths, leaves = zip(*jax.tree.leaves_with_path(arrays), strict=True)
-    return [jax.tree_util.keystr(path, simple=True, separator=".") for path in paths], list(leaves)
+_joined = jax.jit(jnp.concatenate)
+_rows_of = jax.jit(lambda array, rows: array[rows])
 
 
-def _relaid(name: str, vectors: np.ndarray, old: Sequence[Body], new: Sequence[Body]) -> np.ndarray:
-    """The members' vectors [P, ...] of one part of their state, in the layouts of other bodies."""
-    which = int(name == "stats")  # the others hold a number for each weight
-    before, after = ([layouts(body)[which] for body in bodies] for bodies in (old, new))
-    out = np.zeros((len(vectors), max(layout.size for layout in after)), vectors.dtype)
-    for row, vector, source, target in zip(out, vectors, before, after, strict=True):
-        row[: target.size] = laid_out(vector, source, target)
-    return out
+def _called(program: Callable, args: tuple[Any, ...]) -> tuple[MemberState, Metrics]:
+    """What a place's program gives; the metrics on the host."""
+    with fixed_settings():
+        arrays, metrics = program(*args)
+        return arrays, jax.device_get(metrics)
+
+
+def _no_metrics(rows: int) -> Metrics:
+    return Metrics(*(np.full(rows, np.nan, np.float32) for _ in Metrics._fields))
 
 
 def check_images(plan: Plan, train: ImageDataset, validation: ImageDataset) -> None:

@@ -9,6 +9,7 @@ from evosax.algorithms.base import EvolutionaryAlgorithm
 from evosax.algorithms.population_based.base import PopulationBasedAlgorithm
 
 from hptjax.glossary import Hparams
+from hptjax.settings import fixed_settings, named_key
 from hptjax.space import Space
 from hptjax.strategies.base import Proposal, proposal_at, worst_if_failed
 
@@ -39,7 +40,7 @@ class EvosaxSearcher:
     ) -> None:
         self._space, self._algorithm = space, algorithm
         self._params = algorithm.default_params if params is None else params
-        self._key, key_init = jax.random.split(jax.random.key(seed))
+        self._key, key_init = jax.random.split(named_key(seed))
         self._needs_first = isinstance(algorithm, PopulationBasedAlgorithm)
         self._state: Any = None if self._needs_first else self._initial_state(key_init, start)
         self._rows = np.zeros((0, len(space)))
@@ -53,6 +54,7 @@ class EvosaxSearcher:
         mean = np.full(len(self._space), 0.5, np.float32) if start is None else start
         return self._algorithm.init(key, mean, self._params)  # pyright: ignore[reportCallIssue]
 
+    @fixed_settings()
     def ask(self, count: int) -> list[Proposal]:
         if not self._queue and not self._waiting:
             self._begin_generation()
@@ -89,6 +91,7 @@ class EvosaxSearcher:
         """The rows that need evaluating: all of them, unless the algorithm knows better."""
         return list(range(len(self._rows)))
 
+    @fixed_settings()
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
         for proposal, value in zip(proposals, values, strict=True):
             self._values[proposal.handle] = worst_if_failed(value)

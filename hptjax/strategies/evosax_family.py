@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from hptjax.config.schema import Frozen, Positive
 from hptjax.errors import ConfigError
+from hptjax.settings import named_key
 from hptjax.strategies.base import SearchContext, SearcherKind
 from hptjax.strategies.evosax import EvosaxSearcher
 from hptjax.strategies.reflect import (
@@ -147,7 +148,7 @@ def _rehearsal(algorithm: Any, params: Any) -> Callable[[], jax.Array]:
     Some sizes and options are refused no earlier. Shapes are cheap to find; what is compiled for
     the values is what the search runs.
     """
-    key, dims = jax.random.key(0), algorithm.num_dims
+    key, dims = named_key(0), algorithm.num_dims
     first = np.asarray(jax.random.uniform(key, (algorithm.population_size, dims)))
 
     def rows() -> jax.Array:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from hptjax.config.explain import validated
 from hptjax.errors import ConfigError, did_you_mean
+from hptjax.settings import fixed_settings
 from hptjax.strategies.base import SearchContext, Searcher, SearcherKind
 
 TABLE: dict[str, str] = {
@@ -27,11 +28,13 @@ FAMILIES: dict[str, str] = {
 }
 
 
+@fixed_settings()
 def check_options(name: str, tree: Mapping[str, Any]) -> BaseModel:
     """The options of a searcher, checked; ConfigError naming what is wrong with name or options."""
     return validated(find_kind(name).Options, tree, f"strategies.{name}")
 
 
+@fixed_settings()
 def make_searcher(
     name: str, context: SearchContext, options: Mapping[str, Any] | None = None
 ) -> Searcher:

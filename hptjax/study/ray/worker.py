@@ -11,6 +11,7 @@ import numpy as np
 
 from hptjax.devices import set_up
 from hptjax.population import Cost, Member, Outcome
+from hptjax.population.places import places_for
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
 from hptjax.study.executor import Executor, Resident
@@ -113,7 +114,7 @@ class Worker:
         if not accelerated:
             jax.config.update("jax_platforms", "cpu")
         config = StudyConfig.from_dict(study)
-        most = config.population_size * config.repeats
+        self._most = most = config.population_size * config.repeats
         capacity = most if jax.default_backend() == "cpu" else -(-most // share)
         self._messages: list[str] = []
         self._executor = self.make_executor(config, data, self._messages.append, capacity)
@@ -125,10 +126,10 @@ class Worker:
         return local_executor(study, data, notify, capacity=capacity)
 
     def facts(self) -> Facts:
-        devices = jax.local_devices()
+        places = places_for(capacity=self._most)
         return Facts(
-            kind=f"{len(devices)} x {devices[0].device_kind}",
-            devices=len(devices),
+            kind=f"{len(places)} x {places[0].device_kind}",
+            devices=len(places),
             versions=versions(),
             process=os.getpid(),
         )
@@ -150,7 +151,8 @@ class Worker:
             cost = sum((outcome.cost for _, outcome in done), cost)
             done = [(group.ids, group.advance(order.age)) for group in ready]
         self._held[order.population] = self._merged([*ready, *ahead])[0]
-        return _report(done, cost, tuple(self._messages[began:]))
+        places = len(places_for(capacity=self._most))
+        return _report(done, cost, places, tuple(self._messages[began:]))
 
     def _kept(self, order: Order) -> list[Held]:
         """What is held of the population, but for those that are not wanted any more."""
@@ -198,7 +200,10 @@ class Worker:
 
 
 def _report(
-    done: Sequence[tuple[Sequence[int], Outcome]], before: Cost, messages: Sequence[str]
+    done: Sequence[tuple[Sequence[int], Outcome]],
+    before: Cost,
+    places: int,
+    messages: Sequence[str],
 ) -> Report:
     """done: the last epoch of some groups; before: the cost of those that led to it."""
     ids = [k for group, _ in done for k in group]
@@ -207,7 +212,7 @@ def _report(
         parts.append((last_epoch(outcome), range(place, place + len(group))))
         place += len(group)
     cost = sum((outcome.cost for _, outcome in done), Cost())
-    speed = cost.slowest_price / cost.train_s * jax.local_device_count() if cost.train_s else None
+    speed = cost.slowest_price / cost.train_s * places if cost.train_s else None
     return Report(ids, join_metrics(parts, place), before + cost, speed, messages)
 
 

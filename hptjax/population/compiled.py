@@ -1,0 +1,79 @@
+"""What one device holds for training: the images, and the programs that its places call."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from jax import Array
+
+from hptjax.models.keys import root_key
+from hptjax.models.signature import Body
+from hptjax.population.epoch import Choices, MemberState, TracedHparams
+from hptjax.population.execution import Execution
+from hptjax.population.images import DatasetArrays, EpochInput, epoch_input
+from hptjax.population.program import init_local, train_local
+from hptjax.settings import fixed_settings
+
+
+def preparing(augment: Callable | None, augment_validation: bool) -> Any:
+    """The function from a data set to the images of an epoch, jitted."""
+
+    def prepare(data: DatasetArrays, study_key: Array, age: Array) -> EpochInput:
+        return epoch_input(data, study_key, age, augment, augment_validation)
+
+    return jax.jit(prepare)
+
+
+def training(bodies: tuple[Body, ...], choices: Choices, execution: Execution) -> Any:
+    """The function that trains a place's rows for one epoch, jitted; it uses up their state."""
+    return jax.jit(partial(train_local, bodies, choices, execution), donate_argnums=0)
+
+
+_start = jax.jit(init_local, static_argnums=0)
+
+
+class DevicePrograms:
+    """The images and the compiled programs of one device, shared by its places."""
+
+    def __init__(self, device: Any, data: DatasetArrays, seed: int, prepare: Any) -> None:
+        """prepare: as `preparing` gives it. Copies the images; compiles nothing yet."""
+        self.device, self.compilations, self.compile_seconds = device, 0, 0.0
+        self._data, self._study_key = self.put(data), self.put(root_key(seed))
+        self._prepare, self._prepared = prepare, None
+        self._train: Callable | None = None
+
+    def put(self, tree: Any) -> Any:
+        """Copies arrays to the device."""
+        return jax.device_put(tree, self.device)
+
+    def start(self, bodies: tuple[Body, ...], hparams: TracedHparams, counts: Array) -> MemberState:
+        """The rows of a place before training."""
+        return _start(bodies, hparams, counts, self._study_key)
+
+    def images(self, age: int) -> EpochInput:
+        """The images of an epoch, prepared once for all places."""
+        args = self._data, self._study_key, self.put(np.uint32(age))
+        if self._prepared is None:
+            self._prepared = self._timed(self._prepare, *args)
+        return self._prepared(*args)
+
+    def program(self, make: Callable[[], Any], args: tuple[Any, ...]) -> Callable:
+        """The training program, compiled at the first call; make: gives it as `training` does."""
+        if self._train is None:
+            with fixed_settings():
+                self._train = self._timed(make(), *args)
+            self.compilations += 1
+        return self._train
+
+    def forget(self) -> None:
+        """Lets the training program go: the next one is another."""
+        self._train = None
+
+    def _timed(self, function: Any, *args: Any) -> Callable:
+        began = time.perf_counter()
+        compiled = function.lower(*args).compile()
+        self.compile_seconds += time.perf_counter() - began
+        return compiled
