@@ -84,11 +84,14 @@ def test_the_same_again_bit_by_bit(local, whole):
     assert run(local).trials == whole.trials
 
 
-@pytest.mark.parametrize(
-    "options", [{"devices": jax.devices()[:1]}, {"devices": jax.devices()[:1], "lanes": 2}]
-)
-def test_devices_and_lanes_do_not_matter(whole, options):
-    close(run(executor(study(), **options)), whole)
+@pytest.mark.parametrize("places", [1, 3])
+def test_the_number_of_places_changes_no_bit(whole, places):
+    devices = jax.devices()[:1] * places
+    assert run(executor(study(), devices=devices)).trials == whole.trials
+
+
+def test_lanes_do_not_matter(whole):
+    close(run(executor(study(), devices=jax.devices()[:1], lanes=2)), whole)
 
 
 def test_a_generation_that_was_cut_off_goes_on_bit_by_bit(tmp_path, local, whole, monkeypatch):

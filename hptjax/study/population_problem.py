@@ -94,6 +94,7 @@ class PopulationProblem(EvosaxProblem):
 
         The random keys of a network derive from the seed and from its number in the search.
         """
+        _check_settings()
         count, bodies = len(solutions), self._traced.plan.bodies
         trials = self._first + state.counter * count + jnp.arange(count, dtype=jnp.uint32)
         hparams, body = self._traced.members(solutions, trials)
@@ -121,3 +122,17 @@ class PopulationProblem(EvosaxProblem):
         loss = curves["val_loss"][-1]
         fitness = jnp.where(jnp.isfinite(loss), loss, jnp.inf)
         return fitness, State(state.counter + 1, state.data), curves
+
+
+def _check_settings() -> None:
+    """The caller's program is compiled under the caller's settings: they must be the usual ones."""
+    if not jax.config.jax_threefry_partitionable:
+        raise ConfigError(
+            "PopulationProblem needs jax_threefry_partitionable=True, JAX's default: without it "
+            "padding would change the random numbers of a network."
+        )
+    if jax.config.jax_enable_x64:
+        raise ConfigError(
+            "PopulationProblem trains in float32, and jax_enable_x64 is on: call it within "
+            "jax.enable_x64(False)."
+        )
