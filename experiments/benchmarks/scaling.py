@@ -66,7 +66,7 @@ def measure(stride: int, members: int, devices: int, args: argparse.Namespace) -
     return {
         "stride": stride,
         "members": members,
-        "devices": int(trainer.mesh.size),
+        "devices": len(trainer.places),
         "ms": rounded(1e3 * step / members),
         "gflops": rounded(1e-9 * useful_flops(configs) * BATCH / step),
         "train_mb": rounded(peak_megabytes()),

@@ -103,8 +103,8 @@ class PopulationTrainer:
         with fixed_settings():
             placement, hparams, counts = self._placed(members)
             arrays = tuple(
-                self.programs[device].start(self.plan.bodies, *given)
-                for device, *given in zip(self.places, hparams, counts, strict=True)
+                self.programs[device].start(self.plan.bodies, own, count)
+                for device, own, count in zip(self.places, hparams, counts, strict=True)
             )
         return PopulationState(tuple(members), 0, placement, arrays, hparams, counts)
 
@@ -128,7 +128,7 @@ class PopulationTrainer:
                 state = self._with_fewer_lanes(state, spare, error)
         self._fits = True
         rows = state.placement.rows
-        values = {name: column[rows] for name, column in metrics._asdict().items()}
+        values = {name: column[rows] for name, column in metrics.items()}
         return replace(state, arrays=arrays, age=state.age + 1), values
 
     def keep(self, state: PopulationState, chosen: Sequence[int]) -> PopulationState:
@@ -212,18 +212,27 @@ class PopulationTrainer:
         counts = self._split(placement.counts)
         return placement, by_place(split, hparams), counts
 
-    def _run(self, state: PopulationState) -> tuple[tuple[MemberState, ...], Metrics]:
-        """Waits until the epoch is done: only then is it known that the memory sufficed."""
+    def _run(self, state: PopulationState) -> tuple[tuple[MemberState, ...], dict[str, np.ndarray]]:
+        """The state and the metrics [rows] after an epoch.
+
+        Waits until the epoch is done: only then is it known that the memory sufficed.
+        """
         with fixed_settings():
             calls = self._calls(state)
         first = {self.places[k]: args for k, args in reversed(calls)}
         make = [partial(self.programs[d].program, self._training, first[d]) for d in first]
         programs = dict(zip(first, side_by_side(make), strict=True))
         done = side_by_side([partial(_called, programs[self.places[k]], a) for k, a in calls])
-        arrays, metrics = list(state.arrays), [_no_metrics(self.room)] * len(self.places)
+        arrays = list(state.arrays)
+        metrics = {
+            name: np.full((len(self.places), self.room), np.nan, np.float32)
+            for name in Metrics._fields
+        }
         for (k, _), (new, values) in zip(calls, done, strict=True):
-            arrays[k], metrics[k] = new, values
-        return tuple(arrays), Metrics(*map(np.concatenate, zip(*metrics, strict=True)))
+            arrays[k] = new
+            for name, column in values._asdict().items():
+                metrics[name][k] = column
+        return tuple(arrays), {name: columns.reshape(-1) for name, columns in metrics.items()}
 
     def _calls(self, state: PopulationState) -> list[tuple[int, tuple[Any, ...]]]:
         """The places that have members, each with the arguments of its call."""
@@ -275,10 +284,6 @@ def _called(program: Callable, args: tuple[Any, ...]) -> tuple[MemberState, Metr
     with fixed_settings():
         arrays, metrics = program(*args)
         return arrays, jax.device_get(metrics)
-
-
-def _no_metrics(rows: int) -> Metrics:
-    return Metrics(*(np.full(rows, np.nan, np.float32) for _ in Metrics._fields))
 
 
 def check_images(plan: Plan, train: ImageDataset, validation: ImageDataset) -> None:

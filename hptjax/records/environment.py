@@ -42,16 +42,14 @@ def rounding_facts(found: Mapping[str, Any], platform: str) -> dict[str, str | b
     """
     import jax
 
-    settings: Any = jax.config  # its attributes are made at import, unseen by a type checker
     code = hashlib.sha256(processor().encode()).hexdigest()[:8]
-    wide = ", 64 bits" if settings.jax_enable_x64 else ""
     return {
         "processor": f"{found['processor']} [{code}]",
         "platform": platform,
         "kernels": found["kernels"],
         "jax": found["packages"]["jax"],
         "jaxlib": found["packages"]["jaxlib"],
-        "precision": f"{settings.jax_default_matmul_precision or 'default'}{wide}",
+        "precision": str(jax.config.values["jax_default_matmul_precision"] or "default"),
     }
 
 

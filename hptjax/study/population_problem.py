@@ -126,12 +126,12 @@ class PopulationProblem(EvosaxProblem):
 
 def _check_settings() -> None:
     """The caller's program is compiled under the caller's settings: they must be the usual ones."""
-    if not jax.config.jax_threefry_partitionable:
+    if not jax.config.values["jax_threefry_partitionable"]:
         raise ConfigError(
             "PopulationProblem needs jax_threefry_partitionable=True, JAX's default: without it "
             "padding would change the random numbers of a network."
         )
-    if jax.config.jax_enable_x64:
+    if jax.config.values["jax_enable_x64"]:
         raise ConfigError(
             "PopulationProblem trains in float32, and jax_enable_x64 is on: call it within "
             "jax.enable_x64(False)."

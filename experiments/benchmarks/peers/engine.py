@@ -33,8 +33,8 @@ def prepare(task: Task) -> Prepared:
     population = Population.start(trainer, [Member(c, k) for k, c in enumerate(configs)])
     population.advance(1)
     info = {
-        "device": trainer.mesh.devices.flat[0].device_kind,
-        "devices": int(trainer.mesh.size),
+        "device": trainer.places[0].device_kind,
+        "places": len(trainer.places),
         "compile_s": trainer.compile_seconds,
         "bodies": len(trainer.plan.bodies),
         "waste": trainer.plan.waste(map(exact_body, configs)),
