@@ -87,6 +87,7 @@ def once_trained():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("setting", ["unsafe_rbg", "all of them"], indirect=True)
 def test_networks_become_the_same(once_trained, setting):
     again = trained()
     assert np.isnan(again[0]["val_loss"][2])

@@ -36,8 +36,8 @@ class Resident(Protocol):
 class Executor(Protocol):
     """Trains populations. What a member becomes depends on nothing but the member.
 
-    Not on its place, the others, the devices or the workers; but for rounding, where these decide
-    the order of sums.
+    Not on its place, the others, the devices or the workers: on processors of one kind not in any
+    bit.
     """
 
     def start(self, members: Sequence[Member]) -> Resident:
