@@ -36,24 +36,10 @@ def read_part(folder: Path) -> Tables | None:
     sources = read_sources(paths)
     tables = join_sources(sources)
     epochs = {name: source.config["epochs"] for name, source in sources.items()}
-    trials = _without_compiling(tables.trials, tables.ledger)
+    trials = tables.trials.copy()
     cut = (trials["status"] == "trained") & (trials["epochs"] < trials["run"].map(epochs))
     trials["status"] = trials["status"].mask(cut, "stopped")
     return Tables(*map(_grouped, (trials, tables.epochs, tables.ledger)))
-
-
-def _without_compiling(trials: pd.DataFrame, ledger: pd.DataFrame) -> pd.DataFrame:
-    """The trials with the time of compiling, which the first strategy of a run pays, taken out."""
-    place = ["run", "strategy", "generation"]
-    spent = ledger[place].assign(
-        compiled=ledger.groupby(place[:2], sort=False)["compile_s"].cumsum(),
-        share=1 - ledger["compile_s"] / ledger["wall_s"],
-    )
-    found = trials[place].merge(spent, on=place, how="left", validate="many_to_one")
-    return trials.assign(
-        elapsed=trials["elapsed"] - found["compiled"].to_numpy(),
-        seconds=trials["seconds"] * found["share"].to_numpy(),
-    )
 
 
 def _grouped(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """What the report calls best is what each run's metric calls better; metrics are not mixed."""
 
+from dataclasses import replace
+
 import numpy as np
 import optuna
 import pandas as pd
@@ -9,6 +11,7 @@ from hptjax import report
 from hptjax.errors import ConfigError
 from hptjax.report.optuna_journal import OptunaJournalSink, open_storage
 from hptjax.report.plots import new_axes, plot_best_so_far, plot_parallel
+from hptjax.report.status import read_status
 from hptjax.study.metric import find_metric
 from hptjax.study.run import run_study
 from tests import fakes
@@ -147,3 +150,25 @@ def test_the_page_of_one_metric_names_it(runs, tmp_path):
     assert "The best val_accuracy is 0." in text
     assert "lower is better" not in text
     assert "not ranked against" not in text
+
+
+def test_the_page_tells_compiling_apart(tmp_path, monkeypatch):
+    advance = fakes.FakePopulation.advance
+
+    def compiling(self, epochs, **options):
+        outcome = advance(self, epochs, **options)
+        cost = replace(outcome.cost, compile_s=7.0) if self.age == 1 else outcome.cost
+        return replace(outcome, cost=cost)
+
+    monkeypatch.setattr(fakes.FakePopulation, "advance", compiling)
+    path = make_run(tmp_path / "run", ACCURACY)
+    make_report(path)
+    text = (path / "report" / "report.html").read_text()
+    (rows,) = (table for table in Reader(text).tables if "stopped by" in table[0])
+    for row in rows[1:]:
+        cells = dict(zip(rows[0], row, strict=True))
+        assert cells["compile s"] == "14"  # of two generations
+        assert float(cells["train s"]) < 1
+    assert "wall time without compiling (s)" in text
+    status = read_status(path)
+    assert [strategy.compiling for strategy in status.strategies] == [14.0, 14.0]

@@ -1,6 +1,7 @@
 """Tables and statistics of runs: laws, cases made by hand, and the numbers of Optuna and scipy."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import optuna
@@ -76,6 +77,18 @@ def test_costs_add_up_to_the_ledgers(runs, table):
     assert (table["member_epochs"] == 2 * table["epochs"]).all()
     parts = ledger[["compile_s", "train_s", "searcher_s", "log_s", "other_s"]].sum(axis=1)
     np.testing.assert_allclose(parts, ledger["wall_s"], rtol=0.1)
+
+
+def test_compiling_is_apart_from_the_time_of_trials(runs):
+    """The first strategy of a run compiles for all: that makes the others no faster."""
+    (result,) = [runs["s0"]]
+    first = result.generations[0]
+    slow = {**first.ledger, "compile_s": 50.0, "wall_s": first.ledger["wall_s"] + 50}
+    paid = replace(result, generations=(replace(first, ledger=slow), *result.generations[1:]))
+    for column in ("seconds", "elapsed"):
+        plain, found = (report.runs_table({"s0": r})[column] for r in (result, paid))
+        np.testing.assert_allclose(found, plain, atol=1e-9)
+    assert report.ledger_table({"s0": paid})["compile_s"].sum() == 50
 
 
 def test_a_journal_gives_the_same_table(tmp_path):

@@ -117,7 +117,10 @@ def compared(tables: Tables) -> list[Picture]:
                     height=HEIGHT + 0.09 * groups,
                 )
             )
-    text = "Wall time of each trial: trials that were trained together share their generation's by "
+    text = (
+        "Wall time of each trial, without compiling: trials that were trained together share their "
+        "generation's by "
+    )
     if trials["seconds"].notna().any():
         made.append(
             Picture(

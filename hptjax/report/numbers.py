@@ -65,7 +65,7 @@ def best_so_far(
 
     axis: "evaluations" counts trials, failed and stopped ones too, a row for each. The others are
     known at the end of a generation, whose trials are trained together: "member_epochs", "samples"
-    (images trained on), "seconds" (wall time, compiling included). `best` is NaN until a trial
+    (images trained on), "seconds" (wall time without compiling). `best` is NaN until a trial
     counts. Rows whose log does not tell what they cost are left out. Raises: ConfigError for
     another axis.
     """

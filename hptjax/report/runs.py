@@ -63,9 +63,10 @@ def runs_table(runs: Runs) -> pd.DataFrame:
 
     group: what is compared, see `join_tables`; variant: equal where nothing but the seed differs;
     epochs: trained; member_epochs: that times the repetitions; samples: images it was trained on;
-    seconds: the trial's part, by its epochs, of the wall time of its generation, compiling
-    included; elapsed: wall seconds since its strategy began at which its value was known, that is
-    at the end of its generation. value and told are NaN for failed trials; those of trials that the
+    seconds: the trial's part, by its epochs, of the wall time of its generation; elapsed: wall
+    seconds since its strategy began at which its value was known, that is at the end of its
+    generation. Both without compiling, which the first strategy of a run pays for all (see
+    `ledger_table`). value and told are NaN for failed trials; those of trials that the
     schedule stopped are of their last epoch, not comparable with those of trained ones. metric and
     direction say what value is, and which way is better.
     """
@@ -194,11 +195,12 @@ def _costs(result: StudyResult) -> list[tuple[float, float, float, float]]:
         ledger, trained = record.ledger, sum(ages)
         spent = ledger["member_epochs"]
         images = ledger["samples"] / spent if spent else 0.0
-        elapsed[record.strategy] = elapsed.get(record.strategy, 0.0) + ledger["wall_s"]
+        wall = max(0.0, ledger["wall_s"] - ledger.get("compile_s", 0.0))
+        elapsed[record.strategy] = elapsed.get(record.strategy, 0.0) + wall
         for age in ages:
             members = age * repeats
             part = age / trained if trained else 1 / len(record.trials)
-            seconds = ledger["wall_s"] * part
+            seconds = wall * part
             rows.append((members, members * images, seconds, elapsed[record.strategy]))
     return rows
 

@@ -36,7 +36,7 @@ NAMES = {  # of the columns of `strategy_statistics`
 }
 SUMMARY = (
     *(SERIES, "trials", "trained", "stopped", "failed", "best", "q1", "median", "q3", "mean"),
-    *("epochs", "wall s", "stopped by"),
+    *("epochs", "train s", "compile s", "wall s", "stopped by"),
 )
 GROUPS = ("group", "runs", "trials", "mean best", "from", "to", "best", "q1", "median", "q3")
 
@@ -101,9 +101,21 @@ def summary_table(tables: Tables, sources: Mapping[str, Source]) -> pd.DataFrame
         unknown = "unfinished" if source.config else None  # a log does not say
         stops.append(source.stops.get(rows["strategy"].iloc[0], unknown))
     made = made.rename(columns={**NAMES, "group": SERIES})
-    made["wall s"] = searches["elapsed"].max().to_numpy()
+    spent = _seconds(tables.ledger)
+    made = made.join(spent, on=SERIES) if len(spent) else made
+    elapsed = pd.Series(searches["elapsed"].max().to_numpy(), made.index)
+    made["wall s"] = made["wall s"].fillna(elapsed) if "wall s" in made else elapsed
     made["stopped by"] = stops
     return made.reindex(columns=list(SUMMARY))
+
+
+def _seconds(ledger: pd.DataFrame) -> pd.DataFrame:
+    """What each series took in all, by the names of SUMMARY; of the logs of others nothing."""
+    if not len(ledger):
+        return pd.DataFrame()
+    names = {"train_s": "train s", "compile_s": "compile s", "wall_s": "wall s"}
+    sums: Any = ledger.groupby(SERIES, sort=False)[list(names)].sum()
+    return sums.rename(columns=names)
 
 
 def summary(view: View) -> str:

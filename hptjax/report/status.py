@@ -51,6 +51,11 @@ class StrategyStatus:
         }
 
     @property
+    def compiling(self) -> float:
+        """Seconds, of those spent, that went to compiling."""
+        return sum(record.ledger.get("compile_s", 0.0) for record in self.generations)
+
+    @property
     def state(self) -> str:
         if self.stop is not None:
             return f"finished: {self.stop}"
@@ -168,6 +173,8 @@ def _spent_lines(strategy: StrategyStatus) -> list[str]:
     ]
     if "seconds" not in strategy.budget:
         lines.append(show_seconds(spent["seconds"]))
+    if strategy.compiling >= 1:
+        lines.append(f"{show_seconds(strategy.compiling)} compiling")
     return lines
 
 

@@ -134,7 +134,9 @@ def _summary(status: RunStatus) -> str:
     done = sum(strategy.stop is not None for strategy in status.strategies)
     spent = sum(strategy.spent["seconds"] for strategy in status.strategies)
     if status.finished:
-        return f"finished in {show_seconds(spent)}"
+        compiling = sum(strategy.compiling for strategy in status.strategies)
+        note = f", {show_seconds(compiling)} of it compiling" if compiling >= 1 else ""
+        return f"finished in {show_seconds(spent)}{note}"
     left = run_seconds_left(status)
     return (
         f"{done} of {len(status.strategies)} done"
