@@ -50,7 +50,7 @@ def test_bodies_are_said_with_what_would_make_them_fewer(entries, text):
     assert text_of(Space(entries)) == text
 
 
-def test_compiling_is_said_before_it_begins_and_when_it_is_over():
+def test_bodies_are_said_before_anything_begins_and_when_they_are_compiled():
     sink = Messages()
     config = study(
         Space({"resnet_stride_l0": Integer(1, 2)}),
@@ -59,7 +59,7 @@ def test_compiling_is_said_before_it_begins_and_when_it_is_over():
         budget={"generations": 2},
     )
     run_study(config, data(), sinks=[sink])
-    assert sink.messages[0].startswith("Compiling: 2 bodies, about ")
+    assert sink.messages[0].startswith("2 bodies, about ")
     assert sink.messages[1].startswith("Compiled in ")
     assert len(sink.messages) == 2
 
@@ -88,6 +88,7 @@ def test_a_log_file_says_each_epoch_that_is_long():
 
 
 def test_a_sampled_plan_says_the_price_of_its_platform():
-    plan = make_plan(Problem(study().model, study().space, data().image).cover(), capacity=8)
+    problem = Problem(study().model, study().space, data().image)
+    plan = make_plan(problem.cover(), capacity=8)
     dear = replace(plan, price=replace(plan.price, body_seconds=3600.0))
-    assert f"about {60 * len(plan.bodies)} min of compiling" in compiling_text(dear)
+    assert f"about {60 * len(plan.bodies)} min of compiling" in compiling_text(dear, problem)

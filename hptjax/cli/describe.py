@@ -42,7 +42,7 @@ def describe(args: argparse.Namespace) -> int:
     console.print(space_table(study.space))
     console.print(budget_text(study))
     console.print(bodies_table(plan, configs))
-    console.print(f"Compiling: {compiling_text(plan, problem)}")
+    console.print(compiling_text(plan, problem))
     console.print(costs_table([network_costs(config) for config in configs]))
     console.print(
         f"Padding: {plan.waste(map(exact_body, configs)):.2f} times the FLOPs of the true shapes."

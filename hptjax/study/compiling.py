@@ -11,14 +11,14 @@ MANY = 12  # values of one hparam, each with a body of its own
 FEW = 4  # values that are proposed instead
 
 
-def compiling_text(plan: Plan, problem: Problem | None = None) -> str:
-    """`3 bodies, about 8 s of compiling`; what makes them so many, if one hparam of a problem does.
+def compiling_text(plan: Plan, problem: Problem) -> str:
+    """`3 bodies, about 8 s of compiling`; what makes them so many, if one hparam does.
 
     The seconds are those of a first start: programs that were compiled before come from a cache.
     """
     count, each = len(plan.bodies), plan.price.body_seconds
     text = f"{count} {'body' if count == 1 else 'bodies'}, about {_duration(count * each)}"
-    return f"{text} of compiling{'' if problem is None else _why(problem, each)}."
+    return f"{text} of compiling{_why(problem, each)}."
 
 
 def _why(problem: Problem, each: float) -> str:

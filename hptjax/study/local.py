@@ -56,6 +56,7 @@ class LocalExecutor:
         """make_trainer: of a plan for some configs. notify: told of a further compilation."""
         self._problem, self._make_trainer, self._notify = problem, make_trainer, notify
         self._main = make_trainer(problem.cover())
+        notify(compiling_text(self._main.plan, problem))
         self._rare: OrderedDict[_Rare, PopulationTrainer] = OrderedDict()
 
     @property
@@ -82,10 +83,7 @@ class LocalExecutor:
         return JoinedPopulation(populations)
 
     def _population(self, trainer: PopulationTrainer, state: PopulationState) -> Population:
-        return _Announced(trainer, state, self._compiling_text(trainer), self._notify)
-
-    def _compiling_text(self, trainer: PopulationTrainer) -> str:
-        return compiling_text(trainer.plan, self._problem if trainer is self._main else None)
+        return _Announced(trainer, state, self._notify)
 
     def _parts(self, members: Sequence[Member]) -> list[tuple[PopulationTrainer, list[int]]]:
         """The members by the trainer that takes them, as places in the order given."""
@@ -104,7 +102,8 @@ class LocalExecutor:
         rare = member.shape.signature, choices_of([member.config])
         if rare not in self._rare:
             self._notify(
-                "A candidate has a shape that the compiled program lacks: compiling once more."
+                "A candidate has a shape that the compiled program lacks: compiling once more, "
+                f"about {self._main.plan.price.body_seconds:.1f} s."
             )
             self._rare[rare] = self._make_trainer([self._problem.widest(member.config)])
         self._rare.move_to_end(rare)
@@ -114,24 +113,17 @@ class LocalExecutor:
 
 
 class _Announced(Population):
-    """A population that says when its first epoch has to wait for a compilation."""
+    """A population that says when an epoch had to wait for a compilation."""
 
     def __init__(
-        self,
-        trainer: PopulationTrainer,
-        state: PopulationState,
-        text: str,
-        notify: Callable[[str], None],
+        self, trainer: PopulationTrainer, state: PopulationState, notify: Callable[[str], None]
     ) -> None:
         super().__init__(trainer, state)
-        self._compiler, self._text, self._notify = trainer, text, notify
+        self._notify = notify
 
     def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
-        fresh = self._compiler.compilations == 0 and epochs > 0 and seconds > 0
-        if fresh:
-            self._notify(f"Compiling: {self._text}")
         outcome = super().advance(epochs, seconds=seconds)
-        if fresh and outcome.cost.compile_s:
+        if outcome.cost.compile_s:
             self._notify(f"Compiled in {outcome.cost.compile_s:.1f} s.")
         return outcome
 
