@@ -119,6 +119,16 @@ class ModelConfig(Frozen):
     img_key: Key = 0
     class_key: Key = 1
 
+    def __repr__(self) -> str:
+        first, mlp = self.resnet_config.first_conv, self.mlp_config.block_list
+        return (
+            f"ModelConfig({self.init_length}x{self.init_width}x{first.in_channels} -> "
+            f"{mlp[-1].out_size} classes: {len(self.resnet_config.block_list)} residual blocks, "
+            f"{len(mlp)} linear layers, lr {self.lr:.4g}, batch_size {self.batch_size})"
+        )
+
+    __str__ = __repr__
+
     def to_dict(self) -> dict[str, Any]:
         """The same config in the original's dict form, fit for YAML."""
         return self.model_dump(mode="json")

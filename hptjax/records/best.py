@@ -40,6 +40,13 @@ class SavedNetwork:
     variables: dict[str, Any]
     trial: Mapping[str, Any]
 
+    def __repr__(self) -> str:
+        count = sum(array.size for array in flatten(self.variables).values())
+        trial = "/".join(
+            str(self.trial[key]) for key in ("strategy", "number") if key in self.trial
+        )
+        return f"SavedNetwork({trial or 'trained alone'}: {count:,} numbers, {self.config!r})"
+
 
 def save_best(
     folder: Path, config: ModelConfig, variables: Mapping[str, Any], trial: Mapping[str, Any]

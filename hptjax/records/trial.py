@@ -1,6 +1,7 @@
 """The records of a study: what the journal holds, one generation to a line."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -62,6 +63,13 @@ class TrialRecord:
     duplicate_of: int | None = None
     reused: bool = False
 
+    def __repr__(self) -> str:
+        value = "no value" if self.value is None else f"value {self.value:.4f}"
+        return (
+            f"TrialRecord({self.strategy}/{self.number} {self.status.value}: {value}, "
+            f"{self.age} epochs, {len(self.hparams)} hparams)"
+        )
+
     @property
     def was_trained(self) -> bool:
         """Whether networks were trained for it, and not for another of the same network."""
@@ -111,6 +119,9 @@ class GenerationRecord:
     asked: int = 0
     evaluations: int | None = None
 
+    def __repr__(self) -> str:
+        return f"GenerationRecord({self.strategy} {self.generation}: {len(self.trials)} trials)"
+
     def to_dict(self) -> dict[str, Any]:
         return {"kind": "generation", **asdict(self)}
 
@@ -141,6 +152,17 @@ class StudyResult:
     generations: tuple[GenerationRecord, ...]
     stops: Mapping[str, str]
     config: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        counts = Counter(trial.status for trial in self.trials)
+        told = ", ".join(f"{counts[status]} {status.value}" for status in Status if counts[status])
+        best = self.best
+        if best is None:
+            return f"StudyResult({len(self.trials)} trials: {told or 'none yet'})"
+        return (
+            f"StudyResult({len(self.trials)} trials: {told}; best {best.strategy}/{best.number}: "
+            f"{self.goal.name} {best.value:.4f})"
+        )
 
     @property
     def trials(self) -> tuple[TrialRecord, ...]:

@@ -197,6 +197,17 @@ class StudyConfig(Frozen):
             check_point(self.space, hparams, f"first.{k}")
         return self
 
+    def __repr__(self) -> str:
+        limits = {k: v for k, v in self.budget.model_dump().items() if v is not None}
+        budget = ", ".join(f"{value:g} {name}" for name, value in limits.items()) or "no budget"
+        names, goal = ", ".join(self.labels), Goal.from_tree(self.metric)
+        return (
+            f"StudyConfig({names}: {len(self.space)} hparams, {budget} of {self.population_size} "
+            f"candidates, epochs {self.epochs}, {goal})"
+        )
+
+    __str__ = __repr__
+
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(strategy.label for strategy in self.strategies)
