@@ -15,6 +15,7 @@ from hptjax.population import Cost
 from hptjax.records import SavedNetwork, load_network, save_best, save_network
 from hptjax.records.best import flatten
 from hptjax.records.tensors import read_tensors, write_tensors
+from hptjax.records.trial import METRICS
 from hptjax.study.config import DataConfig
 from hptjax.study.network import data_notes
 from hptjax.study.snapshots import Snapshot, SnapshotStore, TrainedEpoch
@@ -26,7 +27,8 @@ NAMES = ("a.safetensors", "b.safetensors")
 
 
 def snapshot(digest="d", epochs=1, value=0.0):
-    epoch = TrainedEpoch((0, 1), {"val_loss": np.array([1.0, value])}, Cost(), {1: "lost"}, 2)
+    metrics = {name: np.array([1.0, value]) for name in METRICS}
+    epoch = TrainedEpoch((0, 1), metrics, Cost(), {1: "lost"}, 2)
     return Snapshot(digest, (epoch,) * epochs, {"params": np.full((2, 3), value, np.float32)})
 
 

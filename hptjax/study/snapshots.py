@@ -16,11 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from hptjax.errors import DataError
+from hptjax.config.explain import validated
+from hptjax.config.schema import Frozen
+from hptjax.errors import ConfigError, DataError
 from hptjax.models.costs import costs_of
 from hptjax.population.pack import Member
 from hptjax.population.resident import Cost, Outcome, stack_epochs
 from hptjax.records.tensors import read_tensors, write_tensors
+from hptjax.records.trial import METRICS
 from hptjax.study.executor import Executor, Resident
 
 COST_SHARE = 0.02  # of the training time may go into snapshots
@@ -226,21 +229,38 @@ def _read(path: Path) -> Snapshot:
     """Raises: FileNotFoundError, DataError for a file that is damaged or of another form."""
     if not path.exists():
         raise FileNotFoundError(path)
-    arrays, facts = read_tensors(path, KIND)
+    arrays, tree = read_tensors(path, KIND)
     try:
-        epochs = tuple(
-            TrainedEpoch(
-                tuple(entry["alive"]),
-                _below(arrays, f"epoch/{number}/"),
-                Cost(**entry["cost"]),
-                {int(k): reason for k, reason in entry["lost"].items()},
-                entry["workers"],
-            )
-            for number, entry in enumerate(facts["epochs"])
-        )
-        return Snapshot(facts["digest"], epochs, _below(arrays, "state/"))
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(f"it is of another form: {error!r}") from None
+        facts = validated(_Facts, tree, "its notes")
+        epochs = tuple(_epoch_of(entry, arrays, k) for k, entry in enumerate(facts.epochs))
+    except (ConfigError, TypeError, ValueError) as error:
+        raise DataError(f"it is of another form: {error}") from None
+    state, held = _below(arrays, "state/"), len(epochs[-1].alive) if epochs else 0
+    if not epochs or any(array.shape[:1] != (held,) for array in state.values()):
+        raise DataError("it is of another form: its state is not of its members")
+    return Snapshot(facts.digest, epochs, state)
+
+
+class _Epoch(Frozen):
+    """What is noted of an epoch beside its metrics; see TrainedEpoch."""
+
+    alive: list[int]
+    cost: dict[str, int | float]
+    lost: dict[str, str]
+    workers: int
+
+
+class _Facts(Frozen):
+    digest: str
+    epochs: list[_Epoch]
+
+
+def _epoch_of(noted: _Epoch, arrays: Mapping[str, np.ndarray], number: int) -> TrainedEpoch:
+    metrics = _below(arrays, f"epoch/{number}/")
+    if set(metrics) != set(METRICS) or {m.shape for m in metrics.values()} != {(len(noted.alive),)}:
+        raise DataError(f"the metrics of epoch {number} are not of its members")
+    lost = {int(k): reason for k, reason in noted.lost.items()}
+    return TrainedEpoch(tuple(noted.alive), metrics, Cost(**noted.cost), lost, noted.workers)
 
 
 def _below(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
