@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 import hptjax
 from hptjax.cli import main as cli
 from hptjax.config.schema import ModelConfig
-from hptjax.data import load_images
+from hptjax.data import fashion_mnist, load_images
 from hptjax.data.resize import resize_and_crop
 from hptjax.errors import DataError
 from hptjax.models import Classifier, evaluate_variables, init_variables
@@ -66,7 +66,7 @@ def network():
     return SavedNetwork(
         config,
         init_variables(config, root_key(3)),
-        data_notes(DataConfig.model_validate(DATA), seed=5),
+        data_notes(DataConfig.model_validate(DATA), 5, None, fashion_mnist.CLASS_NAMES),
     )
 
 

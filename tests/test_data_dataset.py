@@ -1,12 +1,13 @@
 """The dataset contract, the split, and the fitting of images to a size."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hptjax.data import ImageDataset, resize_and_crop, train_validation_split
-from hptjax.data.resize import resize_bilinear
+from hptjax.data.resize import fitted, fitted_pair, resize_bilinear
 from hptjax.errors import ConfigError, DataError
 
 PILLOW = np.load(Path(__file__).parent / "data" / "pillow_reference.npz")  # Pillow 13.0.0
@@ -24,36 +25,183 @@ def indices_of(dataset: ImageDataset) -> np.ndarray:
 
 
 def test_properties_and_take() -> None:
-    part = numbered(9, (2, 3, 4)).take(np.array([7, 2, 2]))
-    assert (part.size, part.image_shape, part.num_classes) == (3, (2, 3, 4), 3)
+    part = numbered(9, (2, 4, 3)).take(np.array([7, 2, 2]))
+    assert (part.size, part.image_shape, part.num_classes) == (3, (2, 4, 3), 3)
     assert indices_of(part).tolist() == [7, 2, 2]
     assert part.labels.tolist() == [1, 2, 2]
 
 
+IMAGES = np.arange(6 * 5 * 4, dtype=np.uint8).reshape(6, 5, 4)
+LABELS = [0, 1, 0, 1, 0, 1]
+
+
 @pytest.mark.parametrize(
-    ("images", "labels", "message"),
+    ("images", "message"),
     [
-        (np.zeros((2, 4, 4, 1), np.float32), [0, 1], "x: images must be uint8 .* got float32"),
-        (np.zeros((2, 4, 4), np.uint8), [0, 1], r"x: images must be \[N, H, W, C\], got .*2, 4, 4"),
-        (np.zeros((0, 4, 4, 1), np.uint8), [], "x: images must not be empty"),
-        (np.zeros((2, 4, 4, 1), np.uint8), [0, 1, 1], "x: 2 images but 3 labels"),
-        (np.zeros((2, 4, 4, 1), np.uint8), [[0], [1]], r"x: labels must be \[N\], got .*2, 1"),
-        (np.zeros((2, 4, 4, 1), np.uint8), [0, 2], r"x: labels must be in 0..1, got 2 at index 1"),
+        ([["a"] * 2] * 6, "x: images must be numbers, got <U1"),
+        ([[[1, 2]], [[1]]], "x: images must be an array of one size"),
+        (np.zeros((6, 784), np.uint8), r"shape \(6, 784\): flattened ones need images\.reshape"),
+        (np.zeros((0, 4, 4, 1), np.uint8), "x: images must not be empty"),
         (
-            np.zeros((2, 4, 4, 1), np.uint8),
-            [-1, 0],
-            r"x: labels must be in 0..1, got -1 at index 0",
+            np.zeros((6, 3, 8, 8), np.uint8),
+            r"\[N, C, H, W\]\? Save images\.transpose\(0, 2, 3, 1\)",
         ),
+        (np.zeros((6, 1, 28, 28), np.uint8), r"images\.transpose\(0, 2, 3, 1\)"),
+        (np.zeros((6, 8, 8, 4), np.uint8), r"RGBA\? Drop alpha: save images\[\.\.\., :3\]"),
+        (
+            np.zeros((6, 8, 8, 2), np.uint8),
+            r"grey and alpha\? Drop alpha: save images\[\.\.\., :1\]",
+        ),
+        (np.zeros((6, 8, 8, 9), np.uint8), "data.channels: 9 takes them as they are"),
+        (IMAGES / 119 * 16, r"float64 from 0 to 16: save \(images \* \(255 / 16\)\)\.round"),
+        (IMAGES / 60 - 1, r"save \(\(images - -1\) \* \(255 / 1\.98"),
+        (IMAGES.astype(np.uint16) * 34, r"uint16 from 0 to 4046: save \(images \* \(255 / 4046"),
+        (IMAGES > 9, r"bool from 0 to 1: save images\.astype\(np\.uint8\) \* 255"),
+        (np.where(IMAGES == 7, np.nan, 1.0), "finite numbers, some are NaN"),
+        (np.where(IMAGES == 7, np.inf, 1.0), "finite numbers, some are NaN or infinite"),
     ],
 )
-def test_nonsense_is_refused(images: np.ndarray, labels: list, message: str) -> None:
+def test_images_of_no_plain_meaning_are_refused(images, message) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        ImageDataset(images, LABELS, name="x")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("scaled", "said"),
+    [
+        (IMAGES * np.float32(1 / 119), "from 0 to 1 are times 255"),
+        ((IMAGES * 2).astype(np.float64), "whole numbers up to 255 are grey levels"),
+        ((IMAGES * 2).astype(np.int64), "whole numbers up to 255 are grey levels"),
+        ((IMAGES * 2).tolist(), "whole numbers up to 255 are grey levels"),
+        ((IMAGES * 2).astype(np.uint16) * 257, "divided by 257"),
+    ],
+)
+def test_plain_ranges_become_bytes_and_it_is_said(scaled, said) -> None:
+    lines = []
+    dataset = ImageDataset(scaled, LABELS, notify=lines.append)
+    factor = 255 / 119 if "times" in said else 2
+    assert dataset.images.dtype == np.uint8
+    np.testing.assert_array_equal(dataset.images[..., 0], np.round(IMAGES * factor))
+    assert len(lines) == 1
+    assert said in lines[0]
+
+
+def test_bytes_are_left_as_they_are() -> None:
+    images = IMAGES[..., None]
+    assert ImageDataset(images, LABELS).images is images
+    eight = np.zeros((6, 3, 4, 8), np.uint8)
+    assert ImageDataset(eight, LABELS, channels=8).take(np.array([1])).image_shape == (3, 4, 8)
+    with pytest.raises(DataError, match=r"9 as data\.channels says, got shape \(6, 3, 4, 8\)"):
+        ImageDataset(eight, LABELS, channels=9)
+
+
+@pytest.mark.parametrize(
+    ("labels", "indices", "names", "said"),
+    [
+        (np.arange(6) % 3, [0, 1, 2, 0, 1, 2], ("0", "1", "2"), ""),
+        (np.uint8([1, 2, 10, 1, 2, 10]), [0, 1, 2] * 2, ("1", "2", "10"), "labels 1, 2, 10 are 3"),
+        ([0, 5, 200, 0, 5, 0], [0, 1, 2, 0, 1, 0], ("0", "5", "200"), "0, 5, 200 are 3 classes"),
+        ([90311, -1, 5, 5, 5, 5], [2, 0, 1, 1, 1, 1], ("-1", "5", "90311"), "are 3 classes"),
+        ([2147483647, 0] * 3, [1, 0] * 3, ("0", "2147483647"), "are 2 classes"),
+        (["dog", "cat"] * 3, [1, 0] * 3, ("cat", "dog"), ""),
+        ([b"h\xc3\xbchn", b"cat"] * 3, [1, 0] * 3, ("cat", "hühn"), ""),
+        (np.array(["dog", "cat"] * 3, object), [1, 0] * 3, ("cat", "dog"), ""),
+        ([1.0, 0.0] * 3, [1, 0] * 3, ("0", "1"), ""),
+        ([True, False] * 3, [1, 0] * 3, ("false", "true"), ""),
+        (np.eye(3)[[0, 2, 1, 1, 2, 0]], [0, 2, 1, 1, 2, 0], ("0", "1", "2"), "one-hot rows"),
+        ([[4], [3]] * 3, [1, 0] * 3, ("3", "4"), "labels 3, 4 are 2 classes"),
+    ],
+)
+def test_classes_are_the_distinct_labels(labels, indices, names, said) -> None:
+    lines = []
+    dataset = ImageDataset(IMAGES, labels, notify=lines.append)
+    assert dataset.labels.dtype == np.int32
+    assert dataset.labels.tolist() == indices
+    assert dataset.class_names == names
+    assert (said in lines[0] and len(lines) == 1) if said else not lines
+    # another part gets the classes of the training part
+    part = ImageDataset(IMAGES[:2], labels[:2], dataset.class_names, notify=lines.append)
+    assert part.labels.tolist() == indices[:2]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([7] * 6, "x: a classifier needs at least 2 classes, got 1"),
+        ([0, 1, 1], "x: 6 images but 3 labels"),
+        ([0.5, 1, 1, 1, 1, 1], "whole numbers or names, got 0.5 at index 0"),
+        ([np.nan, 1, 1, 1, 1, 1], "whole numbers or names, got nan at index 0"),
+        (np.full((6, 2), 0.5), "rows .* with a single one"),
+        (np.ones((6, 2), int), "an image has one class"),
+        (np.zeros((6, 2, 2)), r"labels must be \[N\], got shape \(6, 2, 2\)"),
+        ([b"\xff", b"a"] * 3, "must be UTF-8"),
+        (["", "a"] * 3, "a label must not be empty, the one at index 0 is"),
+        (["a", 1, None, 1, 1, 1], "all be names, got NoneType, int, str"),
+        (np.array([0, 1] * 3, "datetime64[s]"), "whole numbers or names, got datetime64"),
+        (np.array([2**64 - 1, 0] * 3, np.uint64), r"below 2\*\*63"),
+    ],
+)
+def test_labels_that_name_no_classes_are_refused(labels, message) -> None:
     with pytest.raises(DataError, match=message):
-        ImageDataset(images, np.array(labels, np.int32), ("a", "b"), "x")
+        ImageDataset(IMAGES, labels, name="x")
 
 
-def test_labels_must_be_int32() -> None:
-    with pytest.raises(DataError, match="x: labels must be int32, got float64"):
-        ImageDataset(np.zeros((2, 4, 4, 1), np.uint8), np.zeros(2), ("a",), "x")
+def test_labels_that_look_like_ids_are_refused() -> None:
+    images = np.zeros((24, 2, 2), np.uint8)
+    with pytest.raises(DataError, match="24 classes among 24 labels: labels look like ids"):
+        ImageDataset(images, np.arange(24) + 5000)
+    assert ImageDataset(images, np.arange(24) % 12).num_classes == 12
+
+
+def test_class_names_that_are_given() -> None:
+    def labels(values, names):
+        return ImageDataset(IMAGES[: len(values)], values, names, "x").labels.tolist()
+
+    assert labels([1, 0, 2], ["cat", "dog", "hen"]) == [1, 0, 2]  # indices
+    assert labels(["dog", "cat"], ("cat", "dog", "hen")) == [1, 0]
+    assert labels([3, 1], np.array([1, 2, 3])) == [2, 0]  # names that are numbers are labels
+    for values, names, message in [
+        ([0, 3], ["cat", "dog"], r"labels must be in 0\.\.1, .* got 3 \(1 of 2, the first at 1\)"),
+        ([0, 3], ["1", "2", "3"], "labels must be in 1, 2, 3, .* got 0"),
+        (["owl", "cat"], ["cat", "dog"], "labels must be in cat, dog, .* got owl"),
+        ([0, 1], ["a", "a"], "must not repeat a name"),
+        ([0, 1], ["a"], "at least 2 classes, got 1"),
+        ([0, 1], 7, "must be a list of names"),
+    ]:
+        with pytest.raises(DataError, match=message):
+            labels(values, names)
+
+
+def test_a_dataset_shows_itself_in_a_line_and_is_pickled() -> None:
+    dataset = numbered(5)
+    assert repr(dataset) == "<ImageDataset numbered: 5 images of 2 x 3 x 1, 3 classes>"
+    again = pickle.loads(pickle.dumps(dataset))
+    assert np.array_equal(again.images, dataset.images)
+    assert again.class_names == dataset.class_names
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_rare_class_is_on_both_sides(seed: int) -> None:
+    labels = np.repeat([0, 1, 2, 3], [93, 50, 3, 1])
+    images = np.zeros((len(labels), 2, 2, 1), np.uint8)
+    parts = train_validation_split(ImageDataset(images, labels), seed=seed)
+    counts = [np.bincount(part.labels, minlength=4).tolist() for part in parts]
+    assert parts[1].size == round(147 * 0.2)
+    assert counts[1][2] in (1, 2)
+    assert counts[1][3] == 0  # the only image of its class is for training
+    assert abs(counts[1][0] - 18.6) < 1.5
+    plain = ImageDataset(images, labels, stratified=False)
+    order = np.random.default_rng(seed).permutation(147)
+    _, validation = train_validation_split(plain, seed=seed)
+    assert validation.labels.tolist() == labels[order[:29]].tolist()
+
+
+def test_more_rare_classes_than_the_validation_part_has_room_for() -> None:
+    labels = np.repeat(np.arange(5), 2)
+    dataset = ImageDataset(np.zeros((10, 2, 2), np.uint8), labels)
+    for part in train_validation_split(dataset, fraction=0.1, seed=0):
+        assert sorted(part.labels.tolist()) == [0, 1, 2, 3, 4]
 
 
 def test_split_deals_every_image_once() -> None:
@@ -98,7 +246,7 @@ def test_resize_is_pillows_within_one_grey_level(images: str, size: tuple[int, i
 
 def test_crop_takes_the_centre() -> None:
     columns = np.tile(np.arange(8, dtype=np.uint8), (1, 4, 1))[..., None]
-    wide = ImageDataset(columns, np.zeros(1, np.int32), ("a",), "columns")
+    wide = ImageDataset(columns, np.zeros(1, np.int32), ("a", "b"), "columns")
     cropped = resize_and_crop(wide, 4, 4)
     assert cropped.images[0, :, :, 0].tolist() == [[2, 3, 4, 5]] * 4
 
@@ -116,6 +264,24 @@ def test_resize_and_crop_gives_the_size_asked(shape: tuple, target: tuple) -> No
 def test_same_size_is_left_alone() -> None:
     dataset = numbered(3)
     assert resize_and_crop(dataset, 2, 3) is dataset
+
+
+def test_images_that_would_be_cropped_to_nothing_are_refused() -> None:
+    with pytest.raises(DataError, match=r"1 x 5000 pixels cannot become 28 x 28: more than 90%"):
+        resize_and_crop(numbered(2, (1, 5000, 1)), 28, 28)
+
+
+def test_another_size_is_said_once() -> None:
+    lines = []
+    train, validation = fitted_pair(
+        numbered(4, (6, 4, 1)), numbered(3, (6, 4, 1)), 3, 3, lines.append
+    )
+    assert train.image_shape == validation.image_shape == (3, 3, 1)
+    assert lines == [
+        "numbered: images of 6 x 4 pixels are resized to 3 x 3, in proportion, the centre cropped."
+    ]
+    assert fitted(train, 3, 3, lines.append) is train
+    assert len(lines) == 1
 
 
 def test_size_error() -> None:

@@ -1,6 +1,7 @@
 """Idx files: what is read back, and every way in which one can be damaged."""
 
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ GOOD = idx_bytes(np.zeros((2, 3, 4)))
     ("data", "message"),
     [
         (GOOD[:-1], r"x\.gz: truncated: its header says \(2, 3, 4\), that is 40 bytes, got 39"),
-        (GOOD + b"\0", r"x\.gz: has bytes left over: its header says .* 40 bytes, got 41"),
+        (GOOD + b"\0", r"x\.gz: has bytes left over: its header says .* 40 bytes, got more"),
         (GOOD[:9], r"x\.gz: truncated: 9 bytes, but the header alone has 16"),
         (b"\0\0", r"x\.gz: truncated: 2 bytes, no idx header"),
         (
@@ -73,6 +74,22 @@ def test_not_gzip_and_corrupt_gzip(tmp_path: Path) -> None:
     path.write_bytes(bytes(damaged))
     with pytest.raises(DataError, match=r"x\.gz: not a sound gzip file"):
         read_idx_images(path)
+
+
+def test_a_header_that_says_more_than_the_file_can_hold(tmp_path: Path) -> None:
+    header = idx_bytes(np.zeros((0, 1, 1)))[:4] + b"\xff" * 12
+    with pytest.raises(DataError, match=r"x\.gz: truncated: its header says \(4294967295, "):
+        read_idx_images(write_gz(tmp_path / "x.gz", header))
+
+
+def test_no_more_is_unpacked_than_the_header_says(tmp_path: Path) -> None:
+    path = write_gz(tmp_path / "x.gz", GOOD + bytes(2**28))  # 256 MiB of zeros
+    tracemalloc.start()
+    with pytest.raises(DataError, match="has bytes left over"):
+        read_idx_images(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**22
 
 
 def test_unreadable_path(tmp_path: Path) -> None:

@@ -235,9 +235,9 @@ def test_errors_say_what_must_hold():
     plan = make_plan([config()])
     with pytest.raises(ConfigError, match="at least one config"):
         make_plan([])
-    wide = replace(images(64), images=np.zeros((64, 14, 14, 1), np.uint8))
-    with pytest.raises(ConfigError, match=r"networks take images of \(12, 12, 1\)"):
-        PopulationTrainer(plan, wide, wide, seed=0)
+    colour = replace(images(64), images=np.zeros((64, 12, 12, 3), np.uint8))
+    with pytest.raises(ConfigError, match=r"networks take images of 1 channels, got 3 from blobs"):
+        PopulationTrainer(plan, colour, colour, seed=0)
     with pytest.raises(ConfigError, match="batch_size must be at most the 8 training images"):
         PopulationTrainer(plan, TRAIN.take(np.arange(8)), VALIDATION, seed=0)
     trainer = PopulationTrainer(plan, TRAIN, VALIDATION, seed=0)

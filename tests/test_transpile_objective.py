@@ -15,6 +15,7 @@ from hptjax.study.objective import make_objective
 from tests.compilations import count_compilations
 
 MODEL = load_model_config(Path(__file__).parents[1] / "configs" / "model.yaml")
+MODEL = MODEL.model_copy(update={"init_length": 12, "init_width": 12})
 
 
 def images(n: int) -> ImageDataset:

@@ -1,14 +1,15 @@
 """`hptjax evaluate`: a saved network on a split of its data, or of other data."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from hptjax.cli.export import name_of, print_note
 from hptjax.config.explain import validated
-from hptjax.config.schema import ModelConfig
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
+from hptjax.data.labels import listed
 from hptjax.data.sources import check_source
 from hptjax.errors import ConfigError, DataError
 from hptjax.models import check_variables, evaluate_variables
@@ -23,12 +24,16 @@ def evaluate(args: argparse.Namespace) -> int:
     network = load_network(args.network)
     check_network(network, args.network)
     data = _data_config(network, args)
-    images = _images(network, data, args.split)
+    console = make_console()
+
+    def notify(text: str) -> None:
+        console.print(text, soft_wrap=True)
+
+    images = _images(network, data, args.split, notify)
     if args.data is None:
         _check_same(network, images, args, data.source)
-    _check_fit(network.config, images)
+    _check_fit(network, images)
     loss, accuracy = evaluate_variables(network.config, network.variables, images)
-    console = make_console()
     console.print(
         f"{name_of(network)} on {args.split} of {data.source} ({images.size} images): "
         f"loss {loss:.4f} accuracy {accuracy:.4f}",
@@ -63,10 +68,13 @@ def _data_config(network: SavedNetwork, args: argparse.Namespace) -> DataConfig:
     return validated(DataConfig, tree, "data")
 
 
-def _images(network: SavedNetwork, data: DataConfig, split: str) -> ImageDataset:
+def _images(
+    network: SavedNetwork, data: DataConfig, split: str, notify: Callable[[str], None]
+) -> ImageDataset:
     if split == "test":
-        return load_test_data(data, network.config)
-    both = prepare_data(data, network.config, network.trial["seed"])
+        classes = network.trial.get("class_names")
+        return load_test_data(data, network.config, classes=classes, notify=notify)
+    both = prepare_data(data, network.config, network.trial["seed"], notify)
     return both.train if split == "train" else both.validation
 
 
@@ -82,13 +90,19 @@ def _check_same(
         )
 
 
-def _check_fit(config: ModelConfig, images: ImageDataset) -> None:
-    """ConfigError for images of other channels, or of more classes, than the network's."""
-    channels = config.resnet_config.first_conv.in_channels
-    classes = config.mlp_config.block_list[-1].out_size
+def _check_fit(network: SavedNetwork, images: ImageDataset) -> None:
+    """ConfigError for images of other channels, or of other classes, than the network's."""
+    channels = network.config.resnet_config.first_conv.in_channels
+    classes = network.config.mlp_config.block_list[-1].out_size
     found = images.image_shape[-1], images.num_classes
     if found != (channels, classes):
         raise ConfigError(
             f"{images.name}: {found[0]} channels and {found[1]} classes, but the network is for "
             f"{channels} and {classes}."
+        )
+    known = network.trial.get("class_names")
+    if known is not None and list(known) != list(images.class_names):
+        raise ConfigError(
+            f"{images.name}: the classes are {listed(images.class_names)}, but those of the "
+            f"network are {listed(known)}."
         )

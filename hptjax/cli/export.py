@@ -61,7 +61,11 @@ def _remade(run: Path, name: str, data_dir: str | None, console: Console) -> Sav
     if data_dir is not None:
         data = study.data.model_copy(update={"data_dir": data_dir})
         study = study.model_copy(update={"data": data})
-    images = load_study_data(study)
+
+    def notify(text: str) -> None:
+        console.print(text, soft_wrap=True, markup=False)
+
+    images = load_study_data(study, notify)
     check_digests(run, recorded.data, data_digests(images), study.data.source)
     network = remake(study, trial, images, epoch_lines(console, trial.age))
     console.print(_comparison(trial, network, study.repeats), soft_wrap=True)

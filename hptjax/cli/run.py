@@ -55,7 +55,11 @@ def run(args: argparse.Namespace) -> int:
 
 def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> StudyResult:
     """Runs the study with everything that a run directory records."""
-    data = load_study_data(study)
+
+    def notify(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    data = load_study_data(study, notify)
     directory.check_data(data_digests(data), study.data.source)
     digests = noted_digests(study.data, study.model, data)
     changed = note_machine(study, directory)
@@ -66,7 +70,8 @@ def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> St
         assert trial.config is not None  # it was trained
         directory.journal.check_place()
         config = ModelConfig.from_dict(trial.config)
-        save_best(directory.best, config, variables, notes(trial, study, digests))
+        noted = notes(trial, study, digests, data.train.class_names)
+        save_best(directory.best, config, variables, noted)
 
     with ExitStack() as stack:
         stack.push(lambda kind, error, trace: leave_tables(directory, error))

@@ -1,19 +1,19 @@
 """`hptjax train`: one network at its exact shape, epoch by epoch."""
 
 import argparse
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from rich.console import Console
 
 from hptjax.cli.options import overrides
-from hptjax.config.schema import ModelConfig
-from hptjax.errors import ConfigError, DataError
+from hptjax.data.dataset import ImageDataset
+from hptjax.data.request import NoSplitError, silent
+from hptjax.errors import ConfigError
 from hptjax.models import evaluate_variables
 from hptjax.population import Member, Population
 from hptjax.records.best import save_best
 from hptjax.report.terminal import make_console
-from hptjax.study.config import DataConfig
+from hptjax.study.config import TrainConfig
 from hptjax.study.data import load_test_data, noted_digests, prepare_data
 from hptjax.study.load import load_train
 from hptjax.study.local import make_trainer
@@ -25,7 +25,12 @@ def train(args: argparse.Namespace) -> int:
     """Trains the config's network; prints its metrics, saves it where --out says."""
     settings = load_train(args.config, [*overrides(args), *args.sets])
     console = make_console()
-    data = prepare_data(settings.data, settings.model, settings.seed)
+
+    def notify(text: str) -> None:
+        console.print(text, soft_wrap=True)
+
+    data = prepare_data(settings.data, settings.model, settings.seed, notify)
+    test = _test_images(settings, notify)
     repaired = build(settings.model, data.image)
     if repaired.config is None:
         raise ConfigError(f"{args.config}: this network cannot be built: {repaired.infeasible}")
@@ -36,11 +41,13 @@ def train(args: argparse.Namespace) -> int:
     variables, last = train_alone(
         population, settings.epochs, epoch_lines(console, settings.epochs)
     )
-    _print_test(console, repaired.config, variables, settings.data)
+    if test is not None:
+        loss, accuracy = evaluate_variables(repaired.config, variables, test)
+        console.print(f"test loss {loss:.4f} accuracy {accuracy:.4f}")
     if args.out is not None:
         digests = noted_digests(settings.data, settings.model, data)
-        noted = data_notes(settings.data, settings.seed, digests) | last
-        save_best(args.out / "best", repaired.config, variables, noted)
+        noted = data_notes(settings.data, settings.seed, digests, data.train.class_names)
+        save_best(args.out / "best", repaired.config, variables, noted | last)
         console.print(f"Saved in {args.out / 'best'}", soft_wrap=True)
     return 0
 
@@ -58,11 +65,10 @@ def epoch_lines(console: Console, epochs: int) -> OnEpoch:
     return line
 
 
-def _print_test(console: Console, config: ModelConfig, variables: Any, data: DataConfig) -> None:
+def _test_images(settings: TrainConfig, notify: Callable[[str], None]) -> ImageDataset | None:
+    """The test set, read before the training: what is wrong with it is said at once."""
     try:
-        images = load_test_data(data, config)
-    except DataError as error:
-        console.print(f"no test set: {error}")
-        return
-    loss, accuracy = evaluate_variables(config, variables, images)
-    console.print(f"test loss {loss:.4f} accuracy {accuracy:.4f}")
+        return load_test_data(settings.data, settings.model, notify=silent)
+    except NoSplitError as error:
+        notify(f"no test set: {error}")
+        return None

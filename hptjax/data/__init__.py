@@ -1,9 +1,10 @@
 """Images: one dataset contract, its sources, and the augmentation that runs on the device."""
 
 from hptjax.data.augment import augment, rotate_nearest
-from hptjax.data.dataset import ImageDataset, train_validation_split
+from hptjax.data.dataset import ImageDataset
 from hptjax.data.resize import resize_and_crop
 from hptjax.data.sources import load_images
+from hptjax.data.split import train_validation_split
 
 __all__ = [
     "ImageDataset",

@@ -1,28 +1,66 @@
-"""One contract for labelled images, their split, and picking some of them; all on the host."""
+"""One contract for labelled images: whatever a user gives is read here, and kept in one form."""
 
-from dataclasses import dataclass, replace
+import copy
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from hptjax.errors import ConfigError, DataError
+from hptjax.data.labels import checked_names, classes_of, indices_of, read_labels
+from hptjax.data.pixels import SAID, as_images, scale_of, to_bytes
+from hptjax.errors import DataError
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False, init=False)
 class ImageDataset:
-    """Labelled images of one size. images: uint8 [N, H, W, C]; labels: int32 [N] in [0, K).
+    """Labelled images of one size. Kept as images: uint8 [N, H, W, C]; labels: int32 [N] in [0, K).
 
-    class_names has K entries; name says where the images came from, and begins every error.
-    Raises DataError where these do not hold.
+    images: [N, H, W, C] or [N, H, W], an array or lists: uint8 as they are; floats from 0 to 1,
+    whole numbers whose largest is 128 to 255, and uint16 that reach 32768 are made bytes, which is
+    said. channels: allows another C than 1 or 3. labels: [N], [N, 1] or one-hot rows; whole
+    numbers, text, bytes or booleans. class_names: the K names, by default the distinct labels; a
+    label is the name of its class, or its index where the names are not numbers. Another part
+    (validation, test) is given the class_names of the training part. name: where the images came
+    from; it begins every error. stratified: whether a split deals each class by itself.
+    notify: told in one line of each thing done. Raises DataError for anything else.
     """
 
     images: np.ndarray
     labels: np.ndarray
     class_names: tuple[str, ...]
     name: str
+    channels: int | None
+    stratified: bool
 
-    def __post_init__(self) -> None:
-        _check_images(self.images, self.name)
-        _check_labels(self.labels, len(self.images), len(self.class_names), self.name)
+    def __init__(
+        self,
+        images: Any,
+        labels: Any,
+        class_names: Any = None,
+        name: str = "images",
+        *,
+        channels: int | None = None,
+        stratified: bool = True,
+        notify: Callable[[str], None] = warnings.warn,
+    ) -> None:
+        images = as_images(images, name, channels)
+        scale = scale_of(images, name)
+        given = read_labels(labels, name)
+        if len(given.values) != len(images):
+            raise DataError(f"{name}: {len(images)} images but {len(given.values)} labels.")
+        if class_names is None:
+            classes = classes_of(given, name, notify)
+        else:
+            classes = checked_names(class_names, name)
+        indices = indices_of(given, classes, name)
+        if scale in SAID:
+            notify(f"{name}: {SAID[scale]}.")
+        values = (to_bytes(images, scale, name), indices, classes, name, channels, stratified)
+        names = ("images", "labels", "class_names", "name", "channels", "stratified")
+        for key, value in zip(names, values, strict=True):
+            object.__setattr__(self, key, value)
 
     @property
     def size(self) -> int:
@@ -42,46 +80,18 @@ class ImageDataset:
 
     def take(self, indices: np.ndarray) -> "ImageDataset":
         """The images of the given indices, in their order. indices: int [M]."""
-        return replace(self, images=self.images[indices], labels=self.labels[indices])
+        return self.changed(images=self.images[indices], labels=self.labels[indices])
 
+    def changed(self, **arrays: np.ndarray) -> "ImageDataset":
+        """The same with other arrays, which are of the form that is kept: nothing is read anew."""
+        other = copy.copy(self)
+        for key, value in arrays.items():
+            object.__setattr__(other, key, value)
+        return other
 
-def train_validation_split(
-    dataset: ImageDataset, *, fraction: float = 0.2, seed: int
-) -> tuple[ImageDataset, ImageDataset]:
-    """Deals the images at random into a training and a validation set; same seed, same split.
-
-    fraction: the share of images that goes to validation (rounded, at least one on either side).
-    Raises ConfigError for a fraction outside (0, 1), DataError for fewer than two images.
-    """
-    if not 0.0 < fraction < 1.0:
-        raise ConfigError(f"validation fraction must be between 0 and 1, got {fraction}.")
-    if dataset.size < 2:
-        raise DataError(f"{dataset.name}: a split needs at least 2 images, got {dataset.size}.")
-    held_out = min(max(round(dataset.size * fraction), 1), dataset.size - 1)
-    order = np.random.default_rng(seed).permutation(dataset.size)
-    return dataset.take(order[held_out:]), dataset.take(order[:held_out])
-
-
-def _check_images(images: np.ndarray, name: str) -> None:
-    if images.dtype != np.uint8:
-        raise DataError(f"{name}: images must be uint8 grey levels 0..255, got {images.dtype}.")
-    if images.ndim != 4:
-        raise DataError(f"{name}: images must be [N, H, W, C], got shape {images.shape}.")
-    if 0 in images.shape:
-        raise DataError(f"{name}: images must not be empty, got shape {images.shape}.")
-
-
-def _check_labels(labels: np.ndarray, images: int, classes: int, name: str) -> None:
-    if labels.dtype != np.int32:
-        raise DataError(f"{name}: labels must be int32, got {labels.dtype}.")
-    if labels.ndim != 1:
-        raise DataError(f"{name}: labels must be [N], got shape {labels.shape}.")
-    if len(labels) != images:
-        raise DataError(f"{name}: {images} images but {len(labels)} labels.")
-    outside = np.flatnonzero((labels < 0) | (labels >= classes))
-    if outside.size:
-        first = int(outside[0])
-        raise DataError(
-            f"{name}: labels must be in 0..{classes - 1}, "
-            f"got {int(labels[first])} at index {first} ({outside.size} outside)."
+    def __repr__(self) -> str:
+        height, width, channels = self.image_shape
+        return (
+            f"<ImageDataset {self.name}: {self.size} images of {height} x {width} x {channels}, "
+            f"{self.num_classes} classes>"
         )

@@ -7,6 +7,7 @@ import numpy as np
 
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.idx import read_idx_images, read_idx_labels
+from hptjax.data.request import NoSplitError, Request
 from hptjax.errors import DataError
 from hptjax.paths import user_path
 
@@ -33,7 +34,7 @@ CHECKSUMS = {
 }
 
 
-def load_fashion_mnist(argument: str, split: str, data_dir: Path | None) -> ImageDataset:
+def load_fashion_mnist(argument: str, request: Request) -> ImageDataset:
     """Reads one split of FashionMNIST: train 60 000 or test 10 000 images of 28 x 28 x 1.
 
     The idx.gz files are looked for in data_dir, else in $HPTJAX_DATA (in the folder itself, or in
@@ -41,12 +42,13 @@ def load_fashion_mnist(argument: str, split: str, data_dir: Path | None) -> Imag
     Debian package they are downloaded once into the user's cache. Raises DataError for files that
     are missing from a folder that was given, damaged, or not 28 x 28 images of ten classes.
     """
-    images_path, labels_path = _find_files(FILES[split], data_dir)
+    if request.split not in FILES:
+        raise NoSplitError(f"fashion_mnist: has no {request.split} set, only train and test.")
+    images_path, labels_path = _find_files(FILES[request.split], request.data_dir)
     images, labels = read_idx_images(images_path), read_idx_labels(labels_path)
     _check_pair(images, labels, images_path, labels_path)
-    return ImageDataset(
-        images, labels, CLASS_NAMES, f"fashion_mnist {split} ({images_path.parent})"
-    )
+    name = f"fashion_mnist {request.split} ({images_path.parent})"
+    return ImageDataset(images, labels, CLASS_NAMES, name, stratified=False)
 
 
 def _find_files(names: tuple[str, str], data_dir: Path | None) -> list[Path]:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from hptjax.data.archive import DEFLATE_AT_BEST, memory_bytes
 from hptjax.errors import DataError
 
 _UNSIGNED_BYTE = 0x08
+HEAD_ROOM = 2**20  # bytes: a small file is read, and then says what is wrong with it
 _KINDS = {1: "labels (idx1)", 3: "images (idx3)"}
 
 
@@ -24,30 +26,40 @@ def read_idx_labels(path: Path) -> np.ndarray:
 
 
 def _read_idx(path: Path, ndim: int) -> np.ndarray:
-    data = _gunzip(path)
-    _check_magic(path, data, ndim)
     header = 4 + 4 * ndim  # magic number, then one big-endian 32-bit size per axis
-    if len(data) < header:
-        raise DataError(f"{path}: truncated: {len(data)} bytes, but the header alone has {header}.")
-    shape = tuple(int(size) for size in np.frombuffer(data, ">u4", count=ndim, offset=4))
-    expected = header + math.prod(shape)
-    if len(data) != expected:
-        what = "truncated" if len(data) < expected else "has bytes left over"
-        raise DataError(
-            f"{path}: {what}: its header says {shape}, that is {expected} bytes, got {len(data)}."
-        )
-    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
-
-
-def _gunzip(path: Path) -> bytes:
     try:
-        return gzip.decompress(path.read_bytes())
+        with gzip.open(path) as file:
+            head = file.read(header)
+            _check_magic(path, head, ndim)
+            if len(head) < header:
+                raise DataError(
+                    f"{path}: truncated: {len(head)} bytes, but the header alone has {header}."
+                )
+            shape = tuple(int(size) for size in np.frombuffer(head, ">u4", count=ndim, offset=4))
+            expected = math.prod(shape)
+            _check_size(path, shape, header + expected)
+            data = file.read(expected + 1)  # no more, whatever comes out; the end checks the sum
     except EOFError as error:
         raise DataError(f"{path}: truncated gzip file; fetch it again.") from error
     except (gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path}: not a sound gzip file ({error}); fetch it again.") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    if len(data) != expected:
+        more = len(data) > expected
+        what, got = ("has bytes left over", "more") if more else ("truncated", header + len(data))
+        raise DataError(
+            f"{path}: {what}: its header says {shape}, that is {header + expected} bytes, "
+            f"got {got}."
+        )
+    return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def _check_size(path: Path, shape: tuple[int, ...], expected: int) -> None:
+    """DataError where so many bytes cannot come out of the file, before they are made room for."""
+    most = min(DEFLATE_AT_BEST * path.stat().st_size + HEAD_ROOM, memory_bytes())
+    if expected > most:
+        raise DataError(f"{path}: truncated: its header says {shape}, that is {expected} bytes.")
 
 
 def _check_magic(path: Path, data: bytes, ndim: int) -> None:

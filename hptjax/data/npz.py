@@ -1,89 +1,154 @@
 """Images from a NumPy archive of the user's, and the sample that comes with the package."""
 
-import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
-
+from hptjax.data.archive import Archive
 from hptjax.data.dataset import ImageDataset
-from hptjax.errors import DataError
+from hptjax.data.labels import (
+    Labels,
+    checked_names,
+    classes_of,
+    indices_of,
+    listed,
+    read_labels,
+    say_absent,
+)
+from hptjax.data.pixels import as_images, scale_of, to_bytes
+from hptjax.data.request import NoSplitError, Request
+from hptjax.errors import DataError, shown_key
 from hptjax.paths import user_path
 
 SAMPLE_PATH = Path(__file__).with_name("fashion_mnist_sample.npz")
-_READ_ERRORS = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError)
+# The names of images and labels, by split; the second ones are MedMNIST's.
+KEYS: dict[str, tuple[tuple[str, str], ...]] = {
+    "train": (("x_train", "y_train"), ("train_images", "train_labels")),
+    "validation": (
+        ("x_val", "y_val"),
+        ("val_images", "val_labels"),
+        ("x_valid", "y_valid"),
+        ("x_validation", "y_validation"),
+    ),
+    "test": (("x_test", "y_test"), ("test_images", "test_labels")),
+}
+ONE_SET = ("images", "labels")  # a file with one split, which is for training
+
+Pair = tuple[str, str]
 
 
-def load_sample(argument: str, split: str, data_dir: Path | None) -> ImageDataset:
+def load_sample(argument: str, request: Request) -> ImageDataset:
     """The bundled part of FashionMNIST: train 6000 or test 1000 images, the classes equally often.
 
     Images are 28 x 28 x 1; experiments/make_sample.py chose them.
     """
-    return load_npz(SAMPLE_PATH, split, name=f"sample {split}")
+    return load_npz(SAMPLE_PATH, request, name=f"sample {request.split}", stratified=False)
 
 
-def load_npz_source(argument: str, split: str, data_dir: Path | None) -> ImageDataset:
+def load_npz_source(argument: str, request: Request) -> ImageDataset:
     """The source npz:<path>; a relative path is relative to data_dir, where one is given."""
-    return load_npz(user_path(data_dir or ".") / user_path(argument), split)
+    return load_npz(user_path(request.data_dir or ".") / user_path(argument), request)
 
 
-def load_npz(path: Path, split: str, *, name: str | None = None) -> ImageDataset:
+def load_npz(
+    path: Path, request: Request, *, name: str | None = None, stratified: bool = True
+) -> ImageDataset:
     """Reads one split of an .npz file.
 
-    The file holds x_train, y_train, x_test, y_test (or only those of the split asked for), or else
-    images and labels, which serve as either split. Images: uint8 [N, H, W, C], or [N, H, W] for
-    grey ones; labels: whole numbers [N] or [N, 1], from 0. class_names, a list of K strings, may be
-    there too; without it K is the largest label of the file + 1, in any split, and the names are
-    the numbers. Raises DataError for a file that is missing, damaged or not of this form.
+    The file holds x_train, y_train, and may hold x_val, y_val, x_test, y_test (or MedMNIST's
+    train_images, train_labels and so on), or images and labels alone, which are for training. What
+    the arrays may be is said at `ImageDataset`. The classes are the distinct labels of the
+    training part, or class_names, a list of K strings. The labels of all parts are checked,
+    whichever is read. Raises NoSplitError for a split that is not there, DataError for a file that
+    is missing, damaged or not of this form.
     """
-    arrays = _read_archive(path)
-    images_key, labels_key = _keys_of_split(arrays, split, path)
-    images, labels = arrays[images_key], arrays[labels_key]
-    if images.ndim == 3:
-        images = images[..., None]
-    labels = _whole_labels(labels, f"{path}: {labels_key}")
-    classes = _class_names(arrays, path)
-    return ImageDataset(images, labels, classes, name or f"{path} [{images_key}, {labels_key}]")
+    with Archive(path) as archive:
+        pairs = _pairs(archive)
+        if request.split not in pairs:
+            raise _no_split(archive, request.split, pairs)
+        labels = {
+            split: read_labels(archive.read(pair[1]), f"{path}: {pair[1]}")
+            for split, pair in pairs.items()
+        }
+        classes = _checked_classes(archive, request, pairs, labels)
+        images_key, labels_key = pairs[request.split]
+        images = as_images(archive.read(images_key), f"{path}: {images_key}", request.channels)
+        first = pairs.get("train", pairs[request.split])[0]
+        if images.dtype != "uint8" and first != images_key:  # one scale for all parts
+            what = f"{path}: {first}"
+            scale = scale_of(as_images(archive.read(first), what, request.channels), what)
+            images = to_bytes(images, scale, f"{path}: {images_key}")
+        return ImageDataset(
+            images,
+            labels[request.split].values,
+            classes,
+            name or f"{path} [{images_key}, {labels_key}]",
+            channels=request.channels,
+            stratified=stratified,
+            notify=request.notify,
+        )
 
 
-def _read_archive(path: Path) -> Mapping[str, np.ndarray]:
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file.")
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{path}: not an .npz archive, or a truncated one.")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
-    except _READ_ERRORS as error:
-        raise DataError(f"{path}: not a sound .npz file ({error}).") from error
+def _pairs(archive: Archive) -> dict[str, Pair]:
+    """The names of images and labels of each split that the file has."""
+    pairs: dict[str, Pair] = {}
+    for split, choices in KEYS.items():
+        for pair in choices:
+            _check_whole(archive, pair)
+            if pair[0] in archive.headers and split not in pairs:
+                pairs[split] = pair
+    if not pairs:
+        _check_whole(archive, ONE_SET)
+        if ONE_SET[0] in archive.headers:
+            pairs["train"] = ONE_SET
+    return pairs
 
 
-def _keys_of_split(arrays: Mapping[str, np.ndarray], split: str, path: Path) -> tuple[str, str]:
-    wanted = (f"x_{split}", f"y_{split}")
-    for keys in (wanted, ("images", "labels")):
-        if all(key in arrays for key in keys):
-            return keys
-    raise DataError(
-        f"{path}: needs the arrays {wanted[0]} and {wanted[1]}, or images and labels; "
-        f"it holds {', '.join(sorted(arrays)) or 'nothing'}."
+def _check_whole(archive: Archive, pair: Pair) -> None:
+    there = [key for key in pair if key in archive.headers]
+    if len(there) == 1:
+        missing = pair[1] if there[0] == pair[0] else pair[0]
+        raise DataError(f"{archive.path}: {there[0]} is there without {missing}.")
+
+
+def _no_split(archive: Archive, split: str, pairs: dict[str, Pair]) -> NoSplitError:
+    held = ", ".join(shown_key(key) for key in sorted(archive.headers)) or "nothing"
+    keys = KEYS[split][0]
+    if pairs.get("train") == ONE_SET:
+        return NoSplitError(
+            f"{archive.path}: has one split ({', '.join(ONE_SET)}), which is for training, and no "
+            f"{split} set; that would be the arrays {keys[0]} and {keys[1]}."
+        )
+    other = f", or {ONE_SET[0]} and {ONE_SET[1]}" if split == "train" else ""
+    return NoSplitError(
+        f"{archive.path}: has no {split} set: that needs the arrays {keys[0]} and {keys[1]}"
+        f"{other}; it holds {held}."
     )
 
 
-def _whole_labels(labels: np.ndarray, what: str) -> np.ndarray:
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]  # as in CIFAR's archives
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise DataError(f"{what}: labels must be whole numbers, got {labels.dtype}.")
-    if labels.size and (labels.min() < 0 or labels.max() > np.iinfo(np.int32).max):
-        raise DataError(f"{what}: labels must be 0 or more, got {labels.min()}..{labels.max()}.")
-    return labels.astype(np.int32)
+def _checked_classes(
+    archive: Archive, request: Request, pairs: dict[str, Pair], labels: dict[str, Labels]
+) -> Sequence[str]:
+    """The classes of the file; DataError where the labels of one of its parts are none of them."""
+    path = archive.path
+    _say_unused(archive, request, pairs)
+    train = "train" if "train" in labels else request.split
+    if "class_names" in archive.headers:
+        classes = checked_names(archive.read("class_names"), str(path))
+    elif request.classes is not None:
+        classes = request.classes
+    else:
+        classes = classes_of(labels[train], f"{path}: {pairs[train][1]}", request.notify)
+    for split, given in labels.items():
+        what = f"{path}: {pairs[split][1]}"
+        indices = indices_of(given, classes, what)
+        if split == "train":
+            say_absent(indices, classes, what, request.notify)
+    return classes
 
 
-def _class_names(arrays: Mapping[str, np.ndarray], path: Path) -> tuple[str, ...]:
-    if "class_names" in arrays:
-        return tuple(str(name) for name in arrays["class_names"])
-    keys = [key for key in ("y_train", "y_test", "labels") if key in arrays]
-    every = [_whole_labels(arrays[key], f"{path}: {key}") for key in keys]
-    count = max((int(labels.max()) + 1 for labels in every if labels.size), default=0)
-    return tuple(str(index) for index in range(count))
+def _say_unused(archive: Archive, request: Request, pairs: dict[str, Pair]) -> None:
+    used: Iterable[str] = {key for pair in pairs.values() for key in pair} | {"class_names"}
+    unused = sorted(archive.headers.keys() - used)
+    if unused:
+        shown_keys = listed([shown_key(key) for key in unused])
+        request.notify(f"{archive.path}: holds arrays that are not used: {shown_keys}.")

@@ -1,13 +1,44 @@
 """Fitting images to a size on the host: antialiased bilinear resize, then a crop of the centre."""
 
-from dataclasses import replace
+import warnings
+from collections.abc import Callable
 
 import numpy as np
 
 from hptjax.data.dataset import ImageDataset
-from hptjax.errors import ConfigError
+from hptjax.data.request import silent
+from hptjax.errors import ConfigError, DataError
 
+MOST_CROPPED = 10  # times the proportions of the images that those of the target may be
 _BLOCK = 1024  # images resized at a time, so that the float copies stay small
+_BLOCK_NUMBERS = 2**26  # of one such copy
+
+
+def fitted(
+    dataset: ImageDataset, height: int, width: int, notify: Callable[[str], None] = warnings.warn
+) -> ImageDataset:
+    """As `resize_and_crop`; notify is told from which size to which, where they differ."""
+    old_height, old_width, _ = dataset.image_shape
+    if (old_height, old_width) != (height, width):
+        crop = "" if old_height * width == old_width * height else ", the centre cropped"
+        notify(
+            f"{dataset.name}: images of {old_height} x {old_width} pixels are resized to "
+            f"{height} x {width}, in proportion{crop}."
+        )
+    return resize_and_crop(dataset, height, width)
+
+
+def fitted_pair(
+    train: ImageDataset,
+    validation: ImageDataset,
+    height: int,
+    width: int,
+    notify: Callable[[str], None] = warnings.warn,
+) -> tuple[ImageDataset, ImageDataset]:
+    """Both `fitted`; what is true of both is said once."""
+    same = train.image_shape[:2] == validation.image_shape[:2]
+    other = silent if same else notify
+    return fitted(train, height, width, notify), fitted(validation, height, width, other)
 
 
 def resize_and_crop(dataset: ImageDataset, height: int, width: int) -> ImageDataset:
@@ -15,17 +46,26 @@ def resize_and_crop(dataset: ImageDataset, height: int, width: int) -> ImageData
 
     The image is scaled, keeping its proportions, until it just covers the target, then its centre
     is cropped; for a square target this is torchvision's Resize(side) and CenterCrop(side).
-    Raises ConfigError for a size below one pixel.
+    Raises ConfigError for a size below one pixel, DataError where nearly all of each image would be
+    cropped away.
     """
     if min(height, width) < 1:
         raise ConfigError(f"image size must be at least 1 x 1 pixels, got {height} x {width}.")
-    if dataset.image_shape[:2] == (height, width):
+    old_height, old_width, _ = dataset.image_shape
+    if (old_height, old_width) == (height, width):
         return dataset
-    scaled = resize_bilinear(dataset.images, *_covering_size(dataset, height, width))
-    top = round((scaled.shape[1] - height) / 2)
-    left = round((scaled.shape[2] - width) / 2)
-    cropped = scaled[:, top : top + height, left : left + width]
-    return replace(dataset, images=np.ascontiguousarray(cropped))
+    ratio = old_height * width / (old_width * height)
+    if max(ratio, 1 / ratio) > MOST_CROPPED:
+        raise DataError(
+            f"{dataset.name}: images of {old_height} x {old_width} pixels cannot become {height} x "
+            f"{width}: more than {1 - 1 / MOST_CROPPED:.0%} of each would be cropped away; crop or "
+            "pad them, or set model.init_length and model.init_width."
+        )
+    target = _covering_size(dataset, height, width)
+    top, left = (round((a - b) / 2) for a, b in zip(target, (height, width), strict=True))
+    rows = _triangle_weights(old_height, target[0])[top : top + height]
+    columns = _triangle_weights(old_width, target[1])[left : left + width]
+    return dataset.changed(images=_resized(dataset.images, rows, columns))
 
 
 def resize_bilinear(images: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -34,13 +74,19 @@ def resize_bilinear(images: np.ndarray, height: int, width: int) -> np.ndarray:
     Like Pillow's BILINEAR: columns first, rounded to whole grey levels, then rows.
     """
     rows = _triangle_weights(images.shape[1], height)
-    columns = _triangle_weights(images.shape[2], width)
-    resized = np.empty((len(images), height, width, images.shape[3]), np.uint8)
-    for start in range(0, len(images), _BLOCK):
-        block = images[start : start + _BLOCK].astype(np.float32)
+    return _resized(images, rows, _triangle_weights(images.shape[2], width))
+
+
+def _resized(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """By the weights [new, old] of both axes."""
+    largest = max(images[0].size, len(rows) * images.shape[2] * images.shape[3])
+    block_size = min(_BLOCK, max(1, _BLOCK_NUMBERS // largest))
+    resized = np.empty((len(images), len(rows), len(columns), images.shape[3]), np.uint8)
+    for start in range(0, len(images), block_size):
+        block = images[start : start + block_size].astype(np.float32)
         block = _to_grey_levels(np.einsum("xw,nhwc->nhxc", columns, block, optimize=True))
         block = _to_grey_levels(np.einsum("yh,nhxc->nyxc", rows, block, optimize=True))
-        resized[start : start + _BLOCK] = block
+        resized[start : start + block_size] = block
     return resized
 
 

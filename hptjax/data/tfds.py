@@ -8,29 +8,29 @@ from typing import Any
 import numpy as np
 
 from hptjax.data.dataset import ImageDataset
+from hptjax.data.request import NoSplitError, Request
 from hptjax.errors import DataError, MissingExtraError
 
 
-def load_tfds(dataset_name: str, split: str, data_dir: Path | None) -> ImageDataset:
+def load_tfds(dataset_name: str, request: Request) -> ImageDataset:
     """Reads one split of the tensorflow-datasets set of that name; its images must be of one size.
 
     data_dir: tensorflow-datasets' folder, ~/tensorflow_datasets by default. A set prepared there
     as array_record files is read without TensorFlow; any other is downloaded and prepared first,
-    which needs TensorFlow. Raises MissingExtraError where a package is missing, DataError for a set
-    that is unknown, has no such split, or is no image classification set.
+    which needs TensorFlow. Raises MissingExtraError where a package is missing, NoSplitError for a
+    split that it does not have, DataError for a set that is unknown or no image classification set.
     """
     what = f"the data source tfds:{dataset_name}"
     library = _import_tfds(what)
-    builder = _make_builder(library, dataset_name, data_dir)
+    builder = _make_builder(library, dataset_name, request.data_dir)
     if not builder.data_path.exists():
         _prepare(builder, what)
-    if split not in builder.info.splits:
+    if request.split not in builder.info.splits:
         known = ", ".join(builder.info.splits)
-        raise DataError(f"tfds:{dataset_name}: has no split {split!r}, only {known}.")
+        raise NoSplitError(f"tfds:{dataset_name}: has no split {request.split!r}, only {known}.")
     class_names = _class_names(builder.info.features, dataset_name)
-    return _collect(
-        builder.as_data_source(split=split), class_names, f"tfds:{dataset_name} {split}"
-    )
+    records = builder.as_data_source(split=request.split)
+    return _collect(records, class_names, f"tfds:{dataset_name} {request.split}", request)
 
 
 def _import_tfds(what: str) -> Any:
@@ -68,7 +68,9 @@ def _class_names(features: Any, dataset_name: str) -> tuple[str, ...]:
     return tuple(features["label"].names)
 
 
-def _collect(records: Any, class_names: tuple[str, ...], name: str) -> ImageDataset:
+def _collect(
+    records: Any, class_names: tuple[str, ...], name: str, request: Request
+) -> ImageDataset:
     examples = [records[index] for index in range(len(records))]
     shapes = {example["image"].shape for example in examples}
     if len(shapes) != 1:
@@ -77,5 +79,14 @@ def _collect(records: Any, class_names: tuple[str, ...], name: str) -> ImageData
             "resize them and give them as npz:<path>."
         )
     images = np.stack([example["image"] for example in examples])
-    labels = np.array([example["label"] for example in examples], np.int32)
-    return ImageDataset(images, labels, class_names, name)
+    labels = [int(example["label"]) for example in examples]
+    if min(labels) < 0:
+        raise DataError(f"{name}: {labels.count(min(labels))} images have no label.")
+    return ImageDataset(
+        images,
+        [class_names[label] for label in labels],  # by name: theirs may be numbers
+        class_names,
+        name,
+        channels=request.channels,
+        notify=request.notify,
+    )

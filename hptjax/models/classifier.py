@@ -14,6 +14,7 @@ from jax import Array
 
 from hptjax.config.geometry import conv_padding
 from hptjax.config.schema import ConvConfig, LinearConfig, ModelConfig
+from hptjax.errors import ConfigError
 from hptjax.ops.norm import normalise, normalise_by, running, unbiased
 from hptjax.ops.pointwise import dropout
 
@@ -125,6 +126,18 @@ class MLP(nn.Module):
         return x
 
 
+def as_floats(images: Array) -> Array:
+    """Bytes as floats in [0, 1], floats as they are; ConfigError for other whole numbers."""
+    images = jnp.asarray(images)
+    if images.dtype == jnp.uint8:
+        return images.astype(jnp.float32) / 255
+    if not jnp.issubdtype(images.dtype, jnp.floating):
+        raise ConfigError(
+            f"images must be floats from 0 to 1, or uint8 from 0 to 255, got {images.dtype}."
+        )
+    return images
+
+
 class Classifier(nn.Module):
     """ResNet -> MLP: images [B, H, W, C] in [0, 1] -> logits [B, K]."""
 
@@ -142,6 +155,11 @@ class Classifier(nn.Module):
         return cls(ResNet(net.first_conv, net.block_list, net.pool_size), MLP(layers))
 
     def __call__(self, x: Array, *, train: bool, dropout_key: Array | None = None) -> Array:
-        x = self.resnet(x, train=train)
+        """Logits [B, K] of images [B, H, W, C]: floats in [0, 1], or uint8, divided by 255 here.
+
+        train: batch norm by the batch's own statistics, and dropout. dropout_key: of the masks.
+        Raises ConfigError for images of other whole numbers.
+        """
+        x = self.resnet(as_floats(x), train=train)
         x = x.transpose(0, 3, 1, 2).reshape(x.shape[0], -1)  # PyTorch's order: channel, row, column
         return self.mlp(x, train=train, dropout_key=dropout_key)

@@ -106,7 +106,7 @@ def evaluate_variables(
 
     @jax.jit
     def totals(images, labels):
-        outputs = model.apply(variables, images.astype(jnp.float32) / 255, train=False)
+        outputs = model.apply(variables, images, train=False)
         logits = jnp.asarray(outputs).T
         return cross_entropy(logits, labels).sum(), correct(logits, labels).sum()
 

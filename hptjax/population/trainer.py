@@ -13,6 +13,7 @@ from jax import Array
 
 from hptjax.data.augment import augment as augment_images
 from hptjax.data.dataset import ImageDataset
+from hptjax.data.resize import fitted_pair
 from hptjax.errors import ConfigError
 from hptjax.models.variables import exact_variables
 from hptjax.models.weights import exact_arrays
@@ -64,11 +65,12 @@ class PopulationTrainer:
 
         devices: where rows are trained side by side, as `places_for` has it. lanes: members trained
         side by side in one call; by default one on CPU, elsewhere as `execution_for` has it.
-        notify: told when they turn out to be too many for the memory. Raises ConfigError when
-        images and plan disagree in size, or a batch is larger than the training set.
+        notify: told when they turn out to be too many for the memory. Images of another size than
+        the plan's are resized, which notify is told, too. Raises ConfigError when a batch is larger
+        than the training set.
         """
         self.plan, self.seed, self.train_size = plan, seed, train.size
-        check_images(plan, train, validation)
+        train, validation = fitted_to(plan, train, validation, notify)
         self.places = places_for(devices, capacity=plan.capacity)
         self.room = -(-plan.capacity // len(self.places))
         data = dataset_arrays(train, validation)
@@ -286,14 +288,21 @@ def _called(program: Callable, args: tuple[Any, ...]) -> tuple[MemberState, Metr
         return arrays, jax.device_get(metrics)
 
 
-def check_images(plan: Plan, train: ImageDataset, validation: ImageDataset) -> None:
-    image = plan.bodies[0].signature.image
+def fitted_to(
+    plan: Plan,
+    train: ImageDataset,
+    validation: ImageDataset,
+    notify: Callable[[str], None] = warnings.warn,
+) -> tuple[ImageDataset, ImageDataset]:
+    """Both sets at the size of the plan; ConfigError where plan and images do not fit together."""
+    height, width, channels = plan.bodies[0].signature.image
     for dataset in (train, validation):
-        if dataset.image_shape != image:
+        if dataset.image_shape[2] != channels:
             raise ConfigError(
-                f"The networks take images of {image} (height, width, channels), got"
-                f" {dataset.image_shape} from {dataset.name}: use resize_and_crop first."
+                f"The networks take images of {channels} channels, got"
+                f" {dataset.image_shape[2]} from {dataset.name}."
             )
+    train, validation = fitted_pair(train, validation, height, width, notify)
     batch = max(body.signature.batch_size for body in plan.bodies)
     if batch > train.size:
         raise ConfigError(
@@ -306,3 +315,4 @@ def check_images(plan: Plan, train: ImageDataset, validation: ImageDataset) -> N
             f"The last MLP layer must have one unit per class ({train.num_classes}):"
             " repair the configs."
         )
+    return train, validation

@@ -44,6 +44,9 @@ class DataConfig(Frozen):
 
     source: sample, fashion_mnist, tfds:<name> or npz:<path>. train_limit: how many images of the
     training split are used, before the validation part is cut off (None: all).
+    validation_fraction: of the images, where the source has no validation set of its own.
+    stratified: limit and split deal each class by itself (None: yes, but for sample and
+    fashion_mnist). channels: allows images of that many channels, besides 1 and 3.
     """
 
     source: Annotated[str, BeforeValidator(_source)] = "sample"
@@ -52,6 +55,8 @@ class DataConfig(Frozen):
     augment: bool = True
     augment_validation: bool = False
     train_limit: Annotated[int, Field(ge=2)] | None = None
+    stratified: bool | None = None
+    channels: Positive | None = None
 
 
 class TrainConfig(Frozen):

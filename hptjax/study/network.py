@@ -1,6 +1,6 @@
 """One network by itself: trained epoch by epoch, made again from its record, noted in its file."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hptjax.config.schema import ModelConfig
@@ -44,13 +44,17 @@ def remake(
     member = Member(ModelConfig.from_dict(trial.config), trial.key)
     population = local_executor(study, data).start([member])
     variables, metrics = train_alone(population, trial.age, on_epoch)
-    noted = noted_digests(study.data, study.model, data)
+    digests = noted_digests(study.data, study.model, data)
     reached = {name: finite_or_none(metrics[name]) for name in OWN}
-    return SavedNetwork(member.config, variables, notes(trial, study, noted) | {"network": reached})
+    noted = notes(trial, study, digests, data.train.class_names) | {"network": reached}
+    return SavedNetwork(member.config, variables, noted)
 
 
 def notes(
-    trial: TrialRecord, study: StudyConfig, digests: Mapping[str, str] | None = None
+    trial: TrialRecord,
+    study: StudyConfig,
+    digests: Mapping[str, str] | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """What is saved with a network: its trial, and the images that it learned from.
 
@@ -70,7 +74,7 @@ def notes(
         "epoch": trial.age,
         "network": {name: own_metric(trial, name) for name in OWN},
         "hparams": dict(trial.hparams),
-        **data_notes(study.data, study.seed, digests),
+        **data_notes(study.data, study.seed, digests, class_names),
     }
 
 
@@ -102,11 +106,15 @@ def show(value: float | None) -> str:
 
 
 def data_notes(
-    data: DataConfig, seed: int, digests: Mapping[str, str] | None = None
+    data: DataConfig,
+    seed: int,
+    digests: Mapping[str, str] | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """What tells where the images came from, how they were split, and which they were.
 
-    digests: of `study.data`.
+    digests: of `study.data`; class_names: what the outputs of the network mean, in their order.
     """
     told = {} if digests is None else {"digests": dict(digests)}
-    return {"data": data.model_dump(mode="json"), "seed": seed, **told}
+    named = {} if class_names is None else {"class_names": list(class_names)}
+    return {"data": data.model_dump(mode="json"), "seed": seed, **told, **named}

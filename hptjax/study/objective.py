@@ -9,6 +9,7 @@ import numpy as np
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.schema import ModelConfig
 from hptjax.data.dataset import ImageDataset
+from hptjax.data.resize import fitted_pair
 from hptjax.entries import Categorical, Entry, Value
 from hptjax.errors import ConfigError
 from hptjax.population import Member, evaluate_population
@@ -55,6 +56,7 @@ def make_objective(
     for name, entry in entries.items():
         if targets[name].rule.type == "text" and entry is None:
             raise ConfigError(f"{name}: a text needs its choices, give a Space instead of names.")
+    train, validation = fitted_pair(train, validation, base.init_length, base.init_width)
     image = ImageSpec(*train.image_shape, train.num_classes)
     if isinstance(space_or_names, Space):
         problem = Problem(base, space_or_names, image)

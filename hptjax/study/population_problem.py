@@ -14,13 +14,14 @@ from hptjax.config.geometry import ImageSpec
 from hptjax.config.schema import ModelConfig
 from hptjax.data.augment import augment as augment_images
 from hptjax.data.dataset import ImageDataset
+from hptjax.data.resize import fitted_pair
 from hptjax.errors import ConfigError
 from hptjax.models.keys import root_key
 from hptjax.population.execution import execution_for
 from hptjax.population.images import DatasetArrays, dataset_arrays, epoch_input
 from hptjax.population.plan import Plan, make_plan
 from hptjax.population.program import init_local, train_local
-from hptjax.population.trainer import check_images
+from hptjax.population.trainer import fitted_to
 from hptjax.space import Space
 from hptjax.study.generation import trial_key
 from hptjax.transpile.problem import Problem
@@ -64,10 +65,12 @@ class PopulationProblem(EvosaxProblem):
         """
         if epochs < 1:
             raise ConfigError(f"epochs must be at least 1, got {epochs}.")
+        size = base.init_length, base.init_width
+        train, validation = fitted_pair(train, validation, *size)
         problem = Problem(base, space, ImageSpec(*train.image_shape, train.num_classes))
         self._device = jax.local_devices()[0]
         plan = make_plan(problem.cover()) if plan is None else plan
-        check_images(plan, train, validation)
+        train, validation = fitted_to(plan, train, validation)
         self._traced, self._space = TracedProblem(problem, plan), space
         self._data = dataset_arrays(train, validation)
         self._epochs, self._seed, self._first = epochs, seed, trial_key(label, 0)

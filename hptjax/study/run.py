@@ -1,5 +1,6 @@
 """Runs a study: puts its parts together, and the strategies through the loop one after another."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -38,8 +39,9 @@ def run_study(
 ) -> StudyResult:
     """Runs the strategies of a study one after another, and returns all their trials.
 
-    data: loaded as the study says if None. journal: generations that it holds are replayed, not
-    trained, so that an interrupted study ends as if it had not been. callbacks: each sees every
+    data: loaded as the study says if None; brought to the size that its networks take. journal:
+    generations that it holds are replayed, not trained, so that an interrupted study ends as if it
+    had not been. callbacks: each sees every
     generation, and ends its strategy by returning True. on_best(trial, variables) is called for
     each new best trial, before its generation is journalled. metric: a name, or one of your own
     made with `hptjax.metric`, instead of the study's; searchers are told so that lower is better.
@@ -51,12 +53,13 @@ def run_study(
     judge = find_metric(study.metric, metric)
     study = study.model_copy(update={"metric": judge.to_tree()})
     study = warm_started(study)
-    data = load_study_data(study) if data is None else data
 
     def notify(text: str) -> None:
         for sink in sinks:
             sink.message(text)
 
+    said = notify if sinks else warnings.warn
+    data = load_study_data(study, said) if data is None else data.fitted(study.model, said)
     history = History(journal or MemoryJournal(), judge.goal)
     store = None if snapshots is None else SnapshotStore(snapshots, notify=notify)
     with _opened(executor, study, data, notify) as live:

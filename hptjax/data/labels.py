@@ -1,0 +1,176 @@
+"""What labels mean: the classes of a training set, their names, and labels as their indices."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hptjax.errors import DataError
+
+MOST_CLASSES = 10_000
+FEW_CLASSES = 10  # so few are no ids, however few the images
+_LISTED = 6
+
+Notify = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels [N] as they were given: whole numbers, or text where is_text."""
+
+    values: np.ndarray
+    is_text: bool
+    one_hot: bool = False
+
+    def names(self) -> tuple[np.ndarray, np.ndarray]:
+        """The distinct ones as class names, in their order, and which of them each label is."""
+        distinct, inverse = np.unique(self.values, return_inverse=True)
+        return distinct.astype(str), inverse
+
+
+def read_labels(labels: Any, what: str) -> Labels:
+    """Labels of an array or a list: whole numbers, text, bytes, booleans, one-hot rows.
+
+    Shapes: [N], [N, 1], or [N, K] for one-hot rows. Raises DataError, which begins with `what`.
+    """
+    array = _as_array(labels, what)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]  # as in CIFAR's archives
+    if array.ndim == 2 and array.dtype.kind in "biuf":
+        return Labels(_indices_of_one_hot(array, what), is_text=False, one_hot=True)
+    if array.ndim != 1:
+        raise DataError(f"{what}: labels must be [N], got shape {array.shape}.")
+    if array.dtype.kind == "b":
+        return Labels(np.where(array, "true", "false"), is_text=True)
+    if array.dtype.kind in "SU":
+        return Labels(_as_text(array, what), is_text=True)
+    if array.dtype.kind == "f":
+        whole = np.isfinite(array) & (array == np.floor(array)) & (np.abs(array) < 2**53)
+        if not whole.all():
+            first = int(np.flatnonzero(~whole)[0])
+            raise DataError(
+                f"{what}: labels must be whole numbers or names, got {array[first]} at index "
+                f"{first}: networks here classify, they predict no numbers."
+            )
+    elif array.dtype.kind not in "iu":
+        raise DataError(f"{what}: labels must be whole numbers or names, got {array.dtype}.")
+    if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
+        raise DataError(f"{what}: labels must be below 2**63, got {array.max()}.")
+    return Labels(array.astype(np.int64), is_text=False)
+
+
+def classes_of(labels: Labels, what: str, notify: Notify) -> tuple[str, ...]:
+    """The names of the distinct labels of a training set: numbers by size, text by alphabet.
+
+    notify: told where whole numbers are not 0..K-1, and of one-hot rows. Raises DataError for a
+    single class, and for so many that the labels look like ids.
+    """
+    names, _ = labels.names()
+    _check_count(len(names), len(labels.values), what)
+    if labels.one_hot:
+        notify(f"{what}: one-hot rows are taken as the indices of their ones.")
+    if not labels.is_text and names.tolist() != [str(k) for k in range(len(names))]:
+        notify(f"{what}: the labels {listed(names)} are {len(names)} classes, in this order.")
+    return tuple(names.tolist())
+
+
+def indices_of(labels: Labels, classes: Sequence[str], what: str) -> np.ndarray:
+    """Which of the classes each label is, int32 [N].
+
+    A label is the name of its class. Whole numbers may be its index instead, where the names are
+    not whole numbers themselves. Raises DataError for a label that is none of the classes.
+    """
+    names, inverse = labels.names()
+    place = {name: k for k, name in enumerate(classes)}
+    numbers = all(_is_number(name) for name in classes)
+    if not labels.is_text and not numbers:
+        place = {str(k): k for k in range(len(classes))}
+    unknown = [k for k, name in enumerate(names.tolist()) if name not in place]
+    if unknown:
+        where = np.flatnonzero(np.isin(inverse, unknown))
+        known = f"0..{len(classes) - 1}" if not labels.is_text and not numbers else listed(classes)
+        raise DataError(
+            f"{what}: labels must be in {known}, the classes of the training images, got "
+            f"{listed(names[unknown])} ({len(where)} of {len(inverse)}, the first at {where[0]})."
+        )
+    table = np.array([place[name] for name in names.tolist()], np.int32)
+    return table[inverse] if len(table) else np.zeros(0, np.int32)
+
+
+def checked_names(class_names: Any, what: str) -> tuple[str, ...]:
+    """Class names that were given, as text; DataError unless two or more, all different."""
+    array = _as_array(class_names, f"{what}: class_names")
+    if array.ndim != 1 or array.dtype.kind not in "SUiu":
+        raise DataError(f"{what}: class_names must be a list of names, got {array.dtype}.")
+    is_text = array.dtype.kind in "SU"
+    names = tuple(
+        (_as_text(array, f"{what}: class_names") if is_text else array.astype(str)).tolist()
+    )
+    if len(set(names)) < len(names):
+        raise DataError(f"{what}: class_names must not repeat a name, got {listed(names)}.")
+    _check_count(len(names), None, what)
+    return names
+
+
+def say_absent(labels: np.ndarray, classes: Sequence[str], what: str, notify: Notify) -> None:
+    """Names the classes of which a training set has no image."""
+    counts = np.bincount(labels, minlength=len(classes))
+    absent = [name for name, count in zip(classes, counts, strict=True) if not count]
+    if absent:
+        notify(f"{what}: no image is of the class {listed(absent)} ({len(absent)} in all).")
+
+
+def listed(names: Sequence[Any] | np.ndarray) -> str:
+    """The first few names, and the last one."""
+    texts = [str(name) for name in names]
+    return ", ".join(texts if len(texts) <= _LISTED else [*texts[: _LISTED - 1], "...", texts[-1]])
+
+
+def _as_array(labels: Any, what: str) -> np.ndarray:
+    try:
+        array = np.asarray(labels)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{what}: labels must be a list [N]: {error}.") from None
+    if array.dtype.kind != "O":
+        return array
+    kinds = {type(label) for label in array.ravel().tolist()}
+    if kinds and (kinds <= {str} or kinds <= {bytes} or kinds <= {int} or kinds <= {bool}):
+        return np.array(array.tolist())
+    got = ", ".join(sorted(kind.__name__ for kind in kinds))
+    raise DataError(f"{what}: labels must all be whole numbers, or all be names, got {got}.")
+
+
+def _as_text(array: np.ndarray, what: str) -> np.ndarray:
+    try:
+        text = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
+        [name.encode() for name in np.unique(text).tolist()]
+    except (UnicodeDecodeError, UnicodeEncodeError):
+        raise DataError(f"{what}: labels that are text must be UTF-8.") from None
+    if (text == "").any():
+        first = int(np.flatnonzero(text == "")[0])
+        raise DataError(f"{what}: a label must not be empty, the one at index {first} is.")
+    return text
+
+
+def _indices_of_one_hot(array: np.ndarray, what: str) -> np.ndarray:
+    ones = array == 1
+    if not ((ones.sum(1) == 1) & (ones | (array == 0)).all(1)).all():
+        raise DataError(
+            f"{what}: labels must be [N], or rows [N, K] with a single one, got shape "
+            f"{array.shape} with other rows: an image has one class."
+        )
+    return ones.argmax(1).astype(np.int64)
+
+
+def _is_number(name: str) -> bool:
+    return name.removeprefix("-").isdecimal()
+
+
+def _check_count(classes: int, images: int | None, what: str) -> None:
+    if classes < 2:
+        raise DataError(f"{what}: a classifier needs at least 2 classes, got {classes}.")
+    many = images is not None and classes > max(FEW_CLASSES, images / 2)
+    if classes >= MOST_CLASSES or many:
+        among = "" if images is None else f" among {images} labels"
+        raise DataError(f"{what}: {classes} classes{among}: labels look like ids, not classes.")
