@@ -63,7 +63,7 @@ def _remade(run: Path, name: str, data_dir: str | None, console: Console) -> Sav
         study = study.model_copy(update={"data": data})
 
     def notify(text: str) -> None:
-        console.print(text, soft_wrap=True, markup=False)
+        console.print(text, soft_wrap=True)
 
     images = load_study_data(study, notify)
     check_digests(run, recorded.data, data_digests(images), study.data.source)

@@ -57,7 +57,7 @@ def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> St
     """Runs the study with everything that a run directory records."""
 
     def notify(text: str) -> None:
-        console.print(text, markup=False, soft_wrap=True)
+        console.print(text, soft_wrap=True)
 
     data = load_study_data(study, notify)
     directory.check_data(data_digests(data), study.data.source)
