@@ -70,6 +70,13 @@ def checked_range(kind: str, low: Any, high: Any, log: Any) -> tuple[Any, Any, b
     return low, high, log
 
 
+def checked_flag(snap: Any) -> bool:
+    """Whether an entry snaps, as Python's own boolean; ConfigError for anything else."""
+    if not isinstance(plain(snap), bool):
+        raise ConfigError(f"snap must be true or false, got {shown(snap)}.")
+    return bool(snap)
+
+
 def listed(what: str, values: Any) -> tuple[Any, ...]:
     """The values of a list; ConfigError for none, for very many, and for what is no list."""
     text = isinstance(values, str | bytes | bytearray | memoryview)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from hptjax.checks import (
     check_unit,
+    checked_flag,
     checked_grid,
     checked_range,
     distinct,
@@ -35,18 +36,19 @@ class Float:
     """Real number on [low, high]; `log` makes equal ratios equally likely.
 
     Decoded values are rounded to about 12 digits of the range, so that encode and decode agree
-    exactly. Ends: within +-1e300.
+    exactly. Ends: within +-1e300. snap: as of Integer.
     """
 
     low: float
     high: float
     log: bool = False
     grid: Sequence[float] | None = None
+    snap: bool = False
     kind: ClassVar[str] = "float"
 
     def __post_init__(self) -> None:
         low, high, log = checked_range("float", self.low, self.high, self.log)
-        _store(self, low=float(low), high=float(high), log=log)
+        _store(self, low=float(low), high=float(high), log=log, snap=checked_flag(self.snap))
         if self.grid is not None:
             _store(self, grid=checked_grid(self.grid, self.check))
 
@@ -86,13 +88,17 @@ class Float:
         """Grid points: those given, else both ends and the middle of the scale."""
         return tuple(self.grid or dict.fromkeys(self.from_unit(u) for u in (0.0, 0.5, 1.0)))
 
+    def nearest_point(self, value: float) -> float:
+        return _nearest(self.points(), value, log=self.log)
+
 
 @dataclass(frozen=True, slots=True)
 class Integer:
     """Integer in {low, low+step, ..., high}: every value has an equal share of the unit interval.
 
     With `log` (step 1 only) value v has the share of [v - 1/2, v + 1/2] on the logarithm instead.
-    Ends: within +-2**53, at most 2**50 values; with `log` up to 2**40.
+    Ends: within +-2**53, at most 2**50 values; with `log` up to 2**40. snap: a network takes the
+    grid point that is nearest, so that no other value is ever compiled for.
     """
 
     low: int
@@ -100,6 +106,7 @@ class Integer:
     step: int = 1
     log: bool = False
     grid: Sequence[int] | None = None
+    snap: bool = False
     kind: ClassVar[str] = "int"
 
     def __post_init__(self) -> None:
@@ -115,6 +122,7 @@ class Integer:
         if log and step != 1:
             raise ConfigError(f"a log scale needs step 1, got step={step}.")
         _store(self, low=int(low), high=int(high), step=int(step), log=log)
+        _store(self, snap=checked_flag(self.snap))
         self._check_count()
         if self.grid is not None:
             _store(self, grid=checked_grid(self.grid, self._on_lattice))
@@ -173,6 +181,9 @@ class Integer:
         if len(self) <= 5:
             return tuple(range(self.low, self.high + 1, self.step))
         return tuple(self.from_unit(u) for u in (0.0, 0.5, 1.0))
+
+    def nearest_point(self, value: float) -> int:
+        return _nearest(self.points(), value, log=self.log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +244,13 @@ class Categorical:
 
     def points(self) -> tuple[Value, ...]:
         return tuple(self.choices if self.grid is None else self.grid)
+
+
+def _nearest(points: Sequence[Any], value: float, *, log: bool) -> Any:
+    """The point nearest to a value, of two the lower; with `log` by ratio."""
+    if log and value > 0:
+        return min(sorted(points), key=lambda point: abs(math.log(point / value)))
+    return min(sorted(points), key=lambda point: abs(point - value))
 
 
 def _store(entry: Any, **values: Any) -> None:

@@ -249,6 +249,6 @@ def _entry_dict(entry: Entry) -> dict[str, Any]:
     tree: dict[str, Any] = {"type": entry.kind}
     for field in fields(entry):
         value = getattr(entry, field.name)
-        if value is not None and (value is not False or field.name != "log"):
+        if value is not None and (value is not False or field.name not in ("log", "snap")):
             tree[field.name] = list(value) if isinstance(value, tuple) else value
     return tree

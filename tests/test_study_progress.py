@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hptjax.errors import ConfigError
 from hptjax.population import make_plan
 from hptjax.population.price import KERNELS
 from hptjax.report.progress import EVERY_S, ProgressLines
@@ -92,3 +93,45 @@ def test_a_sampled_plan_says_the_price_of_its_platform():
     plan = make_plan(problem.cover(), capacity=8)
     dear = replace(plan, price=replace(plan.price, body_seconds=3600.0))
     assert f"about {60 * len(plan.bodies)} min of compiling" in compiling_text(dear, problem)
+
+
+SNAPPING = Integer(16, 128, log=True, grid=(16, 32, 64, 128), snap=True)
+
+
+def test_a_space_that_snaps_compiles_for_its_grid_alone():
+    assert text_of(Space({"batch_size": SNAPPING})) == "4 bodies, about 10 s of compiling."
+
+
+def test_what_snaps_is_a_repair_that_is_recorded():
+    space = Space({"lr": Float(0.001, 0.08), "batch_size": SNAPPING})
+    result = run_study(study(space, strategies=("random",)), data(), executor=FakeExecutor())
+    assert {trial.config["batch_size"] for trial in result.trials} <= {16, 32, 64, 128}
+    for trial in result.trials:
+        asked, taken = trial.hparams["batch_size"], trial.config["batch_size"]
+        assert abs(np.log(asked / taken)) <= np.log(2) / 2
+        said = [change for change in trial.changes if change.path == "batch_size"]
+        assert [(c.old, c.new, c.why) for c in said] == (
+            [] if asked == taken else [(asked, taken, "the nearest grid point")]
+        )
+    assert sum(t.hparams["batch_size"] != t.config["batch_size"] for t in result.trials) > 16
+
+
+def test_a_snapping_entry_is_read_and_written():
+    tree = {"batch_size": {"type": "int", "low": 16, "high": 128, "step": 1}}
+    tree["batch_size"] |= {"grid": [16, 128], "snap": True}
+    space = Space.from_dict(tree)
+    assert space.to_dict() == tree
+    assert "snap" not in Space({"batch_size": Integer(16, 128)}).to_dict()["batch_size"]
+    assert [space["batch_size"].nearest_point(v) for v in (16, 71, 72, 73)] == [16, 16, 16, 128]
+
+
+@pytest.mark.parametrize(
+    ("entry", "text"),
+    [
+        (Float(0.001, 0.1, snap=True), "space.lr.snap: must be false, no value of it is compiled"),
+        ({"type": "float", "low": 0.1, "high": 1, "snap": 1}, "snap must be true or false, got 1"),
+    ],
+)
+def test_snap_where_it_means_nothing_is_refused(entry, text):
+    with pytest.raises(ConfigError, match=text):
+        study({"lr": entry} if isinstance(entry, dict) else Space({"lr": entry}))

@@ -22,7 +22,7 @@ def compiling_text(plan: Plan, problem: Problem) -> str:
 
 
 def _why(problem: Problem, each: float) -> str:
-    values = problem.static_values()
+    values = problem.compiled_values()
     text = ""
     if math.prod(map(len, values.values())) > MAX_SIGNATURES:
         text = f", and {_duration(each)} for each further shape that turns up"

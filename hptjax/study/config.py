@@ -256,12 +256,15 @@ class StudyConfig(Frozen):
 def _check_entry(model: ModelConfig, name: str, entry: Entry) -> None:
     """Both ends, or every choice, must be values that the network can take."""
     try:
-        kind = find(name, model).rule.type
+        rule = find(name, model).rule
+        kind = rule.type
         ends: tuple[Value, ...] = (
             tuple(entry.choices) if isinstance(entry, Categorical) else (entry.low, entry.high)
         )
         if kind == "text" and not isinstance(entry, Categorical):
             raise ConfigError(f"{name}: must be a list of choices, it is a range of numbers.")
+        if not isinstance(entry, Categorical) and entry.snap and rule.kind != "static":
+            raise ConfigError(f"{name}.snap: must be false, no value of it is compiled for.")
         networks = [apply_hparams(model, {name: value}) for value in ends]
     except ConfigError as error:
         raise ConfigError(f"space.{error}") from None

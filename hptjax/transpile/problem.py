@@ -9,12 +9,14 @@ from functools import cached_property
 
 import numpy as np
 
+from hptjax.checks import is_number, plain
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.schema import ModelConfig
 from hptjax.entries import Categorical, Entry, Float, Integer, Value
 from hptjax.errors import ConfigError
 from hptjax.glossary import Hparams
 from hptjax.models.signature import signature_of
+from hptjax.records.change import Change
 from hptjax.space import Space
 from hptjax.transpile.apply import apply_bound
 from hptjax.transpile.repair import Candidate, build
@@ -45,8 +47,21 @@ class Problem:
 
     def build(self, hparams: Hparams) -> Candidate:
         """The candidate of some hparams; ConfigError for a value that no network can take."""
-        config, casts = apply_bound(self.base, self.targets, hparams)
-        return build(config, self.image, casts)
+        taken, snaps = self._snapped(hparams)
+        config, casts = apply_bound(self.base, self.targets, taken)
+        return build(config, self.image, snaps + casts)
+
+    def _snapped(self, hparams: Hparams) -> tuple[Hparams, tuple[Change, ...]]:
+        """The hparams, those that snap at the nearest of their grid points; what that changed."""
+        taken, changes = dict(hparams), []
+        for name, entry in self.space.items():
+            value = plain(taken.get(name))
+            if isinstance(entry, Categorical) or not entry.snap or not is_number(value):
+                continue
+            taken[name] = nearest = entry.nearest_point(value)
+            if nearest != value:
+                changes.append(Change(name, value, nearest, "the nearest grid point"))
+        return taken, tuple(changes)
 
     def cover(self, *, seed: int = 0) -> list[ModelConfig]:
         """Repaired configs that stand for all that the space can produce; always the same list.
@@ -92,14 +107,23 @@ class Problem:
         """All values of each static hparam."""
         return {name: _values(self.space[name]) for name in self._names("static")}
 
+    def compiled_values(self) -> dict[str, Sequence[Value]]:
+        """The values of each static hparam that networks take: of one that snaps, its grid."""
+        return {
+            name: entry.points()
+            if not isinstance(entry := self.space[name], Categorical) and entry.snap
+            else values
+            for name, values in self.static_values().items()
+        }
+
     def _names(self, kind: str) -> list[str]:
         return [name for name, target in self.targets.items() if target.rule.kind == kind]
 
     def _countable(self) -> bool:
-        return math.prod(map(len, self.static_values().values())) <= MAX_SIGNATURES
+        return math.prod(map(len, self.compiled_values().values())) <= MAX_SIGNATURES
 
     def _all_static(self) -> Iterator[dict[str, Value]]:
-        values = self.static_values()
+        values = self.compiled_values()
         for row in itertools.product(*values.values()):
             yield dict(zip(values, row, strict=True))
 
