@@ -58,7 +58,8 @@ def test_the_best_trials_are_tried_first_and_recorded(run, tmp_path):
     assert run("--warm-start", "old", "--best", "3", "--out", "new", "--seed", "9") == 0
     config = config_of(tmp_path / "new")
     assert config["first"] == best_of("old", 3)
-    assert config["warm_start"] == {"run": "old", "trials": None, "best": 3, "resolved": True}
+    source = str(tmp_path / "old")  # whatever folder it is resumed from
+    assert config["warm_start"] == {"run": source, "trials": None, "best": 3, "resolved": True}
     assert StudyConfig.from_dict(config).first == tuple(best_of("old", 3))
 
 
@@ -138,7 +139,7 @@ def test_hparams_that_the_space_lacks_are_left_out(run):
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["--warm-start", "gone"], "warm_start: gone: not a run"),
+        (["--warm-start", "gone"], "gone: not a run"),
         (["--warm-start", "gone.csv"], "gone.csv cannot be read as a table"),
         (["--warm-start", "small.yaml"], "small.yaml: not a run"),
         (["--warm-start", "none.csv"], "must have a column `value`"),

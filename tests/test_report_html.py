@@ -100,14 +100,15 @@ def test_text_of_users_stays_text(tmp_path):
     """A label and a reason that look like HTML."""
     label = "<b>&lt; </script><script>bad()"
     label = label.replace("/", "")
-    config = fakes.study(strategies=({"name": "random", "label": label},))
+    config = fakes.study(strategies=("random",))
+    recorded = config.to_dict() | {"strategies": [{"name": "random", "label": label}]}
     point = (0.5,) * len(config.space)
     trial = TrialRecord(
         *(label, 0, 0, point, config.space.decode(point)),
         status=Status.INFEASIBLE,
         reason="<img src=x>",
     )
-    with RunDirectory(tmp_path / "run", config.to_dict()) as directory:
+    with RunDirectory(tmp_path / "run", recorded) as directory:
         ledger = {"wall_s": 1.0, "train_s": 0.0, "member_epochs": 0, "samples": 0}
         directory.journal.append(GenerationRecord(label, 0, (trial,), ledger).to_dict())
     report(tmp_path / "run")

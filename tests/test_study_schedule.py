@@ -80,7 +80,9 @@ def test_hyperbands_brackets_take_turns():
     [
         ("halve", "unknown schedule 'halve'; did you mean 'halving'"),
         ({"name": "halving", "reduction": 1}, "schedule.reduction: must be greater than or equal"),
-        ({"reduction": 3}, "unknown schedule None"),
+        ({"reduction": 3}, "must be a name, or a mapping"),
+        ({"name": ["a"]}, "must be a name, or a mapping"),
+        ({"name": "halving", "epochs": 3}, "schedule.epochs: epochs are the study's"),
     ],
 )
 def test_mistakes_are_named(tree, message):

@@ -99,7 +99,7 @@ def _add_config(command: argparse.ArgumentParser) -> None:
         "config",
         type=user_path,
         metavar="CONFIG",
-        help="a YAML file, or the name of a packaged config such as quickstart",
+        help="a YAML file, a run, or the name of a packaged config such as quickstart",
     )
     config.complete = shtab.FILE  # pyright: ignore[reportAttributeAccessIssue]
     command.add_argument(

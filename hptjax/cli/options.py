@@ -3,7 +3,8 @@
 import argparse
 from typing import Any
 
-from hptjax.config.yaml_file import dump_yaml, parse_yaml
+from hptjax.config.overrides import Override
+from hptjax.config.yaml_file import parse_yaml
 
 SHORTHANDS = {
     "strategy": "strategies",
@@ -20,16 +21,22 @@ SHORTHANDS = {
     "address": "executor.address",
     "workers": "executor.workers",
 }
+FLAGS = {"augment": "--no-augment"}  # of the others the names tell
 
 
-def overrides(args: argparse.Namespace) -> list[str]:
-    """The options that stand for a key of the config, in the form of --set."""
-    given = {key: getattr(args, option, None) for option, key in SHORTHANDS.items()}
-    given |= _warm_start(args)
+def overrides(args: argparse.Namespace) -> list[str | Override]:
+    """What the options change in a config: those that stand for a key, then --set."""
+    given = {key: (option, getattr(args, option, None)) for option, key in SHORTHANDS.items()}
+    given |= {key: ("warm_start", value) for key, value in _warm_start(args).items()}
     resources = getattr(args, "resources", None)
     if resources is not None:
-        given["executor.resources"] = parse_yaml(resources, "--resources")
-    return [f"{key}={_as_yaml(value)}" for key, value in given.items() if value is not None]
+        given["executor.resources"] = "resources", parse_yaml(resources, "--resources")
+    changes: list[str | Override] = [
+        Override(tuple(key.split(".")), value, FLAGS.get(option, f"--{option.replace('_', '-')}"))
+        for key, (option, value) in given.items()
+        if value is not None
+    ]
+    return [*changes, *args.sets]
 
 
 def _warm_start(args: argparse.Namespace) -> dict[str, Any]:
@@ -39,7 +46,3 @@ def _warm_start(args: argparse.Namespace) -> dict[str, Any]:
         return {"warm_start.best": best}
     kind = "trials" if source.suffix == ".csv" else "run"
     return {"warm_start": {kind: str(source)} | ({} if best is None else {"best": best})}
-
-
-def _as_yaml(value: Any) -> str:
-    return dump_yaml(value, flow=True)

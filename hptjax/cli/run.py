@@ -9,12 +9,14 @@ import jax
 from rich.console import Console
 
 from hptjax.cli.options import overrides
+from hptjax.config.load import find_config
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
 from hptjax.ops import native
 from hptjax.paths import user_path
 from hptjax.records.best import save_best
 from hptjax.records.environment import environment, note_environment, rounding_facts
+from hptjax.records.reader import NAME as JOURNAL
 from hptjax.records.run_dir import RunDirectory, load_run, recorded_config
 from hptjax.records.trial import StudyResult, TrialRecord
 from hptjax.report.console import leaderboard, summary_table
@@ -35,7 +37,7 @@ from hptjax.study.warm_start import warm_started
 
 def run(args: argparse.Namespace) -> int:
     """Runs, resumes or extends a study; a finished one is only shown again."""
-    study = load_study(args.config, [*overrides(args), *args.sets])
+    study = load_study(args.config, overrides(args))
     out = args.out or default_out(study, args.config)
     study = warm_started(study, recorded_config(out))
     console = make_console()
@@ -141,7 +143,10 @@ def show(console: Console, result: StudyResult, out: Path) -> None:
 
 
 def default_out(study: StudyConfig, config: Path) -> Path:
-    """The config's own `out`, else a name that tells runs apart."""
+    """The run that wrote the config, or the config's own `out`, or a name that tells runs apart."""
+    found = find_config(config)
+    if (found.parent / JOURNAL).is_file():
+        return found.parent
     if study.out is not None:
         return user_path(study.out)
     return Path("runs") / f"{config.stem}-{'-'.join(study.labels)}-seed{study.seed}"

@@ -23,7 +23,7 @@ from hptjax.transpile import build
 
 def train(args: argparse.Namespace) -> int:
     """Trains the config's network; prints its metrics, saves it where --out says."""
-    settings = load_train(args.config, [*overrides(args), *args.sets])
+    settings = load_train(args.config, overrides(args))
     console = make_console()
 
     def notify(text: str) -> None:

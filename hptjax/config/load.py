@@ -1,13 +1,14 @@
 """Loads models and spaces from YAML, with overrides from the command line."""
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hptjax.config.overrides import apply_override, parse_overrides
+from hptjax.config.overrides import Override, apply_override, parse_overrides
 from hptjax.config.schema import ModelConfig
-from hptjax.config.yaml_file import read_yaml
+from hptjax.config.yaml_file import nearby, read_yaml
 from hptjax.errors import ConfigError
 from hptjax.paths import user_path
 from hptjax.space import Space
@@ -15,21 +16,34 @@ from hptjax.space import Space
 T = TypeVar("T")
 
 
-def load_model_config(path: str | Path, overrides: Sequence[str] = ()) -> ModelConfig:
-    """Reads a model, or the model of a study; path: a file, or the name of a packaged config.
+def load_model_config(path: str | Path, overrides: Sequence[str | Override] = ()) -> ModelConfig:
+    """Reads a model, the model of a study, or that of a saved network.
 
-    overrides: "key=value", keys of the model with or without a leading `model.`. Raises ConfigError
-    naming the file and the mistake.
+    path: a file, the name of a packaged config, or a run. overrides: "key=value", keys of the model
+    with or without a leading `model.`. Raises ConfigError naming the file, or the override, and
+    the mistake.
     """
     path = find_config(path)
     tree = read_yaml(path)
     if "space" in tree:
         tree = {"model": include(tree.get("model"), "model", path.parent)}
+    elif is_saved(tree):
+        tree = {"model": tree["model"]}
     elif set(tree) != {"model"}:
         tree = {"model": tree}
-    for override in parse_overrides(overrides):
-        apply_override(tree, override.below("model"))
-    return in_file(path, ModelConfig.from_dict, tree)
+
+    def build(changes: Sequence[Override]) -> ModelConfig:
+        changed = copy.deepcopy(tree)
+        for change in changes:
+            apply_override(changed, change.below("model"))
+        return ModelConfig.from_dict(changed)
+
+    return blamed(path, build, parse_overrides(overrides))
+
+
+def is_saved(tree: Mapping[str, Any]) -> bool:
+    """Whether a config is that of a saved network: `best/config.yaml` of a run."""
+    return "model" in tree and isinstance(tree.get("trial"), Mapping)
 
 
 def load_space(path: str | Path) -> Space:
@@ -39,18 +53,28 @@ def load_space(path: str | Path) -> Space:
 
 
 def find_config(path: str | Path) -> Path:
-    """The file itself, or a config that comes with the package: `quickstart` for `quickstart.yaml`.
+    """The file itself, a run's, or one that comes with the package: `quickstart.yaml`.
 
-    A path to nowhere is given back as it is, for the reader to complain of.
+    ConfigError for a name of neither; a path to nowhere is given back for its reader to refuse.
     """
     path = user_path(path)
-    if path.exists() or len(path.parts) != 1:
+    if _exists(path / "config.yaml"):  # a run, or its best/
+        return path / "config.yaml"
+    if _exists(path) or len(path.parts) != 1:
         return path
     for folder in _packaged():
         for name in (path.name, f"{path.name}.yaml"):
-            if (folder / name).is_file():
+            if _exists(folder / name):
                 return folder / name
-    return path
+    names = ", ".join(packaged_configs())
+    raise ConfigError(f"{path}: no such file; {nearby(path)} hptjax comes with {names}.")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that is too long, or that no file can have
+        return False
 
 
 def packaged_configs() -> list[str]:
@@ -77,7 +101,27 @@ def include(value: Any, key: str, folder: Path) -> Any:
 
 def in_file(path: Path, build: Callable[[Any], T], tree: Any) -> T:
     """Builds from a tree; a ConfigError gets the file's name."""
+    return blamed(path, lambda changes: build(tree), ())
+
+
+def blamed(path: Path, build: Callable[[Sequence[Override]], T], changes: Sequence[Override]) -> T:
+    """Builds from a file with changes; a ConfigError gets the name of who brought it about.
+
+    That is the first change with which, and not without which, the same is wrong; else the file.
+    """
     try:
-        return build(tree)
+        return build(changes)
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        for count in range(len(changes) + 1):
+            if count == len(changes) or _mistake(build, changes[:count]) == str(error):
+                break
+        culprit = changes[count - 1].origin if count else path
+        raise ConfigError(f"{culprit}: {error}") from None
+
+
+def _mistake(build: Callable[[Sequence[Override]], T], changes: Sequence[Override]) -> str | None:
+    try:
+        build(changes)
+    except ConfigError as error:
+        return str(error)
+    return None

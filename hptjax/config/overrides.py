@@ -1,59 +1,66 @@
-"""`--set key=value`: changes to a tree that was read from YAML."""
+"""Changes to a tree that was read from YAML: by `--set key=value`, or by an option for a key."""
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hptjax.config.yaml_file import parse_yaml
-from hptjax.errors import ConfigError
+from hptjax.errors import ConfigError, shown
 
 
 @dataclass(frozen=True)
 class Override:
-    """A value for one dotted key."""
+    """A value for one dotted key; origin: what a user typed, for errors to name."""
 
     keys: tuple[str, ...]
     value: Any
+    origin: str
 
     @classmethod
-    def parse(cls, text: str) -> "Override":
+    def parse(cls, text: "str | Override") -> "Override":
         """From "dotted.key=value", the value read as YAML; ConfigError for another form."""
+        if isinstance(text, Override):
+            return text
+        origin = f"--set {text if len(text) <= 60 else f'{text[:57]}...'}"
         key, equals, value = text.partition("=")
-        keys = tuple(key.strip().split("."))
+        keys = tuple(part.strip() for part in key.split("."))
         if not equals or not all(keys):
-            raise ConfigError(f"--set {text}: must have the form key=value, as in model.lr=0.01.")
-        return cls(keys, parse_yaml(value, f"--set {text}"))
+            raise ConfigError(f"{origin}: must have the form key=value, as in model.lr=0.01.")
+        return cls(keys, parse_yaml(value, origin), origin)
 
     def below(self, key: str) -> "Override":
         """The same under an outer key, where it does not stand there already."""
-        return self if self.keys[0] == key else Override((key, *self.keys), self.value)
+        return self if self.keys[0] == key else replace(self, keys=(key, *self.keys))
 
 
-def parse_overrides(texts: Iterable[str]) -> list[Override]:
-    return [Override.parse(text) for text in texts]
+def parse_overrides(overrides: Iterable[str | Override]) -> list[Override]:
+    return [Override.parse(override) for override in overrides]
 
 
 def apply_override(tree: Any, override: Override) -> None:
     """Writes into a tree just read; unknown keys are left to validation."""
-    keys, path = override.keys, ".".join(override.keys)
+    keys = override.keys
     for key in keys[:-1]:
         if isinstance(tree, list):
-            tree = tree[_index(tree, key, path)]
+            tree = tree[_index(tree, key)]
         elif isinstance(tree, dict):
             if tree.get(key) is None:
                 tree[key] = {}
             tree = tree[key]
         else:
-            raise ConfigError(f"--set {path}: {key!r} stands inside a single value, {tree!r}.")
+            raise ConfigError(f"{shown(key)} stands inside a single value, {shown(tree)}.")
     if isinstance(tree, list):
-        tree[_index(tree, keys[-1], path)] = override.value
+        tree[_index(tree, keys[-1])] = override.value
     elif isinstance(tree, dict):
         tree[keys[-1]] = override.value
     else:
-        raise ConfigError(f"--set {path}: {keys[-1]!r} stands inside a single value, {tree!r}.")
+        raise ConfigError(f"{shown(keys[-1])} stands inside a single value, {shown(tree)}.")
 
 
-def _index(items: Sequence[Any], key: str, path: str) -> int:
-    if not key.isdecimal() or int(key) >= len(items):
-        raise ConfigError(f"--set {path}: {key!r} must be an index from 0 to {len(items) - 1}.")
+def _index(items: Sequence[Any], key: str) -> int:
+    if not items:
+        raise ConfigError(f"{shown(key)} must be an index, but the list is empty.")
+    if not re.fullmatch("[0-9]{1,9}", key) or int(key) >= len(items):
+        raise ConfigError(f"{shown(key)} must be an index from 0 to {len(items) - 1}.")
     return int(key)

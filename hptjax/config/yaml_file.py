@@ -65,7 +65,7 @@ def _text_of(path: Path) -> str:
     except ConfigError:
         raise
     except (FileNotFoundError, NotADirectoryError):
-        raise ConfigError(f"{path}: no such file; {_nearby(path)}") from None
+        raise ConfigError(f"{path}: no such file; {nearby(path)}") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigError(f"{path}:{line}: must be text in UTF-8.") from None
@@ -75,7 +75,8 @@ def _text_of(path: Path) -> str:
         raise ConfigError(f"{path}: no file can have such a name.") from None
 
 
-def _nearby(path: Path) -> str:
+def nearby(path: Path) -> str:
+    """What a folder holds in place of a file that it lacks, as the end of an error."""
     folder = path.parent
     if not folder.is_dir():
         return f"its folder {folder} does not exist: check the path, and where you are."

@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from hptjax.config.explain import validated
+from hptjax.config.label import check_distinct, check_label
 from hptjax.config.named import Named, named_tree
 from hptjax.config.schema import Frozen, ModelConfig, Positive, as_tuple
 from hptjax.data.sources import check_source
@@ -31,6 +32,7 @@ from hptjax.transpile.table import find
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Point = dict[str, bool | int | float | str]
+MOST_CANDIDATES = 2**20  # in a population: each has a row in every array of the program
 SAMPLED_GENERATIONS = 12  # stand for all: more than any schedule takes to begin anew
 
 
@@ -83,10 +85,9 @@ class StrategyConfig(Named):
             return tree
         given = named_tree(tree, "strategies: must be names, or mappings such as {name: des}")
         options = {key: value for key, value in given.items() if key not in ("name", "label")}
-        label = given.get("label", given["name"])
-        if not isinstance(label, str) or not label or "/" in label:
-            raise ConfigError(f"strategies.label: must be a text without '/', got {shown(label)}.")
-        return cls(name=given["name"], label=label, options=check_options(given["name"], options))
+        checked = check_options(given["name"], options)
+        label = check_label(given.get("label", given["name"]), "strategies.label")
+        return cls(name=given["name"], label=label, options=checked)
 
     def _other_keys(self) -> dict[str, Any]:
         return {} if self.label == self.name else {"label": self.label}
@@ -164,7 +165,7 @@ class StudyConfig(Frozen):
         Field(min_length=1),
         BeforeValidator(_as_strategies),
     ] = Field(default=("des",), validate_default=True)
-    population_size: Annotated[int, Field(ge=2)] = 29
+    population_size: Annotated[int, Field(ge=2, le=MOST_CANDIDATES)] = 29
     budget: Budget = Budget.model_validate({})
     epochs: Positive = 1
     schedule: str | dict[str, Any] = "full"
@@ -189,10 +190,7 @@ class StudyConfig(Frozen):
     def _consistent(self) -> "StudyConfig":
         for name, entry in self.space.items():
             _check_entry(self.model, name, entry)
-        if len(set(self.labels)) < len(self.labels):
-            raise ConfigError(
-                f"strategies: must not repeat one, got {list(self.labels)}; give a label to each."
-            )
+        check_distinct(self.labels, "strategies")
         make_schedule(self.schedule, self.epochs)
         for strategy in self.strategies:
             start = getattr(strategy.options, "start", None)

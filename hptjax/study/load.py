@@ -1,50 +1,96 @@
 """Loads studies, and the settings of a single training, from YAML."""
 
+import copy
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hptjax.config.explain import validated
-from hptjax.config.load import find_config, in_file, include, load_model_config
+from hptjax.config.load import blamed, find_config, include, is_saved, load_model_config
 from hptjax.config.overrides import Override, apply_override, parse_overrides
 from hptjax.config.yaml_file import read_yaml
 from hptjax.errors import ConfigError
+from hptjax.paths import user_path
 from hptjax.study.config import StudyConfig, TrainConfig
 
 INCLUDED = ("model", "space")  # keys that may hold a path instead of a mapping
 SETTINGS = ("data", "epochs", "seed")
+PATH_SOURCES = ("npz",)  # whose argument is a path
+PATHS = (("data", "data_dir"), ("warm_start", "run"), ("warm_start", "trials"))
 
 
-def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudyConfig:
-    """Reads a study; path: a file, or the name of a config that comes with the package.
+def load_study(path: str | Path, overrides: Sequence[str | Override] = ()) -> StudyConfig:
+    """Reads a study; path: a file, a run, or the name of a config that comes with the package.
 
-    `model` and `space` may be paths relative to the file. overrides: "dotted.key=value", the value
-    read as YAML; a strategy or an executor that is named without options keeps those that the file
-    gives it.
-    Raises ConfigError naming the file and the mistake.
+    `model`, `space` and paths of data and of a warm start are relative to the file; those of
+    overrides to where the program runs. overrides: "dotted.key=value", the value read as YAML; a
+    strategy or an executor that is named without options keeps those that the file gives it.
+    Raises ConfigError naming the file, or the override, and the mistake.
     """
     path = find_config(path)
     tree = read_yaml(path)
     if "space" not in tree and "model" in tree:
-        raise ConfigError(f"{path}: space: must be given, it is missing; is this only a model?")
+        what = "a saved network" if is_saved(tree) else "only a model"
+        raise ConfigError(f"{path}: space: must be given, it is missing; is this {what}?")
     changes = parse_overrides(overrides)
+    replaced = {change.keys[0] for change in changes if len(change.keys) == 1}
     for key in INCLUDED:
-        named = [c.value for c in changes if c.keys == (key,) and isinstance(c.value, str)]
-        if named:  # typed at a shell, so relative to where the user is
-            tree[key] = include(named[-1], key, Path())
-        else:
+        if key not in replaced:
             tree[key] = include(tree.get(key), key, path.parent)
-    for change in changes:
-        if change.keys == ("strategies",):
-            tree["strategies"] = _with_options(change.value, tree.get("strategies"))
-        elif change.keys == ("executor",):
-            tree["executor"] = _with_options(change.value, tree.get("executor"))[0]
-        elif change.keys[0] == "executor" and isinstance(tree.get("executor", "local"), str):
+    _absolute(tree, path.parent)
+
+    def build(changes: Sequence[Override]) -> StudyConfig:
+        changed = copy.deepcopy(tree)
+        for change in changes:
+            _apply(changed, change)
+        _place_images(changed, changes, path.parent)
+        return StudyConfig.from_dict(changed)
+
+    return blamed(path, build, changes)
+
+
+def _apply(tree: dict[str, Any], change: Override) -> None:
+    """One change, where a name may stand for what the file says under it."""
+    keys, value = change.keys, change.value
+    if keys in (("model",), ("space",)):
+        tree[keys[0]] = include(value, keys[0], Path())
+    elif keys == ("strategies",):
+        tree["strategies"] = _with_options(value, tree.get("strategies"))
+    elif keys == ("executor",) and isinstance(value, str):
+        tree["executor"] = _with_options(value, tree.get("executor"))[0]
+    else:
+        if keys[0] == "executor" and isinstance(tree.get("executor", "local"), str):
             tree["executor"] = {"name": tree.get("executor", "local")}
-            apply_override(tree, change)
-        elif not isinstance(change.value, str) or change.keys not in (("model",), ("space",)):
-            apply_override(tree, change)
-    return in_file(path, StudyConfig.from_dict, tree)
+        apply_override(tree, change)
+        _absolute(tree, Path(), below=keys)
+
+
+def _absolute(tree: dict[str, Any], folder: Path, below: tuple[str, ...] = ()) -> None:
+    """Makes the paths that stand below some keys independent of where the program runs."""
+    for outer, inner in PATHS:
+        part = tree.get(outer)
+        if isinstance(part, dict) and (outer, inner)[: len(below)] == below:
+            value = part.get(inner)
+            if isinstance(value, str):
+                tree[outer] = part | {inner: os.path.abspath(folder / user_path(value))}
+
+
+def _place_images(tree: dict[str, Any], changes: Sequence[Override], folder: Path) -> None:
+    """A relative path of images is one from the file's folder, or from the shell's if typed there.
+
+    It is kept as it is, and the folder noted beside it: --data-dir may name another.
+    """
+    data = tree.get("data")
+    if not isinstance(data, dict) or data.get("data_dir") is not None:
+        return
+    source = data.get("source")
+    if not isinstance(source, str):
+        return
+    kind, _, path = source.partition(":")
+    if kind in PATH_SOURCES and path and not user_path(path).is_absolute():
+        typed = any(change.keys in (("data",), ("data", "source")) for change in changes)
+        tree["data"] = data | {"data_dir": os.path.abspath(Path() if typed else folder)}
 
 
 def _with_options(chosen: Any, known: Any) -> Any:
@@ -63,18 +109,29 @@ def is_study(path: str | Path) -> bool:
     return "space" in read_yaml(find_config(path))
 
 
-def load_train(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
+def load_train(path: str | Path, overrides: Sequence[str | Override] = ()) -> TrainConfig:
     """The model of a file and how to train it: a study's own settings, or else the defaults.
 
+    Of a run, or of a saved network, it is that network, and the images that it was trained on.
     overrides: "key=value"; keys data.*, epochs and seed, all others are the model's. Raises
     ConfigError.
     """
-    if is_study(path):
-        study = load_study(path, overrides)
+    path = user_path(path)
+    path = find_config(path / "best" if (path / "best").is_dir() else path)
+    changes = parse_overrides(overrides)
+    tree = read_yaml(path)
+    if "space" in tree:
+        study = load_study(path, changes)
         return TrainConfig(model=study.model, data=study.data, epochs=study.epochs, seed=study.seed)
-    ours = [text for text in overrides if Override.parse(text).keys[0] in SETTINGS]
-    model = load_model_config(path, [text for text in overrides if text not in ours])
-    tree: dict[str, Any] = {"model": model}
-    for override in parse_overrides(ours):
-        apply_override(tree, override)
-    return validated(TrainConfig, tree)
+    model = load_model_config(path, [c for c in changes if c.keys[0] not in SETTINGS])
+    noted = tree["trial"] if is_saved(tree) else {}
+    settings = {key: noted[key] for key in ("data", "seed") if key in noted}
+
+    def build(changes: Sequence[Override]) -> TrainConfig:
+        given: dict[str, Any] = copy.deepcopy(settings) | {"model": model}
+        for change in changes:
+            _apply(given, change)
+        _place_images(given, changes, path.parent)
+        return validated(TrainConfig, given)
+
+    return blamed(path, build, [c for c in changes if c.keys[0] in SETTINGS])

@@ -8,8 +8,9 @@ from typing import Annotated, Any, ClassVar, Protocol
 from pydantic import Field
 
 from hptjax.config.explain import validated
+from hptjax.config.named import named_tree
 from hptjax.config.schema import Frozen, Positive
-from hptjax.errors import ConfigError, did_you_mean
+from hptjax.errors import ConfigError, did_you_mean, shown
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,12 @@ SCHEDULES = {kind.kind: kind for kind in (FullEpochs, SuccessiveHalving, Hyperba
 
 def make_schedule(tree: str | Mapping[str, Any], epochs: int) -> Schedule:
     """A schedule from `halving` or `{name: halving, reduction: 4}`; ConfigError for a mistake."""
-    given = {"name": tree} if isinstance(tree, str) else dict(tree)
-    name = given.pop("name", None)
+    must = "schedule: must be a name, or a mapping such as {name: halving}"
+    given = dict(named_tree(tree, must))
+    name = given.pop("name")
     if name not in SCHEDULES:
-        raise ConfigError(f"schedule: unknown schedule {name!r}; {did_you_mean(name, SCHEDULES)}")
+        hint = did_you_mean(name, SCHEDULES)
+        raise ConfigError(f"schedule: unknown schedule {shown(name)}; {hint}")
+    if "epochs" in given:
+        raise ConfigError("schedule.epochs: epochs are the study's, and stand beside schedule.")
     return validated(SCHEDULES[name], {**given, "epochs": epochs}, "schedule")

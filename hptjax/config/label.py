@@ -1,0 +1,48 @@
+"""Labels of users: each becomes a folder's name, a cell of a table, a column of a terminal."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from hptjax.errors import ConfigError, shown
+
+_FORM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_LOST = (
+    "na",
+    "none",
+    "null",
+    "true",
+    "false",
+)  # to readers of tables, as numbers are
+
+
+def check_label(label: object, path: str) -> str:
+    """The label; ConfigError, under this path, where a folder or a table cannot bear it."""
+    if not isinstance(label, str) or not _FORM.fullmatch(label):
+        raise ConfigError(
+            f"{path}: must be 1 to 64 of the characters a-z A-Z 0-9 _ . - and begin with neither "
+            f"'.' nor '-', got {shown(label)}."
+        )
+    if label.lower() in _LOST or _is_number(label):
+        raise ConfigError(
+            f"{path}: must be a name, {shown(label)} is a value for readers of tables."
+        )
+    return label
+
+
+def check_distinct(labels: Sequence[str], path: str) -> None:
+    """ConfigError where two labels are one folder: where case does not count, `A` is `a`."""
+    counts = Counter(label.lower() for label in labels)
+    if len(counts) < len(labels):
+        raise ConfigError(
+            f"{path}: must not repeat one (A and a are one folder), got {list(labels)}; give a "
+            "label to each."
+        )
+
+
+def _is_number(label: str) -> bool:
+    try:
+        float(label)  # also nan and inf
+    except ValueError:
+        return False
+    return True
