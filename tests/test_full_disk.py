@@ -1,11 +1,18 @@
 """Disks that fill up: nothing torn is left, one line says so, and the same command goes on."""
 
 import pytest
+import yaml
 
+from hptjax.cli import main as cli
 from hptjax.errors import DataError
+from hptjax.records import load_network, load_run
 from hptjax.records.files import replace_file
 from hptjax.records.journal import Journal, encode_line, read_journal
+from hptjax.study import run_study
+from hptjax.study.sink import Sink
+from tests import fakes
 from tests.full_disk import no_file_above, small_disk
+from tests.test_data_identity import TREE
 
 RECORD = {"kind": "generation", "text": "x" * 3000}
 SMALL = {"kind": "stop"}
@@ -56,3 +63,73 @@ def test_a_leftover_of_a_kill_is_replaced_and_a_link_not_followed(tmp_path):
     assert precious.read_bytes() == b"keep"
     assert (tmp_path / "weights").read_bytes() == b"new"
     assert not (tmp_path / "weights").is_symlink()
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A study in the present folder, whose trainer only pretends."""
+    monkeypatch.setattr(cli, "set_up", lambda **options: None)
+    monkeypatch.setattr("hptjax.study.local.local_executor", lambda *parts: fakes.FakeExecutor())
+    monkeypatch.chdir(tmp_path)
+    tree = {**TREE, "data": {"source": "sample", "train_limit": 60}, "budget": {"generations": 8}}
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
+    return tmp_path
+
+
+def refused(capsys, *words):
+    """The one line of a command that refuses."""
+    capsys.readouterr()
+    assert cli.main(list(words)) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
+
+
+def lasting(folder):
+    return load_run(folder).trials, load_network(folder).trial, (folder / "trials.csv").read_bytes()
+
+
+@pytest.mark.parametrize("kibibytes", [16, 24, 36, 48, 64, 84])
+def test_a_run_on_a_full_disk_stops_in_one_line_and_goes_on(small, capsys, kibibytes):
+    assert cli.main(["run", "small.yaml", "--out", "whole"]) == 0
+    words = ["run", "small.yaml", "--out", "disk/run"]
+    with small_disk(small / "disk", kibibytes) as resize:
+        error = refused(capsys, *words)
+        assert "No space left on device" in error
+        for command in ("status", "watch --once"):  # they say what there is, or that there is none
+            assert cli.main([*command.split(), "disk/run"]) in (0, 2)
+        resize(4096)
+        assert cli.main(words) == 0
+        assert lasting(small / "disk" / "run") == lasting(small / "whole")
+        assert not list((small / "disk" / "run").rglob("*.new"))
+
+
+@pytest.mark.parametrize("size", [400, 4000, 20000])
+def test_a_run_whose_files_may_not_grow_stops_in_one_line_and_goes_on(small, capsys, size):
+    assert cli.main(["run", "small.yaml", "--out", "whole"]) == 0
+    words = ["run", "small.yaml", "--out", "run"]
+    with no_file_above(size):
+        assert "File too large" in refused(capsys, *words)
+    assert cli.main(words) == 0
+    assert lasting(small / "run") == lasting(small / "whole")
+
+
+def test_a_disk_that_takes_no_snapshot_is_said_once_and_changes_nothing(tmp_path):
+    said = []
+    study = fakes.study(strategies=("random",), epochs=4)
+
+    class Sayings(Sink):
+        def message(self, text):
+            said.append(text)
+
+    def run(**options):
+        executor = fakes.FakeExecutor()
+        return run_study(study, fakes.data(), executor=executor, sinks=[Sayings()], **options)
+
+    with pytest.MonkeyPatch.context() as patch, no_file_above(1000):
+        patch.setattr("hptjax.study.snapshots.COST_SHARE", float("inf"))
+        result = run(snapshots=tmp_path / "snapshots")
+    assert result.trials == run().trials
+    assert [text for text in said if "No more snapshots" in text] == said[:1]
+    assert "File too large" in said[0]
+    assert not (tmp_path / "snapshots").exists()

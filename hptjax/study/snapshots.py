@@ -260,7 +260,8 @@ def _epoch_of(noted: _Epoch, arrays: Mapping[str, np.ndarray], number: int) -> T
     if set(metrics) != set(METRICS) or {m.shape for m in metrics.values()} != {(len(noted.alive),)}:
         raise DataError(f"the metrics of epoch {number} are not of its members")
     lost = {int(k): reason for k, reason in noted.lost.items()}
-    return TrainedEpoch(tuple(noted.alive), metrics, Cost(**noted.cost), lost, noted.workers)
+    cost: Mapping[str, Any] = noted.cost
+    return TrainedEpoch(tuple(noted.alive), metrics, Cost(**cost), lost, noted.workers)
 
 
 def _below(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
