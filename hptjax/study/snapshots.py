@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from hptjax.config.explain import validated
 from hptjax.config.schema import Frozen
@@ -241,6 +242,9 @@ def _read(path: Path) -> Snapshot:
     return Snapshot(facts.digest, epochs, state)
 
 
+_COST = TypeAdapter(Cost)
+
+
 class _Epoch(Frozen):
     """What is noted of an epoch beside its metrics; see TrainedEpoch."""
 
@@ -260,8 +264,8 @@ def _epoch_of(noted: _Epoch, arrays: Mapping[str, np.ndarray], number: int) -> T
     if set(metrics) != set(METRICS) or {m.shape for m in metrics.values()} != {(len(noted.alive),)}:
         raise DataError(f"the metrics of epoch {number} are not of its members")
     lost = {int(k): reason for k, reason in noted.lost.items()}
-    cost: Mapping[str, Any] = noted.cost
-    return TrainedEpoch(tuple(noted.alive), metrics, Cost(**cost), lost, noted.workers)
+    cost = _COST.validate_python(noted.cost)
+    return TrainedEpoch(tuple(noted.alive), metrics, cost, lost, noted.workers)
 
 
 def _below(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
