@@ -48,12 +48,15 @@ def set_up(*, compile_cache: bool, cores: int | None = None) -> None:
 
 
 def available_cores() -> int:
-    """Cores that this process may use, or as many as `set_up` was told."""
+    """Cores that this process may use, or as many as `set_up` was told.
+
+    As many as its affinity and its container's quota allow.
+    """
     if os.environ.get(CORES, "").isdecimal():
         return max(1, int(os.environ[CORES]))
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    import loky
+
+    return loky.cpu_count()
 
 
 def cache_directory() -> Path | None:

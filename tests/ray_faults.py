@@ -15,8 +15,8 @@ import jax
 import numpy as np
 
 from hptjax.population import Member, Outcome
-from hptjax.study.executor import Executor, Resident
-from hptjax.study.ray.worker import Worker
+from hptjax.study.executor import Resident
+from hptjax.study.ray.worker import PlannedExecutor, Worker
 
 VARIABLE = "HPTJAX_TEST_FAULTS"
 
@@ -30,13 +30,13 @@ def faults_left() -> list[str]:
 
 
 class FaultyWorker(Worker):
-    def make_executor(self, *parts: Any) -> Executor:
+    def make_executor(self, *parts: Any) -> PlannedExecutor:
         return FaultyExecutor(super().make_executor(*parts))
 
 
 class FaultyExecutor:
-    def __init__(self, live: Executor) -> None:
-        self.live = live
+    def __init__(self, live: PlannedExecutor) -> None:
+        self.live, self.plan = live, live.plan
 
     def start(self, members: Sequence[Member]) -> Resident:
         return FaultyPopulation(self.live.start(members), members, 0)

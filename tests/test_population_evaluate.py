@@ -1,5 +1,10 @@
 """evaluate_population: a call like an earlier one compiles nothing and gives what it always did."""
 
+import gc
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -14,7 +19,7 @@ TRAIN, VALIDATION = images(48), images(16, seed=1)
 
 @pytest.fixture(autouse=True)
 def _no_trainers(monkeypatch):
-    monkeypatch.setattr(module, "_trainers", type(module._trainers)())
+    monkeypatch.setattr(module, "_cache", module.TrainerCache())
 
 
 def nets(*rates: float):
@@ -49,13 +54,13 @@ def test_what_another_program_or_other_images_need_is_made_anew_and_few_are_kept
 
     def trainer(count=1, train=TRAIN, seed=0, augment=True, **changes):
         plan = make_plan([config(**{**ONE, **changes})] * count)
-        return module._trainer(plan, train, VALIDATION, seed, augment, ("device",))
+        return module._cache.get(plan, train, VALIDATION, seed, augment, ("device",)).trainer
 
     first = trainer(2)
     assert trainer(2) is trainer(1) is trainer(1, lr=0.5) is first
     others = [trainer(seed=1), trainer(augment=False), trainer(units=9), trainer(dropout=0.1)]
     assert len({id(one) for one in (first, *others)}) == 5
-    assert len(module._trainers) == module.KEPT == 4
+    assert len(module._cache) == module.KEPT == 4
     assert trainer(dropout=0.1) is others[-1]
     assert trainer(2) is not first  # let go, as the one used longest ago
 
@@ -65,4 +70,37 @@ def test_what_another_program_or_other_images_need_is_made_anew_and_few_are_kept
     copy.images[0, 0, 0, 0] ^= 1
     assert trainer(train=copy) is not before
     assert trainer(3, train=copy).plan.capacity == 3
-    assert len(module._trainers) == 4
+    assert len(module._cache) == 4
+
+
+def test_threads_share_one_program_and_get_what_one_of_them_gets(monkeypatch):
+    made, real = [], module.PopulationTrainer
+    monkeypatch.setattr(
+        module, "PopulationTrainer", lambda *args, **kw: made.append(1) or real(*args, **kw)
+    )
+    start = threading.Barrier(4)
+
+    def run(rate):
+        start.wait()
+        return evaluate_population(nets(rate), TRAIN, VALIDATION, seed=5)
+
+    rates = (1e-3, 1e-2, 1e-3, 1e-2)
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(run, rates))
+    assert len(made) == 1
+    for rate, got in zip(rates, together, strict=True):
+        alone = evaluate_population(nets(rate), TRAIN, VALIDATION, seed=5)
+        for name, curve in alone.items():
+            np.testing.assert_array_equal(got[name], curve)
+
+
+def test_clear_lets_programs_and_images_go(monkeypatch):
+    monkeypatch.setattr(module, "PopulationTrainer", Fake)
+    plan = make_plan(nets(1e-3))
+    kept = weakref.ref(module._cache.get(plan, TRAIN, VALIDATION, 0, True, ("device",)).trainer)
+    gc.collect()
+    assert kept() is not None
+    module.clear()
+    gc.collect()
+    assert kept() is None
+    assert len(module._cache) == 0

@@ -1,5 +1,8 @@
 """Searches inside jit: what is decoded, packed and trained there is what the host does."""
 
+import gc
+import weakref
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +21,9 @@ from hptjax.space import Space
 from hptjax.study.generation import trial_key
 from hptjax.study.population_problem import PopulationProblem
 from hptjax.transpile import Problem
+from hptjax.transpile.apply import with_hparams
 from hptjax.transpile.traced import TracedProblem, decode
+from tests.compilations import count_compilations
 from tests.nets import config, images
 
 TRAIN, VALIDATION = images(96), images(64, seed=1)
@@ -155,3 +160,44 @@ def test_too_many_static_combinations_are_refused():
 def test_a_plan_of_other_networks_is_refused():
     with pytest.raises(ConfigError, match="the plan has no body for"):
         PopulationProblem(BASE, SPACE, TRAIN, VALIDATION, plan=make_plan([config(pool=1)]))
+
+
+def problem_of(base=BASE, space=SPACE, **options):
+    return PopulationProblem(base, space, TRAIN, VALIDATION, **options)
+
+
+def test_problems_alike_share_a_compilation_and_no_other_do():
+    key, points = jax.random.key(0), POINTS[:4]
+    first = problem_of(plan=PLAN, seed=7)
+    fitness, _, _ = first.eval(key, points, first.init(key))
+    with count_compilations() as compiled:
+        again, other = problem_of(plan=PLAN, seed=7), problem_of(plan=PLAN, seed=8)
+        np.testing.assert_array_equal(again.eval(key, points, again.init(key))[0], fitness)
+        others, _, _ = other.eval(key, points, other.init(key))
+    assert compiled == []
+    assert (np.asarray(others) != np.asarray(fitness)).any()
+    backwards = Space(dict(list(SPACE.items())[::-1]))
+    choices = Space({**SPACE, "mlp_bn_l0": Categorical((0, 1))})
+    programs = {
+        one._program
+        for one in (
+            first,
+            problem_of(plan=PLAN, epochs=2),
+            problem_of(plan=PLAN, augment=False),
+            problem_of(plan=PLAN, space=backwards),
+            problem_of(plan=PLAN, space=choices),
+            problem_of(plan=PLAN, base=with_hparams(BASE, beta_1=0.5)),
+        )
+    }
+    assert len(programs) == 6
+
+
+def test_a_problem_and_its_images_are_let_go():
+    own = images(96, seed=3)
+    problem = PopulationProblem(BASE, SPACE, own, VALIDATION, plan=PLAN)
+    key = jax.random.key(0)
+    jax.block_until_ready(problem.eval(key, POINTS[:4], problem.init(key)))
+    kept = weakref.ref(problem), weakref.ref(own.images)
+    del problem, own
+    gc.collect()
+    assert [one() for one in kept] == [None, None]

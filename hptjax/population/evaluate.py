@@ -1,7 +1,9 @@
-"""One call for users with a loop of their own: train a population."""
+"""One call for users with a loop of their own: train a population, by a cache of trainers."""
 
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,62 @@ from hptjax.population.trainer import PopulationTrainer
 
 KEPT = 4  # trainers, the last used ones: each holds a program and a copy of its images
 
-_trainers: OrderedDict[Hashable, PopulationTrainer] = OrderedDict()
+
+@dataclass
+class _Kept:
+    """A trainer, and the lock of who trains with it."""
+
+    trainer: PopulationTrainer
+    lock: Lock = field(default_factory=Lock)
+
+
+class TrainerCache:
+    """The trainers used last, by what makes them; threads may share it."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept, self._lock = kept, Lock()
+        self._entries: OrderedDict[Hashable, _Kept] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def clear(self) -> None:
+        """Lets go of all programs and images; who trains with one goes on."""
+        with self._lock:
+            self._entries.clear()
+
+    def get(
+        self,
+        plan: Plan,
+        train: ImageDataset,
+        validation: ImageDataset,
+        seed: int,
+        augment: bool,
+        devices: tuple[Any, ...],
+    ) -> _Kept:
+        """One for these bodies and images, whose content counts: arrays may be written to."""
+        images = dataset_digest(train), dataset_digest(validation)
+        key = plan.bodies, plan.choices, images, seed, augment, devices
+        with self._lock:
+            found = self._entries.pop(key, None)
+            if found is None or found.trainer.plan.capacity < plan.capacity:
+                found = _Kept(
+                    PopulationTrainer(
+                        plan, train, validation, seed=seed, augment=augment, devices=devices
+                    )
+                )
+            self._entries[key] = found
+            while len(self._entries) > self._kept:
+                self._entries.popitem(last=False)
+        return found
+
+
+_cache = TrainerCache()
+
+
+def clear() -> None:
+    """Empties the cache of `evaluate_population`: memory of programs and images is free again."""
+    _cache.clear()
 
 
 def evaluate_population(
@@ -36,9 +93,10 @@ def evaluate_population(
 
     The metrics are train_loss, train_accuracy, val_loss and val_accuracy. Config k trains exactly
     as it would alone as trial k. A further call compiles nothing where its networks need the same
-    bodies (`make_plan`), no more of them, on the same images: the last KEPT programs are kept. For
-    a search over widths keep a PopulationTrainer. Raises ConfigError for a config that is not valid
-    or not repaired.
+    bodies (`make_plan`), no more of them, on the same images: a cache keeps the last KEPT programs
+    with their images, until `hptjax.population.evaluate.clear()`. Threads may call it side by side;
+    those that need one program train one after another. For a search over widths keep a
+    PopulationTrainer. Raises ConfigError for a config that is not valid or not repaired.
     """
     if epochs < 1:
         raise ConfigError(f"epochs must be at least 1, got {epochs}.")
@@ -49,30 +107,9 @@ def evaluate_population(
         samples=epochs * len(members) * train.size,
         price=price_for(places[0].platform),
     )
-    trainer = _trainer(plan, train, validation, seed, augment, places)
-    return dict(Population.start(trainer, members).advance(epochs).curves)
-
-
-def _trainer(
-    plan: Plan,
-    train: ImageDataset,
-    validation: ImageDataset,
-    seed: int,
-    augment: bool,
-    places: tuple[Any, ...],
-) -> PopulationTrainer:
-    """One for these bodies and images, whose content counts: an array may have been written to."""
-    images = dataset_digest(train), dataset_digest(validation)
-    key = plan.bodies, plan.choices, images, seed, augment, places
-    trainer = _trainers.pop(key, None)
-    if trainer is None or trainer.plan.capacity < plan.capacity:
-        trainer = PopulationTrainer(
-            plan, train, validation, seed=seed, augment=augment, devices=places
-        )
-    _trainers[key] = trainer
-    while len(_trainers) > KEPT:
-        _trainers.popitem(last=False)
-    return trainer
+    kept = _cache.get(plan, train, validation, seed, augment, places)
+    with kept.lock:
+        return dict(Population.start(kept.trainer, members).advance(epochs).curves)
 
 
 def _checked(config: ModelConfig | Mapping[str, Any]) -> ModelConfig:

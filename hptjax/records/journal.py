@@ -7,7 +7,6 @@ part; whatever kills the process can tear the last line at most: that one is dro
 anywhere else is an error.
 """
 
-import fcntl
 import json
 import os
 import zlib
@@ -18,6 +17,14 @@ from typing import Any
 
 from hptjax.errors import ConfigError, DataError
 from hptjax.records.files import sync_folder, write_all
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows
+    raise ImportError(
+        "hptjax runs on Linux and macOS; on Windows use it in WSL: this system has no fcntl, which "
+        "locks the journal of a run."
+    ) from None
 
 START = b'{"crc32":"'
 

@@ -19,6 +19,7 @@ from hptjax.population import (
     PopulationTrainer,
     make_plan,
 )
+from hptjax.population.plan import Plan
 from hptjax.study.compiling import compiling_text
 from hptjax.study.config import DataConfig, StudyConfig, Work
 from hptjax.study.data import StudyData
@@ -58,6 +59,11 @@ class LocalExecutor:
         self._main = make_trainer(problem.cover())
         notify(compiling_text(self._main.plan, problem))
         self._rare: OrderedDict[_Rare, PopulationTrainer] = OrderedDict()
+
+    @property
+    def plan(self) -> Plan:
+        """Of the program for what stands for the space."""
+        return self._main.plan
 
     @property
     def capacity(self) -> int:

@@ -1,6 +1,7 @@
 """A whole search inside one compiled call: a problem of evosax whose points are networks."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -36,6 +37,29 @@ class State:
     data: DatasetArrays
 
 
+@dataclass(frozen=True)
+class _Program:
+    """What decides the compiled program of a problem, without its images: equal ones share it.
+
+    images: bytes of the data sets; identity: base, space in its order, image size, all of which
+    `traced` is made of.
+    """
+
+    identity: tuple[Any, ...]
+    traced: TracedProblem = field(compare=False)
+    epochs: int
+    augment: bool
+    images: int
+    device: Any
+
+    @classmethod
+    def of(cls, problem: Problem, plan: Plan, **settings: Any) -> "_Program":
+        # by their text, since 1 == 1.0 == True
+        entries = tuple((name, repr(entry)) for name, entry in problem.space.items())
+        identity = problem.base, entries, problem.image, plan
+        return cls(identity, TracedProblem(problem, plan), **settings)
+
+
 class PopulationProblem(EvosaxProblem):
     """Points of the unit cube, evaluated by training the networks they stand for, within jit.
 
@@ -43,6 +67,7 @@ class PopulationProblem(EvosaxProblem):
     validation loss [P] after the last (inf where a network diverges or cannot be built), the next
     state and the metrics {name: [epochs, P]}. It is pure: ask, eval and tell together make one
     jitted scan. One device trains, one member after another on CPU, side by side elsewhere.
+    Problems that differ in seed, label and content of the images alone share a compilation.
     """
 
     def __init__(
@@ -68,28 +93,31 @@ class PopulationProblem(EvosaxProblem):
         size = base.init_length, base.init_width
         train, validation = fitted_pair(train, validation, *size)
         problem = Problem(base, space, ImageSpec(*train.image_shape, train.num_classes))
-        self._device = jax.local_devices()[0]
         plan = make_plan(problem.cover()) if plan is None else plan
         train, validation = fitted_to(plan, train, validation)
-        self._traced, self._space = TracedProblem(problem, plan), space
         self._data = dataset_arrays(train, validation)
-        self._epochs, self._seed, self._first = epochs, seed, trial_key(label, 0)
-        self._augment = augment_images if augment else None
+        self._program = _Program.of(
+            problem,
+            plan,
+            epochs=epochs,
+            augment=augment,
+            images=self._data.nbytes,
+            device=jax.local_devices()[0],
+        )
+        self._dims, self._seed, self._first = len(space), seed, trial_key(label, 0)
 
     @property
     def num_dims(self) -> int:
-        return len(self._space)
+        return self._dims
 
     def init(self, key: Array) -> State:
         """The state before the first generation; the key is not needed."""
         return State(jnp.uint32(0), jax.tree.map(jnp.asarray, self._data))
 
-    @partial(jax.jit, static_argnames=("self",))
     def sample(self, key: Array) -> Array:
         """A uniform point [D]."""
         return jax.random.uniform(key, (self.num_dims,))
 
-    @partial(jax.jit, static_argnames=("self",))
     def eval(
         self, key: Array, solutions: Array, state: State
     ) -> tuple[Array, State, Mapping[str, Array]]:
@@ -98,33 +126,41 @@ class PopulationProblem(EvosaxProblem):
         The random keys of a network derive from the seed and from its number in the search.
         """
         _check_settings()
-        count, bodies = len(solutions), self._traced.plan.bodies
-        trials = self._first + state.counter * count + jnp.arange(count, dtype=jnp.uint32)
-        hparams, body = self._traced.members(solutions, trials)
-        order = jnp.argsort(body, stable=True)
-        rows = jax.tree.map(lambda t: t[order], hparams)
-        counts = jnp.bincount(body, length=len(bodies) + 1)[None, : len(bodies)]
-        study_key = root_key(self._seed)
-        start = init_local(bodies, rows, counts, study_key)
-        train = partial(
-            train_local,
-            bodies,
-            self._traced.choices,
-            execution_for(self._device, self._traced.plan, count, images=self._data.nbytes),
-        )
+        study_key, first = root_key(self._seed), jnp.uint32(self._first)
+        return _evaluated(self._program, solutions, state, study_key, first)
 
-        def epoch(members: Any, age: Array):
-            given = epoch_input(state.data, study_key, age, self._augment, False)
-            return train(members, rows, counts, given)
 
-        _, metrics = lax.scan(epoch, start, jnp.arange(self._epochs, dtype=jnp.uint32))
-        curves = {
-            name: jnp.zeros_like(curve).at[:, order].set(curve)
-            for name, curve in metrics._asdict().items()
-        }
-        loss = curves["val_loss"][-1]
-        fitness = jnp.where(jnp.isfinite(loss), loss, jnp.inf)
-        return fitness, State(state.counter + 1, state.data), curves
+@partial(jax.jit, static_argnames="program")
+def _evaluated(
+    program: _Program, solutions: Array, state: State, study_key: Array, first: Array
+) -> tuple[Array, State, Mapping[str, Array]]:
+    """As `PopulationProblem.eval`; first: number of the search's first network among random keys.
+
+    JAX keeps what it compiled, and so the static program, until `jax.clear_caches`.
+    """
+    traced, count, bodies = program.traced, len(solutions), program.traced.plan.bodies
+    trials = first + state.counter * count + jnp.arange(count, dtype=jnp.uint32)
+    hparams, body = traced.members(solutions, trials)
+    order = jnp.argsort(body, stable=True)
+    rows = jax.tree.map(lambda t: t[order], hparams)
+    counts = jnp.bincount(body, length=len(bodies) + 1)[None, : len(bodies)]
+    start = init_local(bodies, rows, counts, study_key)
+    execution = execution_for(program.device, traced.plan, count, images=program.images)
+    train = partial(train_local, bodies, traced.choices, execution)
+    augment = augment_images if program.augment else None
+
+    def epoch(members: Any, age: Array):
+        given = epoch_input(state.data, study_key, age, augment, False)
+        return train(members, rows, counts, given)
+
+    _, metrics = lax.scan(epoch, start, jnp.arange(program.epochs, dtype=jnp.uint32))
+    curves = {
+        name: jnp.zeros_like(curve).at[:, order].set(curve)
+        for name, curve in metrics._asdict().items()
+    }
+    loss = curves["val_loss"][-1]
+    fitness = jnp.where(jnp.isfinite(loss), loss, jnp.inf)
+    return fitness, State(state.counter + 1, state.data), curves
 
 
 def _check_settings() -> None:

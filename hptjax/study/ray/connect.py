@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,10 @@ from hptjax.devices import available_cores
 from hptjax.errors import ConfigError
 
 REACH_S = 10.0
+# Ray's own servers listen on all interfaces, whatever it is told, and ask for a token that only its
+# user has. This address, which Ray takes where it replaces 127.0.0.1 by that of the network, keeps
+# to the machine what is sent within it, and what binds to the node's address.
+LOOPBACK: dict[str, Any] = {"_node_ip_address": "127.0.0.2"} if sys.platform == "linux" else {}
 QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 
 
@@ -31,7 +36,7 @@ def connected(address: str | None, workers: int) -> Iterator[None]:
         # logged before the level of init() counts; says that others need a token to get in
         logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
         cores = max(available_cores(), workers)
-        ray.init(address="local", num_cpus=cores, include_dashboard=False, **QUIET)
+        ray.init(address="local", num_cpus=cores, include_dashboard=False, **LOOPBACK, **QUIET)
     else:
         try:
             _reach(address)

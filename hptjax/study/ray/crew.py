@@ -12,6 +12,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from hptjax.errors import ConfigError
+from hptjax.models.signature import Body
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
 from hptjax.study.ray.slots import ACCELERATORS, Slot, slots
@@ -45,7 +46,10 @@ class Waited:
 
 @dataclass(eq=False)
 class Hand:
-    """A worker as the driver sees it; speed: price per second, None until it is measured."""
+    """A worker as the driver sees it.
+
+    speed: price, in the crew's unit, per second; None until it is measured.
+    """
 
     actor: Any
     node: str
@@ -74,6 +78,7 @@ class Crew:
         self._looked, self._told, self._refused = -LOOK_S, "", Counter[str]()
         self.compile_s: float | None = None  # the longest that one of them compiled
         self._last: dict[str, float] = {}  # speed by kind, also of workers that are lost
+        self._first: Facts | None = None  # of the worker whose prices are the crew's unit
 
     def __enter__(self) -> "Crew":
         return self
@@ -168,6 +173,15 @@ class Crew:
             self.lose(hand, f"could not start: {reason(error)}")
         else:
             hand.facts = facts
+            self._first = self._first or facts
+
+    def price(self, shape: Body) -> float:
+        """Of an epoch of a member of this exact shape, in the unit of all workers' speeds.
+
+        The first worker's prices are the unit; a worker must have been there.
+        """
+        assert self._first is not None
+        return self.images * self._first.price(shape)
 
     def lose(self, hand: Hand, why: str) -> None:
         """Lets a worker go for good; another one starts in its place if its node has room."""
@@ -177,9 +191,17 @@ class Crew:
             ray.kill(hand.actor)
             self._notify(f"Ray: a worker on node {hand.node[:8]} is lost: {why}")
 
-    def measured(self, hand: Hand, speed: float | None, compile_s: float) -> None:
-        """A worker trained at this speed, after it compiled for so long."""
+    def measured(
+        self, hand: Hand, speed: float | None, shapes: Sequence[Body], compile_s: float
+    ) -> None:
+        """A worker trained members of these shapes at this speed, after it compiled for so long.
+
+        speed: in the worker's own prices, which may differ from the crew's unit.
+        """
         if speed:  # half of what was known stays: a short epoch says little
+            assert hand.facts is not None
+            own = self.images * sum(hand.facts.price(shape) for shape in shapes)
+            speed *= sum(self.price(shape) for shape in shapes) / own
             hand.speed = speed if hand.speed is None else (hand.speed + speed) / 2
             self._last[_kind(hand)] = hand.speed
         self.compile_s = max(self.compile_s or 0.0, compile_s)

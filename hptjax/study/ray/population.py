@@ -5,6 +5,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ import numpy as np
 from hptjax.errors import DataError
 from hptjax.models.costs import costs_of
 from hptjax.population import Cost, Member, Outcome
-from hptjax.population.price import KERNELS
 from hptjax.population.resident import stack_epochs
 from hptjax.study.joined import join_metrics
 from hptjax.study.ray.calls import Gone, answers
@@ -44,9 +44,6 @@ class RayPopulation:
     ) -> None:
         self._crew, self._number, self._notify = crew, number, notify
         self._members, self._age = tuple(members), age
-        self._prices = [
-            KERNELS(member.shape, member.shape) * crew.images for member in members
-        ]  # of an epoch
         self._ids = list(range(len(members)))  # by place
         self._home: dict[int, Hand] = {}
         self._bound: dict[int, Hand] = {}  # where those that are moved go
@@ -57,6 +54,11 @@ class RayPopulation:
         self._lost: dict[int, str] = {}
         self._faults = Cost()  # that no epoch has been charged with yet
         self._last_save, self._save_s = time.monotonic(), None
+
+    @cached_property
+    def _prices(self) -> list[float]:
+        """Of an epoch of each member; known once a worker is there."""
+        return [self._crew.price(member.shape) for member in self._members]
 
     def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
         began, rows, cost, workers = time.monotonic(), [], Cost(), 1
@@ -186,7 +188,8 @@ class RayPopulation:
 
     def _note(self, hand: Hand, report: Report) -> None:
         """What a report says of its worker."""
-        self._crew.measured(hand, report.speed, report.cost.compile_s)
+        shapes = [self._members[k].shape for k in report.ids]
+        self._crew.measured(hand, report.speed, shapes, report.cost.compile_s)
         for text in report.messages:
             self._notify(text)
 

@@ -4,14 +4,16 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import numpy as np
 
 from hptjax.devices import set_up
+from hptjax.models.signature import Body
 from hptjax.population import Cost, Member, Outcome
 from hptjax.population.places import places_for
+from hptjax.population.plan import Plan
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
 from hptjax.study.executor import Executor, Resident
@@ -23,12 +25,31 @@ PACKAGES = ("hptjax", "jax", "jaxlib")
 
 @dataclass(frozen=True)
 class Facts:
-    """What a worker says of itself; kind: equal for those that should be equally fast."""
+    """What a worker says of itself.
+
+    kind: equal for those that should be equally fast; plan: of its program.
+    """
 
     kind: str
     devices: int
     versions: Mapping[str, str]
     process: int
+    plan: Plan
+
+    def price(self, shape: Body) -> float:
+        """Per image of a member of this exact shape, in the body that trains it there.
+
+        A shape that the plan lacks gets a program, and so a body, of its own.
+        """
+        place = self.plan.body_of(shape)
+        return self.plan.price(shape if place is None else self.plan.bodies[place], shape)
+
+
+class PlannedExecutor(Executor, Protocol):
+    """An executor that says of what bodies its program is."""
+
+    @property
+    def plan(self) -> Plan: ...
 
 
 @dataclass(frozen=True)
@@ -61,7 +82,8 @@ class Order:
 class Report:
     """What came of an order: the metrics {name: [ids]} of the last epoch of those it trained.
 
-    speed: price per second in that epoch, None where nothing was trained; messages: for the user.
+    speed: price, by the worker's own plan, per second in that epoch, None where nothing was
+    trained; messages: for the user.
     """
 
     ids: Sequence[int]
@@ -122,7 +144,7 @@ class Worker:
 
     def make_executor(
         self, study: StudyConfig, data: StudyData, notify: Callable[[str], None], capacity: int
-    ) -> Executor:
+    ) -> "PlannedExecutor":
         return local_executor(study, data, notify, capacity=capacity)
 
     def facts(self) -> Facts:
@@ -132,6 +154,7 @@ class Worker:
             devices=len(places),
             versions=versions(),
             process=os.getpid(),
+            plan=self._executor.plan,
         )
 
     def train(self, order: Order) -> Report:

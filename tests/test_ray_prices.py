@@ -1,0 +1,66 @@
+"""Workers of different kinds: what the driver expects of each is in the workers' own prices."""
+
+import pytest
+
+from hptjax.models.signature import exact_body
+from hptjax.population.plan import make_plan
+from hptjax.population.price import KERNELS, LANES, LOOPS
+from tests import fakes
+from tests.nets import config
+
+pytest.importorskip("ray")
+from hptjax.study.ray import crew as module
+from hptjax.study.ray.crew import Crew, Hand
+from hptjax.study.ray.population import RayPopulation
+from hptjax.study.ray.worker import Facts
+
+NETS = [config(channels=(width, 8)) for width in (2, 5, 16)]
+SHAPES = [exact_body(net) for net in NETS]
+SECONDS = 3.0
+
+
+@pytest.fixture
+def crew(monkeypatch):
+    monkeypatch.setattr(module.ray, "put", lambda data: data)
+    monkeypatch.setattr(module.ray, "get", lambda facts: facts)
+    return Crew(fakes.study(), fakes.data(), None, None, print)
+
+
+def joined(crew, kind, price):
+    """A worker whose program has one body, that of the widest network."""
+    plan = make_plan(NETS, price=price, max_bodies=1)
+    hand = Hand(None, "node", Facts(kind, 2, module.versions(), 1, plan))
+    crew._take_in(hand)
+    assert hand.facts is not None
+    return hand
+
+
+@pytest.mark.parametrize("first", [KERNELS, LOOPS, LANES])
+@pytest.mark.parametrize("price", [KERNELS, LOOPS, LANES])
+def test_what_a_worker_took_is_what_the_driver_expects_of_it(crew, first, price):
+    joined(crew, "the first", first)
+    hand = joined(crew, "another", price)
+    plan = hand.facts.plan
+    (body,) = plan.bodies
+    work = sum(plan.price(body, shape) for shape in SHAPES) * crew.images
+    crew.measured(hand, work / SECONDS, SHAPES, 0.0)
+    expected = sum(crew.price(shape) for shape in SHAPES) / crew.speeds([hand])[hand]
+    assert expected == pytest.approx(SECONDS)
+    allowed = crew.allowed(hand, sum(crew.price(shape) for shape in SHAPES))
+    assert allowed == pytest.approx(module.GRACE_S + module.SLACK * SECONDS)
+
+
+def test_a_shape_that_the_plan_lacks_has_the_price_of_its_own_body(crew):
+    hand = joined(crew, "a kind", LANES)
+    lacked = exact_body(config(strides=(3, 1)))
+    assert hand.facts.plan.body_of(lacked) is None
+    assert hand.facts.price(lacked) == LANES(lacked, lacked)
+
+
+def test_a_population_is_priced_by_the_first_worker(crew):
+    from hptjax.population import Member
+
+    hand = joined(crew, "a kind", LOOPS)
+    members = [Member(net, k) for k, net in enumerate(NETS)]
+    population = RayPopulation(crew, 0, members, None, 0, 3, print)
+    assert population._prices == [crew.images * hand.facts.price(shape) for shape in SHAPES]
