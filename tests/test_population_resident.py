@@ -99,3 +99,16 @@ def test_the_outcome_says_what_it_cost(trainer):
     waste = trainer.plan.waste(member.shape for member in MEMBERS)
     assert cost.padded_flops == cost.lane_flops == pytest.approx(waste * cost.true_flops)
     assert cost.train_s > 0
+
+
+def test_compiling_the_first_weights_is_no_part_of_training():
+    jax.clear_caches()
+    trainer = trainer_on(1)
+    population = Population.start(trainer, MEMBERS)
+    of_weights = trainer.compile_seconds
+    assert of_weights > 0
+    first, second = (population.advance(1).cost for _ in range(2))
+    assert first.compile_s == pytest.approx(trainer.compile_seconds)
+    assert first.compile_s > of_weights
+    assert second.compile_s == 0
+    assert 0 < first.train_s < first.compile_s

@@ -43,6 +43,7 @@ class DevicePrograms:
         self.device, self.compilations, self.compile_seconds = device, 0, 0.0
         self._data, self._study_key = self.put(data), self.put(root_key(seed))
         self._prepare, self._prepared = prepare, None
+        self._started: set[tuple[Body, ...]] = set()
         self._train: Callable | None = None
 
     def put(self, tree: Any) -> Any:
@@ -50,8 +51,19 @@ class DevicePrograms:
         return jax.device_put(tree, self.device)
 
     def start(self, bodies: tuple[Body, ...], hparams: TracedHparams, counts: Array) -> MemberState:
-        """The rows of a place before training."""
-        return _start(bodies, hparams, counts, self._study_key)
+        """The rows of a place before training; the first call's time is that of compiling."""
+        began = time.perf_counter()
+        rows = _start(bodies, hparams, counts, self._study_key)
+        if bodies not in self._started:
+            self._started.add(bodies)
+            self.compile_seconds += time.perf_counter() - began
+        return rows
+
+    def shapes(
+        self, bodies: tuple[Body, ...], hparams: TracedHparams, counts: Array
+    ) -> MemberState:
+        """The shapes and types of what `start` gives."""
+        return jax.eval_shape(partial(_start, bodies), hparams, counts, self._study_key)
 
     def images(self, age: int) -> EpochInput:
         """The images of an epoch, prepared once for all places."""

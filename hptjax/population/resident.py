@@ -101,8 +101,9 @@ class Population:
         trainer, compiled = self._trainer, self._trainer.compile_seconds
         began = time.perf_counter()
         state, values = trainer.epoch(self._state)
-        compile_s = trainer.compile_seconds - compiled
-        train_s = time.perf_counter() - began - compile_s
+        within = trainer.compile_seconds - compiled
+        train_s = time.perf_counter() - began - within
+        compile_s = trainer.unbilled_compile_seconds()  # that of the first weights, too
         if compile_s:  # perhaps with fewer lanes than before
             self._work = work_of(trainer, state)
         work = self._work

@@ -79,6 +79,7 @@ class PopulationTrainer:
         )
         self._notify = notify
         self._fits, self._halved = False, False  # the program has run once; its lanes were too many
+        self._billed = 0.0
         self.seconds_per_price = 0.0  # as last measured, of the place with the most to do
         prepare = preparing(augment_images if augment else None, augment_validation)
         with fixed_settings():
@@ -96,6 +97,11 @@ class PopulationTrainer:
     def compile_seconds(self) -> float:
         """Seconds of compiling; devices compile at the same time."""
         return max(device.compile_seconds for device in self.programs.values())
+
+    def unbilled_compile_seconds(self) -> float:
+        """Seconds of compiling since this was last asked."""
+        before, self._billed = self._billed, self.compile_seconds
+        return self._billed - before
 
     def start(self, members: Sequence[Member]) -> PopulationState:
         """Draws the initial weights of up to plan.capacity members.
@@ -177,7 +183,7 @@ class PopulationTrainer:
         with fixed_settings():
             placement, hparams, counts = self._placed(members)
             program = self.programs[self.places[0]]
-            empty = jax.eval_shape(partial(program.start, self.plan.bodies), hparams[0], counts[0])
+            empty = program.shapes(self.plan.bodies, hparams[0], counts[0])
         rows, bodies = placement.rows, [self.plan.bodies[b] for b in placement.bodies]
         shapes = [member.shape for member in members]
         filled = []
