@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hptjax.errors import ConfigError as ConfigError
     from hptjax.models import Classifier as Classifier
     from hptjax.models import init_variables as init_variables
+    from hptjax.models.network import load_network as load_network
     from hptjax.population import Member as Member
     from hptjax.population import Population as Population
     from hptjax.population import PopulationTrainer as PopulationTrainer
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from hptjax.study import StudyConfig as StudyConfig
     from hptjax.study import load_study as load_study
     from hptjax.study import run_study as run_study
+    from hptjax.study.data import StudyData as StudyData
     from hptjax.study.metric import Metric as Metric
     from hptjax.study.metric import metric as metric
     from hptjax.study.objective import make_objective as make_objective
@@ -47,12 +49,14 @@ _HOMES = {
     "PopulationTrainer": "hptjax.population",
     "Space": "hptjax.space",
     "StudyConfig": "hptjax.study",
+    "StudyData": "hptjax.study.data",
     "des_minimize": "hptjax.des",
     "evaluate_population": "hptjax.population",
     "init_variables": "hptjax.models",
     "load_best": "hptjax.records",
     "load_images": "hptjax.data",
     "load_model_config": "hptjax.config.load",
+    "load_network": "hptjax.models.network",
     "load_run": "hptjax.records",
     "load_study": "hptjax.study",
     "make_objective": "hptjax.study.objective",

@@ -6,7 +6,7 @@ import yaml
 
 import hptjax
 from hptjax.cli import main as cli
-from hptjax.errors import ConfigError
+from hptjax.errors import ConfigError, DataError
 from hptjax.models import Classifier, evaluate_variables, init_variables
 from hptjax.models.keys import root_key
 from hptjax.study.config import DataConfig
@@ -152,3 +152,36 @@ def test_evaluate_on_other_data_keeps_to_the_classes_of_the_network(here, capsys
     assert "classes are c, a, b, but those of the network are a, b, c" in capsys.readouterr().err
     config = DataConfig.model_validate({"source": "npz:b.npz"})
     assert load_test_data(config, MODEL, notify=lambda line: None).class_names == ("c", "a", "b")
+
+
+def test_predict_takes_images_as_the_training_did(here):
+    images, labels = pictures(60), list("abc") * 20
+    np.savez("a.npz", x_train=images, y_train=labels, x_test=images[:9], y_test=labels[:9])
+    assert cli.main(["train", "m.yaml", "--data", "npz:a.npz", "--out", "run"]) == 0
+    network = hptjax.load_network("run")
+    assert network.class_names == ("a", "b", "c")
+    chances = network.predict_proba(images)
+    np.testing.assert_allclose(chances.sum(1), 1, atol=1e-5)
+    test = load_test_data(
+        DataConfig.model_validate({"source": "npz:a.npz"}), network.config, notify=lambda line: None
+    )
+    logits = Classifier.from_config(network.config).apply(
+        network.variables, test.images.astype(np.float32) / 255, train=False
+    )
+    softmax = np.exp(np.asarray(logits)) / np.exp(np.asarray(logits)).sum(1, keepdims=True)
+    np.testing.assert_allclose(chances[:9], softmax, atol=1e-5)
+    for same in (images / 255, images.astype(np.int64), images[..., None], images.astype(float)):
+        np.testing.assert_array_equal(network.predict_proba(same), chances)
+    assert network.predict(images).tolist() == [("a", "b", "c")[k] for k in chances.argmax(1)]
+    dark = (images[:2] // 8) / 255  # none is brighter than 0.13
+    np.testing.assert_array_equal(
+        network.predict_proba(dark), network.predict_proba(images[:2] // 8)
+    )
+    for wrong, message in [
+        (images / 16, "save"),
+        (images[0], "reshape"),
+        (np.zeros((2, 12, 12, 3), np.uint8), r"takes images \[N, H, W, 1\]"),
+        (np.full((2, 12, 12), np.nan), "finite"),
+    ]:
+        with pytest.raises(DataError, match=message):
+            network.predict(wrong)

@@ -1,0 +1,91 @@
+"""A trained network with what its inputs and outputs mean: images in, names of classes out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from hptjax.config.schema import ModelConfig
+from hptjax.data.dataset import ImageDataset
+from hptjax.data.pixels import as_images, scale_of, to_bytes
+from hptjax.data.request import silent
+from hptjax.data.resize import resize_and_crop
+from hptjax.errors import ConfigError, DataError
+from hptjax.models.classifier import Classifier
+from hptjax.models.variables import check_variables
+from hptjax.records import best
+from hptjax.settings import fixed_settings
+
+_BATCH = 250  # images applied together
+
+
+@dataclass(frozen=True, repr=False)
+class TrainedNetwork:
+    """A network that was saved. `predict` takes images as the training took them.
+
+    class_names: what its outputs mean, in their order (their indices, where its file has none).
+    """
+
+    config: ModelConfig
+    variables: dict[str, Any]
+    trial: Mapping[str, Any]
+    class_names: tuple[str, ...]
+
+    def predict(self, images: Any) -> np.ndarray:
+        """The name of each image's class [N]; images as of `predict_proba`."""
+        return np.array(self.class_names)[self.predict_proba(images).argmax(1)]
+
+    @fixed_settings()
+    def predict_proba(self, images: Any) -> np.ndarray:
+        """The probability of each class, float32 [N, K].
+
+        images: [N, H, W, C], or [N, H, W] for grey ones: uint8, floats from 0 to 1, or another
+        plain range as of `ImageDataset`; another size is resized as in training. Raises DataError.
+        """
+        prepared = self._prepared(images)
+        model = Classifier.from_config(self.config)
+        apply = jax.jit(lambda x: jax.nn.softmax(model.apply(self.variables, x, train=False)))
+        parts = [prepared[k : k + _BATCH] for k in range(0, len(prepared), _BATCH)]
+        return np.concatenate([np.asarray(apply(part)) for part in parts])
+
+    def _prepared(self, images: Any) -> np.ndarray:
+        """The images as bytes, at the size of the network."""
+        channels = self.config.resnet_config.first_conv.in_channels
+        images = as_images(images, "predict", channels if channels not in (1, 3) else None)
+        if images.shape[-1] != channels:
+            raise DataError(
+                f"predict: the network takes images [N, H, W, {channels}], got {images.shape}."
+            )
+        kind, low, high = images.dtype.kind, images.min(), images.max()
+        in_unit = kind == "f" and low >= 0 and high <= 1  # few images may all be dark
+        scale = "unit" if in_unit else scale_of(images, "predict")
+        bytes_ = to_bytes(images, scale, "predict")
+        # a size is fitted as a data set's is; the labels are of no account
+        labels = [self.class_names[0]] * len(bytes_)
+        dataset = ImageDataset(
+            bytes_, labels, self.class_names, "predict", channels=channels, notify=silent
+        )
+        return resize_and_crop(dataset, self.config.init_length, self.config.init_width).images
+
+    def __repr__(self) -> str:
+        return f"<TrainedNetwork of {len(self.class_names)} classes>"
+
+
+def load_network(path: str | Path) -> TrainedNetwork:
+    """The network of an exported file, or the best one of a run; path: the file, or the run.
+
+    Raises DataError where it is missing, damaged or not a network of this program.
+    """
+    saved = best.load_network(path)
+    try:
+        check_variables(saved.config, saved.variables)
+    except ConfigError as error:
+        raise DataError(f"{path}: its weights do not fit its config: {error}") from None
+    outputs = saved.config.mlp_config.block_list[-1].out_size
+    names = saved.trial.get("class_names") or [str(k) for k in range(outputs)]
+    if not isinstance(names, list) or len(names) != outputs:
+        raise DataError(f"{path}: class_names must be {outputs} names, one for each output.")
+    return TrainedNetwork(saved.config, saved.variables, saved.trial, tuple(map(str, names)))
