@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from hptjax.config.schema import ModelConfig
@@ -47,7 +48,11 @@ class TrainedNetwork:
         """
         prepared = self._prepared(images)
         model = Classifier.from_config(self.config)
-        apply = jax.jit(lambda x: jax.nn.softmax(model.apply(self.variables, x, train=False)))
+
+        @jax.jit
+        def apply(x):
+            return jax.nn.softmax(jnp.asarray(model.apply(self.variables, x, train=False)))
+
         parts = [prepared[k : k + _BATCH] for k in range(0, len(prepared), _BATCH)]
         return np.concatenate([np.asarray(apply(part)) for part in parts])
 
