@@ -6,6 +6,7 @@ proposal    what a searcher asks to try: a point in the unit cube and its hparam
 candidate   the network that repair made of a proposal
 member      a candidate with its random key, in a population
 trial       the record of a candidate
+duplicate   a trial of a network that its strategy has tried before
 generation  the trials that were asked for together
 fitness     what a searcher is told of a trial: lower is better, NaN is worst
 signature   what of a network shapes its program: strides, kernels, paddings, batch size, pool

@@ -10,14 +10,17 @@ from rich.console import Console
 from hptjax.errors import ConfigError
 from hptjax.records import Status
 from hptjax.records.journal import Journal
-from hptjax.records.trial import best_trial
+from hptjax.records.run_dir import RunDirectory
+from hptjax.records.trial import best_trial, rank_trials
 from hptjax.report.console import leaderboard
 from hptjax.report.numbers import counted_values, rank_table
 from hptjax.report.runs import runs_table
+from hptjax.report.tables import write_tables
 from hptjax.space import Categorical, Float, Integer, Space
 from hptjax.strategies import proposal_at
 from hptjax.study import run_study
 from hptjax.study.duplicates import MOST_IDLE
+from hptjax.study.warm_start import warm_started
 from tests.fakes import FakeExecutor, data, study
 from tests.test_study_resume import lasting
 
@@ -230,3 +233,17 @@ def test_a_run_with_copies_resumes(tmp_path, mode, at):
 def test_another_word_is_refused():
     with pytest.raises(ConfigError, match="duplicates: must be 'reuse' or 'retrain'"):
         study(duplicates="again")
+
+
+def test_a_warm_start_does_not_take_the_luckiest_copy(tmp_path):
+    config = study(SIX, duplicates="retrain", strategies=("random",), budget={"trials": 48})
+    with RunDirectory(tmp_path / "run", config.to_dict()) as directory:
+        result = run_study(config, data(), executor=FakeExecutor(), journal=directory.journal)
+    write_tables(result, tmp_path)
+    ranked = rank_trials(t for t in result.trials if t.duplicate_of is None)
+    wanted = tuple(dict(t.hparams) for t in ranked[:4])
+    lucky = [dict(t.hparams) for t in rank_trials(result.trials)]
+    assert tuple(dict(h) for h in {tuple(p.items()): None for p in lucky})[:4] != wanted
+    for source in ({"run": str(tmp_path / "run")}, {"trials": str(tmp_path / "trials.csv")}):
+        start = study(SIX, strategies=("random",), warm_start={**source, "best": 4})
+        assert warm_started(start).first == wanted

@@ -33,7 +33,11 @@ class Searcher(Protocol):
     """
 
     def ask(self, count: int) -> list[Proposal]:
-        """Up to `count` new proposals; none at all means that the search is over."""
+        """Up to `count` proposals; none at all means that the search is over.
+
+        Their hparams are points of the space, to which their genotypes decode: `CheckedSearcher`
+        refuses any other. A network that was proposed before is told its earlier value.
+        """
         ...
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:

@@ -99,7 +99,9 @@ def _read(start: WarmStart, space: Space, own: Goal) -> Iterable[Known]:
             {name: trial.hparams[name] for name in space if name in trial.hparams},
         )
         for trial in trials
-        if trial.status is Status.TRAINED and trial.told is not None
+        if trial.status is Status.TRAINED
+        and trial.told is not None
+        and trial.duplicate_of is None  # else the luckiest training of a network would decide
     ]
 
 
@@ -117,7 +119,8 @@ def _of_table(path: Path, space: Space, own: Goal) -> Iterator[Known]:
     for line, row in enumerate(rows, start=2):
         if "value" not in row:
             raise ConfigError(f"warm_start: {path} must have a column `value`, it has none.")
-        if row["value"] and row.get("status") in (None, Status.TRAINED):
+        fit = row.get("status") in (None, Status.TRAINED) and not row.get("duplicate_of")
+        if row["value"] and fit:
             name = f"{row['strategy']}/{row['number']}" if "strategy" in row else f"in line {line}"
             value = _number(row["value"])
             if value is None:
