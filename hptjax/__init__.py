@@ -67,12 +67,26 @@ _HOMES = {
     "with_hparams": "hptjax.transpile",
 }
 
+_MODULES = (
+    "data",
+    "des",
+    "devices",
+    "errors",
+    "models",
+    "population",
+    "records",
+    "report",
+    "study",
+)
+
 
 def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return import_module(f"hptjax.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'hptjax' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted({*globals(), *_HOMES, *_MODULES})

@@ -3,43 +3,41 @@
 import hashlib
 import os
 import platform
+import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 CACHE_VARIABLE = "HPTJAX_COMPILE_CACHE"
-LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+LOG_LEVEL, IMPORTED = "TF_CPP_MIN_LOG_LEVEL", "1"  # of XLA; what JAX's import makes of it
 CORES = "NPROC"  # XLA's pools of threads are as large
 
 
 def set_up(*, compile_cache: bool, cores: int | None = None) -> None:
     """Keeps compiled programs between processes, and says how many cores to use.
 
-    Call it before JAX starts: afterwards programs are not kept, and a warning says so (XLA would
-    log kilobytes for each that it loads). compile_cache: False switches the cache off, as
-    HPTJAX_COMPILE_CACHE=0 does; that variable may also name the directory. cores: how many, where
-    that is not all that this process may use.
+    Call it before JAX is imported: afterwards programs are not kept, and a warning says so.
+    compile_cache: False switches the cache off, as HPTJAX_COMPILE_CACHE=0 does; that variable may
+    also name the directory. cores: how many, where that is not all that this process may use.
     """
     if cores is not None:
         os.environ[CORES] = str(cores)
     # XLA logs an "error" about machine types for each program it takes from the cache; ours are
-    # kept apart by CPU model, so it says nothing. Level 3 leaves fatal errors on the screen.
-    quiet = LOG_LEVEL in os.environ
-    os.environ.setdefault(LOG_LEVEL, "3")
+    # kept apart by CPU model, so it says nothing. Level 3 leaves fatal errors on the screen. It is
+    # read when JAX is imported, which sets it to 1 where it is not set.
+    if "jax" not in sys.modules:
+        os.environ.setdefault(LOG_LEVEL, "3")
     import jax
 
-    running = False
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
-        try:  # many runs of DES at once are spread over devices
+        with suppress(RuntimeError):  # JAX has started: many runs of DES then share one device
             jax.config.update("jax_num_cpu_devices", available_cores())
-        except RuntimeError:
-            running = True
     folder = cache_directory() if compile_cache else None
-    if folder is not None and running and not quiet:
-        del os.environ[LOG_LEVEL]  # it came too late, and must not look set to the next call
+    if folder is not None and os.environ.get(LOG_LEVEL) == IMPORTED:
         warnings.warn(
-            "hptjax.devices.set_up was called after JAX had started: compiled programs are not "
-            "kept between processes. Call it first, or set TF_CPP_MIN_LOG_LEVEL=3 before Python "
-            "starts.",
+            "hptjax.devices.set_up was called after JAX had been imported: compiled programs are "
+            "not kept between processes, for XLA would log kilobytes for each. Call it first, or "
+            f"set {LOG_LEVEL}=3 before Python starts.",
             stacklevel=2,
         )
     elif folder is not None:
