@@ -172,3 +172,11 @@ def test_the_page_tells_compiling_apart(tmp_path, monkeypatch):
     assert "wall time without compiling (s)" in text
     status = read_status(path)
     assert [strategy.compiling for strategy in status.strategies] == [14.0, 14.0]
+
+
+def test_the_page_says_where_numbers_are_means(runs, tmp_path):
+    repeated = make_run(tmp_path / "run", fakes.study(**SEARCH, repeats=2))
+    for path, said in ((repeated, True), (runs[1], False)):
+        make_report(path, "--out", tmp_path / "out")
+        text = (tmp_path / "out" / "report.html").read_text()
+        assert ("their numbers are means over the repetitions" in text) == said

@@ -98,5 +98,7 @@ TABLES = {
     "sources": Listed(lambda: SOURCES, lambda name: f"data: {{source: '{name}'}}"),
     "executors": Listed(lambda: EXECUTORS, _executor),
     "schedules": Listed(lambda: SCHEDULES, _schedule),
-    "metrics": Listed(lambda: METRICS, lambda name: f"metric: {name}"),
+    "metrics": Listed(
+        lambda: METRICS, lambda name: f"metric: {name}  # {METRICS[name].better} is better"
+    ),
 }

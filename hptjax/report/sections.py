@@ -222,7 +222,9 @@ def leaderboard(view: View) -> str:
     columns = [name for name in (*first, *hparams, *LAST) if name in ranked]
     table_id = f"leaderboard{view.suffix}"
     words = [name for name in columns if name in WORDS or not _numeric(ranked[name])]
-    made = page.table(
+    repeated = any(source.config.get("repeats", 1) > 1 for source in view.sources.values())
+    text = "Where trials were repeated, their numbers are means over the repetitions."
+    made = page.note(text) * repeated + page.table(
         ("rank", *columns),
         _rows(ranked.reindex(columns=["rank", *columns])),
         text=words,
