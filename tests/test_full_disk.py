@@ -104,6 +104,19 @@ def test_a_run_on_a_full_disk_stops_in_one_line_and_goes_on(small, capsys, kibib
         assert not list((small / "disk" / "run").rglob("*.new"))
 
 
+def test_what_cannot_be_written_is_said_before_training(small, capsys, monkeypatch):
+    for module in ("cli.train.make_trainer", "study.network.local_executor"):
+        monkeypatch.setattr(f"hptjax.{module}", lambda *parts, **options: pytest.fail("trained"))
+    assert "--out small.yaml: cannot write it" in refused(
+        capsys, "train", "small.yaml", "--out", "small.yaml"
+    )
+    assert "cannot write here" in refused(capsys, "run", "small.yaml", "--out", "small.yaml/run")
+    assert cli.main(["run", "small.yaml", "--out", "run"]) == 0
+    words = ["export", "run", "--trial", "0", "--to", "small.yaml/x.safetensors"]
+    assert "--to small.yaml/x.safetensors: cannot write it" in refused(capsys, *words)
+    assert not list(small.rglob(".hptjax-probe"))
+
+
 @pytest.mark.parametrize("size", [400, 4000, 20000])
 def test_a_run_whose_files_may_not_grow_stops_in_one_line_and_goes_on(small, capsys, size):
     assert cli.main(["run", "small.yaml", "--out", "whole"]) == 0

@@ -8,6 +8,7 @@ from rich.console import Console
 from hptjax.cli.train import epoch_lines
 from hptjax.errors import ConfigError
 from hptjax.records.best import SUFFIX, SavedNetwork, flatten, load_network, save_network
+from hptjax.records.files import prove_writable
 from hptjax.records.reader import read_run
 from hptjax.records.run_dir import check_digests, load_run
 from hptjax.records.trial import StudyResult, TrialRecord
@@ -24,12 +25,12 @@ def export(args: argparse.Namespace) -> int:
     if args.to.suffix != SUFFIX:
         raise ConfigError(f"--to {args.to}: must end in {SUFFIX}.")
     console = make_console()
+    prove_writable(args.to.parent, f"--to {args.to}")
     if args.trial is None:
         network = load_network(args.run)
     else:
         network = _remade(args.run, args.trial, args.data_dir, console)
     try:
-        args.to.parent.mkdir(parents=True, exist_ok=True)
         save_network(args.to, network)
     except OSError as error:
         raise ConfigError(f"--to {args.to}: cannot write it: {error.strerror}.") from None

@@ -12,6 +12,7 @@ from hptjax.errors import ConfigError
 from hptjax.models import evaluate_variables
 from hptjax.population import Member, Population
 from hptjax.records.best import save_best
+from hptjax.records.files import prove_writable
 from hptjax.report.terminal import make_console
 from hptjax.study.config import TrainConfig
 from hptjax.study.data import load_test_data, noted_digests, prepare_data
@@ -25,6 +26,8 @@ def train(args: argparse.Namespace) -> int:
     """Trains the config's network; prints its metrics, saves it where --out says."""
     settings = load_train(args.config, overrides(args))
     console = make_console()
+    if args.out is not None:
+        prove_writable(args.out / "best", f"--out {args.out}")
 
     def notify(text: str) -> None:
         console.print(text, soft_wrap=True)

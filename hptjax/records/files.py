@@ -6,6 +6,8 @@ from contextlib import suppress
 from io import RawIOBase
 from pathlib import Path
 
+from hptjax.errors import ConfigError
+
 
 def write_all(file: RawIOBase, content: bytes) -> None:
     """Writes all of it to an unbuffered file, which may take less at a time.
@@ -38,6 +40,20 @@ def replace_file(path: Path, content: bytes) -> None:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)  # a full disk should get its space back
         raise
+
+
+def prove_writable(folder: Path, option: str) -> None:
+    """Makes a folder and a file in it, which goes again: before an hour of training, not after.
+
+    option: what named it, for the ConfigError where that is refused.
+    """
+    probe = folder / ".hptjax-probe"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(probe, b"written")
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(f"{option}: cannot write it: {folder}: {error.strerror}.") from None
 
 
 def sync_folder(folder: Path) -> None:
