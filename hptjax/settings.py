@@ -6,9 +6,10 @@ study must give the same numbers under any of them.
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
-import jax
-from jax import Array
+if TYPE_CHECKING:
+    from jax import Array
 
 GENERATOR = "threefry2x32"  # the k-th draw of a key is the same however many are made
 
@@ -16,6 +17,8 @@ GENERATOR = "threefry2x32"  # the k-th draw of a key is the same however many ar
 @contextmanager
 def fixed_settings() -> Iterator[None]:
     """JAX with its default settings, in this thread, whatever the process has set."""
+    import jax  # on demand: the table of searchers does without it
+
     with ExitStack() as stack:
         for setting in (
             jax.enable_x64(False),
@@ -30,6 +33,8 @@ def fixed_settings() -> Iterator[None]:
         yield
 
 
-def named_key(seed: int) -> Array:
+def named_key(seed: int) -> "Array":
     """A random key of our generator, whatever JAX's default one is."""
+    import jax
+
     return jax.random.key(seed, impl=GENERATOR)
