@@ -93,6 +93,13 @@ def test_every_entry_of_python_resizes_and_says_so(monkeypatch):
     assert problem.num_dims == 3
 
 
+def test_a_pair_of_data_sets_is_no_study_data():
+    with pytest.raises(
+        ConfigError, match=r"must be hptjax\.StudyData.* got tuple"
+    ):
+        hptjax.run_study(fakes.study(), (nets.images(32), nets.images(8)))  # type: ignore[arg-type]
+
+
 def test_a_network_takes_bytes_as_they_are():
     variables = init_variables(MODEL, root_key(0))
     network, images = Classifier.from_config(MODEL), nets.images(40)

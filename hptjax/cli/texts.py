@@ -25,8 +25,13 @@ Trains one network at its exact shape and prints loss and accuracy after every e
 the test set if the source has one. CONFIG is a model (the original study's `model: {...}`), or a
 study, of which the model is taken.
 
-example:
+An .npz file of your own holds x_train, y_train, and may hold x_val, y_val, x_test, y_test and
+class_names; or images, labels. Images: [N, H, W, C] or [N, H, W], uint8 or floats from 0 to 1;
+labels: names or whole numbers.
+
+examples:
   hptjax train model --data fashion_mnist --epochs 5 --out runs/model
+  hptjax train model --data npz:mine.npz
 """
 DESCRIBE_HELP = """\
 Says what a study would do, without training: its space, the bodies that would be compiled,

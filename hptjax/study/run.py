@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from hptjax.errors import ConfigError
 from hptjax.records.trial import GenerationRecord, StudyResult
 from hptjax.strategies import SearchContext, Searcher, make_searcher
 from hptjax.study.budget import Meter
@@ -58,6 +59,10 @@ def run_study(
         for sink in sinks:
             sink.message(text)
 
+    if not isinstance(data, StudyData | None):
+        raise ConfigError(
+            f"data must be hptjax.StudyData(train, validation) or None, got {type(data).__name__}."
+        )
     said = notify if sinks else warnings.warn
     data = load_study_data(study, said) if data is None else data.fitted(study.model, said)
     history = History(journal or MemoryJournal(), judge.goal)
