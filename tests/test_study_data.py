@@ -94,9 +94,7 @@ def test_every_entry_of_python_resizes_and_says_so(monkeypatch):
 
 
 def test_a_pair_of_data_sets_is_no_study_data():
-    with pytest.raises(
-        ConfigError, match=r"must be hptjax\.StudyData.* got tuple"
-    ):
+    with pytest.raises(ConfigError, match=r"must be hptjax\.StudyData.* got tuple"):
         hptjax.run_study(fakes.study(), (nets.images(32), nets.images(8)))  # type: ignore[arg-type]
 
 
