@@ -15,6 +15,7 @@ import math
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from contextlib import contextmanager
 from functools import partial
@@ -108,7 +109,7 @@ def run(
     share = math.inf if clock is None else snapshots.COST_SHARE
     with (
         open(os.devnull, "w") as nowhere,
-        replaced(cli_run, run_study=train, load_study_data=lambda study: fakes.data()),
+        replaced(cli_run, run_study=train, load_study_data=lambda *parts: fakes.data()),
         replaced(cli_run, noted_digests=lambda *parts: {"train": "abc"}),
         replaced(study_run, SnapshotStore=partial(snapshots.SnapshotStore, **timed)),
         replaced(snapshots, COST_SHARE=share),
@@ -142,6 +143,8 @@ def serve() -> None:
             try:
                 killed(*line.split())
                 code = 0
+            except BaseException:
+                traceback.print_exc()
             finally:
                 sys.stdout.flush()
                 os._exit(code)
