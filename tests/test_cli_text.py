@@ -67,7 +67,7 @@ def test_progress_shows_text_as_it_is():
     lines.message(f"a\n{EVIL}")
     lines.end(EVIL, EVIL)
     assert "\x1b" not in stream.getvalue()
-    assert stream.getvalue().count("\n") == 3
+    assert stream.getvalue().count("\n") == 4
     file = io.StringIO()
     console = Console(file=file, width=200, force_terminal=True, no_color=True)
     with ProgressBars(console) as bars:

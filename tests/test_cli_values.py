@@ -108,7 +108,7 @@ def test_evaluate_measures_what_the_files_call_the_networks_own(run, capsys):
     noted = load_network(folder).trial
     capsys.readouterr()
     assert cli.main(["evaluate", str(folder), "--split", "validation"]) == 0
-    line, note = capsys.readouterr().out.splitlines()
+    *_, line, note = capsys.readouterr().out.splitlines()
     loss = float(re.search(r"loss (\S+)", line).group(1))
     assert loss == pytest.approx(noted["network"]["val_loss"], abs=2e-3)
     assert note == value_note(noted)
