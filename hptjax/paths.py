@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
-from hptjax.errors import ConfigError
+from hptjax.errors import ConfigError, shown
 
 
 def user_path(text: str | Path) -> Path:
     """The path, with `~` as the home directory: shells leave that alone in --out=~/x.
 
-    Raises ConfigError for the home of a user that there is not.
+    Raises ConfigError for the home of a user that there is not, and for a null character.
     """
+    if "\0" in str(text):
+        raise ConfigError(f"{shown(str(text))}: no file can have such a name.")
     try:
         return Path(text).expanduser()
     except RuntimeError:

@@ -112,3 +112,14 @@ def test_every_public_name_is_where_the_package_says():
         assert getattr(hptjax, name).__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'Clasifier'"):
         getattr(hptjax, "Clasifier")  # noqa: B009 - the checker knows that it is missing
+
+
+def test_modules_are_there_without_an_import_of_their_own():
+    code = (
+        "import sys, hptjax; assert 'jax' not in sys.modules; hptjax.devices.set_up; "
+        "print(*(getattr(hptjax, name).__name__ for name in hptjax._MODULES))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert loaded == [f"hptjax.{name}" for name in hptjax._MODULES]

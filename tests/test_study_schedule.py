@@ -106,8 +106,8 @@ def test_survivors_go_on_and_the_others_cost_nothing_more():
     assert first.ledger["member_epochs"] == sum(trial.age for trial in first.trials)
     stopped = [trial for trial in first.trials if trial.status is Status.STOPPED]
     assert {trial.reason for trial in stopped} == {
-        "by the schedule after epoch 1",
-        "by the schedule after epoch 3",
+        "stopped by the schedule after epoch 1",
+        "stopped by the schedule after epoch 3",
     }
     assert sum(line.startswith("start") for line in executor.log) == len(result.generations)
 

@@ -10,6 +10,7 @@ from types import FrameType
 from hptjax.errors import printable
 
 INTERRUPTED, TERMINATED, CLOSED_PIPE = 130, 143, 141
+LONGEST = 2000  # characters of a last word
 
 
 class Terminated(KeyboardInterrupt):
@@ -102,5 +103,8 @@ class Process:
 
 def say(text: str) -> None:
     """One line on standard error, whatever the text holds and whoever listens."""
+    line = printable(" ".join(text.split()))
+    if len(line) > LONGEST:
+        line = f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
     with suppress(OSError, ValueError):
-        print(f"hptjax: {printable(' '.join(text.split()))}", file=sys.stderr, flush=True)
+        print(f"hptjax: {line}", file=sys.stderr, flush=True)
