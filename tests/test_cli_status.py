@@ -9,7 +9,7 @@ from rich.console import Console
 from hptjax.cli import main as cli
 from hptjax.records import GenerationRecord, RunDirectory, Status, TrialRecord
 from hptjax.records.journal import encode_line
-from hptjax.report.status import read_status, show_seconds, status_table
+from hptjax.report.status import read_status, show_seconds, state_of, status_table
 from hptjax.study import run_study
 from hptjax.study.budget import Budget
 from tests import fakes
@@ -42,7 +42,7 @@ def test_a_finished_run(run, capsys):
         assert f"{strategy.best.value:.4f}" in text
     assert text.count("2 of 2 generations") == 2
     assert text.count("of 1000 seconds") == 2
-    assert text.count("finished:") == 2
+    assert text.count("done:") == 2
     assert re.search(r"Last record \d+ s ago", text)
 
 
@@ -53,15 +53,17 @@ def test_a_run_that_is_being_written(run):
     journal.write_bytes(b"".join(lines[:2]))
     with RunDirectory(run, CONFIG.to_dict()):
         journal.write_bytes(b"".join(lines[:2]) + lines[2][:50])
-        random, tpe = read_status(run).strategies
-    assert (len(random.generations), random.state) == (1, "unfinished")
-    assert (len(tpe.trials), tpe.state) == (0, "not begun")
+        status = read_status(run)
+    random, tpe = status.strategies
+    assert (len(random.generations), state_of(random, status)) == (1, "running")
+    assert (len(tpe.trials), state_of(tpe, status)) == (0, "waiting")
 
 
 def test_a_larger_budget_makes_a_run_unfinished(run):
     larger = CONFIG.model_copy(update={"budget": Budget(generations=3)})
     with RunDirectory(run, larger.to_dict()):
-        assert [s.state for s in read_status(run).strategies] == ["unfinished"] * 2
+        status = read_status(run)
+    assert [state_of(s, status) for s in status.strategies] == ["running", "waiting"]
 
 
 def test_the_last_failure_says_why(tmp_path, capsys):

@@ -8,6 +8,7 @@ from rich.console import Console
 from hptjax.cli import main as cli
 from hptjax.cli.watch import show_live
 from hptjax.records import GenerationRecord, RunDirectory, Status, TrialRecord
+from hptjax.records.journal import Journal
 from hptjax.report.status import RunStatus, StrategyStatus, read_status
 from hptjax.report.watch import follow, run_seconds_left, seconds_left, spark, watch_view
 from hptjax.study import run_study
@@ -102,7 +103,14 @@ def test_once_prints_the_present_state(growing, capsys):
         sleep(0)
     assert cli.main(["watch", str(path), "--once"]) == 0
     text = capsys.readouterr().out
-    assert re.search(r"random +1/2 .* running", text)
+    assert re.search(r"random +1/2 .* interrupted", text)  # no process holds the journal
+    with Journal(path / "journal.jsonl"):
+        assert cli.main(["watch", str(path), "--once"]) == 0
+        assert re.search(r"random +1/2 .* running", capsys.readouterr().out)
+        assert cli.main(["status", str(path)]) == 0
+        assert "running" in capsys.readouterr().out
+    assert cli.main(["status", str(path)]) == 0
+    assert "interrupted" in capsys.readouterr().out
     assert re.search(r"tpe +0/2 .* waiting", text)
     assert "0 of 2 done" in text
     best = read_status(path).strategies[0].best

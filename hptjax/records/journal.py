@@ -83,6 +83,18 @@ def read_journal(path: Path) -> tuple[list[dict[str, Any]], int]:
     return records, position
 
 
+def is_open(path: Path) -> bool:
+    """Whether a process has the journal open for appending."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # gone, or a file system without locks
+        return False
+    return False
+
+
 class Journal:
     """A journal open for appending, locked against other processes; `records` is what it held.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hptjax.errors import ConfigError
 from hptjax.records.goal import Goal
+from hptjax.records.journal import is_open
 from hptjax.records.reader import NAME, read_run
 from hptjax.records.run_dir import label_of
 from hptjax.records.trial import FAILED, GenerationRecord, Status, TrialRecord, best_trial
@@ -55,23 +56,18 @@ class StrategyStatus:
         """Seconds, of those spent, that went to compiling."""
         return sum(record.ledger.get("compile_s", 0.0) for record in self.generations)
 
-    @property
-    def state(self) -> str:
-        if self.stop is not None:
-            return f"finished: {self.stop}"
-        return "unfinished" if self.generations else "not begun"
-
 
 @dataclass(frozen=True)
 class RunStatus:
     """A run as it stands; goal: what trials are judged by.
 
-    age: seconds since its journal was last written.
+    age: seconds since its journal was last written. going: whether a process writes to it.
     """
 
     strategies: tuple[StrategyStatus, ...]
     age: float
     goal: Goal = field(default_factory=Goal)
+    going: bool = True
 
     @property
     def finished(self) -> bool:
@@ -104,7 +100,18 @@ def read_status(path: Path) -> RunStatus:
         ),
         journal_age(path),
         found.goal or Goal(),
+        is_open(path / NAME),
     )
+
+
+def state_of(strategy: StrategyStatus, status: RunStatus) -> str:
+    """What a strategy is doing, in the words of all commands: they run one after another."""
+    if strategy.stop is not None:
+        return f"done: {strategy.stop}"
+    present = next(other for other in status.strategies if other.stop is None)
+    if strategy is not present:
+        return "waiting"
+    return "running" if status.going else "interrupted"
 
 
 def journal_age(path: Path) -> float:
@@ -130,7 +137,9 @@ def status_table(status: RunStatus) -> PlainTable:
             "\n".join(_trial_lines(strategy)),
             "\n".join(_best_lines(strategy.best, status.goal)),
             "\n".join(_spent_lines(strategy)),
-            "\n".join(filter(None, [strategy.state, show_workers(strategy.generations)])),
+            "\n".join(
+                filter(None, [state_of(strategy, status), show_workers(strategy.generations)])
+            ),
         )
     return table
 
@@ -146,6 +155,11 @@ def status_notes(status: RunStatus) -> Iterator[str]:
                 f"{failure.status.value}: {reason}"
             )
     yield f"Last record {show_seconds(status.age)} ago."
+
+
+def _state_lines(strategy: StrategyStatus, status: RunStatus) -> list[str]:
+    workers = show_workers(strategy.generations)
+    return [state_of(strategy, status), *([workers] if workers else [])]
 
 
 def _trial_lines(strategy: StrategyStatus) -> list[str]:

@@ -9,10 +9,18 @@ from pathlib import Path
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from hptjax.records.journal import is_open
 from hptjax.records.reader import NAME
 from hptjax.records.trial import FAILED, GenerationRecord
 from hptjax.report.console import show_number
-from hptjax.report.status import RunStatus, StrategyStatus, journal_age, read_status, show_seconds
+from hptjax.report.status import (
+    RunStatus,
+    StrategyStatus,
+    journal_age,
+    read_status,
+    show_seconds,
+    state_of,
+)
 from hptjax.report.terminal import PlainTable, plain_text
 
 WIDE = 90  # columns, from which on there is room for more than the essentials
@@ -34,7 +42,7 @@ def follow(
         stamp = (journal.stat().st_size, journal.stat().st_mtime_ns) if journal.exists() else None
         if status is None or stamp != seen:
             seen, status = stamp, read_status(path)
-        status = replace(status, age=journal_age(path))
+        status = replace(status, age=journal_age(path), going=is_open(journal))
         yield status
 
 
@@ -119,14 +127,6 @@ def failures(status: RunStatus) -> list[str]:
         if trial.status in FAILED
     ]
     return failed[: -FAILURES - 1 : -1]
-
-
-def state_of(strategy: StrategyStatus, status: RunStatus) -> str:
-    """What it is doing: strategies run one after another."""
-    if strategy.stop is not None:
-        return f"done: {strategy.stop}"
-    present = next(other for other in status.strategies if other.stop is None)
-    return "running" if strategy is present else "waiting"
 
 
 def _summary(status: RunStatus) -> str:

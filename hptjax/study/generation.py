@@ -90,7 +90,8 @@ class Generation:
         """
         while self.alive and (step := decide(self.age, self._values())):
             for trial in set(self.alive) - set(step.trials):
-                self.tracks[trial].end(Status.STOPPED, f"stopped by the schedule after epoch {self.age}")
+                reason = f"stopped by the schedule after epoch {self.age}"
+                self.tracks[trial].end(Status.STOPPED, reason)
             self.alive = list(step.trials)
             for _ in range(step.epochs):
                 if self.alive and not self._epoch(population, meter, on_epoch):
