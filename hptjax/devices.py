@@ -24,9 +24,9 @@ def set_up(*, compile_cache: bool, cores: int | None = None) -> None:
         os.environ[CORES] = str(cores)
     # XLA logs an "error" about machine types for each program it takes from the cache; ours are
     # kept apart by CPU model, so it says nothing. Level 3 leaves fatal errors on the screen. It is
-    # read when JAX is imported, which sets it to 1 where it is not set.
-    if "jax" not in sys.modules:
-        os.environ.setdefault(LOG_LEVEL, "3")
+    # read when JAX is imported, which sets it to 1 where it is not set; child processes inherit it.
+    if "jax" not in sys.modules and os.environ.get(LOG_LEVEL, IMPORTED) == IMPORTED:
+        os.environ[LOG_LEVEL] = "3"
     import jax
 
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
