@@ -16,14 +16,15 @@ PROGRAMS = [PythonCodeBlockParser()]
 
 
 @pytest.mark.slow
-def test_the_programs_run():
+def test_the_programs_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # one of them writes a file
     document = Sybil(parsers=PROGRAMS).parse(README)
     results = []
     for example in document.examples():
         document.namespace.clear()
         example.evaluate()
         results.append(dict(document.namespace))
-    assert len(results) == 2
+    assert len(results) == README.read_text().count("```python\n") >= 2
     accuracy = results[0]["metrics"]["val_accuracy"]
     assert accuracy.shape == (2, 4)
     assert ((accuracy > 0.1) & (accuracy <= 1)).all()
