@@ -1,5 +1,6 @@
 """The images of one epoch on the device: augmented, shuffled, laid out for training."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,7 +10,10 @@ import numpy as np
 from jax import Array
 
 from hptjax.data.dataset import ImageDataset
+from hptjax.data.resize import fitted_pair
+from hptjax.errors import ConfigError
 from hptjax.models.keys import data_key
+from hptjax.population.plan import Plan
 
 VALIDATION_BATCH = 64  # images evaluated together: few enough for a core's cache
 
@@ -43,6 +47,36 @@ class EpochInput(NamedTuple):
     val_labels: Array
     study_key: Array
     epoch: Array
+
+
+def fitted_to(
+    plan: Plan,
+    train: ImageDataset,
+    validation: ImageDataset,
+    notify: Callable[[str], None] = warnings.warn,
+) -> tuple[ImageDataset, ImageDataset]:
+    """Both sets at the size of the plan; ConfigError where plan and images do not fit together."""
+    height, width, channels = plan.bodies[0].signature.image
+    for dataset in (train, validation):
+        if dataset.image_shape[2] != channels:
+            raise ConfigError(
+                f"The networks take images of {channels} channels, got"
+                f" {dataset.image_shape[2]} from {dataset.name}."
+            )
+    train, validation = fitted_pair(train, validation, height, width, notify)
+    batch = max(body.signature.batch_size for body in plan.bodies)
+    if batch > train.size:
+        raise ConfigError(
+            f"batch_size must be at most the {train.size} training images, got {batch}."
+        )
+    if validation.num_classes != train.num_classes or any(
+        body.widths.units[-1] != train.num_classes for body in plan.bodies
+    ):
+        raise ConfigError(
+            f"The last MLP layer must have one unit per class ({train.num_classes}):"
+            " repair the configs."
+        )
+    return train, validation
 
 
 def dataset_arrays(train: ImageDataset, validation: ImageDataset) -> DatasetArrays:

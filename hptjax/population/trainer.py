@@ -13,7 +13,6 @@ from jax import Array
 
 from hptjax.data.augment import augment as augment_images
 from hptjax.data.dataset import ImageDataset
-from hptjax.data.resize import fitted_pair
 from hptjax.errors import ConfigError
 from hptjax.models.variables import exact_variables
 from hptjax.models.weights import exact_arrays
@@ -21,7 +20,7 @@ from hptjax.ops import native
 from hptjax.population.compiled import DevicePrograms, preparing, training
 from hptjax.population.epoch import MemberState, Metrics, TracedHparams
 from hptjax.population.execution import execution_for
-from hptjax.population.images import dataset_arrays
+from hptjax.population.images import dataset_arrays, fitted_to
 from hptjax.population.memory import is_exhausted
 from hptjax.population.pack import Member, Placement, place, traced_hparams
 from hptjax.population.places import places_for, side_by_side
@@ -292,33 +291,3 @@ def _called(program: Callable, args: tuple[Any, ...]) -> tuple[MemberState, Metr
     with fixed_settings():
         arrays, metrics = program(*args)
         return arrays, jax.device_get(metrics)
-
-
-def fitted_to(
-    plan: Plan,
-    train: ImageDataset,
-    validation: ImageDataset,
-    notify: Callable[[str], None] = warnings.warn,
-) -> tuple[ImageDataset, ImageDataset]:
-    """Both sets at the size of the plan; ConfigError where plan and images do not fit together."""
-    height, width, channels = plan.bodies[0].signature.image
-    for dataset in (train, validation):
-        if dataset.image_shape[2] != channels:
-            raise ConfigError(
-                f"The networks take images of {channels} channels, got"
-                f" {dataset.image_shape[2]} from {dataset.name}."
-            )
-    train, validation = fitted_pair(train, validation, height, width, notify)
-    batch = max(body.signature.batch_size for body in plan.bodies)
-    if batch > train.size:
-        raise ConfigError(
-            f"batch_size must be at most the {train.size} training images, got {batch}."
-        )
-    if validation.num_classes != train.num_classes or any(
-        body.widths.units[-1] != train.num_classes for body in plan.bodies
-    ):
-        raise ConfigError(
-            f"The last MLP layer must have one unit per class ({train.num_classes}):"
-            " repair the configs."
-        )
-    return train, validation

@@ -19,10 +19,9 @@ from hptjax.data.resize import fitted_pair
 from hptjax.errors import ConfigError
 from hptjax.models.keys import root_key
 from hptjax.population.execution import execution_for
-from hptjax.population.images import DatasetArrays, dataset_arrays, epoch_input
+from hptjax.population.images import DatasetArrays, dataset_arrays, epoch_input, fitted_to
 from hptjax.population.plan import Plan, make_plan
 from hptjax.population.program import init_local, train_local
-from hptjax.population.trainer import fitted_to
 from hptjax.space import Space
 from hptjax.study.generation import trial_key
 from hptjax.transpile.problem import Problem
