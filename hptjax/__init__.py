@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from hptjax.errors import ConfigError as ConfigError
     from hptjax.models import Classifier as Classifier
     from hptjax.models import init_variables as init_variables
+    from hptjax.models.network import load_best as load_best
     from hptjax.models.network import load_network as load_network
     from hptjax.population import Member as Member
     from hptjax.population import Population as Population
     from hptjax.population import PopulationTrainer as PopulationTrainer
     from hptjax.population import evaluate_population as evaluate_population
     from hptjax.population import make_plan as make_plan
-    from hptjax.records import load_best as load_best
     from hptjax.records import load_run as load_run
     from hptjax.space import Space as Space
     from hptjax.study import StudyConfig as StudyConfig
@@ -53,7 +53,7 @@ _HOMES = {
     "des_minimize": "hptjax.des",
     "evaluate_population": "hptjax.population",
     "init_variables": "hptjax.models",
-    "load_best": "hptjax.records",
+    "load_best": "hptjax.models.network",
     "load_images": "hptjax.data",
     "load_model_config": "hptjax.config.load",
     "load_network": "hptjax.models.network",

@@ -56,12 +56,7 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
         found = [n for n in names if n == meant or (meant.endswith("_l") and n.startswith(meant))]
         if found:
             return f"hptjax calls it {', '.join(map(repr, found))}."
-    likeness = [
-        1.0
-        if len(word) > 1 and other.startswith(word)
-        else SequenceMatcher(None, word, other).ratio()
-        for other in names
-    ]
+    likeness = [_likeness(word, other) for other in names]
     if likeness and max(likeness) >= _NEAR:
         return f"did you mean {names[likeness.index(max(likeness))]!r}?"
     if word.lower() in NOTES:

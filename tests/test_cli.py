@@ -8,10 +8,11 @@ import sys
 import pytest
 import yaml
 
+import hptjax
 from hptjax.cli import main as cli
 from hptjax.cli.run import default_out
 from hptjax.devices import available_cores, cache_directory
-from hptjax.records import load_best, load_run
+from hptjax.records import load_network, load_run
 from hptjax.transpile import Problem
 from tests import fakes
 
@@ -78,9 +79,9 @@ def test_run_writes_a_run_directory_and_shows_the_leaderboard(study, capsys, tmp
     assert "Leaderboard" in output
     best = load_run(out).best
     assert best is not None
-    config, variables = load_best(out)
-    assert config.to_dict() == best.config
-    assert variables["params"]["trial"][0] == best.key
+    network = load_network(out)
+    assert network.config.to_dict() == best.config
+    assert network.variables["params"]["trial"][0] == best.key
 
 
 def test_a_finished_run_is_shown_again_and_left_alone(study, capsys):
@@ -239,5 +240,5 @@ def test_train_learns_saves_and_tests_a_network(study, capsys, tmp_path):
     output = capsys.readouterr().out
     assert output.count("epoch ") == 2
     assert "test loss" in output
-    config, _ = load_best(tmp_path / "trained")
+    config, _ = hptjax.load_best(tmp_path / "trained")
     assert config.to_dict()["batch_size"] == 16

@@ -102,7 +102,7 @@ def test_a_trial_is_not_made_again_of_other_images(run, capsys, monkeypatch):
 
 def test_evaluate_refuses_other_images_unless_they_are_asked_for(run, capsys, monkeypatch):
     monkeypatch.setattr("hptjax.cli.evaluate.evaluate_variables", lambda *parts: (0.5, 0.5))
-    monkeypatch.setattr("hptjax.cli.evaluate.check_variables", lambda *parts: None)
+    monkeypatch.setattr("hptjax.models.network.check_variables", lambda *parts: None)
     for split in ("train", "validation", "test"):
         assert cli.main(["evaluate", "run", "--split", split]) == 0
     write(lambda arrays: arrays["x_test"].__setitem__(0, 255 - arrays["x_test"][0]))
@@ -110,3 +110,8 @@ def test_evaluate_refuses_other_images_unless_they_are_asked_for(run, capsys, mo
     error = refused(capsys, "evaluate", "run", "--split", "test")
     assert "the test images or labels of npz:x.npz are not those that its run had" in error
     assert cli.main(["evaluate", "run", "--split", "test", "--data", "npz:x.npz"]) == 0
+
+
+def test_test_images_that_are_damaged_are_not_taken_for_none(run, capsys):
+    write(lambda arrays: arrays.__setitem__("y_test", arrays["y_test"][:-1]))
+    assert "y_test" in refused(capsys, "run", "small.yaml", "--out", "other")

@@ -1,6 +1,8 @@
 """The journal: what is written is read back, a torn tail is dropped, damage is found."""
 
+import fcntl
 import math
+from threading import Timer
 
 import pytest
 
@@ -99,3 +101,15 @@ def test_a_file_of_another_program_is_not_written_over(tmp_path, content):
     path.write_bytes(encode_line(RECORDS[0])[:30])
     with Journal(path) as journal:
         assert journal.records == []
+
+
+def test_who_only_looks_whether_a_journal_is_open_stops_no_run(path):
+    with path.open("rb") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        with pytest.raises(ConfigError, match="another process"):
+            Journal(path)
+    with path.open("rb") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        Timer(0.02, fcntl.flock, (looking, fcntl.LOCK_UN)).start()
+        with Journal(path) as journal:
+            assert journal.records == RECORDS

@@ -16,7 +16,7 @@ from hptjax.records import (
     RunDirectory,
     Status,
     TrialRecord,
-    load_best,
+    load_network,
     load_run,
     save_best,
 )
@@ -106,8 +106,9 @@ def test_best_network_comes_back(tmp_path):
     variables = {"params": {"a": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3).T}}}
     save_best(tmp_path / "best", config, variables, {"value": 0.5})
     for folder in (tmp_path, tmp_path / "best"):
-        loaded, weights = load_best(folder)
-        assert loaded == config
+        network = load_network(folder)
+        assert network.config == config
+        weights = network.variables
         np.testing.assert_array_equal(
             weights["params"]["a"]["kernel"], variables["params"]["a"]["kernel"]
         )
@@ -124,15 +125,15 @@ def test_the_same_network_is_the_same_file(tmp_path):
 def test_damaged_or_mixed_best_is_refused(tmp_path):
     config = ModelConfig.from_dict(model())
     with pytest.raises(DataError, match="no best network"):
-        load_best(tmp_path)
+        load_network(tmp_path)
     save_best(tmp_path, config, {"w": np.ones(3)}, {})
     path = tmp_path / "config.yaml"
     path.write_text(path.read_text().replace("lr: 0.003", "lr: 0.004"))
     with pytest.raises(DataError, match="one was altered"):
-        load_best(tmp_path)
+        load_network(tmp_path)
     (tmp_path / "weights.safetensors").write_bytes(b"\x00" * 4)
     with pytest.raises(DataError, match="no best network"):
-        load_best(tmp_path)
+        load_network(tmp_path)
 
 
 def test_a_run_is_loaded_as_it_was_made(tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+import hptjax
 from hptjax.cli import main as cli
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import DataError
@@ -17,8 +18,10 @@ from hptjax.records.best import flatten
 from hptjax.records.tensors import read_tensors, write_tensors
 from hptjax.records.trial import METRICS
 from hptjax.study.config import DataConfig
+from hptjax.study.generation import members_of
 from hptjax.study.network import data_notes
-from hptjax.study.snapshots import Snapshot, SnapshotStore, TrainedEpoch
+from hptjax.study.snapshots import Snapshot, SnapshotExecutor, SnapshotStore, TrainedEpoch
+from hptjax.transpile.repair import Candidate
 from tests import fakes
 
 ARRAYS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.arange(4)}
@@ -190,6 +193,9 @@ def test_weights_of_another_shape_are_one_line(network, tmp_path, monkeypatch, c
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         assert "x.safetensors: its weights do not fit its config: params/" in error
+        for load in (hptjax.load_best, hptjax.load_network):
+            with pytest.raises(DataError, match="do not fit its config: params/"):
+                load(path)
 
 
 def test_files_of_others_are_one_line(tmp_path):
@@ -202,3 +208,23 @@ def test_files_of_others_are_one_line(tmp_path):
     path.mkdir()
     with pytest.raises(DataError, match="no best network to load: No such file"):
         load_network(path)
+
+
+def test_a_snapshot_of_other_survivors_is_trained_again_to_its_age(tmp_path):
+    """Or weights of no epoch would go under the curves of two."""
+    members = members_of("random", 0, [Candidate(ModelConfig.from_dict(fakes.model()))] * 3, 1)
+    store = SnapshotStore(tmp_path / "snapshots")
+    store.due = lambda size: True
+    first = SnapshotExecutor(fakes.FakeExecutor(), store).start(members)
+    for chosen in ([0, 1, 2], [0, 1], [0]):
+        first.keep(chosen)
+        first.advance(1)
+    live = fakes.FakeExecutor()
+    again = SnapshotExecutor(live, store).start(members)
+    again.advance(1)
+    again.keep([0, 1])
+    again.advance(1)
+    again.keep([1])
+    again.advance(1)
+    assert live.log == ["start 3", "epoch 0 of 3", "epoch 1 of 2", "epoch 2 of 1"]
+    assert again.weights(0)["params"]["trial"][0] == members[1].trial

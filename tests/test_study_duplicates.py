@@ -13,9 +13,9 @@ from hptjax.records.journal import Journal
 from hptjax.records.run_dir import RunDirectory
 from hptjax.records.trial import best_trial, rank_trials
 from hptjax.report.console import leaderboard
-from hptjax.report.numbers import counted_values, rank_table
+from hptjax.report.numbers import counted_values, rank_table, survivors
 from hptjax.report.runs import runs_table
-from hptjax.report.tables import write_tables
+from hptjax.report.tables import epochs_frame, write_tables
 from hptjax.space import Categorical, Float, Integer, Space
 from hptjax.strategies import proposal_at
 from hptjax.study import run_study
@@ -247,3 +247,10 @@ def test_a_warm_start_does_not_take_the_luckiest_copy(tmp_path):
     for source in ({"run": str(tmp_path / "run")}, {"trials": str(tmp_path / "trials.csv")}):
         start = study(SIX, strategies=("random",), warm_start={**source, "best": 4})
         assert warm_started(start).first == wanted
+
+
+def test_a_network_that_was_trained_once_has_its_epochs_once(tmp_path):
+    result = run(Points([A, B, A]), budget={"trials": 16})
+    frame = epochs_frame(result.generations)
+    assert frame[["number", "epoch"]].values.tolist() == [[0, 1], [0, 2], [1, 1], [1, 2]]
+    assert survivors(runs_table({"run": result}))["trials"].tolist() == [8, 2, 2, 8]

@@ -224,3 +224,18 @@ def test_known_metrics_are_of_the_table():
     for name, metric in METRICS.items():
         assert metric.goal == Goal.from_tree(name)
         assert find_metric(name) is find_metric("val_loss", name) is metric
+
+
+@pytest.mark.parametrize("given", ["val_accuracy", best_accuracy])
+def test_the_journal_tells_a_metric_that_the_config_does_not(tmp_path, given):
+    """The run goes on in its directory, too, whose config is the one that was given."""
+    config, results = study(strategies=("random",)), []
+    for generations in (2, 3):
+        config = study(strategies=("random",), budget={"generations": generations})
+        with RunDirectory(tmp_path / "run", config.to_dict()) as directory:
+            results.append(run(config, journal=directory.journal, metric=given))
+    read = load_run(tmp_path / "run")
+    assert read.goal.name == (given if isinstance(given, str) else given.name)
+    assert read.best == results[1].best
+    assert read.best.value == max(t.value for t in read.trials if t.value is not None)
+    assert results[1].trials[:16] == results[0].trials

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from hptjax.cli.export import name_of, print_note
@@ -11,9 +10,10 @@ from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
 from hptjax.data.labels import listed
 from hptjax.data.sources import check_source
-from hptjax.errors import ConfigError, DataError
-from hptjax.models import check_variables, evaluate_variables
-from hptjax.records.best import SavedNetwork, load_network
+from hptjax.errors import ConfigError
+from hptjax.models import evaluate_variables
+from hptjax.models.network import load_saved
+from hptjax.records.best import SavedNetwork
 from hptjax.report.terminal import make_console
 from hptjax.study.config import DataConfig
 from hptjax.study.data import load_test_data, prepare_data
@@ -21,8 +21,7 @@ from hptjax.study.data import load_test_data, prepare_data
 
 def evaluate(args: argparse.Namespace) -> int:
     """Prints loss and accuracy of a network on a split."""
-    network = load_network(args.network)
-    check_network(network, args.network)
+    network = load_saved(args.network)
     data = _data_config(network, args)
     console = make_console()
 
@@ -41,14 +40,6 @@ def evaluate(args: argparse.Namespace) -> int:
     )
     print_note(network, console)
     return 0
-
-
-def check_network(network: SavedNetwork, path: Path) -> None:
-    """DataError, naming the file, unless the weights are of the shapes that its config has."""
-    try:
-        check_variables(network.config, network.variables)
-    except ConfigError as error:
-        raise DataError(f"{path}: its weights do not fit its config: {error}") from None
 
 
 def _data_config(network: SavedNetwork, args: argparse.Namespace) -> DataConfig:

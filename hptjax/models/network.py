@@ -79,16 +79,31 @@ class TrainedNetwork:
         return f"<TrainedNetwork of {len(self.class_names)} classes>"
 
 
-def load_network(path: str | Path) -> TrainedNetwork:
-    """The network of an exported file, or the best one of a run; path: the file, or the run.
+def load_saved(path: str | Path) -> best.SavedNetwork:
+    """What a file, or a run's best network, holds, of the shapes that its config has.
 
-    Raises DataError where it is missing, damaged or not a network of this program.
+    Raises DataError as `load_network` does.
     """
     saved = best.load_network(path)
     try:
         check_variables(saved.config, saved.variables)
     except ConfigError as error:
         raise DataError(f"{path}: its weights do not fit its config: {error}") from None
+    return saved
+
+
+def load_best(path: str | Path) -> tuple[ModelConfig, dict[str, Any]]:
+    """Config and flax variables (numpy) of a saved network; arguments as of `load_network`."""
+    saved = load_saved(path)
+    return saved.config, saved.variables
+
+
+def load_network(path: str | Path) -> TrainedNetwork:
+    """The network of an exported file, or the best one of a run; path: the file, or the run.
+
+    Raises DataError where it is missing, damaged or not a network of this program.
+    """
+    saved = load_saved(path)
     outputs = saved.config.mlp_config.block_list[-1].out_size
     names = saved.trial.get("class_names") or [str(k) for k in range(outputs)]
     if not isinstance(names, list) or len(names) != outputs:

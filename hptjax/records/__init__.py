@@ -1,6 +1,6 @@
 """What a run leaves behind, as plain data and files: trials, journal, best network, directory."""
 
-from hptjax.records.best import SavedNetwork, load_best, load_network, save_best, save_network
+from hptjax.records.best import SavedNetwork, load_network, save_best, save_network
 from hptjax.records.change import Change
 from hptjax.records.run_dir import RunDirectory, load_run
 from hptjax.records.trial import GenerationRecord, Status, StudyResult, TrialRecord
@@ -13,7 +13,6 @@ __all__ = [
     "Status",
     "StudyResult",
     "TrialRecord",
-    "load_best",
     "load_network",
     "load_run",
     "save_best",

@@ -67,12 +67,6 @@ def save_network(path: Path, network: SavedNetwork) -> None:
     write_tensors(path, flatten(network.variables), facts, KIND)
 
 
-def load_best(path: str | Path) -> tuple[ModelConfig, dict[str, Any]]:
-    """Config and flax variables (numpy) of a saved network; arguments as of `load_network`."""
-    network = load_network(path)
-    return network.config, network.variables
-
-
 def load_network(path: str | Path) -> SavedNetwork:
     """The network of a file, or the best one of a run; path: a file, a run, or its best/.
 

@@ -9,11 +9,12 @@ anywhere else is an error.
 
 import json
 import os
+import time
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from hptjax.errors import ConfigError, DataError
 from hptjax.records.files import sync_folder, write_all
@@ -27,6 +28,7 @@ except ModuleNotFoundError:  # Windows
     ) from None
 
 START = b'{"crc32":"'
+TRIES, LOOK_S = 3, 0.05  # to lock a journal; seconds between them
 
 
 def encode_line(record: Mapping[str, Any]) -> bytes:
@@ -95,6 +97,15 @@ def is_open(path: Path) -> bool:
     return False
 
 
+def _lock(file: IO[bytes]) -> None:
+    """BlockingIOError where another process writes; who only looks (`is_open`) is soon gone."""
+    for _ in range(TRIES - 1):
+        with suppress(BlockingIOError):
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(LOOK_S)
+    return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 class Journal:
     """A journal open for appending, locked against other processes; `records` is what it held.
 
@@ -106,7 +117,7 @@ class Journal:
         self._path = path
         self._file = path.open("ab", buffering=0)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._file)
             self.records, self._sound = read_journal(path)
             self._file.truncate(self._sound)
         except BlockingIOError:

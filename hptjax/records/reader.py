@@ -2,8 +2,8 @@
 
 A journal begins with a header of its version and the study's config. After it there are records of
 generations, of strategies that stopped, of another budget that a later call gave, of the images
-(their digests), of a metric of the user's, and of what decides the rounding of results, where a
-call found another one.
+(their digests), of a metric that the config does not tell, and of what decides the rounding of
+results, where a call found another one.
 """
 
 import json
@@ -83,7 +83,7 @@ class EnvironmentRecord(Frozen):
 
 
 class MetricRecord(Frozen):
-    """A metric of the user's own, which the header's config cannot tell."""
+    """The metric of the trials, where it is another one than the header's config tells."""
 
     kind: Literal["metric"] = "metric"
     name: str

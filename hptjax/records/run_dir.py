@@ -56,7 +56,7 @@ class RunDirectory:
         held = self.journal.records
         self._found = checked_run(self.path / NAME, held) if held else RunRecords()
         if self.resumed:
-            check_same_config(self.path, self._found.config, config)
+            check_same_config(self.path, held[0]["config"], config)
         else:
             self.journal.clear()  # a run that failed before its first result binds nobody
             self._found = RunRecords()

@@ -168,7 +168,8 @@ def survivors(table: pd.DataFrame) -> pd.DataFrame:
     places = [*RUN, "generation"]
     for _, generation in table.groupby(places, sort=False):
         place = [generation[name].iloc[0] for name in places]
-        epochs = generation["epochs"].to_numpy()
+        reused = generation["member_epochs"] == 0  # copies of a network that was trained before
+        epochs = generation["epochs"].mask(reused, 0).to_numpy()
         for age in range(int(epochs.max()) + 1):
             rows.append((*place, age, int((epochs >= age).sum())))
     return pd.DataFrame(rows, columns=[*places, "epoch", "trials"])

@@ -46,7 +46,10 @@ def trials_frame(generations: Iterable[GenerationRecord], metric: str) -> pd.Dat
 
 
 def epochs_frame(generations: Iterable[GenerationRecord]) -> pd.DataFrame:
-    """One row per trained trial and epoch (counted from 1): the metrics."""
+    """One row per trained trial and epoch (counted from 1): the metrics.
+
+    A network that was proposed again and not trained again has its rows under the first trial.
+    """
     rows = [
         {
             "strategy": trial.strategy,
@@ -56,6 +59,7 @@ def epochs_frame(generations: Iterable[GenerationRecord]) -> pd.DataFrame:
         }
         for record in generations
         for trial in record.trials
+        if trial.was_trained
         for epoch in range(trial.age)
     ]
     return pd.DataFrame(rows, columns=["strategy", "number", "epoch", *METRICS])

@@ -13,7 +13,6 @@ from hptjax.data.request import NoSplitError, Split, silent
 from hptjax.data.resize import fitted, fitted_pair
 from hptjax.data.sources import load_images
 from hptjax.data.split import limited, train_validation_split
-from hptjax.errors import DataError
 from hptjax.study.config import DataConfig, StudyConfig
 
 Notify = Callable[[str], None]
@@ -51,7 +50,7 @@ def noted_digests(config: DataConfig, model: ModelConfig, data: StudyData) -> di
     """As `data_digests`, with the test images where the source has some: for a network's file."""
     try:
         test = load_test_data(config, model, notify=silent)
-    except DataError:
+    except NoSplitError:
         return data_digests(data)
     return data_digests(data) | {"test": dataset_digest(test)}
 

@@ -34,8 +34,10 @@ class MemoryJournal:
 class History:
     """The generations and stops of a run, by strategy: each can be extended by itself."""
 
-    def __init__(self, journal: JournalLike, goal: Goal | None = None) -> None:
-        """goal: what trials are judged by, val_loss if None.
+    def __init__(
+        self, journal: JournalLike, goal: Goal | None = None, stated: Goal | None = None
+    ) -> None:
+        """goal: what trials are judged by, val_loss if None; stated: what the config says of it.
 
         Raises ConfigError where the journal holds trials that were judged by another metric.
         """
@@ -51,7 +53,8 @@ class History:
                 f"metric: the run was judged by {found.goal}, not by {self._goal}; start a new run "
                 "with another --out."
             )
-        self._goal_noted = bool(self._generations) or self._goal.name in DIRECTION_OF
+        known = self._goal.name in DIRECTION_OF and self._goal == (stated or self._goal)
+        self._goal_noted = bool(self._generations) or known
 
     def ahead(self, strategy: str) -> tuple[GenerationRecord, ...]:
         """The recorded generations that are still to come."""
@@ -78,7 +81,7 @@ class History:
         return old
 
     def _note_goal(self) -> None:
-        """A metric of the user's is told to whoever reads the journal, before its first trials."""
+        """A metric that the config does not tell is told to readers, before the first trials."""
         if not self._goal_noted:
             note = MetricRecord(name=self._goal.name, direction=self._goal.direction)
             self._journal.append(note.model_dump())

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from hptjax.errors import ConfigError
+from hptjax.records.goal import Goal
 from hptjax.records.trial import GenerationRecord, StudyResult
 from hptjax.strategies import SearchContext, Searcher, make_searcher
 from hptjax.study.budget import Meter
@@ -51,7 +52,7 @@ def run_study(
     of the study's strategies. Raises: ConfigError for what the study cannot mean, DataError where
     the journal is of another study.
     """
-    judge = find_metric(study.metric, metric)
+    judge, stated = find_metric(study.metric, metric), Goal.from_tree(study.metric)
     study = study.model_copy(update={"metric": judge.to_tree()})
     study = warm_started(study)
 
@@ -65,7 +66,7 @@ def run_study(
         )
     said = notify if sinks else warnings.warn
     data = load_study_data(study, said) if data is None else data.fitted(study.model, said)
-    history = History(journal or MemoryJournal(), judge.goal)
+    history = History(MemoryJournal() if journal is None else journal, judge.goal, stated)
     store = None if snapshots is None else SnapshotStore(snapshots, notify=notify)
     with _opened(executor, study, data, notify) as live:
         loop = Loop(

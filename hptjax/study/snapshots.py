@@ -186,6 +186,10 @@ class SnapshotPopulation:
             else:
                 held = tuple(range(len(self._members)))
                 self._population = self._executor.start(self._members)
+                for epoch in self._done:  # a snapshot whose survivors are now others: anew
+                    self._population.keep([held.index(k) for k in epoch.alive])
+                    self._population.advance(1)
+                    held = epoch.alive
             if held != self._alive:
                 self._population.keep([held.index(k) for k in self._alive])
         return self._population
