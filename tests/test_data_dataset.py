@@ -287,3 +287,55 @@ def test_another_size_is_said_once() -> None:
 def test_size_error() -> None:
     with pytest.raises(ConfigError, match="at least 1 x 1 pixels, got 0 x 5"):
         resize_and_crop(numbered(1), 0, 5)
+
+
+def said_of(images: object, labels: object, **options) -> tuple[ImageDataset, list[str]]:
+    lines: list[str] = []
+    return ImageDataset(images, labels, notify=lines.append, **options), lines
+
+
+@pytest.mark.parametrize("dtype", [">u2", "<u2", ">f4", ">f8", ">i4"])
+def test_the_order_of_bytes_means_nothing(dtype: str) -> None:
+    top = {"u2": 65535, "f4": 1, "f8": 1, "i4": 255}[dtype[1:]]
+    levels = np.arange(6 * 5 * 4).reshape(6, 5, 4) % 2
+    found, _ = said_of((levels * top).astype(dtype), np.array(LABELS, ">i8"))
+    np.testing.assert_array_equal(found.images[..., 0], levels * 255)
+    assert found.labels.tolist() == LABELS
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [np.int64(k) for k in LABELS],
+        [np.str_(k) for k in LABELS],
+        [np.float64(k) for k in LABELS],
+        [0, np.int16(1)] * 3,
+    ],
+)
+def test_labels_of_an_object_array_may_be_scalars_of_numpy(labels: list) -> None:
+    found, _ = said_of(IMAGES, np.array(labels, object))
+    assert (found.labels.tolist(), found.class_names) == (LABELS, ("0", "1"))
+
+
+@pytest.mark.parametrize("labels", [[True, 0] * 3, ["a", None] * 3, [1, "a"] * 3, [1, b"a"] * 3])
+def test_labels_of_several_kinds_are_refused(labels: list) -> None:
+    with pytest.raises(DataError, match="labels must all be whole numbers, or all be names, got"):
+        ImageDataset(IMAGES, np.array(labels, object))
+
+
+@pytest.mark.parametrize("names", ["ab", b"ab", {"a", "b"}, {0: "a", 1: "b"}])
+def test_class_names_have_an_order(names: object) -> None:
+    with pytest.raises(DataError, match="class_names must be a list of names, got"):
+        ImageDataset(IMAGES, LABELS, class_names=names)
+
+
+def test_bytes_of_another_scale_are_named() -> None:
+    digits = np.arange(6 * 5 * 4, dtype=np.uint8).reshape(6, 5, 4) % 17
+    found, lines = said_of(digits, LABELS)
+    np.testing.assert_array_equal(found.images[..., 0], digits)
+    assert lines == [
+        "images: no number is above 16, where 255 is white: the images are nearly black; if 16 is "
+        "white, save (images * (255 / 16)).round().astype(np.uint8)."
+    ]
+    assert said_of(digits * 0, LABELS)[1] == ["images: all images are black."]
+    assert said_of(digits * 2, LABELS)[1] == []

@@ -42,7 +42,7 @@ def write_npz(path: Path, **arrays: object) -> str:
     return f"npz:{path}"
 
 
-IMAGES = np.arange(4 * 3 * 3, dtype=np.uint8).reshape(4, 3, 3)
+IMAGES = 255 - np.arange(4 * 3 * 3, dtype=np.uint8).reshape(4, 3, 3)
 
 
 def load(source: str, split: str = "train", **options):
@@ -149,7 +149,7 @@ def test_npz_of_a_test_set_alone_takes_the_classes_of_a_network(tmp_path: Path) 
             r"a\.npz: y_test: labels must be in 0, 1, the classes .* got x",
         ),
         ({"images": IMAGES, "labels": [0, 1]}, r"a\.npz .*: 4 images but 2 labels"),
-        ({"images": IMAGES / 4, "labels": [0, 1] * 2}, r"a\.npz.*float64 from 0 to 8.75: save"),
+        ({"images": IMAGES / 4, "labels": [0, 1] * 2}, r"a\.npz.*float64 from 55 to 63.75: save"),
         ({"images": [b"x"], "labels": [0, 1]}, r"a\.npz: images: images must be numbers"),
         (
             {"images": IMAGES, "labels": [0, 1, 2, 0], "class_names": ["a", "b"]},
@@ -205,3 +205,18 @@ def test_unknown_split() -> None:
         load_images("sample", split="dev")  # type: ignore[arg-type]
     with pytest.raises(NoSplitError, match="has no validation set"):
         load_images("sample", split="validation")
+
+
+def test_a_path_alone_is_answered_with_the_source() -> None:
+    with pytest.raises(ConfigError, match=r"a file is written 'npz:mine\.npz'"):
+        load_images("mine.npz")
+
+
+def test_images_beside_a_test_set_are_for_training(tmp_path: Path) -> None:
+    arrays = {"images": IMAGES, "labels": list("abab"), "x_test": IMAGES}
+    source = write_npz(tmp_path / "a.npz", **arrays, y_test=list("bbaa"))
+    (train, lines), (test, _) = load(source), load(source, "test")
+    assert (train.labels.tolist(), test.labels.tolist()) == ([0, 1, 0, 1], [1, 1, 0, 0])
+    assert lines == []
+    with pytest.raises(NoSplitError, match="has no validation set"):
+        load(source, "validation")

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -86,3 +87,36 @@ def test_our_own_keep_to_it(name):
         assert a == b
         for searcher, proposals in ((bare, a), (checked, b)):
             searcher.tell(proposals, np.arange(len(proposals), dtype=float))
+
+
+@pytest.mark.parametrize("searcher", [None, SimpleNamespace(ask=list), SimpleNamespace(ask=1)])
+def test_a_searcher_has_both_methods(searcher):
+    with pytest.raises(ConfigError, match=r"searcher 'mine': must have ask\(count\) and tell\("):
+        run_study(study(), data(), executor=FakeExecutor(), searchers={"mine": lambda _: searcher})
+
+
+@pytest.mark.parametrize("searchers", [{}, {"mine": 3}, [lambda _: None], "random"])
+def test_searchers_are_factories_by_label(searchers):
+    with pytest.raises(ConfigError, match="searchers must "):
+        run_study(study(), data(), executor=FakeExecutor(), searchers=searchers)
+
+
+@pytest.mark.parametrize("labels", [("../x",), ("",), ("nan",), ("=1+1",), (1,), ("A", "a")])
+def test_labels_of_ones_own_searchers_are_checked_as_those_of_a_file(labels):
+    searchers = {label: lambda _: Fixed([]) for label in labels}
+    with pytest.raises(ConfigError, match=r"^searchers"):
+        run_study(study(), data(), executor=FakeExecutor(), searchers=searchers)
+
+
+@pytest.mark.parametrize("make", [np.array, jnp.array, np.float32])
+def test_a_genotype_may_be_an_array(make):
+    point = np.array([0.5, 0.5, 0.25])  # exact in float32, too
+    proposal = Proposal(GOOD.hparams, make(point))
+    asked = CheckedSearcher(Fixed([proposal]), SPACE, "mine").ask(1)
+    assert asked == [GOOD]
+
+
+@pytest.mark.parametrize("given", ["study.yaml", None, {"model": "m.yaml"}])
+def test_a_study_is_a_study(given):
+    with pytest.raises(ConfigError, match=r"study must be a StudyConfig, which hptjax\.load_study"):
+        run_study(given)

@@ -239,3 +239,16 @@ def test_the_journal_tells_a_metric_that_the_config_does_not(tmp_path, given):
     assert read.best == results[1].best
     assert read.best.value == max(t.value for t in read.trials if t.value is not None)
     assert results[1].trials[:16] == results[0].trials
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_trial_without_a_value_says_why(value):
+    @hptjax.metric("maximize")
+    def odd(curves):
+        return value if curves["val_accuracy"][-1] < 2 else 0.0
+
+    found = run(study(), metric=odd)
+    assert found.best is None
+    assert {trial.value for trial in found.trials} == {None}
+    reasons = {trial.reason for trial in found.trials if trial.status is Status.TRAINED}
+    assert {reason.split(" after")[0] for reason in reasons} == {"odd is not a finite number"}

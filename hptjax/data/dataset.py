@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hptjax.data.labels import checked_names, classes_of, indices_of, read_labels
-from hptjax.data.pixels import SAID, as_images, scale_of, to_bytes
+from hptjax.data.pixels import SAID, as_images, darkness, scale_of, to_bytes
 from hptjax.errors import DataError
 
 
@@ -57,6 +57,8 @@ class ImageDataset:
         indices = indices_of(given, classes, name)
         if scale in SAID:
             notify(f"{name}: {SAID[scale]}.")
+        elif dark := darkness(images):
+            notify(f"{name}: {dark}.")
         values = (to_bytes(images, scale, name), indices, classes, name, channels, stratified)
         names = ("images", "labels", "class_names", "name", "channels", "stratified")
         for key, value in zip(names, values, strict=True):

@@ -1,16 +1,24 @@
 """What labels mean: the classes of a training set, their names, and labels as their indices."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from hptjax.errors import DataError
+from hptjax.errors import DataError, shown
 
 MOST_CLASSES = 10_000
 FEW_CLASSES = 10  # so few are no ids, however few the images
 _LISTED = 6
+# Of the labels of an object array all must be of one of these.
+_ALIKE: tuple[tuple[type, ...], ...] = (
+    (bool, np.bool_),
+    (str,),
+    (bytes,),
+    (int, np.integer),
+    (float, np.floating),
+)
 
 Notify = Callable[[str], None]
 
@@ -100,6 +108,9 @@ def indices_of(labels: Labels, classes: Sequence[str], what: str) -> np.ndarray:
 
 def checked_names(class_names: Any, what: str) -> tuple[str, ...]:
     """Class names that were given, as text; DataError unless two or more, all different."""
+    if isinstance(class_names, str | bytes | Mapping | Set):  # without an order, or one name
+        got = shown(class_names)
+        raise DataError(f"{what}: class_names must be a list of names, got {got}.")
     array = _as_array(class_names, f"{what}: class_names")
     if array.ndim != 1 or array.dtype.kind not in "SUiu":
         raise DataError(f"{what}: class_names must be a list of names, got {array.dtype}.")
@@ -135,8 +146,10 @@ def _as_array(labels: Any, what: str) -> np.ndarray:
     if array.dtype.kind != "O":
         return array
     kinds = {type(label) for label in array.ravel().tolist()}
-    if kinds and (kinds <= {str} or kinds <= {bytes} or kinds <= {int} or kinds <= {bool}):
-        return np.array(array.tolist())
+    numbers = kinds.isdisjoint((bool, np.bool_))  # Python's booleans are whole numbers, too
+    for alike in _ALIKE if numbers else _ALIKE[:1]:
+        if kinds and all(issubclass(kind, alike) for kind in kinds):
+            return np.array(array.tolist())
     got = ", ".join(sorted(kind.__name__ for kind in kinds))
     raise DataError(f"{what}: labels must all be whole numbers, or all be names, got {got}.")
 

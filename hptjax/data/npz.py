@@ -55,11 +55,11 @@ def load_npz(
     """Reads one split of an .npz file.
 
     The file holds x_train, y_train, and may hold x_val, y_val, x_test, y_test (or MedMNIST's
-    train_images, train_labels and so on), or images and labels alone, which are for training. What
-    the arrays may be is said at `ImageDataset`. The classes are the distinct labels of the
-    training part, or class_names, a list of K strings. The labels of all parts are checked,
-    whichever is read. Raises NoSplitError for a split that is not there, DataError for a file that
-    is missing, damaged or not of this form.
+    train_images, train_labels and so on); images and labels are for training where there is no
+    x_train. What the arrays may be is said at `ImageDataset`. The classes are the distinct labels
+    of the training part, or class_names, a list of K strings. The labels of all parts are
+    checked, whichever is read. Raises NoSplitError for a split that is not there, DataError for a
+    file that is missing, damaged or not of this form.
     """
     with Archive(path) as archive:
         pairs = _pairs(archive)
@@ -96,7 +96,7 @@ def _pairs(archive: Archive) -> dict[str, Pair]:
             _check_whole(archive, pair)
             if pair[0] in archive.headers and split not in pairs:
                 pairs[split] = pair
-    if not pairs:
+    if "train" not in pairs:
         _check_whole(archive, ONE_SET)
         if ONE_SET[0] in archive.headers:
             pairs["train"] = ONE_SET
@@ -113,7 +113,7 @@ def _check_whole(archive: Archive, pair: Pair) -> None:
 def _no_split(archive: Archive, split: str, pairs: dict[str, Pair]) -> NoSplitError:
     held = ", ".join(shown_key(key) for key in sorted(archive.headers)) or "nothing"
     keys = KEYS[split][0]
-    if pairs.get("train") == ONE_SET:
+    if list(pairs.values()) == [ONE_SET]:
         return NoSplitError(
             f"{archive.path}: has one split ({', '.join(ONE_SET)}), which is for training, and no "
             f"{split} set; that would be the arrays {keys[0]} and {keys[1]}."

@@ -15,6 +15,7 @@ SAID: dict[Scale, str] = {
     "words": "numbers of 16 bits are divided by 257, rounded to grey levels",
 }
 _TOP: dict[Scale, float] = {"bytes": 255, "levels": 255, "unit": 1, "words": 65535}
+DARK = 32  # bytes below it alone are more likely of another scale, such as 0 to 1 or 0 to 16
 _BLOCK = 1024  # images converted at a time, so that copies stay small
 
 
@@ -85,11 +86,26 @@ def to_bytes(images: np.ndarray, scale: Scale, what: str) -> np.ndarray:
     return out
 
 
+def darkness(images: np.ndarray) -> str | None:
+    """What is to be said of uint8 images that are nearly black, None of others."""
+    high = int(images.max())
+    if high >= DARK:
+        return None
+    if not high:
+        return "all images are black"
+    return (
+        f"no number is above {high}, where 255 is white: the images are nearly black; if {high} "
+        f"is white, save {_line('u', 0, high)}"
+    )
+
+
 def _as_array(images: Any, what: str) -> np.ndarray:
     try:
-        return np.asarray(images)
+        array = np.asarray(images)
     except (TypeError, ValueError) as error:  # lists of several lengths
-        raise DataError(f"{what}: images must be an array of one size: {error}.") from None
+        why = str(error).rstrip(".")
+        raise DataError(f"{what}: images must be an array of one size: {why}.") from None
+    return array.astype(array.dtype.newbyteorder("="), copy=False)  # files may have another order
 
 
 def _check_channels(shape: tuple[int, ...], what: str, channels: int | None) -> None:

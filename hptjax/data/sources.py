@@ -58,4 +58,6 @@ def check_source(source: Any, path: str) -> tuple[str, str]:
         if kind == name and bool(takes) == bool(colon) and bool(takes) == bool(argument):
             return row, argument
     *names, last = TABLE
-    raise ConfigError(f"{path}: must be {', '.join(names)} or {last}, got {shown(source)}.")
+    file = isinstance(source, str) and source.endswith(".npz")
+    hint = f"; a file is written {shown('npz:' + source)}" if file else ""
+    raise ConfigError(f"{path}: must be {', '.join(names)} or {last}, got {shown(source)}{hint}.")

@@ -25,6 +25,11 @@ class CheckedSearcher:
     def __init__(self, searcher: Searcher, space: Space, label: str) -> None:
         """label: of the searcher in its study, for messages."""
         self._searcher, self._space, self._label = searcher, space, label
+        if not all(callable(getattr(searcher, name, None)) for name in ("ask", "tell")):
+            raise ConfigError(
+                f"searcher {label!r}: must have ask(count) and tell(proposals, values), got "
+                f"{shown(searcher)}."
+            )
         self._asked: list[Proposal] = []
 
     def ask(self, count: int) -> list[Proposal]:
@@ -58,7 +63,9 @@ class CheckedSearcher:
 
     def _genotype(self, genotype: Any) -> tuple[float, ...]:
         count = len(self._space)
-        values = [plain(u) for u in genotype] if isinstance(genotype, Sequence | np.ndarray) else []
+        if getattr(genotype, "ndim", 0) == 1:  # an array of NumPy's, JAX's or another's
+            genotype = np.asarray(genotype).tolist()
+        values = [plain(u) for u in genotype] if isinstance(genotype, Sequence) else []
         if len(values) != count or not all(is_number(u) and 0 <= u <= 1 for u in values):
             raise ConfigError(
                 f"the genotype must be {count} numbers in [0, 1], got {shown(genotype)}."

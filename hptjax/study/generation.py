@@ -154,6 +154,12 @@ class Generation:
             for track in self.tracks
         ]
 
+    def no_value(self, track: Track, value: float | None) -> str | None:
+        """Why a trial that was trained to the end has no value, None where it has one."""
+        if value is not None or track.status is not Status.TRAINED:
+            return None
+        return f"{self._metric.name} is not a finite number after epoch {self.age}"
+
     def told(self) -> list[float | None]:
         """What a searcher is told: lower is better, never of a trial than of one that outlived it.
 
@@ -225,7 +231,7 @@ def trial_records(
             fate = {
                 "config": candidate.config.to_dict(),
                 "status": track.status,
-                "reason": track.reason,
+                "reason": track.reason or generation.no_value(track, value),
                 "value": value,
                 "told": told,
                 "epochs": _finite(track.curves),

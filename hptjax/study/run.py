@@ -4,8 +4,10 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
-from hptjax.errors import ConfigError
+from hptjax.config.label import check_distinct, check_label
+from hptjax.errors import ConfigError, shown
 from hptjax.records.goal import Goal
 from hptjax.records.trial import GenerationRecord, StudyResult
 from hptjax.strategies import SearchContext, Searcher, make_searcher
@@ -43,15 +45,16 @@ def run_study(
 
     data: loaded as the study says if None; brought to the size that its networks take. journal:
     generations that it holds are replayed, not trained, so that an interrupted study ends as if it
-    had not been. callbacks: each sees every
-    generation, and ends its strategy by returning True. on_best(trial, variables) is called for
-    each new best trial, before its generation is journalled. metric: a name, or one of your own
-    made with `hptjax.metric`, instead of the study's; searchers are told so that lower is better.
+    had not been. callbacks: each sees every generation, and ends its strategy by returning True.
+    on_best(trial, variables) is called for each new best trial, before its record is written.
+    metric: a name, or one of your own made with `hptjax.metric`, instead of the study's; searchers
+    are told so that lower is better.
     executor: what trains, the study's own if None. snapshots: a folder in which long generations
     are kept, so that they resume at an epoch. searchers: {label: factory(context)} to run instead
     of the study's strategies. Raises: ConfigError for what the study cannot mean, DataError where
     the journal is of another study.
     """
+    _check_parts(study, data, searchers)
     judge, stated = find_metric(study.metric, metric), Goal.from_tree(study.metric)
     study = study.model_copy(update={"metric": judge.to_tree()})
     study = warm_started(study)
@@ -60,10 +63,6 @@ def run_study(
         for sink in sinks:
             sink.message(text)
 
-    if not isinstance(data, StudyData | None):
-        raise ConfigError(
-            f"data must be hptjax.StudyData(train, validation) or None, got {type(data).__name__}."
-        )
     said = notify if sinks else warnings.warn
     data = load_study_data(study, said) if data is None else data.fitted(study.model, said)
     history = History(MemoryJournal() if journal is None else journal, judge.goal, stated)
@@ -86,6 +85,29 @@ def run_study(
     if store is not None:
         store.clear()
     return StudyResult(tuple(generations), stops, study.to_dict())
+
+
+def _check_parts(study: Any, data: Any, searchers: Any) -> None:
+    """ConfigError for what is no study, no images, or no searchers with names."""
+    if not isinstance(study, StudyConfig):
+        raise ConfigError(
+            "study must be a StudyConfig, which hptjax.load_study(path) reads from a file, got "
+            f"{shown(study)}."
+        )
+    if not isinstance(data, StudyData | None):
+        raise ConfigError(
+            f"data must be hptjax.StudyData(train, validation) or None, got {type(data).__name__}."
+        )
+    if searchers is None:
+        return
+    if not isinstance(searchers, Mapping) or not all(map(callable, searchers.values())):
+        raise ConfigError(
+            "searchers must be {label: factory}, a factory makes a searcher of a SearchContext; "
+            f"got {shown(searchers)}."
+        )
+    if not searchers:
+        raise ConfigError("searchers must not be empty; None runs the study's own strategies.")
+    check_distinct([check_label(label, "searchers: a label") for label in searchers], "searchers")
 
 
 def _opened(
