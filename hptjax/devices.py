@@ -4,6 +4,7 @@ import hashlib
 import os
 import platform
 import sys
+import tempfile
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -40,7 +41,7 @@ def set_up(*, compile_cache: bool, cores: int | None = None) -> None:
             f"set {LOG_LEVEL}=3 before Python starts.",
             stacklevel=2,
         )
-    elif folder is not None:
+    elif folder is not None and _holds_files(folder):
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
@@ -67,6 +68,21 @@ def cache_directory() -> Path | None:
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("hptjax")) / "xla" / _cpu_hash()
+
+
+def _holds_files(folder: Path) -> bool:
+    """Whether programs can be kept there; where not, one warning in place of JAX's for each."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError as error:
+        warnings.warn(
+            f"Compiled programs are not kept: cannot write in {folder} ({error.strerror}). "
+            f"{CACHE_VARIABLE} may name another directory, or be 0.",
+            stacklevel=3,
+        )
+        return False
 
 
 def _cpu_hash() -> str:

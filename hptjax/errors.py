@@ -9,7 +9,14 @@ _NEAR = 0.65  # below this likeness a guess misleads
 
 
 class ConfigError(ValueError):
-    """A config, option or value of the user is not usable: says what must hold and what it got."""
+    """A config, option or value of the user is not usable: says what must hold and what it got.
+
+    more: how many other mistakes stand in the same place, for who names the file to tell.
+    """
+
+    def __init__(self, text: str, more: int = 0) -> None:
+        super().__init__(text)
+        self.more = more
 
 
 class DataError(ConfigError):

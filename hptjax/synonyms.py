@@ -64,6 +64,15 @@ NAMES: dict[str, tuple[str, ...]] = {
     "hyperopt": ("tpe",),
     "gs": ("grid",),
     "rs": ("random",),
+    "tune": ("run",),
+    "search": ("run",),
+    "optimize": ("run",),
+    "fit": ("train",),
+    "test": ("evaluate",),
+    "predict": ("evaluate",),
+    "plot": ("report",),
+    "show": ("status", "describe"),
+    "init": ("list",),
 }
 
 _ADAM = "the optimizer is Adam, with lr, weight_decay (L2), beta_1 and beta_2"

@@ -72,6 +72,7 @@ def test_every_name_in_the_table_of_words_exists():
     fields |= {"in_size", "out_size", "activation_fun", "batch_norm", "dropout", "stride"}
     fields |= {"out_channels", "kernel_size", "trials", "seconds", "workers"}
     fields |= {"low", "high", "step", "choices", "log", "tpe", "grid", "random"}
+    fields |= {"run", "train", "evaluate", "report", "status", "describe", "list"}  # commands
     fields |= {rule.pattern.removesuffix("{i}") for rule in TABLE}
     for word, meant in NAMES.items():
         assert set(meant) <= fields, word

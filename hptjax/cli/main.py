@@ -19,7 +19,7 @@ from hptjax.cli.texts import (
     TRAIN_HELP,
 )
 from hptjax.devices import set_up
-from hptjax.errors import ConfigError, MissingExtraError
+from hptjax.errors import ConfigError, MissingExtraError, did_you_mean, shown
 from hptjax.paths import user_path
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
@@ -27,6 +27,12 @@ DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.E
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, like all our errors."""
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            names = [action.metavar, *action.option_strings]
+            what = next(name for name in reversed(names) if isinstance(name, str))
+            self.error(f"{what} {shown(value)}: {did_you_mean(value, action.choices)}")
 
     def error(self, message: str) -> NoReturn:
         say(f"{message} (see {self.prog} --help)")
@@ -37,6 +43,7 @@ def entry() -> int:
     """The process `hptjax`: its streams and signals, around one command."""
     process = Process()
     process.guard()
+    process.tell_warnings()
     process.take_signals()
     return main(process=process)
 

@@ -4,6 +4,7 @@ import io
 import os
 import signal
 import sys
+import warnings
 from contextlib import suppress
 from types import FrameType
 
@@ -73,6 +74,14 @@ class Process:
             errors="backslashreplace",
             line_buffering=os.isatty(1),
         )
+
+    def tell_warnings(self) -> None:
+        """Has every warning said as one line: where in the code it arose is not for users."""
+
+        def show(message: Warning | str, *place: object, **more: object) -> None:
+            say(str(message))
+
+        warnings.showwarning = show
 
     def only_prints(self, yes: bool) -> None:
         """Whether a command does nothing but print: without a reader it then ends."""

@@ -15,11 +15,11 @@ def validated(model: type[Model], tree: Mapping[str, Any], path: str = "") -> Mo
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(explain(error, model, path)) from None
+        raise explain(error, model, path) from None
 
 
-def explain(error: ValidationError, model: type[BaseModel], path: str = "") -> str:
-    """The first mistake as "path: must be ..., got ...", and how many more there are.
+def explain(error: ValidationError, model: type[BaseModel], path: str = "") -> ConfigError:
+    """The first mistake as "path: must be ..., got ...", which knows how many more there are.
 
     An unknown key comes first: a misspelt one is also reported as missing.
     """
@@ -29,9 +29,7 @@ def explain(error: ValidationError, model: type[BaseModel], path: str = "") -> s
         found.setdefault(".".join([path, *names] if path else names), []).append(item)
     ranked = sorted(found.items(), key=lambda pair: pair[1][0]["type"] != "extra_forbidden")
     where, items = ranked[0]
-    text = _sentence(where, items, model)
-    more = len(ranked) - 1
-    return f"{text} ({more} more in this file)" if more else text
+    return ConfigError(_sentence(where, items, model), more=len(ranked) - 1)
 
 
 def _sentence(where: str, items: list[Any], model: type[BaseModel]) -> str:

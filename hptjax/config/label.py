@@ -1,12 +1,11 @@
 """Labels of users: each becomes a folder's name, a cell of a table, a column of a terminal."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 from hptjax.errors import ConfigError, shown
 
-_FORM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _LOST = (
     "na",
     "none",
@@ -20,8 +19,8 @@ def check_label(label: object, path: str) -> str:
     """The label; ConfigError, under this path, where a folder or a table cannot bear it."""
     if not isinstance(label, str) or not _FORM.fullmatch(label):
         raise ConfigError(
-            f"{path}: must be 1 to 64 of the characters a-z A-Z 0-9 _ . - and begin with neither "
-            f"'.' nor '-', got {shown(label)}."
+            f"{path}: must be 1 to 64 of the characters a-z A-Z 0-9 _ . - and begin with a letter "
+            f"or a digit, got {shown(label)}."
         )
     if label.lower() in _LOST or _is_number(label):
         raise ConfigError(
@@ -32,12 +31,15 @@ def check_label(label: object, path: str) -> str:
 
 def check_distinct(labels: Sequence[str], path: str) -> None:
     """ConfigError where two labels are one folder: where case does not count, `A` is `a`."""
-    counts = Counter(label.lower() for label in labels)
-    if len(counts) < len(labels):
-        raise ConfigError(
-            f"{path}: must not repeat one (A and a are one folder), got {list(labels)}; give a "
-            "label to each."
-        )
+    first: dict[str, str] = {}
+    for label in labels:
+        other = first.setdefault(label.lower(), label)
+        if other is not label or labels.count(label) > 1:
+            same = "is named twice" if other == label else f"and {other!r} would be one folder"
+            raise ConfigError(
+                f"{path}: must not repeat one: {label!r} {same}; give each a label, as in "
+                f"[{{name: tpe, label: tpe-1}}, {{name: tpe, label: tpe-2}}]."
+            )
 
 
 def _is_number(label: str) -> bool:

@@ -112,16 +112,21 @@ def blamed(path: Path, build: Callable[[Sequence[Override]], T], changes: Sequen
     try:
         return build(changes)
     except ConfigError as error:
-        for count in range(len(changes) + 1):
-            if count == len(changes) or _mistake(build, changes[:count]) == str(error):
-                break
-        culprit = changes[count - 1].origin if count else path
-        raise ConfigError(f"{culprit}: {error}") from None
+        own = _mistake(build, ()) if changes else error
+        if own is not None and str(own) == str(error):
+            more = f" ({own.more} more in this file)" if own.more else ""
+            raise ConfigError(f"{path}: {error}{more}") from None
+        for count, change in enumerate(changes, start=1):
+            if count == len(changes) or str(_mistake(build, changes[:count])) == str(error):
+                raise ConfigError(f"{change.origin}: {error}") from None
+        raise
 
 
-def _mistake(build: Callable[[Sequence[Override]], T], changes: Sequence[Override]) -> str | None:
+def _mistake(
+    build: Callable[[Sequence[Override]], object], changes: Sequence[Override]
+) -> ConfigError | None:
     try:
         build(changes)
     except ConfigError as error:
-        return str(error)
+        return error
     return None

@@ -1,7 +1,7 @@
 """The leaderboard: trials of all strategies, best first."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean, median, stdev
 from typing import Any
 
@@ -16,6 +16,8 @@ from hptjax.records.trial import (
     rank_trials,
 )
 from hptjax.report.terminal import PlainTable
+
+LONG_NAME = 24  # characters
 
 
 def leaderboard(trials: Sequence[TrialRecord], goal: Goal, rows: int = 10) -> PlainTable:
@@ -32,8 +34,12 @@ def leaderboard(trials: Sequence[TrialRecord], goal: Goal, rows: int = 10) -> Pl
         title_justify="left",
         caption=caption,
     )
-    for column in ("rank", "strategy", "trial", goal.name, "epochs", other):
-        table.add_column(column, justify="left" if column == "strategy" else "right")
+    table.add_column("rank", justify="right", no_wrap=True, spare=True)
+    table.add_column("strategy", **_names(trial.strategy for trial in trials))
+    for column in ("trial", goal.name):
+        table.add_column(column, justify="right", no_wrap=True)
+    for column in ("epochs", other):
+        table.add_column(column, justify="right", no_wrap=True, spare=True)
     table.add_column("hparams", ratio=2, overflow="fold")
     table.add_column("remarks", ratio=1, overflow="fold")
     copies = copies_of(trials)
@@ -50,6 +56,11 @@ def leaderboard(trials: Sequence[TrialRecord], goal: Goal, rows: int = 10) -> Pl
             _remarks(trial, copies.get((trial.strategy, trial.number), ())) or "-",
         )
     return table
+
+
+def _names(names: Iterable[str]) -> dict[str, Any]:
+    """How a column of strategies is laid out: in one line unless that takes half a terminal."""
+    return {"no_wrap": max(map(len, names), default=0) <= LONG_NAME, "overflow": "fold"}
 
 
 def _remarks(trial: TrialRecord, copies: Sequence[TrialRecord]) -> str:
@@ -82,9 +93,10 @@ def summary_table(
     table = PlainTable(
         title=f"Strategies ({goal.name}, {goal.better} is better)", title_justify="left"
     )
-    table.add_column("strategy")
-    for column in ("trials", "best", "median", "epochs", "train s", "compile s", "wall s"):
-        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("strategy", **_names(stops))
+    spare = ("median", "epochs", "train s", "compile s")
+    for column in ("trials", "best", *spare, "wall s"):
+        table.add_column(column, justify="right", no_wrap=True, spare=column in spare)
     table.add_column("stopped by")
     for name, reason in stops.items():
         own = [record for record in generations if record.strategy == name]

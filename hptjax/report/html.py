@@ -25,7 +25,9 @@ def write_report(
     pictures = [picture for view in views for picture in named_pictures(view)]
     made = write_pictures(pictures, folder / "figures", formats)
     path = folder / "report.html"
-    path.write_text(_page(views, sources, made, script), encoding="utf-8")
+    path.write_text(
+        _page(views, sources, made, script), encoding="utf-8", errors="backslashreplace"
+    )
     return path
 
 

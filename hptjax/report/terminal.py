@@ -3,12 +3,14 @@
 import sys
 from typing import IO, Any
 
-from rich.console import Console
-from rich.table import Table
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Column, Table
 from rich.text import Text
 
 from hptjax.errors import printable
 
+EDGES, WRAPPED = 3, 16  # columns of characters: beside a text, and of one that is wrapped
 PIPED_WIDTH = 160  # columns: a table in a log file must not be squeezed into a guessed 80
 
 
@@ -32,13 +34,34 @@ def plain_text(*lines: object, **layout: Any) -> Text:
 
 
 class PlainTable(Table):
-    """A table whose texts are plain in any console; a line break in a cell is one."""
+    """A table whose texts are plain in any console; a line break in a cell is one.
+
+    On a narrow terminal it leaves out its spare columns, the last first, so that the others can be
+    read.
+    """
 
     def __init__(self, *, title: str | None = None, caption: str | None = None, **o: Any) -> None:
         super().__init__(title=_plain(title), caption=_plain(caption), **o)
+        self._spare: list[Column] = []
 
-    def add_column(self, header: Any = "", *more: Any, **options: Any) -> None:
+    def add_column(self, header: Any = "", *more: Any, spare: bool = False, **options: Any) -> None:
         super().add_column(_plain(header), *more, **options)
+        if spare:
+            self._spare.append(self.columns[-1])
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        every, spare = self.columns, list(self._spare)
+        while spare and self._needs() > options.max_width:
+            left_out = spare.pop()
+            self.columns = [column for column in self.columns if column is not left_out]
+        try:
+            yield from super().__rich_console__(console, options)
+        finally:
+            self.columns = every
+
+    def _needs(self) -> int:
+        """The width in which every column can be read."""
+        return 1 + sum(EDGES + _readable(column) for column in self.columns)
 
     def add_row(self, *cells: Any, **options: Any) -> None:
         super().add_row(*map(_plain, cells), **options)
@@ -46,3 +69,10 @@ class PlainTable(Table):
 
 def _plain(cell: Any) -> Any:
     return plain_text(*cell.split("\n")) if isinstance(cell, str) else cell
+
+
+def _readable(column: Column) -> int:
+    """The width in which a column can be read: its widest line, or less where lines wrap."""
+    texts = [str(text) for text in (column.header, *column.cells)]
+    widest = max(cell_len(line) for text in texts for line in text.split("\n"))
+    return widest if column.no_wrap else min(widest, WRAPPED)

@@ -112,7 +112,7 @@ def _of_table(path: Path, space: Space, own: Goal) -> Iterator[Known]:
     its column `metric` names, else of the study's own.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"warm_start: {path} cannot be read as a table: {error}") from None

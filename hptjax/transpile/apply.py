@@ -83,7 +83,7 @@ def _cast(name: str, value: Any, kind: ValueType) -> Any:
 
 def _by_name(error: ValidationError, targets: Mapping[str, Target]) -> str:
     """The mistake under the hparam's own name, which is what the user wrote."""
-    text = explain(error, ModelConfig)
+    text = str(explain(error, ModelConfig))
     for name, target in targets.items():
         path = ".".join(str(part) for part in target.path)
         if text.startswith(f"{path}:"):

@@ -1,10 +1,11 @@
 """The one style of all plots: colours, sizes, and Axes of a paper's column, without pyplot."""
 
+import re
 from collections.abc import Callable, Iterable
 from functools import wraps
 from io import BytesIO
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import matplotlib as mpl
 import numpy as np
@@ -19,6 +20,7 @@ from matplotlib.ticker import LogFormatter
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_DOLLAR = re.compile(r"(?<!\\)\$")
 COLUMN = 3.3  # inches
 # Okabe and Ito 2008: told apart with any kind of colour vision; black is kept for marks.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7F7F7F", "#B8A900")
@@ -49,14 +51,30 @@ STYLE: dict[Any, Any] = {
 
 
 def styled(plot: Callable[P, R]) -> Callable[P, R]:
-    """A plot function that draws in this style, whatever the caller's is."""
+    """A plot function that draws in this style, whatever the caller's is, and names as they are."""
 
     @wraps(plot)
     def draw(*args: P.args, **kwargs: P.kwargs) -> R:
+        plain: Any = [_without_formulas(value) for value in args]
+        named: dict[str, Any] = {name: _without_formulas(value) for name, value in kwargs.items()}
         with mpl.rc_context(STYLE):
-            return plot(*args, **kwargs)
+            return cast(Any, plot)(*plain, **named)
 
     return draw
+
+
+def _without_formulas(value: Any) -> Any:
+    """A table whose texts matplotlib shows as they are: between two `$` it reads a formula."""
+    if not isinstance(value, pd.DataFrame):
+        return value
+    texts = {
+        str(name): column.map(
+            lambda cell: _DOLLAR.sub(r"\$", cell) if isinstance(cell, str) else cell
+        )
+        for name, column in value.items()
+        if column.dtype.kind == "O" and any("$" in str(cell) for cell in column)
+    }
+    return value.assign(**texts) if texts else value
 
 
 @styled
