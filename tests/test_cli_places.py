@@ -6,6 +6,7 @@ import yaml
 from hptjax.cli import main as cli
 from hptjax.ops import native
 from hptjax.records import load_run
+from hptjax.records.environment import rounding_facts
 from hptjax.records.journal import read_journal
 from tests import fakes
 from tests.test_data_identity import TREE
@@ -79,6 +80,10 @@ def test_a_directory_that_is_moved_away_ends_the_study_in_one_line(small, monkey
 
 
 def test_other_rounding_is_said_in_one_line_and_recorded(small, monkeypatch, capsys):
+    class Telling(fakes.FakeExecutor):
+        rounding = staticmethod(rounding_facts)
+
+    monkeypatch.setattr("hptjax.study.local.local_executor", lambda *parts: Telling())
     words = ["run", "~/small.yaml", "--out", "run", "--generations"]
     assert cli.main([*words, "1"]) == 0
     assert cli.main([*words, "2"]) == 0

@@ -50,9 +50,9 @@ def test_a_run_that_is_being_written(run):
     """The journal is locked by a writer and ends within a line."""
     journal = run / "journal.jsonl"
     lines = journal.read_bytes().splitlines(keepends=True)
-    journal.write_bytes(b"".join(lines[:2]))
+    journal.write_bytes(b"".join(lines[:3]))
     with RunDirectory(run, CONFIG.to_dict()):
-        journal.write_bytes(b"".join(lines[:2]) + lines[2][:50])
+        journal.write_bytes(b"".join(lines[:3]) + lines[3][:50])
         status = read_status(run)
     random, tpe = status.strategies
     assert (len(random.generations), state_of(random, status)) == (1, "running")

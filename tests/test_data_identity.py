@@ -7,7 +7,12 @@ import yaml
 from hptjax.cli import main as cli
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
-from hptjax.records import load_network, load_run
+from hptjax.errors import ConfigError
+from hptjax.records import RunDirectory, load_network, load_run
+from hptjax.records.reader import read_run
+from hptjax.study import run_study
+from hptjax.study.budget import Budget
+from hptjax.study.data import StudyData
 from tests import fakes
 from tests.nets import images
 
@@ -115,3 +120,25 @@ def test_evaluate_refuses_other_images_unless_they_are_asked_for(run, capsys, mo
 def test_test_images_that_are_damaged_are_not_taken_for_none(run, capsys):
     write(lambda arrays: arrays.__setitem__("y_test", arrays["y_test"][:-1]))
     assert "y_test" in refused(capsys, "run", "small.yaml", "--out", "other")
+
+
+def test_a_study_from_python_does_not_go_on_with_other_images(tmp_path):
+    """Nor in silence where rounding may differ: whatever journal it is given."""
+    config, train = fakes.study(strategies=("random",)), fakes.data()
+
+    def run(data, generations, processor="one"):
+        executor = fakes.FakeExecutor()
+        executor.rounding = lambda: {"processor": processor}
+        longer = config.model_copy(update={"budget": Budget(generations=generations)})
+        with RunDirectory(tmp_path / "run", longer.to_dict()) as directory:
+            return run_study(longer, data, journal=directory.journal, executor=executor)
+
+    run(train, 1)
+    other = StudyData(train.train, images(32, seed=7))
+    with pytest.raises(ConfigError, match=r"run: the validation images or labels of sample are"):
+        run(other, 2)
+    assert len(load_run(tmp_path / "run").generations) == 1
+    with pytest.warns(UserWarning, match="rounding may differ .processor was one, now two"):
+        run(train, 2, "two")
+    assert len(load_run(tmp_path / "run").generations) == 2
+    assert read_run(tmp_path / "run").environment == {"processor": "two"}

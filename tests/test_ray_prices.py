@@ -11,6 +11,7 @@ from tests.nets import config
 pytest.importorskip("ray")
 from hptjax.study.ray import crew as module
 from hptjax.study.ray.crew import Crew, Hand
+from hptjax.study.ray.executor import RayExecutor
 from hptjax.study.ray.population import RayPopulation
 from hptjax.study.ray.worker import Facts
 
@@ -26,10 +27,10 @@ def crew(monkeypatch):
     return Crew(fakes.study(), fakes.data(), None, None, print)
 
 
-def joined(crew, kind, price):
+def joined(crew, kind, price, rounding=None):
     """A worker whose program has one body, that of the widest network."""
     plan = make_plan(NETS, price=price, max_bodies=1)
-    hand = Hand(None, "node", Facts(kind, 2, module.versions(), 1, plan))
+    hand = Hand(None, "node", Facts(kind, 2, module.versions(), 1, plan, rounding or {}))
     crew._take_in(hand)
     assert hand.facts is not None
     return hand
@@ -64,3 +65,11 @@ def test_a_population_is_priced_by_the_first_worker(crew):
     members = [Member(net, k) for k, net in enumerate(NETS)]
     population = RayPopulation(crew, 0, members, None, 0, 3, print)
     assert population._prices == [crew.images * hand.facts.price(shape) for shape in SHAPES]
+
+
+def test_what_decides_rounding_is_what_the_workers_say(crew):
+    executor = RayExecutor(crew, 3)
+    assert executor.rounding() is None
+    for kernels in (True, True, False, True):
+        joined(crew, "a kind", LOOPS, {"kernels": kernels, "jax": "0.10.1"})
+    assert executor.rounding() == {"kernels": "False or True", "jax": "0.10.1"}

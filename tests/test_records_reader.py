@@ -72,23 +72,23 @@ def test_another_version_is_named_by_all_who_read(written, read, version):
         (0, lambda r: r["config"].pop("budget"), "config.budget"),
         (0, lambda r: r["config"].update(strategies=[{"label": "a"}]), "config.strategies"),
         (0, lambda r: r["config"].update(seed="1"), "config.seed"),
-        (1, lambda r: r.pop("cut"), "a generation lacks the key cut"),
-        (1, lambda r: r.update(more=1), "unknown key more"),
-        (1, lambda r: r.pop("kind"), "unknown or misplaced kind"),
-        (1, lambda r: r.update(kind="study"), "unknown or misplaced kind"),
-        (1, lambda r: r["trials"][0].pop("key"), "a trial lacks the key key"),
-        (1, lambda r: r["trials"][0].update(number="0"), "trials.0.number"),
-        (1, lambda r: r["trials"][0].update(status="well"), "trials.0.status"),
-        (1, lambda r: r["trials"][0].update(value=True), "trials.0.value"),
-        (1, lambda r: r["trials"][0]["epochs"].pop("val_loss"), "other names or lengths"),
-        (1, lambda r: r["trials"][0]["epochs"]["val_loss"].pop(), "other names or lengths"),
-        (1, lambda r: r["trials"][0].update(strategy="tpe"), "of another strategy"),
-        (1, lambda r: r["trials"][0].update(hparams={"lr": [1]}), "no plain value"),
-        (1, lambda r: r.update(trials=[]), "trials: must not be empty"),
-        (1, lambda r: r.update(trials=7), "TypeError"),
-        (1, lambda r: r["ledger"].pop("train_s"), "lacks the key train_s"),
-        (3, lambda r: r.pop("budget"), "budget"),
-        (3, lambda r: r.update(budget=3), "budget"),
+        (2, lambda r: r.pop("cut"), "a generation lacks the key cut"),
+        (2, lambda r: r.update(more=1), "unknown key more"),
+        (2, lambda r: r.pop("kind"), "unknown or misplaced kind"),
+        (2, lambda r: r.update(kind="study"), "unknown or misplaced kind"),
+        (2, lambda r: r["trials"][0].pop("key"), "a trial lacks the key key"),
+        (2, lambda r: r["trials"][0].update(number="0"), "trials.0.number"),
+        (2, lambda r: r["trials"][0].update(status="well"), "trials.0.status"),
+        (2, lambda r: r["trials"][0].update(value=True), "trials.0.value"),
+        (2, lambda r: r["trials"][0]["epochs"].pop("val_loss"), "other names or lengths"),
+        (2, lambda r: r["trials"][0]["epochs"]["val_loss"].pop(), "other names or lengths"),
+        (2, lambda r: r["trials"][0].update(strategy="tpe"), "of another strategy"),
+        (2, lambda r: r["trials"][0].update(hparams={"lr": [1]}), "no plain value"),
+        (2, lambda r: r.update(trials=[]), "trials: must not be empty"),
+        (2, lambda r: r.update(trials=7), "TypeError"),
+        (2, lambda r: r["ledger"].pop("train_s"), "lacks the key train_s"),
+        (4, lambda r: r.pop("budget"), "budget"),
+        (4, lambda r: r.update(budget=3), "budget"),
     ],
 )
 def test_another_form_is_named_by_all_who_read(written, read, line, change, text):
@@ -118,7 +118,7 @@ def test_the_budget_of_the_last_call_is_in_the_journal(written, tmp_path):
         pass
     (folder / "config.yaml").unlink()  # people read it, no command counts on it
     (status,) = read_status(folder).strategies
-    assert (status.state, status.budget) == ("unfinished", {"trials": 40})
+    assert (status.stop, status.budget) == (None, {"trials": 40})
 
 
 @pytest.mark.parametrize("words", [["status"], ["watch", "--once"], ["report"]])
@@ -143,5 +143,5 @@ def test_damage_is_a_data_error(written):
     folder = written(0, lambda header: None)
     journal = folder / "journal.jsonl"
     journal.write_bytes(journal.read_bytes().replace(b'"number":1', b'"number":7', 1))
-    with pytest.raises(DataError, match="line 2: checksum"):
+    with pytest.raises(DataError, match="line 3: checksum"):
         read_run(folder)

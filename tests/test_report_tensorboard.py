@@ -79,7 +79,7 @@ def written(tmp_path):
 
 
 def test_the_experiment_declares_every_hparam_before_the_first_trial(tmp_path):
-    TensorBoardSink(tmp_path / "tb", SPACE, ("des", "tpe"), GOAL)
+    TensorBoardSink(tmp_path / "tb", SPACE, ("des", "tpe"), GOAL).begin("des", None)
     found = plugin(read(tmp_path / "tb"), "experiment").experiment
     kinds = {info.name: DataType.Name(info.type) for info in found.hparam_infos}
     assert kinds == {

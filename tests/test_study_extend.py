@@ -135,7 +135,8 @@ def test_a_searcher_that_proposes_otherwise_than_before_is_refused_truthfully(tm
     run(0.2, 1)
     with pytest.raises(DataError, match=r"mine trial 0 has other hparams.*same proposals again"):
         run(0.3, 2)
-    assert len(read_journal(tmp_path / "journal.jsonl")[0]) == 2
+    kinds = [record["kind"] for record in read_journal(tmp_path / "journal.jsonl")[0]]
+    assert kinds == ["data", "generation", "stop"]
 
 
 def test_a_searcher_counts_on_what_it_was_promised_first(tmp_path):

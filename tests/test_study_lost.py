@@ -66,7 +66,9 @@ def test_progress_and_status_say_so(tmp_path):
         result = run(
             study(strategies=("random",)), executor=LosingExecutor(0), journal=directory.journal
         )
-    first, second = (describe_generation(record, 1.0) for record in result.generations[:2])
+    first, second = (
+        describe_generation(record, result.best, "val_loss") for record in result.generations[:2]
+    )
     assert first.endswith(", 2 workers, 4 lost, 9 retries")
     assert "worker" not in second
     console = Console(width=120, record=True, file=io.StringIO())

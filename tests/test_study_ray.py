@@ -261,7 +261,8 @@ def test_a_driver_that_is_killed(crew, local, cluster, tmp_path):
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     with Journal(path) as journal:
-        assert [record["kind"] for record in journal.records] == ["generation"]
+        kinds = [record["kind"] for record in journal.records]
+        assert kinds == ["data", "environment", "generation"]
         assert run(crew, journal=journal).trials == local.trials
     while ray.available_resources().get("driven") != 1:  # the test would not end
         time.sleep(0.05)

@@ -15,7 +15,7 @@ from hptjax.errors import ConfigError
 from hptjax.ops import native
 from hptjax.paths import user_path
 from hptjax.records.best import save_best
-from hptjax.records.environment import environment, note_environment, rounding_facts
+from hptjax.records.environment import environment, note_environment
 from hptjax.records.reader import NAME as JOURNAL
 from hptjax.records.run_dir import RunDirectory, load_run, recorded_config
 from hptjax.records.trial import StudyResult, TrialRecord
@@ -26,7 +26,7 @@ from hptjax.report.tables import write_tables
 from hptjax.report.tensorboard import TensorBoardSink
 from hptjax.report.terminal import make_console
 from hptjax.study.config import StudyConfig
-from hptjax.study.data import data_digests, load_study_data, noted_digests
+from hptjax.study.data import load_study_data, noted_digests
 from hptjax.study.load import load_study
 from hptjax.study.metric import find_metric
 from hptjax.study.network import notes
@@ -62,11 +62,8 @@ def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> St
         console.print(text, soft_wrap=True)
 
     data = load_study_data(study, notify)
-    directory.check_data(data_digests(data), study.data.source)
     digests = noted_digests(study.data, study.model, data)
-    changed = note_machine(study, directory)
-    if changed is not None:
-        console.print(changed, markup=False, soft_wrap=True)
+    note_environment(directory.path, environment(devices_of(study), kernels=native.available()))
 
     def on_best(trial: TrialRecord, variables: Any) -> None:
         assert trial.config is not None  # it was trained
@@ -96,22 +93,6 @@ def leave_tables(directory: RunDirectory, error: BaseException | None) -> None:
     except (ConfigError, OSError):
         if error is None:  # else it is what the user should read: the disk may be full
             raise
-
-
-def note_machine(study: StudyConfig, directory: RunDirectory) -> str | None:
-    """Notes what trains; where a run goes on and rounding may differ now, what changed."""
-    devices = devices_of(study)
-    found = environment(devices, kernels=native.available())
-    note_environment(directory.path, found)
-    local = study.executor.name == "local"
-    return directory.check_environment(
-        rounding_facts(found, devices_kind() if local else devices[0])
-    )
-
-
-def devices_kind() -> str:
-    device = jax.devices()[0]
-    return f"{device.platform} {device.device_kind}"
 
 
 def devices_of(study: StudyConfig) -> list[str]:

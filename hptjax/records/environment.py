@@ -35,20 +35,23 @@ def environment(
     }
 
 
-def rounding_facts(found: Mapping[str, Any], platform: str) -> dict[str, str | bool]:
-    """What of an environment decides how results are rounded; platform: of the devices that train.
+def rounding_facts() -> dict[str, str | bool]:
+    """What decides how the results of what this process trains are rounded.
 
     How many devices there are is not among it.
     """
     import jax
 
+    from hptjax.ops import native
+
     code = hashlib.sha256(processor().encode()).hexdigest()[:8]
+    device = jax.devices()[0]
     return {
-        "processor": f"{found['processor']} [{code}]",
-        "platform": platform,
-        "kernels": found["kernels"],
-        "jax": found["packages"]["jax"],
-        "jaxlib": found["packages"]["jaxlib"],
+        "processor": f"{_processor()} [{code}]",
+        "platform": f"{device.platform} {device.device_kind}",
+        "kernels": native.available(),
+        "jax": _version("jax"),
+        "jaxlib": _version("jaxlib"),
         "precision": str(jax.config.values["jax_default_matmul_precision"] or "default"),
     }
 

@@ -114,7 +114,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._path = path
+        self._path, self.folder = path, path.parent
         self._file = path.open("ab", buffering=0)
         try:
             _lock(self._file)

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,6 @@ from hptjax.records.reader import (
     NAME,
     VERSION,
     BudgetRecord,
-    DataRecord,
-    EnvironmentRecord,
     RunRecords,
     checked_run,
     read_run,
@@ -84,34 +81,6 @@ class RunDirectory:
             for label in map(label_of, self._config["strategies"])
         )
 
-    def check_data(self, digests: Mapping[str, str], source: str) -> None:
-        """Notes the digests of a new run's images; ConfigError where a resumed run had others."""
-        known = self._found.data
-        if known is None:
-            self.journal.append(DataRecord(digests=dict(digests)).model_dump())
-            self._found = replace(self._found, data=dict(digests))
-            return
-        check_digests(self.path, known, digests, source)
-
-    def check_environment(self, facts: Mapping[str, Any]) -> str | None:
-        """Notes what decides rounding; where a resumed run had another, what changed, in a line."""
-        known = self._found.environment
-        if known == facts:
-            return None
-        self.journal.append(EnvironmentRecord(facts=dict(facts)).model_dump())
-        self._found = replace(self._found, environment=dict(facts))
-        if known is None:
-            return None
-        changes = [
-            f"{name} was {known.get(name)}, now {facts.get(name)}"
-            for name in sorted({*known, *facts})
-            if known.get(name) != facts.get(name)
-        ]
-        return (
-            f"This run goes on where rounding may differ ({'; '.join(changes)}): what is trained "
-            "from here on may differ from what an undisturbed run would have given."
-        )
-
     def __enter__(self) -> "RunDirectory":
         return self
 
@@ -138,7 +107,7 @@ def _check_place(path: Path) -> None:
 
 
 def check_digests(
-    path: Path, known: Mapping[str, str] | None, found: Mapping[str, str], source: str
+    path: Path | str, known: Mapping[str, str] | None, found: Mapping[str, str], source: str
 ) -> None:
     """ConfigError, naming the parts, where images are not those that a run was made with."""
     changed = [part for part, digest in (known or {}).items() if found.get(part) != digest]

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,17 @@ class OptunaJournalSink(Sink):
     """
 
     def __init__(self, path: Path, space: Space, metric: Metric) -> None:
-        """metric: of the study."""
-        for old in path.parent.glob(f"{path.name}*"):
-            old.unlink()  # all of it comes again; with it the lock of a process that was killed
-        self._storage = open_storage(path)
+        """metric: of the study. Leaves the file as it is until a strategy begins."""
+        self._path = path
         self._distributions = {name: distribution(entry) for name, entry in space.items()}
         self._metric = metric
         self._studies: dict[str, optuna.Study] = {}
+
+    @cached_property
+    def _storage(self) -> JournalStorage:
+        for old in self._path.parent.glob(f"{self._path.name}*"):
+            old.unlink()  # all of it comes again; with it the lock of a process that was killed
+        return open_storage(self._path)
 
     def begin(self, strategy: str, trials: int | None) -> None:
         self._studies[strategy] = _new_study(strategy, self._storage, self._metric)

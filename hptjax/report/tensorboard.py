@@ -37,15 +37,24 @@ class TensorBoardSink(Sink):
     """
 
     def __init__(self, folder: Path, space: Space, strategies: Sequence[str], goal: Goal) -> None:
-        """strategies: their labels; goal: what trials are judged by."""
+        """strategies: their labels; goal: what trials are judged by.
+
+        Leaves the folder as it is until a strategy begins.
+        """
         self._folder = folder
-        self._space = space
+        self._space, self._strategies = space, strategies
         self._goal = goal
         self._groups: dict[tuple[str, str], str] = {}
-        if folder.exists():
-            shutil.rmtree(folder)  # all of it comes again, from the journal
-        now = time.time()
-        write_events(folder, [pb.Event(wall_time=now, summary=experiment(space, strategies, goal))])
+        self._begun = False
+
+    def begin(self, strategy: str, trials: int | None) -> None:
+        if self._begun:
+            return
+        self._begun = True
+        if self._folder.exists():
+            shutil.rmtree(self._folder)  # all of it comes again, from the journal
+        summary = experiment(self._space, self._strategies, self._goal)
+        write_events(self._folder, [pb.Event(wall_time=time.time(), summary=summary)])
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
         # how long a replayed generation took is known, but not when: it ends now, too

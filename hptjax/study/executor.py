@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -48,4 +48,13 @@ class Executor(Protocol):
         self, members: Sequence[Member], arrays: Mapping[str, np.ndarray], age: int
     ) -> Resident:
         """Members as a snapshot has them, taken when they were so many epochs old."""
+        ...
+
+
+@runtime_checkable
+class TellsRounding(Protocol):
+    """An executor that knows what decides the rounding of what it trains."""
+
+    def rounding(self) -> Mapping[str, str | bool] | None:
+        """By name, as `records.environment.rounding_facts`; None where it is not known yet."""
         ...

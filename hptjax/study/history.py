@@ -6,7 +6,14 @@ from typing import Any, Protocol
 
 from hptjax.errors import ConfigError
 from hptjax.records.goal import DIRECTION_OF, Goal
-from hptjax.records.reader import MetricRecord, StopRecord, checked_records
+from hptjax.records.reader import (
+    DataRecord,
+    EnvironmentRecord,
+    MetricRecord,
+    StopRecord,
+    checked_records,
+)
+from hptjax.records.run_dir import check_digests
 from hptjax.records.trial import GenerationRecord
 from hptjax.study.replay import mismatch
 
@@ -44,7 +51,9 @@ class History:
         self._journal = journal
         self._goal = Goal() if goal is None else goal
         self._generations: dict[str, deque[GenerationRecord]] = defaultdict(deque)
+        self._where = getattr(journal, "folder", "the journal")
         found = checked_records(journal.records, "the journal")
+        self._data, self._rounding = found.data, found.environment
         self._stops = dict(found.stops)
         for generation in found.generations:
             self._generations[generation.strategy].append(generation)
@@ -55,6 +64,32 @@ class History:
             )
         known = self._goal.name in DIRECTION_OF and self._goal == (stated or self._goal)
         self._goal_noted = bool(self._generations) or known
+
+    def check_data(self, digests: Mapping[str, str], source: str) -> None:
+        """Notes the digests of a new run's images; ConfigError where a resumed run had others."""
+        if self._data is None:
+            self._data = dict(digests)
+            self._journal.append(DataRecord(digests=self._data).model_dump())
+        check_digests(self._where, self._data, digests, source)
+
+    def check_rounding(self, facts: Mapping[str, str | bool]) -> str | None:
+        """Notes what decides rounding; where it was another before, what changed, in a line."""
+        known = self._rounding
+        if known == facts:
+            return None
+        self._rounding = dict(facts)
+        self._journal.append(EnvironmentRecord(facts=self._rounding).model_dump())
+        if known is None:
+            return None
+        changes = [
+            f"{name} was {known.get(name)}, now {facts.get(name)}"
+            for name in sorted({*known, *facts})
+            if known.get(name) != facts.get(name)
+        ]
+        return (
+            f"This run goes on where rounding may differ ({'; '.join(changes)}): what is trained "
+            "from here on may differ from what an undisturbed run would have given."
+        )
 
     def ahead(self, strategy: str) -> tuple[GenerationRecord, ...]:
         """The recorded generations that are still to come."""

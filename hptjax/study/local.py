@@ -20,6 +20,7 @@ from hptjax.population import (
     make_plan,
 )
 from hptjax.population.plan import Plan
+from hptjax.records.environment import rounding_facts
 from hptjax.study.compiling import compiling_text
 from hptjax.study.config import DataConfig, StudyConfig, Work
 from hptjax.study.data import StudyData
@@ -69,6 +70,9 @@ class LocalExecutor:
     def capacity(self) -> int:
         """Members of one call."""
         return self._main.plan.capacity
+
+    def rounding(self) -> Mapping[str, str | bool]:
+        return rounding_facts()
 
     def start(self, members: Sequence[Member]) -> Resident:
         return JoinedPopulation(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hptjax.records.trial import GenerationRecord, TrialRecord
-from hptjax.study.executor import Resident
+from hptjax.study.executor import Executor, Resident, TellsRounding
 from hptjax.study.generation import Generation
 from hptjax.study.history import History
 from hptjax.study.ledger import Stopwatch, ledger_of
@@ -18,14 +18,27 @@ OnBest = Callable[[TrialRecord, Mapping[str, Any]], None]
 
 @dataclass
 class Recorder:
-    """Records of all strategies of a study; images: of its training set; best: least value told."""
+    """Records of all strategies of a study.
+
+    images: of its training set; executor: what trains; notify: of lines for the user; best: least
+    value told.
+    """
 
     history: History
     sinks: Sequence[Sink]
     on_best: OnBest | None
     images: int
+    executor: Executor
+    notify: Callable[[str], None]
     watch: Stopwatch = field(default_factory=Stopwatch)
     best: float = np.inf
+
+    def check_rounding(self) -> None:
+        """Notes what decides the rounding of what is trained, as far as the executor knows it."""
+        facts = self.executor.rounding() if isinstance(self.executor, TellsRounding) else None
+        text = None if facts is None else self.history.check_rounding(facts)
+        if text is not None:
+            self.notify(text)
 
     def begin(self, label: str, trials: int | None) -> None:
         for sink in self.sinks:
@@ -56,6 +69,8 @@ class Recorder:
             generation.workers,
         )
         with self.watch("log_s"):
+            if not replayed:
+                self.check_rounding()  # workers may have come meanwhile
             record = self.history.record(replace(new, ledger=ledger))
             for sink in self.sinks:
                 sink.generation(record, replayed=replayed)

@@ -13,7 +13,7 @@ from hptjax.records.trial import GenerationRecord, StudyResult
 from hptjax.strategies import SearchContext, Searcher, make_searcher
 from hptjax.study.budget import Meter
 from hptjax.study.config import StudyConfig
-from hptjax.study.data import StudyData, load_study_data
+from hptjax.study.data import StudyData, data_digests, load_study_data
 from hptjax.study.executor import Executor
 from hptjax.study.executors import executor_module
 from hptjax.study.history import History, JournalLike, MemoryJournal
@@ -45,14 +45,14 @@ def run_study(
 
     data: loaded as the study says if None; brought to the size that its networks take. journal:
     generations that it holds are replayed, not trained, so that an interrupted study ends as if it
-    had not been. callbacks: each sees every generation, and ends its strategy by returning True.
-    on_best(trial, variables) is called for each new best trial, before its record is written.
-    metric: a name, or one of your own made with `hptjax.metric`, instead of the study's; searchers
-    are told so that lower is better.
-    executor: what trains, the study's own if None. snapshots: a folder in which long generations
-    are kept, so that they resume at an epoch. searchers: {label: factory(context)} to run instead
-    of the study's strategies. Raises: ConfigError for what the study cannot mean, DataError where
-    the journal is of another study.
+    had not been; it notes, too, which images these are and what decides rounding. callbacks: each
+    sees every generation, and ends its strategy by returning True. on_best(trial, variables) is
+    called for each new best trial, before its record is written. metric: a name, or one of
+    your own made with `hptjax.metric`, instead of the study's; searchers are told so that lower is
+    better. executor: what trains, the study's own if None. snapshots: a folder in which long
+    generations are kept, so that they resume at an epoch. searchers: {label: factory(context)} to
+    run instead of the study's strategies. Raises: ConfigError for what the study cannot mean, or a
+    journal of other images; DataError for a journal of another study.
     """
     _check_parts(study, data, searchers)
     judge, stated = find_metric(study.metric, metric), Goal.from_tree(study.metric)
@@ -66,14 +66,18 @@ def run_study(
     said = notify if sinks else warnings.warn
     data = load_study_data(study, said) if data is None else data.fitted(study.model, said)
     history = History(MemoryJournal() if journal is None else journal, judge.goal, stated)
+    if journal is not None:
+        history.check_data(data_digests(data), study.data.source)
     store = None if snapshots is None else SnapshotStore(snapshots, notify=notify)
     with _opened(executor, study, data, notify) as live:
+        recorder = Recorder(history, tuple(sinks), on_best, data.train.size, live, said)
+        recorder.check_rounding()
         loop = Loop(
             problem=Problem(study.model, study.space, data.image),
             schedule=study.make_schedule(),
             metric=judge,
             executor=live if store is None else SnapshotExecutor(live, store),
-            recorder=Recorder(history, tuple(sinks), on_best, data.train.size),
+            recorder=recorder,
             callbacks=tuple(callbacks),
             population_size=study.population_size,
             repeats=study.repeats,

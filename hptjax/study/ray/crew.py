@@ -22,7 +22,15 @@ START_S = 120.0  # at first, for all workers that there is room for; then for on
 LOOK_S = 2.0  # between two looks at the nodes
 GRACE_S, SLACK = 60.0, 10.0  # a worker may take so long, and so many times what is expected
 FIRST_S = 3600.0  # and so long where nothing is known of the like of it
+OR = " or "  # between the facts of unlike workers
 MOST_REFUSALS = 3  # of workers to start on a node, before it is let be
+
+
+def either(known: str | bool | None, new: str | bool) -> str | bool:
+    """A fact of unlike workers: all values of it, whatever the order they came in."""
+    if known in (None, new):
+        return new
+    return OR.join(sorted({*str(known).split(OR), str(new)}))
 
 
 class Waited:
@@ -79,6 +87,7 @@ class Crew:
         self.compile_s: float | None = None  # the longest that one of them compiled
         self._last: dict[str, float] = {}  # speed by kind, also of workers that are lost
         self._first: Facts | None = None  # of the worker whose prices are the crew's unit
+        self.rounding: dict[str, str | bool] = {}  # of all workers that were ever ready
 
     def __enter__(self) -> "Crew":
         return self
@@ -174,6 +183,10 @@ class Crew:
         else:
             hand.facts = facts
             self._first = self._first or facts
+            self.rounding = {
+                name: either(self.rounding.get(name), value)
+                for name, value in facts.rounding.items()
+            }
 
     def price(self, shape: Body) -> float:
         """Of an epoch of a member of this exact shape, in the unit of all workers' speeds.

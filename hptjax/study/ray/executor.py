@@ -22,6 +22,9 @@ class RayExecutor:
         self._crew, self._max_retries, self._notify = crew, max_retries, notify
         self._numbers = itertools.count()
 
+    def rounding(self) -> Mapping[str, str | bool] | None:
+        return self._crew.rounding or None
+
     def start(self, members: Sequence[Member]) -> Resident:
         return self._population(members, None, 0)
 

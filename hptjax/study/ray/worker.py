@@ -14,6 +14,7 @@ from hptjax.models.signature import Body
 from hptjax.population import Cost, Member, Outcome
 from hptjax.population.places import places_for
 from hptjax.population.plan import Plan
+from hptjax.records.environment import rounding_facts
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
 from hptjax.study.executor import Executor, Resident
@@ -27,7 +28,8 @@ PACKAGES = ("hptjax", "jax", "jaxlib")
 class Facts:
     """What a worker says of itself.
 
-    kind: equal for those that should be equally fast; plan: of its program.
+    kind: equal for those that should be equally fast; plan: of its program; rounding: what decides
+    that of its results.
     """
 
     kind: str
@@ -35,6 +37,7 @@ class Facts:
     versions: Mapping[str, str]
     process: int
     plan: Plan
+    rounding: Mapping[str, str | bool]
 
     def price(self, shape: Body) -> float:
         """Per image of a member of this exact shape, in the body that trains it there.
@@ -155,6 +158,7 @@ class Worker:
             versions=versions(),
             process=os.getpid(),
             plan=self._executor.plan,
+            rounding=rounding_facts(),
         )
 
     def train(self, order: Order) -> Report:
