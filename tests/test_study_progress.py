@@ -128,7 +128,7 @@ def test_a_snapping_entry_is_read_and_written():
 @pytest.mark.parametrize(
     ("entry", "text"),
     [
-        (Float(0.001, 0.1, snap=True), "space.lr.snap: must be false, no value of it is compiled"),
+        (Float(0.001, 0.1, snap=True), "space.lr.snap: must be false; only strides, kernels"),
         ({"type": "float", "low": 0.1, "high": 1, "snap": 1}, "snap must be true or false, got 1"),
     ],
 )

@@ -79,7 +79,7 @@ def budget_text(study: StudyConfig) -> str:
     limits = ", ".join(f"{value} {name.replace('_', '-')}" for name, value in given.items())
     return (
         f"Strategies {', '.join(study.labels)}: each up to {limits} ({study.population_size} "
-        f"candidates a generation, {study.epochs} epochs each); the grid has "
+        f"candidates a generation, epochs: {study.epochs}); the grid has "
         f"{study.space.grid_size()} points."
     )
 

@@ -84,7 +84,8 @@ def make_parser() -> argparse.ArgumentParser:
         description="Search hyperparameters of small image classifiers: whole populations of "
         "different networks are trained by one compiled call.",
         epilog="Start with  hptjax run quickstart  (a minute or two, no download). "
-        "hptjax COMMAND --help says more.",
+        "hptjax COMMAND --help says more. Exit codes: 0 done, 2 a mistake (one line says which), "
+        "130 Ctrl-C, 143 SIGTERM, 141 nobody reads what is printed.",
     )
     parser.add_argument("--version", action="version", version=f"hptjax {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND")

@@ -10,6 +10,9 @@ Searches the space of a study and writes everything to a run directory:
   environment.json  machine, devices and versions
   optuna.journal an Optuna study for each strategy: optuna-dashboard DIR/optuna.journal
 
+Where "None" is a choice of an hparam, read the tables with
+pandas.read_csv(file, keep_default_na=False, na_values=[""]): pandas alone takes it for no value.
+
 Interrupted (Ctrl-C, kill, power), the same command goes on where it stopped and ends with the same
 history.
 
@@ -86,8 +89,7 @@ recorded network is trained by the run's own program, with its recorded random k
 recorded epochs, on the images that the run used. That takes the time of compiling the program,
 unless it is cached, and of training one network. On the same kind of device it becomes what it was;
 elsewhere rounding differs, and training amplifies it. A validation loss that is far off gives a
-warning. Of a candidate that was
-trained several times it is the first repetition.
+warning. Of a candidate that was trained several times it is the first repetition.
 
 examples:
   hptjax export runs/mine --to best.safetensors

@@ -262,7 +262,9 @@ def _check_entry(model: ModelConfig, name: str, entry: Entry) -> None:
         if kind == "text" and not isinstance(entry, Categorical):
             raise ConfigError(f"{name}: must be a list of choices, it is a range of numbers.")
         if not isinstance(entry, Categorical) and entry.snap and rule.kind != "static":
-            raise ConfigError(f"{name}.snap: must be false, no value of it is compiled for.")
+            raise ConfigError(
+                f"{name}.snap: must be false; only strides, kernels, paddings and batch sizes snap."
+            )
         networks = [apply_hparams(model, {name: value}) for value in ends]
     except ConfigError as error:
         raise ConfigError(f"space.{error}") from None
