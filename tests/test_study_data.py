@@ -71,7 +71,7 @@ def test_a_class_without_an_image_is_named(tmp_path):
     np.savez(path, images=pictures(21), labels=[*("ab" * 10), "c"])
     _, lines = prepared(path)
     assert [line for line in lines if "no image" in line] == [
-        f"{path} [images, labels]: for validation: no image is of the class c (1 in all)."
+        f"{path} [images, labels], for validation: no image is of the class c."
     ]
 
 
@@ -190,3 +190,55 @@ def test_predict_takes_images_as_the_training_did(here):
     ]:
         with pytest.raises(DataError, match=message):
             network.predict(wrong)
+
+
+def test_what_is_true_of_several_parts_is_said_once(tmp_path):
+    path, labels = tmp_path / "a.npz", [0, 2] * 20
+    dark, names = pictures(40) // 16, list("abcdefgh")
+    np.savez(
+        path, x_train=dark, y_train=labels, x_val=dark, y_val=labels, class_names=names, mine=1
+    )
+    _, lines = prepared(path)
+    assert [line.split(": ", 1)[1] for line in lines] == [
+        "holds arrays that are not used: mine.",
+        "no image is of these 6 classes: b, d, e, f, g, h.",
+        lines[2].split(": ", 1)[1],
+        "40 images, which are the validation set.",
+        RESIZED,
+    ]
+    assert "no number is above 15, where 255 is white" in lines[2]
+
+
+def test_what_is_true_of_a_validation_or_test_set_alone_is_said(tmp_path, capsys):
+    path, labels = tmp_path / "a.npz", [0, 1] * 20
+    square = np.random.default_rng(0).integers(0, 256, (40, 12, 12), np.uint8)
+    other = {"x_val": square // 16, "y_val": labels, "x_test": pictures(40), "y_test": labels}
+    np.savez(path, x_train=square, y_train=labels, **other)
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump({"model": fakes.model()}))
+    assert cli.main(["train", str(tmp_path / "m.yaml"), "--data", f"npz:{path}"]) == 0
+    out = capsys.readouterr().out
+    assert f"{path} [x_val, y_val]: no number is above 15, where 255 is white" in out
+    assert f"{path} [x_test, y_test]: {RESIZED}" in out
+
+
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_parts_of_other_channels_are_refused_in_a_line(tmp_path, capsys, part):
+    path, labels = tmp_path / "a.npz", [0, 1] * 20
+    colour = np.repeat(pictures(40)[..., None], 3, 3)
+    other = {f"x_{part}": pictures(40), f"y_{part}": labels}
+    np.savez(path, x_train=colour, y_train=labels, **other)
+    (tmp_path / "m.yaml").write_text(yaml.safe_dump({"model": fakes.model()}))
+    assert cli.main(["train", str(tmp_path / "m.yaml"), "--data", f"npz:{path}"]) == 2
+    assert "images is 1 long, that of the training images 3: save" in capsys.readouterr().err
+
+
+def test_parts_of_other_classes_are_refused():
+    images = pictures(40)
+    train = hptjax.ImageDataset(images, ["a", "b"] * 20)
+    validation = hptjax.ImageDataset(images, ["b", "c"] * 20)
+    for use in (
+        lambda: StudyData(train, validation).fitted(MODEL),
+        lambda: hptjax.evaluate_population([MODEL], train, validation),
+    ):
+        with pytest.raises(DataError, match="the classes are b, c, those of the training images a"):
+            use()

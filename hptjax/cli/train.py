@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from rich.console import Console
 
 from hptjax.cli.options import overrides
-from hptjax.data.dataset import ImageDataset
-from hptjax.data.request import NoSplitError, silent
+from hptjax.data.dataset import ImageDataset, check_alike
+from hptjax.data.request import NoSplitError, once
 from hptjax.errors import ConfigError
 from hptjax.models import evaluate_variables
 from hptjax.population import Member, Population
@@ -29,11 +29,11 @@ def train(args: argparse.Namespace) -> int:
     if args.out is not None:
         prove_writable(args.out / "best", f"--out {args.out}")
 
-    def notify(text: str) -> None:
-        console.print(text, soft_wrap=True)
-
+    notify = once(lambda text: console.print(text, soft_wrap=True))
     data = prepare_data(settings.data, settings.model, settings.seed, notify)
     test = _test_images(settings, notify)
+    if test is not None:
+        check_alike(data.train, test)
     repaired = build(settings.model, data.image)
     if repaired.config is None:
         raise ConfigError(f"{args.config}: this network cannot be built: {repaired.infeasible}")
@@ -71,7 +71,7 @@ def epoch_lines(console: Console, epochs: int) -> OnEpoch:
 def _test_images(settings: TrainConfig, notify: Callable[[str], None]) -> ImageDataset | None:
     """The test set, read before the training: what is wrong with it is said at once."""
     try:
-        return load_test_data(settings.data, settings.model, notify=silent)
+        return load_test_data(settings.data, settings.model, notify=notify)
     except NoSplitError as error:
         notify(f"no test set: {error}")
         return None

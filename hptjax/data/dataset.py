@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hptjax.data.labels import checked_names, classes_of, indices_of, read_labels
+from hptjax.data.labels import checked_names, classes_of, indices_of, listed, read_labels
 from hptjax.data.pixels import SAID, as_images, darkness, scale_of, to_bytes
 from hptjax.errors import DataError
 
@@ -96,4 +96,19 @@ class ImageDataset:
         return (
             f"<ImageDataset {self.name}: {self.size} images of {height} x {width} x {channels}, "
             f"{self.num_classes} classes>"
+        )
+
+
+def check_alike(train: ImageDataset, other: ImageDataset) -> None:
+    """DataError unless a validation or test set has the training set's channels and classes."""
+    channels, found = train.image_shape[2], other.image_shape[2]
+    if found != channels:
+        raise DataError(
+            f"{other.name}: the last axis of the images is {found} long, that of the training "
+            f"images {channels}: save all of them alike."
+        )
+    if other.class_names != train.class_names:
+        raise DataError(
+            f"{other.name}: the classes are {listed(other.class_names)}, those of the training "
+            f"images {listed(train.class_names)}: give all the same class_names."
         )

@@ -125,11 +125,12 @@ def checked_names(class_names: Any, what: str) -> tuple[str, ...]:
 
 
 def say_absent(labels: np.ndarray, classes: Sequence[str], what: str, notify: Notify) -> None:
-    """Names the classes of which a training set has no image."""
+    """Names the classes of which a set has no image."""
     counts = np.bincount(labels, minlength=len(classes))
     absent = [name for name, count in zip(classes, counts, strict=True) if not count]
     if absent:
-        notify(f"{what}: no image is of the class {listed(absent)} ({len(absent)} in all).")
+        of = "the class" if len(absent) == 1 else f"these {len(absent)} classes:"
+        notify(f"{what}: no image is of {of} {listed(absent)}.")
 
 
 def listed(names: Sequence[Any] | np.ndarray) -> str:

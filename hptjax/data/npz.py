@@ -142,7 +142,7 @@ def _checked_classes(
         what = f"{path}: {pairs[split][1]}"
         indices = indices_of(given, classes, what)
         if split == "train":
-            say_absent(indices, classes, what, request.notify)
+            say_absent(indices, classes, f"{path}, {pairs[split][1]}", request.notify)
     return classes
 
 

@@ -33,3 +33,16 @@ class Request:
 
 def silent(text: str) -> None:
     """A `notify` that says nothing: what another part of the same source has said already."""
+
+
+def once(notify: Callable[[str], None]) -> Callable[[str], None]:
+    """A `notify` for several parts of a source: what is true of each is said of the first alone."""
+    said: set[str] = set()
+
+    def tell(text: str) -> None:
+        _, _, what = text.partition(": ")  # after the name of the part
+        if what not in said:
+            said.add(what)
+            notify(text)
+
+    return tell

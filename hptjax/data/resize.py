@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hptjax.data.dataset import ImageDataset
+from hptjax.data.dataset import ImageDataset, check_alike
 from hptjax.data.request import silent
 from hptjax.errors import ConfigError, DataError
 
@@ -35,7 +35,8 @@ def fitted_pair(
     width: int,
     notify: Callable[[str], None] = warnings.warn,
 ) -> tuple[ImageDataset, ImageDataset]:
-    """Both `fitted`; what is true of both is said once."""
+    """Both `fitted`; what is true of both is said once. DataError unless they belong together."""
+    check_alike(train, validation)
     same = train.image_shape[:2] == validation.image_shape[:2]
     other = silent if same else notify
     return fitted(train, height, width, notify), fitted(validation, height, width, other)

@@ -9,7 +9,7 @@ from hptjax.config.schema import ModelConfig
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
 from hptjax.data.labels import say_absent
-from hptjax.data.request import NoSplitError, Split, silent
+from hptjax.data.request import NoSplitError, Split, once, silent
 from hptjax.data.resize import fitted, fitted_pair
 from hptjax.data.sources import load_images
 from hptjax.data.split import limited, train_validation_split
@@ -63,21 +63,22 @@ def prepare_data(
     The validation set is the source's own, where it has one, or else cut off from the training
     set. notify: told in one line of each thing that is done to images and labels.
     """
+    notify = once(notify)
     images = _load(config, "train", notify)
     stratified = images.stratified if config.stratified is None else config.stratified
     if config.train_limit is not None:
         images = limited(images, config.train_limit, seed, stratified)
     try:
-        validation = _load(config, "validation", silent)
+        validation = _load(config, "validation", notify)
         notify(f"{validation.name}: {validation.size} images, which are the validation set.")
     except NoSplitError:
         fraction = config.validation_fraction
         images, validation = train_validation_split(
             images, fraction=fraction, seed=seed, stratified=stratified
         )
-    if images.stratified:  # the user's own
-        say_absent(images.labels, images.class_names, f"{images.name}: for training", notify)
-        name = f"{validation.name}: for validation"
+    if images.stratified:  # the user's own; once: what both lack is said of the first
+        say_absent(images.labels, images.class_names, f"{images.name}, for training", notify)
+        name = f"{validation.name}, for validation"
         say_absent(validation.labels, validation.class_names, name, notify)
     return StudyData(images, validation).fitted(model, notify)
 
