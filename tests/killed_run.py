@@ -67,9 +67,6 @@ class TornJournal(journal_module.Journal):
 
 
 class Epochs(fakes.FakeExecutor):
-    def rounding(self):
-        return {"processor": "pretended"}
-
     def epoch(self, members, age):
         global now
         moment("before an epoch")
@@ -107,6 +104,7 @@ def run(
 
     clock: of the rule for snapshots; None: there is one after every epoch.
     """
+    executor.rounding = lambda: {"processor": "pretended"}
     train = partial(study_run.run_study, executor=executor)
     timed = {} if clock is None else {"clock": clock}
     share = math.inf if clock is None else snapshots.COST_SHARE
