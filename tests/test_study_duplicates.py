@@ -15,6 +15,7 @@ from hptjax.records.trial import best_trial, rank_trials
 from hptjax.report.console import leaderboard
 from hptjax.report.numbers import counted_values, rank_table, survivors
 from hptjax.report.runs import runs_table
+from hptjax.report.statistics import strategy_statistics
 from hptjax.report.tables import epochs_frame, write_tables
 from hptjax.space import Categorical, Float, Integer, Space
 from hptjax.strategies import proposal_at
@@ -254,3 +255,5 @@ def test_a_network_that_was_trained_once_has_its_epochs_once(tmp_path):
     frame = epochs_frame(result.generations)
     assert frame[["number", "epoch"]].values.tolist() == [[0, 1], [0, 2], [1, 1], [1, 2]]
     assert survivors(runs_table({"run": result}))["trials"].tolist() == [8, 2, 2, 8]
+    (spent,) = strategy_statistics(runs_table({"run": result})).to_dict("records")
+    assert spent["epochs"] == spent["member_epochs"] == 4

@@ -39,6 +39,11 @@ def _copies(table: pd.DataFrame) -> np.ndarray:
     return np.array(numbers, bool)
 
 
+def trained_epochs(table: pd.DataFrame) -> pd.Series:
+    """The epochs that each trial was trained: 0 where it took what another had come to."""
+    return column(table, "epochs").mask(column(table, "member_epochs") == 0, 0)
+
+
 def rank_table(table: pd.DataFrame) -> pd.DataFrame:
     """The trials best first, with `rank` from 1, as `records.trial.rank_trials` orders them.
 
@@ -168,8 +173,7 @@ def survivors(table: pd.DataFrame) -> pd.DataFrame:
     places = [*RUN, "generation"]
     for _, generation in table.groupby(places, sort=False):
         place = [generation[name].iloc[0] for name in places]
-        reused = generation["member_epochs"] == 0  # copies of a network that was trained before
-        epochs = generation["epochs"].mask(reused, 0).to_numpy()
+        epochs = trained_epochs(generation).to_numpy()
         for age in range(int(epochs.max()) + 1):
             rows.append((*place, age, int((epochs >= age).sum())))
     return pd.DataFrame(rows, columns=[*places, "epoch", "trials"])

@@ -18,7 +18,7 @@ from scipy import stats
 from hptjax.errors import ConfigError
 from hptjax.records.goal import Goal
 from hptjax.report.goals import best_of, goal_of
-from hptjax.report.numbers import counted_values
+from hptjax.report.numbers import counted_values, trained_epochs
 from hptjax.report.runs import column
 
 Per = Literal["run", "trial"]
@@ -44,8 +44,9 @@ def strategy_statistics(
     """
     goal = goal_of(table)
     values = counted_values(table, with_stopped=with_stopped)
+    spent = table.assign(counted=values, epochs=trained_epochs(table))
     rows = []
-    for group, trials in table.assign(counted=values).groupby("group", sort=False):
+    for group, trials in spent.groupby("group", sort=False):
         best = best_of_runs(trials, goal)
         low, high = bootstrap_interval(
             best[~np.isnan(best)], level=level, resamples=resamples, seed=seed
