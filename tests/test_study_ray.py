@@ -298,3 +298,16 @@ def test_a_node_that_is_removed_within_a_generation(crew, second_node, local, cl
     result = run(crew, sinks=[Removing()])
     assert result.trials == local.trials
     assert sum(ledgers(result, "workers_lost")) == 1
+
+
+def test_signals_stay_ours_and_a_start_warns_of_nothing():
+    code = (
+        "import os, signal, sys, warnings, jax\n"
+        "warnings.simplefilter('error')\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit('ours'))\n"
+        "from hptjax.study.ray.connect import _start\n"
+        "_start(address='local', num_cpus=1, include_dashboard=False)\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (1, "ours\n")

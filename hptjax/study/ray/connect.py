@@ -2,8 +2,11 @@
 
 import logging
 import os
+import signal
 import socket
 import sys
+import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +24,19 @@ LOOPBACK: dict[str, Any] = {"_node_ip_address": "127.0.0.2"} if sys.platform == 
 QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 
 
+def _start(**options: Any) -> None:
+    """Ray, with this process's own handling of signals: Ray's would print its stack at SIGTERM."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"os\.fork\(\) was called")  # it execs at once
+        ray.init(**options, **QUIET)
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in handlers.items():
+            if handler is not None:
+                signal.signal(number, handler)
+
+
 @contextmanager
 def connected(address: str | None, workers: int) -> Iterator[None]:
     """Connected to a Ray; one that this process uses already is taken as it is, and left running.
@@ -36,11 +52,11 @@ def connected(address: str | None, workers: int) -> Iterator[None]:
         # logged before the level of init() counts; says that others need a token to get in
         logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
         cores = max(available_cores(), workers)
-        ray.init(address="local", num_cpus=cores, include_dashboard=False, **LOOPBACK, **QUIET)
+        _start(address="local", num_cpus=cores, include_dashboard=False, **LOOPBACK)
     else:
         try:
             _reach(address)
-            ray.init(address=address, **QUIET)
+            _start(address=address)
         except (OSError, ValueError) as error:
             raise ConfigError(
                 f"executor.address: must be where a Ray runs, nobody answers at {address}: {error}"
