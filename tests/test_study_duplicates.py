@@ -14,6 +14,7 @@ from hptjax.records.run_dir import RunDirectory
 from hptjax.records.trial import best_trial, rank_trials
 from hptjax.report.console import leaderboard
 from hptjax.report.numbers import counted_values, rank_table, survivors
+from hptjax.report.progress import describe_generation
 from hptjax.report.runs import runs_table
 from hptjax.report.statistics import strategy_statistics
 from hptjax.report.tables import epochs_frame, write_tables
@@ -257,3 +258,13 @@ def test_a_network_that_was_trained_once_has_its_epochs_once(tmp_path):
     assert survivors(runs_table({"run": result}))["trials"].tolist() == [8, 2, 2, 8]
     (spent,) = strategy_statistics(runs_table({"run": result})).to_dict("records")
     assert spent["epochs"] == spent["member_epochs"] == 4
+
+
+@pytest.mark.parametrize("duplicates", ["reuse", "retrain"])
+def test_lines_say_how_many_networks_were_tried_before(duplicates):
+    result = run(Points([A, B]), duplicates=duplicates, budget={"trials": 16})
+    told = [describe_generation(r, result.best, "val_loss") for r in result.generations]
+    assert [line.split(",")[0] for line in told] == [
+        "mine generation 1: 8 trials (6 of networks tried before)",
+        "mine generation 2: 8 trials (8 of networks tried before)",
+    ]

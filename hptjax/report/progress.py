@@ -53,7 +53,8 @@ class ProgressLines(Sink):
             self._replayed += 1
             return
         if self._replayed:
-            self.message(f"{record.strategy}: {self._replayed} generations taken from the journal")
+            count = "1 generation" if self._replayed == 1 else f"{self._replayed} generations"
+            self.message(f"{record.strategy}: {count} taken from the journal")
             self._replayed = 0
         self.message(describe_generation(record, self._best, self._metric))
 
@@ -132,10 +133,12 @@ def show_best(best: TrialRecord | None, metric: str) -> str:
 def describe_generation(record: GenerationRecord, best: TrialRecord | None, metric: str) -> str:
     """`des generation 3: 29 trials, best val_loss 0.4312, so far 0.4120, 12.3 s`."""
     failed = sum(trial.value is None for trial in record.trials)
+    known = sum(trial.duplicate_of is not None for trial in record.trials)
     compile_s = record.ledger["compile_s"]
     return (
         f"{record.strategy} generation {record.generation + 1}: {len(record.trials)} trials"
         + (f" ({failed} failed)" if failed else "")
+        + (f" ({known} of networks tried before)" if known else "")
         + f", {show_best(record.best, metric)}, so far {show_number(best.value if best else None)},"
         + f" {record.ledger['wall_s']:.1f} s"
         + (f" (compiling {compile_s:.1f} s)" if compile_s else "")
