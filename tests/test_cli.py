@@ -181,9 +181,11 @@ def test_a_damaged_journal_is_named_with_its_line(study, fail, tmp_path):
     cli.main(["run", str(study), "--out", "run"])
     path = tmp_path / "run" / "journal.jsonl"
     lines = path.read_text().splitlines(keepends=True)
-    lines[3] = lines[3].replace('"number":0', '"number":1', 1)
+    number = next(k for k, line in enumerate(lines) if '"number":0' in line)
+    lines[number] = lines[number].replace('"number":0', '"number":1', 1)
     path.write_text("".join(lines))
-    assert "line 4: checksum does not match" in fail("run", study, "--out", "run")
+    expected = f"line {number + 1}: checksum does not match"
+    assert expected in fail("run", study, "--out", "run")
 
 
 def test_describe_says_what_would_be_compiled(study, capsys):

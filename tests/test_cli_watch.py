@@ -99,7 +99,7 @@ def test_on_a_terminal_it_is_drawn_in_place(growing):
 
 def test_once_prints_the_present_state(growing, capsys):
     path, sleep, _ = growing
-    for _ in range(2):
+    while not read_status(path).strategies[0].generations:
         sleep(0)
     assert cli.main(["watch", str(path), "--once"]) == 0
     text = capsys.readouterr().out

