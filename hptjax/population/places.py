@@ -7,7 +7,7 @@ over devices is optimised otherwise, and rounds otherwise, than the same program
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 import jax
@@ -33,9 +33,17 @@ def places_for(
 
 
 def side_by_side(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """What the calls give, made at the same time in a thread each; the first error of any."""
+    """What the calls give, made at the same time in a thread each; the first error of any.
+
+    Ctrl-C is raised once all have ended: a program that runs cannot be stopped, and a process that
+    left it behind would take away what it works on.
+    """
     if len(calls) < 2:
         return [call() for call in calls]
     with ThreadPoolExecutor(len(calls)) as pool:
         made = [pool.submit(call) for call in calls]
+        try:
+            wait(made)
+        finally:
+            wait(made)
     return [result.result() for result in made]
