@@ -12,6 +12,7 @@ from hptjax.study import load_study
 from hptjax.study.config import StudyConfig
 from hptjax.study.load import load_train
 from tests import fakes
+from tests.commands import pretend_training
 
 EXECUTOR = "hptjax.study.local.local_executor"
 TREE = {
@@ -27,8 +28,7 @@ TREE = {
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder with small.yaml; the trainer only pretends, and JAX stays as it is."""
-    monkeypatch.setattr(cli, "set_up", lambda **options: None)
-    monkeypatch.setattr(EXECUTOR, lambda *parts: fakes.FakeExecutor())
+    pretend_training(monkeypatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.yaml").write_text(dump_yaml(TREE))
     return tmp_path

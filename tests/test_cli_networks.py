@@ -21,6 +21,7 @@ from hptjax.records import SavedNetwork, Status, load_network, load_run, save_ne
 from hptjax.study.config import DataConfig
 from hptjax.study.network import data_notes
 from tests import fakes
+from tests.commands import pretend_training
 
 DATA = {"source": "sample", "train_limit": 200}
 TREE = {
@@ -38,8 +39,7 @@ TREE = {
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """A run whose trainer only pretended, in the present folder."""
-    monkeypatch.setattr(cli, "set_up", lambda **options: None)
-    monkeypatch.setattr("hptjax.study.local.local_executor", lambda *parts: fakes.FakeExecutor())
+    pretend_training(monkeypatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(TREE))
     assert cli.main(["run", "small.yaml", "--out", "run"]) == 0

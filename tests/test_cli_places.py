@@ -9,6 +9,7 @@ from hptjax.records import load_run
 from hptjax.records.environment import rounding_facts
 from hptjax.records.journal import read_journal
 from tests import fakes
+from tests.commands import pretend_training
 from tests.test_data_identity import TREE
 
 
@@ -24,8 +25,7 @@ class Moving(fakes.FakeExecutor):
 
 @pytest.fixture
 def small(tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "set_up", lambda **options: None)
-    monkeypatch.setattr("hptjax.study.local.local_executor", lambda *parts: fakes.FakeExecutor())
+    pretend_training(monkeypatch)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
     (tmp_path / "work").mkdir()

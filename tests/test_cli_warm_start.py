@@ -15,6 +15,7 @@ from hptjax.study import run_study
 from hptjax.study.config import StudyConfig
 from hptjax.study.warm_start import warm_started
 from tests import fakes
+from tests.commands import pretend_training
 
 TREE = {
     "model": fakes.model(),
@@ -30,8 +31,7 @@ TREE = {
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Runs small.yaml under other options; the first run, `old`, is there."""
-    monkeypatch.setattr(cli, "set_up", lambda **options: None)
-    monkeypatch.setattr("hptjax.study.local.local_executor", lambda *parts: fakes.FakeExecutor())
+    pretend_training(monkeypatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(TREE, sort_keys=False))
 

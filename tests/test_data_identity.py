@@ -14,6 +14,7 @@ from hptjax.study import run_study
 from hptjax.study.budget import Budget
 from hptjax.study.data import StudyData
 from tests import fakes
+from tests.commands import pretend_training, refused
 from tests.nets import images
 
 TREE = {
@@ -57,21 +58,12 @@ def rename(arrays):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """A run whose trainer only pretended, in the present folder."""
-    monkeypatch.setattr(cli, "set_up", lambda **options: None)
-    monkeypatch.setattr("hptjax.study.local.local_executor", lambda *parts: fakes.FakeExecutor())
+    pretend_training(monkeypatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(TREE, sort_keys=False))
     write()
     assert cli.main(["run", "small.yaml", "--out", "run"]) == 0
     return "run"
-
-
-def refused(capsys, *words):
-    capsys.readouterr()
-    assert cli.main(list(words)) == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    return error
 
 
 def test_a_digest_is_of_content_and_not_of_layout():

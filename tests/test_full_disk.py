@@ -11,6 +11,7 @@ from hptjax.records.journal import Journal, encode_line, read_journal
 from hptjax.study import run_study
 from hptjax.study.sink import Sink
 from tests import fakes
+from tests.commands import pretend_training, refused
 from tests.full_disk import no_file_above, small_disk
 from tests.test_data_identity import TREE
 
@@ -68,21 +69,11 @@ def test_a_leftover_of_a_kill_is_replaced_and_a_link_not_followed(tmp_path):
 @pytest.fixture
 def small(tmp_path, monkeypatch):
     """A study in the present folder, whose trainer only pretends."""
-    monkeypatch.setattr(cli, "set_up", lambda **options: None)
-    monkeypatch.setattr("hptjax.study.local.local_executor", lambda *parts: fakes.FakeExecutor())
+    pretend_training(monkeypatch)
     monkeypatch.chdir(tmp_path)
     tree = {**TREE, "data": {"source": "sample", "train_limit": 60}, "budget": {"generations": 8}}
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
     return tmp_path
-
-
-def refused(capsys, *words):
-    """The one line of a command that refuses."""
-    capsys.readouterr()
-    assert cli.main(list(words)) == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    return error
 
 
 def lasting(folder):
