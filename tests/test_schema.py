@@ -6,9 +6,10 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
+from hptjax.config.frozen import SIZE_LIMIT
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.load import load_model_config
-from hptjax.config.schema import SIZE_LIMIT, ModelConfig
+from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
 from hptjax.transpile import Infeasible, repair
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from hptjax.config.schema import Frozen
+from hptjax.config.frozen import Frozen
 from hptjax.errors import ConfigError, shown
 
 

@@ -1,18 +1,15 @@
 """Schema of one network and how it is trained, in the dict form of the original study's YAML."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field
 
-from hptjax.checks import is_text, plain
 from hptjax.config.explain import validated
+from hptjax.config.frozen import SIZE_LIMIT, Frozen, Positive, as_tuple
 from hptjax.errors import ConfigError, shown
 
-SIZE_LIMIT = 2**31  # the compiled programs index with 32 bits
-
 Padding = Annotated[int, Field(ge=0, lt=SIZE_LIMIT)] | Literal["same"]
-Positive = Annotated[int, Field(ge=1, lt=SIZE_LIMIT)]
 Key = Annotated[int, Field(gt=-SIZE_LIMIT, lt=SIZE_LIMIT)] | str
 
 
@@ -29,39 +26,6 @@ def _no_activation(value: Any) -> Any:
 Activation = Annotated[
     Literal["none", "relu", "tanh", "sigmoid", "logsoftmax"], BeforeValidator(_no_activation)
 ]
-
-
-def _storable(value: Any) -> Any:
-    value = plain(value)
-    if isinstance(value, str) and not is_text(value):
-        raise ValueError(f"a mapping of values that a file can hold, unlike {shown(value)}")
-    return value
-
-
-class Frozen(BaseModel):
-    """Immutable, hashable (equal configs share a compilation), and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with some fields changed; unlike pydantic's own it checks what it is given.
-
-        Raises ConfigError naming the field.
-        """
-        if not update:
-            return super().model_copy(deep=deep)
-        return validated(type(self), {**dict(self), **update})
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plain(cls, tree: Any) -> Any:
-        """Any mapping will do, with numpy's scalars for values; its keys must be text."""
-        if not isinstance(tree, Mapping):
-            return tree
-        for key in tree:
-            if not isinstance(key, str):
-                raise ValueError(f"a mapping whose keys are text, unlike {shown(key)}")
-        return {key: _storable(value) for key, value in tree.items()}
 
 
 class ConvConfig(Frozen):
@@ -82,10 +46,6 @@ class LinearConfig(Frozen):
     activation_fun: Activation = "none"
     batch_norm: Annotated[bool, BeforeValidator(_flag)] = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-
-
-def as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 class ResNetConfig(Frozen):

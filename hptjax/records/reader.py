@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from hptjax.config.explain import validated
-from hptjax.config.schema import Frozen
+from hptjax.config.frozen import Frozen
 from hptjax.errors import ConfigError, DataError, shown
 from hptjax.paths import user_path
 from hptjax.records.change import Change

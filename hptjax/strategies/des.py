@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from hptjax.config.schema import Frozen
+from hptjax.config.frozen import Frozen
 from hptjax.des.algorithm import DES
 from hptjax.des.presets import PRESETS
 from hptjax.des.state import INT_MAX

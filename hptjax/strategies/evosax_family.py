@@ -17,7 +17,7 @@ from evosax.algorithms import algorithms
 from evosax.algorithms.population_based.base import PopulationBasedAlgorithm
 from pydantic import BaseModel
 
-from hptjax.config.schema import Frozen, Positive
+from hptjax.config.frozen import Frozen, Positive
 from hptjax.errors import ConfigError
 from hptjax.settings import named_key
 from hptjax.strategies.base import SearchContext, SearcherKind

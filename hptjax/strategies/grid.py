@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from hptjax.config.schema import Frozen
+from hptjax.config.frozen import Frozen
 from hptjax.glossary import Hparams
 from hptjax.space import Space
 from hptjax.strategies.base import Proposal, SearchContext, identity, proposal_at

@@ -15,7 +15,7 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from pydantic import BaseModel, model_validator
 
-from hptjax.config.schema import Frozen
+from hptjax.config.frozen import Frozen
 from hptjax.errors import ConfigError, MissingExtraError, did_you_mean
 from hptjax.space import Categorical, Float, Space
 from hptjax.strategies.base import SearchContext, SearcherKind

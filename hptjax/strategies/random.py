@@ -2,7 +2,7 @@
 
 import optuna
 
-from hptjax.config.schema import Frozen
+from hptjax.config.frozen import Frozen
 from hptjax.strategies.base import SearchContext
 from hptjax.strategies.optuna import OptunaSearcher
 

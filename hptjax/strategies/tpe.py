@@ -5,7 +5,7 @@ from typing import Annotated
 import optuna
 from pydantic import Field
 
-from hptjax.config.schema import Frozen, Positive
+from hptjax.config.frozen import Frozen, Positive
 from hptjax.strategies.base import SearchContext
 from hptjax.strategies.optuna import OptunaSearcher
 

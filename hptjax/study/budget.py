@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from hptjax.config.schema import Frozen, Positive
+from hptjax.config.frozen import Frozen, Positive
 
 GENERATIONS, TRIALS, MEMBER_EPOCHS = "generation budget", "trial budget", "member-epoch budget"
 SAMPLES, SECONDS = "sample budget", "time budget"

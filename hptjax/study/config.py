@@ -13,9 +13,10 @@ from pydantic import (
 )
 
 from hptjax.config.explain import validated
+from hptjax.config.frozen import Frozen, Positive, as_tuple
 from hptjax.config.label import check_distinct, check_label
 from hptjax.config.named import Named, named_tree
-from hptjax.config.schema import Frozen, ModelConfig, Positive, as_tuple
+from hptjax.config.schema import ModelConfig
 from hptjax.data.sources import check_source
 from hptjax.entries import Categorical, Entry, Value
 from hptjax.errors import ConfigError, did_you_mean, shown

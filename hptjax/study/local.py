@@ -9,7 +9,8 @@ from functools import partial
 
 import numpy as np
 
-from hptjax.config.schema import Frozen, ModelConfig
+from hptjax.config.frozen import Frozen
+from hptjax.config.schema import ModelConfig
 from hptjax.models.signature import LayerChoices, Signature, choices_of
 from hptjax.population import (
     Member,

@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, Protocol
 from pydantic import Field
 
 from hptjax.config.explain import validated
+from hptjax.config.frozen import Frozen, Positive
 from hptjax.config.named import named_tree
-from hptjax.config.schema import Frozen, Positive
 from hptjax.errors import ConfigError, did_you_mean, shown
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from hptjax.config.explain import validated
-from hptjax.config.schema import Frozen
+from hptjax.config.frozen import Frozen
 from hptjax.errors import ConfigError, DataError
 from hptjax.models.costs import costs_of
 from hptjax.population.pack import Member

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from hptjax.config.frozen import SIZE_LIMIT
 from hptjax.config.geometry import ImageSpec, conv_padding, conv_size, same_padding
-from hptjax.config.schema import SIZE_LIMIT, ConvConfig, MLPConfig, ModelConfig, ResNetConfig
+from hptjax.config.schema import ConvConfig, MLPConfig, ModelConfig, ResNetConfig
 from hptjax.errors import ConfigError
 from hptjax.records.change import Change
 

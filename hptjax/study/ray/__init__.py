@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hptjax.config.schema import Frozen, Positive
+from hptjax.config.frozen import Frozen, Positive
 from hptjax.errors import MissingExtraError
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData

@@ -1,0 +1,51 @@
+"""The base of every config: immutable, hashable, closed to unknown keys."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hptjax.checks import is_text, plain
+from hptjax.config.explain import validated
+from hptjax.errors import shown
+
+SIZE_LIMIT = 2**31  # the compiled programs index with 32 bits
+
+Positive = Annotated[int, Field(ge=1, lt=SIZE_LIMIT)]
+
+
+def _storable(value: Any) -> Any:
+    value = plain(value)
+    if isinstance(value, str) and not is_text(value):
+        raise ValueError(f"a mapping of values that a file can hold, unlike {shown(value)}")
+    return value
+
+
+class Frozen(BaseModel):
+    """Immutable, hashable (equal configs share a compilation), and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with some fields changed; unlike pydantic's own it checks what it is given.
+
+        Raises ConfigError naming the field.
+        """
+        if not update:
+            return super().model_copy(deep=deep)
+        return validated(type(self), {**dict(self), **update})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, tree: Any) -> Any:
+        """Any mapping will do, with numpy's scalars for values; its keys must be text."""
+        if not isinstance(tree, Mapping):
+            return tree
+        for key in tree:
+            if not isinstance(key, str):
+                raise ValueError(f"a mapping whose keys are text, unlike {shown(key)}")
+        return {key: _storable(value) for key, value in tree.items()}
+
+
+def as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
