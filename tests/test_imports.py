@@ -16,6 +16,7 @@ LAYERS = (
     "synonyms",
     "errors",
     "glossary",
+    "table",
     "checks",
     "paths",
     "devices",

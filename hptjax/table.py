@@ -1,0 +1,203 @@
+"""Names that a user may write, and what each stands for: one kind of table for every kind of part.
+
+A row is a word, as `adam`, or the pattern of a family, as `optax.<name>` or `npz:<path>`. What it
+stands for is named as text, `module:attribute`, and imported when it is asked for: nobody pays for
+another part's libraries. Other packages add rows by entry points of the group `hptjax.<seam>`, and
+a word such as `my_pkg.parts:Lion` needs no row at all.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache, reduce
+from importlib import import_module
+from importlib.metadata import distributions
+from importlib.util import find_spec
+from typing import Any, Generic, TypeVar, cast
+
+from hptjax.errors import ConfigError, did_you_mean, shown
+
+Row = TypeVar("Row", covariant=True)
+
+OURS = "hptjax"
+_PLACE = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)")
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A word of a table, or the pattern of a family, and where that which it stands for is.
+
+    target: `module:attribute`, or a module alone; package: the distribution that brings it.
+    """
+
+    word: str
+    target: str
+    package: str = OURS
+
+    @property
+    def is_family(self) -> bool:
+        """Whether the word is a pattern, that ends in `<name>`."""
+        return self.word.endswith(">")
+
+    def argument(self, word: str) -> str | None:
+        """What stands in a word for the `<name>` of the pattern; None if the word is not of it."""
+        head = self.word.partition("<")[0]
+        return word.removeprefix(head) or None if word.startswith(head) else None
+
+    def claims(self, word: str) -> bool:
+        """Whether a word is this row's."""
+        return self.argument(word) is not None if self.is_family else word == self.word
+
+    def load(self) -> Any:
+        """What the row stands for, of a family the function of its argument; imports it."""
+        module, _, attribute = self.target.partition(":")
+        names = attribute.split(".") if attribute else []
+        return reduce(getattr, names, cast(Any, import_module(module)))
+
+
+class Table(Generic[Row]):
+    """The words of one seam, each with what it stands for.
+
+    seam: of the entry points' group, as `optimizers` of `hptjax.optimizers`; noun: one of its
+    parts, as errors call it. rows: {word or pattern: "module:attribute"}; of a pattern the
+    attribute is a function of the text that stands for <...>, and a ConfigError of it need not say
+    where: `find` does. base: "module:attribute" of the class that all rows must derive from, which
+    is checked where others bring them.
+    """
+
+    def __init__(
+        self, seam: str, noun: str, rows: Mapping[str, str], *, base: str | None = None
+    ) -> None:
+        self.seam, self.noun = seam, noun
+        self._own = tuple(TableRow(word, target) for word, target in rows.items())
+        self._base = base
+
+    def __repr__(self) -> str:
+        return f"Table({self.seam!r}: {', '.join(self.names())})"
+
+    def __contains__(self, word: object) -> bool:
+        """Whether `find` has an answer; imports no part, but the packages around one."""
+        if not isinstance(word, str):
+            return False
+        return any(row.claims(word) for row in self.rows()) or _module_of(word) is not None
+
+    def rows(self) -> tuple[TableRow, ...]:
+        """All rows, those of other packages last."""
+        return self._own + entry_rows().get(self.seam, ())
+
+    def names(self) -> tuple[str, ...]:
+        """The words and patterns of all rows, each once."""
+        return tuple(dict.fromkeys(row.word for row in self.rows()))
+
+    def row(self, word: Any, path: str) -> TableRow:
+        """The row of a word, which a word `module:attribute` need not have in the table.
+
+        path: of the word in the user's config, for errors. Raises ConfigError for an unknown word,
+        and where two packages have a row for it.
+        """
+        if not isinstance(word, str):
+            raise ConfigError(f"{path}: must be the name of a part, got {shown(word)}.")
+        found = [row for row in self.rows() if row.claims(word)]
+        found = [row for row in found if not row.is_family] or found
+        if len(found) > 1:
+            packages = " and ".join(row.package for row in found)
+            raise ConfigError(
+                f"{path}: {shown(word)} is a word of {packages}; uninstall one of them, or write "
+                f"{' or '.join(row.target for row in found)}."
+            )
+        if found:
+            return found[0]
+        if _PLACE.fullmatch(word) is None:
+            hint = did_you_mean(word, self.names())
+            raise ConfigError(f"{path}: unknown {self.noun} {shown(word)}; {hint}")
+        return TableRow(word, word, package="")
+
+    def find(self, word: Any, path: str) -> Row:
+        """What a word stands for, imported now; ConfigError as `row` and `check` have it.
+
+        Raises: ConfigError, too, where a family does not know its argument, or where there is no
+        such module or attribute.
+        """
+        row = self.row(word, path)
+        found = self._loaded(row, path)
+        if row.is_family:
+            try:
+                found = found(row.argument(word))
+            except ConfigError as error:
+                raise ConfigError(f"{path}: {error}", error.more) from None
+        if row.package != OURS:
+            self._check(found, f"{path}: {row.word}")
+        return found
+
+    def word_of(self, found: Any) -> str:
+        """The word of an object that the table has, else `module:attribute` of where it is."""
+        target = f"{found.__module__}:{found.__qualname__}"
+        words = [row.word for row in self._own if row.target == target and not row.is_family]
+        return words[0] if words else target
+
+    def members(self, pattern: str) -> tuple[str, ...]:
+        """The known words of a family; imports its library.
+
+        They are what the function `members()` beside the family's own says; without one, none.
+        """
+        row = next(row for row in self.rows() if row.word == pattern)
+        members = getattr(import_module(row.target.partition(":")[0]), "members", tuple)
+        return tuple(pattern.partition("<")[0] + member for member in members())
+
+    def _loaded(self, row: TableRow, path: str) -> Any:
+        if row.package == OURS:
+            return row.load()
+        module, _, attribute = row.target.partition(":")
+        try:
+            return row.load()
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                raise  # the module is there and needs another that is not
+            raise ConfigError(
+                f"{path}: unknown {self.noun} {shown(row.word)}; there is no module {module!r} "
+                "to import it from."
+            ) from None
+        except AttributeError:
+            known = [name for name in vars(import_module(module)) if not name.startswith("_")]
+            if attribute.partition(".")[0] in known:
+                raise
+            hint = did_you_mean(attribute, known)
+            raise ConfigError(f"{path}: {module} has no {attribute!r}; {hint}") from None
+
+    def _check(self, found: Any, where: str) -> None:
+        if self._base is None:
+            return
+        base = TableRow("", self._base).load()
+        if not (isinstance(found, type) and issubclass(found, base)):
+            raise ConfigError(
+                f"{where} must be a class derived from {base.__module__}.{base.__qualname__}, it "
+                f"is {shown(found)}."
+            )
+
+
+@lru_cache(maxsize=1)
+def entry_rows() -> Mapping[str, tuple[TableRow, ...]]:
+    """{seam: the rows that other packages bring by entry points}; looked up once."""
+    found: dict[str, dict[TableRow, None]] = {}
+    seen: set[str] = set()
+    for package in distributions():
+        name = package.name
+        if name in seen:  # one that stands before it on the path is what is imported
+            continue
+        seen.add(name)
+        for point in package.entry_points:
+            group, dot, seam = point.group.partition(".")
+            if group == OURS and dot:
+                target = point.value.partition("[")[0].replace(" ", "")
+                found.setdefault(seam, {})[TableRow(point.name, target, name)] = None
+    return {seam: tuple(rows) for seam, rows in found.items()}
+
+
+def _module_of(word: str) -> str | None:
+    """The module of a word `module:attribute`, None for another word or a module that is not."""
+    place = _PLACE.fullmatch(word)
+    try:
+        known = place is not None and find_spec(place[1]) is not None
+    except (ImportError, ValueError):  # of a package that is not there, or a module without a spec
+        known = False
+    return place[1] if place is not None and known else None
