@@ -6,7 +6,7 @@ import numpy as np
 import optax
 
 from hptjax.data import ImageDataset
-from hptjax.data.augment import augment
+from hptjax.data.augmentations.original import augment
 from hptjax.models import Classifier, init_variables
 from hptjax.models.keys import dropout_key, init_key, root_key
 from hptjax.population import Member

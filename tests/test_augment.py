@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from hptjax.data import augment, rotate_nearest
-from hptjax.data.augment import MAX_DEGREES, affine_coefficients
+from hptjax.data.augmentations.original import MAX_DEGREES
+from hptjax.data.augmentations.rotate import affine_coefficients
 
 PILLOW = np.load(Path(__file__).parent / "data" / "pillow_reference.npz")  # Pillow 13.0.0
 

@@ -1,6 +1,7 @@
 """Images: one dataset contract, its sources, and the augmentation that runs on the device."""
 
-from hptjax.data.augment import augment, rotate_nearest
+from hptjax.data.augmentations.original import augment
+from hptjax.data.augmentations.rotate import rotate_nearest
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.resize import resize_and_crop
 from hptjax.data.sources import load_images

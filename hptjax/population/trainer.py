@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hptjax.data.augment import augment as augment_images
+from hptjax.data.augmentations.original import augment as augment_images
 from hptjax.data.dataset import ImageDataset
 from hptjax.errors import ConfigError
 from hptjax.models.variables import exact_variables

@@ -13,7 +13,7 @@ from jax import Array, lax
 
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.schema import ModelConfig
-from hptjax.data.augment import augment as augment_images
+from hptjax.data.augmentations.original import augment as augment_images
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.resize import fitted_pair
 from hptjax.errors import ConfigError

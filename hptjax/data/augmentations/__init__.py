@@ -1,0 +1,1 @@
+"""Augmentations of the training images: one file a kind, and lists of them."""

@@ -1,0 +1,34 @@
+"""Cutout: a black square somewhere in the image (DeVries and Taylor 2017, arXiv 1708.04552)."""
+
+from typing import Annotated, ClassVar
+
+import jax.numpy as jnp
+from jax import Array
+from pydantic import Field
+
+from hptjax.data.augmentations.base import PerImage, two_below
+
+
+class Cutout(PerImage):
+    """Makes a square of each image black; gives the type that it takes.
+
+    size: of its sides, in pixels. Its centre is a uniform pixel, so that a part of the square may
+    lie outside of the image. Of an even size the centre is the pixel after the middle.
+    """
+
+    bytes: ClassVar[bool] = True
+    main: ClassVar[str] = "size"
+
+    size: Annotated[int, Field(ge=1, le=4096)]
+
+    def changed(self, images: Array, bits: Array) -> Array:
+        _, height, width, _ = images.shape
+        y, x = two_below(bits, height, width)
+        rows, columns = self._covers(y, height), self._covers(x, width)
+        hidden = rows[:, :, None, None] & columns[:, None, :, None]
+        return jnp.where(hidden, jnp.zeros((), images.dtype), images)
+
+    def _covers(self, centre: Array, length: int) -> Array:
+        """Bool [N, length]: the rows, or columns, of the square with the centres [N]."""
+        after = jnp.arange(length) - (centre[:, None] - self.size // 2)
+        return (after >= 0) & (after < self.size)
