@@ -1,5 +1,6 @@
 """The table of names and the grammar of parts: rows, families, imports, entry points, forms."""
 
+import pickle
 import subprocess
 import sys
 from types import ModuleType
@@ -254,6 +255,11 @@ def test_a_part_may_have_its_options_beside_it():
 def test_a_mistake_in_a_part_is_said_with_its_path(shapes, tree, said):
     with pytest.raises(ConfigError, match=said):
         part(shapes, tree, "shape")
+
+
+def test_a_part_travels_to_another_process():
+    read = Part[Circle](name="circle", options=Circle(radius=2.0))
+    assert pickle.loads(pickle.dumps(read)) == read
 
 
 def test_nothing_of_a_tree_is_changed(shapes):

@@ -29,6 +29,10 @@ class Part(Frozen, Generic[Options]):
     name: str
     options: Options
 
+    def __class_getitem__(cls, options: Any) -> Any:
+        """The class itself: what the options are is for type checkers, and a copy has no pickle."""
+        return cls
+
     def to_tree(self) -> Any:
         """The shortest form that the part is read from: options at their defaults are left out."""
         given = self.options.model_dump(mode="json", exclude_defaults=True)
