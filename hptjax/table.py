@@ -7,7 +7,7 @@ a word such as `my_pkg.parts:Lion` needs no row at all.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, reduce
 from importlib import import_module
@@ -61,16 +61,22 @@ class Table(Generic[Row]):
     seam: of the entry points' group, as `optimizers` of `hptjax.optimizers`; noun: one of its
     parts, as errors call it. rows: {word or pattern: "module:attribute"}; of a pattern the
     attribute is a function of the text that stands for <...>, and a ConfigError of it need not say
-    where: `find` does. base: "module:attribute" of the class that all rows must derive from, which
-    is checked where others bring them.
+    where: `find` does. What others bring is checked: base: "module:attribute" of the class that it
+    must derive from; needs: attributes that it must have.
     """
 
     def __init__(
-        self, seam: str, noun: str, rows: Mapping[str, str], *, base: str | None = None
+        self,
+        seam: str,
+        noun: str,
+        rows: Mapping[str, str],
+        *,
+        base: str | None = None,
+        needs: Sequence[str] = (),
     ) -> None:
         self.seam, self.noun = seam, noun
         self._own = tuple(TableRow(word, target) for word, target in rows.items())
-        self._base = base
+        self._base, self._needs = base, tuple(needs)
 
     def __repr__(self) -> str:
         return f"Table({self.seam!r}: {', '.join(self.names())})"
@@ -165,6 +171,10 @@ class Table(Generic[Row]):
             raise ConfigError(f"{path}: {module} has no {attribute!r}; {hint}") from None
 
     def _check(self, found: Any, where: str) -> None:
+        lacks = [name for name in self._needs if not hasattr(found, name)]
+        if lacks:
+            wanted = " and ".join(self._needs)
+            raise ConfigError(f"{where} must have {wanted}, it lacks {', '.join(lacks)}.")
         if self._base is None:
             return
         base = TableRow("", self._base).load()

@@ -13,9 +13,7 @@ from hptjax.config.yaml_file import dump_yaml
 from hptjax.data.sources import TABLE as SOURCES
 from hptjax.errors import ConfigError, did_you_mean
 from hptjax.report.terminal import make_console
-from hptjax.strategies.base import SearcherKind
-from hptjax.strategies.table import TABLE as SEARCHERS
-from hptjax.strategies.table import family_members, find_kind
+from hptjax.strategies.table import SEARCHERS
 from hptjax.study.executors import TABLE as EXECUTORS
 from hptjax.study.executors import executor_module
 from hptjax.study.metric import METRICS
@@ -53,12 +51,14 @@ def _config(name: str) -> str:
 
 
 def _searchers() -> list[str]:
-    return [*SEARCHERS, *family_members()]
+    rows = [
+        (SEARCHERS.members(row.word) if row.is_family else (row.word,)) for row in SEARCHERS.rows()
+    ]
+    return [word for words in rows for word in words]
 
 
 def _searcher(name: str) -> str:
-    kind: SearcherKind = find_kind(name)
-    return _options(name, kind.Options)
+    return _options(name, SEARCHERS.find(name, "searchers").Options)
 
 
 def _executor(name: str) -> str:

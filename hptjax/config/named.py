@@ -16,6 +16,7 @@ from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
 from hptjax.table import Table
 
 Options = TypeVar("Options", bound=BaseModel)
+RESERVED = ("name", "label")  # keys that stand beside options, and so name no part
 
 
 class Part(Frozen, Generic[Options]):
@@ -78,7 +79,7 @@ class Spelling:
             return cls(tree["name"], {k: v for k, v in tree.items() if k != "name"}, path)
         if isinstance(tree, Mapping) and len(tree) == 1:
             [(word, value)] = tree.items()
-            if isinstance(word, str) and word != "name":
+            if isinstance(word, str) and word not in RESERVED:
                 return cls(word, {} if value is None else value, f"{path}.{shown_key(word)}")
         raise ConfigError(f"{must}, got {shown(tree)}.")
 

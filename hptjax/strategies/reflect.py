@@ -54,7 +54,7 @@ def check_member(family: str, member: str, known: Iterable[str], skipped: Mappin
     """The member's name; ConfigError that names the nearest, or says why it cannot be used."""
     name, usable = f"{family}.{member}", [f"{family}.{key}" for key in known if key not in skipped]
     if member in skipped:
-        raise ConfigError(f"strategies: {name} cannot be used: {skipped[member]}.")
+        raise ConfigError(f"{name} cannot be used: {skipped[member]}.")
     if name not in usable:
-        raise ConfigError(f"strategies: unknown strategy {name!r}; {did_you_mean(name, usable)}")
+        raise ConfigError(f"unknown strategy {name!r}; {did_you_mean(name, usable)}")
     return member

@@ -15,7 +15,7 @@ from pydantic import (
 from hptjax.config.explain import validated
 from hptjax.config.frozen import Frozen, Positive, as_tuple
 from hptjax.config.label import check_distinct, check_label
-from hptjax.config.named import Named, named_tree
+from hptjax.config.named import Named, Spelling
 from hptjax.config.schema import ModelConfig
 from hptjax.data.sources import check_source
 from hptjax.entries import Categorical, Entry, Value
@@ -81,14 +81,17 @@ class StrategyConfig(Named):
 
     @classmethod
     def from_tree(cls, tree: Any) -> "StrategyConfig":
-        """From a name, or `{name: des, label: ..., option: ...}`; ConfigError for a mistake."""
+        """From any form of a part, with a label among its options; ConfigError for a mistake."""
         if isinstance(tree, StrategyConfig):
             return tree
-        given = named_tree(tree, "strategies: must be names, or mappings such as {name: des}")
-        options = {key: value for key, value in given.items() if key not in ("name", "label")}
-        checked = check_options(given["name"], options)
-        label = check_label(given.get("label", given["name"]), "strategies.label")
-        return cls(name=given["name"], label=label, options=checked)
+        must = "strategies: must be names, or mappings such as {name: des}"
+        spelling = Spelling.of(tree, "strategies", must)
+        name, given, label = spelling.word, spelling.given, spelling.word
+        if isinstance(given, Mapping):
+            label = given.get("label", name)
+            given = {key: value for key, value in given.items() if key != "label"}
+        options = check_options(name, given)
+        return cls(name=name, label=check_label(label, "strategies.label"), options=options)
 
     def _other_keys(self) -> dict[str, Any]:
         return {} if self.label == self.name else {"label": self.label}
