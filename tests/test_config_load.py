@@ -121,6 +121,17 @@ def test_a_study_survives_its_dict_form_in_yaml(tmp_path):
     assert study.budget.seconds == 30
 
 
+def test_a_strategy_in_the_short_form_is_noted_in_the_first_one(tmp_path):
+    tree = load_study(QUICKSTART).to_dict()
+    path = tmp_path / "study.yaml"
+    short = ["tpe", {"random": None}, {"des": {"label": "d", "midpoint": False}}]
+    path.write_text(yaml.safe_dump(tree | {"strategies": short}, sort_keys=False))
+    long = {"name": "des", "label": "d", "midpoint": False}
+    assert load_study(path).to_dict()["strategies"] == ["tpe", "random", long]
+    changed = load_study(path, ["strategies=[d]", "strategies.0.preset=tevc"])
+    assert changed.to_dict()["strategies"] == [{**long, "preset": "tevc"}]
+
+
 def test_overrides_reach_every_level():
     study = load_study(
         QUICKSTART,

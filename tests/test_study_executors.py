@@ -21,6 +21,10 @@ def test_an_executor_is_read_and_written():
         study = fakes.study(executor=tree)
         assert study.to_dict()["executor"] == tree
         assert StudyConfig.from_dict(study.to_dict()) == study
+    assert fakes.study(executor={"ray": {"workers": 2}}).to_dict()["executor"] == {
+        "name": "ray",
+        "workers": 2,
+    }
     assert fakes.study().executor.name == "local"
     assert fakes.study(executor="ray").executor.options.max_retries == 3
 
@@ -29,7 +33,15 @@ def test_an_executor_is_read_and_written():
     ("tree", "text"),
     [
         ("rai", r"unknown executor 'rai'; did you mean 'ray'\?"),
-        ({"workers": 2}, r"must be a name, or a mapping such as \{name: ray\}, got \{'workers': 2"),
+        (
+            {"workers": 2, "address": "auto"},
+            r"must be a name, or a mapping such as \{name: ray\}, got \{'workers': 2",
+        ),
+        (
+            {"workers": 2},
+            r"unknown executor 'workers'; it is the executor's, as in executor: \{name",
+        ),
+        ({"ray": {"worker": 2}}, r"executor\.ray\.worker: unknown key; did you mean 'workers'"),
         ({"name": "local", "workers": 2}, r"local takes no options, got \{'workers': 2\}"),
         ({"name": "ray", "worker": 2}, r"executor\.worker: unknown key; did you mean 'workers'"),
         ({"name": "ray", "workers": 0}, r"executor\.workers: must be greater than or equal to 1"),
@@ -55,6 +67,11 @@ def test_options_of_the_command_line_go_on_top_of_the_file(tmp_path):
     ):
         path.write_text(yaml.safe_dump(fakes.study(executor=own).to_dict(), sort_keys=False))
         assert load_study(path, changes).to_dict()["executor"] == expected
+    tree = fakes.study().to_dict() | {"executor": {"ray": {"workers": 2}}}
+    path.write_text(yaml.safe_dump(tree, sort_keys=False))
+    changed = load_study(path, ["executor.address=auto", "schedule=halving", "schedule.first=2"])
+    assert changed.schedule == {"name": "halving", "first": 2}
+    assert changed.to_dict()["executor"] == {"name": "ray", "workers": 2, "address": "auto"}
 
 
 def test_the_command_line_has_options_for_ray():

@@ -13,7 +13,8 @@ from hptjax.space import Float, Space
 from hptjax.study import run_study
 from hptjax.study.generation import Generation
 from hptjax.study.metric import METRICS
-from hptjax.study.schedule import FullEpochs, Hyperband, SuccessiveHalving, make_schedule
+from hptjax.study.schedule import FullEpochs, Hyperband, SuccessiveHalving
+from hptjax.study.schedules import make_schedule
 from tests.fakes import FakeExecutor, data, study
 
 SCHEDULES = st.one_of(
@@ -80,7 +81,14 @@ def test_hyperbands_brackets_take_turns():
     [
         ("halve", "unknown schedule 'halve'; did you mean 'halving'"),
         ({"name": "halving", "reduction": 1}, "schedule.reduction: must be greater than or equal"),
-        ({"reduction": 3}, "must be a name, or a mapping"),
+        ({"reduction": 3}, "unknown schedule 'reduction'; known are full, halving, hyperband"),
+        ({"reduction": 3, "first": 1}, "must be a name, or a mapping"),
+        (
+            {"halving": {"reduction": 1}},
+            "schedule.halving.reduction: must be greater than or equal",
+        ),
+        ({"halving": {"epochs": 3}}, "schedule.epochs: epochs are the study's"),
+        ({"halving": 3}, "schedule.halving: must be a mapping of options, got 3; known are first"),
         ({"name": ["a"]}, "must be a name, or a mapping"),
         ({"name": "halving", "epochs": 3}, "schedule.epochs: epochs are the study's"),
     ],
@@ -88,6 +96,15 @@ def test_hyperbands_brackets_take_turns():
 def test_mistakes_are_named(tree, message):
     with pytest.raises(ConfigError, match=message):
         make_schedule(tree, 9)
+
+
+def test_each_form_is_one_schedule_and_noted_as_ever():
+    for tree in ("hyperband", {"name": "hyperband"}, {"hyperband": None}, {"hyperband": {}}):
+        assert make_schedule(tree, 9) == Hyperband(epochs=9)
+    four = {"name": "halving", "reduction": 4}
+    for tree in (four, {"halving": {"reduction": 4}}):
+        assert make_schedule(tree, 9) == SuccessiveHalving(epochs=9, reduction=4)
+        assert study(schedule=tree).to_dict()["schedule"] == four
 
 
 def halved(**changes):

@@ -14,10 +14,9 @@ from hptjax.data.sources import TABLE as SOURCES
 from hptjax.errors import ConfigError, did_you_mean
 from hptjax.report.terminal import make_console
 from hptjax.strategies.table import SEARCHERS
-from hptjax.study.executors import TABLE as EXECUTORS
-from hptjax.study.executors import executor_module
+from hptjax.study.executors import EXECUTORS
 from hptjax.study.metric import METRICS
-from hptjax.study.schedule import SCHEDULES
+from hptjax.study.schedules import SCHEDULES
 
 
 @dataclass(frozen=True)
@@ -62,11 +61,11 @@ def _searcher(name: str) -> str:
 
 
 def _executor(name: str) -> str:
-    return _options(name, executor_module(name).Options)
+    return _options(name, EXECUTORS.find(name, "executors").Options)
 
 
 def _schedule(name: str) -> str:
-    return _options(name, SCHEDULES[name], without=("epochs",))
+    return _options(name, SCHEDULES.find(name, "schedules"), without=("epochs",))
 
 
 def _options(name: str, model: type[BaseModel], without: Iterable[str] = ()) -> str:
@@ -96,8 +95,8 @@ TABLES = {
     "configs": Listed(packaged_configs, _config),
     "searchers": Listed(_searchers, _searcher),
     "sources": Listed(lambda: SOURCES, lambda name: f"data: {{source: '{name}'}}"),
-    "executors": Listed(lambda: EXECUTORS, _executor),
-    "schedules": Listed(lambda: SCHEDULES, _schedule),
+    "executors": Listed(EXECUTORS.names, _executor),
+    "schedules": Listed(SCHEDULES.names, _schedule),
     "metrics": Listed(
         lambda: METRICS, lambda name: f"metric: {name}  # {METRICS[name].better} is better"
     ),

@@ -83,17 +83,21 @@ class Spelling:
                 return cls(word, {} if value is None else value, f"{path}.{shown_key(word)}")
         raise ConfigError(f"{must}, got {shown(tree)}.")
 
-    def options(self, model: type[Options]) -> Options:
-        """What it is given, as options of this model; ConfigError naming the dotted path."""
+    def options(self, model: type[Options], **others: Any) -> Options:
+        """What it is given, as options of this model; ConfigError naming the dotted path.
+
+        others: of the model's options, those that no user gives.
+        """
         given, main = self.given, main_option(model)
         if not isinstance(given, Mapping):
             if main is None:
+                known = [name for name in model.model_fields if name not in others]
                 raise ConfigError(
                     f"{self.path}: must be a mapping of options, got {shown(given)}; "
-                    f"{did_you_mean('', model.model_fields)}"
+                    f"{did_you_mean('', known)}"
                 )
             given = {main: given}
-        return validated(model, given, self.path)
+        return validated(model, {**given, **others}, self.path)
 
 
 def part(table: Table[type[Options]], tree: Any, path: str) -> Part[Options]:
@@ -126,9 +130,12 @@ def main_option(model: type[BaseModel]) -> str | None:
     return getattr(model, "main", None)
 
 
-def named_tree(tree: Any, must: str) -> Mapping[str, Any]:
-    """A name, or a mapping that has one, as a mapping; ConfigError, in the words of must, else."""
-    given = {"name": tree} if isinstance(tree, str) else tree
-    if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
-        raise ConfigError(f"{must}, got {shown(tree)}.")
-    return given
+def with_name(tree: Any) -> Any:
+    """A part's tree as `{name: word, option: value}`; one that has no such form as it is."""
+    if isinstance(tree, str):
+        return {"name": tree}
+    if isinstance(tree, Mapping) and len(tree) == 1:
+        [(word, given)] = tree.items()
+        if word not in RESERVED and isinstance(given, Mapping | None):
+            return {"name": word, **(given or {})}
+    return tree

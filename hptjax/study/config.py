@@ -25,7 +25,8 @@ from hptjax.space import Space
 from hptjax.strategies.table import check_options
 from hptjax.study.budget import Budget
 from hptjax.study.executors import ExecutorConfig
-from hptjax.study.schedule import Schedule, make_schedule, member_epochs
+from hptjax.study.schedule import Schedule, member_epochs
+from hptjax.study.schedules import make_schedule, noted
 from hptjax.transpile.apply import apply_hparams
 from hptjax.transpile.identity import as_computed
 from hptjax.transpile.repair import build, image_of
@@ -172,7 +173,7 @@ class StudyConfig(Frozen):
     population_size: Annotated[int, Field(ge=2, le=MOST_CANDIDATES)] = 29
     budget: Budget = Budget.model_validate({})
     epochs: Positive = 1
-    schedule: str | dict[str, Any] = "full"
+    schedule: Annotated[str | dict[str, Any], BeforeValidator(noted)] = "full"
     repeats: Positive = 1
     duplicates: Literal["reuse", "retrain"] = "reuse"
     seed: Seed = 0

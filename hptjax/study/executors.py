@@ -1,25 +1,33 @@
 """The table of executors: what may stand under `executor` in a study.
 
-A row names a module that has `Options`, a pydantic model of what the executor can be told, and
-`open_executor(study, data, options, notify)`, a context that gives the executor. It is imported
-when its executor is asked for.
+A row names a module, or an object, that has `Options`, a pydantic model of what the executor can be
+told, and `open_executor(study, data, options, notify)`, a context that gives the executor.
 """
 
-from collections.abc import Mapping
-from importlib import import_module
-from types import ModuleType
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from hptjax.config.explain import validated
-from hptjax.config.named import Named, named_tree
-from hptjax.errors import ConfigError, did_you_mean, shown
+from hptjax.config.named import Named, Spelling
+from hptjax.errors import ConfigError, shown
+from hptjax.table import Table
 
-TABLE: dict[str, str] = {
-    "local": "hptjax.study.local",
-    "ray": "hptjax.study.ray",
-}
+
+class ExecutorKind(Protocol):
+    """What a name under `executor` stands for: its options, and how it is opened with them."""
+
+    Options: type[BaseModel]
+    open_executor: Callable[..., AbstractContextManager[Any]]
+
+
+EXECUTORS: Table[ExecutorKind] = Table(
+    "executors",
+    "executor",
+    {"local": "hptjax.study.local", "ray": "hptjax.study.ray"},
+    needs=("Options", "open_executor"),
+)
 
 
 class ExecutorConfig(Named):
@@ -27,23 +35,14 @@ class ExecutorConfig(Named):
 
     @classmethod
     def from_tree(cls, tree: Any) -> "ExecutorConfig":
-        """From a name, or `{name: ray, option: ...}`; ConfigError for a mistake."""
+        """From any form of a part; ConfigError for a mistake."""
         if isinstance(tree, ExecutorConfig):
             return tree
-        given = named_tree(tree, "executor: must be a name, or a mapping such as {name: ray}")
-        options = {key: value for key, value in given.items() if key != "name"}
-        return cls(name=given["name"], options=_check_options(given["name"], options))
-
-
-def executor_module(name: str) -> ModuleType:
-    """The module of an executor; ConfigError for an unknown name."""
-    if name not in TABLE:
-        raise ConfigError(f"executor: unknown executor {name!r}; {did_you_mean(name, TABLE)}")
-    return import_module(TABLE[name])
-
-
-def _check_options(name: str, tree: Mapping[str, Any]) -> BaseModel:
-    options = executor_module(name).Options
-    if tree and not options.model_fields:
-        raise ConfigError(f"executor: {name} takes no options, got {shown(dict(tree))}.")
-    return validated(options, tree, "executor")
+        must = "executor: must be a name, or a mapping such as {name: ray}"
+        spelling = Spelling.of(tree, "executor", must)
+        options = EXECUTORS.find(spelling.word, "executor").Options
+        if spelling.given != {} and not options.model_fields:
+            raise ConfigError(
+                f"executor: {spelling.word} takes no options, got {shown(spelling.given)}."
+            )
+        return cls(name=spelling.word, options=spelling.options(options))

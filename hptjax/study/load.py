@@ -8,6 +8,7 @@ from typing import Any
 
 from hptjax.config.explain import validated
 from hptjax.config.load import blamed, find_config, include, is_saved, load_model_config
+from hptjax.config.named import with_name
 from hptjax.config.overrides import Override, apply_override, parse_overrides
 from hptjax.config.yaml_file import read_yaml
 from hptjax.errors import ConfigError
@@ -17,6 +18,7 @@ from hptjax.study.config import StudyConfig, TrainConfig
 INCLUDED = ("model", "space")  # keys that may hold a path instead of a mapping
 SETTINGS = ("data", "epochs", "seed")
 PATH_SOURCES = ("npz",)  # whose argument is a path
+PARTS = {"executor": "local", "schedule": "full"}  # of each key the part that stands for none
 PATHS = (("data", "data_dir"), ("warm_start", "run"), ("warm_start", "trials"))
 
 
@@ -60,8 +62,10 @@ def _apply(tree: dict[str, Any], change: Override) -> None:
     elif keys == ("executor",) and isinstance(value, str):
         tree["executor"] = _with_options(value, tree.get("executor"))[0]
     else:
-        if keys[0] == "executor" and isinstance(tree.get("executor", "local"), str):
-            tree["executor"] = {"name": tree.get("executor", "local")}
+        if keys[0] in PARTS:
+            tree[keys[0]] = with_name(tree.get(keys[0], PARTS[keys[0]]))
+        elif keys[0] == "strategies" and isinstance(tree.get("strategies"), list):
+            tree["strategies"] = list(map(with_name, tree["strategies"]))
         apply_override(tree, change)
         _absolute(tree, Path(), below=keys)
 
@@ -97,7 +101,7 @@ def _with_options(chosen: Any, known: Any) -> Any:
     """What is chosen by name or label, with the options that the file has for it."""
     items = {
         item.get("label", item.get("name")): item
-        for item in (known if isinstance(known, list) else [known])
+        for item in map(with_name, known if isinstance(known, list) else [known])
         if isinstance(item, dict)
     }
     names = chosen if isinstance(chosen, list) else [chosen]

@@ -15,7 +15,7 @@ from hptjax.study.budget import Meter
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData, data_digests, load_study_data
 from hptjax.study.executor import Executor
-from hptjax.study.executors import executor_module
+from hptjax.study.executors import EXECUTORS
 from hptjax.study.history import History, JournalLike, MemoryJournal
 from hptjax.study.loop import Callback, Loop
 from hptjax.study.metric import Metric, find_metric
@@ -121,7 +121,8 @@ def _opened(
     if executor is not None:
         return nullcontext(executor)
     own = study.executor
-    return executor_module(own.name).open_executor(study, data, own.options, notify)
+    kind = EXECUTORS.find(own.name, "executor")
+    return kind.open_executor(study, data, own.options, notify)
 
 
 def _run_all(

@@ -3,14 +3,11 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, Protocol
 
 from pydantic import Field
 
-from hptjax.config.explain import validated
 from hptjax.config.frozen import Frozen, Positive
-from hptjax.config.named import named_tree
-from hptjax.errors import ConfigError, did_you_mean, shown
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,6 @@ def member_epochs(schedule: Schedule, generation: int, most: int) -> int:
 class FullEpochs(Frozen):
     """Every trial is trained for all epochs."""
 
-    kind: ClassVar[str] = "full"
     epochs: Positive = 1
 
     def size(self, generation: int, most: int) -> int:
@@ -73,7 +69,6 @@ class SuccessiveHalving(Frozen):
     go on until they are `reduction` times as old, at most `epochs`.
     """
 
-    kind: ClassVar[str] = "halving"
     epochs: Positive = 1
     reduction: Annotated[int, Field(ge=2)] = 3
     first: Positive = 1
@@ -96,7 +91,6 @@ class Hyperband(Frozen):
     to the end. `most` trials are the largest bracket's; the others keep their proportion to it.
     """
 
-    kind: ClassVar[str] = "hyperband"
     epochs: Positive = 1
     reduction: Annotated[int, Field(ge=2)] = 3
     first: Positive = 1
@@ -128,19 +122,3 @@ def best(values: Mapping[int, float], reduction: int) -> tuple[int, ...]:
     """The best 1/reduction of some trials, at least one; of equals the first."""
     ranked = sorted(values, key=lambda place: (values[place], place))
     return tuple(sorted(ranked[: max(1, len(ranked) // reduction)]))
-
-
-SCHEDULES = {kind.kind: kind for kind in (FullEpochs, SuccessiveHalving, Hyperband)}
-
-
-def make_schedule(tree: str | Mapping[str, Any], epochs: int) -> Schedule:
-    """A schedule from `halving` or `{name: halving, reduction: 4}`; ConfigError for a mistake."""
-    must = "schedule: must be a name, or a mapping such as {name: halving}"
-    given = dict(named_tree(tree, must))
-    name = given.pop("name")
-    if name not in SCHEDULES:
-        hint = did_you_mean(name, SCHEDULES)
-        raise ConfigError(f"schedule: unknown schedule {shown(name)}; {hint}")
-    if "epochs" in given:
-        raise ConfigError("schedule.epochs: epochs are the study's, and stand beside schedule.")
-    return validated(SCHEDULES[name], {**given, "epochs": epochs}, "schedule")

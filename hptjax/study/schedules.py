@@ -1,0 +1,36 @@
+"""The table of schedules: what may stand under `schedule` in a study."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hptjax.config.named import Spelling, with_name
+from hptjax.errors import ConfigError
+from hptjax.study.schedule import Schedule
+from hptjax.table import Table
+
+# A row is a pydantic model of the schedule's options, with the field `epochs`, that the study sets.
+SCHEDULES: Table[Any] = Table(
+    "schedules",
+    "schedule",
+    {
+        "full": "hptjax.study.schedule:FullEpochs",
+        "halving": "hptjax.study.schedule:SuccessiveHalving",
+        "hyperband": "hptjax.study.schedule:Hyperband",
+    },
+    needs=("model_fields", "size", "decide"),
+)
+
+
+def make_schedule(tree: str | Mapping[str, Any], epochs: int) -> Schedule:
+    """A schedule from any form of a part, as `halving`; ConfigError for a mistake."""
+    must = "schedule: must be a name, or a mapping such as {name: halving}"
+    spelling = Spelling.of(tree, "schedule", must)
+    kind = SCHEDULES.find(spelling.word, "schedule")
+    if isinstance(spelling.given, Mapping) and "epochs" in spelling.given:
+        raise ConfigError("schedule.epochs: epochs are the study's, and stand beside schedule.")
+    return spelling.options(kind, epochs=epochs)
+
+
+def noted(tree: Any) -> Any:
+    """A schedule as runs note it: its name, or `{name: halving, reduction: 4}`."""
+    return tree if isinstance(tree, str) else with_name(tree)
