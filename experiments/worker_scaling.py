@@ -108,7 +108,7 @@ def crew_of(study, data, workers: int, kind: type) -> Iterator:
 def idle_worker() -> type:
     """Workers that answer at once."""
     from hptjax.population import Cost, Outcome
-    from hptjax.records.trial import METRICS
+    from hptjax.records.metrics import LOSSES
     from hptjax.study.ray.worker import Worker
 
     class Idle:
@@ -122,7 +122,7 @@ def idle_worker() -> type:
             return Idle(members)
 
         def advance(self, epochs, *, seconds=math.inf):
-            return Outcome({n: np.zeros((epochs, len(self.members))) for n in METRICS}, Cost())
+            return Outcome({n: np.zeros((epochs, len(self.members))) for n in LOSSES}, Cost())
 
         def keep(self, chosen):
             self.members = [self.members[k] for k in chosen]

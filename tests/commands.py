@@ -4,10 +4,10 @@ from hptjax.cli import main as cli
 from tests import fakes
 
 
-def pretend_training(monkeypatch) -> None:
+def pretend_training(monkeypatch, executor=fakes.FakeExecutor) -> None:
     """Lets commands of this process pretend to train, and leave JAX as it is set up."""
     monkeypatch.setattr(cli, "set_up", lambda **options: None)
-    monkeypatch.setattr("hptjax.study.local.local_executor", lambda *parts: fakes.FakeExecutor())
+    monkeypatch.setattr("hptjax.study.local.local_executor", lambda *parts: executor())
 
 
 def refused(capsys, *words: str) -> str:

@@ -71,13 +71,30 @@ class FakeExecutor:
 
     def epoch(self, members: tuple[Member, ...], age: int) -> dict[str, np.ndarray]:
         losses = np.array([fake_loss(member, age) for member in members], np.float32)
-        accuracy = (1 / (1 + losses)).astype(np.float32)
         self.log.append(f"epoch {age} of {len(members)}")
+        return self.measured(losses)
+
+    def measured(self, losses: np.ndarray) -> dict[str, np.ndarray]:
+        """The metrics of members with these losses."""
+        accuracy = (1 / (1 + losses)).astype(np.float32)
         return {
             "train_loss": losses * np.float32(0.9),
             "train_accuracy": accuracy,
             "val_loss": losses,
             "val_accuracy": accuracy,
+        }
+
+
+class FakeRegression(FakeExecutor):
+    """Of a task that has no accuracy."""
+
+    def measured(self, losses: np.ndarray) -> dict[str, np.ndarray]:
+        return {
+            "train_loss": losses * np.float32(0.9),
+            "val_loss": losses,
+            "val_r2": 1 - losses,
+            "val_mae": losses / 2,
+            "val_rmse": np.sqrt(losses),
         }
 
 

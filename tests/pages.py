@@ -43,9 +43,9 @@ class Reader(HTMLParser):
             self.tables[-1][-1][-1] += data
 
 
-def make_run(path, config):
+def make_run(path, config, executor=fakes.FakeExecutor, **options):
     with RunDirectory(path, config.to_dict()) as directory:
-        run_study(config, fakes.data(), journal=directory.journal, executor=fakes.FakeExecutor())
+        run_study(config, fakes.data(), journal=directory.journal, executor=executor(), **options)
         note_environment(path, environment(["cpu:0 <chip>"], kernels=True))
     return path
 

@@ -11,7 +11,7 @@ from hptjax.cli import main as cli
 from hptjax.errors import DataError
 from hptjax.records import GenerationRecord, RunDirectory, Status, TrialRecord, load_run
 from hptjax.records.environment import environment, note_environment, read_environments
-from hptjax.records.trial import METRICS
+from hptjax.records.metrics import CLASSIFICATION
 from hptjax.report import page
 from hptjax.report.figures import pictures_of, render
 from hptjax.report.page import Section
@@ -200,7 +200,7 @@ def logs(tmp_path):
     folder = tmp_path / "logs"
     folder.mkdir()
     table = {
-        **{f"ptl/{metric}": [0.9, 0.4, 0.6, 0.3] for metric in METRICS},
+        **{f"ptl/{metric}": [0.9, 0.4, 0.6, 0.3] for metric in CLASSIFICATION},
         "training_iteration": [1, 4, 2, 1],
         "time_total_s": [101.0, 104.0, 102.0, 9.0],
         "timestamp": [1101, 1210, 1315, 1325],

@@ -15,8 +15,8 @@ from hptjax.models.keys import root_key
 from hptjax.population import Cost
 from hptjax.records import SavedNetwork, load_network, save_best, save_network
 from hptjax.records.best import flatten
+from hptjax.records.metrics import CLASSIFICATION
 from hptjax.records.tensors import read_tensors, write_tensors
-from hptjax.records.trial import METRICS
 from hptjax.study.config import DataConfig
 from hptjax.study.generation import members_of
 from hptjax.study.network import data_notes
@@ -30,7 +30,7 @@ NAMES = ("a.safetensors", "b.safetensors")
 
 
 def snapshot(digest="d", epochs=1, value=0.0):
-    metrics = {name: np.array([1.0, value]) for name in METRICS}
+    metrics = {name: np.array([1.0, value]) for name in CLASSIFICATION}
     epoch = TrainedEpoch((0, 1), metrics, Cost(), {1: "lost"}, 2)
     return Snapshot(digest, (epoch,) * epochs, {"params": np.full((2, 3), value, np.float32)})
 

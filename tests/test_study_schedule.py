@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hptjax.errors import ConfigError
 from hptjax.records import Status
+from hptjax.records.metrics import LOSSES
 from hptjax.space import Float, Space
 from hptjax.study import run_study
 from hptjax.study.generation import Generation
@@ -154,8 +155,7 @@ def test_told_values_move_the_stopped_up_together():
     generation = Generation(4, 1, METRICS["val_loss"])
     for trial, losses in enumerate([[0.5, 0.9], [0.7], [0.6, 0.8], [0.8]]):
         for loss in losses:
-            row = {name: np.array([loss]) for name in generation.tracks[trial].curves}
-            generation.tracks[trial].add(row)
+            generation.tracks[trial].add({name: np.array([loss]) for name in LOSSES})
     assert generation.values() == [0.9, 0.7, 0.8, 0.8]
     assert generation.told() == pytest.approx([0.9, 0.9, 0.8, 1.0])
 

@@ -13,6 +13,7 @@ from hptjax.models import evaluate_variables
 from hptjax.population import Member, Population
 from hptjax.records.best import save_best
 from hptjax.records.files import prove_writable
+from hptjax.records.metrics import TRAIN, VAL, in_order, measure_of
 from hptjax.report.terminal import make_console
 from hptjax.study.config import TrainConfig
 from hptjax.study.data import load_test_data, noted_digests, prepare_data
@@ -59,11 +60,12 @@ def epoch_lines(console: Console, epochs: int) -> OnEpoch:
     """Prints the metrics of each epoch."""
 
     def line(epoch: int, metrics: Mapping[str, float]) -> None:
-        console.print(
-            f"epoch {epoch}/{epochs}: "
-            f"train loss {metrics['train_loss']:.4f} accuracy {metrics['train_accuracy']:.4f}, "
-            f"val loss {metrics['val_loss']:.4f} accuracy {metrics['val_accuracy']:.4f}"
-        )
+        named = in_order(metrics)
+        parts = [
+            " ".join(f"{measure_of(n)} {metrics[n]:.4f}" for n in named if n.startswith(part))
+            for part in (TRAIN, VAL)
+        ]
+        console.print(f"epoch {epoch}/{epochs}: train {parts[0]}, val {parts[1]}")
 
     return line
 

@@ -91,13 +91,13 @@ def evaluate_population(
 ) -> dict[str, np.ndarray]:
     """Trains all these (repaired) configs together; {metric: [epochs, P]}, in their order.
 
-    The metrics are train_loss, train_accuracy, val_loss and val_accuracy. Config k trains as it
-    would alone as trial k, exactly but for rounding where the others give it a wider body. A
-    further call compiles nothing where its networks need the same bodies (`make_plan`), no more of
-    them, on the same images: a cache keeps the last KEPT programs with their images, until
-    `hptjax.population.evaluate.clear()`. Threads may call it side by side; those that need one
-    program train one after another. For a search over widths keep a PopulationTrainer. Raises
-    ConfigError for a config that is not valid or not repaired.
+    The metrics are those of the task: of a classification train_loss, train_accuracy, val_loss and
+    val_accuracy. Config k trains as it would alone as trial k, exactly but for rounding where the
+    others give it a wider body. A further call compiles nothing where its networks need the same
+    bodies (`make_plan`), no more of them, on the same images: a cache keeps the last KEPT programs
+    with their images, until `hptjax.population.evaluate.clear()`. Threads may call it side by side;
+    those that need one program train one after another. For a search over widths keep a
+    PopulationTrainer. Raises ConfigError for a config that is not valid or not repaired.
     """
     if epochs < 1:
         raise ConfigError(f"epochs must be at least 1, got {epochs}.")

@@ -18,14 +18,15 @@ from hptjax.models.variables import exact_variables
 from hptjax.models.weights import exact_arrays
 from hptjax.ops import native
 from hptjax.population.compiled import DevicePrograms, preparing, training
-from hptjax.population.epoch import MemberState, Metrics, TracedHparams
+from hptjax.population.epoch import MemberState, TracedHparams
 from hptjax.population.execution import execution_for
 from hptjax.population.images import dataset_arrays, fitted_to
 from hptjax.population.memory import is_exhausted
 from hptjax.population.pack import Member, Placement, place, traced_hparams
 from hptjax.population.places import places_for, side_by_side
 from hptjax.population.plan import Plan
-from hptjax.population.state_trees import by_leaf, by_place, names, relaid
+from hptjax.population.state_trees import by_leaf, by_name, by_place, names, relaid
+from hptjax.records.metrics import in_order
 from hptjax.settings import fixed_settings
 
 
@@ -116,7 +117,7 @@ class PopulationTrainer:
         return PopulationState(tuple(members), 0, placement, arrays, hparams, counts)
 
     def epoch(self, state: PopulationState) -> tuple[PopulationState, dict[str, np.ndarray]]:
-        """Trains every member for one epoch; metrics {name: [P]}, as in `epoch.Metrics`.
+        """Trains every member for one epoch; metrics {name: [P]}.
 
         The arrays of the state given are used up (their memory is reused); go on with the state
         returned. Where the memory does not suffice for the lanes, they are halved, and the epoch is
@@ -231,13 +232,11 @@ class PopulationTrainer:
         programs = dict(zip(first, side_by_side(make), strict=True))
         done = side_by_side([partial(_called, programs[self.places[k]], a) for k, a in calls])
         arrays = list(state.arrays)
-        metrics = {
-            name: np.full((len(self.places), self.room), np.nan, np.float32)
-            for name in Metrics._fields
-        }
+        shape = len(self.places), self.room
+        metrics = {name: np.full(shape, np.nan, np.float32) for name in in_order(done[0][1])}
         for (k, _), (new, values) in zip(calls, done, strict=True):
             arrays[k] = new
-            for name, column in values._asdict().items():
+            for name, column in values.items():
                 metrics[name][k] = column
         return tuple(arrays), {name: columns.reshape(-1) for name, columns in metrics.items()}
 
@@ -286,8 +285,10 @@ _joined = jax.jit(jnp.concatenate)
 _rows_of = jax.jit(lambda array, rows: array[rows])
 
 
-def _called(program: Callable, args: tuple[Any, ...]) -> tuple[MemberState, Metrics]:
-    """What a place's program gives; the metrics on the host."""
+def _called(
+    program: Callable, args: tuple[Any, ...]
+) -> tuple[MemberState, Mapping[str, np.ndarray]]:
+    """What a place's program gives; the metrics {name: [room]} on the host."""
     with fixed_settings():
         arrays, metrics = program(*args)
-        return arrays, jax.device_get(metrics)
+        return arrays, by_name(jax.device_get(metrics))

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from hptjax.checks import is_text
 from hptjax.errors import ConfigError, did_you_mean, shown
+from hptjax.records.metrics import Direction
 
-Direction = Literal["minimize", "maximize"]
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 DIRECTION_OF: dict[str, Direction] = {
     "val_loss": "minimize",

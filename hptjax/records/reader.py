@@ -7,7 +7,7 @@ results, where a call found another one.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +21,8 @@ from hptjax.paths import user_path
 from hptjax.records.change import Change
 from hptjax.records.goal import Direction, Goal
 from hptjax.records.journal import read_journal
-from hptjax.records.trial import METRICS, GenerationRecord, TrialRecord
+from hptjax.records.metrics import LOSSES, is_metric
+from hptjax.records.trial import GenerationRecord, TrialRecord
 
 VERSION = 3
 NAME = "journal.jsonl"
@@ -231,8 +232,9 @@ def generation_of(record: Mapping[str, Any]) -> GenerationRecord:
     _check_ledger(generation.ledger)
     if not generation.trials:
         raise DataError("trials: must not be empty")
+    names = {name for trial in generation.trials for name in trial.epochs}
     for trial in generation.trials:
-        _check_trial(trial, generation.strategy)
+        _check_trial(trial, generation.strategy, names)
     return generation
 
 
@@ -252,12 +254,14 @@ def _check_ledger(ledger: Mapping[str, Any]) -> None:
         raise DataError(f"the ledger lacks the key {missing[0]}")
 
 
-def _check_trial(trial: TrialRecord, strategy: str) -> None:
+def _check_trial(trial: TrialRecord, strategy: str, metrics: Set[str]) -> None:
+    """metrics: the names of all that its generation's trials were measured by."""
     if trial.strategy != strategy:
         raise DataError(f"trial {trial.number} is of another strategy than its generation")
     for curves in (trial.epochs, trial.spread):
         lengths = {len(curve) for curve in curves.values()}
-        if curves and (set(curves) != set(METRICS) or len(lengths) > 1):
+        named = metrics >= set(LOSSES) and all(map(is_metric, metrics))
+        if curves and (set(curves) != metrics or not named or len(lengths) > 1):
             raise DataError(f"trial {trial.number} has curves of other names or lengths")
     if any(not isinstance(value, bool | int | float | str) for value in trial.hparams.values()):
         raise DataError(f"trial {trial.number} has an hparam that is no plain value")

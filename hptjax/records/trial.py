@@ -9,8 +9,8 @@ from typing import Any
 
 from hptjax.records.change import Change
 from hptjax.records.goal import Goal, goal_of_config
+from hptjax.records.metrics import CLASSIFICATION, in_order
 
-METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 Curves = Mapping[str, tuple[float | None, ...]]
 
 
@@ -209,6 +209,11 @@ def best_value(trials: Iterable[TrialRecord]) -> float | None:
     """The value of the best trial, None if there is none."""
     best = best_trial(trials)
     return None if best is None else best.value
+
+
+def metrics_of(trials: Iterable[TrialRecord]) -> tuple[str, ...]:
+    """The names of the trials' metrics; those of a classification where none was trained."""
+    return in_order({name for trial in trials for name in trial.epochs} or CLASSIFICATION)
 
 
 def copies_of(trials: Iterable[TrialRecord]) -> dict[tuple[str, int], list[TrialRecord]]:

@@ -7,12 +7,14 @@ from typing import Any
 
 from hptjax.records.change import describe_changes
 from hptjax.records.goal import Goal
+from hptjax.records.metrics import VAL
 from hptjax.records.trial import (
     COUNTED,
     GenerationRecord,
     TrialRecord,
     best_value,
     copies_of,
+    metrics_of,
     rank_trials,
 )
 from hptjax.report.terminal import PlainTable
@@ -25,7 +27,7 @@ def leaderboard(trials: Sequence[TrialRecord], goal: Goal, rows: int = 10) -> Pl
 
     A network that was tried several times has one row, that of its first trial.
     """
-    other = other_metric(goal)
+    other = other_metric(goal, metrics_of(trials))
     repeated = "; means of the repetitions" if any(trial.spread for trial in trials) else ""
     failed = sum(trial.value is None for trial in trials)
     caption = f"{len(trials)} trials, {failed} failed or infeasible" if failed else None
@@ -81,9 +83,15 @@ def _again(trial: TrialRecord, copies: Sequence[TrialRecord]) -> str:
     return f"trained {len(again) + 1} times: {mean(values):.4f} +- {stdev(values):.4f}"
 
 
-def other_metric(goal: Goal) -> str:
-    """The metric after the last epoch that is shown beside the one that trials are judged by."""
-    return "val_loss" if goal.name == "val_accuracy" else "val_accuracy"
+def other_metric(goal: Goal, metrics: Sequence[str]) -> str:
+    """The metric after the last epoch that is shown beside the one that trials are judged by.
+
+    metrics: the names of all, in their order. It is the loss beside another one of them, and beside
+    the loss, or what is made of curves, the first other one of validation.
+    """
+    others = [name for name in metrics if name.startswith(VAL) and name != "val_loss"]
+    judged = goal.name in others or not others
+    return "val_loss" if judged else others[0]
 
 
 def summary_table(

@@ -8,14 +8,14 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from hptjax.records.trial import METRICS
+from hptjax.records.goal import Goal
 from hptjax.report import plots
 from hptjax.report.goals import goal_of
 from hptjax.report.importances import hparam_importances
 from hptjax.report.numbers import AXES, counted_values
 from hptjax.report.plots.groups import AXIS_LABELS
 from hptjax.report.plots.style import COLUMN, png_of
-from hptjax.report.runs import SERIES, UNIT, column
+from hptjax.report.runs import SERIES, UNIT, column, metrics_in
 from hptjax.report.sources import Family, Source, Tables, View, families, file_name
 from hptjax.space import Space
 
@@ -147,13 +147,15 @@ def _compared_runs(tables: Tables) -> list[Picture]:
         )
     if len(tables.epochs):
         goal = goal_of(tables.trials)
-        metric = goal.name if goal.name in METRICS else "val_loss"
+        shown = goal if goal.name in metrics_in(tables.epochs) else Goal()
         made.append(
             Picture(
                 "learning-curves",
-                f"The {metric} of every trial after each epoch; bold: the best of the longest "
+                f"The {shown.name} of every trial after each epoch; bold: the best of the longest "
                 "trained ones.",
-                lambda ax: plots.plot_learning_curves(tables.epochs, ax, metric),
+                lambda ax: plots.plot_learning_curves(
+                    tables.epochs, ax, shown.name, direction=shown.direction
+                ),
             )
         )
     return made

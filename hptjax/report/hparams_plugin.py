@@ -9,7 +9,7 @@ from tensorboardX.proto import api_pb2, plugin_hparams_pb2, summary_pb2
 from hptjax.checks import is_number
 from hptjax.entries import Categorical, Entry
 from hptjax.records.goal import Goal
-from hptjax.records.trial import METRICS
+from hptjax.records.metrics import TRAIN
 from hptjax.space import Space
 
 # protobuf makes their classes when they are imported: a type checker sees none of them
@@ -18,7 +18,6 @@ sessions: Any = plugin_hparams_pb2
 summaries: Any = summary_pb2
 
 STRATEGY = "strategy"  # shown as one more hparam: to filter and to colour by
-DATASETS = {"train": "DATASET_TRAINING", "val": "DATASET_VALIDATION"}
 
 
 def scalar_tag(metric: str) -> str:
@@ -26,7 +25,7 @@ def scalar_tag(metric: str) -> str:
     return f"ptl/{metric}"
 
 
-def experiment(space: Space, strategies: Sequence[str], goal: Goal) -> Any:
+def experiment(space: Space, strategies: Sequence[str], goal: Goal, metrics: Sequence[str]) -> Any:
     """Every hparam with its domain, and the metrics; goal: what trials are judged by."""
     hparams = [_info(STRATEGY, Categorical(tuple(strategies)))]
     hparams += [_info(name, entry) for name, entry in space.items()]
@@ -36,9 +35,9 @@ def experiment(space: Space, strategies: Sequence[str], goal: Goal) -> Any:
         description=f"What trials are judged by: {goal.name}, {goal.better} is better.",
         dataset_type=api.DatasetType.Value("DATASET_VALIDATION"),
     )
-    metrics = [value, *map(_metric_info, METRICS)]
+    shown = [value, *map(_metric_info, metrics)]
     return _summary(
-        "experiment", experiment=api.Experiment(hparam_infos=hparams, metric_infos=metrics)
+        "experiment", experiment=api.Experiment(hparam_infos=hparams, metric_infos=shown)
     )
 
 
@@ -104,7 +103,7 @@ def _set(field: Any, value: Any) -> None:
 
 
 def _metric_info(metric: str) -> Any:
-    dataset = DATASETS[metric.split("_")[0]]
+    dataset = "DATASET_TRAINING" if metric.startswith(TRAIN) else "DATASET_VALIDATION"
     return api.MetricInfo(
         name=api.MetricName(tag=scalar_tag(metric)),
         display_name=metric,

@@ -17,7 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hptjax.records.change import describe_changes
 from hptjax.records.goal import Goal
-from hptjax.records.trial import GenerationRecord, Status, TrialRecord
+from hptjax.records.metrics import VAL
+from hptjax.records.trial import GenerationRecord, Status, TrialRecord, metrics_of
 from hptjax.space import Space
 from hptjax.strategies.optuna import distribution
 from hptjax.study.metric import Metric
@@ -89,6 +90,7 @@ def frozen_trial(
 
 
 def _attributes(trial: TrialRecord, generation: int) -> dict[str, Any]:
+    metrics = [n for n in metrics_of([trial]) if n.startswith(VAL) and n != "val_loss"]
     return {
         "number": trial.number,
         "key": trial.key,
@@ -96,7 +98,7 @@ def _attributes(trial: TrialRecord, generation: int) -> dict[str, Any]:
         "reason": trial.reason,
         "changes": describe_changes(trial.changes),
         "generation": generation,
-        "val_accuracy": trial.last("val_accuracy"),
+        **{name: trial.last(name) for name in metrics},
         "epochs": trial.age,
         "duplicate_of": trial.duplicate_of,
     }

@@ -19,8 +19,8 @@ import pandas as pd
 
 from hptjax.errors import ConfigError, DataError
 from hptjax.records.goal import DIRECTION_OF
-from hptjax.records.trial import METRICS
-from hptjax.report.runs import COLUMNS, UNIT, join_tables
+from hptjax.records.metrics import CLASSIFICATION
+from hptjax.report.runs import UNIT, columns_of, join_tables
 
 NAMES = {  # by strategy: the published files, plain or compressed; the first that is there is read
     "grid": ("gs.csv", "gs.csv.gz"),
@@ -44,6 +44,7 @@ UNREADABLE = (
     *(OSError, EOFError, ValueError, zipfile.BadZipFile, pickle.UnpicklingError),
     *(KeyError, TypeError, AttributeError, ImportError, IndexError),  # a pickle of something else
 )
+METRICS = CLASSIFICATION
 RAY = ("training_iteration", "time_total_s", "timestamp", "done", *(f"ptl/{m}" for m in METRICS))
 
 
@@ -177,7 +178,7 @@ def _table(strategy: str, hparams: Mapping[str, Any], **columns: Any) -> pd.Data
         key=0,
         changes="",
     )
-    frame = frame.reindex(columns=COLUMNS).astype({"generation": "Int64"})
+    frame = frame.reindex(columns=columns_of(METRICS)).astype({"generation": "Int64"})
     blank = [*METRICS, "epochs", "member_epochs", "samples"]
     frame[blank] = frame[blank].astype(float)
     units = {

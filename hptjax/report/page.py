@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from hptjax.records.metrics import VAL
+
 STYLE = """
 :root { color-scheme: light; --line: #d9dde3; --soft: #f4f6f8; --text: #1c2733; --link: #0b5cad; }
 * { box-sizing: border-box; }
@@ -76,7 +78,6 @@ document.querySelectorAll("input[data-filter]").forEach(input => input.oninput =
 """
 FIXED = (  # columns of four decimals
     *("best", "q1", "median", "q3", "mean", "mean best", "from", "to"),
-    *("val_loss", "val_accuracy", "val_loss_cumulative"),
 )
 
 
@@ -121,10 +122,11 @@ def table(
 ) -> str:
     """An HTML table; text: columns that hold words; sortable: its id, if clicks sort it.
 
-    fixed: more columns of four decimals than FIXED.
+    fixed: more columns of four decimals than FIXED and the metrics of validation.
     """
     words = {name for name in columns if name in text}
-    kinds = [(name in words, name in FIXED or name in fixed) for name in columns]
+    decimals = [name in FIXED or name in fixed or name.startswith(VAL) for name in columns]
+    kinds = [(name in words, four) for name, four in zip(columns, decimals, strict=True)]
     heads = "".join(f"<th{_class(name in words)}>{escape(name)}</th>" for name in columns)
     body = "".join(
         "<tr>"

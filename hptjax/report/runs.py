@@ -14,21 +14,18 @@ import numpy as np
 import pandas as pd
 
 from hptjax.errors import ConfigError
+from hptjax.records.metrics import CLASSIFICATION, in_order, is_metric
 from hptjax.records.run_dir import label_of, load_run
-from hptjax.records.trial import METRICS, GenerationRecord, StudyResult
+from hptjax.records.trial import GenerationRecord, StudyResult
 from hptjax.report.tables import epochs_frame, trials_frame
 from hptjax.space import Space
 
 Runs = Mapping[str, StudyResult]
 PLACE = ("group", "run", "strategy", "seed", "variant")
 COST = ("epochs", "member_epochs", "samples", "seconds", "elapsed")
-COLUMNS = (
-    *PLACE,
-    *("number", "generation", "status", "metric", "direction", "value", "told"),
-    *METRICS,
-    *COST,
-    *("key", "changes", "reason", "duplicate_of"),
-)
+JUDGED = ("number", "generation", "status", "metric", "direction", "value", "told")
+LAST = ("key", "changes", "reason", "duplicate_of")
+COLUMNS = (*PLACE, *JUDGED, *COST, *LAST)  # but for the metrics, which stand before the cost
 SERIES = "series"  # a column that a page adds: one search of one run, by name
 UNIT = "unit:"  # before an hparam's name: its coordinate in the unit cube
 LEDGER = ("members", "member_epochs", "samples")
@@ -59,7 +56,7 @@ def names_of(folders: list[Path]) -> list[str]:
 
 
 def runs_table(runs: Runs) -> pd.DataFrame:
-    """One row per trial of all runs, with COLUMNS, then the hparams, then their coordinates.
+    """One row per trial of all runs, with `columns_of`, then the hparams, then their coordinates.
 
     group: what is compared, see `join_tables`; variant: equal where nothing but the seed differs;
     epochs: trained; member_epochs: that times the repetitions; samples: images it was trained on;
@@ -82,10 +79,10 @@ def join_tables(*tables: pd.DataFrame) -> pd.DataFrame:
     """
     filled = [table for table in tables if len(table)]
     if not filled:
-        return tables[0].copy() if tables else pd.DataFrame(columns=list(COLUMNS))
+        return tables[0].copy() if tables else pd.DataFrame(columns=columns_of(CLASSIFICATION))
     joined = pd.concat(filled, ignore_index=True)
     units = [name for name in joined if str(name).startswith(UNIT)]
-    fixed = [name for name in COLUMNS if name in joined]
+    fixed = [name for name in columns_of(metrics_in(joined)) if name in joined]
     others = [name for name in joined if name not in fixed and name not in units]
     joined["group"] = _group_names(joined)
     return joined.reindex(columns=[*fixed, *others, *units])
@@ -128,9 +125,20 @@ def floats(table: pd.DataFrame, name: str) -> np.ndarray:
     return column(table, name).to_numpy(float, na_value=np.nan)
 
 
+def columns_of(metrics: Iterable[str]) -> list[str]:
+    """The columns of a table of trials with these metrics, but for the hparams."""
+    return [*PLACE, *JUDGED, *metrics, *COST, *LAST]
+
+
+def metrics_in(table: pd.DataFrame) -> tuple[str, ...]:
+    """The names of the metrics that a table has."""
+    names = map(str, table)
+    return in_order(name for name in names if is_metric(name) and name not in SECONDS)
+
+
 def hparams_of(table: pd.DataFrame) -> list[str]:
     """The names of the hparams of a runs_table."""
-    known = (*COLUMNS, SERIES)
+    known = (*columns_of(metrics_in(table)), SERIES)
     return [name for name in table if name not in known and not str(name).startswith(UNIT)]
 
 
@@ -139,8 +147,8 @@ def _run_table(name: str, result: StudyResult) -> pd.DataFrame:
     costs = pd.DataFrame(_costs(result), columns=["member_epochs", "samples", "seconds", "elapsed"])
     frame = frame.assign(direction=result.goal.direction)
     table = _placed(pd.concat([frame, costs, _coordinates(result)], axis=1), name, result)
-    numbers = ["value", "told", *METRICS]
-    table[numbers] = table.reindex(columns=numbers).astype(float)
+    numbers = ["value", "told", *metrics_in(table)]
+    table[numbers] = table[numbers].astype(float)
     return join_tables(table.astype({"generation": "Int64"}))
 
 

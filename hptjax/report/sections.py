@@ -16,7 +16,7 @@ from hptjax.report.figures import Picture, known_importances
 from hptjax.report.numbers import counted_values, rank_table
 from hptjax.report.plots.groups import AXIS_LABELS
 from hptjax.report.plots.style import COLOURS, colours_of, lines_of
-from hptjax.report.runs import SERIES, column
+from hptjax.report.runs import SERIES, column, metrics_in
 from hptjax.report.sources import Source, Tables, View, families
 from hptjax.report.statistics import kruskal_test, rank_tests, strategy_statistics
 
@@ -213,8 +213,8 @@ def parallel(view: View) -> str:
 def leaderboard(view: View) -> str:
     """Every trial, best first; a click on a head sorts."""
     hparams = dict.fromkeys(name for source in view.sources.values() for name in source.hparams)
-    own, other = view.goal.name, other_metric(view.goal)
     ranked = rank_table(view.tables.trials)
+    own, other = view.goal.name, other_metric(view.goal, metrics_in(ranked))
     if own in ranked:
         ranked = ranked.drop(columns=own)
     ranked = ranked.rename(columns={"value": own})

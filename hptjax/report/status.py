@@ -9,13 +9,22 @@ from pathlib import Path
 from hptjax.errors import ConfigError
 from hptjax.records.goal import Goal
 from hptjax.records.journal import is_open
+from hptjax.records.metrics import measure_of
 from hptjax.records.reader import NAME, read_run
 from hptjax.records.run_dir import label_of
-from hptjax.records.trial import FAILED, GenerationRecord, Status, TrialRecord, best_trial
+from hptjax.records.trial import (
+    FAILED,
+    GenerationRecord,
+    Status,
+    TrialRecord,
+    best_trial,
+    metrics_of,
+)
 from hptjax.report.console import other_metric, show_number, show_workers
 from hptjax.report.terminal import PlainTable
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
+SHORT = {"accuracy": "acc."}  # of measures
 
 
 @dataclass(frozen=True)
@@ -172,9 +181,9 @@ def _trial_lines(strategy: StrategyStatus) -> list[str]:
 def _best_lines(best: TrialRecord | None, goal: Goal) -> list[str]:
     if best is None:
         return ["-"]
-    other = other_metric(goal)
-    short = "loss" if other == "val_loss" else "acc."
-    beside = f"{short} {show_number(best.last(other))}"
+    other = other_metric(goal, metrics_of([best]))
+    measure = measure_of(other)
+    beside = f"{SHORT.get(measure, measure)} {show_number(best.last(other))}"
     return [show_number(best.value), f"trial {best.number}", beside]
 
 

@@ -7,11 +7,10 @@ import pandas as pd
 
 from hptjax.records.change import describe_changes
 from hptjax.records.files import replace_file
-from hptjax.records.trial import METRICS, GenerationRecord, StudyResult
+from hptjax.records.trial import GenerationRecord, StudyResult, TrialRecord, metrics_of
 
 PLACE = ("strategy", "number", "key", "generation", "status")
 LAST = ("changes", "reason", "duplicate_of")
-TRIAL_KEYS = (*PLACE, "metric", "value", "told", *METRICS, "epochs")
 
 
 def trials_frame(generations: Iterable[GenerationRecord], metric: str) -> pd.DataFrame:
@@ -22,6 +21,8 @@ def trials_frame(generations: Iterable[GenerationRecord], metric: str) -> pd.Dat
     trained to the end, `duplicate_of` is the number of an earlier trial of the same network.
     Missing and not finite numbers are empty.
     """
+    records = list(generations)
+    metrics = metrics_of(trials_of(records))
     rows = [
         {
             "strategy": trial.strategy,
@@ -32,17 +33,18 @@ def trials_frame(generations: Iterable[GenerationRecord], metric: str) -> pd.Dat
             "metric": metric,
             "value": trial.value,
             "told": trial.told,
-            **{metric: trial.last(metric) for metric in METRICS},
+            **{name: trial.last(name) for name in metrics},
             "epochs": trial.age,
             **trial.hparams,
             "changes": describe_changes(trial.changes),
             "reason": trial.reason or "",
             "duplicate_of": "" if trial.duplicate_of is None else trial.duplicate_of,
         }
-        for record in generations
+        for record in records
         for trial in record.trials
     ]
-    return pd.DataFrame(rows, columns=None if rows else [*TRIAL_KEYS, *LAST])
+    columns = [*PLACE, "metric", "value", "told", *metrics, "epochs", *LAST]
+    return pd.DataFrame(rows, columns=None if rows else columns)
 
 
 def epochs_frame(generations: Iterable[GenerationRecord]) -> pd.DataFrame:
@@ -50,19 +52,24 @@ def epochs_frame(generations: Iterable[GenerationRecord]) -> pd.DataFrame:
 
     A network that was proposed again and not trained again has its rows under the first trial.
     """
+    trials = trials_of(generations)
+    metrics = metrics_of(trials)
     rows = [
         {
             "strategy": trial.strategy,
             "number": trial.number,
             "epoch": epoch + 1,
-            **{metric: trial.epochs[metric][epoch] for metric in METRICS},
+            **{name: trial.epochs[name][epoch] for name in metrics},
         }
-        for record in generations
-        for trial in record.trials
+        for trial in trials
         if trial.was_trained
         for epoch in range(trial.age)
     ]
-    return pd.DataFrame(rows, columns=["strategy", "number", "epoch", *METRICS])
+    return pd.DataFrame(rows, columns=["strategy", "number", "epoch", *metrics])
+
+
+def trials_of(generations: Iterable[GenerationRecord]) -> list[TrialRecord]:
+    return [trial for record in generations for trial in record.trials]
 
 
 def write_tables(result: StudyResult, folder: Path) -> None:

@@ -13,6 +13,7 @@ from tensorboardX import RecordWriter
 from tensorboardX.proto import event_pb2, summary_pb2
 
 from hptjax.records.goal import Goal
+from hptjax.records.metrics import CLASSIFICATION
 from hptjax.records.trial import FAILED, GenerationRecord, TrialRecord
 from hptjax.report.hparams_plugin import (
     experiment,
@@ -36,14 +37,21 @@ class TensorBoardSink(Sink):
     of one strategy and the same hparams are one group there.
     """
 
-    def __init__(self, folder: Path, space: Space, strategies: Sequence[str], goal: Goal) -> None:
-        """strategies: their labels; goal: what trials are judged by.
+    def __init__(
+        self,
+        folder: Path,
+        space: Space,
+        strategies: Sequence[str],
+        goal: Goal,
+        metrics: Sequence[str] = CLASSIFICATION,
+    ) -> None:
+        """strategies: their labels; goal: what trials are judged by; metrics: that they will have.
 
         Leaves the folder as it is until a strategy begins.
         """
         self._folder = folder
         self._space, self._strategies = space, strategies
-        self._goal = goal
+        self._goal, self._metrics = goal, metrics
         self._groups: dict[tuple[str, str], str] = {}
         self._begun = False
 
@@ -53,7 +61,7 @@ class TensorBoardSink(Sink):
         self._begun = True
         if self._folder.exists():
             shutil.rmtree(self._folder)  # all of it comes again, from the journal
-        summary = experiment(self._space, self._strategies, self._goal)
+        summary = experiment(self._space, self._strategies, self._goal, self._metrics)
         write_events(self._folder, [pb.Event(wall_time=time.time(), summary=summary)])
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 
 from hptjax.population.pack import Member
 from hptjax.population.resident import Cost
-from hptjax.records.trial import METRICS, Status, TrialRecord, finite_or_none
+from hptjax.records.metrics import in_order, is_metric
+from hptjax.records.trial import Status, TrialRecord, finite_or_none
 from hptjax.strategies.base import Proposal
 from hptjax.study.budget import SECONDS, Meter
 from hptjax.study.executor import Resident
@@ -41,22 +42,28 @@ class Track:
 
     status: Status = Status.TRAINED
     reason: str | None = None
-    curves: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in METRICS})
-    spread: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in METRICS})
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    spread: dict[str, list[float]] = field(default_factory=dict)
     network: dict[str, float] = field(default_factory=dict)  # of the first repetition, last epoch
 
     def add(self, epoch: Mapping[str, np.ndarray]) -> None:
         """One epoch's metrics {name: [repeats]}."""
-        for name in METRICS:
+        for name in in_order(epoch):
             values = np.asarray(epoch[name], np.float64)
-            self.curves[name].append(float(values.mean()))
-            self.spread[name].append(float(values.std(ddof=1)) if len(values) > 1 else 0.0)
+            deviation = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+            self.curves.setdefault(name, []).append(float(values.mean()))
+            self.spread.setdefault(name, []).append(deviation)
             self.network[name] = float(values[0])
         failed = int(np.sum(~np.isfinite([epoch["train_loss"], epoch["val_loss"]]).all(0)))
         if failed:
-            age, count = len(self.curves["val_loss"]), len(epoch["val_loss"])
+            age, count = self.age, len(epoch["val_loss"])
             who = f"{failed} of {count} repetitions: " if count > 1 else ""
             self.end(Status.DIVERGED, f"{who}loss not finite after epoch {age}")
+
+    @property
+    def age(self) -> int:
+        """Epochs that it was trained."""
+        return len(self.curves.get("val_loss", ()))
 
     def end(self, status: Status, reason: str) -> None:
         self.status, self.reason = status, reason
@@ -109,7 +116,7 @@ class Generation:
             self.cut = None if outcome.epochs else SECONDS
         if self.cut is not None:
             return False
-        metrics = {name: curve[0] for name, curve in outcome.curves.items()}
+        metrics = {name: curve[0] for name, curve in outcome.curves.items() if is_metric(name)}
         by_trial = {name: row.reshape(-1, self._repeats) for name, row in metrics.items()}
         lost = {place // self._repeats: reason for place, reason in outcome.lost.items()}
         for k, trial in enumerate(self.alive):
@@ -149,7 +156,7 @@ class Generation:
         """What each trial came to, as the metric says it; None where it failed."""
         return [
             finite_or_none(track.value(self._metric))
-            if track.status in (Status.TRAINED, Status.STOPPED) and track.curves["val_loss"]
+            if track.status in (Status.TRAINED, Status.STOPPED) and track.age
             else None
             for track in self.tracks
         ]
@@ -168,7 +175,7 @@ class Generation:
         """
         told = [None if value is None else self._metric.loss(value) for value in self.values()]
         floor = -np.inf
-        ages = [len(track.curves["val_loss"]) for track in self.tracks]
+        ages = [track.age for track in self.tracks]
         for age in sorted(set(ages), reverse=True):
             here = {k: v for k, v in enumerate(told) if v is not None and ages[k] == age}
             shift = max(0.0, floor - min(here.values(), default=np.inf))

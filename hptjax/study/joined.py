@@ -9,7 +9,7 @@ import numpy as np
 
 from hptjax.population import Cost, Outcome, Population
 from hptjax.population.resident import stack_epochs
-from hptjax.records.trial import METRICS
+from hptjax.records.metrics import LOSSES
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -62,10 +62,11 @@ def join_metrics(
 ) -> dict[str, np.ndarray]:
     """The metrics [count] of one epoch, those of each part at its places; NaN where no part is."""
     dtype = np.result_type(*(part["val_loss"] for part, _ in parts)) if parts else np.float32
-    out = {name: np.full(count, np.nan, dtype) for name in METRICS}
+    names = dict.fromkeys(name for part, _ in parts for name in part) or LOSSES
+    out = {name: np.full(count, np.nan, dtype) for name in names}
     for part, places in parts:
-        for name in METRICS:
-            out[name][places] = part[name]
+        for name, values in part.items():
+            out[name][places] = values
     return out
 
 

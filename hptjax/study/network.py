@@ -8,13 +8,13 @@ from hptjax.errors import ConfigError
 from hptjax.population import Member
 from hptjax.records.best import SavedNetwork
 from hptjax.records.goal import Goal
-from hptjax.records.trial import TrialRecord, finite_or_none
+from hptjax.records.metrics import VAL, in_order
+from hptjax.records.trial import TrialRecord, finite_or_none, metrics_of
 from hptjax.study.config import DataConfig, StudyConfig
 from hptjax.study.data import StudyData, noted_digests
 from hptjax.study.executor import Resident
 from hptjax.study.local import local_executor
 
-OWN = ("val_loss", "val_accuracy")  # what is noted of a network itself
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 
 
@@ -45,7 +45,8 @@ def remake(
     population = local_executor(study, data).start([member])
     variables, metrics = train_alone(population, trial.age, on_epoch)
     digests = noted_digests(study.data, study.model, data)
-    reached = {name: finite_or_none(metrics[name]) for name in OWN}
+    own = [name for name in noted_metrics(trial) if name in metrics]
+    reached = {name: finite_or_none(metrics[name]) for name in own}
     noted = notes(trial, study, digests, data.train.class_names) | {"network": reached}
     return SavedNetwork(member.config, variables, noted)
 
@@ -58,11 +59,11 @@ def notes(
 ) -> dict[str, Any]:
     """What is saved with a network: its trial, and the images that it learned from.
 
-    value, val_loss and val_accuracy are the trial's, means over its `repeats` repetitions; epoch
-    and network are of the weights that are saved: those of the first repetition, after its last
-    epoch, and what they reach themselves.
+    value, val_loss and the other metrics of validation are the trial's, means over its `repeats`
+    repetitions; epoch and network are of the weights that are saved: those of the first repetition,
+    after its last epoch, and what they reach themselves.
     """
-    goal = Goal.from_tree(study.metric)
+    goal, own = Goal.from_tree(study.metric), noted_metrics(trial)
     return {
         "strategy": trial.strategy,
         "number": trial.number,
@@ -70,12 +71,17 @@ def notes(
         "direction": goal.direction,
         "value": trial.value,
         "repeats": study.repeats,
-        **{name: trial.last(name) for name in OWN},
+        **{name: trial.last(name) for name in own},
         "epoch": trial.age,
-        "network": {name: own_metric(trial, name) for name in OWN},
+        "network": {name: own_metric(trial, name) for name in own},
         "hparams": dict(trial.hparams),
         **data_notes(study.data, study.seed, digests, class_names),
     }
+
+
+def noted_metrics(trial: TrialRecord) -> list[str]:
+    """The metrics that are noted of a network itself: those of validation."""
+    return [name for name in metrics_of([trial]) if name.startswith(VAL)]
 
 
 def own_metric(trial: TrialRecord, name: str) -> float | None:
@@ -94,7 +100,8 @@ def value_note(noted: Mapping[str, Any]) -> str | None:
     repeats = noted["repeats"]
     of = f"the mean of {repeats} repetitions" if repeats > 1 else "made of its curves"
     whose = "the first repetition's, " if repeats > 1 else ""
-    reached = " and ".join(f"{key} {show(own[key])}" for key in OWN)
+    *others, last = (f"{name} {show(own[name])}" for name in in_order(own))
+    reached = f"{', '.join(others)} and {last}" if others else last
     return (
         f"The trial's {name} {show(value)} is {of}. These weights are {whose}after epoch "
         f"{noted['epoch']}: {reached}."

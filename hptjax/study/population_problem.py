@@ -22,6 +22,7 @@ from hptjax.population.execution import execution_for
 from hptjax.population.images import DatasetArrays, dataset_arrays, epoch_input, fitted_to
 from hptjax.population.plan import Plan, make_plan
 from hptjax.population.program import init_local, train_local
+from hptjax.population.state_trees import by_name
 from hptjax.space import Space
 from hptjax.study.generation import trial_key
 from hptjax.transpile.problem import Problem
@@ -155,7 +156,7 @@ def _evaluated(
     _, metrics = lax.scan(epoch, start, jnp.arange(program.epochs, dtype=jnp.uint32))
     curves = {
         name: jnp.zeros_like(curve).at[:, order].set(curve)
-        for name, curve in metrics._asdict().items()
+        for name, curve in by_name(metrics).items()
     }
     loss = curves["val_loss"][-1]
     fitness = jnp.where(jnp.isfinite(loss), loss, jnp.inf)

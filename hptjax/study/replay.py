@@ -10,7 +10,8 @@ import numpy as np
 from hptjax.errors import DataError
 from hptjax.population.pack import Member
 from hptjax.population.resident import Cost, Outcome
-from hptjax.records.trial import METRICS, GenerationRecord, Status, TrialRecord
+from hptjax.records.metrics import LOSSES
+from hptjax.records.trial import GenerationRecord, Status, TrialRecord
 from hptjax.study.executor import Executor, Resident
 
 
@@ -47,12 +48,13 @@ class RecordedPopulation:
         if len(trained) * repeats != len(members):
             raise mismatch(f"generation {record.generation} has another number of trials")
         self._trials = [trial for trial in trained for _ in range(repeats)]
+        self._names = dict.fromkeys(name for trial in trained for name in trial.epochs) or LOSSES
         self._age = 0
 
     def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
         ends = [trial.age + (trial.status is Status.LOST) for trial in self._trials]
         span = slice(self._age, max(self._age, min([self._age + epochs, *ends])))
-        curves = {name: _columns(self._trials, name, span) for name in METRICS}
+        curves = {name: _columns(self._trials, name, span) for name in self._names}
         lost = {
             k: trial.reason or ""
             for k, trial in enumerate(self._trials)

@@ -23,8 +23,8 @@ from hptjax.errors import ConfigError, DataError
 from hptjax.models.costs import costs_of
 from hptjax.population.pack import Member
 from hptjax.population.resident import Cost, Outcome, stack_epochs
+from hptjax.records.metrics import LOSSES
 from hptjax.records.tensors import read_tensors, write_tensors
-from hptjax.records.trial import METRICS
 from hptjax.study.executor import Executor, Resident
 
 COST_SHARE = 0.02  # of the training time may go into snapshots
@@ -265,7 +265,8 @@ class _Facts(Frozen):
 
 def _epoch_of(noted: _Epoch, arrays: Mapping[str, np.ndarray], number: int) -> TrainedEpoch:
     metrics = _below(arrays, f"epoch/{number}/")
-    if set(metrics) != set(METRICS) or {m.shape for m in metrics.values()} != {(len(noted.alive),)}:
+    shapes = {column.shape for column in metrics.values()}
+    if not metrics.keys() >= set(LOSSES) or shapes != {(len(noted.alive),)}:
         raise DataError(f"the metrics of epoch {number} are not of its members")
     lost = {int(k): reason for k, reason in noted.lost.items()}
     cost = _COST.validate_python(noted.cost)

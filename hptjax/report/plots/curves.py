@@ -7,6 +7,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
+from hptjax.records.metrics import Direction, known_direction
 from hptjax.report.plots.style import colours_of, frame_y, lines_of, nothing, styled
 from hptjax.report.runs import floats
 
@@ -14,13 +15,20 @@ HALO = [withStroke(linewidth=3.2, foreground="white")]
 
 
 @styled
-def plot_learning_curves(epochs: pd.DataFrame, ax: Axes, metric: str = "val_loss") -> Axes:
+def plot_learning_curves(
+    epochs: pd.DataFrame,
+    ax: Axes,
+    metric: str = "val_loss",
+    *,
+    direction: Direction | None = None,
+) -> Axes:
     """Draws a metric of every trial after each epoch, thin; bold the best trial of each group.
 
-    epochs: an `epochs_table`. The bold trial is the best by this metric among those that were
-    trained longest. The worst fiftieth of the values may lie beyond the edge.
+    epochs: an `epochs_table`. direction: of a metric of one's own, which hptjax does not know. The
+    bold trial is the best by this metric among those that were trained longest. The worst fiftieth
+    of the values may lie beyond the edge.
     """
-    rising = metric.endswith("accuracy")
+    rising = (direction or known_direction(metric)) == "maximize"
     shown = epochs.dropna(subset=metric)
     if not len(shown):
         return nothing(ax, "no epoch to show")
