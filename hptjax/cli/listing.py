@@ -10,7 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from hptjax.config.load import find_config, packaged_configs
 from hptjax.config.yaml_file import dump_yaml
-from hptjax.data.sources import TABLE as SOURCES
+from hptjax.data.sources import SOURCES
 from hptjax.errors import ConfigError, did_you_mean
 from hptjax.report.terminal import make_console
 from hptjax.strategies.table import SEARCHERS
@@ -94,7 +94,7 @@ def plain(value: Any) -> Any:
 TABLES = {
     "configs": Listed(packaged_configs, _config),
     "searchers": Listed(_searchers, _searcher),
-    "sources": Listed(lambda: SOURCES, lambda name: f"data: {{source: '{name}'}}"),
+    "sources": Listed(SOURCES.names, lambda name: f"data: {{source: '{name}'}}"),
     "executors": Listed(EXECUTORS.names, _executor),
     "schedules": Listed(SCHEDULES.names, _schedule),
     "metrics": Listed(

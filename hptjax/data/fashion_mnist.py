@@ -34,7 +34,7 @@ CHECKSUMS = {
 }
 
 
-def load_fashion_mnist(argument: str, request: Request) -> ImageDataset:
+def load_fashion_mnist(request: Request) -> ImageDataset:
     """Reads one split of FashionMNIST: train 60 000 or test 10 000 images of 28 x 28 x 1.
 
     The idx.gz files are looked for in data_dir, else in $HPTJAX_DATA (in the folder itself, or in

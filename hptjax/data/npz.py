@@ -15,7 +15,7 @@ from hptjax.data.labels import (
     say_absent,
 )
 from hptjax.data.pixels import as_images, scale_of, to_bytes
-from hptjax.data.request import NoSplitError, Request
+from hptjax.data.request import NoSplitError, Request, Source
 from hptjax.errors import DataError, shown_key
 from hptjax.paths import user_path
 
@@ -36,7 +36,7 @@ ONE_SET = ("images", "labels")  # a file with one split, which is for training
 Pair = tuple[str, str]
 
 
-def load_sample(argument: str, request: Request) -> ImageDataset:
+def load_sample(request: Request) -> ImageDataset:
     """The bundled part of FashionMNIST: train 6000 or test 1000 images, the classes equally often.
 
     Images are 28 x 28 x 1; experiments/make_sample.py chose them.
@@ -44,9 +44,9 @@ def load_sample(argument: str, request: Request) -> ImageDataset:
     return load_npz(SAMPLE_PATH, request, name=f"sample {request.split}", stratified=False)
 
 
-def load_npz_source(argument: str, request: Request) -> ImageDataset:
+def npz_source(path: str) -> Source:
     """The source npz:<path>; a relative path is relative to data_dir, where one is given."""
-    return load_npz(user_path(request.data_dir or ".") / user_path(argument), request)
+    return lambda request: load_npz(user_path(request.data_dir or ".") / user_path(path), request)
 
 
 def load_npz(

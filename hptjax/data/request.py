@@ -4,9 +4,12 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from hptjax.errors import DataError
+
+if TYPE_CHECKING:
+    from hptjax.data.dataset import ImageDataset
 
 Split = Literal["train", "validation", "test"]
 
@@ -17,7 +20,7 @@ class NoSplitError(DataError):
 
 @dataclass(frozen=True)
 class Request:
-    """One split of a source, and what is known of it.
+    """One split of a source, and what is known of it: what a source's function is given.
 
     data_dir: the folder of the source's files. channels: allows another number than 1 or 3.
     classes: names of the classes where the source itself does not say them. notify: told in one
@@ -29,6 +32,10 @@ class Request:
     channels: int | None = None
     classes: Sequence[str] | None = None
     notify: Callable[[str], None] = warnings.warn
+
+
+# Gives the images of the split that is asked for; NoSplitError where it has none.
+Source: TypeAlias = "Callable[[Request], ImageDataset]"
 
 
 def silent(text: str) -> None:

@@ -2,23 +2,26 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
 from hptjax.data.dataset import ImageDataset
-from hptjax.data.request import Request, Split
+from hptjax.data.request import Request, Source, Split
 from hptjax.errors import ConfigError, shown
 from hptjax.paths import user_path
+from hptjax.table import Table
 
-# Each names a function (argument, Request) -> ImageDataset, imported when asked for: none pays for
-# another's libraries. The argument is what stands after the colon.
-TABLE: dict[str, str] = {
-    "sample": "hptjax.data.npz:load_sample",
-    "fashion_mnist": "hptjax.data.fashion_mnist:load_fashion_mnist",
-    "tfds:<name>": "hptjax.data.tfds:load_tfds",
-    "npz:<path>": "hptjax.data.npz:load_npz_source",
-}
+SOURCES: Table[Source] = Table(
+    "sources",
+    "data source",
+    {
+        "sample": "hptjax.data.npz:load_sample",
+        "fashion_mnist": "hptjax.data.fashion_mnist:load_fashion_mnist",
+        "tfds:<name>": "hptjax.data.tfds:tfds_source",
+        "npz:<path>": "hptjax.data.npz:npz_source",
+    },
+    needs=("__call__",),
+)
 
 
 def load_images(
@@ -30,7 +33,7 @@ def load_images(
     classes: Sequence[str] | None = None,
     notify: Callable[[str], None] = warnings.warn,
 ) -> ImageDataset:
-    """Reads one split of a source: sample, fashion_mnist, tfds:<name> or npz:<path>.
+    """Reads one split of a source: sample, fashion_mnist, tfds:<name>, npz:<path>, module:function.
 
     split: train, validation (where the source has a validation set of its own) or test. data_dir:
     the folder of the idx.gz files (fashion_mnist), of tensorflow-datasets (tfds), or the one to
@@ -43,21 +46,27 @@ def load_images(
     """
     if split not in get_args(Split):
         raise ConfigError(f"split must be train, validation or test, got {shown(split)}.")
-    row, argument = check_source(source, "data source")
-    module, _, function = TABLE[row].partition(":")
+    check_source(source, "data source")
+    load = SOURCES.find(source, "data source")
     folder = None if data_dir is None else user_path(data_dir)
-    request = Request(split, folder, channels, classes, notify)
-    return getattr(import_module(module), function)(argument, request)
+    images = load(Request(split, folder, channels, classes, notify))
+    if not isinstance(images, ImageDataset):
+        raise ConfigError(f"data source {source}: must give an ImageDataset, got {shown(images)}.")
+    return images
 
 
-def check_source(source: Any, path: str) -> tuple[str, str]:
-    """The row of a source and its argument; ConfigError, under this path, for an unknown one."""
-    kind, colon, argument = source.partition(":") if isinstance(source, str) else ("", "", "")
-    for row in TABLE:
-        name, takes, _ = row.partition(":")
-        if kind == name and bool(takes) == bool(colon) and bool(takes) == bool(argument):
-            return row, argument
-    *names, last = TABLE
+def check_source(source: Any, path: str) -> None:
+    """ConfigError, under this path, for an unknown source."""
+    if source in SOURCES:
+        SOURCES.row(source, path)
+        return
+    *names, last = SOURCES.names()
     file = isinstance(source, str) and source.endswith(".npz")
     hint = f"; a file is written {shown('npz:' + source)}" if file else ""
     raise ConfigError(f"{path}: must be {', '.join(names)} or {last}, got {shown(source)}{hint}.")
+
+
+def path_of(source: str) -> str | None:
+    """The path in a source such as npz:<path>; None in one that has none."""
+    paths = [row.argument(source) for row in SOURCES.rows() if row.word.endswith("<path>")]
+    return next(filter(None, paths), None)

@@ -2,14 +2,20 @@
 
 import importlib
 import importlib.util
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hptjax.data.dataset import ImageDataset
-from hptjax.data.request import NoSplitError, Request
+from hptjax.data.request import NoSplitError, Request, Source
 from hptjax.errors import DataError, MissingExtraError
+
+
+def tfds_source(name: str) -> Source:
+    """The source tfds:<name>."""
+    return partial(load_tfds, name)
 
 
 def load_tfds(dataset_name: str, request: Request) -> ImageDataset:

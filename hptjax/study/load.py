@@ -11,13 +11,13 @@ from hptjax.config.load import blamed, find_config, include, is_saved, load_mode
 from hptjax.config.named import with_name
 from hptjax.config.overrides import Override, apply_override, parse_overrides
 from hptjax.config.yaml_file import read_yaml
+from hptjax.data.sources import path_of
 from hptjax.errors import ConfigError
 from hptjax.paths import user_path
 from hptjax.study.config import StudyConfig, TrainConfig
 
 INCLUDED = ("model", "space")  # keys that may hold a path instead of a mapping
 SETTINGS = ("data", "epochs", "seed")
-PATH_SOURCES = ("npz",)  # whose argument is a path
 PARTS = {"executor": "local", "schedule": "full"}  # of each key the part that stands for none
 PATHS = (("data", "data_dir"), ("warm_start", "run"), ("warm_start", "trials"))
 
@@ -91,8 +91,8 @@ def _place_images(tree: dict[str, Any], changes: Sequence[Override], folder: Pat
     source = data.get("source")
     if not isinstance(source, str):
         return
-    kind, _, path = source.partition(":")
-    if kind in PATH_SOURCES and path and not user_path(path).is_absolute():
+    path = path_of(source)
+    if path is not None and not user_path(path).is_absolute():
         typed = any(change.keys in (("data",), ("data", "source")) for change in changes)
         tree["data"] = data | {"data_dir": os.path.abspath(Path() if typed else folder)}
 
