@@ -101,12 +101,21 @@ def test_version_and_help(capsys):
 def test_list_names_what_a_config_may_hold(capsys):
     assert cli.main(["list"]) == 0
     text = capsys.readouterr().out
-    for word in ("quickstart", "evosax.CMA_ES", "optuna.TPESampler", "npz:<path>", "hyperband"):
+    for word in ("quickstart", "evosax.<name>", "npz:<path>", "hyperband"):
         assert word in text
+    assert cli.main(["list", "searchers"]) == 0
+    text = capsys.readouterr().out
+    for word in ("des ", "optuna.<name>", "evosax.CMA_ES", "optuna.TPESampler"):
+        assert word in text
+    assert cli.main(["list", "searchers", "optuna.<name>"]) == 0
+    assert "optuna.TPESampler" in capsys.readouterr().out
+    assert cli.main(["list", "sources", "npz:a.npz"]) == 0
+    assert capsys.readouterr().out.endswith("data: {source: 'npz:a.npz'}\n")
     assert cli.main(["list", "searchers", "des"]) == 0
     assert "preset: release" in capsys.readouterr().out
     assert cli.main(["list", "schedules", "halving"]) == 0
-    assert capsys.readouterr().out == "name: halving\nreduction: 3\nfirst: 1\n"
+    options = "name: halving\nreduction: 3  # integer >= 2\nfirst: 1  # integer >= 1\n"
+    assert capsys.readouterr().out.endswith(options)
     assert cli.main(["list", "searchers", "grif"]) == 2
     assert "searchers: there is no 'grif'; did you mean 'grid'?" in capsys.readouterr().err
     assert cli.main(["list", "configs", "quickstart"]) == 0

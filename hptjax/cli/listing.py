@@ -1,103 +1,96 @@
 """`hptjax list`: the names that may stand in a config, and what each can be told."""
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
-from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
+from rich.console import RenderableType
 
+from hptjax.cli.parts import ListedTable
+from hptjax.cli.tables import CONFIGS, METRICS, SHELVES
 from hptjax.config.load import find_config, packaged_configs
-from hptjax.config.yaml_file import dump_yaml
-from hptjax.data.sources import SOURCES
 from hptjax.errors import ConfigError, did_you_mean
-from hptjax.report.terminal import make_console
-from hptjax.strategies.table import SEARCHERS
-from hptjax.study.executors import EXECUTORS
-from hptjax.study.metric import METRICS
-from hptjax.study.schedules import SCHEDULES
+from hptjax.report.terminal import PlainTable, make_console
+from hptjax.study import metric
 
 
-@dataclass(frozen=True)
-class Listed:
-    """A table that can be listed: its names, and the text about one of them."""
+class Listed(Protocol):
+    """What can be listed: its words, what each is in a line or two, and the text about one."""
 
-    names: Callable[[], Iterable[str]]
-    text: Callable[[str], str]
+    def words(self) -> list[str]:
+        """Of an overview; imports no part."""
+        ...
+
+    def abouts(self) -> list[tuple[str, str]]:
+        """Each word, and what it is."""
+        ...
+
+    def text(self, word: str) -> str:
+        """All that is known of one word; ConfigError where there is none such."""
+        ...
 
 
 def list_names(args: argparse.Namespace) -> int:
     """Prints the tables, the names of one, or what stands behind a name."""
-    if args.table is None:
-        lines = [f"{name}: {', '.join(table.names())}" for name, table in TABLES.items()]
-    elif args.name is None:
-        lines = list(TABLES[args.table].names())
-    else:
-        known = list(TABLES[args.table].names())
-        if args.name not in known:
-            hint = did_you_mean(args.name, known)
-            raise ConfigError(f"{args.table}: there is no {args.name!r}; {hint}")
-        lines = [TABLES[args.table].text(args.name)]
     console = make_console()
-    for line in lines:
-        console.print(line.removesuffix("\n"), soft_wrap=True)
+    if args.table is None:
+        overview = [(name, ", ".join(one.words())) for name, one in everything().items()]
+        console.print(_columns(overview))
+        console.print("hptjax list TABLE tells what each is, hptjax list TABLE NAME its options.")
+    elif args.name is None:
+        console.print(_columns(everything()[args.table].abouts()))
+    else:
+        text = everything()[args.table].text(args.name)
+        console.print(text.removesuffix("\n"), soft_wrap=True)
     return 0
 
 
-def _config(name: str) -> str:
-    return find_config(name).read_text(encoding="utf-8")
+def everything() -> dict[str, Listed]:
+    """All that can be listed, by the word of the command line."""
+    tables = {name: ListedTable(name, shelf) for name, shelf in SHELVES.items()}
+    return {CONFIGS: ListedConfigs(), **tables, METRICS: ListedMetrics()}
 
 
-def _searchers() -> list[str]:
-    rows = [
-        (SEARCHERS.members(row.word) if row.is_family else (row.word,)) for row in SEARCHERS.rows()
-    ]
-    return [word for words in rows for word in words]
+def _columns(rows: list[tuple[str, str]]) -> RenderableType:
+    table = PlainTable(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
-def _searcher(name: str) -> str:
-    return _options(name, SEARCHERS.find(name, "searchers").Options)
+class ListedConfigs:
+    """The configs that come with the package."""
+
+    def words(self) -> list[str]:
+        return list(packaged_configs())
+
+    def abouts(self) -> list[tuple[str, str]]:
+        first = {name: self._read(name).split("\n")[0] for name in self.words()}
+        return [(name, line.removeprefix("# ").removesuffix(".")) for name, line in first.items()]
+
+    def text(self, word: str) -> str:
+        _check(CONFIGS, word, self.words())
+        return self._read(word)
+
+    def _read(self, name: str) -> str:
+        return find_config(name).read_text(encoding="utf-8")
 
 
-def _executor(name: str) -> str:
-    return _options(name, EXECUTORS.find(name, "executors").Options)
+class ListedMetrics:
+    """The metrics that a study may name."""
+
+    def words(self) -> list[str]:
+        return list(metric.METRICS)
+
+    def abouts(self) -> list[tuple[str, str]]:
+        return [(name, f"{known.better} is better") for name, known in metric.METRICS.items()]
+
+    def text(self, word: str) -> str:
+        _check(METRICS, word, self.words())
+        return f"metric: {word}  # {metric.METRICS[word].better} is better"
 
 
-def _schedule(name: str) -> str:
-    return _options(name, SCHEDULES.find(name, "schedules"), without=("epochs",))
-
-
-def _options(name: str, model: type[BaseModel], without: Iterable[str] = ()) -> str:
-    """What a part can be told, as YAML: each option with its default, or `required`."""
-    fields = {key: field for key, field in model.model_fields.items() if key not in without}
-    if not fields:
-        return f"{name} takes no options."
-    tree: Mapping[str, Any] = {"name": name} | {
-        key: "required" if field.default is PydanticUndefined else plain(field.default)
-        for key, field in fields.items()
-    }
-    return dump_yaml(dict(tree))
-
-
-def plain(value: Any) -> Any:
-    """A default as YAML has it."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    return str(value)
-
-
-TABLES = {
-    "configs": Listed(packaged_configs, _config),
-    "searchers": Listed(_searchers, _searcher),
-    "sources": Listed(SOURCES.names, lambda name: f"data: {{source: '{name}'}}"),
-    "executors": Listed(EXECUTORS.names, _executor),
-    "schedules": Listed(SCHEDULES.names, _schedule),
-    "metrics": Listed(
-        lambda: METRICS, lambda name: f"metric: {name}  # {METRICS[name].better} is better"
-    ),
-}
+def _check(table: str, word: str, known: list[str]) -> None:
+    if word not in known:
+        raise ConfigError(f"{table}: there is no {word!r}; {did_you_mean(word, known)}")

@@ -2,6 +2,7 @@
 
 import argparse
 
+from hptjax.cli.tables import CONFIGS, METRICS, SHELVES
 from hptjax.cli.texts import LIST_HELP, REPORT_HELP, STATUS_HELP, WATCH_HELP
 from hptjax.paths import user_path
 
@@ -86,12 +87,14 @@ def _add_report(commands) -> None:
 
 def _add_list(commands) -> None:
     command = add_command(commands, "list", "list what a config may name", LIST_HELP)
+    tables = (CONFIGS, *SHELVES, METRICS)
+    *others, last = tables
     command.add_argument(
         "table",
         nargs="?",
-        choices=("configs", "searchers", "sources", "executors", "schedules", "metrics"),
+        choices=tables,
         metavar="TABLE",
-        help="configs, searchers, sources, executors, schedules or metrics (default: all)",
+        help=f"{', '.join(others)} or {last} (default: all)",
     )
     command.add_argument("name", nargs="?", metavar="NAME", help="what to tell more about")
     command.set_defaults(handler=_list, only_prints=True)

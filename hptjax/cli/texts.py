@@ -72,10 +72,12 @@ examples:
   hptjax report runs/seed0 runs/seed1 logs/original --out comparison --formats png pdf
 """
 LIST_HELP = """\
-Lists the names that may stand in a config: those of all tables, of one table, or what stands behind
-one name: a config's text, a searcher's options with their defaults.
+Lists the names that may stand in a config: those of all tables; what each of one table is; or what
+stands behind one name: a config's text, a searcher's options with their defaults. Names that other
+packages bring are marked with the package.
 
 examples:
+  hptjax list
   hptjax list searchers
   hptjax list searchers des
   hptjax list configs quickstart > mine.yaml

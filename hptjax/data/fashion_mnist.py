@@ -35,7 +35,7 @@ CHECKSUMS = {
 
 
 def load_fashion_mnist(request: Request) -> ImageDataset:
-    """Reads one split of FashionMNIST: train 60 000 or test 10 000 images of 28 x 28 x 1.
+    """FashionMNIST: train 60 000 or test 10 000 images of 28 x 28 x 1.
 
     The idx.gz files are looked for in data_dir, else in $HPTJAX_DATA (in the folder itself, or in
     its folder fashion-mnist), else in Debian's package folder; with neither folder given and no

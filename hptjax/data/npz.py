@@ -45,7 +45,7 @@ def load_sample(request: Request) -> ImageDataset:
 
 
 def npz_source(path: str) -> Source:
-    """The source npz:<path>; a relative path is relative to data_dir, where one is given."""
+    """A file of NumPy arrays; a relative path is relative to data_dir, where one is given."""
     return lambda request: load_npz(user_path(request.data_dir or ".") / user_path(path), request)
 
 

@@ -14,7 +14,7 @@ from hptjax.errors import DataError, MissingExtraError
 
 
 def tfds_source(name: str) -> Source:
-    """The source tfds:<name>."""
+    """A set of TensorFlow Datasets: an image classification set of that name."""
     return partial(load_tfds, name)
 
 

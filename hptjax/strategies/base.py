@@ -70,10 +70,14 @@ class SearchContext:
 
 @dataclass(frozen=True)
 class SearcherKind:
-    """What a name under `strategies` stands for: its options, and how it is made from them."""
+    """What a name under `strategies` stands for: its options, and how it is made from them.
+
+    about: what it is, in a sentence.
+    """
 
     Options: type[BaseModel]
     make: Callable[[SearchContext, Any], Searcher]
+    about: str = ""
 
 
 def identity(hparams: Hparams) -> tuple[tuple[bool, Any], ...]:

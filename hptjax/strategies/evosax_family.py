@@ -24,6 +24,7 @@ from hptjax.strategies.base import SearchContext, SearcherKind
 from hptjax.strategies.evosax import EvosaxSearcher
 from hptjax.strategies.reflect import (
     PLAIN,
+    about_of,
     annotation_of,
     check_member,
     given,
@@ -48,9 +49,12 @@ BY_NUMBER = ("std_schedule", "optimizer")
 
 
 def kind(name: str) -> SearcherKind:
-    """The algorithm of this name; ConfigError for one that is unknown or cannot be used."""
+    """An algorithm of evosax.
+
+    Raises ConfigError for one that is unknown or cannot be used.
+    """
     check_member("evosax", name, algorithms, SKIPPED)
-    return SearcherKind(_options(name), partial(_make, name))
+    return SearcherKind(_options(name), partial(_make, name), about_of(algorithms[name]))
 
 
 def members() -> list[str]:

@@ -22,6 +22,7 @@ from hptjax.strategies.base import SearchContext, SearcherKind
 from hptjax.strategies.optuna import OptunaSearcher, quiet_optuna
 from hptjax.strategies.reflect import (
     PLAIN,
+    about_of,
     annotation_of,
     check_member,
     given,
@@ -42,9 +43,14 @@ _OPERATORS = ("BaseCrossover", "BaseMutation")
 
 
 def kind(name: str) -> SearcherKind:
-    """The sampler of this name; ConfigError for one that is unknown or cannot be used."""
+    """A sampler of Optuna.
+
+    Raises ConfigError for one that is unknown or cannot be used.
+    """
     check_member("optuna", name, optuna.samplers.__all__, SKIPPED)
-    return SearcherKind(_options(name), partial(_make, name))
+    return SearcherKind(
+        _options(name), partial(_make, name), about_of(getattr(optuna.samplers, name))
+    )
 
 
 def members() -> list[str]:

@@ -30,6 +30,11 @@ def annotation_of(parameter: inspect.Parameter) -> str:
     return text.removesuffix(" | None")
 
 
+def about_of(constructor: Any) -> str:
+    """The first line of a class's docstring, or nothing."""
+    return (inspect.getdoc(constructor) or "").split("\n")[0]
+
+
 def options_model(
     name: str,
     types: Mapping[str, Any],

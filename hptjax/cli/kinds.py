@@ -1,0 +1,54 @@
+"""An option's default as YAML has it, and what else it may be, in a reader's words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.errors import PydanticInvalidForJsonSchema
+
+from hptjax.config.frozen import SIZE_LIMIT
+
+_TYPES = {
+    "integer": "integer",
+    "number": "number",
+    "boolean": "true or false",
+    "string": "text",
+    "array": "list",
+    "object": "mapping",
+}
+_BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+
+
+def kinds_of(model: type[BaseModel]) -> dict[str, str]:
+    """Of each option what it may be, as `integer >= 1`; nothing for what has no such words."""
+    try:
+        schema = model.model_json_schema()
+    except PydanticInvalidForJsonSchema:
+        return {}
+    return {name: _kind(found) for name, found in schema.get("properties", {}).items()}
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    if "anyOf" in schema:
+        kinds = [_kind(one) for one in schema["anyOf"] if one.get("type") != "null"]
+        return " or ".join(dict.fromkeys(kinds)) if all(kinds) else ""
+    if "enum" in schema:
+        return " or ".join(map(str, schema["enum"]))
+    kind = _TYPES.get(schema.get("type", ""), "")
+    bounds = [
+        f"{sign} {schema[key]:g}"
+        for key, sign in _BOUNDS.items()
+        if key in schema and abs(schema[key]) < SIZE_LIMIT
+    ]
+    return f"{kind} {' and '.join(bounds)}".strip() if kind else ""
+
+
+def plain(value: Any) -> Any:
+    """A default as YAML has it."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    return str(value)

@@ -1,0 +1,102 @@
+"""What `hptjax list` tells of a table of parts, and of one part with its options."""
+
+import inspect
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from hptjax.cli.kinds import kinds_of, plain
+from hptjax.cli.tables import Shelf
+from hptjax.config.named import options_of
+from hptjax.config.yaml_file import dump_yaml
+from hptjax.errors import ConfigError, did_you_mean
+from hptjax.table import OURS, TableRow
+
+COMMENT_WIDTH = 80  # of what is printed to be kept as a file
+
+
+@dataclass(frozen=True)
+class ListedTable:
+    """A table of parts; seam: its word on the command line."""
+
+    seam: str
+    shelf: Shelf
+
+    def words(self) -> list[str]:
+        """The words of all rows, those of other packages with the package."""
+        return [_marked(row) for row in self.shelf.table.rows()]
+
+    def abouts(self) -> list[tuple[str, str]]:
+        """Each row's first sentence, a family's with its members; imports them."""
+        return [(_marked(row), self._about(row)) for row in self.shelf.table.rows()]
+
+    def text(self, word: str) -> str:
+        """What one word can be told, as YAML with comments: each option with its default."""
+        table = self.shelf.table
+        for row in table.rows():
+            if row.is_family and row.word == word:
+                return self._about(row)
+        if word not in table:
+            hint = did_you_mean(word, table.names())
+            raise ConfigError(f"{self.seam}: there is no {word!r}; {hint}")
+        found, row = table.find(word, self.seam), table.row(word, self.seam)
+        model = options_of(found)
+        own = f"From the package {row.package}." if row.package not in (OURS, "") else ""
+        about = _doc(found) or (_doc(row.load()) if row.is_family else "")
+        texts = dict.fromkeys(filter(None, (own, about, _doc(model))))
+        return _comments(texts) + _options(self.shelf, word, model)
+
+    def _about(self, row: TableRow) -> str:
+        table = self.shelf.table
+        try:
+            members = table.members(row.word) if row.is_family else ()
+            found = row.load() if row.is_family else table.find(row.word, row.word)
+        except (
+            ConfigError,
+            ImportError,
+            AttributeError,
+        ) as error:  # another package's, or an extra's
+            return f"cannot be used: {error}"
+        first = _doc(found).split("\n")[0].removesuffix(".")
+        return "\n".join(filter(None, (first, ", ".join(members))))
+
+
+def _marked(row: TableRow) -> str:
+    return row.word if row.package == OURS else f"{row.word} ({row.package})"
+
+
+def _doc(found: Any) -> str:
+    """What a part says of itself: its docstring, or its `about`."""
+    named = inspect.isclass(found) or inspect.isroutine(found) or inspect.ismodule(found)
+    return inspect.cleandoc((found.__doc__ if named else getattr(found, "about", "")) or "")
+
+
+def _comments(texts: Iterable[str]) -> str:
+    paragraphs = [paragraph for text in texts for paragraph in text.split("\n\n")]
+    lines = [
+        line
+        for paragraph in paragraphs
+        for line in textwrap.wrap(
+            " ".join(paragraph.split()), COMMENT_WIDTH - 2, break_on_hyphens=False
+        )
+    ]
+    return "".join(f"# {line}\n" for line in lines)
+
+
+def _options(shelf: Shelf, word: str, model: Any) -> str:
+    """The options that a user can give, as YAML; of a part that takes none, where it stands."""
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return shelf.usage(word)
+    fields = {key: field for key, field in model.model_fields.items() if key not in shelf.hidden}
+    if not fields:
+        return f"{shelf.usage(word)}  # takes no options"
+    kinds, lines = kinds_of(model), [dump_yaml({"name": word})]
+    for key, field in fields.items():
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
+        line = dump_yaml({key: "REQUIRED" if field.is_required() else plain(default)})
+        said = line.count("\n") == 1 and not isinstance(default, bool) and kinds.get(key)
+        lines.append(f"{line.rstrip()}  # {kinds[key]}\n" if said else line)
+    return "".join(lines)

@@ -1,0 +1,41 @@
+"""The tables that `hptjax list` knows, as text: naming them imports none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hptjax.table import Table, TableRow
+
+CONFIGS, METRICS = "configs", "metrics"  # listed beside the tables
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Where a table is, and where one of its words stands in a study.
+
+    target: "module:attribute"; key: of the study, dotted; hidden: options that no user gives.
+    """
+
+    target: str
+    key: str
+    hidden: tuple[str, ...] = ()
+
+    @property
+    def table(self) -> Table:
+        """The table itself; imports its module, and no row."""
+        return TableRow("", self.target).load()
+
+    def usage(self, word: str) -> str:
+        """How a study names a word, as YAML in one line."""
+        *outer, last = self.key.split(".")
+        line = f"{last}: {word if ':' not in word else repr(word)}"
+        for name in reversed(outer):
+            line = f"{name}: {{{line}}}"
+        return line
+
+
+SHELVES: Mapping[str, Shelf] = {
+    "searchers": Shelf("hptjax.strategies.table:SEARCHERS", "strategies"),
+    "sources": Shelf("hptjax.data.sources:SOURCES", "data.source"),
+    "executors": Shelf("hptjax.study.executors:EXECUTORS", "executor"),
+    "schedules": Shelf("hptjax.study.schedules:SCHEDULES", "schedule", hidden=("epochs",)),
+}
