@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from hptjax.population import PopulationTrainer as PopulationTrainer
     from hptjax.population import evaluate_population as evaluate_population
     from hptjax.population import make_plan as make_plan
+    from hptjax.population.lr_schedules.base import LrSchedule as LrSchedule
+    from hptjax.population.optimizers.base import Optimizer as Optimizer
     from hptjax.records import load_run as load_run
     from hptjax.space import Space as Space
     from hptjax.study import StudyConfig as StudyConfig
@@ -41,9 +43,11 @@ _HOMES = {
     "Classifier": "hptjax.models",
     "ConfigError": "hptjax.errors",
     "ImageDataset": "hptjax.data",
+    "LrSchedule": "hptjax.population.lr_schedules.base",
     "Member": "hptjax.population",
     "Metric": "hptjax.study.metric",
     "ModelConfig": "hptjax.config.schema",
+    "Optimizer": "hptjax.population.optimizers.base",
     "Population": "hptjax.population",
     "PopulationProblem": "hptjax.study.population_problem",
     "PopulationTrainer": "hptjax.population",

@@ -1,19 +1,40 @@
-"""Many different networks trained by one compiled call, each exactly as if alone."""
+"""Many different networks trained by one compiled call, each exactly as if alone.
 
-from hptjax.population.evaluate import evaluate_population
-from hptjax.population.pack import Member
-from hptjax.population.plan import Plan, make_plan
-from hptjax.population.resident import Cost, Outcome, Population
-from hptjax.population.trainer import PopulationState, PopulationTrainer
+The names below are loaded when first used: a table of optimizers does not need the engine.
+"""
 
-__all__ = [
-    "Cost",
-    "Member",
-    "Outcome",
-    "Plan",
-    "Population",
-    "PopulationState",
-    "PopulationTrainer",
-    "evaluate_population",
-    "make_plan",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hptjax.population.evaluate import evaluate_population as evaluate_population
+    from hptjax.population.pack import Member as Member
+    from hptjax.population.plan import Plan as Plan
+    from hptjax.population.plan import make_plan as make_plan
+    from hptjax.population.resident import Cost as Cost
+    from hptjax.population.resident import Outcome as Outcome
+    from hptjax.population.resident import Population as Population
+    from hptjax.population.trainer import PopulationState as PopulationState
+    from hptjax.population.trainer import PopulationTrainer as PopulationTrainer
+
+_HOMES = {
+    "Cost": "resident",
+    "Member": "pack",
+    "Outcome": "resident",
+    "Plan": "plan",
+    "Population": "resident",
+    "PopulationState": "trainer",
+    "PopulationTrainer": "trainer",
+    "evaluate_population": "evaluate",
+    "make_plan": "plan",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hptjax.population' has no attribute {name!r}")
+    return getattr(import_module(f"hptjax.population.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,35 @@
+"""RMSprop (Hinton 2012), as PyTorch computes it."""
+
+import jax.numpy as jnp
+from jax import Array
+
+from hptjax.ops.numbers import Numbers
+from hptjax.population.optimizers.base import Decay, Epsilon, Optimizer
+
+
+class RMSprop(Optimizer):
+    """RMSprop with weight_decay * params added to the gradient (L2).
+
+    Slots: mean square, velocity and, where centered, mean gradient. centered: divides by the
+    deviation of the gradient in place of its root mean square (Graves 2013).
+    """
+
+    alpha: Decay = 0.99
+    epsilon: Epsilon = 1e-8
+    momentum: Decay = 0.0
+    centered: bool = False
+
+    @property
+    def slots(self) -> int:
+        return 3 if self.centered else 2
+
+    def update(self, params: Array, grads: Array, slots: Array, h: Numbers) -> tuple[Array, Array]:
+        g = grads + h.weight_decay * params
+        square = h.alpha * slots[0] + (1 - h.alpha) * g * g
+        variance, means = square, []
+        if self.centered:
+            mean = slots[2] + (1 - h.alpha) * (g - slots[2])
+            variance = jnp.maximum(square - mean * mean, 0)  # rounding may go below zero
+            means = [mean]
+        velocity = h.momentum * slots[1] + g / (jnp.sqrt(variance) + h.epsilon)
+        return params - h.lr * velocity, jnp.stack([square, velocity, *means])
