@@ -5,12 +5,15 @@ engine on a GPU; their tolerances are those of float32: JAX_DEFAULT_MATMUL_PRECI
 """
 
 import os
+import sys
+from collections.abc import Mapping
 
 import hypothesis
 import jax
 import pytest
 
 from hptjax.ops import native
+from hptjax.table import entry_rows
 
 pytest.register_assert_rewrite("tests.walk")
 jax.config.update("jax_platforms", os.environ.get("HPTJAX_TEST_PLATFORM", "cpu"))
@@ -33,3 +36,28 @@ def way(request, monkeypatch):
         monkeypatch.setattr(native, "available", lambda: False)
     elif not native.available():
         pytest.skip("this machine has no C++ compiler")
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Installs a distribution, with its entry points and modules {dotted name: code}."""
+
+    def install(name: str, points: str, modules: Mapping[str, str]) -> None:
+        folder = tmp_path / name
+        info = folder / f"{name}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(points)
+        for module, code in modules.items():
+            path = folder / f"{module.replace('.', '/')}.py"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(code)
+        monkeypatch.syspath_prepend(str(folder))
+        entry_rows.cache_clear()
+
+    before = set(sys.modules)
+    yield install
+    entry_rows.cache_clear()
+    for module in set(sys.modules) - before:
+        if str(getattr(sys.modules[module], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[module]

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 from hptjax.config.frozen import Frozen, as_tuple
 from hptjax.config.named import Part, part
 from hptjax.errors import ConfigError
-from hptjax.table import Table, TableRow, entry_rows
+from hptjax.table import Table, TableRow
 
 
 class Shape(Frozen):
@@ -59,31 +59,8 @@ def shapes() -> Table[type[Shape]]:
     return Table("shapes", "shape", ROWS, base=f"{HERE}:Shape")
 
 
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """Installs a distribution with entry points and modules, for one test."""
-
-    def install(name: str, points: str, **modules: str) -> None:
-        folder = tmp_path / name
-        info = folder / f"{name}-1.0.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(points)
-        for module, code in modules.items():
-            (folder / f"{module}.py").write_text(code)
-        monkeypatch.syspath_prepend(str(folder))
-        entry_rows.cache_clear()
-
-    before = set(sys.modules)
-    yield install
-    entry_rows.cache_clear()
-    for module in set(sys.modules) - before:
-        if str(getattr(sys.modules[module], "__file__", "")).startswith(str(tmp_path)):
-            del sys.modules[module]
-
-
 def test_a_row_is_imported_when_it_is_asked_for(shapes, package):
-    package("lib", "", lazy_shape="from tests.test_table import Dot as Lazy\n")
+    package("lib", "", {"lazy_shape": "from tests.test_table import Dot as Lazy\n"})
     table = Table("shapes", "shape", {"lazy": "lazy_shape:Lazy", "dot": f"{HERE}:Dot"})
     assert table.find("dot", "shape") is Dot
     assert "lazy" in table
@@ -146,7 +123,7 @@ def test_a_missing_library_of_an_own_row_is_no_mistake_of_the_users(shapes):
 
 
 def test_a_missing_library_of_anothers_module_is_told_as_it_is(shapes, package):
-    package("lib", "", needy_shape="import a_library_that_is_not_there\n")
+    package("lib", "", {"needy_shape": "import a_library_that_is_not_there\n"})
     with pytest.raises(ModuleNotFoundError, match="a_library_that_is_not_there"):
         shapes.find("needy_shape:Star", "shape")
 
@@ -156,7 +133,7 @@ STAR = "from tests.test_table import Shape\nclass Star(Shape):\n    points: int 
 
 def test_another_package_adds_a_row_and_a_family(shapes, package):
     points = "[hptjax.shapes]\nstar = stars : Star\nstars.<n> = stars:star\n[other.x]\na = b:c\n"
-    package("astro", points, stars=STAR + "def star(n):\n    return {'five': Star}[n]\n")
+    package("astro", points, {"stars": STAR + "def star(n):\n    return {'five': Star}[n]\n"})
     assert shapes.names()[-2:] == ("star", "stars.<n>")
     assert shapes.rows()[-2] == TableRow("star", "stars:Star", "astro")
     assert "stars" not in sys.modules
@@ -165,8 +142,8 @@ def test_another_package_adds_a_row_and_a_family(shapes, package):
 
 
 def test_two_packages_of_one_word_are_both_named(shapes, package):
-    package("astro", "[hptjax.shapes]\nstar = stars:Star\n", stars=STAR)
-    package("geometry", "[hptjax.shapes]\nstar = geo:Star\ndot = geo:Dot\n", geo=STAR)
+    package("astro", "[hptjax.shapes]\nstar = stars:Star\n", {"stars": STAR})
+    package("geometry", "[hptjax.shapes]\nstar = geo:Star\ndot = geo:Dot\n", {"geo": STAR})
     with pytest.raises(ConfigError, match=r"^s: 'star' is a word of geometry and astro; uninstall"):
         shapes.find("star", "s")
     with pytest.raises(ConfigError, match=r"^s: 'dot' is a word of hptjax and geometry;"):
@@ -176,7 +153,7 @@ def test_two_packages_of_one_word_are_both_named(shapes, package):
 
 
 def test_an_entry_point_of_nothing_is_the_users_to_mend(shapes, package):
-    package("astro", "[hptjax.shapes]\nstar = stars:Stra\nmoon = moons:Moon\n", stars=STAR)
+    package("astro", "[hptjax.shapes]\nstar = stars:Stra\nmoon = moons:Moon\n", {"stars": STAR})
     with pytest.raises(ConfigError, match=r"^s: stars has no 'Stra'; did you mean 'Star'\?"):
         shapes.find("star", "s")
     with pytest.raises(ConfigError, match=r"^s: unknown shape 'moon'; there is no module 'moons'"):

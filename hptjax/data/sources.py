@@ -9,7 +9,7 @@ from hptjax.data.dataset import ImageDataset
 from hptjax.data.request import Request, Source, Split
 from hptjax.errors import ConfigError, shown
 from hptjax.paths import user_path
-from hptjax.table import Table
+from hptjax.table import OURS, Table
 
 SOURCES: Table[Source] = Table(
     "sources",
@@ -58,7 +58,8 @@ def load_images(
 def check_source(source: Any, path: str) -> None:
     """ConfigError, under this path, for an unknown source."""
     if source in SOURCES:
-        SOURCES.row(source, path)
+        if SOURCES.row(source, path).package != OURS:  # another's mistake is better known early
+            SOURCES.find(source, path)
         return
     *names, last = SOURCES.names()
     file = isinstance(source, str) and source.endswith(".npz")

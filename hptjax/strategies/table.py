@@ -1,7 +1,8 @@
 """The table of searchers: what may stand under `strategies` in a study.
 
 A row names a module, or an object, that has `Options`, a pydantic model of what the searcher can be
-told, and `make(context, options)`. A family is a library of searchers, each named `family.member`.
+told, and `make(context, options)`; or a class of searchers with `Options`, made of the same two. A
+family is a library of searchers, each named `family.member`.
 """
 
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ SEARCHERS: Table[SearcherKind] = Table(
         "optuna.<name>": "hptjax.strategies.optuna_family:kind",
         "evosax.<name>": "hptjax.strategies.evosax_family:kind",
     },
-    needs=("Options", "make"),
+    needs=("Options",),
 )
 
 
@@ -42,4 +43,5 @@ def make_searcher(
 ) -> Searcher:
     """A fresh searcher; ConfigError for an unknown name or an unusable option."""
     kind = SEARCHERS.find(name, "strategies")
-    return kind.make(context, check_options(name, options or {}))
+    make: Any = getattr(kind, "make", kind)
+    return make(context, check_options(name, options or {}))
