@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hptjax.data import ImageDataset as ImageDataset
     from hptjax.data import load_images as load_images
     from hptjax.data import train_validation_split as train_validation_split
+    from hptjax.data.augmentations.base import Augmentation as Augmentation
     from hptjax.des import des_minimize as des_minimize
     from hptjax.errors import ConfigError as ConfigError
     from hptjax.models import Classifier as Classifier
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Augmentation": "hptjax.data.augmentations.base",
     "Classifier": "hptjax.models",
     "ConfigError": "hptjax.errors",
     "ImageDataset": "hptjax.data",

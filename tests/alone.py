@@ -6,7 +6,7 @@ import numpy as np
 import optax
 
 from hptjax.data import ImageDataset
-from hptjax.data.augmentations.original import augment
+from hptjax.data.augmentations.table import variants
 from hptjax.models import Classifier, init_variables
 from hptjax.models.keys import dropout_key, init_key, root_key
 from hptjax.population import Member
@@ -74,7 +74,7 @@ def alone(
     losses = []
     for epoch in range(epochs):
         arrays = dataset_arrays(train, validation)
-        data = epoch_input(arrays, study_key, jnp.uint32(epoch), augment, False)
+        data = epoch_input(arrays, study_key, jnp.uint32(epoch), variants(True), False)
         key = dropout_key(study_key, jnp.uint32(member.trial), jnp.uint32(epoch))
         for i in range(train.size // c.batch_size):
             part = slice(i * c.batch_size, (i + 1) * c.batch_size)

@@ -4,6 +4,7 @@ import pytest
 
 from hptjax.config.load import load_model_config
 from hptjax.config.schema import ModelConfig
+from hptjax.data.augmentations.table import AUGMENTATIONS
 from hptjax.errors import ConfigError, did_you_mean, printable
 from hptjax.space import Space
 from hptjax.strategies.table import check_options
@@ -72,6 +73,7 @@ def test_every_name_in_the_table_of_words_exists():
     fields |= {"in_size", "out_size", "activation_fun", "batch_norm", "dropout", "stride"}
     fields |= {"out_channels", "kernel_size", "trials", "seconds", "workers"}
     fields |= {"low", "high", "step", "choices", "log", "tpe", "grid", "random"}
+    fields |= {*AUGMENTATIONS.names()}
     fields |= {"run", "train", "evaluate", "report", "status", "describe", "list"}  # commands
     fields |= {rule.pattern.removesuffix("{i}") for rule in TABLE}
     for word, meant in NAMES.items():

@@ -50,7 +50,7 @@ def _data_config(network: SavedNetwork, args: argparse.Namespace) -> DataConfig:
             f"{args.network}: it does not say which images it was trained on; "
             "give --data, with --split test."
         )
-    tree: dict[str, Any] = dict(noted or {})
+    tree: dict[str, Any] = {**(noted or {}), "augment": False}  # whose class may not be here
     if args.data is not None:
         check_source(args.data, "--data")
         tree |= {"source": args.data, "data_dir": None}

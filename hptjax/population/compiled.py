@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jax import Array
 
+from hptjax.data.augmentations.table import Variants
 from hptjax.models.keys import root_key
 from hptjax.models.signature import Body
 from hptjax.population.epoch import Choices, MemberState, TracedHparams
@@ -18,11 +19,11 @@ from hptjax.population.program import init_local, train_local
 from hptjax.settings import fixed_settings
 
 
-def preparing(augment: Callable | None, augment_validation: bool) -> Any:
+def preparing(chosen: Variants, augment_validation: bool) -> Any:
     """The function from a data set to the images of an epoch, jitted."""
 
     def prepare(data: DatasetArrays, study_key: Array, age: Array) -> EpochInput:
-        return epoch_input(data, study_key, age, augment, augment_validation)
+        return epoch_input(data, study_key, age, chosen, augment_validation)
 
     return jax.jit(prepare)
 

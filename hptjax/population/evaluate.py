@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hptjax.config.schema import ModelConfig
+from hptjax.data.augmentations.table import AugmentTree, Variants, variants
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
 from hptjax.errors import ConfigError
@@ -51,7 +52,7 @@ class TrainerCache:
         train: ImageDataset,
         validation: ImageDataset,
         seed: int,
-        augment: bool,
+        augment: Variants,
         devices: tuple[Any, ...],
     ) -> _Kept:
         """One for these bodies and images, whose content counts: arrays may be written to."""
@@ -86,7 +87,7 @@ def evaluate_population(
     *,
     epochs: int = 1,
     seed: int = 0,
-    augment: bool = True,
+    augment: AugmentTree = True,
     devices: Sequence[Any] | None = None,
 ) -> dict[str, np.ndarray]:
     """Trains all these (repaired) configs together; {metric: [epochs, P]}, in their order.
@@ -108,7 +109,7 @@ def evaluate_population(
         samples=epochs * len(members) * train.size,
         price=price_for(places[0].platform),
     )
-    kept = _cache.get(plan, train, validation, seed, augment, places)
+    kept = _cache.get(plan, train, validation, seed, variants(augment), places)
     with kept.lock:
         return dict(Population.start(kept.trainer, members).advance(epochs).curves)
 

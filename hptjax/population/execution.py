@@ -50,8 +50,8 @@ def execution_for(
 ) -> Execution:
     """How a device (of JAX) trains up to `rows` members of a plan.
 
-    lanes: to have one's own number, for all bodies; images: bytes of the data sets, which take room
-    beside them.
+    lanes: to have one's own number, for all bodies; images: bytes of all their copies, which
+    take room beside the members.
     """
     if lanes is not None:
         alone = device.platform == "cpu" and lanes == 1

@@ -7,8 +7,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 
+from hptjax.data.augmentations.base import as_floats
+from hptjax.data.augmentations.compose import augmented
+from hptjax.data.augmentations.table import AugmentTree, Variants, variants
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.resize import fitted_pair
 from hptjax.errors import ConfigError
@@ -37,8 +40,9 @@ class DatasetArrays(NamedTuple):
 class EpochInput(NamedTuple):
     """What all members share in one epoch: its images, its number, and the study's key.
 
-    train [N, C*H*W], train_labels [N]; val [V, C, H, W, e], val_labels [V, e], -1 where a batch is
-    filled up.
+    train [N, C*H*W], of bytes or of floats in which 1 is white; [variants, N, C*H*W] where members
+    differ in their augmentations: see `train_slice`. train_labels [N].
+    val [V, C, H, W, e], val_labels [V, e], -1 where a batch is filled up.
     """
 
     train: Array
@@ -87,35 +91,62 @@ def dataset_arrays(train: ImageDataset, validation: ImageDataset) -> DatasetArra
     return DatasetArrays(train.images, train.labels, val, val_labels)
 
 
+def checked_variants(augment: AugmentTree, augment_validation: bool) -> Variants:
+    """As `variants`; ConfigError, too, where no list is that of the validation images."""
+    chosen = variants(augment)
+    if augment_validation and len(chosen) > 1:
+        raise ConfigError(
+            "augment_validation: must be false where networks differ in augment: they are compared"
+            " on the same images."
+        )
+    return chosen
+
+
+def room(data: DatasetArrays, chosen: Variants) -> int:
+    """Bytes on the device of the images as loaded, augmented and shuffled."""
+    of_bytes = all(part.bytes for parts in chosen for part in parts)
+    of_a_copy = len(chosen) * (1 if of_bytes else np.dtype(np.float32).itemsize)
+    return 3 * data.nbytes + 2 * (of_a_copy - 1) * data.train.nbytes
+
+
 def epoch_input(
     data: DatasetArrays,
     study_key: Array,
     epoch: Array,
-    augment: Callable[[Array, Array], Array] | None,
+    chosen: Variants,
     augment_validation: bool,
 ) -> EpochInput:
     """Augments and shuffles the training set for one epoch.
 
-    augment_validation: augments the validation images too, as the original study did.
+    chosen: the lists of augmentations that members have; all get the same key and order, so that a
+    member's images do not depend on what other lists there are. augment_validation: augments the
+    validation images too, by the one list, as the original study did.
     """
     key_train, key_shuffle, key_val = jax.random.split(data_key(study_key, epoch), 3)
-    train, val = data.train, data.val
-    if augment is not None:
-        train = augment(key_train, train)
-        val = augment(key_val, val) if augment_validation else val
-    order = jax.random.permutation(key_shuffle, train.shape[0])
-    flat = train.transpose(0, 3, 1, 2).reshape(train.shape[0], -1)
+    trains = [augmented(parts, data.train, key_train) for parts in chosen]
+    val = augmented(chosen[0], data.val, key_val) if augment_validation else data.val
+    order = jax.random.permutation(key_shuffle, data.train.shape[0])
+    shuffled = [x.transpose(0, 3, 1, 2).reshape(x.shape[0], -1)[order] for x in trains]
+    if len({x.dtype for x in shuffled}) > 1:
+        shuffled = [as_floats(x) for x in shuffled]
+    train = shuffled[0] if len(shuffled) == 1 else jnp.stack(shuffled)
     val = val.reshape(-1, VALIDATION_BATCH, *val.shape[1:]).transpose(0, 4, 2, 3, 1)
     labels = data.val_labels.reshape(-1, VALIDATION_BATCH)
-    return EpochInput(flat[order], data.train_labels[order], val, labels, study_key, epoch)
+    return EpochInput(train, data.train_labels[order], val, labels, study_key, epoch)
+
+
+def train_slice(given: EpochInput, variant: Array | int, start: Array, count: int) -> Array:
+    """The training images [count, C*H*W] from start on, of the member's variant.
+
+    variant: its place in what `epoch_input` was told; without effect where there is but one.
+    """
+    if given.train.ndim == 2:
+        return lax.dynamic_slice_in_dim(given.train, start, count)
+    size = given.train.shape[-1]
+    return lax.dynamic_slice(given.train, (variant, start, 0), (1, count, size))[0]
 
 
 def to_maps(x: Array, image: tuple[int, int, int]) -> Array:
-    """Images [B, C*H*W] of bytes -> [C, H, W, B] of floats in [0, 1]."""
+    """Images [B, C*H*W] -> [C, H, W, B] of floats; bytes as `as_floats` has them."""
     height, width, channels = image
     return as_floats(x.T.reshape(channels, height, width, -1))
-
-
-def as_floats(x: Array) -> Array:
-    """Bytes -> floats in [0, 1], as PyTorch's ToTensor."""
-    return x.astype(jnp.float32) * (1 / 255)

@@ -7,7 +7,6 @@ from hptjax.models.signature import Body
 from hptjax.models.weights import longest_vectors
 from hptjax.population.plan import Plan
 
-COPIES_OF_IMAGES = 3  # as loaded, augmented, shuffled
 USABLE = 0.9  # of a device's memory: allocators leave gaps
 
 
@@ -37,11 +36,11 @@ def population_bytes(plan: Plan, rows: int, lanes: tuple[int, ...] | None) -> in
 def lanes_within(memory: float, plan: Plan, rows: int, images: int) -> list[int]:
     """The most lanes of each body that a device's memory [bytes] holds beside all else.
 
-    images: bytes of the data sets. The members count twice: keeping some of them makes a copy.
+    images: bytes of all their copies. The members count twice: keeping some of them makes a copy.
     """
     if memory == math.inf:
         return [rows] * len(plan.bodies)
-    free = USABLE * memory - 2 * rows * row_bytes(plan) - COPIES_OF_IMAGES * images
+    free = USABLE * memory - 2 * rows * row_bytes(plan) - images
     return [max(1, int(free // lane_bytes(body))) for body in plan.bodies]
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hptjax.data.augmentations.original import augment as augment_images
+from hptjax.data.augmentations.table import AugmentTree
 from hptjax.data.dataset import ImageDataset
 from hptjax.errors import ConfigError
 from hptjax.models.variables import exact_variables
@@ -20,7 +20,7 @@ from hptjax.ops import native
 from hptjax.population.compiled import DevicePrograms, preparing, training
 from hptjax.population.epoch import MemberState, TracedHparams
 from hptjax.population.execution import execution_for
-from hptjax.population.images import dataset_arrays, fitted_to
+from hptjax.population.images import checked_variants, dataset_arrays, fitted_to, room
 from hptjax.population.memory import is_exhausted
 from hptjax.population.pack import Member, Placement, place, traced_hparams
 from hptjax.population.places import places_for, side_by_side
@@ -55,7 +55,7 @@ class PopulationTrainer:
         validation: ImageDataset,
         *,
         seed: int,
-        augment: bool = True,
+        augment: AugmentTree = True,
         augment_validation: bool = False,
         devices: Sequence[Any] | None = None,
         lanes: int | None = None,
@@ -63,25 +63,30 @@ class PopulationTrainer:
     ) -> None:
         """Copies the images to the devices; compiles nothing yet.
 
+        augment: whether the training images are augmented, or how: [flip, {crop: 4}], as
+        `data.augmentations.table` has it. augment_validation: the validation images, too.
         devices: where rows are trained side by side, as `places_for` has it. lanes: members trained
         side by side in one call; by default one on CPU, elsewhere as `execution_for` has it.
         notify: told when they turn out to be too many for the memory. Images of another size than
         the plan's are resized, which notify is told, too. Raises ConfigError when a batch is larger
         than the training set.
         """
+        chosen = checked_variants(augment, augment_validation)
+        if len(chosen) > 1:
+            raise ConfigError(f"augment: must be one list for all networks, got {len(chosen)}.")
         self.plan, self.seed, self.train_size = plan, seed, train.size
         train, validation = fitted_to(plan, train, validation, notify)
         self.places = places_for(devices, capacity=plan.capacity)
         self.room = -(-plan.capacity // len(self.places))
         data = dataset_arrays(train, validation)
         self.execution = execution_for(
-            self.places[0], plan, self.room, lanes=lanes, images=data.nbytes
+            self.places[0], plan, self.room, lanes=lanes, images=room(data, chosen)
         )
         self._notify = notify
         self._fits, self._halved = False, False  # the program has run once; its lanes were too many
         self._billed = 0.0
         self.seconds_per_price = 0.0  # as last measured, of the place with the most to do
-        prepare = preparing(augment_images if augment else None, augment_validation)
+        prepare = preparing(chosen, augment_validation)
         with fixed_settings():
             self.programs = {
                 device: DevicePrograms(device, data, seed, prepare)

@@ -15,8 +15,10 @@ from pydantic import (
 from hptjax.config.explain import validated
 from hptjax.config.frozen import Frozen, Positive, as_tuple
 from hptjax.config.label import check_distinct, check_label
-from hptjax.config.named import Named, Spelling
+from hptjax.config.named import Named, Part, Spelling
 from hptjax.config.schema import ModelConfig
+from hptjax.data.augmentations.base import Augmentation
+from hptjax.data.augmentations.table import augmentations, augmentations_tree
 from hptjax.data.sources import check_source
 from hptjax.entries import Categorical, Entry, Value
 from hptjax.errors import ConfigError, did_you_mean, shown
@@ -38,6 +40,10 @@ MOST_CANDIDATES = 2**20  # in a population: each has a row in every array of the
 SAMPLED_GENERATIONS = 12  # stand for all: more than any schedule takes to begin anew
 
 
+def _augmentations(value: Any) -> tuple[Part[Augmentation], ...]:
+    return augmentations(value, "data.augment")
+
+
 def _source(value: Any) -> Any:
     check_source(value, "data.source")
     return value
@@ -48,15 +54,21 @@ class DataConfig(Frozen):
 
     source: sample, fashion_mnist, tfds:<name> or npz:<path>. train_limit: how many images of the
     training split are used, before the validation part is cut off (None: all).
-    validation_fraction: of the images, where the source has no validation set of its own.
-    stratified: limit and split deal each class by itself (None: yes, but for sample and
-    fashion_mnist). channels: allows images of that many channels, besides 1 and 3.
+    validation_fraction: of the images, where the source has no validation set of its own. augment:
+    the training images, anew in each epoch; true (flipped and rotated, as in the original study),
+    false, or a list such as [flip, {crop: 4}], see `data.augmentations.table`. stratified: limit
+    and split deal each class by itself (None: yes, but for sample and fashion_mnist). channels:
+    allows images of that many channels, besides 1 and 3.
     """
 
     source: Annotated[str, BeforeValidator(_source)] = "sample"
     data_dir: str | None = None
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    augment: bool = True
+    augment: Annotated[
+        tuple[Part[Augmentation], ...],
+        BeforeValidator(_augmentations),
+        PlainSerializer(augmentations_tree),
+    ] = Field(default=True, validate_default=True)
     augment_validation: bool = False
     train_limit: Annotated[int, Field(ge=2)] | None = None
     stratified: bool | None = None

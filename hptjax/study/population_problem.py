@@ -13,13 +13,13 @@ from jax import Array, lax
 
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.schema import ModelConfig
-from hptjax.data.augmentations.original import augment as augment_images
+from hptjax.data.augmentations.table import AugmentTree, Variants, augmentations
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.resize import fitted_pair
 from hptjax.errors import ConfigError
 from hptjax.models.keys import root_key
 from hptjax.population.execution import execution_for
-from hptjax.population.images import DatasetArrays, dataset_arrays, epoch_input, fitted_to
+from hptjax.population.images import DatasetArrays, dataset_arrays, epoch_input, fitted_to, room
 from hptjax.population.plan import Plan, make_plan
 from hptjax.population.program import init_local, train_local
 from hptjax.population.state_trees import by_name
@@ -41,14 +41,14 @@ class State:
 class _Program:
     """What decides the compiled program of a problem, without its images: equal ones share it.
 
-    images: bytes of the data sets; identity: base, space in its order, image size, all of which
+    images: bytes of all their copies; identity: base, space in its order, image size, all of which
     `traced` is made of.
     """
 
     identity: tuple[Any, ...]
     traced: TracedProblem = field(compare=False)
     epochs: int
-    augment: bool
+    augment: Variants
     images: int
     device: Any
 
@@ -79,7 +79,7 @@ class PopulationProblem(EvosaxProblem):
         *,
         epochs: int = 1,
         seed: int = 0,
-        augment: bool = True,
+        augment: AugmentTree = True,
         label: str = "des",
         plan: Plan | None = None,
     ) -> None:
@@ -95,13 +95,14 @@ class PopulationProblem(EvosaxProblem):
         problem = Problem(base, space, ImageSpec(*train.image_shape, train.num_classes))
         plan = make_plan(problem.cover()) if plan is None else plan
         train, validation = fitted_to(plan, train, validation)
+        chosen = tuple(part.options for part in augmentations(augment))
         self._data = dataset_arrays(train, validation)
         self._program = _Program.of(
             problem,
             plan,
             epochs=epochs,
-            augment=augment,
-            images=self._data.nbytes,
+            augment=(chosen,),
+            images=room(self._data, (chosen,)),
             device=jax.local_devices()[0],
         )
         self._dims, self._seed, self._first = len(space), seed, trial_key(label, 0)
@@ -147,10 +148,9 @@ def _evaluated(
     start = init_local(bodies, rows, counts, study_key)
     execution = execution_for(program.device, traced.plan, count, images=program.images)
     train = partial(train_local, bodies, traced.choices, execution)
-    augment = augment_images if program.augment else None
 
     def epoch(members: Any, age: Array):
-        given = epoch_input(state.data, study_key, age, augment, False)
+        given = epoch_input(state.data, study_key, age, program.augment, False)
         return train(members, rows, counts, given)
 
     _, metrics = lax.scan(epoch, start, jnp.arange(program.epochs, dtype=jnp.uint32))
