@@ -23,7 +23,8 @@ from hptjax.data.augmentations.table import (
     variants,
 )
 from hptjax.errors import ConfigError
-from hptjax.study.config import DataConfig
+from hptjax.study.config import DataConfig, StudyConfig
+from hptjax.study.load import load_study
 from hptjax.table import entry_rows
 
 
@@ -105,6 +106,15 @@ def test_a_mistake_is_named_by_its_path(tree, text) -> None:
         validated(DataConfig, {"augment": tree}, "data")
     with pytest.raises(ConfigError, match=f"^{text}"):
         augmentations(tree)
+
+
+def test_a_study_takes_it_from_the_command_line_and_notes_it() -> None:
+    study = load_study("quickstart", ["data.augment=[flip, {crop: 2}]"])
+    assert study.to_dict()["data"]["augment"] == ["flip", {"crop": 2}]
+    assert StudyConfig.from_dict(study.to_dict()) == study
+    assert load_study("quickstart").to_dict()["data"]["augment"] is True
+    with pytest.raises(ConfigError, match=r"data\.augment\.0: unknown augmentation 'flp'"):
+        load_study("quickstart", ["data.augment=[flp]"])
 
 
 def test_several_lists_are_variants_and_one_is_one() -> None:

@@ -116,6 +116,12 @@ def test_list_names_what_a_config_may_hold(capsys):
     assert cli.main(["list", "schedules", "halving"]) == 0
     options = "name: halving\nreduction: 3  # integer >= 2\nfirst: 1  # integer >= 1\n"
     assert capsys.readouterr().out.endswith(options)
+    assert cli.main(["list", "augmentations", "crop"]) == 0
+    assert capsys.readouterr().out.endswith(
+        "name: crop\npadding: REQUIRED  # integer >= 1 and <= 4096\n"
+    )
+    assert cli.main(["list", "augmentations", "original"]) == 0
+    assert "\ndata: {augment: [original]}  # takes no" in capsys.readouterr().out
     assert cli.main(["list", "searchers", "grif"]) == 2
     assert "searchers: there is no 'grif'; did you mean 'grid'?" in capsys.readouterr().err
     assert cli.main(["list", "configs", "quickstart"]) == 0

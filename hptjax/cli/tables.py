@@ -12,12 +12,14 @@ CONFIGS, METRICS = "configs", "metrics"  # listed beside the tables
 class Shelf:
     """Where a table is, and where one of its words stands in a study.
 
-    target: "module:attribute"; key: of the study, dotted; hidden: options that no user gives.
+    target: "module:attribute"; key: of the study, dotted; hidden: options that no user gives;
+    in_list: whether the key takes a list of words.
     """
 
     target: str
     key: str
     hidden: tuple[str, ...] = ()
+    in_list: bool = False
 
     @property
     def table(self) -> Table:
@@ -27,7 +29,8 @@ class Shelf:
     def usage(self, word: str) -> str:
         """How a study names a word, as YAML in one line."""
         *outer, last = self.key.split(".")
-        line = f"{last}: {word if ':' not in word else repr(word)}"
+        said = word if ":" not in word else repr(word)
+        line = f"{last}: [{said}]" if self.in_list else f"{last}: {said}"
         for name in reversed(outer):
             line = f"{name}: {{{line}}}"
         return line
@@ -36,6 +39,9 @@ class Shelf:
 SHELVES: Mapping[str, Shelf] = {
     "searchers": Shelf("hptjax.strategies.table:SEARCHERS", "strategies"),
     "sources": Shelf("hptjax.data.sources:SOURCES", "data.source"),
+    "augmentations": Shelf(
+        "hptjax.data.augmentations.table:AUGMENTATIONS", "data.augment", in_list=True
+    ),
     "executors": Shelf("hptjax.study.executors:EXECUTORS", "executor"),
     "schedules": Shelf("hptjax.study.schedules:SCHEDULES", "schedule", hidden=("epochs",)),
 }
