@@ -16,6 +16,7 @@ tier        one of the widths that bodies of one signature have
 row         a place in the packed population
 lane        a row that is computed by vmap, used or not
 block       a residual block, nothing else
+variant     one of the lists of augmentations that members may have, where there are several
 study       the search over a space, with its strategies, budgets and records; its random key is
             `study_key`
 searcher    what proposes (the `strategies` of a study name searchers)

@@ -47,34 +47,34 @@ def test_the_images_of_an_epoch_are_augmented_and_then_shuffled() -> None:
     np.testing.assert_array_equal(given.train_labels, TRAIN.labels[order])
 
 
-TREES = [True, ["flip", {"crop": 2}], False, ["flip", {"noise": 0.1}]]
+TREES = [True, False, ["flip", {"noise": 0.1}]]
 
 
 def test_each_variant_has_the_images_that_it_has_alone() -> None:
     """So a member's images do not depend on what lists others have."""
-    several = prepared(TREES[:3])
+    several = prepared(TREES[:2])
     assert several.train.dtype == np.uint8
     with_floats = prepared(TREES)
-    assert with_floats.train.shape == (4, 48, SIZE * SIZE)
+    assert with_floats.train.shape == (3, 48, SIZE * SIZE)
     for k, tree in enumerate(TREES):
         alone = prepared(tree)
         assert alone.train.ndim == 2
         np.testing.assert_allclose(with_floats.train[k], as_floats(alone.train), atol=1e-6)
         np.testing.assert_array_equal(with_floats.train_labels, alone.train_labels)
-        if k < 3:
+        if k < 2:
             np.testing.assert_array_equal(several.train[k], alone.train)
 
 
 def test_a_slice_is_of_the_members_own_variant() -> None:
     given = prepared(TREES)
     read = jax.jit(partial(train_slice, given, count=8))
-    for variant in range(4):
+    for variant in range(3):
         expected = given.train[variant, 16:24]
         np.testing.assert_array_equal(read(jnp.int32(variant), jnp.int32(16)), expected)
-    members = jnp.array([3, 0, 3])
+    members = jnp.array([2, 0, 2])
     lanes = jax.vmap(read, in_axes=(0, None))(members, jnp.int32(16))
     np.testing.assert_array_equal(lanes, given.train[members, 16:24])
-    one = prepared(["flip"])
+    one = prepared(False)
     np.testing.assert_array_equal(train_slice(one, 0, jnp.int32(16), 8), one.train[16:24])
 
 
@@ -129,7 +129,7 @@ def test_a_list_trains_and_equal_lists_share_a_program() -> None:
         tree = [{"name": "flip", "p": 0.5}, {"crop": {"padding": 2}}]
         again = evaluate_population([NET], TRAIN, VALIDATION, augment=tree)
     assert compiled == []
-    other = evaluate_population([NET], TRAIN, VALIDATION, augment=True)
+    other = evaluate_population([NET], TRAIN, VALIDATION, augment=False)
     for name, curve in curves.items():
         np.testing.assert_array_equal(again[name], curve)
         assert np.isfinite(curve).all()

@@ -63,7 +63,7 @@ def test_it_is_pillows_in_every_pixel(kind: str, images: str) -> None:
 @named([Brightness(factor=0.4), Contrast(factor=0.4), Contrast(factor=2.0)])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_jitter_is_torchvisions_formula(part: PerImage, channels: int) -> None:
-    images, bits = pictures(5, channels=channels) / np.float32(255), image_bits(KEY, 5)
+    images, bits = pictures(6, channels=channels) / np.float32(255), image_bits(KEY, 6)
     factor = part.factor  # pyright: ignore
     for image, result, share in zip(
         images, part.changed(images, bits), np.asarray(bits) / 2**32, strict=True
@@ -77,14 +77,14 @@ def test_jitter_is_torchvisions_formula(part: PerImage, channels: int) -> None:
 
 @named([*OF_BYTES, *OF_FLOATS])
 def test_an_image_depends_on_key_and_number_alone(part: Augmentation) -> None:
-    images = pictures(40)
+    images = pictures(6)
     whole = augmented([part], images, KEY)
-    other_neighbours = np.concatenate([images[:9], pictures(8)])
-    np.testing.assert_allclose(augmented([part], other_neighbours, KEY)[:9], whole[:9], atol=1e-6)
+    others = np.concatenate([images[:3], pictures(1)])
+    np.testing.assert_allclose(augmented([part], others, KEY)[:3], whole[:3], atol=1e-6)
     another_key = augmented([part], images, jax.random.key(1))
     assert (another_key != whole).any()
-    alike = augmented([part], np.repeat(images[:1], 40, 0), KEY)
-    assert len(np.unique(np.asarray(alike).reshape(40, -1), axis=0)) > 1
+    alike = augmented([part], np.repeat(images[:1], 6, 0), KEY)
+    assert len(np.unique(np.asarray(alike).reshape(6, -1), axis=0)) > 1
 
 
 @named(OF_BYTES)
@@ -98,7 +98,7 @@ def test_bytes_stay_bytes_and_floats_have_the_same_pixels(part: Augmentation, ch
 
 
 @named(OF_FLOATS)
-@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize("channels", [2, 3])
 def test_others_give_floats_from_black_to_white(part: Augmentation, channels: int) -> None:
     images = pictures(6, channels=channels)
     result = np.asarray(augmented([Flip(), part, Crop(padding=1)], images, KEY))
@@ -110,10 +110,10 @@ def test_others_give_floats_from_black_to_white(part: Augmentation, channels: in
 PARTS = st.lists(st.sampled_from([*OF_BYTES, *OF_FLOATS]), max_size=4)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(PARTS, st.integers(0, 3))
 def test_a_list_is_one_after_another_under_the_keys_of_the_places(parts, seed) -> None:
-    images, key = jnp.asarray(pictures(5)), jax.random.key(seed)
+    images, key = jnp.asarray(pictures(6)), jax.random.key(seed)
     expected = images
     for place, part in enumerate(parts):
         expected = expected if part.bytes else as_floats(expected)
@@ -123,7 +123,7 @@ def test_a_list_is_one_after_another_under_the_keys_of_the_places(parts, seed) -
 
 
 def test_the_original_alone_has_the_key_itself() -> None:
-    images = pictures(5)
+    images = pictures(6)
     np.testing.assert_array_equal(augmented([Original()], images, KEY), augment(KEY, images))
     first = augmented([Original(), Flip(p=0.0)], images, KEY)
     np.testing.assert_array_equal(first, augment(jax.random.fold_in(KEY, 0), images))
@@ -131,7 +131,7 @@ def test_the_original_alone_has_the_key_itself() -> None:
 
 def test_moves_in_a_row_are_one_gather() -> None:
     def gathers(*parts: Augmentation) -> int:
-        traced = jax.jit(lambda images: augmented(parts, images, KEY)).lower(pictures(5))
+        traced = jax.jit(lambda images: augmented(parts, images, KEY)).lower(pictures(6))
         return traced.compile().as_text().count(" gather(")
 
     alone = gathers(Rotate(degrees=9.0))  # one of the pixels, one of the angle's coefficients
@@ -210,11 +210,11 @@ class FaultyFloats(Faulty):
 @named([Faulty(to="float32"), Faulty(to="int32"), Faulty(to="smaller"), FaultyFloats(to="uint8")])
 def test_another_shape_or_type_is_an_error(part: Augmentation) -> None:
     with pytest.raises(ConfigError, match=r"Faulty.*: an augmentation must give images of the sha"):
-        augmented([part], pictures(4), KEY)
+        augmented([part], pictures(6), KEY)
 
 
 def test_floats_of_less_precision_become_float32_again() -> None:
-    assert augmented([FaultyFloats(to="float16")], pictures(4), KEY).dtype == np.float32
+    assert augmented([FaultyFloats(to="float16")], pictures(6), KEY).dtype == np.float32
 
 
 def test_a_class_without_a_call_says_so() -> None:
@@ -222,7 +222,7 @@ def test_a_class_without_a_call_says_so() -> None:
         pass
 
     with pytest.raises(NotImplementedError, match=r"Empty must define __call__\(images, key\)"):
-        augmented([Empty()], pictures(4), KEY)
+        augmented([Empty()], pictures(6), KEY)
 
 
 @named([Original(), Flip(), Crop(padding=2), Cutout(size=3)])
