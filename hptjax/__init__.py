@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from hptjax.study.metric import metric as metric
     from hptjax.study.objective import make_objective as make_objective
     from hptjax.study.population_problem import PopulationProblem as PopulationProblem
+    from hptjax.tasks import Task as Task
     from hptjax.transpile import with_hparams as with_hparams
 
 __version__ = "0.1.0"
@@ -56,6 +57,7 @@ _HOMES = {
     "Space": "hptjax.space",
     "StudyConfig": "hptjax.study",
     "StudyData": "hptjax.study.data",
+    "Task": "hptjax.tasks",
     "des_minimize": "hptjax.des",
     "evaluate_population": "hptjax.population",
     "init_variables": "hptjax.models",

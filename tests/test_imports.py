@@ -29,6 +29,7 @@ LAYERS = (
     "des",
     "records",
     "models",
+    "tasks",
     "population",
     "transpile",
     "strategies",

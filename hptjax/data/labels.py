@@ -31,6 +31,9 @@ class Labels:
     is_text: bool
     one_hot: bool = False
 
+    def __len__(self) -> int:
+        return len(self.values)
+
     def names(self) -> tuple[np.ndarray, np.ndarray]:
         """The distinct ones as class names, in their order, and which of them each label is."""
         distinct, inverse = np.unique(self.values, return_inverse=True)
@@ -59,7 +62,7 @@ def read_labels(labels: Any, what: str) -> Labels:
             first = int(np.flatnonzero(~whole)[0])
             raise DataError(
                 f"{what}: labels must be whole numbers or names, got {array[first]} at index "
-                f"{first}: networks here classify, they predict no numbers."
+                f"{first}; to learn real numbers, set task: regression."
             )
     elif array.dtype.kind not in "iu":
         raise DataError(f"{what}: labels must be whole numbers or names, got {array.dtype}.")
@@ -106,8 +109,8 @@ def indices_of(labels: Labels, classes: Sequence[str], what: str) -> np.ndarray:
     return table[inverse] if len(table) else np.zeros(0, np.int32)
 
 
-def checked_names(class_names: Any, what: str) -> tuple[str, ...]:
-    """Class names that were given, as text; DataError unless two or more, all different."""
+def checked_names(class_names: Any, what: str, least: int = 2) -> tuple[str, ...]:
+    """Class names that were given, as text; DataError unless at least so many, all different."""
     if isinstance(class_names, str | bytes | Mapping | Set):  # without an order, or one name
         got = shown(class_names)
         raise DataError(f"{what}: class_names must be a list of names, got {got}.")
@@ -120,7 +123,7 @@ def checked_names(class_names: Any, what: str) -> tuple[str, ...]:
     )
     if len(set(names)) < len(names):
         raise DataError(f"{what}: class_names must not repeat a name, got {listed(names)}.")
-    _check_count(len(names), None, what)
+    _check_count(len(names), None, what, least)
     return names
 
 
@@ -172,7 +175,8 @@ def _indices_of_one_hot(array: np.ndarray, what: str) -> np.ndarray:
     if not ((ones.sum(1) == 1) & (ones | (array == 0)).all(1)).all():
         raise DataError(
             f"{what}: labels must be [N], or rows [N, K] with a single one, got shape "
-            f"{array.shape} with other rows: an image has one class."
+            f"{array.shape} with other rows: an image has one class; to learn several labels of "
+            "an image, set task: multi_label."
         )
     return ones.argmax(1).astype(np.int64)
 
@@ -181,8 +185,8 @@ def _is_number(name: str) -> bool:
     return name.removeprefix("-").isdecimal()
 
 
-def _check_count(classes: int, images: int | None, what: str) -> None:
-    if classes < 2:
+def _check_count(classes: int, images: int | None, what: str, least: int = 2) -> None:
+    if classes < least:
         raise DataError(f"{what}: a classifier needs at least 2 classes, got {classes}.")
     many = images is not None and classes > max(FEW_CLASSES, images / 2)
     if classes >= MOST_CLASSES or many:

@@ -1,12 +1,14 @@
 """Images from a NumPy archive of the user's, and the sample that comes with the package."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from hptjax.data.archive import Archive
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.labels import (
-    Labels,
     checked_names,
     classes_of,
     indices_of,
@@ -16,6 +18,7 @@ from hptjax.data.labels import (
 )
 from hptjax.data.pixels import as_images, scale_of, to_bytes
 from hptjax.data.request import NoSplitError, Request, Source
+from hptjax.data.targets import names_of, read_targets
 from hptjax.errors import DataError, shown_key
 from hptjax.paths import user_path
 
@@ -41,6 +44,7 @@ def load_sample(request: Request) -> ImageDataset:
 
     Images are 28 x 28 x 1; experiments/make_sample.py chose them.
     """
+    request = replace(request, kind="classes")  # its labels are no numbers to be learned
     return load_npz(SAMPLE_PATH, request, name=f"sample {request.split}", stratified=False)
 
 
@@ -58,18 +62,17 @@ def load_npz(
     train_images, train_labels and so on); images and labels are for training where there is no
     x_train. What the arrays may be is said at `ImageDataset`. The classes are the distinct labels
     of the training part, or class_names, a list of K strings. The labels of all parts are
-    checked, whichever is read. Raises NoSplitError for a split that is not there, DataError for a
-    file that is missing, damaged or not of this form.
+    checked, whichever is read; they are of the request's kind. Raises NoSplitError for a split that
+    is not there, DataError for a file that is missing, damaged or not of this form.
     """
     with Archive(path) as archive:
         pairs = _pairs(archive)
         if request.split not in pairs:
             raise _no_split(archive, request.split, pairs)
-        labels = {
-            split: read_labels(archive.read(pair[1]), f"{path}: {pair[1]}")
-            for split, pair in pairs.items()
-        }
-        classes = _checked_classes(archive, request, pairs, labels)
+        values = {split: archive.read(pair[1]) for split, pair in pairs.items()}
+        _say_unused(archive, request, pairs)
+        checked = _checked_classes if request.kind == "classes" else _checked_names
+        classes = checked(archive, request, pairs, values)
         images_key, labels_key = pairs[request.split]
         images = as_images(archive.read(images_key), f"{path}: {images_key}", request.channels)
         first = pairs.get("train", pairs[request.split])[0]
@@ -79,11 +82,12 @@ def load_npz(
             images = to_bytes(images, scale, f"{path}: {images_key}")
         return ImageDataset(
             images,
-            labels[request.split].values,
+            values[request.split],
             classes,
             name or f"{path} [{images_key}, {labels_key}]",
             channels=request.channels,
             stratified=stratified,
+            kind=request.kind,
             notify=request.notify,
         )
 
@@ -126,11 +130,11 @@ def _no_split(archive: Archive, split: str, pairs: dict[str, Pair]) -> NoSplitEr
 
 
 def _checked_classes(
-    archive: Archive, request: Request, pairs: dict[str, Pair], labels: dict[str, Labels]
+    archive: Archive, request: Request, pairs: dict[str, Pair], values: dict[str, np.ndarray]
 ) -> Sequence[str]:
     """The classes of the file; DataError where the labels of one of its parts are none of them."""
     path = archive.path
-    _say_unused(archive, request, pairs)
+    labels = {k: read_labels(array, f"{path}: {pairs[k][1]}") for k, array in values.items()}
     train = "train" if "train" in labels else request.split
     if "class_names" in archive.headers:
         classes = checked_names(archive.read("class_names"), str(path))
@@ -144,6 +148,20 @@ def _checked_classes(
         if split == "train":
             say_absent(indices, classes, f"{path}, {pairs[split][1]}", request.notify)
     return classes
+
+
+def _checked_names(
+    archive: Archive, request: Request, pairs: dict[str, Pair], values: dict[str, np.ndarray]
+) -> Sequence[str]:
+    """The names of the labels or targets of the file; DataError where a part has others."""
+    path, known = archive.path, request.classes
+    if "class_names" in archive.headers:
+        known = checked_names(archive.read("class_names"), str(path), least=1)
+    for split, given in values.items():
+        what = f"{path}: {pairs[split][1]}"
+        known = names_of(read_targets(given, request.kind, what), known, what)
+    assert known is not None  # there is one split at least
+    return known
 
 
 def _say_unused(archive: Archive, request: Request, pairs: dict[str, Pair]) -> None:

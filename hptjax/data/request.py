@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from hptjax.data.targets import Kind
 from hptjax.errors import DataError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Request:
 
     data_dir: the folder of the source's files. channels: allows another number than 1 or 3.
     classes: names of the classes where the source itself does not say them. notify: told in one
-    line of each thing that is done to the images and labels.
+    line of each thing that is done to the images and labels. kind: what the labels must be.
     """
 
     split: Split
@@ -32,6 +33,7 @@ class Request:
     channels: int | None = None
     classes: Sequence[str] | None = None
     notify: Callable[[str], None] = warnings.warn
+    kind: Kind = "classes"
 
 
 # Gives the images of the split that is asked for; NoSplitError where it has none.

@@ -7,7 +7,8 @@ from typing import Any, get_args
 
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.request import Request, Source, Split
-from hptjax.errors import ConfigError, shown
+from hptjax.data.targets import Kind
+from hptjax.errors import ConfigError, DataError, shown
 from hptjax.paths import user_path
 from hptjax.table import OURS, Table
 
@@ -31,6 +32,7 @@ def load_images(
     data_dir: str | Path | None = None,
     channels: int | None = None,
     classes: Sequence[str] | None = None,
+    kind: Kind = "classes",
     notify: Callable[[str], None] = warnings.warn,
 ) -> ImageDataset:
     """Reads one split of a source: sample, fashion_mnist, tfds:<name>, npz:<path>, module:function.
@@ -39,19 +41,22 @@ def load_images(
     the folder of the idx.gz files (fashion_mnist), of tensorflow-datasets (tfds), or the one to
     which a relative path is relative (npz); sample has no use for it. channels: allows images of
     that many channels, besides 1 and 3. classes: their names, for a source that does not say them
-    and has no training part. notify: told in one line of each thing that is done to the images and
-    labels. Raises ConfigError for an unknown source or split, NoSplitError (a DataError) for a
-    split that the source does not have, DataError for files that are missing, damaged or of the
-    wrong form, MissingExtraError where tfds needs a package that is not installed.
+    and has no training part. kind: what the labels must be, as of `ImageDataset`. notify: told in
+    one line of each thing that is done to the images and labels. Raises ConfigError for an unknown
+    source or split, NoSplitError (a DataError) for a split that the source does not have, DataError
+    for files that are missing, damaged or of the wrong form, and for labels of another kind,
+    MissingExtraError where tfds needs a package that is not installed.
     """
     if split not in get_args(Split):
         raise ConfigError(f"split must be train, validation or test, got {shown(split)}.")
     check_source(source, "data source")
     load = SOURCES.find(source, "data source")
     folder = None if data_dir is None else user_path(data_dir)
-    images = load(Request(split, folder, channels, classes, notify))
+    images = load(Request(split, folder, channels, classes, notify, kind))
     if not isinstance(images, ImageDataset):
         raise ConfigError(f"data source {source}: must give an ImageDataset, got {shown(images)}.")
+    if images.kind != kind:
+        raise DataError(f"data source {source}: has {images.kind}, but {kind} are to be learned.")
     return images
 
 

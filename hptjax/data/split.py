@@ -13,8 +13,9 @@ def train_validation_split(
 
     fraction: the share of images that goes to validation (rounded, at least one on either side).
     stratified: deals each class by itself, so that both sets hold every class of two images or
-    more (by default as the data set says: yes, but for sample and fashion_mnist). Raises
-    ConfigError for a fraction outside (0, 1), DataError for fewer than two images.
+    more (by default as the data set says: yes for classes, but for sample and fashion_mnist).
+    Raises ConfigError for a fraction outside (0, 1) and for a deal by classes where there are none,
+    DataError for fewer than two images.
     """
     if not 0.0 < fraction < 1.0:
         raise ConfigError(f"validation fraction must be between 0 and 1, got {fraction}.")
@@ -22,19 +23,32 @@ def train_validation_split(
         raise DataError(f"{dataset.name}: a split needs at least 2 images, got {dataset.size}.")
     held_out = min(max(round(dataset.size * fraction), 1), dataset.size - 1)
     order = np.random.default_rng(seed).permutation(dataset.size)
-    if dataset.stratified if stratified is None else stratified:
+    if _by_class(dataset, stratified):
         held = _stratified(dataset.labels[order], held_out)
         return dataset.take(order[~held]), dataset.take(order[held])
     return dataset.take(order[held_out:]), dataset.take(order[:held_out])
 
 
-def limited(dataset: ImageDataset, count: int, seed: int, stratified: bool) -> ImageDataset:
+def limited(
+    dataset: ImageDataset, count: int, seed: int, stratified: bool | None = None
+) -> ImageDataset:
     """That many images, chosen at random, in their order; all where there are no more."""
+    by_class = _by_class(dataset, stratified)
     if count >= dataset.size:
         return dataset
     order = np.random.default_rng(seed).permutation(dataset.size)
-    chosen = order[_stratified(dataset.labels[order], count)] if stratified else order[:count]
+    chosen = order[_stratified(dataset.labels[order], count)] if by_class else order[:count]
     return dataset.take(np.sort(chosen))
+
+
+def _by_class(dataset: ImageDataset, stratified: bool | None) -> bool:
+    """Whether each class is dealt by itself; ConfigError where there are none."""
+    if stratified and dataset.kind != "classes":
+        raise ConfigError(
+            f"stratified: {dataset.name} has {dataset.kind} and no classes to deal by themselves; "
+            "leave it out."
+        )
+    return dataset.stratified if stratified is None else stratified
 
 
 def _stratified(labels: np.ndarray, count: int) -> np.ndarray:

@@ -11,7 +11,7 @@ LOSSES = ("train_loss", "val_loss")  # every task has them
 CLASSIFICATION = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 
 # The measures of hptjax's own tasks. A run's records are read where no task can be imported.
-_LOWER = re.compile("loss|mae|rmse")
+_LOWER = re.compile("(hamming_)?loss|mae|rmse")
 _HIGHER = re.compile(
     r"(top_\d+_|balanced_)?accuracy|(macro|micro)_f1|macro_(precision|recall)|recall_\d+|r2"
 )

@@ -1,0 +1,132 @@
+"""Measures of classes and labels, of counts of right and wrong predictions.
+
+Definitions are scikit-learn's. A class counts in a macro mean if any image is of it or is taken for
+it; the precision, recall or F1 of one that is never predicted, or of which there is no image, is 0.
+An image with an output that is not finite is of its class and taken for none.
+"""
+
+import jax.numpy as jnp
+from jax import Array
+
+from hptjax.data.dataset import ImageDataset
+from hptjax.errors import ConfigError
+from hptjax.models.forward import correct
+from hptjax.tasks.base import Measure, Sums
+
+
+class Accuracy(Measure):
+    """The share of images that are classified right."""
+
+    def sums(self, outputs: Array, targets: Array, real: Array) -> dict[str, Array]:
+        return {"hits": jnp.sum(correct(outputs, targets) & real)}
+
+    def value(self, sums: Sums) -> Array:
+        return sums["hits"] / sums["images"]
+
+
+class TopAccuracy(Measure):
+    """The share of images whose class is among those of the k largest outputs.
+
+    Of classes with equal outputs the one with the lower number comes first.
+    """
+
+    def __init__(self, k: int) -> None:
+        self._k = k
+
+    def check(self, dataset: ImageDataset) -> None:
+        check_number(f"top_{self._k}_accuracy", self._k, 1, dataset.num_classes)
+
+    def sums(self, outputs: Array, targets: Array, real: Array) -> dict[str, Array]:
+        own = jnp.take_along_axis(outputs, jnp.maximum(targets, 0)[None], 0)
+        before = jnp.arange(len(outputs))[:, None] < targets
+        rank = jnp.sum((outputs > own) | ((outputs == own) & before), 0)
+        hits = (rank < self._k) & jnp.isfinite(outputs).all(0) & real
+        return {f"top_{self._k}_hits": jnp.sum(hits)}
+
+    def value(self, sums: Sums) -> Array:
+        return sums[f"top_{self._k}_hits"] / sums["images"]
+
+
+class OfConfusion(Measure):
+    """A measure of the confusion matrix int32 [K, K + 1]: images by their class and their guess.
+
+    The last column is of images whose outputs are not finite.
+    """
+
+    def sums(self, outputs: Array, targets: Array, real: Array) -> dict[str, Array]:
+        classes = len(outputs)
+        guess = jnp.where(jnp.isfinite(outputs).all(0), jnp.argmax(outputs, 0), classes)
+        empty = jnp.zeros((classes, classes + 1), jnp.int32)
+        place = jnp.where(real, targets, classes)  # outside: dropped
+        return {"confusion": empty.at[place, guess].add(1, mode="drop")}
+
+    @staticmethod
+    def counts(sums: Sums) -> tuple[Array, Array, Array]:
+        """Of each class [K]: images that are rightly taken for it, all of it, all taken for it."""
+        confusion = sums["confusion"]
+        return jnp.diagonal(confusion), confusion.sum(1), confusion[:, :-1].sum(0)
+
+
+class MacroF1(OfConfusion):
+    """The mean over the classes of F1, the harmonic mean of precision and recall."""
+
+    def value(self, sums: Sums) -> Array:
+        hits, images, guesses = self.counts(sums)
+        return mean_of(share(2 * hits, images + guesses), images + guesses > 0)
+
+
+class MacroPrecision(OfConfusion):
+    """The mean over the classes of the share of images taken for a class that are of it."""
+
+    def value(self, sums: Sums) -> Array:
+        hits, images, guesses = self.counts(sums)
+        return mean_of(share(hits, guesses), images + guesses > 0)
+
+
+class MacroRecall(OfConfusion):
+    """The mean over the classes of the share of images of a class that are taken for it."""
+
+    def value(self, sums: Sums) -> Array:
+        hits, images, guesses = self.counts(sums)
+        return mean_of(share(hits, images), images + guesses > 0)
+
+
+class BalancedAccuracy(OfConfusion):
+    """The mean of the recall of each class that there are images of."""
+
+    def value(self, sums: Sums) -> Array:
+        hits, images, _ = self.counts(sums)
+        return mean_of(share(hits, images), images > 0)
+
+
+class Recall(OfConfusion):
+    """The share of images of one class that are taken for it; its number counts from 0."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def check(self, dataset: ImageDataset) -> None:
+        check_number(f"recall_{self._number}", self._number, 0, dataset.num_classes - 1)
+
+    def value(self, sums: Sums) -> Array:
+        hits, images, _ = self.counts(sums)
+        return share(hits, images)[self._number]
+
+
+def check_number(measure: str, number: int, low: int, high: int) -> None:
+    """ConfigError unless the number in a measure's name is one of low..high."""
+    if not low <= number <= high:
+        raise ConfigError(
+            f"{measure}: the number must be one of {low}..{high}, for there are "
+            f"{high + 1 - low} classes, got {number}."
+        )
+
+
+def share(part: Array, whole: Array) -> Array:
+    """Their quotient, 0 where there is nothing."""
+    return part / jnp.maximum(whole, 1)
+
+
+def mean_of(values: Array, counted: Array) -> Array:
+    """The mean of the values [K] that count, 0 where none does."""
+    return share(jnp.where(counted, values, 0).sum(), counted.sum())
