@@ -6,21 +6,19 @@ another part's libraries. Other packages add rows by entry points of the group `
 a word such as `my_pkg.parts:Lion` needs no row at all.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import distributions
-from importlib.util import find_spec
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from hptjax.errors import ConfigError, did_you_mean, shown
+from hptjax.importing import is_place, is_there, load
 
 Row = TypeVar("Row", covariant=True)
 
 OURS = "hptjax"
-_PLACE = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)")
 
 
 @dataclass(frozen=True)
@@ -50,9 +48,7 @@ class TableRow:
 
     def load(self) -> Any:
         """What the row stands for, of a family the function of its argument; imports it."""
-        module, _, attribute = self.target.partition(":")
-        names = attribute.split(".") if attribute else []
-        return reduce(getattr, names, cast(Any, import_module(module)))
+        return load(self.target)
 
 
 class Table(Generic[Row]):
@@ -85,7 +81,9 @@ class Table(Generic[Row]):
         """Whether `find` has an answer; imports no part, but the packages around one."""
         if not isinstance(word, str):
             return False
-        return any(row.claims(word) for row in self.rows()) or _module_of(word) is not None
+        if any(row.claims(word) for row in self.rows()):
+            return True
+        return is_place(word) and is_there(word.partition(":")[0])
 
     def rows(self) -> tuple[TableRow, ...]:
         """All rows, those of other packages last."""
@@ -113,7 +111,7 @@ class Table(Generic[Row]):
             )
         if found:
             return found[0]
-        if _PLACE.fullmatch(word) is None:
+        if not is_place(word):
             hint = did_you_mean(word, self.names())
             raise ConfigError(f"{path}: unknown {self.noun} {shown(word)}; {hint}")
         return TableRow(word, word, package="")
@@ -165,8 +163,6 @@ class Table(Generic[Row]):
             ) from None
         except AttributeError:
             known = [name for name in vars(import_module(module)) if not name.startswith("_")]
-            if attribute.partition(".")[0] in known:
-                raise
             hint = did_you_mean(attribute, known)
             raise ConfigError(f"{path}: {module} has no {attribute!r}; {hint}") from None
 
@@ -177,7 +173,7 @@ class Table(Generic[Row]):
             raise ConfigError(f"{where} must have {wanted}, it lacks {', '.join(lacks)}.")
         if self._base is None:
             return
-        base = TableRow("", self._base).load()
+        base = load(self._base)
         if not (isinstance(found, type) and issubclass(found, base)):
             raise ConfigError(
                 f"{where} must be a class derived from {base.__module__}.{base.__qualname__}, it "
@@ -201,13 +197,3 @@ def entry_rows() -> Mapping[str, tuple[TableRow, ...]]:
                 target = point.value.partition("[")[0].replace(" ", "")
                 found.setdefault(seam, {})[TableRow(point.name, target, name)] = None
     return {seam: tuple(rows) for seam, rows in found.items()}
-
-
-def _module_of(word: str) -> str | None:
-    """The module of a word `module:attribute`, None for another word or a module that is not."""
-    place = _PLACE.fullmatch(word)
-    try:
-        known = place is not None and find_spec(place[1]) is not None
-    except (ImportError, ValueError):  # of a package that is not there, or a module without a spec
-        known = False
-    return place[1] if place is not None and known else None

@@ -16,6 +16,7 @@ LAYERS = (
     "synonyms",
     "errors",
     "glossary",
+    "importing",
     "table",
     "checks",
     "paths",

@@ -1,5 +1,7 @@
 """A package that adds a searcher, an executor, a schedule and a data source by entry points."""
 
+import sys
+
 import pytest
 import yaml
 
@@ -158,6 +160,18 @@ def test_a_study_of_anothers_parts_runs_and_is_read_back(tmp_path):
     first = [trial for trial in result.generations[0].trials if trial.status.value != "diverged"]
     assert sorted(len(trial.epochs["val_loss"]) for trial in first)[-4:] == [1, 3, 3, 3]
     assert set(result.stops) == {"up", "ladder.3"}
+
+
+def test_parts_of_a_module_beside_the_study_need_no_package(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "beside_a_study.py").write_text(SEARCH + IMAGES)
+    tree = {"strategies": ["beside_a_study:Climb"], "data": {"source": "beside_a_study:stars"}}
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(fakes.study().to_dict() | tree, sort_keys=False))
+    study = load_study(path)
+    assert study.labels == ("Climb",)
+    assert run_study(study, executor=fakes.FakeExecutor()).stops.keys() == {"Climb"}
+    del sys.modules["beside_a_study"]
 
 
 @pytest.mark.usefixtures("galaxy")

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 import pytest
 from pydantic import BeforeValidator, Field
 
+from hptjax import importing
 from hptjax.config.frozen import Frozen, as_tuple
 from hptjax.config.named import Part, part
 from hptjax.errors import ConfigError
@@ -98,6 +99,24 @@ def test_a_word_with_a_colon_is_imported(shapes):
     assert "no.such_module:Circle" not in shapes
 
 
+def test_a_module_beside_the_users_file_is_found(shapes, tmp_path, monkeypatch):
+    monkeypatch.setattr(importing, "_FOLDERS", [])
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for folder, points in (("old", 3), ("new", 4)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "beside_it.py").write_text(STAR.replace("5", str(points)))
+    assert "beside_it:Star" not in shapes
+    for folder in ("old", "new", "no_such"):
+        importing.import_from([tmp_path / folder])
+    before = [*sys.path]
+    assert f"{HERE}:Dot" in shapes
+    assert sys.path == before  # only what is asked for is put there
+    assert "beside_it:Star" in shapes
+    assert shapes.find("beside_it:Star", "shape")().points == 4
+    assert sys.path == [*before, str(tmp_path / "new")]
+    del sys.modules["beside_it"]
+
+
 @pytest.mark.parametrize(
     ("word", "said"),
     [
@@ -105,6 +124,7 @@ def test_a_word_with_a_colon_is_imported(shapes):
         ("xyz", r"^draw\.shape: unknown shape 'xyz'; known are .*polygon\.<sides>"),
         ("no_such.mod:A", r"^draw\.shape: unknown shape .*; there is no module 'no_such\.mod' to"),
         (f"{HERE}:Cirle", rf"^draw\.shape: {HERE} has no 'Cirle'; did you mean 'Circle'\?$"),
+        (f"{HERE}:Circle.main_", rf"^draw\.shape: {HERE} has no 'Circle\.main_'; "),
         (f"{HERE}:polygon", rf"^draw\.shape: {HERE}:polygon must be a class derived from .*Shape"),
         ("pathlib:Path", r"^draw\.shape: pathlib:Path must be a class derived from .*\.Shape, it"),
         (3, r"^draw\.shape: must be the name of a part, got 3\.$"),

@@ -20,6 +20,7 @@ from hptjax.cli.texts import (
 )
 from hptjax.devices import set_up
 from hptjax.errors import ConfigError, MissingExtraError, did_you_mean, shown
+from hptjax.importing import import_from
 from hptjax.paths import user_path
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
@@ -45,6 +46,7 @@ def entry() -> int:
     process.guard()
     process.tell_warnings()
     process.take_signals()
+    import_from([""])  # the folder of the shell, as `python -m hptjax` has it
     return main(process=process)
 
 

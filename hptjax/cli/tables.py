@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hptjax.table import Table, TableRow
+from hptjax.importing import load
+from hptjax.table import Table
 
 CONFIGS, METRICS = "configs", "metrics"  # listed beside the tables
 
@@ -24,7 +25,7 @@ class Shelf:
     @property
     def table(self) -> Table:
         """The table itself; imports its module, and no row."""
-        return TableRow("", self.target).load()
+        return load(self.target)
 
     def usage(self, word: str) -> str:
         """How a study names a word, as YAML in one line."""

@@ -1,6 +1,7 @@
 """Loads models and spaces from YAML, with overrides from the command line."""
 
 import copy
+import os
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -10,6 +11,7 @@ from hptjax.config.overrides import Override, apply_override, parse_overrides
 from hptjax.config.schema import ModelConfig
 from hptjax.config.yaml_file import nearby, read_yaml
 from hptjax.errors import ConfigError
+from hptjax.importing import import_from
 from hptjax.paths import user_path
 from hptjax.space import Space
 
@@ -25,6 +27,7 @@ def load_model_config(path: str | Path, overrides: Sequence[str | Override] = ()
     """
     path = find_config(path)
     tree = read_yaml(path)
+    import_from([os.path.abspath(path.parent)])
     if "space" in tree:
         tree = {"model": include(tree.get("model"), "model", path.parent)}
     elif is_saved(tree):

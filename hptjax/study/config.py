@@ -22,6 +22,7 @@ from hptjax.data.augmentations.table import augmentations, augmentations_tree
 from hptjax.data.sources import check_source
 from hptjax.entries import Categorical, Entry, Value
 from hptjax.errors import ConfigError, did_you_mean, shown
+from hptjax.importing import is_place
 from hptjax.records.goal import Goal
 from hptjax.space import Space
 from hptjax.strategies.table import check_options
@@ -87,7 +88,7 @@ class TrainConfig(Frozen):
 class StrategyConfig(Named):
     """One strategy of a study: its name in the table of searchers, and what it is told.
 
-    label: what its records are kept under, the name as a rule.
+    label: what its records are kept under, the name as a rule, of `module:attribute` the attribute.
     """
 
     label: str
@@ -99,9 +100,10 @@ class StrategyConfig(Named):
             return tree
         must = "strategies: must be names, or mappings such as {name: des}"
         spelling = Spelling.of(tree, "strategies", must)
-        name, given, label = spelling.word, spelling.given, spelling.word
+        name, given = spelling.word, spelling.given
+        label = name.partition(":")[2] if is_place(name) else name
         if isinstance(given, Mapping):
-            label = given.get("label", name)
+            label = given.get("label", label)
             given = {key: value for key, value in given.items() if key != "label"}
         options = check_options(name, given)
         return cls(name=name, label=check_label(label, "strategies.label"), options=options)

@@ -13,6 +13,7 @@ from hptjax.config.overrides import Override, apply_override, parse_overrides
 from hptjax.config.yaml_file import read_yaml
 from hptjax.data.sources import path_of
 from hptjax.errors import ConfigError
+from hptjax.importing import import_from
 from hptjax.paths import user_path
 from hptjax.study.config import StudyConfig, TrainConfig
 
@@ -28,10 +29,12 @@ def load_study(path: str | Path, overrides: Sequence[str | Override] = ()) -> St
     `model`, `space` and paths of data and of a warm start are relative to the file; those of
     overrides to where the program runs. overrides: "dotted.key=value", the value read as YAML; a
     strategy or an executor that is named without options keeps those that the file gives it.
-    Raises ConfigError naming the file, or the override, and the mistake.
+    Modules that the study names as `module:attribute` may stand beside the file. Raises ConfigError
+    naming the file, or the override, and the mistake.
     """
     path = find_config(path)
     tree = read_yaml(path)
+    import_from([os.path.abspath(path.parent)])
     if "space" not in tree and "model" in tree:
         what = "a saved network" if is_saved(tree) else "only a model"
         raise ConfigError(f"{path}: space: must be given, it is missing; is this {what}?")

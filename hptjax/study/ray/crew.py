@@ -12,6 +12,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from hptjax.errors import ConfigError
+from hptjax.importing import import_folders
 from hptjax.models.signature import Body
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
@@ -168,6 +169,7 @@ class Crew:
                 cores=max(1, int(slot.resources.get("CPU", 1))),
                 share=share,
                 compile_cache=jax.config.values["jax_compilation_cache_dir"] is not None,
+                folders=import_folders(),
             )
         )
         return Hand(actor, slot.node, actor.facts.remote())

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from hptjax.devices import set_up
+from hptjax.importing import import_from
 from hptjax.models.signature import Body
 from hptjax.population import Cost, Member, Outcome
 from hptjax.population.places import places_for
@@ -129,12 +130,14 @@ class Worker:
         cores: int,
         share: int,
         compile_cache: bool,
+        folders: Sequence[str] = (),
     ) -> None:
-        """study: in plain data; share: how many workers there are; cores: what it may use of a CPU.
+        """study: in plain data; folders: of modules that it names; cores: what it may use of a CPU.
 
-        A CPU takes a whole population; an accelerator computes all the lanes of a call, so that its
-        calls are of this worker's share.
+        share: how many workers there are. A CPU takes a whole population; an accelerator computes
+        all the lanes of a call, so that its calls are of this worker's share.
         """
+        import_from(folders)
         set_up(compile_cache=compile_cache, cores=None if accelerated else cores)
         if not accelerated:
             jax.config.update("jax_platforms", "cpu")
