@@ -181,7 +181,7 @@ def test_its_rows_are_listed_with_its_name(capsys):
         (["searchers"], "ladder.<rungs> (galaxy_tools)  A ladder of so many rungs"),
         (["searchers", "climb"], "# From the package galaxy_tools.\n# Steps from the best point"),
         (["searchers", "ladder.3"], "name: ladder.3\nstep: 0.1  # number\n"),
-        (["executors", "pretend"], '# What is written down.\nname: pretend\nnote: ""  # text\n'),
+        (["executors", "pretend"], 'under `executor`.\nname: pretend\nnote: ""  # text\n'),
         (["schedules", "two_steps"], "name: two_steps\nkeep: 2  # integer >= 1\n"),
         (["sources", "stars"], "# Stars that were drawn.\ndata: {source: stars}\n"),
         (["sources", "sky:a"], "# A file of the sky.\ndata: {source: 'sky:a'}\n"),

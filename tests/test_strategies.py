@@ -11,7 +11,7 @@ from hptjax.errors import ConfigError
 from hptjax.space import Categorical, Float, Integer, Space
 from hptjax.strategies import SearchContext, make_searcher
 from hptjax.strategies.permutation import Permutation
-from hptjax.study.config import StrategyConfig
+from hptjax.strategies.table import StrategyConfig
 
 SPACE = Space(
     {

@@ -46,8 +46,10 @@ class ListedTable:
         model = options_of(found)
         own = f"From the package {row.package}." if row.package not in (OURS, "") else ""
         about = _doc(found) or (_doc(row.load()) if row.is_family else "")
-        texts = dict.fromkeys(filter(None, (own, about, _doc(model))))
-        return _comments(texts) + _options(self.shelf, word, model)
+        place = f"In a study it stands under `{self.shelf.key}`."
+        options = _options(self.shelf, word, model)
+        texts = (own, about, _doc(model), place) if options.startswith("name: ") else (own, about)
+        return _comments(dict.fromkeys(filter(None, texts))) + options
 
     def _about(self, row: TableRow) -> str:
         table = self.shelf.table

@@ -20,10 +20,8 @@ from hptjax.records.reader import NAME as JOURNAL
 from hptjax.records.run_dir import RunDirectory, load_run, recorded_config
 from hptjax.records.trial import StudyResult, TrialRecord
 from hptjax.report.console import leaderboard, summary_table
-from hptjax.report.optuna_journal import OptunaJournalSink
 from hptjax.report.progress import ProgressBars, ProgressLines
 from hptjax.report.tables import write_tables
-from hptjax.report.tensorboard import TensorBoardSink
 from hptjax.report.terminal import make_console
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import load_study_data, noted_digests
@@ -32,6 +30,7 @@ from hptjax.study.metric import find_metric
 from hptjax.study.network import notes
 from hptjax.study.run import run_study
 from hptjax.study.sink import Sink
+from hptjax.study.sinks import SINKS
 from hptjax.study.warm_start import warm_started
 
 
@@ -104,16 +103,17 @@ def devices_of(study: StudyConfig) -> list[str]:
 
 
 def make_sinks(study: StudyConfig, out: Path, console: Console, stack: ExitStack) -> list[Sink]:
-    """A bar on a terminal, lines elsewhere; an Optuna journal; TensorBoard files if wanted."""
+    """A bar on a terminal, lines elsewhere; an Optuna journal; TensorBoard's files; the study's."""
     sinks: list[Sink] = []
     metric = find_metric(study.metric)
     if console.is_terminal:
         sinks.append(stack.enter_context(ProgressBars(console, metric.name)))
     else:
         sinks.append(ProgressLines(console.file, metric.name))
-    sinks.append(OptunaJournalSink(out / "optuna.journal", study.space, metric))
-    if study.tensorboard:
-        sinks.append(TensorBoardSink(out / "tb", study.space, study.labels, metric.goal))
+    wanted = {"optuna_journal": None, **({"tensorboard": None} if study.tensorboard else {})}
+    for name, options in {**wanted, **{sink.name: sink.options for sink in study.sinks}}.items():
+        sink: Any = SINKS.find(name, "sinks").open(study, out, options)
+        sinks.append(stack.enter_context(sink) if hasattr(sink, "__exit__") else sink)
     return sinks
 
 

@@ -38,6 +38,8 @@ class Shelf:
 
 
 SHELVES: Mapping[str, Shelf] = {
+    "optimizers": Shelf("hptjax.population.optimizers:OPTIMIZERS", "model.optimizer"),
+    "lr_schedules": Shelf("hptjax.population.lr_schedules:LR_SCHEDULES", "model.lr_schedule"),
     "searchers": Shelf("hptjax.strategies.table:SEARCHERS", "strategies"),
     "sources": Shelf("hptjax.data.sources:SOURCES", "data.source"),
     "augmentations": Shelf(
@@ -45,4 +47,5 @@ SHELVES: Mapping[str, Shelf] = {
     ),
     "executors": Shelf("hptjax.study.executors:EXECUTORS", "executor"),
     "schedules": Shelf("hptjax.study.schedules:SCHEDULES", "schedule", hidden=("epochs",)),
+    "sinks": Shelf("hptjax.study.sinks:SINKS", "sinks", in_list=True),
 }

@@ -19,7 +19,8 @@ from hptjax.records.reader import (
 )
 from hptjax.records.trial import StudyResult
 
-FREE_KEYS = ("out", "tensorboard", "budget", "executor")  # may differ between the calls of one run
+# Keys that may differ between the calls of one run.
+FREE_KEYS = ("out", "tensorboard", "sinks", "budget", "executor")
 CONFIG = "config.yaml"
 FILES = (CONFIG, "environment.json", "trials.csv", "epochs.csv", "optuna.journal")
 FOLDERS = ("best", "snapshots", "tb")

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import optuna
@@ -21,7 +21,8 @@ from hptjax.records.metrics import VAL
 from hptjax.records.trial import GenerationRecord, Status, TrialRecord, metrics_of
 from hptjax.space import Space
 from hptjax.strategies.optuna import distribution
-from hptjax.study.metric import Metric
+from hptjax.study.config import StudyConfig
+from hptjax.study.metric import Metric, find_metric
 from hptjax.study.sink import Sink
 
 STATES = {Status.TRAINED: TrialState.COMPLETE, Status.STOPPED: TrialState.PRUNED}  # others failed
@@ -42,6 +43,10 @@ class OptunaJournalSink(Sink):
         self._distributions = {name: distribution(entry) for name, entry in space.items()}
         self._metric = metric
         self._studies: dict[str, optuna.Study] = {}
+
+    @classmethod
+    def open(cls, study: StudyConfig, folder: Path, options: Any) -> Self:
+        return cls(folder / "optuna.journal", study.space, find_metric(study.metric))
 
     @cached_property
     def _storage(self) -> JournalStorage:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tensorboardX import RecordWriter
 from tensorboardX.proto import event_pb2, summary_pb2
@@ -23,6 +23,7 @@ from hptjax.report.hparams_plugin import (
     session_start,
 )
 from hptjax.space import Space
+from hptjax.study.config import StudyConfig
 from hptjax.study.sink import Sink
 
 pb: Any = event_pb2  # its classes are made at import, unseen by a type checker
@@ -54,6 +55,11 @@ class TensorBoardSink(Sink):
         self._goal, self._metrics = goal, metrics
         self._groups: dict[tuple[str, str], str] = {}
         self._begun = False
+
+    @classmethod
+    def open(cls, study: StudyConfig, folder: Path, options: Any) -> Self:
+        goal = Goal.from_tree(study.metric)
+        return cls(folder / "tb", study.space, study.labels, goal)
 
     def begin(self, strategy: str, trials: int | None) -> None:
         if self._begun:

@@ -10,7 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from hptjax.config.named import Spelling
+from hptjax.config.label import check_label
+from hptjax.config.named import Named, Spelling
+from hptjax.importing import is_place
 from hptjax.settings import fixed_settings
 from hptjax.strategies.base import SearchContext, Searcher, SearcherKind
 from hptjax.table import Table
@@ -28,6 +30,39 @@ SEARCHERS: Table[SearcherKind] = Table(
     },
     needs=("Options",),
 )
+
+
+class StrategyConfig(Named):
+    """One strategy of a study: its name in the table of searchers, and what it is told.
+
+    label: what its records are kept under, the name as a rule, of `module:attribute` the attribute.
+    """
+
+    label: str
+
+    @classmethod
+    def from_tree(cls, tree: Any) -> "StrategyConfig":
+        """From any form of a part, with a label among its options; ConfigError for a mistake."""
+        if isinstance(tree, StrategyConfig):
+            return tree
+        must = "strategies: must be names, or mappings such as {name: des}"
+        spelling = Spelling.of(tree, "strategies", must)
+        name, given = spelling.word, spelling.given
+        label = name.partition(":")[2] if is_place(name) else name
+        if isinstance(given, Mapping):
+            label = given.get("label", label)
+            given = {key: value for key, value in given.items() if key != "label"}
+        options = check_options(name, given)
+        return cls(name=name, label=check_label(label, "strategies.label"), options=options)
+
+    def _other_keys(self) -> dict[str, Any]:
+        return {} if self.label == self.name else {"label": self.label}
+
+
+def strategies_of(tree: Any) -> tuple[StrategyConfig, ...]:
+    """The strategies of a list of parts, or of one; ConfigError for a mistake."""
+    items = tree if isinstance(tree, list | tuple) else (tree,)
+    return tuple(StrategyConfig.from_tree(item) for item in items)
 
 
 @fixed_settings()

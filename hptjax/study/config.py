@@ -14,22 +14,22 @@ from pydantic import (
 
 from hptjax.config.explain import validated
 from hptjax.config.frozen import Frozen, Positive, as_tuple
-from hptjax.config.label import check_distinct, check_label
-from hptjax.config.named import Named, Part, Spelling
+from hptjax.config.label import check_distinct
+from hptjax.config.named import Part
 from hptjax.config.schema import ModelConfig
 from hptjax.data.augmentations.base import Augmentation
 from hptjax.data.augmentations.table import augmentations, augmentations_tree
 from hptjax.data.sources import check_source
 from hptjax.entries import Categorical, Entry, Value
 from hptjax.errors import ConfigError, did_you_mean, shown
-from hptjax.importing import is_place
 from hptjax.records.goal import Goal
 from hptjax.space import Space
-from hptjax.strategies.table import check_options
+from hptjax.strategies.table import StrategyConfig, strategies_of
 from hptjax.study.budget import Budget
 from hptjax.study.executors import ExecutorConfig
 from hptjax.study.schedule import Schedule, member_epochs
 from hptjax.study.schedules import make_schedule, noted
+from hptjax.study.sinks import sinks_of
 from hptjax.transpile.apply import apply_hparams
 from hptjax.transpile.identity import as_computed
 from hptjax.transpile.repair import build, image_of
@@ -85,33 +85,6 @@ class TrainConfig(Frozen):
     seed: Seed = 0
 
 
-class StrategyConfig(Named):
-    """One strategy of a study: its name in the table of searchers, and what it is told.
-
-    label: what its records are kept under, the name as a rule, of `module:attribute` the attribute.
-    """
-
-    label: str
-
-    @classmethod
-    def from_tree(cls, tree: Any) -> "StrategyConfig":
-        """From any form of a part, with a label among its options; ConfigError for a mistake."""
-        if isinstance(tree, StrategyConfig):
-            return tree
-        must = "strategies: must be names, or mappings such as {name: des}"
-        spelling = Spelling.of(tree, "strategies", must)
-        name, given = spelling.word, spelling.given
-        label = name.partition(":")[2] if is_place(name) else name
-        if isinstance(given, Mapping):
-            label = given.get("label", label)
-            given = {key: value for key, value in given.items() if key != "label"}
-        options = check_options(name, given)
-        return cls(name=name, label=check_label(label, "strategies.label"), options=options)
-
-    def _other_keys(self) -> dict[str, Any]:
-        return {} if self.label == self.name else {"label": self.label}
-
-
 class WarmStart(Frozen):
     """Where hparams to be tried first come from: the best trials of another run, or of its table.
 
@@ -145,11 +118,6 @@ def _as_space(value: Any) -> Space:
     return value if isinstance(value, Space) else Space.from_dict(value)
 
 
-def _as_strategies(value: Any) -> Any:
-    items = value if isinstance(value, list | tuple) else (value,)
-    return tuple(StrategyConfig.from_tree(item) for item in items)
-
-
 class Work(TypedDict):
     """Bounds of the training of all strategies together: images that networks see, wall clock."""
 
@@ -168,7 +136,8 @@ class StudyConfig(Frozen):
     already takes that trial's results (reuse), or is trained again with a key of its own (retrain).
     max_failures: failed trials after which a strategy gives up. first: hparams that each strategy
     tries before its own; warm_start: more of them, see `study.warm_start`. executor: what trains
-    them, see `study.executors`; like the budget, it may change where a run goes on.
+    them, see `study.executors`; sinks: what else watches `hptjax run`, see `study.sinks`; like the
+    budget, both may change where a run goes on.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -182,7 +151,7 @@ class StudyConfig(Frozen):
             ...,
         ],
         Field(min_length=1),
-        BeforeValidator(_as_strategies),
+        BeforeValidator(strategies_of),
     ] = Field(default=("des",), validate_default=True)
     population_size: Annotated[int, Field(ge=2, le=MOST_CANDIDATES)] = 29
     budget: Budget = Budget.model_validate({})
@@ -204,6 +173,9 @@ class StudyConfig(Frozen):
     ] = Field(default="local", validate_default=True)
     out: str | None = None
     tensorboard: bool = True
+    sinks: Annotated[
+        tuple[Annotated[Part, PlainSerializer(Part.to_tree)], ...], BeforeValidator(sinks_of)
+    ] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> "StudyConfig":
@@ -260,7 +232,10 @@ class StudyConfig(Frozen):
 
         The order of the space's keys is that of the search's axes: write YAML with sort_keys=False.
         """
-        return self.model_dump(mode="json")
+        tree = self.model_dump(mode="json")
+        if not self.sinks:
+            del tree["sinks"]  # a run that names none is noted as ever
+        return tree
 
     @classmethod
     def from_dict(cls, tree: Mapping[str, Any]) -> "StudyConfig":

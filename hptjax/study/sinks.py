@@ -1,0 +1,30 @@
+"""The table of sinks: what may stand under `sinks` in a study, to watch what `hptjax run` runs."""
+
+from typing import Any
+
+from hptjax.config.named import Part, part
+from hptjax.errors import ConfigError, shown
+from hptjax.study.sink import Sink
+from hptjax.table import Table
+
+SINKS: Table[type[Sink]] = Table(
+    "sinks",
+    "sink",
+    {
+        "optuna_journal": "hptjax.report.optuna_journal:OptunaJournalSink",
+        "tensorboard": "hptjax.report.tensorboard:TensorBoardSink",
+    },
+    base="hptjax.study.sink:Sink",
+)
+
+
+def sinks_of(tree: Any) -> tuple[Part, ...]:
+    """The sinks of a list of parts; ConfigError for a mistake, or one that stands there twice."""
+    if not isinstance(tree, list | tuple):
+        raise ConfigError(f"sinks: must be a list of sinks, got {shown(tree)}.")
+    table: Table[Any] = SINKS  # a class of sinks has its options beside it
+    parts = tuple(part(table, item, f"sinks.{k}") for k, item in enumerate(tree))
+    for k, sink in enumerate(parts):
+        if sink.name in [other.name for other in parts[:k]]:
+            raise ConfigError(f"sinks.{k}: must not repeat a sink, got {sink.name} twice.")
+    return parts
