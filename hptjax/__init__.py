@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from hptjax.study.metric import metric as metric
     from hptjax.study.objective import make_objective as make_objective
     from hptjax.study.population_problem import PopulationProblem as PopulationProblem
+    from hptjax.study.sink import Sink as Sink
     from hptjax.tasks import Task as Task
     from hptjax.transpile import with_hparams as with_hparams
 
@@ -54,6 +55,7 @@ _HOMES = {
     "Population": "hptjax.population",
     "PopulationProblem": "hptjax.study.population_problem",
     "PopulationTrainer": "hptjax.population",
+    "Sink": "hptjax.study.sink",
     "Space": "hptjax.space",
     "StudyConfig": "hptjax.study",
     "StudyData": "hptjax.study.data",

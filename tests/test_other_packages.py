@@ -5,9 +5,11 @@ import sys
 import pytest
 import yaml
 
+from hptjax import importing
 from hptjax.cli import main as cli
 from hptjax.errors import ConfigError
 from hptjax.study import load_study, run_study
+from hptjax.study.ray import worker
 from hptjax.study.sink import Sink
 from tests import fakes
 
@@ -172,6 +174,21 @@ def test_parts_of_a_module_beside_the_study_need_no_package(tmp_path, monkeypatc
     assert study.labels == ("Climb",)
     assert run_study(study, executor=fakes.FakeExecutor()).stops.keys() == {"Climb"}
     del sys.modules["beside_a_study"]
+
+
+def test_workers_find_the_modules_of_a_study_too(tmp_path, monkeypatch):
+    (tmp_path / "beside_a_worker.py").write_text(SEARCH)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(importing, "_FOLDERS", [])
+    monkeypatch.setattr(worker, "set_up", lambda **options: None)
+    monkeypatch.setattr(worker.Worker, "make_executor", lambda self, study, *more: study)
+    tree = fakes.study().to_dict() | {"strategies": [{"beside_a_worker:Climb": {"label": "up"}}]}
+    setting = {"accelerated": True, "cores": 1, "share": 1, "compile_cache": False}
+    with pytest.raises(ConfigError, match="no module 'beside_a_worker' to import it from"):
+        worker.Worker(tree, fakes.data(), **setting)
+    made = worker.Worker(tree, fakes.data(), folders=[str(tmp_path)], **setting)
+    assert made._executor.labels == ("up",)
+    del sys.modules["beside_a_worker"]
 
 
 @pytest.mark.usefixtures("galaxy")

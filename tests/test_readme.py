@@ -1,14 +1,18 @@
 """README.md: its programs run as they stand, and its study is one."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 from hptjax.study import load_study
+from tests import fakes
+from tests.test_other_packages import SEARCH
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -33,17 +37,45 @@ def test_the_programs_run(tmp_path, monkeypatch):
     assert np.isfinite(losses.min(1)).all()
 
 
-def test_the_study_is_one(tmp_path):
+def yaml_blocks():
     found = []
     parser = CodeBlockParser(
-        language="yaml", evaluator=lambda example: found.append(example.parsed)
+        language="yaml", evaluator=lambda example: found.append(str(example.parsed))
     )
     for example in Sybil(parsers=[parser]).parse(README).examples():
         example.evaluate()
-    (text,) = found
+    return found
+
+
+def test_the_study_is_one(tmp_path):
+    text, _ = yaml_blocks()
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     path = tmp_path / "configs" / "own.yaml"
-    path.write_text(str(text))
+    path.write_text(text)
     study = load_study(path)
     assert study.population_size == 29
     assert len(study.strategies) == 4
+
+
+MODULES = {
+    "my_search": SEARCH,
+    "my_data": "def load(request):\n    raise NotImplementedError\n",
+    "my_parts": "import hptjax\n\nclass Noise(hptjax.Augmentation):\n"
+    "    def __call__(self, images, key):\n        return images\n",
+    "my_sinks": "import hptjax\n\nclass Notes(hptjax.Sink):\n"
+    "    class Options(hptjax.Sink.Options):\n        file: str\n",
+}
+
+
+def test_parts_of_ones_own_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for name, code in MODULES.items():
+        (tmp_path / f"{name}.py").write_text(code)
+    _, text = yaml_blocks()
+    rest = {"model": fakes.model(), "space": fakes.SPACE.to_dict()}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(rest) + text)
+    study = load_study(tmp_path / "study.yaml")
+    assert study.labels == ("Climb", "des")
+    assert study.sinks[0].to_tree() == {"my_sinks:Notes": {"file": "notes.txt"}}
+    for name in MODULES:
+        sys.modules.pop(name, None)
