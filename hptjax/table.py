@@ -102,7 +102,7 @@ class Table(Generic[Row]):
         if not isinstance(word, str):
             raise ConfigError(f"{path}: must be the name of a part, got {shown(word)}.")
         found = [row for row in self.rows() if row.claims(word)]
-        found = [row for row in found if not row.is_family] or found
+        found = [row for row in found if not row.is_family] or _narrowest(found)
         if len(found) > 1:
             packages = " and ".join(row.package for row in found)
             raise ConfigError(
@@ -130,7 +130,7 @@ class Table(Generic[Row]):
             except ConfigError as error:
                 raise ConfigError(f"{path}: {error}", error.more) from None
         if row.package != OURS:
-            self._check(found, f"{path}: {row.word}")
+            self.check(found, f"{path}: {row.word}")
         return found
 
     def word_of(self, found: Any) -> str:
@@ -166,7 +166,8 @@ class Table(Generic[Row]):
             hint = did_you_mean(attribute, known)
             raise ConfigError(f"{path}: {module} has no {attribute!r}; {hint}") from None
 
-    def _check(self, found: Any, where: str) -> None:
+    def check(self, found: Any, where: str) -> None:
+        """ConfigError, beginning with where, for what no row of the table may stand for."""
         lacks = [name for name in self._needs if not hasattr(found, name)]
         if lacks:
             wanted = " and ".join(self._needs)
@@ -179,6 +180,12 @@ class Table(Generic[Row]):
                 f"{where} must be a class derived from {base.__module__}.{base.__qualname__}, it "
                 f"is {shown(found)}."
             )
+
+
+def _narrowest(families: Sequence[TableRow]) -> list[TableRow]:
+    """Those with the longest text before `<name>`: `a.b.<name>` goes before `a.<name>`."""
+    heads = [len(row.word.partition("<")[0]) for row in families]
+    return [row for row, head in zip(families, heads, strict=True) if head == max(heads)]
 
 
 @lru_cache(maxsize=1)

@@ -221,6 +221,17 @@ def test_a_class_and_an_instance_stand_for_themselves(shapes):
     assert part(Table("shapes", "shape", {}), Dot, "shape").to_tree() == f"{HERE}:Dot"
 
 
+def test_another_class_or_instance_is_refused(shapes):
+    for tree in (Frozen(), Frozen):
+        with pytest.raises(ConfigError, match=r"^shape: .*Frozen.* must be a class derived from"):
+            part(shapes, tree, "shape")
+
+
+def test_the_narrower_family_goes_first():
+    table = Table("shapes", "shape", {"of.<s>": f"{HERE}:Dot", "of.p.<s>": f"{HERE}:polygon"})
+    assert table.find("of.p.5", "shape").__name__ == "Polygon5"
+
+
 def test_a_part_may_have_its_options_beside_it():
     module = ModuleType("a_searcher")
     module.Options = Circle  # type: ignore[attr-defined]

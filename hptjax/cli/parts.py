@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from hptjax.cli.kinds import kinds_of, plain
 from hptjax.cli.tables import Shelf
-from hptjax.config.named import options_of
+from hptjax.config.named import main_option, options_of
 from hptjax.config.yaml_file import dump_yaml
 from hptjax.errors import ConfigError, did_you_mean
 from hptjax.table import OURS, TableRow
@@ -99,6 +99,8 @@ def _options(shelf: Shelf, word: str, model: Any) -> str:
     for key, field in fields.items():
         default = None if field.is_required() else field.get_default(call_default_factory=True)
         line = dump_yaml({key: "REQUIRED" if field.is_required() else plain(default)})
-        said = line.count("\n") == 1 and not isinstance(default, bool) and kinds.get(key)
-        lines.append(f"{line.rstrip()}  # {kinds[key]}\n" if said else line)
+        kind = "" if isinstance(default, bool) else kinds.get(key, "")
+        main = f"`{word}: VALUE` sets it" if key == main_option(model) else ""
+        said = "; ".join(filter(None, (kind, main))) if line.count("\n") == 1 else ""
+        lines.append(f"{line.rstrip()}  # {said}\n" if said else line)
     return "".join(lines)

@@ -110,8 +110,10 @@ def part(table: Table[type[Options]], tree: Any, path: str) -> Part[Options]:
     if isinstance(tree, Part):
         return tree
     if isinstance(tree, BaseModel):
+        table.check(type(tree), f"{path}: {shown(tree)}")
         return Part(name=table.word_of(type(tree)), options=cast(Options, tree))
     if isinstance(tree, type) and issubclass(tree, BaseModel):
+        table.check(tree, f"{path}: {shown(tree)}")
         kind = cast(type[Options], tree)
         return Part(name=table.word_of(kind), options=Spelling("", {}, path).options(kind))
     must = f"{path}: must name one {table.noun}, as in {{NAME: {{OPTION: VALUE}}}}"
