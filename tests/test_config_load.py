@@ -194,9 +194,7 @@ MISTAKES = {
     "first=[{lrr: 7}]": "first.0.lrr: not in the space; did you mean 'lr'?",
     "first=[{lr: 0.01}]": "first.0.resnet_out_channels_l0: must be given, it is missing.",
     "strategies=[des, des]": "strategies: must not repeat one",
-    "metric=loss": (
-        "metric: must be 'val_loss', 'val_accuracy' or 'val_loss_cumulative', got 'loss'."
-    ),
+    "metric=loss": "metric: classification has no 'loss'; did you mean 'val_loss'?",
     "data.source=mnist": "data.source: must be sample, fashion_mnist, tfds:<name> or npz:<path>",
     "space.lr.lo=1": "space.lr.lo: unknown key; did you mean 'low'?",
     "space.lr.low=0": "space.lr: must be greater than 0, got 0.0.",

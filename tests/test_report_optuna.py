@@ -11,7 +11,7 @@ from hptjax.report.optuna_journal import OptunaJournalSink, frozen_trial, open_s
 from hptjax.space import Integer, Space
 from hptjax.strategies.optuna import distribution
 from hptjax.study import run_study
-from hptjax.study.metric import METRICS
+from hptjax.study.metrics import find_metric
 from tests.fakes import SPACE, FakeExecutor, data, study
 
 CONFIG = study(
@@ -25,7 +25,7 @@ STATES = {Status.TRAINED: TrialState.COMPLETE, Status.STOPPED: TrialState.PRUNED
 
 
 def sink(path, config=CONFIG):
-    return OptunaJournalSink(path, config.space, METRICS[config.metric])
+    return OptunaJournalSink(path, config.space, find_metric(config.metric))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_intermediate_values_are_of_the_studys_metric(metric, expected):
     curves = {"val_loss": (4.0, None, 2.0), "val_accuracy": (0.2, None, 0.5)}
     trial = TrialRecord("des", 0, 7, (0.5,), {"lr": 0.1}, value=expected, epochs=curves)
     entries = {"lr": distribution(SPACE["lr"])}
-    written = frozen_trial(trial, 3, entries, METRICS[metric]).intermediate_values
+    written = frozen_trial(trial, 3, entries, find_metric(metric)).intermediate_values
     assert written[1] == pytest.approx({"val_accuracy": 0.2, "val_loss_cumulative": 4.0}[metric])
     assert 2 not in written  # not finite
     assert all(map(math.isfinite, written.values()))

@@ -10,7 +10,7 @@ from hptjax.records import Status
 from hptjax.space import Float, Integer, Space
 from hptjax.study import run_study
 from hptjax.study.generation import repeat_key, trial_key
-from hptjax.study.metric import METRICS
+from hptjax.study.metrics import find_metric
 from hptjax.study.sink import Sink
 from tests.fakes import SPACE, FakeExecutor, data, study
 
@@ -83,9 +83,9 @@ def test_values_are_those_of_the_last_epoch_or_the_mean():
 
 def test_a_loss_that_was_not_finite_makes_the_mean_fail():
     curves = {"val_loss": np.array([math.nan, 1.0]), "val_accuracy": np.array([0.0, 0.75])}
-    assert math.isnan(METRICS["val_loss_cumulative"](curves))
-    assert METRICS["val_loss"](curves) == 1.0
-    assert METRICS["val_accuracy"](curves) == 0.75
+    assert math.isnan(find_metric("val_loss_cumulative")(curves))
+    assert find_metric("val_loss")(curves) == 1.0
+    assert find_metric("val_accuracy")(curves) == 0.75
 
 
 def test_diverged_and_infeasible_trials_are_recorded_with_a_reason_and_never_best():

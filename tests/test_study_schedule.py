@@ -13,7 +13,7 @@ from hptjax.records.metrics import LOSSES
 from hptjax.space import Float, Space
 from hptjax.study import run_study
 from hptjax.study.generation import Generation
-from hptjax.study.metric import METRICS
+from hptjax.study.metrics import find_metric
 from hptjax.study.schedule import FullEpochs, Hyperband, SuccessiveHalving
 from hptjax.study.schedules import make_schedule
 from tests.fakes import FakeExecutor, data, study
@@ -152,7 +152,7 @@ def test_what_is_told_is_never_better_for_the_stopped():
 
 
 def test_told_values_move_the_stopped_up_together():
-    generation = Generation(4, 1, METRICS["val_loss"])
+    generation = Generation(4, 1, find_metric("val_loss"))
     for trial, losses in enumerate([[0.5, 0.9], [0.7], [0.6, 0.8], [0.8]]):
         for loss in losses:
             generation.tracks[trial].add({name: np.array([loss]) for name in LOSSES})

@@ -9,8 +9,10 @@ from hptjax.cli.parts import ListedTable
 from hptjax.cli.tables import CONFIGS, METRICS, SHELVES
 from hptjax.config.load import find_config, packaged_configs
 from hptjax.errors import ConfigError, did_you_mean
+from hptjax.records.goal import Goal, goal_of_name
+from hptjax.records.metrics import MEASURES, VAL
 from hptjax.report.terminal import PlainTable, make_console
-from hptjax.study import metric
+from hptjax.study.metrics import METRICS as TABLE
 
 
 class Listed(Protocol):
@@ -78,17 +80,23 @@ class ListedConfigs:
 
 
 class ListedMetrics:
-    """The metrics that a study may name."""
+    """The metrics that a study may name: of all tasks, and those of other packages."""
 
     def words(self) -> list[str]:
-        return list(metric.METRICS)
+        return list(dict.fromkeys([*(VAL + measure for measure in MEASURES), *TABLE.names()]))
 
     def abouts(self) -> list[tuple[str, str]]:
-        return [(name, f"{known.better} is better") for name, known in metric.METRICS.items()]
+        return [(word, f"{self._goal(word).better} is better") for word in self.words()]
 
     def text(self, word: str) -> str:
-        _check(METRICS, word, self.words())
-        return f"metric: {word}  # {metric.METRICS[word].better} is better"
+        if goal_of_name(word) is None:
+            _check(METRICS, word, self.words())
+        return f"metric: {word}  # {self._goal(word).better} is better"
+
+    def _goal(self, word: str) -> Goal:
+        direction = MEASURES.get(word.removeprefix(VAL))
+        known = goal_of_name(word) if direction is None else Goal(word, direction)
+        return TABLE.find(word, METRICS) if known is None else known
 
 
 def _check(table: str, word: str, known: list[str]) -> None:

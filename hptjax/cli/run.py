@@ -26,7 +26,7 @@ from hptjax.report.terminal import make_console
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import load_study_data, noted_digests
 from hptjax.study.load import load_study
-from hptjax.study.metric import find_metric
+from hptjax.study.metrics import find_metric
 from hptjax.study.network import notes
 from hptjax.study.run import run_study
 from hptjax.study.sink import Sink
@@ -105,7 +105,7 @@ def devices_of(study: StudyConfig) -> list[str]:
 def make_sinks(study: StudyConfig, out: Path, console: Console, stack: ExitStack) -> list[Sink]:
     """A bar on a terminal, lines elsewhere; an Optuna journal; TensorBoard's files; the study's."""
     sinks: list[Sink] = []
-    metric = find_metric(study.metric)
+    metric = find_metric(study.metric, task=study.task)
     if console.is_terminal:
         sinks.append(stack.enter_context(ProgressBars(console, metric.name)))
     else:

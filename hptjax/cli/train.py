@@ -20,6 +20,7 @@ from hptjax.study.data import load_test_data, noted_digests, prepare_data
 from hptjax.study.load import load_train
 from hptjax.study.local import make_trainer
 from hptjax.study.network import OnEpoch, data_notes, train_alone
+from hptjax.tasks.configured import task_of
 from hptjax.transpile import build
 
 
@@ -35,7 +36,9 @@ def train(args: argparse.Namespace) -> int:
     test = _test_images(settings, notify)
     if test is not None:
         check_alike(data.train, test)
-    repaired = build(settings.model, data.image)
+    task = task_of(settings.model)
+    data.check(task)
+    repaired = build(settings.model, data.image_for(task))
     if repaired.config is None:
         raise ConfigError(f"{args.config}: this network cannot be built: {repaired.infeasible}")
     for change in repaired.changes:

@@ -21,6 +21,7 @@ from hptjax.population.compiled import DevicePrograms, preparing, training
 from hptjax.population.epoch import MemberState, TracedHparams
 from hptjax.population.execution import execution_for
 from hptjax.population.images import checked_variants, dataset_arrays, fitted_to, room
+from hptjax.population.logits import Functions, add_points
 from hptjax.population.memory import is_exhausted
 from hptjax.population.pack import Member, Placement, place, traced_hparams
 from hptjax.population.places import places_for, side_by_side
@@ -55,10 +56,12 @@ class PopulationTrainer:
         validation: ImageDataset,
         *,
         seed: int,
+        measures: Sequence[str] = (),
         augment: AugmentTree = True,
         augment_validation: bool = False,
         devices: Sequence[Any] | None = None,
         lanes: int | None = None,
+        functions: Functions | None = None,
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
         """Copies the images to the devices; compiles nothing yet.
@@ -67,6 +70,9 @@ class PopulationTrainer:
         `data.augmentations.table` has it. augment_validation: the validation images, too.
         devices: where rows are trained side by side, as `places_for` has it. lanes: members trained
         side by side in one call; by default one on CPU, elsewhere as `execution_for` has it.
+        measures: what of the task is measured beside that which it always is. functions: {curve:
+        function} of each network's outputs [N, K] for the validation images and of their targets
+        [N, ...], called after each epoch.
         notify: told when they turn out to be too many for the memory. Images of another size than
         the plan's are resized, which notify is told, too. Raises ConfigError when a batch is larger
         than the training set.
@@ -78,6 +84,8 @@ class PopulationTrainer:
         train, validation = fitted_to(plan, train, validation, notify)
         self.places = places_for(devices, capacity=plan.capacity)
         self.room = -(-plan.capacity // len(self.places))
+        self.measures, self.functions = tuple(measures), dict(functions or {})
+        self._targets = validation.labels
         data = dataset_arrays(train, validation)
         self.execution = execution_for(
             self.places[0], plan, self.room, lanes=lanes, images=room(data, chosen)
@@ -142,6 +150,7 @@ class PopulationTrainer:
         self._fits = True
         rows = state.placement.rows
         values = {name: column[rows] for name, column in metrics.items()}
+        add_points(self.functions, values, self._targets)
         return replace(state, arrays=arrays, age=state.age + 1), values
 
     def keep(self, state: PopulationState, chosen: Sequence[int]) -> PopulationState:
@@ -237,13 +246,16 @@ class PopulationTrainer:
         programs = dict(zip(first, side_by_side(make), strict=True))
         done = side_by_side([partial(_called, programs[self.places[k]], a) for k, a in calls])
         arrays = list(state.arrays)
-        shape = len(self.places), self.room
-        metrics = {name: np.full(shape, np.nan, np.float32) for name in in_order(done[0][1])}
+        shape, first = (len(self.places), self.room), done[0][1]
+        metrics = {
+            name: np.full((*shape, *first[name].shape[1:]), np.nan, np.float32)
+            for name in in_order(first)
+        }
         for (k, _), (new, values) in zip(calls, done, strict=True):
             arrays[k] = new
             for name, column in values.items():
                 metrics[name][k] = column
-        return tuple(arrays), {name: columns.reshape(-1) for name, columns in metrics.items()}
+        return tuple(arrays), {name: np.concatenate(column) for name, column in metrics.items()}
 
     def _calls(self, state: PopulationState) -> list[tuple[int, tuple[Any, ...]]]:
         """The places that have members, each with the arguments of its call."""

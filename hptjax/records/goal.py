@@ -6,14 +6,9 @@ from typing import Any, get_args
 
 from hptjax.checks import is_text
 from hptjax.errors import ConfigError, did_you_mean, shown
-from hptjax.records.metrics import Direction
+from hptjax.records.metrics import VAL, Direction, known_direction
 
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
-DIRECTION_OF: dict[str, Direction] = {
-    "val_loss": "minimize",
-    "val_accuracy": "maximize",
-    "val_loss_cumulative": "minimize",
-}
 
 
 @dataclass(frozen=True)
@@ -37,26 +32,38 @@ class Goal:
         return "lower" if self.sign > 0 else "higher"
 
     def to_tree(self) -> str | dict[str, str]:
-        """As a study's config has it: the name, with the direction where no table tells it."""
-        if self.name in DIRECTION_OF:
+        """As a study's config has it: the name, with the direction where the name tells none."""
+        if goal_of_name(self.name) is not None:
             return self.name
         return {"name": self.name, "direction": self.direction}
 
     @classmethod
     def from_tree(cls, tree: Any) -> "Goal":
         """The inverse; ConfigError for another form, an unknown name or direction."""
-        if isinstance(tree, str) and tree in DIRECTION_OF:
-            return cls(tree, DIRECTION_OF[tree])
+        known = goal_of_name(tree) if isinstance(tree, str) else None
+        if known is not None:
+            return known
         if not isinstance(tree, Mapping):
-            raise ConfigError(f"metric: must be {choices(DIRECTION_OF)}, got {shown(tree)}.")
-        if set(tree) != {"name", "direction"} or not is_text(tree["name"]):
+            raise ConfigError(
+                f"metric: must be {choices(EXAMPLES)} or another measure, got {shown(tree)}."
+            )
+        if set(tree) - {"word"} != {"name", "direction"} or not is_text(tree["name"]):
             raise ConfigError(
                 "metric: a metric of your own is noted as {name: NAME, direction: maximize}, "
                 f"got {shown(dict(tree))}."
             )
-        if tree["name"] in DIRECTION_OF:
+        if goal_of_name(tree["name"]) is not None:
             raise ConfigError(f"metric: {tree['name']} is hptjax's own; write the name alone.")
         return cls(tree["name"], checked_direction(tree["direction"]))
+
+
+EXAMPLES = ("val_loss", "val_accuracy", "val_loss_cumulative")
+
+
+def goal_of_name(name: str) -> Goal | None:
+    """The goal of a metric of validation by one of hptjax's own measures, None for another."""
+    direction = known_direction(name) if name.startswith(VAL) else None
+    return None if direction is None else Goal(name, direction)
 
 
 def checked_direction(direction: Any) -> Direction:

@@ -1,7 +1,7 @@
 """Metrics by name: `train_` or `val_` and a measure. Their order, and which values are better."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 Direction = Literal["minimize", "maximize"]
@@ -10,11 +10,14 @@ TRAIN, VAL = "train_", "val_"
 LOSSES = ("train_loss", "val_loss")  # every task has them
 CLASSIFICATION = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 
-# The measures of hptjax's own tasks. A run's records are read where no task can be imported.
-_LOWER = re.compile("(hamming_)?loss|mae|rmse")
-_HIGHER = re.compile(
-    r"(top_\d+_|balanced_)?accuracy|(macro|micro)_f1|macro_(precision|recall)|recall_\d+|r2"
-)
+# The measures of hptjax's own tasks: a run's records are read without importing a task.
+MEASURES: Mapping[str, Direction] = {
+    **dict.fromkeys(("loss", "loss_cumulative", "hamming_loss", "mae", "rmse"), "minimize"),
+    **dict.fromkeys(("accuracy", "balanced_accuracy", "top_<k>_accuracy"), "maximize"),
+    **dict.fromkeys(("macro_f1", "micro_f1", "macro_precision", "macro_recall"), "maximize"),
+    **dict.fromkeys(("recall_<class>", "r2"), "maximize"),
+}
+_NUMBERED = re.compile(r"(?<=^top_)\d+(?=_accuracy$)|(?<=^recall_)\d+$")
 
 
 def is_metric(name: str) -> bool:
@@ -29,10 +32,11 @@ def measure_of(metric: str) -> str:
 
 def known_direction(metric: str) -> Direction | None:
     """Which way is better, None for a metric that is not of one of hptjax's own measures."""
-    measure = measure_of(metric) if is_metric(metric) else ""
-    if _LOWER.fullmatch(measure):
-        return "minimize"
-    return "maximize" if _HIGHER.fullmatch(measure) else None
+    if not is_metric(metric):
+        return None
+    measure = measure_of(metric)
+    number = _NUMBERED.sub("<k>" if measure.startswith("top") else "<class>", measure)
+    return None if "<" in measure else MEASURES.get(number)
 
 
 def in_order(metrics: Iterable[str]) -> tuple[str, ...]:

@@ -204,8 +204,10 @@ def _environment(record: Mapping[str, Any], found: dict[str, Any]) -> None:
 
 def _metric(record: Mapping[str, Any], found: dict[str, Any]) -> None:
     note = validated(MetricRecord, record)
-    found["goal"] = Goal(note.name, note.direction)
-    found["config"] = {**found.get("config", {}), "metric": found["goal"].to_tree()}
+    stated, goal = found.get("goal"), Goal(note.name, note.direction)
+    if goal != stated:  # else the config may tell, too, where its function is
+        found["config"] = {**found.get("config", {}), "metric": goal.to_tree()}
+    found["goal"] = goal
 
 
 _KINDS: dict[str, Callable[[Mapping[str, Any], dict[str, Any]], None]] = {

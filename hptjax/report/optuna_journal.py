@@ -22,7 +22,8 @@ from hptjax.records.trial import GenerationRecord, Status, TrialRecord, metrics_
 from hptjax.space import Space
 from hptjax.strategies.optuna import distribution
 from hptjax.study.config import StudyConfig
-from hptjax.study.metric import Metric, find_metric
+from hptjax.study.metric import Metric
+from hptjax.study.metrics import find_metric
 from hptjax.study.sink import Sink
 
 STATES = {Status.TRAINED: TrialState.COMPLETE, Status.STOPPED: TrialState.PRUNED}  # others failed
@@ -46,7 +47,9 @@ class OptunaJournalSink(Sink):
 
     @classmethod
     def open(cls, study: StudyConfig, folder: Path, options: Any) -> Self:
-        return cls(folder / "optuna.journal", study.space, find_metric(study.metric))
+        return cls(
+            folder / "optuna.journal", study.space, find_metric(study.metric, task=study.task)
+        )
 
     @cached_property
     def _storage(self) -> JournalStorage:

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from hptjax.errors import ConfigError, DataError
-from hptjax.records.goal import DIRECTION_OF
+from hptjax.records.goal import Goal
 from hptjax.records.metrics import CLASSIFICATION
 from hptjax.report.runs import UNIT, columns_of, join_tables
 
@@ -172,7 +172,7 @@ def _table(strategy: str, hparams: Mapping[str, Any], **columns: Any) -> pd.Data
         seed=0,
         variant=RUN,
         metric=METRIC,
-        direction=DIRECTION_OF[METRIC],
+        direction=Goal.from_tree(METRIC).direction,
         number=frame.index,
         told=frame["value"],
         key=0,

@@ -59,7 +59,7 @@ class TensorBoardSink(Sink):
     @classmethod
     def open(cls, study: StudyConfig, folder: Path, options: Any) -> Self:
         goal = Goal.from_tree(study.metric)
-        return cls(folder / "tb", study.space, study.labels, goal)
+        return cls(folder / "tb", study.space, study.labels, goal, study.curves)
 
     def begin(self, strategy: str, trials: int | None) -> None:
         if self._begun:

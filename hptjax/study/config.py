@@ -9,6 +9,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    ValidationInfo,
     model_validator,
 )
 
@@ -27,9 +28,12 @@ from hptjax.space import Space
 from hptjax.strategies.table import StrategyConfig, strategies_of
 from hptjax.study.budget import Budget
 from hptjax.study.executors import ExecutorConfig
+from hptjax.study.metrics import known_curves, measures_of, metric_tree, metric_words
 from hptjax.study.schedule import Schedule, member_epochs
 from hptjax.study.schedules import make_schedule, noted
 from hptjax.study.sinks import sinks_of
+from hptjax.tasks.base import Task
+from hptjax.tasks.configured import task_of
 from hptjax.transpile.apply import apply_hparams
 from hptjax.transpile.identity import as_computed
 from hptjax.transpile.repair import build, image_of
@@ -110,8 +114,12 @@ class WarmStart(Frozen):
         return self.run or self.trials or ""
 
 
-def _as_metric(value: Any) -> Any:
-    return Goal.from_tree(value).to_tree()
+def _as_metric(value: Any, info: ValidationInfo) -> Any:
+    return metric_tree(value, task_of(info.data["model"])) if "model" in info.data else value
+
+
+def _as_metrics(value: Any, info: ValidationInfo) -> Any:
+    return metric_words(value, task_of(info.data["model"])) if "model" in info.data else ()
 
 
 def _as_space(value: Any) -> Space:
@@ -128,16 +136,18 @@ class Work(TypedDict):
 class StudyConfig(Frozen):
     """One study: every strategy may spend the budget, in generations of population_size candidates.
 
-    epochs: of a network that is trained to the end. metric: val_loss (minimised) and val_accuracy
-    (maximised) are the last epoch's, as usual; val_loss_cumulative (minimised) is the mean over all
-    epochs so far, as the original study logged it; {name, direction} notes one of your own, which
-    run_study is given. repeats: how often each candidate is trained, with keys of its own; its
-    curves are the means. duplicates: whether a proposal of a network that its strategy trained
-    already takes that trial's results (reuse), or is trained again with a key of its own (retrain).
-    max_failures: failed trials after which a strategy gives up. first: hparams that each strategy
-    tries before its own; warm_start: more of them, see `study.warm_start`. executor: what trains
-    them, see `study.executors`; sinks: what else watches `hptjax run`, see `study.sinks`; like the
-    budget, both may change where a run goes on.
+    epochs: of a network that is trained to the end. metric: a measure of the task on the validation
+    images after the last epoch, as val_loss (minimised) or val_accuracy (maximised);
+    val_loss_cumulative (minimised) is the mean over all epochs so far, as the original study logged
+    it; module:attribute names one of your own; {name, direction} notes one that run_study is given.
+    metrics: further measures that are recorded each epoch, as val_macro_f1. repeats: how often each
+    candidate is trained, with keys of its own; its curves are the means. duplicates: whether a
+    proposal of a network that its strategy trained already takes that trial's results (reuse), or
+    is trained again with a key of its own (retrain). max_failures: failed trials after which a
+    strategy gives up. first: hparams that each strategy tries before its own; warm_start: more of
+    them, see `study.warm_start`. executor: what trains them, see `study.executors`; sinks: what
+    else watches `hptjax run`, see `study.sinks`; like the budget, both may change where a run goes
+    on.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -161,6 +171,7 @@ class StudyConfig(Frozen):
     duplicates: Literal["reuse", "retrain"] = "reuse"
     seed: Seed = 0
     metric: Annotated[str | dict[str, str], BeforeValidator(_as_metric)] = "val_loss"
+    metrics: Annotated[tuple[str, ...], BeforeValidator(_as_metrics)] = ()
     max_failures: Positive | None = None
     first: Annotated[
         tuple[dict[str, bool | int | float | str], ...], BeforeValidator(as_tuple)
@@ -206,6 +217,21 @@ class StudyConfig(Frozen):
     def labels(self) -> tuple[str, ...]:
         return tuple(strategy.label for strategy in self.strategies)
 
+    @property
+    def task(self) -> Task:
+        """What the networks learn."""
+        return task_of(self.model)
+
+    @property
+    def curves(self) -> tuple[str, ...]:
+        """The names of the curves of its trials, but for that of a function for run_study."""
+        return known_curves(self.metric, self.metrics, self.task)
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """What is measured on the validation images after each epoch, by the task's names."""
+        return measures_of([Goal.from_tree(self.metric).name, *self.metrics], self.task)
+
     def make_schedule(self) -> Schedule:
         return make_schedule(self.schedule, self.epochs)
 
@@ -233,8 +259,9 @@ class StudyConfig(Frozen):
         The order of the space's keys is that of the search's axes: write YAML with sort_keys=False.
         """
         tree = self.model_dump(mode="json")
-        if not self.sinks:
-            del tree["sinks"]  # a run that names none is noted as ever
+        for later in ("metrics", "sinks"):
+            if not tree[later]:
+                del tree[later]  # a run that names none is noted as ever
         return tree
 
     @classmethod

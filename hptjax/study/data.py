@@ -1,39 +1,60 @@
 """The images of a study: loaded, split and brought to the size of its networks."""
 
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.schema import ModelConfig
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
-from hptjax.data.labels import say_absent
+from hptjax.data.labels import listed, say_absent
 from hptjax.data.request import NoSplitError, Split, once, silent
 from hptjax.data.resize import fitted, fitted_pair
 from hptjax.data.sources import load_images
 from hptjax.data.split import limited, train_validation_split
+from hptjax.data.targets import Kind, absent_labels
 from hptjax.study.config import DataConfig, StudyConfig
+from hptjax.study.metric import Function
+from hptjax.tasks.base import Task
+from hptjax.tasks.configured import task_of
 
 Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class StudyData:
-    """Training and validation images of one size."""
+    """Training and validation images of one size.
+
+    functions: {curve: function} of the outputs [N, K] of a network for the validation images, and
+    their targets [N, ...], each of which gives a point of the curve after each epoch.
+    """
 
     train: ImageDataset
     validation: ImageDataset
+    functions: Mapping[str, Function] = field(default_factory=dict)
 
     @property
     def image(self) -> ImageSpec:
-        height, width, channels = self.train.image_shape
-        return ImageSpec(height, width, channels, self.train.num_classes)
+        """What the networks take and give, an output for each class."""
+        return ImageSpec(*self.train.image_shape, self.train.num_classes)
+
+    def image_for(self, task: Task) -> ImageSpec:
+        """What the networks take, and give for this task."""
+        return ImageSpec(*self.train.image_shape, task.outputs(self.train))
+
+    def check(self, task: Task, measures: Iterable[str] = ()) -> None:
+        """ConfigError unless a task can be learned, and measured, on these images."""
+        for part in (self.train, self.validation):
+            task.check(part)
+        for name in measures:
+            task.measure(name).check(self.validation)
 
     def fitted(self, model: ModelConfig, notify: Notify = warnings.warn) -> "StudyData":
         """The same at the size that the networks take; notify is told where that is another."""
         size = model.init_length, model.init_width
-        return StudyData(*fitted_pair(self.train, self.validation, *size, notify))
+        train, validation = fitted_pair(self.train, self.validation, *size, notify)
+        return replace(self, train=train, validation=validation)
 
 
 def load_study_data(study: StudyConfig, notify: Notify = warnings.warn) -> StudyData:
@@ -63,23 +84,21 @@ def prepare_data(
     The validation set is the source's own, where it has one, or else cut off from the training
     set. notify: told in one line of each thing that is done to images and labels.
     """
-    notify = once(notify)
-    images = _load(config, "train", notify)
+    notify, kind = once(notify), task_of(model).kind
+    images = _load(config, "train", kind, notify)
     stratified = images.stratified if config.stratified is None else config.stratified
     if config.train_limit is not None:
         images = limited(images, config.train_limit, seed, stratified)
     try:
-        validation = _load(config, "validation", notify)
+        validation = _load(config, "validation", kind, notify)
         notify(f"{validation.name}: {validation.size} images, which are the validation set.")
     except NoSplitError:
         fraction = config.validation_fraction
         images, validation = train_validation_split(
             images, fraction=fraction, seed=seed, stratified=stratified
         )
-    if images.stratified:  # the user's own; once: what both lack is said of the first
-        say_absent(images.labels, images.class_names, f"{images.name}, for training", notify)
-        name = f"{validation.name}, for validation"
-        say_absent(validation.labels, validation.class_names, name, notify)
+    for part, use in ((images, "training"), (validation, "validation")):
+        _say_absent(part, f"{part.name}, for {use}", notify)
     return StudyData(images, validation).fitted(model, notify)
 
 
@@ -94,12 +113,26 @@ def load_test_data(
 
     classes: what the network calls its classes, for a source that does not say so itself.
     """
-    images = _load(config, "test", notify, classes)
+    images = _load(config, "test", task_of(model).kind, notify, classes)
     return fitted(images, model.init_length, model.init_width, notify)
 
 
+def _say_absent(images: ImageDataset, what: str, notify: Notify) -> None:
+    """Names the classes or labels of which a set of the user's has no image."""
+    if images.kind == "labels":
+        absent = absent_labels(images.labels, images.class_names)
+        if absent:
+            notify(f"{what}: no image has of the labels {listed(absent)}.")
+    elif images.stratified:
+        say_absent(images.labels, images.class_names, what, notify)
+
+
 def _load(
-    config: DataConfig, split: Split, notify: Notify, classes: Sequence[str] | None = None
+    config: DataConfig,
+    split: Split,
+    kind: Kind,
+    notify: Notify,
+    classes: Sequence[str] | None = None,
 ) -> ImageDataset:
     return load_images(
         config.source,
@@ -107,5 +140,6 @@ def _load(
         data_dir=config.data_dir,
         channels=config.channels,
         classes=classes,
+        kind=kind,
         notify=notify,
     )

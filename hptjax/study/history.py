@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from hptjax.errors import ConfigError
-from hptjax.records.goal import DIRECTION_OF, Goal
+from hptjax.records.goal import Goal, goal_of_name
 from hptjax.records.reader import (
     DataRecord,
     EnvironmentRecord,
@@ -62,7 +62,8 @@ class History:
                 f"metric: the run was judged by {found.goal}, not by {self._goal}; start a new run "
                 "with another --out."
             )
-        known = self._goal.name in DIRECTION_OF and self._goal == (stated or self._goal)
+        stated = self._goal if stated is None else stated
+        known = goal_of_name(self._goal.name) is not None and self._goal == stated
         self._goal_noted = bool(self._generations) or known
 
     def check_data(self, digests: Mapping[str, str], source: str) -> None:

@@ -165,9 +165,11 @@ def local_executor(
         seed=study.seed,
         capacity=capacity or study.population_size * study.repeats,
         work=study.work_ahead(data.train.size),
+        measures=study.measures,
         notify=notify,
     )
-    return LocalExecutor(Problem(study.model, study.space, data.image), make, notify=notify)
+    problem = Problem(study.model, study.space, data.image_for(study.task))
+    return LocalExecutor(problem, make, notify=notify)
 
 
 def make_trainer(
@@ -178,12 +180,13 @@ def make_trainer(
     seed: int,
     capacity: int | None = None,
     work: Work = UNKNOWN_WORK,
+    measures: Sequence[str] = (),
     notify: Callable[[str], None] = warnings.warn,
 ) -> PopulationTrainer:
     """A trainer for networks like these, on a study's images.
 
     capacity: members of one call; work: that lies ahead, as `StudyConfig.work_ahead` has it;
-    notify: as of `PopulationTrainer`.
+    measures, notify: as of `PopulationTrainer`.
     """
     return PopulationTrainer(
         make_plan(configs, capacity=capacity, **work),
@@ -192,5 +195,7 @@ def make_trainer(
         seed=seed,
         augment=config.augment,
         augment_validation=config.augment_validation,
+        measures=measures,
+        functions=data.functions,
         notify=notify,
     )

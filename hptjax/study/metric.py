@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from hptjax.errors import ConfigError, did_you_mean, shown
-from hptjax.records.goal import DIRECTION_OF, Goal, checked_direction
+from hptjax.records.goal import Goal, checked_direction
+from hptjax.records.metrics import VAL, known_direction
+from hptjax.tasks.base import Measure
 
-Function = Callable[[Mapping[str, np.ndarray]], Any]
+Function = Callable[..., Any]
+Sight = Literal["curves", "logits"]
 
 
 @dataclass(frozen=True)
@@ -17,14 +20,36 @@ class Metric(Goal):
     """What people see of a trial: a real number made of its curves {name: [epochs]} so far.
 
     Calling it gives the value; ConfigError where the function gives something else than a real
-    number, or asks for a curve that there is not. The curves have one epoch at least.
+    number, or asks for a curve that there is not. The curves have one epoch at least. sees: what
+    the function is given; that of one which sees logits makes a point of the curve `curve` of each
+    network after each epoch. word: what a config names it by, where that is not its name.
     """
 
     function: Function = lambda curves: curves["val_loss"][-1]
     ideal: float = 0.0
+    sees: Sight = "curves"
+    word: str = ""
 
     def __call__(self, curves: Mapping[str, np.ndarray]) -> float:
-        value = self.function(_Curves(self.name, curves))
+        known = _Curves(self.name, curves)
+        return self._checked(known[self.curve][-1] if self.curve else self.function(known))
+
+    @property
+    def curve(self) -> str:
+        """The name of the curve that it makes of logits, empty where it sees curves."""
+        own = self.name if self.name.startswith(VAL) else VAL + self.name
+        return own if self.sees == "logits" else ""
+
+    def of_logits(self, logits: np.ndarray, targets: np.ndarray) -> float:
+        """The point of a network's curve; NaN, without asking, where its outputs are not finite.
+
+        logits: [N, K] of the validation images; targets: theirs, [N, ...].
+        """
+        if not np.isfinite(logits).all():
+            return float("nan")
+        return self._checked(self.function(logits, targets))
+
+    def _checked(self, value: Any) -> float:
         if not _is_real(value):
             raise ConfigError(
                 f"metric {self.name}: must return one real number, it returned {shown(value)}."
@@ -35,6 +60,11 @@ class Metric(Goal):
     def goal(self) -> Goal:
         """Its name and direction alone."""
         return Goal(self.name, self.direction)
+
+    def to_tree(self) -> str | dict[str, str]:
+        """As a study's config has it: with the word by which it is found, if it has one."""
+        tree = super().to_tree()
+        return tree if isinstance(tree, str) or not self.word else {**tree, "word": self.word}
 
     def loss(self, value: float) -> float:
         """What searchers are told of a value: lower is better, 0 at the ideal if it is a bound."""
@@ -64,23 +94,29 @@ class _Curves(dict[str, np.ndarray]):
 def metric(
     direction: str, *, name: str | None = None, sees: str = "curves"
 ) -> Callable[[Function], Metric]:
-    """Makes a metric of a function of a trial's curves {name: [epochs]}.
+    """Makes a metric of a function of a trial's curves {name: [epochs]}, or of a network's logits.
 
         @hptjax.metric("maximize")
         def best_accuracy(curves):
             return curves["val_accuracy"].max()
 
-    direction: which way is better, "minimize" or "maximize"; name: the function's own if None. The
-    curves are train_loss, train_accuracy, val_loss and val_accuracy of the epochs so far, one at
-    least; with `repeats` they are means. Raises ConfigError for another direction, a name that is
-    taken, or `sees="logits"`, which is not supported yet.
+        @hptjax.metric("maximize", sees="logits")
+        def recall_of_9(logits, labels):
+            return (logits.argmax(1)[labels == 9] == 9).mean()
+
+    direction: which way is better, "minimize" or "maximize"; name: the function's own if None.
+    sees: "curves", of the metrics and the epochs so far, one at least; with `repeats` they are
+    means. Or "logits": the function is called once a network and epoch, with its outputs [N, K] for
+    the validation images and their targets [N, ...], NumPy arrays; what it returns is recorded as
+    the curve `val_<name>`. The logits of all networks come to the host together: 4 N K bytes each.
+    Raises ConfigError for another direction or sight, and for a name that is taken.
     """
     if callable(direction):
-        raise ConfigError(f"metric: {_advice(direction)}")
-    if sees != "curves":
-        known = sees == "logits"
-        why = "is not supported yet" if known else "is unknown"
-        raise ConfigError(f"metric: sees={shown(sees)} {why}; a metric sees 'curves'.")
+        raise ConfigError(f"metric: {advice(direction)}")
+    if sees not in get_args(Sight):
+        raise ConfigError(
+            f"metric: sees={shown(sees)} is unknown; a metric sees 'curves' or 'logits'."
+        )
     chosen = checked_direction(direction)
 
     def made(function: Function) -> Metric:
@@ -90,14 +126,15 @@ def metric(
                 f'metric: needs a name, write metric("{chosen}", name="...")(...); '
                 f"got {shown(own)}."
             )
-        if own in DIRECTION_OF:
+        new = Metric(own, chosen, function, sees="logits" if sees == "logits" else "curves")
+        if known_direction(own) or known_direction(new.curve):
             raise ConfigError(f"metric: {own} is hptjax's own metric; give yours another name.")
-        return Metric(own, chosen, function)
+        return new
 
     return made
 
 
-def _advice(function: object) -> str:
+def advice(function: object) -> str:
     name = getattr(function, "__name__", "it")
     return (
         "a function alone does not say which way is better; write "
@@ -105,35 +142,12 @@ def _advice(function: object) -> str:
     )
 
 
-def _own(name: str, function: Function, ideal: float = 0.0) -> Metric:
-    return Metric(name, DIRECTION_OF[name], function, ideal)
+def of_measure(name: str, measure: Measure) -> Metric:
+    """The metric of a measure after the last epoch; name: val_loss and so on."""
+    return Metric(name, measure.direction, lambda curves: curves[name][-1], measure.ideal)
 
 
-METRICS: dict[str, Metric] = {  # of the last epoch; the original study logged the mean of all
-    "val_loss": _own("val_loss", lambda curves: curves["val_loss"][-1]),
-    "val_accuracy": _own("val_accuracy", lambda curves: curves["val_accuracy"][-1], ideal=1.0),
-    "val_loss_cumulative": _own(
-        "val_loss_cumulative", lambda curves: np.mean(curves["val_loss"], dtype=np.float64)
-    ),
-}
-
-
-def find_metric(tree: Any, given: Any = None) -> Metric:
-    """The metric that a study runs by.
-
-    tree: as the study's config has it; given: a Metric, or a known name, in its place. Raises
-    ConfigError for a bare function, and where a config names a metric of one's own that is not
-    given, or another one.
-    """
-    if given is None:
-        goal = Goal.from_tree(tree)
-        if goal.name not in METRICS:
-            raise ConfigError(
-                f"metric: {goal.name} is a function of your own; give it to run_study(metric=...)."
-            )
-        return METRICS[goal.name]
-    if isinstance(given, Metric):
-        return given
-    if callable(given):
-        raise ConfigError(f"metric: {_advice(given)}")
-    return find_metric(given)
+# of all epochs so far, as the original study logged it
+cumulative = Metric(
+    "val_loss_cumulative", "minimize", lambda curves: np.mean(curves["val_loss"], dtype=np.float64)
+)

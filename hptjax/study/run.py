@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from hptjax.study.executor import Executor
 from hptjax.study.executors import EXECUTORS
 from hptjax.study.history import History, JournalLike, MemoryJournal
 from hptjax.study.loop import Callback, Loop
-from hptjax.study.metric import Metric, find_metric
+from hptjax.study.metric import Metric
+from hptjax.study.metrics import find_metric, functions_of, further_metrics
 from hptjax.study.recorder import OnBest, Recorder
 from hptjax.study.sink import Sink
 from hptjax.study.snapshots import SnapshotExecutor, SnapshotStore
@@ -55,7 +57,8 @@ def run_study(
     journal of other images; DataError for a journal of another study.
     """
     _check_parts(study, data, searchers)
-    judge, stated = find_metric(study.metric, metric), Goal.from_tree(study.metric)
+    task, stated = study.task, Goal.from_tree(study.metric)
+    judge = find_metric(study.metric, metric, task)
     study = study.model_copy(update={"metric": judge.to_tree()})
     study = warm_started(study)
 
@@ -65,6 +68,9 @@ def run_study(
 
     said = notify if sinks else warnings.warn
     data = load_study_data(study, said) if data is None else data.fitted(study.model, said)
+    functions = functions_of([judge, *further_metrics(study.metrics, task)])
+    data = replace(data, functions={**data.functions, **functions})
+    data.check(task, study.measures)
     history = History(MemoryJournal() if journal is None else journal, judge.goal, stated)
     if journal is not None:
         history.check_data(data_digests(data), study.data.source)
@@ -73,7 +79,7 @@ def run_study(
         recorder = Recorder(history, tuple(sinks), on_best, data.train.size, live, said)
         recorder.check_rounding()
         loop = Loop(
-            problem=Problem(study.model, study.space, data.image),
+            problem=Problem(study.model, study.space, data.image_for(task)),
             schedule=study.make_schedule(),
             metric=judge,
             executor=live if store is None else SnapshotExecutor(live, store),

@@ -14,7 +14,7 @@ from typing import Any
 from hptjax.entries import Categorical, Entry, Value
 from hptjax.errors import ConfigError, shown
 from hptjax.paths import user_path
-from hptjax.records.goal import DIRECTION_OF, Goal, choices
+from hptjax.records.goal import EXAMPLES, Goal, goal_of_name
 from hptjax.records.run_dir import load_run
 from hptjax.records.trial import Status
 from hptjax.space import Space
@@ -138,10 +138,11 @@ def _told(row: Mapping[str, str], value: float, own: Goal, where: str) -> float:
     if told is not None:
         return told
     name = row.get("metric") or own.name
-    if name != own.name and name not in DIRECTION_OF:
-        raise ConfigError(f"{where}: metric must be {choices(DIRECTION_OF)}, got {shown(name)}.")
-    direction = own.direction if name == own.name else DIRECTION_OF[name]
-    return Goal(name, direction).sign * value
+    goal = own if name == own.name else goal_of_name(name)
+    if goal is None:
+        known = ", ".join(EXAMPLES)
+        raise ConfigError(f"{where}: metric must be {known} or another measure, got {shown(name)}.")
+    return goal.sign * value
 
 
 def _value(entry: Entry, text: str) -> Value:

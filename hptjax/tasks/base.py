@@ -132,23 +132,24 @@ class Task(Frozen):
         """The measure of that name; ConfigError for an unknown one."""
         found = self.find(name)
         if found is None:
-            raise ConfigError(f"task: {self.name} has no measure {shown(name)}; {self._hint(name)}")
+            hint = did_you_mean(name, self.known())
+            raise ConfigError(f"task: {self.name} has no measure {shown(name)}; {hint}")
         return found
 
     def measure_of_metric(self, metric: str) -> Measure:
         """The measure of a metric such as val_macro_f1; ConfigError for another name."""
         found = self.find(metric.removeprefix(VAL)) if metric.startswith(VAL) else None
         if found is None:
-            hint = self._hint(metric.removeprefix(VAL), VAL)
-            raise ConfigError(f"metric: {self.name} has no {shown(metric)}; {hint}")
+            raise self.unknown(metric, "metric")
         return found
 
-    def _hint(self, word: str, part: str = "") -> str:
-        """What was meant: a measure of the same name, or one that ends in the word."""
-        near = [name for name in self.known() if f"_{name}".endswith(f"_{word}")]
-        if near and word:
-            return f"did you mean {part + near[0]!r}?"
-        return did_you_mean(part + word, [part + name for name in self.known()])
+    def unknown(self, metric: str, path: str, others: Iterable[str] = ()) -> ConfigError:
+        """The error about a metric that is none; others: names that would be known, too."""
+        word = metric.removeprefix(VAL)
+        near = [name for name in self.known() if word and f"_{name}".endswith(f"_{word}")]
+        known = [*(VAL + name for name in self.known()), *others]
+        hint = f"did you mean {VAL + near[0]!r}?" if near else did_you_mean(metric, known)
+        return ConfigError(f"{path}: {self.name} has no {shown(metric)}; {hint}")
 
 
 def batch_sums(

@@ -1,0 +1,129 @@
+"""Which metrics a study may name: its task's measures, the table's, and one's own."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from hptjax.config.frozen import as_tuple
+from hptjax.errors import ConfigError, shown
+from hptjax.records.goal import Goal
+from hptjax.records.metrics import TRAIN, VAL, in_order, measure_of
+from hptjax.study.metric import Function, Metric, advice, of_measure
+from hptjax.table import Table
+from hptjax.tasks.base import Task
+from hptjax.tasks.classification import Classification
+
+# Beside the measures of the task. A row is a Metric, made with `hptjax.metric`.
+METRICS: Table[Metric] = Table(
+    "metrics", "metric", {"val_loss_cumulative": "hptjax.study.metric:cumulative"}
+)
+
+
+def find_metric(tree: Any, given: Any = None, task: Task | None = None) -> Metric:
+    """The metric that a study runs by.
+
+    tree: as the study's config has it; given: a Metric, or a name, in its place; task: what is
+    learned, a classification if None. Raises ConfigError for an unknown name, a bare function, and
+    where a config names a metric of one's own that is not given, or another one.
+    """
+    task = Classification() if task is None else task
+    if isinstance(given, Metric):
+        return _fit(given, task)
+    if callable(given):
+        raise ConfigError(f"metric: {advice(given)}")
+    return _named(tree if given is None else given, task)
+
+
+def _named(tree: Any, task: Task) -> Metric:
+    if isinstance(tree, str):
+        return _by_word(tree, task, "metric")
+    goal = Goal.from_tree(tree)
+    measure = task.find(measure_of(goal.name)) if goal.name.startswith(VAL) else None
+    if measure is not None and measure.direction == goal.direction:
+        return of_measure(goal.name, measure)
+    if "word" in tree:
+        found = _by_word(tree["word"], task, "metric")
+        if found.goal != goal:
+            raise ConfigError(f"metric: {found.word} is {found.goal} now, it was {goal}.")
+        return found
+    raise ConfigError(
+        f"metric: {goal.name} is a function of your own; give it to run_study(metric=...)."
+    )
+
+
+def _by_word(word: str, task: Task, path: str) -> Metric:
+    """A measure of the task, or what the table has."""
+    measure = task.find(measure_of(word)) if word.startswith(VAL) else None
+    if measure is not None:
+        return of_measure(word, measure)
+    if word not in METRICS:
+        raise task.unknown(word, path, METRICS.names())
+    found = METRICS.find(word, path)
+    if not isinstance(found, Metric):
+        raise ConfigError(
+            f"{path}: {word} must be a metric, made with @hptjax.metric, it is {shown(found)}."
+        )
+    return _fit(found if word == found.name else replace(found, word=word), task)
+
+
+def _fit(metric: Metric, task: Task) -> Metric:
+    """The metric, unless the curve that it makes is one of the task's."""
+    if metric.curve and task.find(measure_of(metric.curve)) is not None:
+        raise ConfigError(
+            f"metric: {metric.name} is a measure of {task.name}; give yours another name."
+        )
+    return metric
+
+
+def metric_tree(tree: Any, task: Task) -> str | dict[str, str]:
+    """What a study's config says of its metric, as runs note it; ConfigError for a mistake."""
+    if isinstance(tree, str):
+        return find_metric(tree, task=task).to_tree()
+    goal = Goal.from_tree(tree).to_tree()
+    return {**goal, "word": tree["word"]} if isinstance(goal, dict) and "word" in tree else goal
+
+
+def metric_words(tree: Any, task: Task) -> tuple[str, ...]:
+    """The words of a config's `metrics`; ConfigError for a mistake."""
+    words = (tree,) if isinstance(tree, str) else as_tuple(tree)
+    if not isinstance(words, tuple) or not all(isinstance(word, str) for word in words):
+        raise ConfigError(f"metrics: must be a list of names, got {shown(tree)}.")
+    further_metrics(words, task)
+    return words
+
+
+def further_metrics(words: Iterable[str], task: Task) -> tuple[Metric, ...]:
+    """The metrics that a config's `metrics` name; ConfigError for what has no curve of its own."""
+    found = tuple(_by_word(word, task, "metrics") for word in words)
+    for metric in found:
+        if not metric.curve and task.find(measure_of(metric.name)) is None:
+            raise ConfigError(
+                f"metrics: {metric.name} is made of curves, and has none; name measures, or "
+                "functions that see logits."
+            )
+    return found
+
+
+def measures_of(names: Iterable[str], task: Task) -> tuple[str, ...]:
+    """What is measured on the validation images: the task's own, and those of these metrics."""
+    further = [measure_of(name) for name in names if name.startswith(VAL)]
+    return tuple(dict.fromkeys([*task.measures, *filter(task.find, further)]))
+
+
+def functions_of(metrics: Iterable[Metric]) -> Mapping[str, Function]:
+    """By its curve, what makes a point of it: a function of logits [N, K] and targets [N, ...]."""
+    return {metric.curve: metric.of_logits for metric in metrics if metric.curve}
+
+
+def known_curves(tree: Any, words: Iterable[str], task: Task) -> tuple[str, ...]:
+    """The names of the curves that trials will have, as far as a config tells.
+
+    tree: of its metric, which may be a function that is given elsewhere; words: of its `metrics`.
+    """
+    words, goal = tuple(words), Goal.from_tree(tree)
+    metrics = further_metrics(words, task)
+    if isinstance(tree, str) or "word" in tree:
+        metrics += (find_metric(tree, task=task),)
+    trained = (TRAIN + name for name in task.train_measures)
+    measured = (VAL + name for name in measures_of([goal.name, *words], task))
+    return in_order([*trained, *measured, *functions_of(metrics)])
