@@ -118,7 +118,7 @@ def test_list_names_what_a_config_may_hold(capsys):
     assert capsys.readouterr().out.endswith(options)
     assert cli.main(["list", "augmentations", "crop"]) == 0
     assert capsys.readouterr().out.endswith(
-        "name: crop\npadding: REQUIRED  # integer >= 1 and <= 4096\n"
+        "name: crop\npadding: REQUIRED  # integer >= 1 and <= 4096; `crop: VALUE` sets it\n"
     )
     assert cli.main(["list", "augmentations", "original"]) == 0
     assert "\ndata: {augment: [original]}  # takes no" in capsys.readouterr().out
