@@ -5,9 +5,9 @@ Coordinates are float64, which sets the limits: real numbers within +-1e300, int
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from hptjax.checks import (
     check_unit,
@@ -25,6 +25,18 @@ from hptjax.checks import (
 from hptjax.errors import ConfigError, shown
 
 Value: TypeAlias = bool | int | float | str
+
+
+class Arithmetic(NamedTuple):
+    """What a decoding needs of numbers: Python's own on the host, JAX's inside a program."""
+
+    floor: Callable[[Any], Any]  # to whole numbers
+    exp: Callable[[Any], Any]
+    least: Callable[[Any, Any], Any]
+    most: Callable[[Any, Any], Any]
+
+
+HOST = Arithmetic(math.floor, math.exp, min, max)
 
 _LARGEST_LOG = 2**40  # above, a logarithm in float64 hardly tells an integer from the next
 _MOST_VALUES = 2**50  # with more, neighbours would share a coordinate
@@ -60,13 +72,16 @@ class Float:
         return float(value)
 
     def from_unit(self, u: float) -> float:
-        u = check_unit(u)
+        value = self.at(check_unit(u), HOST)
+        value = float(f"{value:.12g}") if self._curved() else round(value, self._decimals())
+        return min(max(value, self.low), self.high)
+
+    def at(self, u: Any, by: Arithmetic) -> Any:
+        """The value at u in [0, 1], unrounded, within rounding of the bounds."""
         if self._curved():
             low, high = math.log(self.low), math.log(self.high)
-            value = float(f"{math.exp(low + u * (high - low)):.12g}")
-        else:
-            value = round(self.low + u * (self.high - self.low), self._decimals())
-        return min(max(value, self.low), self.high)
+            return by.exp(low + u * (high - low))
+        return self.low + u * (self.high - self.low)
 
     def to_unit(self, value: Any) -> float:
         value = self.check(value)
@@ -157,13 +172,15 @@ class Integer:
         return int(value)
 
     def from_unit(self, u: float) -> int:
-        u = check_unit(u)
+        return self.at(check_unit(u), HOST)
+
+    def at(self, u: Any, by: Arithmetic) -> Any:
+        """The value at u in [0, 1]."""
         if self.log:
             low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
-            value = math.floor(math.exp(low + u * (high - low)) + 0.5)
-            return min(max(value, self.low), self.high)
-        index = min(math.floor(u * len(self)), len(self) - 1)
-        return self.low + index * self.step
+            value = by.floor(by.exp(low + u * (high - low)) + 0.5)
+            return by.least(by.most(value, self.low), self.high)
+        return self.low + by.least(by.floor(u * len(self)), len(self) - 1) * self.step
 
     def to_unit(self, value: Any) -> float:
         """Centre of the value's share; a fractional start value keeps its place between shares."""
@@ -231,8 +248,11 @@ class Categorical:
         raise ConfigError(f"must be one of {some(self.choices)}, got {shown(value)}.")
 
     def from_unit(self, u: float) -> Value:
-        index = math.floor(check_unit(u) * len(self))
-        return self.choices[min(index, len(self) - 1)]
+        return self.choices[self.at(check_unit(u), HOST)]
+
+    def at(self, u: Any, by: Arithmetic) -> Any:
+        """The place of the choice at u in [0, 1]."""
+        return by.least(by.floor(u * len(self)), len(self) - 1)
 
     def to_unit(self, value: Any) -> float:
         """Centre of the choice's share; a boolean tuned as a number stays in place (.51)."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from hptjax.config.hparams import TABLE, hparam_names
 from hptjax.config.load import load_model_config
 from hptjax.config.schema import ModelConfig
 from hptjax.data.augmentations.table import AUGMENTATIONS
@@ -11,7 +12,6 @@ from hptjax.strategies.table import check_options
 from hptjax.study import load_study
 from hptjax.study.config import StudyConfig
 from hptjax.synonyms import NAMES, NOTES
-from hptjax.transpile.table import TABLE, hparam_names
 
 HPARAMS = list(hparam_names(load_model_config("model")))
 

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hptjax.models.signature import Body, LayerChoices, Widths, choices_of, exact_body
+from hptjax.models.choices import LayerChoices, choices_of
+from hptjax.models.signature import Body, Widths, exact_body
 from hptjax.models.weights import exact_arrays, initial_statistics, initial_weights
 from hptjax.population import Member, make_plan, optimiser
 from hptjax.population.epoch import MemberState, train_step

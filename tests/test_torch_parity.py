@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from hptjax.config.schema import ModelConfig
+from hptjax.models.choices import choices_of
 from hptjax.models.classifier import Classifier
 from hptjax.models.forward import cross_entropy, forward
-from hptjax.models.signature import choices_of, exact_body
+from hptjax.models.signature import exact_body
 from hptjax.models.variables import exact_variables
 from hptjax.models.weights import layouts, statistics, weights
 from hptjax.population import optimiser
@@ -89,7 +90,7 @@ def test_padded_form_equals_pytorch(case):
 
     def objective(params):
         logits, _ = forward(
-            body.signature, choices_of([config]), params, stats, x, traced.layers, train=True
+            body.signature, choices_of([config]), params, stats, x, traced.numbers, train=True
         )
         return cross_entropy(logits, labels).mean(), logits
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hptjax.config.geometry import ImageSpec
+from hptjax.config.hparams import bind
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
 from hptjax.models.signature import signature_of
@@ -23,7 +24,6 @@ from hptjax.transpile import (
     with_hparams,
 )
 from hptjax.transpile.apply import apply_bound
-from hptjax.transpile.table import bind
 from tests.walk import GREY, MODEL, walk
 
 SMALL = st.integers(1, 7)

@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from hptjax.models.choices import choices_of
 from hptjax.models.costs import costs_of
 from hptjax.models.forward import cross_entropy
-from hptjax.models.signature import Body, ConvShape, choices_of, exact_body, map_sizes
+from hptjax.models.signature import Body, ConvShape, exact_body, map_sizes
 from hptjax.models.weights import weights
 from hptjax.ops.conv import conv, conv_and_projection
 from hptjax.ops.norm import normalise
@@ -105,7 +106,8 @@ def parts_of(network: _Network) -> list[tuple[str, Part]]:
     pieces.append(("MLP and loss", _mlp(network, 3 * linear)))
     size = sum(weight.size for weight in weights(body).values())
     params, grads = _normal((size,)), _normal((size,))
-    adam = optimiser.AdamHparams(*(jnp.float32(v) for v in (1e-3, 1e-4, 0.9, 0.999)))
+    numbers = {"lr": 1e-3, "weight_decay": 1e-4, "beta_1": 0.9, "beta_2": 0.999}
+    adam = {name: jnp.float32(value) for name, value in numbers.items()}
     update = Part(optimiser.update, (params, grads, optimiser.start(params), adam))
     images = Part(partial(_batch, body), (*_images(STEPS * 64, body), jnp.int32(64)))
     return [*pieces, ("optimiser", update), ("data", images)]

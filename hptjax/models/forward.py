@@ -6,34 +6,20 @@ two together.
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
-from flax import struct
 from jax import Array
 
-from hptjax.models.signature import ConvShape, LayerChoices, Signature
+from hptjax.models.choices import LayerChoices
+from hptjax.models.numbers import AnyArray, Numbers
+from hptjax.models.signature import ConvShape, Signature
 from hptjax.ops.conv import conv, conv_and_projection
 from hptjax.ops.norm import normalise, normalise_by, running, unbiased
 from hptjax.ops.pointwise import activate, average_pool, dropout
 
 Arrays: TypeAlias = dict[str, Array]
-AnyArray: TypeAlias = Any  # numpy arrays while packed on the host, JAX arrays in the program
-
-
-@struct.dataclass
-class LayerHparams:
-    """The traced numbers of one member's layers: of the MLP [depth], true channels [stages].
-
-    Stages: the first convolution, then the blocks.
-    """
-
-    batch_norm: AnyArray  # bool
-    activation: AnyArray  # index into the program's choices
-    dropout: AnyArray  # rates
-    units: AnyArray  # true widths
-    channels: AnyArray
 
 
 def forward(
@@ -42,7 +28,7 @@ def forward(
     params: Arrays,
     stats: Arrays,
     x: Array,
-    layers: LayerHparams,
+    numbers: Numbers,
     *,
     train: bool,
     key: Array | None = None,
@@ -53,7 +39,7 @@ def forward(
     statistics as they are.
     """
     network = _Network(signature, choices, params, stats, train)
-    logits = network.logits(x, layers, key)
+    logits = network.logits(x, numbers, key)
     return logits, network.new_stats
 
 
@@ -72,11 +58,11 @@ class _Network:
         self.params, self.stats, self.train = params, stats, train
         self.new_stats = dict(stats)
 
-    def logits(self, x: Array, layers: LayerHparams, key: Array | None) -> Array:
-        x = self._features(x, layers.channels)
+    def logits(self, x: Array, numbers: Numbers, key: Array | None) -> Array:
+        x = self._features(x, numbers["channels"])
         x = x.reshape(-1, x.shape[-1])
         for i in range(self.signature.depth):
-            x = self._mlp_layer(x, i, layers, key)
+            x = self._mlp_layer(x, i, numbers, key)
         return x
 
     def _features(self, x: Array, channels: AnyArray) -> Array:
@@ -124,18 +110,18 @@ class _Network:
         y = self._norm_running(x, norm)
         return jax.nn.relu(y) if relu else y
 
-    def _mlp_layer(self, x: Array, i: int, layers: LayerHparams, key: Array | None) -> Array:
+    def _mlp_layer(self, x: Array, i: int, numbers: Numbers, key: Array | None) -> Array:
         name, choices = f"mlp.{i}", self.choices[i]
         kernel = self.params[f"{name}.linear.kernel"]
         x = kernel.reshape(kernel.shape[0], -1) @ x + self.params[f"{name}.linear.bias"][:, None]
         if True in choices.norms:
             norm = partial(self._norm_batch, bias=0.0) if self.train else self._norm_running
             normal = norm(x, f"{name}.bn")
-            x = jnp.where(layers.batch_norm[i], normal, x) if False in choices.norms else normal
-        live = jnp.arange(x.shape[0]) < layers.units[i]
-        x = activate(x, choices.activations, layers.activation[i], live)
+            x = jnp.where(numbers["batch_norm"][i], normal, x) if False in choices.norms else normal
+        live = jnp.arange(x.shape[0]) < numbers["units"][i]
+        x = activate(x, choices.activations, numbers["activation"][i], live)
         if key is not None and choices.dropout:
-            x = dropout(x, layers.dropout[i], jax.random.fold_in(key, jnp.uint32(i)))
+            x = dropout(x, numbers["dropout"][i], jax.random.fold_in(key, jnp.uint32(i)))
         return x
 
     def _norm_batch(

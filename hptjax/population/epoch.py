@@ -7,9 +7,11 @@ import jax.numpy as jnp
 from flax import struct
 from jax import Array, lax
 
-from hptjax.models.forward import AnyArray, Arrays, LayerHparams, correct, cross_entropy, forward
+from hptjax.models.choices import LayerChoices
+from hptjax.models.forward import Arrays, correct, cross_entropy, forward
 from hptjax.models.keys import dropout_key, init_key
-from hptjax.models.signature import Body, LayerChoices, Widths
+from hptjax.models.numbers import AnyArray, Numbers
+from hptjax.models.signature import Body, Widths
 from hptjax.models.weights import initial_statistics, initial_weights, layouts
 from hptjax.population import optimiser
 from hptjax.population.images import EpochInput, as_floats, to_maps
@@ -24,8 +26,7 @@ class TracedHparams:
     trial: what its random keys derive from.
     """
 
-    optimiser: optimiser.AdamHparams
-    layers: LayerHparams
+    numbers: Numbers
     trial: AnyArray  # uint32
 
 
@@ -49,8 +50,8 @@ def initial_state(body: Body, study_key: Array, hparams: TracedHparams) -> Membe
     """A member of a body before training, from its true widths and its key."""
     signature = body.signature
     widths = Widths(
-        tuple(hparams.layers.channels[i] for i in range(len(signature.blocks) + 1)),
-        tuple(hparams.layers.units[i] for i in range(signature.depth)),
+        tuple(hparams.numbers["channels"][i] for i in range(len(signature.blocks) + 1)),
+        tuple(hparams.numbers["units"][i] for i in range(signature.depth)),
     )
     params = initial_weights(init_key(study_key, hparams.trial), body, widths)
     return MemberState(params, initial_statistics(body, widths), optimiser.start(params))
@@ -76,7 +77,7 @@ def member_epoch(
     key = dropout_key(given.study_key, hparams.trial, given.epoch)
     state, loss, accuracy = train_epoch(body, choices, state, hparams, given, key)
     val_loss, val_accuracy = evaluate(
-        body, choices, state, hparams.layers, given.val, given.val_labels
+        body, choices, state, hparams.numbers, given.val, given.val_labels
     )
     return state, Metrics(loss, accuracy, val_loss, val_accuracy)
 
@@ -124,14 +125,14 @@ def train_step(
 
     def objective(params: Arrays):
         logits, new_stats = forward(
-            body.signature, choices, params, stats, x, hparams.layers, train=True, key=key
+            body.signature, choices, params, stats, x, hparams.numbers, train=True, key=key
         )
         return cross_entropy(logits, labels).mean(), (new_stats, correct(logits, labels))
 
     differentiate = jax.value_and_grad(objective, has_aux=True)
     (loss, (stats, hits)), grads = differentiate(weights.split(state.params))
     params, moments = optimiser.update(
-        state.params, weights.join(grads), state.moments, hparams.optimiser
+        state.params, weights.join(grads), state.moments, hparams.numbers
     )
     return MemberState(params, running.join(stats), moments), loss, hits.mean()
 
@@ -140,7 +141,7 @@ def evaluate(
     body: Body,
     choices: Choices,
     state: MemberState,
-    layers: LayerHparams,
+    numbers: Numbers,
     images: Array,
     labels: Array,
 ) -> tuple[Array, Array]:
@@ -153,7 +154,7 @@ def evaluate(
     def batch(total: tuple[Array, Array], part: tuple[Array, Array]):
         x, y = part
         images = as_floats(x)
-        logits, _ = forward(body.signature, choices, params, stats, images, layers, train=False)
+        logits, _ = forward(body.signature, choices, params, stats, images, numbers, train=False)
         real = y >= 0
         loss = jnp.where(real, cross_entropy(logits, jnp.maximum(y, 0)), 0).sum()
         return (total[0] + loss, total[1] + jnp.sum(correct(logits, y) & real)), None

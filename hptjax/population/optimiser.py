@@ -1,22 +1,12 @@
 """Adam with L2 added to the gradient, as PyTorch's Adam(weight_decay=...); not AdamW."""
 
-from typing import Any
-
 import jax.numpy as jnp
 from flax import struct
 from jax import Array
 
+from hptjax.models.numbers import Numbers
+
 EPSILON = 1e-8
-
-
-@struct.dataclass
-class AdamHparams:
-    """The traced numbers of one member's optimiser."""
-
-    lr: Any
-    weight_decay: Any
-    beta_1: Any
-    beta_2: Any
 
 
 @struct.dataclass
@@ -38,16 +28,16 @@ def start(params: Array) -> AdamState:
 
 
 def update(
-    params: Array, grads: Array, state: AdamState, hparams: AdamHparams
+    params: Array, grads: Array, state: AdamState, numbers: Numbers
 ) -> tuple[Array, AdamState]:
     """One step (Kingma & Ba 2015, algorithm 1), weight_decay * params added to the gradient."""
-    beta_1, beta_2 = hparams.beta_1, hparams.beta_2
+    beta_1, beta_2 = numbers["beta_1"], numbers["beta_2"]
     count = state.count + 1
     steps = count.astype(jnp.float32)
-    rate = hparams.lr / (1 - beta_1**steps)
+    rate = numbers["lr"] / (1 - beta_1**steps)
     root = jnp.sqrt(1 - beta_2**steps)
 
-    g = grads + hparams.weight_decay * params
+    g = grads + numbers["weight_decay"] * params
     first = beta_1 * state.first + (1 - beta_1) * g
     second = beta_2 * state.second + (1 - beta_2) * g * g
     params = params - rate * first / (jnp.sqrt(second) / root + EPSILON)

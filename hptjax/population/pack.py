@@ -1,18 +1,17 @@
 """From members to arrays: the place and row of each, their traced numbers, their true shapes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
-from hptjax.models.forward import LayerHparams
-from hptjax.models.signature import Body, exact_body, widths_of
+from hptjax.models.numbers import STAGED, numbers_of, packed
+from hptjax.models.signature import Body, exact_body
 from hptjax.population.epoch import TracedHparams
-from hptjax.population.optimiser import AdamHparams
 from hptjax.population.plan import Plan
 
 
@@ -87,44 +86,25 @@ def traced_hparams(
     """The members' traced numbers as arrays over rows; rows without a member hold zeros."""
     depth = max(body.signature.depth for body in plan.bodies)
     stages = max(len(body.widths.channels) for body in plan.bodies)
+    numbers = [numbers_of(member.config, plan.choices) for member in members]
+    columns = {
+        name: _column([own[name] for own in numbers], stages if name in STAGED else depth)
+        for name in numbers[0]
+    }
+    trials = np.array([member.trial for member in members], np.uint32)
 
-    def scalars(get: Callable[[Member], Any], dtype: Any) -> np.ndarray:
-        out = np.zeros(rows, dtype)
-        out[placement.rows] = [get(member) for member in members]
+    def placed(values: np.ndarray) -> np.ndarray:
+        out = np.zeros((rows, *values.shape[1:]), values.dtype)
+        out[placement.rows] = values
         return out
 
-    def lists(
-        get: Callable[[ModelConfig], Sequence[Any]], dtype: Any, length: int = depth
-    ) -> np.ndarray:
-        out = np.zeros((rows, length), dtype)
-        for row, member in zip(placement.rows, members, strict=True):
-            values = get(member.config)
-            out[row, : len(values)] = values
-        return out
-
-    def layers(name: str) -> Callable[[ModelConfig], Sequence[Any]]:
-        return lambda config: [getattr(layer, name) for layer in config.mlp_config.block_list]
-
-    return TracedHparams(
-        optimiser=AdamHparams(
-            **{
-                name: scalars(lambda m, name=name: getattr(m.config, name), np.float32)
-                for name in ("lr", "weight_decay", "beta_1", "beta_2")
-            }
-        ),
-        layers=LayerHparams(
-            batch_norm=lists(layers("batch_norm"), bool),
-            activation=lists(partial(_activations, plan), np.int32),
-            dropout=lists(layers("dropout"), np.float32),
-            units=lists(layers("out_size"), np.int32),
-            channels=lists(lambda config: widths_of(config).channels, np.int32, stages),
-        ),
-        trial=scalars(lambda m: np.uint32(m.trial), np.uint32),
-    )
+    arrays = {name: placed(array) for name, array in packed(columns).items()}
+    return TracedHparams(arrays, placed(trials))
 
 
-def _activations(plan: Plan, config: ModelConfig) -> list[int]:
-    names = config.mlp_config.computed_activations
-    return [
-        choices.activations.index(name) for choices, name in zip(plan.choices, names, strict=False)
-    ]
+def _column(values: list[Any], length: int) -> Any:
+    """The members' numbers [P]; of layers a list, with zeros where a member is not as deep."""
+    if not isinstance(values[0], list):
+        return np.array(values)
+    rows = [[*layers, *[0] * (length - len(layers))] for layers in values]
+    return [np.array(layer) for layer in zip(*rows, strict=True)]

@@ -8,14 +8,8 @@ from functools import cached_property
 
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
-from hptjax.models.signature import (
-    Body,
-    LayerChoices,
-    Signature,
-    Widths,
-    choices_of,
-    exact_body,
-)
+from hptjax.models.choices import LayerChoices, choices_of
+from hptjax.models.signature import Body, Signature, Widths, exact_body
 from hptjax.population.price import Price, price_for, train_flops
 
 FEW_BODIES, MOST_BODIES = 7, 16  # tiers are added up to here; the first where the work is not known

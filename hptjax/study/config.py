@@ -15,6 +15,7 @@ from pydantic import (
 
 from hptjax.config.explain import validated
 from hptjax.config.frozen import Frozen, Positive, as_tuple
+from hptjax.config.hparams import find
 from hptjax.config.label import check_distinct
 from hptjax.config.named import Part
 from hptjax.config.schema import ModelConfig
@@ -37,7 +38,6 @@ from hptjax.tasks.configured import task_of
 from hptjax.transpile.apply import apply_hparams
 from hptjax.transpile.identity import as_computed
 from hptjax.transpile.repair import build, image_of
-from hptjax.transpile.table import find
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Point = dict[str, bool | int | float | str]

@@ -11,7 +11,8 @@ import numpy as np
 
 from hptjax.config.frozen import Frozen
 from hptjax.config.schema import ModelConfig
-from hptjax.models.signature import LayerChoices, Signature, choices_of
+from hptjax.models.choices import LayerChoices, choices_of
+from hptjax.models.signature import Signature
 from hptjax.population import (
     Member,
     Outcome,

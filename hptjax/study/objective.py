@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hptjax.config.geometry import ImageSpec
+from hptjax.config.hparams import bind
 from hptjax.config.schema import ModelConfig
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.resize import fitted_pair
@@ -20,7 +21,6 @@ from hptjax.study.local import LocalExecutor, make_trainer
 from hptjax.transpile.apply import apply_bound
 from hptjax.transpile.problem import Problem
 from hptjax.transpile.repair import build
-from hptjax.transpile.table import bind
 
 
 def make_objective(

@@ -1,9 +1,9 @@
 """From a searcher's hparams to a network that can be built: apply, repair, explain."""
 
+from hptjax.config.hparams import TABLE, hparam_names
 from hptjax.transpile.apply import apply_hparams, model_from_trial, with_hparams
 from hptjax.transpile.problem import Problem
 from hptjax.transpile.repair import Candidate, Infeasible, RepairResult, build, repair
-from hptjax.transpile.table import TABLE, hparam_names
 
 __all__ = [
     "TABLE",

@@ -1,6 +1,5 @@
 """Writes hparams into a model config; rounds and casts what continuous strategies give."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,11 +7,11 @@ from pydantic import ValidationError
 
 from hptjax.checks import is_number, plain
 from hptjax.config.explain import explain
+from hptjax.config.hparams import TABLE, Target, ValueType, bind, cast
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError, did_you_mean, shown
 from hptjax.glossary import Hparams
 from hptjax.records.change import Change
-from hptjax.transpile.table import TABLE, Target, ValueType, bind
 
 
 def apply_hparams(base: ModelConfig, hparams: Hparams) -> ModelConfig:
@@ -72,13 +71,11 @@ def _cast(name: str, value: Any, kind: ValueType) -> Any:
         return value
     if not is_number(value):
         raise ConfigError(f"{name}: must be a finite number, got {shown(value)}.")
+    if kind == "bool" and not 0 <= value <= 1:
+        raise ConfigError(f"{name}: must be true, false or a number in [0, 1], got {value!r}.")
     if kind == "float":
         return float(value)
-    if kind == "bool":
-        if not 0 <= value <= 1:
-            raise ConfigError(f"{name}: must be true, false or a number in [0, 1], got {value!r}.")
-        return value >= 0.5
-    return value if isinstance(value, int) else math.floor(value + 0.5)
+    return value if kind != "bool" and isinstance(value, int) else cast(value, kind)
 
 
 def _by_name(error: ValidationError, targets: Mapping[str, Target]) -> str:

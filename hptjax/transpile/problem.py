@@ -11,6 +11,7 @@ import numpy as np
 
 from hptjax.checks import is_number, plain
 from hptjax.config.geometry import ImageSpec
+from hptjax.config.hparams import Target, bind
 from hptjax.config.schema import ModelConfig
 from hptjax.entries import Categorical, Entry, Float, Integer, Value
 from hptjax.errors import ConfigError
@@ -20,7 +21,6 @@ from hptjax.records.change import Change
 from hptjax.space import Space
 from hptjax.transpile.apply import apply_bound
 from hptjax.transpile.repair import Candidate, build
-from hptjax.transpile.table import Target, bind
 
 MAX_SIGNATURES = 32  # each costs seconds of compiling; rarer ones are compiled when they turn up
 SAMPLES = 512  # random points that stand for the space

@@ -1,9 +1,10 @@
 """The one table of tunable hparams: which number of the config each means, and how it varies."""
 
+import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
@@ -20,7 +21,8 @@ class Rule:
 
     pattern: its name, `{i}` stands for the layer. where: the list of layers in the config, () for
     numbers of the whole model. kind: `traced` numbers never cost a compilation, a `width` is
-    padded, a `static` one is part of what is compiled.
+    padded, a `static` one is part of what is compiled. array: what holds it inside a program, ""
+    for a static one; shift: how far the layer's place in the array lies behind its number.
     """
 
     pattern: str
@@ -28,6 +30,8 @@ class Rule:
     key: str
     type: ValueType
     kind: Variation
+    array: str = ""
+    shift: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +41,40 @@ class Target:
     rule: Rule
     path: tuple[str | int, ...]
 
+    @property
+    def place(self) -> int | None:
+        """Its place in the array of its kind, None where the array has one number a network."""
+        return int(self.path[2]) + self.rule.shift if self.rule.where else None
+
 
 TABLE: tuple[Rule, ...] = (
-    Rule("lr", (), "lr", "float", "traced"),
-    Rule("weight_decay", (), "weight_decay", "float", "traced"),
-    Rule("beta_1", (), "beta_1", "float", "traced"),
-    Rule("beta_2", (), "beta_2", "float", "traced"),
+    Rule("lr", (), "lr", "float", "traced", "lr"),
+    Rule("weight_decay", (), "weight_decay", "float", "traced", "weight_decay"),
+    Rule("beta_1", (), "beta_1", "float", "traced", "beta_1"),
+    Rule("beta_2", (), "beta_2", "float", "traced", "beta_2"),
     Rule("batch_size", (), "batch_size", "int", "static"),
-    Rule("resnet_out_channels_l{i}", _BLOCKS, "out_channels", "int", "width"),
+    Rule("resnet_out_channels_l{i}", _BLOCKS, "out_channels", "int", "width", "channels", 1),
     Rule("resnet_kernel_size_l{i}", _BLOCKS, "kernel_size", "int", "static"),
     Rule("resnet_stride_l{i}", _BLOCKS, "stride", "int", "static"),
     Rule("resnet_padding_l{i}", _BLOCKS, "padding", "padding", "static"),
-    Rule("mlp_out_l{i}", _LAYERS, "out_size", "int", "width"),
-    Rule("mlp_af_l{i}", _LAYERS, "activation_fun", "text", "traced"),
-    Rule("mlp_bn_l{i}", _LAYERS, "batch_norm", "bool", "traced"),
-    Rule("mlp_do_l{i}", _LAYERS, "dropout", "float", "traced"),
+    Rule("mlp_out_l{i}", _LAYERS, "out_size", "int", "width", "units"),
+    Rule("mlp_af_l{i}", _LAYERS, "activation_fun", "text", "traced", "activation"),
+    Rule("mlp_bn_l{i}", _LAYERS, "batch_norm", "bool", "traced", "batch_norm"),
+    Rule("mlp_do_l{i}", _LAYERS, "dropout", "float", "traced", "dropout"),
 )
 _PATTERNS = {
     rule: re.compile(rule.pattern.replace("{i}", r"(0|[1-9][0-9]{0,8})")) for rule in TABLE
 }
+
+
+def cast(value: Any, kind: ValueType, floor: Callable[[Any], Any] = math.floor) -> Any:
+    """A number as its type has it: halves are rounded up, a boolean is true from 1/2.
+
+    floor: to whole numbers; math's on the host, JAX's inside a program.
+    """
+    if kind == "bool":
+        return value >= 0.5
+    return value if kind == "float" else floor(value + 0.5)
 
 
 def bind(names: Iterable[str], config: ModelConfig) -> Mapping[str, Target]:
