@@ -1,9 +1,16 @@
 """The base of every config: immutable, hashable, closed to unknown keys."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from hptjax.checks import is_text, plain
 from hptjax.config.explain import validated
@@ -24,6 +31,8 @@ def _storable(value: Any) -> Any:
 class Frozen(BaseModel):
     """Immutable, hashable (equal configs share a compilation), and closed to unknown keys."""
 
+    later: ClassVar[tuple[str, ...]] = ()  # keys that the first versions did not have
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
@@ -34,6 +43,15 @@ class Frozen(BaseModel):
         if not update:
             return super().model_copy(deep=deep)
         return validated(type(self), {**dict(self), **update})
+
+    @model_serializer(mode="wrap")
+    def _without_later(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves out the `later` keys that are at their defaults, as files of before have it."""
+        tree, fields = dump(self), type(self).model_fields
+        for name in self.later:
+            if name in tree and getattr(self, name) == fields[name].get_default():
+                del tree[name]
+        return tree
 
     @model_validator(mode="before")
     @classmethod

@@ -57,6 +57,7 @@ TABLE: tuple[Rule, ...] = (
     Rule("resnet_kernel_size_l{i}", _BLOCKS, "kernel_size", "int", "static"),
     Rule("resnet_stride_l{i}", _BLOCKS, "stride", "int", "static"),
     Rule("resnet_padding_l{i}", _BLOCKS, "padding", "padding", "static"),
+    Rule("resnet_af_l{i}", _BLOCKS, "activation_fun", "text", "traced", "stage_activation", 1),
     Rule("mlp_out_l{i}", _LAYERS, "out_size", "int", "width", "units"),
     Rule("mlp_af_l{i}", _LAYERS, "activation_fun", "text", "traced", "activation"),
     Rule("mlp_bn_l{i}", _LAYERS, "batch_norm", "bool", "traced", "batch_norm"),

@@ -1,13 +1,14 @@
 """Schema of one network and how it is trained, in the dict form of the original study's YAML."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
 from hptjax.config.explain import validated
 from hptjax.config.frozen import SIZE_LIMIT, Frozen, Positive, as_tuple
-from hptjax.errors import ConfigError, shown
+from hptjax.config.parts import ACTIVATIONS
+from hptjax.errors import ConfigError, did_you_mean, shown
 
 Padding = Annotated[int, Field(ge=0, lt=SIZE_LIMIT)] | Literal["same"]
 Key = Annotated[int, Field(gt=-SIZE_LIMIT, lt=SIZE_LIMIT)] | str
@@ -23,19 +24,42 @@ def _no_activation(value: Any) -> Any:
     return "none" if value is None or value == "None" else value
 
 
-Activation = Annotated[
-    Literal["none", "relu", "tanh", "sigmoid", "logsoftmax"], BeforeValidator(_no_activation)
-]
+def _activation(value: Any) -> Any:
+    value = _no_activation(value)
+    if value not in ACTIVATIONS:
+        hint = did_you_mean(value, ACTIVATIONS.names()) if isinstance(value, str) else ""
+        raise ValueError(f"the name of an activation ({hint.rstrip('.')})" if hint else "a name")
+    return value
+
+
+def _own_activation(value: Any) -> Any:
+    value = _activation(value)
+    if value == "logsoftmax":
+        raise ValueError("an activation of one number, unlike logsoftmax, which sums over units")
+    return value
+
+
+Activation = Annotated[str, BeforeValidator(_activation)]
+MapActivation = Annotated[str, BeforeValidator(_own_activation)]
 
 
 class ConvConfig(Frozen):
-    """One convolution, or one residual block (its first convolution carries the stride)."""
+    """One convolution; its activation follows it."""
+
+    later: ClassVar = ("activation_fun",)
 
     in_channels: Positive
     out_channels: Positive
     kernel_size: Positive
     stride: Positive = 1
     padding: Padding = 0
+    activation_fun: MapActivation = "none"
+
+
+class BlockConfig(ConvConfig):
+    """One residual block: its first convolution carries the stride, its activation comes twice."""
+
+    activation_fun: MapActivation = "relu"
 
 
 class LinearConfig(Frozen):
@@ -50,7 +74,7 @@ class LinearConfig(Frozen):
 
 class ResNetConfig(Frozen):
     first_conv: ConvConfig
-    block_list: Annotated[tuple[ConvConfig, ...], BeforeValidator(as_tuple)]
+    block_list: Annotated[tuple[BlockConfig, ...], BeforeValidator(as_tuple)]
     pool_size: Positive = 1
 
 

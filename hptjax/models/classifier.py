@@ -13,18 +13,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from hptjax.config.geometry import conv_padding
-from hptjax.config.schema import ConvConfig, LinearConfig, ModelConfig
+from hptjax.config.schema import BlockConfig, ConvConfig, LinearConfig, ModelConfig
 from hptjax.errors import ConfigError
+from hptjax.ops.activations import find_activation
 from hptjax.ops.norm import normalise, normalise_by, running, unbiased
 from hptjax.ops.pointwise import dropout
-
-_FUNCTIONS = {
-    "none": lambda x: x,
-    "relu": jax.nn.relu,
-    "tanh": jnp.tanh,
-    "sigmoid": jax.nn.sigmoid,
-    "logsoftmax": jax.nn.log_softmax,
-}
 
 
 def torch_uniform(fan_in: int):
@@ -73,31 +66,33 @@ class Conv(nn.Module):
 
 
 class ResBlock(nn.Module):
-    """conv-bn-relu-conv-bn, plus an ever-present 1x1 projection with batch norm, then relu."""
+    """conv-bn-act-conv-bn, plus an ever-present 1x1 projection with batch norm, then act."""
 
-    config: ConvConfig
+    config: BlockConfig
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
         c = self.config
         second = c.model_copy(update={"stride": 1, "in_channels": c.out_channels})
         project = c.model_copy(update={"kernel_size": 1, "padding": 0})
-        y = nn.relu(BatchNorm(name="bn1")(Conv(c, name="conv1")(x), train=train))
+        act = find_activation(c.activation_fun).fn
+        y = act(BatchNorm(name="bn1")(Conv(c, name="conv1")(x), train=train))
         y = BatchNorm(name="bn2")(Conv(second, name="conv2")(y), train=train)
         shortcut = BatchNorm(name="bn_proj")(Conv(project, name="conv_proj")(x), train=train)
-        return nn.relu(y + shortcut)
+        return act(y + shortcut)
 
 
 class ResNet(nn.Module):
     """First convolution, residual blocks, average pool: [B, H, W, C] -> [B, H', W', C']."""
 
     first_conv: ConvConfig
-    blocks: tuple[ConvConfig, ...]
+    blocks: tuple[BlockConfig, ...]
     pool_size: int = 1
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool) -> Array:
         x = Conv(self.first_conv, name="first_conv")(x)
+        x = find_activation(self.first_conv.activation_fun).fn(x)
         for i, block in enumerate(self.blocks):
             x = ResBlock(block, name=f"blocks_{i}")(x, train=train)
         return nn.avg_pool(x, (self.pool_size,) * 2, (self.pool_size,) * 2)
@@ -119,7 +114,7 @@ class MLP(nn.Module):
             x = dense(x)
             if block.batch_norm:
                 x = BatchNorm(name=f"bn_{i}")(x, train=train)
-            x = _FUNCTIONS[block.activation_fun](x)
+            x = find_activation(block.activation_fun).fn(x)
             if train and block.dropout:
                 assert dropout_key is not None
                 x = dropout(x.T, jnp.float32(block.dropout), jax.random.fold_in(dropout_key, i)).T

@@ -4,27 +4,27 @@ hptjax.models.classifier is the same network as Flax modules at its exact shape;
 two together.
 """
 
-from collections.abc import Sequence
 from functools import partial
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from hptjax.models.choices import LayerChoices
+from hptjax.models.choices import Choices
 from hptjax.models.numbers import AnyArray, Numbers
 from hptjax.models.signature import ConvShape, Signature
+from hptjax.ops.activations import activate
 from hptjax.ops.conv import conv, conv_and_projection
 from hptjax.ops.norm import normalise, normalise_by, running, unbiased
-from hptjax.ops.pointwise import activate, average_pool, dropout
+from hptjax.ops.pointwise import average_pool, dropout
 
 Arrays: TypeAlias = dict[str, Array]
 
 
 def forward(
     signature: Signature,
-    choices: Sequence[LayerChoices],
+    choices: Choices,
     params: Arrays,
     stats: Arrays,
     x: Array,
@@ -35,7 +35,7 @@ def forward(
 ) -> tuple[Array, Arrays]:
     """The logits [K, B] of images x [C, H, W, B], and the running statistics after them.
 
-    choices: of each MLP layer. key: of this step's dropout, None in evaluation, which leaves the
+    choices: of the program. key: of this step's dropout, None in evaluation, which leaves the
     statistics as they are.
     """
     network = _Network(signature, choices, params, stats, train)
@@ -49,7 +49,7 @@ class _Network:
     def __init__(
         self,
         signature: Signature,
-        choices: Sequence[LayerChoices],
+        choices: Choices,
         params: Arrays,
         stats: Arrays,
         train: bool,
@@ -59,24 +59,37 @@ class _Network:
         self.new_stats = dict(stats)
 
     def logits(self, x: Array, numbers: Numbers, key: Array | None) -> Array:
-        x = self._features(x, numbers["channels"])
+        x = self._features(x, numbers)
         x = x.reshape(-1, x.shape[-1])
         for i in range(self.signature.depth):
             x = self._mlp_layer(x, i, numbers, key)
         return x
 
-    def _features(self, x: Array, channels: AnyArray) -> Array:
+    def _features(self, x: Array, numbers: Numbers) -> Array:
+        channels = numbers["channels"]
         first = self.signature.first
         kernel, bias = self.params["first_conv.kernel"], self.params["first_conv.bias"]
         live = jnp.stack([jnp.int32(x.shape[0]), channels[0]])
         options = {"stride": first.stride, "padding": first.padding}
         x = conv(x, kernel, bias, live, **options, input_grad=False)
+        x = self._activation(0, numbers)(x)
         for i, block in enumerate(self.signature.blocks):
-            x = self._block(x, f"blocks.{i}", block, channels[i], channels[i + 1])
+            act = self._activation(i + 1, numbers)
+            x = self._block(x, f"blocks.{i}", block, channels[i], channels[i + 1], act)
         return average_pool(x, self.signature.pool)
 
+    def _activation(self, stage: int, numbers: Numbers) -> "_StageActivation":
+        choice, live = numbers["stage_activation"][stage], numbers["channels"][stage]
+        return _StageActivation(self.choices.stages[stage], choice, live)
+
     def _block(
-        self, x: Array, name: str, block: ConvShape, before: AnyArray, after: AnyArray
+        self,
+        x: Array,
+        name: str,
+        block: ConvShape,
+        before: AnyArray,
+        after: AnyArray,
+        act: "_StageActivation",
     ) -> Array:
         """A residual block; before, after: its true channels."""
         (w, b), (second, c), (p, d) = (
@@ -86,10 +99,11 @@ class _Network:
         live, inside = jnp.stack([before, after]), jnp.stack([after, after])
         options = {"stride": block.stride, "padding": block.padding}
         y, shortcut = conv_and_projection(x, w, p, (b, d), live, **options)
-        y = self._norm_maps(y, name, "1", after, relu=True)
+        y = self._norm_maps(y, name, "1", after, relu=act.is_relu)
+        y = y if act.is_relu else act(y)
         y = conv(y, second, c, inside, padding=block.padding)
         y = self._norm_maps(y, name, "2", after)
-        return jax.nn.relu(y + self._norm_maps(shortcut, name, "_proj", after))
+        return act(y + self._norm_maps(shortcut, name, "_proj", after))
 
     def _conv_bias(self, name: str) -> Array | None:
         """None in training, where batch norm removes it again."""
@@ -111,7 +125,7 @@ class _Network:
         return jax.nn.relu(y) if relu else y
 
     def _mlp_layer(self, x: Array, i: int, numbers: Numbers, key: Array | None) -> Array:
-        name, choices = f"mlp.{i}", self.choices[i]
+        name, choices = f"mlp.{i}", self.choices.layers[i]
         kernel = self.params[f"{name}.linear.kernel"]
         x = kernel.reshape(kernel.shape[0], -1) @ x + self.params[f"{name}.linear.bias"][:, None]
         if True in choices.norms:
@@ -144,6 +158,22 @@ class _Network:
         return normalise_by(
             x, s[f"{name}.mean"], s[f"{name}.var"], p[f"{name}.scale"], p[f"{name}.shift"], 0
         )
+
+
+class _StageActivation(NamedTuple):
+    """The activation of one stage of maps, chosen by a traced number; live: its true channels."""
+
+    names: tuple[str, ...]
+    choice: Array
+    live: Array
+
+    @property
+    def is_relu(self) -> bool:
+        """Whether all members have relu, which the batch norm before it does at no cost."""
+        return self.names == ("relu",)
+
+    def __call__(self, x: Array) -> Array:
+        return activate(x, self.names, self.choice, jnp.arange(x.shape[0]) < self.live)
 
 
 def cross_entropy(logits: Array, labels: Array) -> Array:

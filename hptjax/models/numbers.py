@@ -10,26 +10,26 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from hptjax.config.schema import ModelConfig
-from hptjax.models.choices import LayerChoices
+from hptjax.models.choices import Choices, stage_activations
 from hptjax.models.signature import widths_of
 
 AnyArray: TypeAlias = Any  # numpy arrays while packed on the host, JAX arrays in the program
 Numbers: TypeAlias = dict[str, AnyArray]
 """Of one member: a number, or an array [layers] of the MLP's layers or [stages] of the maps.
 
-Stages: the first convolution, then the blocks. `units` and `channels` are the true widths,
-`activation` is the place among a program's choices.
+Stages: the first convolution, then the blocks. `units` and `channels` are the true widths;
+`activation` and `stage_activation` are places among a program's choices.
 """
 
 Columns: TypeAlias = Mapping[str, AnyArray | Sequence[AnyArray]]
 
-STAGED = ("channels",)  # arrays of stages; other lists are of the MLP's layers
+STAGED = ("channels", "stage_activation")  # arrays of stages; other lists are of the MLP's layers
 
 _TYPES: dict[str, Any] = {"batch_norm": bool}
-_TYPES |= dict.fromkeys(("activation", "units", "channels"), np.int32)
+_TYPES |= dict.fromkeys(("activation", "units", *STAGED), np.int32)
 
 
-def numbers_of(config: ModelConfig, choices: Sequence[LayerChoices]) -> dict[str, Any]:
+def numbers_of(config: ModelConfig, choices: Choices) -> dict[str, Any]:
     """The numbers of one network, as Python's; choices: of the program that trains it."""
     mlp, widths = config.mlp_config, widths_of(config)
     return {
@@ -37,11 +37,15 @@ def numbers_of(config: ModelConfig, choices: Sequence[LayerChoices]) -> dict[str
         "batch_norm": [layer.batch_norm for layer in mlp.block_list],
         "activation": [
             layer.activations.index(name)
-            for layer, name in zip(choices, mlp.computed_activations, strict=False)
+            for layer, name in zip(choices.layers, mlp.computed_activations, strict=False)
         ],
         "dropout": [layer.dropout for layer in mlp.block_list],
         "units": list(widths.units),
         "channels": list(widths.channels),
+        "stage_activation": [
+            names.index(name)
+            for names, name in zip(choices.stages, stage_activations(config), strict=False)
+        ],
     }
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from jax import Array
 
 from hptjax.data.augmentations.table import Variants
+from hptjax.models.choices import Choices
 from hptjax.models.keys import root_key
 from hptjax.models.signature import Body
-from hptjax.population.epoch import Choices, MemberState, TracedHparams
+from hptjax.population.epoch import MemberState, TracedHparams
 from hptjax.population.execution import Execution
 from hptjax.population.images import DatasetArrays, EpochInput, epoch_input
 from hptjax.population.program import init_local, train_local

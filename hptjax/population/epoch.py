@@ -1,13 +1,13 @@
 """One member through one epoch: a scan over the training batches, then the validation images."""
 
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 from jax import Array, lax
 
-from hptjax.models.choices import LayerChoices
+from hptjax.models.choices import Choices
 from hptjax.models.forward import Arrays, correct, cross_entropy, forward
 from hptjax.models.keys import dropout_key, init_key
 from hptjax.models.numbers import AnyArray, Numbers
@@ -15,8 +15,6 @@ from hptjax.models.signature import Body, Widths
 from hptjax.models.weights import initial_statistics, initial_weights, layouts
 from hptjax.population import optimiser
 from hptjax.population.images import EpochInput, as_floats, to_maps
-
-Choices: TypeAlias = tuple[LayerChoices, ...]  # of each MLP layer, the same for all bodies
 
 
 @struct.dataclass

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
-from hptjax.models.choices import LayerChoices, choices_of
+from hptjax.models.choices import Choices, choices_of
 from hptjax.models.signature import Body, Signature, Widths, exact_body
 from hptjax.population.price import Price, price_for, train_flops
 
@@ -18,7 +18,7 @@ MIN_GAIN = 0.005  # share of the whole price that one more tier must save
 
 @dataclass(frozen=True)
 class Plan:
-    """The bodies of a compiled program, what its MLP layers may be, and how many members it takes.
+    """The bodies of a compiled program, what its members may have, and how many members it takes.
 
     capacity: members of one call. shares: of the configs that it was made of, what each body
     trains; price: by which its bodies were chosen, and members are dealt.
@@ -26,7 +26,7 @@ class Plan:
 
     bodies: tuple[Body, ...]
     capacity: int
-    choices: tuple[LayerChoices, ...]
+    choices: Choices
     shares: tuple[float, ...]
     price: Price
 
@@ -47,12 +47,8 @@ class Plan:
 
     def covers(self, config: ModelConfig) -> bool:
         """Whether this network can be trained without compiling anew."""
-        own = choices_of([config])
-        return (
-            self.body_of(exact_body(config)) is not None
-            and len(own) <= len(self.choices)
-            and all(c.covers(o) for c, o in zip(self.choices, own, strict=False))
-        )
+        has_body = self.body_of(exact_body(config)) is not None
+        return has_body and self.choices.covers(choices_of([config]))
 
     def waste(self, shapes: Iterable[Body]) -> float:
         """Computed over true FLOPs of training networks of these exact shapes on as many images."""

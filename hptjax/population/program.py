@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from hptjax.models.choices import Choices
 from hptjax.models.signature import Body
 from hptjax.models.weights import longest_vectors
 from hptjax.population import optimiser
 from hptjax.population.epoch import (
-    Choices,
     MemberState,
     Metrics,
     TracedHparams,

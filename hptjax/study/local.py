@@ -11,7 +11,7 @@ import numpy as np
 
 from hptjax.config.frozen import Frozen
 from hptjax.config.schema import ModelConfig
-from hptjax.models.choices import LayerChoices, choices_of
+from hptjax.models.choices import Choices, choices_of
 from hptjax.models.signature import Signature
 from hptjax.population import (
     Member,
@@ -34,7 +34,7 @@ UNKNOWN_WORK = Work(samples=math.inf, seconds=math.inf)
 MOST_RARE = 32  # programs besides the main one that are kept, each with its copy of the images
 
 MakeTrainer = Callable[[Sequence[ModelConfig]], PopulationTrainer]
-_Rare = tuple[Signature, tuple[LayerChoices, ...]]
+_Rare = tuple[Signature, Choices]
 
 
 class Options(Frozen):

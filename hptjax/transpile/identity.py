@@ -28,4 +28,5 @@ def _conv(conv: ConvConfig) -> Hashable:
     return (
         (conv.in_channels, conv.out_channels),
         (conv.kernel_size, conv.stride, conv_padding(conv)),
+        conv.activation_fun,
     )

@@ -19,7 +19,7 @@ from hptjax.config.hparams import Target, cast
 from hptjax.config.schema import ModelConfig
 from hptjax.entries import Arithmetic, Categorical, Entry, Float, Integer, Value
 from hptjax.errors import ConfigError
-from hptjax.models.choices import LayerChoices, choices_of
+from hptjax.models.choices import Choices, choices_of
 from hptjax.models.numbers import Numbers, numbers_of, packed
 from hptjax.models.signature import exact_body, signature_of
 from hptjax.population.epoch import TracedHparams
@@ -44,8 +44,8 @@ class TracedProblem:
         _ = self._signatures
 
     @cached_property
-    def choices(self) -> tuple[LayerChoices, ...]:
-        """What the MLP layers of the space may be: all of it, where a plan has seen a sample."""
+    def choices(self) -> Choices:
+        """What the networks of the space may have: all of it, where a plan has seen a sample."""
         ends = (self._ends(name) for name in self.problem.space)
         return choices_of([self._base, *itertools.chain.from_iterable(ends)])
 

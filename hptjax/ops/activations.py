@@ -1,0 +1,97 @@
+"""Activations: functions of one number each, and what padding needs to know of them.
+
+Values and gradients are PyTorch's, for its default arguments. The table `ACTIVATIONS` names them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from hptjax.config.parts import ACTIVATIONS
+from hptjax.errors import ConfigError, shown
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An activation of the population's networks.
+
+    fn: arrays of any shape, number by number; one that looks across units sees them on the last
+    axis. keeps_zero: whether fn(0) is 0; if not, padded units are masked. across: instead of fn,
+    for padded networks, a function of x [units, B] and of which units there are [units, 1]; what
+    it gives for the others must be 0.
+    """
+
+    fn: Callable[[Array], Array]
+    keeps_zero: bool = True
+    across: Callable[[Array, Array], Array] | None = None
+
+
+def _log_softmax(x: Array, live: Array) -> Array:
+    top = lax.stop_gradient(jnp.max(jnp.where(live, x, -jnp.inf), 0))
+    shifted = jnp.where(live, x - top, 0)
+    total = jnp.sum(jnp.where(live, jnp.exp(shifted), 0), 0)
+    return jnp.where(live, shifted - jnp.log(total), 0)
+
+
+none = Activation(lambda x: x)
+relu = Activation(jax.nn.relu)
+leaky_relu = Activation(jax.nn.leaky_relu)
+relu6 = Activation(jax.nn.relu6)
+elu = Activation(jax.nn.elu)
+selu = Activation(jax.nn.selu)
+celu = Activation(jax.nn.celu)
+gelu = Activation(partial(jax.nn.gelu, approximate=False))
+gelu_tanh = Activation(partial(jax.nn.gelu, approximate=True))
+silu = Activation(jax.nn.silu)
+hardswish = Activation(jax.nn.hard_swish)
+mish = Activation(jax.nn.mish)
+tanh = Activation(jnp.tanh)
+hardtanh = Activation(jax.nn.hard_tanh)
+sigmoid = Activation(jax.nn.sigmoid, keeps_zero=False)
+hardsigmoid = Activation(jax.nn.hard_sigmoid, keeps_zero=False)
+softplus = Activation(jax.nn.softplus, keeps_zero=False)
+softsign = Activation(jax.nn.soft_sign)
+logsoftmax = Activation(jax.nn.log_softmax, across=_log_softmax)
+
+
+@lru_cache(maxsize=256)
+def find_activation(name: str) -> Activation:
+    """The activation of a name; a bare function of another package is measured at 0.
+
+    Raises ConfigError for an unknown name, and for what cannot be padded: a function that does not
+    work number by number, or has no finite gradient at 0.
+    """
+    found: Any = ACTIVATIONS.find(name, "activation_fun")
+    return found if isinstance(found, Activation) else _measured(name, found)
+
+
+def _measured(name: str, found: Any) -> Activation:
+    where = f"activation_fun: {name}"
+    if not callable(found):
+        raise ConfigError(f"{where} must be a function of an array, it is {shown(found)}.")
+    fn = cast(Callable[[Any], Array], found)
+    x = jnp.array([0.0, 1.0, -2.0])
+    together, alone = jnp.asarray(fn(x)), jnp.stack([jnp.asarray(fn(value)) for value in x])
+    if together.shape != x.shape or not jnp.allclose(together, alone, atol=1e-6):
+        raise ConfigError(f"{where} must map each number by itself; write an Activation instead.")
+    if not jnp.isfinite(jax.grad(fn)(0.0)):
+        raise ConfigError(f"{where} must have a finite gradient at 0: padding holds zeros.")
+    return Activation(fn, keeps_zero=bool(together[0] == 0))
+
+
+def activate(x: Array, names: Sequence[str], choice: Array, live: Array) -> Array:
+    """Applies the activation names[choice] to x [C, ...]; channels not in live [C] stay zeros."""
+    column = live.reshape(-1, *(1,) * (x.ndim - 1))
+    branches = [partial(_padded, find_activation(name), live=column) for name in names]
+    return branches[0](x) if len(branches) == 1 else lax.switch(choice, branches, x)
+
+
+def _padded(activation: Activation, x: Array, live: Array) -> Array:
+    if activation.across is not None:
+        return activation.across(x, live)
+    return activation.fn(x) if activation.keeps_zero else jnp.where(live, activation.fn(x), 0)
