@@ -4,8 +4,9 @@ Coordinates are float64, which sets the limits: real numbers within +-1e300, int
 +-2**53, at most 2**50 values on one axis. Numpy's scalars are taken for Python's own.
 """
 
+import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
@@ -22,7 +23,7 @@ from hptjax.checks import (
     plain,
     some,
 )
-from hptjax.errors import ConfigError, shown
+from hptjax.errors import ConfigError, shown, shown_key
 
 Value: TypeAlias = bool | int | float | str
 
@@ -207,14 +208,19 @@ class Integer:
 class Categorical:
     """One of the given choices, each with an equal share of the unit interval.
 
-    Booleans are `Categorical((False, True))`: u >= 1/2 is True.
+    Booleans are `Categorical((False, True))`: u >= 1/2 is True. A mapping {name: meaning} makes
+    the names the choices, of parts or lists that no short text says; meanings: they, as JSON.
     """
 
     choices: Sequence[Value]
     grid: Sequence[Value] | None = None
+    meanings: tuple[str, ...] | None = None
     kind: ClassVar[str] = "choice"
 
     def __post_init__(self) -> None:
+        if isinstance(self.choices, Mapping):
+            meanings = tuple(_as_json(name, meant) for name, meant in self.choices.items())
+            _store(self, choices=tuple(self.choices), meanings=meanings)
         choices = listed("choices", self.choices)
         for choice in choices:
             if not (isinstance(choice, bool) or is_text(choice) or is_number(choice)):
@@ -232,6 +238,18 @@ class Categorical:
     @property
     def boolean(self) -> bool:
         return all(isinstance(choice, bool) for choice in self.choices)
+
+    def meaning(self, choice: Any) -> Any:
+        """What a choice stands for: as a rule itself, of a named one the part or list."""
+        if self.meanings is None:
+            return choice
+        return json.loads(self.meanings[self._index(choice)])
+
+    def to_choices(self) -> Any:
+        """The choices as they are written: a list, or a mapping of names to meanings."""
+        if self.meanings is None:
+            return list(self.choices)
+        return {choice: self.meaning(choice) for choice in self.choices}
 
     def check(self, value: Any) -> Value:
         """The choice meant by the value; a boolean may be a number: 1/2 and more is True."""
@@ -264,6 +282,15 @@ class Categorical:
 
     def points(self) -> tuple[Value, ...]:
         return tuple(self.choices if self.grid is None else self.grid)
+
+
+def _as_json(name: Any, meaning: Any) -> str:
+    try:
+        return json.dumps(meaning, allow_nan=False)
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"choices.{shown_key(name)}: must be what a file can hold, got {shown(meaning)}."
+        ) from None
 
 
 def _nearest(points: Sequence[Any], value: float, *, log: bool) -> Any:

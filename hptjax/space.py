@@ -55,7 +55,7 @@ def entry_from_dict(spec: Any, path: str) -> Entry:
         hint = f" {NOTES[kind]}." if isinstance(kind, str) and kind in NOTES else ""
         must = f"must be one of {', '.join(_KINDS)}, got {shown(kind)}"
         raise ConfigError(f"{path}.type: {must}{';' if hint else '.'}{hint}")
-    known = [field.name for field in fields(_KINDS[kind])]
+    known = [field.name for field in fields(_KINDS[kind]) if field.name != "meanings"]
     for key in spec:
         if key not in known and key != "type":
             if not isinstance(key, str):
@@ -251,4 +251,7 @@ def _entry_dict(entry: Entry) -> dict[str, Any]:
         value = getattr(entry, field.name)
         if value is not None and (value is not False or field.name not in ("log", "snap")):
             tree[field.name] = list(value) if isinstance(value, tuple) else value
+    if isinstance(entry, Categorical):
+        tree["choices"] = entry.to_choices()
+        tree.pop("meanings", None)
     return tree

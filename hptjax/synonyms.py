@@ -9,7 +9,14 @@ NAMES: dict[str, tuple[str, ...]] = {
     "wd": ("weight_decay",),
     "beta1": ("beta_1",),
     "beta2": ("beta_2",),
-    "momentum": ("beta_1",),
+    "momentum": ("optimizer.momentum", "beta_1"),
+    "optim": ("optimizer",),
+    "optimiser": ("optimizer",),
+    "scheduler": ("lr_schedule",),
+    "lr_scheduler": ("lr_schedule",),
+    "learning_rate_schedule": ("lr_schedule",),
+    "warm_up": ("warmup",),
+    "warmup_ratio": ("warmup",),
     "batch": ("batch_size",),
     "bs": ("batch_size",),
     "dropout": ("mlp_do_l", "dropout"),
@@ -96,22 +103,21 @@ NAMES: dict[str, tuple[str, ...]] = {
     "init": ("list",),
 }
 
-_ADAM = "the optimizer is Adam, with lr, weight_decay (L2), beta_1 and beta_2"
-_CONSTANT = "there is none: lr is constant"
+_OPTIMIZER = "write optimizer: {sgd: {momentum: 0.9, nesterov: true}} in the model"
+_SCHEDULE = "write lr_schedule: cosine in the model, and warmup: 0.05 before it"
 _BUDGET = "it stands in budget, as in budget: {%s: %s}"
 # Of each word what to write instead, where no single name does.
 NOTES: dict[str, str] = {
-    "optimizer": _ADAM,
-    "optim": _ADAM,
-    "momentum": _ADAM,
-    "sgd": _ADAM,
-    "adam": _ADAM,
-    "adamw": _ADAM,
-    "nesterov": _ADAM,
-    "scheduler": _CONSTANT,
-    "lr_scheduler": _CONSTANT,
-    "lr_schedule": _CONSTANT,
-    "warmup": _CONSTANT,
+    "momentum": _OPTIMIZER,
+    "sgd": _OPTIMIZER,
+    "adam": _OPTIMIZER,
+    "adamw": _OPTIMIZER,
+    "rmsprop": _OPTIMIZER,
+    "nesterov": _OPTIMIZER,
+    "cosine": _SCHEDULE,
+    "one_cycle": _SCHEDULE,
+    "warmup_steps": _SCHEDULE,
+    "warmup_epochs": _SCHEDULE,
     "loss": "it is cross-entropy",
     "epochs": "it is the study's, one for all networks, as in epochs: 9 beside model",
     "patience": "there is none; schedule: halving stops the weak",

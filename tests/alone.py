@@ -5,13 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from hptjax.config.augment import variants
+from hptjax.config.traced import traced_numbers
 from hptjax.data import ImageDataset
-from hptjax.data.augmentations.table import variants
 from hptjax.models import Classifier, init_variables
 from hptjax.models.keys import dropout_key, init_key, root_key
+from hptjax.ops.numbers import Numbers
 from hptjax.population import Member
-from hptjax.population.images import dataset_arrays, epoch_input
-from hptjax.population.optimiser import EPSILON
+from hptjax.population.images import as_floats, dataset_arrays, epoch_input
+from hptjax.population.lr_schedules.warmup import with_warmup
 from tests.nets import SIZE
 
 
@@ -40,21 +42,19 @@ def alone(
     train: ImageDataset,
     validation: ImageDataset,
     epochs: int,
-    *,
-    epsilon: float = EPSILON,
 ):
-    """The reference: Flax modules with lax.conv at the exact shape, optax's Adam, a plain loop."""
+    """The reference: Flax modules with lax.conv at the exact shape, optax's Adam, a plain loop.
+
+    Other optimizers and the schedules are the tables' own, leaf by leaf and step by step: the tests
+    hold those against PyTorch.
+    """
     c, model, study_key = member.config, Classifier.from_config(member.config), root_key(seed)
     variables = init_variables(c, init_key(study_key, jnp.uint32(member.trial)))
-    optimiser = optax.chain(
-        optax.add_decayed_weights(c.weight_decay),
-        optax.scale_by_adam(c.beta_1, c.beta_2, epsilon),
-        optax.scale(-c.lr),
-    )
-    state = optimiser.init(variables["params"])
+    begin, update = _adam(c) if c.optimizer.name == "adam" else _own(c)
+    state = begin(variables["params"])
 
     @jax.jit
-    def step(variables, state, x, labels, key):
+    def step(variables, state, x, labels, key, lr, count):
         def objective(params):
             logits, new = model.apply(
                 {**variables, "params": params},
@@ -67,20 +67,73 @@ def alone(
             return loss, new
 
         (loss, new), grads = jax.value_and_grad(objective, has_aux=True)(variables["params"])
-        updates, state = optimiser.update(without_undone(grads, c), state, variables["params"])
-        params = optax.apply_updates(variables["params"], updates)
+        params, state = update(variables["params"], without_undone(grads, c), state, lr, count)
         return {"params": params, **new}, state, loss
 
-    losses = []
+    losses, steps = [], train.size // c.batch_size
+    augment = variants(True) if c.augment is None else variants(c.augment)
     for epoch in range(epochs):
         arrays = dataset_arrays(train, validation)
-        data = epoch_input(arrays, study_key, jnp.uint32(epoch), variants(True), False)
+        data = epoch_input(arrays, study_key, jnp.uint32(epoch), augment, False)
         key = dropout_key(study_key, jnp.uint32(member.trial), jnp.uint32(epoch))
-        for i in range(train.size // c.batch_size):
+        for i in range(steps):
             part = slice(i * c.batch_size, (i + 1) * c.batch_size)
-            x = data.train[part].reshape(-1, SIZE, SIZE, 1).astype(jnp.float32) / 255
+            x = as_floats(data.train[part].reshape(-1, SIZE, SIZE, 1))
+            count = epoch * steps + i
             variables, state, loss = step(
-                variables, state, x, data.train_labels[part], jax.random.fold_in(key, i)
+                variables,
+                state,
+                x,
+                data.train_labels[part],
+                jax.random.fold_in(key, i),
+                learning_rate(c, count, epochs * steps),
+                jnp.int32(count + 1),
             )
             losses.append(float(loss))
     return variables, np.array(losses)
+
+
+def _adam(c):
+    """optax's Adam with L2, which hptjax's own is not made of; its rate comes with each step."""
+    chain = optax.chain(
+        optax.add_decayed_weights(c.weight_decay),
+        optax.scale_by_adam(c.beta_1, c.beta_2, c.optimizer.options.epsilon),
+    )
+
+    def update(params, grads, state, lr, _):
+        updates, state = chain.update(grads, state, params)
+        return jax.tree.map(lambda p, u: p - lr * u, params, updates), state
+
+    return chain.init, update
+
+
+def _own(c):
+    """An optimizer of the table on each leaf of the parameters by itself."""
+    optimizer = c.optimizer.options
+    own = {name: getattr(optimizer, name) for name in traced_numbers(optimizer)}
+
+    def numbers(lr, step):
+        return Numbers(lr=lr, weight_decay=c.weight_decay, step=step, **own)
+
+    def begin(params):
+        h = numbers(c.lr, 0)
+        return jax.tree.map(lambda p: optimizer.start(p.ravel(), h), params)
+
+    def update(params, grads, state, lr, step):
+        def leaf(p, g, slots):
+            new, slots = optimizer.update(p.ravel(), g.ravel(), slots, numbers(lr, step))
+            return new.reshape(p.shape), slots
+
+        both = jax.tree.map(leaf, params, grads, state)
+        return tuple(jax.tree.map(lambda _, pair, k=k: pair[k], params, both) for k in (0, 1))
+
+    return begin, update
+
+
+def learning_rate(c, count: int, steps: int) -> float:
+    """The rate of a member at one step, from its schedule's own function."""
+    schedule = c.lr_schedule.options
+    own = {name: jnp.float32(getattr(schedule, name)) for name in traced_numbers(schedule)}
+    h = Numbers(steps=jnp.float32(steps), **own)
+    progress = jnp.float32(count) / jnp.float32(steps)
+    return c.lr * float(with_warmup(schedule, progress, jnp.float32(c.warmup), h))

@@ -4,6 +4,7 @@ import numpy as np
 
 from hptjax.config.schema import ModelConfig
 from hptjax.data import ImageDataset
+from hptjax.transpile import apply_hparams
 
 SIZE = 12
 
@@ -68,15 +69,45 @@ def config(
     )
 
 
+def recipe(network: ModelConfig, **hparams) -> ModelConfig:
+    """The network with another recipe; an option's name has `__` for its dot."""
+    return apply_hparams(network, {k.replace("__", "."): v for k, v in hparams.items()})
+
+
 def mixed() -> list[ModelConfig]:
     """Members that differ from one another in every kind of hparam."""
+    heavy = {"sgd": {"momentum": 0.9, "nesterov": True}}
     return [
         config(),
-        config(lr=1e-3, weight_decay=0.0, betas=(0.8, 0.99), dropout=0.3),
-        config(batch_norm=False, activation="tanh", units=5),
-        config(channels=(3, 6), units=12, activation="sigmoid", dropout=0.1),
-        config(strides=(1, 2), channels=(4, 2), activation="logsoftmax"),
-        config(kernels=(5, 2), strides=(3, 1), activation="none"),
+        recipe(
+            config(lr=1e-3, weight_decay=0.0, betas=(0.8, 0.99), dropout=0.3),
+            optimizer="adamw",
+            lr_schedule="cosine",
+        ),
+        recipe(
+            config(batch_norm=False, activation="tanh", units=5, lr=0.03),
+            optimizer=heavy,
+            lr_schedule={"polynomial": {"power": 2.0}},
+            warmup=0.2,
+            resnet_af_l0="softplus",
+        ),
+        recipe(
+            config(channels=(3, 6), units=12, activation="sigmoid", dropout=0.1),
+            lr_schedule={"one_cycle": {"pct_start": 0.4}},
+            augment=["flip", {"crop": 2}],
+        ),
+        recipe(config(strides=(1, 2), channels=(4, 2), activation="logsoftmax"), augment=False),
+        recipe(
+            config(kernels=(5, 2), strides=(3, 1), activation="none"),
+            optimizer="rmsprop",
+            lr_schedule={"step": 0.5},
+            resnet_af_l1="silu",
+        ),
         config(first=(4, 5, 1, "same"), batch_size=24, channels=(2, 3)),
-        config(batch_size=10, dropout=0.5, batch_norm=False),
+        recipe(
+            config(batch_size=10, dropout=0.5, batch_norm=False, lr=0.1),
+            optimizer="optax.adagrad",
+            lr_schedule={"exponential": 0.1},
+            resnet_af_l0="elu",
+        ),
     ]

@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hptjax
+from hptjax.config.augment import (
+    AUGMENTATIONS,
+    augmentations,
+    augmentations_tree,
+    variants,
+)
 from hptjax.config.explain import validated
 from hptjax.data.augmentations.compose import augmented
 from hptjax.data.augmentations.crop import Crop
 from hptjax.data.augmentations.flip import Flip
 from hptjax.data.augmentations.original import Original
 from hptjax.data.augmentations.rotate import Rotate
-from hptjax.data.augmentations.table import (
-    AUGMENTATIONS,
-    augmentations,
-    augmentations_tree,
-    variants,
-)
 from hptjax.errors import ConfigError
 from hptjax.study.config import DataConfig, StudyConfig
 from hptjax.study.load import load_study

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import hptjax
+from hptjax.config.augment import variants
 from hptjax.data import augment
 from hptjax.data.augmentations.base import as_floats
 from hptjax.data.augmentations.compose import augmented
-from hptjax.data.augmentations.table import variants
 from hptjax.errors import ConfigError
 from hptjax.models.keys import data_key, root_key
 from hptjax.population import PopulationTrainer, evaluate_population, make_plan

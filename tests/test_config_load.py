@@ -210,7 +210,7 @@ MISTAKES = {
         "space.mlp_out_l1: cannot be tuned, the last MLP layer has one unit per class."
     ),
     "space.mlp_af_l0={type: int, low: 1, high: 2}": "space.mlp_af_l0: must be a list of choices",
-    "space.mlp_af_l0={choices: [relu, rely]}": "space.mlp_af_l0: must be 'none', 'relu'",
+    "space.mlp_af_l0={choices: [relu, rely]}": "space.mlp_af_l0: must be the name of an",
     "space.mlp_bn_l0={choices: [true, 1]}": (
         "space.mlp_bn_l0: choices True and 1 mean the same network; leave one of them out."
     ),

@@ -2,10 +2,10 @@
 
 import pytest
 
+from hptjax.config.augment import AUGMENTATIONS
 from hptjax.config.hparams import TABLE, hparam_names
 from hptjax.config.load import load_model_config
 from hptjax.config.schema import ModelConfig
-from hptjax.data.augmentations.table import AUGMENTATIONS
 from hptjax.errors import ConfigError, did_you_mean, printable
 from hptjax.space import Space
 from hptjax.strategies.table import check_options
@@ -23,8 +23,9 @@ HPARAMS = list(hparam_names(load_model_config("model")))
         ("dropout", "hptjax calls it 'mlp_do_l0', 'mlp_do_l1'."),
         ("activation", "hptjax calls it 'mlp_af_l0', 'mlp_af_l1'."),
         ("momentum", "hptjax calls it 'beta_1'."),
-        ("optimizer", "the optimizer is Adam, with lr, weight_decay (L2), beta_1 and beta_2."),
-        ("scheduler", "there is none: lr is constant."),
+        ("optimiser", "hptjax calls it 'optimizer'."),
+        ("sgd", "write optimizer: {sgd: {momentum: 0.9, nesterov: true}} in the model."),
+        ("scheduler", "hptjax calls it 'lr_schedule'."),
         ("epochs", "it is the study's, one for all networks, as in epochs: 9 beside model."),
         ("lrr", "did you mean 'lr'?"),
         ("resnet_strid_l0", "did you mean 'resnet_stride_l0'?"),
@@ -38,7 +39,7 @@ def test_words_of_the_field_as_hparams(word, answer):
 def test_a_far_guess_is_none(word):
     assert "hptjax calls it" not in did_you_mean(word, HPARAMS)
     if not any(name.startswith(word) for name in HPARAMS):
-        assert did_you_mean(word, HPARAMS).startswith("known are batch_size, beta_1")
+        assert did_you_mean(word, HPARAMS).startswith("known are augment, batch_size")
 
 
 def test_where_nothing_is_known_nothing_is_guessed():
@@ -72,6 +73,7 @@ def test_every_name_in_the_table_of_words_exists():
     fields = {*ModelConfig.model_fields, *StudyConfig.model_fields, "data", "source"}
     fields |= {"in_size", "out_size", "activation_fun", "batch_norm", "dropout", "stride"}
     fields |= {"out_channels", "kernel_size", "trials", "seconds", "workers"}
+    fields |= {"optimizer.momentum"}
     fields |= {"low", "high", "step", "choices", "log", "tpe", "grid", "random"}
     fields |= {*AUGMENTATIONS.names()}
     fields |= {"run", "train", "evaluate", "report", "status", "describe", "list"}  # commands

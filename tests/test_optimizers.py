@@ -63,7 +63,9 @@ def descend(optimizer: Optimizer, params, target, h: Numbers, steps):
                 carry[0], slopes * (carry[0] - target), carry[1], h.replace(step=i + 1)
             )
 
-        return jax.lax.fori_loop(0, steps, step, (params, optimizer.start(params, h)))
+        start = params, optimizer.start(params, h)
+        params, slots = jax.lax.fori_loop(0, steps, step, start)
+        return params, jnp.stack(slots) if slots else jnp.zeros((0, *params.shape))
 
     return (jax.vmap(descend_one) if params.ndim == 2 else descend_one)(params, target, h)
 

@@ -54,7 +54,7 @@ def test_what_another_program_or_other_images_need_is_made_anew_and_few_are_kept
 
     def trainer(count=1, train=TRAIN, seed=0, augment=True, **changes):
         plan = make_plan([config(**{**ONE, **changes})] * count)
-        return module._cache.get(plan, train, VALIDATION, seed, augment, ("device",)).trainer
+        return module._cache.get(plan, train, VALIDATION, seed, augment, None, ("device",)).trainer
 
     first = trainer(2)
     assert trainer(2) is trainer(1) is trainer(1, lr=0.5) is first
@@ -97,7 +97,9 @@ def test_threads_share_one_program_and_get_what_one_of_them_gets(monkeypatch):
 def test_clear_lets_programs_and_images_go(monkeypatch):
     monkeypatch.setattr(module, "PopulationTrainer", Fake)
     plan = make_plan(nets(1e-3))
-    kept = weakref.ref(module._cache.get(plan, TRAIN, VALIDATION, 0, True, ("device",)).trainer)
+    kept = weakref.ref(
+        module._cache.get(plan, TRAIN, VALIDATION, 0, True, None, ("device",)).trainer
+    )
     gc.collect()
     assert kept() is not None
     module.clear()

@@ -3,24 +3,15 @@
 The narrow program holds what its member needs, the padded one all that the members here can have.
 """
 
-from dataclasses import replace
-from functools import cache
-
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hptjax.models.choices import LayerChoices, choices_of
-from hptjax.models.signature import Body, Widths, exact_body
-from hptjax.models.weights import exact_arrays, initial_statistics, initial_weights
-from hptjax.population import Member, make_plan, optimiser
-from hptjax.population.epoch import MemberState, train_step
-from hptjax.population.images import to_maps
-from hptjax.population.pack import place, traced_hparams
-from tests.nets import config, images
+from hptjax.models.choices import choices_of
+from hptjax.models.signature import exact_body
+from hptjax.population import Member
+from tests.nets import config
+from tests.padded import after, wider
 
-DATA = images(64)
 ONE = {"channels": (4,), "kernels": (3,), "strides": (2,)}  # a single block compiles faster
 KINDS = {
     "lr": {"lr": 0.02},
@@ -39,54 +30,7 @@ KINDS = {
     "resnet_out_channels, mlp_out": {**ONE, "channels": (3,), "units": 3},
 }
 RUNNING = (".mean", ".var")
-FAST = {"xla_backend_optimization_level": 0}  # half the compile time; the sums are the same
-
-
 ANY = choices_of(config(**kind) for kind in KINDS.values())
-
-
-@cache
-def step_of(body: Body, choices: tuple[LayerChoices, ...]):
-    """Compiled once for each body: the traced hparams need no other program."""
-    return jax.jit(lambda *args: train_step(body, choices, *args)[0], compiler_options=FAST)
-
-
-def after(member: Member, body: Body, steps: int, *, choices=None) -> tuple[dict, dict]:
-    """The member's weights and its first moments, at its exact shape, trained in this body.
-
-    choices: of the program, by default what the member needs.
-    """
-    plan = make_plan([member.config])
-    plan = replace(plan, choices=choices or plan.choices)
-    packed = traced_hparams(plan, [member], place(plan, [member], 1), 1)
-    hparams = jax.tree.map(lambda t: jnp.asarray(t[0]), packed)
-    params = initial_weights(jax.random.key(7), body, member.shape.widths)
-    stats = initial_statistics(body, member.shape.widths)
-    state = MemberState(params, stats, optimiser.start(params))
-    batch = member.config.batch_size
-    for i in range(steps):
-        rows = np.arange(i * batch, (i + 1) * batch) % DATA.size
-        flat = jnp.asarray(DATA.images[rows].transpose(0, 3, 1, 2).reshape(batch, -1))
-        x = to_maps(flat, body.signature.image)
-        key = jax.random.fold_in(jax.random.key(1), i)
-        state = step_of(body, plan.choices)(state, hparams, x, jnp.asarray(DATA.labels[rows]), key)
-    vectors = np.asarray(state.params), np.asarray(state.moments.first)
-    weights, moments = (exact_arrays(member.shape, body, v, state.stats) for v in vectors)
-    off = tuple(
-        f"mlp.{i}.bn"  # not part of the network
-        for i, layer in enumerate(member.config.mlp_config.block_list)
-        if not layer.batch_norm
-    )
-    return tuple(
-        {name: array for name, array in arrays.items() if not name.startswith(off)}
-        for arrays in (weights, moments)
-    )
-
-
-def wider(body: Body) -> Body:
-    channels = tuple(n + 3 for n in body.widths.channels)
-    units = (*(n + 5 for n in body.widths.units[:-1]), body.widths.units[-1])
-    return Body(body.signature, Widths(channels, units))
 
 
 @pytest.mark.parametrize("kind", KINDS)

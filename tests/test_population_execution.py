@@ -137,6 +137,7 @@ def trainer_of(members, lanes, *, plan=None, **options) -> PopulationTrainer:
         TRAIN,
         VALIDATION,
         seed=3,
+        horizon=3,
         devices=jax.devices()[:1],
         **options,
     )
@@ -173,7 +174,7 @@ def test_a_member_takes_the_bytes_that_are_said():
     trainer = trainer_of(TWO_BODIES, None)
     arrays = Population.start(trainer, TWO_BODIES)._state.arrays
     total = sum(leaf.nbytes for leaf in jax.tree.leaves(arrays))
-    count = sum(part.moments.count.nbytes for part in arrays)  # 4 bytes a member
+    count = sum(part.count.nbytes for part in arrays)  # 4 bytes a member
     assert row_bytes(trainer.plan) * trainer.room * len(trainer.places) == total - count
 
 
@@ -268,11 +269,12 @@ def test_bytes_of_a_step_are_between_its_weights_and_what_unfused_operations_mov
     key, image, batch = jax.random.key(0), member.shape.signature.image, member.config.batch_size
     args = jax.eval_shape(
         lambda one: (
-            initial_state(member.shape, key, one),
+            initial_state(member.shape, plan.choices, key, one),
             one,
             jnp.zeros((image[2], *image[:2], batch)),
             jnp.zeros(batch, jnp.int32),
             key,
+            jnp.float32(1),
         ),
         jax.tree.map(lambda leaf: leaf[0], hparams),
     )

@@ -17,7 +17,7 @@ SURVIVORS = [4, 1, 3]
 def trainer_on(devices: int) -> PopulationTrainer:
     plan = make_plan([member.config for member in MEMBERS], max_bodies=2)
     chosen = jax.devices()[:devices]
-    return PopulationTrainer(plan, TRAIN, VALIDATION, seed=3, devices=chosen)
+    return PopulationTrainer(plan, TRAIN, VALIDATION, seed=3, horizon=3, devices=chosen)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,9 @@ def test_a_program_of_other_bodies_goes_on_from_a_snapshot(trainer, whole):
     population.advance(1)
     exact = make_plan([member.config for member in MEMBERS])
     assert len(exact.bodies) > len(trainer.plan.bodies)
-    other = PopulationTrainer(exact, TRAIN, VALIDATION, seed=3, devices=jax.devices()[:1])
+    other = PopulationTrainer(
+        exact, TRAIN, VALIDATION, seed=3, horizon=3, devices=jax.devices()[:1]
+    )
     arrays = population.snapshot()
     again = Population(other, other.restore(MEMBERS, arrays, age=1))
     for k in range(len(MEMBERS)):

@@ -140,9 +140,7 @@ def test_what_a_function_of_logits_returns_is_checked():
         run_study(config(), fakes.data(), metric=wrong)
 
 
-def test_a_program_that_tells_no_outputs_says_so():
-    with pytest.raises(ConfigError, match="the program does not tell the outputs of its networks"):
-        add_points({"val_mine": lambda logits, labels: 0.0}, {}, np.zeros(2))
+def test_an_executor_that_tells_no_outputs_is_named_by_the_missing_curve():
     with pytest.raises(ConfigError, match="there is no curve 'val_recall_of_9'"):
         run_study(config(), fakes.data(), metric=recall_of_9, executor=fakes.FakeExecutor())
 

@@ -18,7 +18,6 @@ from hptjax.models.forward import cross_entropy, forward
 from hptjax.models.signature import exact_body
 from hptjax.models.variables import exact_variables
 from hptjax.models.weights import layouts, statistics, weights
-from hptjax.population import optimiser
 from hptjax.population.epoch import MemberState, TracedHparams, train_step
 from hptjax.population.pack import Member, place, traced_hparams
 from hptjax.population.plan import make_plan
@@ -62,7 +61,7 @@ def start(case: str, config: ModelConfig) -> MemberState:
     stats = flat(case, "init", config, statistics(body))
     weight_layout, running_layout = layouts(exact_body(config))
     vector = weight_layout.join(params)
-    return MemberState(vector, running_layout.join(stats), optimiser.start(vector))
+    return MemberState(vector, running_layout.join(stats), (vector * 0, vector * 0), jnp.int32(0))
 
 
 def split(config: ModelConfig, state: MemberState):
@@ -105,7 +104,9 @@ def test_padded_form_equals_pytorch(case):
             np.testing.assert_allclose(grads[name], want, atol=1e-5, err_msg=name)
 
     key = jax.random.key(0)
-    step = jax.jit(lambda s: train_step(body, choices_of([config]), s, traced, x, labels, key)[0])
+    step = jax.jit(
+        lambda s: train_step(body, choices_of([config]), s, traced, x, labels, key, 1.0)[0]
+    )
     for count in range(1, 6):
         state = step(state)
         if count == 1:

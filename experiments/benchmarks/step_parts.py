@@ -16,10 +16,12 @@ from hptjax.models.signature import Body, ConvShape, exact_body, map_sizes
 from hptjax.models.weights import weights
 from hptjax.ops.conv import conv, conv_and_projection
 from hptjax.ops.norm import normalise
+from hptjax.ops.numbers import Numbers
 from hptjax.ops.pointwise import activate, average_pool, dropout
-from hptjax.population import Member, make_plan, optimiser
+from hptjax.population import Member, make_plan
 from hptjax.population.epoch import initial_state, train_epoch
 from hptjax.population.images import EpochInput, to_maps
+from hptjax.population.optimizers.adam import Adam
 from hptjax.population.pack import place, traced_hparams
 
 from .common import trial1_problem
@@ -81,7 +83,7 @@ def step_of(text: str) -> tuple[_Network, Callable[[int], object], float]:
     batch, key = body.signature.batch_size, jax.random.key(0)
     train, labels = _images(STEPS * batch, body)
     given = EpochInput(train, labels, train[:0], labels[:0], key, jnp.uint32(0))
-    state = jax.jit(partial(initial_state, body))(key, hparams)
+    state = jax.jit(partial(initial_state, body, network.choices))(key, hparams)
     epoch = jax.jit(partial(train_epoch, body, network.choices))
 
     def run(_: int) -> object:
@@ -106,9 +108,10 @@ def parts_of(network: _Network) -> list[tuple[str, Part]]:
     pieces.append(("MLP and loss", _mlp(network, 3 * linear)))
     size = sum(weight.size for weight in weights(body).values())
     params, grads = _normal((size,)), _normal((size,))
-    numbers = {"lr": 1e-3, "weight_decay": 1e-4, "beta_1": 0.9, "beta_2": 0.999}
-    adam = {name: jnp.float32(value) for name, value in numbers.items()}
-    update = Part(optimiser.update, (params, grads, optimiser.start(params), adam))
+    numbers = {"lr": 1e-3, "weight_decay": 1e-4, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
+    h = Numbers(**{name: jnp.float32(value) for name, value in numbers.items()}, step=jnp.int32(1))
+    adam = Adam()
+    update = Part(adam.update, (params, grads, adam.start(params, h), h))
     images = Part(partial(_batch, body), (*_images(STEPS * 64, body), jnp.int32(64)))
     return [*pieces, ("optimiser", update), ("data", images)]
 

@@ -20,7 +20,6 @@ from hptjax.study.data import load_test_data, noted_digests, prepare_data
 from hptjax.study.load import load_train
 from hptjax.study.local import make_trainer
 from hptjax.study.network import OnEpoch, data_notes, train_alone
-from hptjax.tasks.configured import task_of
 from hptjax.transpile import build
 
 
@@ -36,14 +35,16 @@ def train(args: argparse.Namespace) -> int:
     test = _test_images(settings, notify)
     if test is not None:
         check_alike(data.train, test)
-    task = task_of(settings.model)
+    task = settings.model.task.options
     data.check(task)
     repaired = build(settings.model, data.image_for(task))
     if repaired.config is None:
         raise ConfigError(f"{args.config}: this network cannot be built: {repaired.infeasible}")
     for change in repaired.changes:
         console.print(f"repaired: {change}")
-    trainer = make_trainer([repaired.config], data, settings.data, seed=settings.seed)
+    trainer = make_trainer(
+        [repaired.config], data, settings.data, seed=settings.seed, epochs=settings.epochs
+    )
     population = Population.start(trainer, [Member(repaired.config, 0)])
     variables, last = train_alone(
         population, settings.epochs, epoch_lines(console, settings.epochs)

@@ -7,6 +7,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SerializationInfo,
     SerializerFunctionWrapHandler,
     model_serializer,
     model_validator,
@@ -45,11 +46,13 @@ class Frozen(BaseModel):
         return validated(type(self), {**dict(self), **update})
 
     @model_serializer(mode="wrap")
-    def _without_later(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leaves out the `later` keys that are at their defaults, as files of before have it."""
+    def _without_later(
+        self, dump: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        """A file lacks the `later` keys that are at their defaults, as files of before do."""
         tree, fields = dump(self), type(self).model_fields
-        for name in self.later:
-            if name in tree and getattr(self, name) == fields[name].get_default():
+        for name in self.later if info.mode_is_json() else ():
+            if name in tree and tree[name] == fields[name].get_default():
                 del tree[name]
         return tree
 

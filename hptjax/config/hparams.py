@@ -2,15 +2,20 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hptjax.config.schema import ModelConfig
+from hptjax.config.named import Part
+from hptjax.config.parts import LR_SCHEDULES, OPTIMIZERS, TASKS
+from hptjax.config.schema import ADAMS, BETAS, ModelConfig
 from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
+from hptjax.table import Table
 
-ValueType = Literal["float", "int", "bool", "text", "padding"]
+ValueType = Literal["float", "int", "bool", "text", "padding", "part"]
 Variation = Literal["traced", "width", "static"]
+PARTS: Mapping[str, Table] = {"optimizer": OPTIMIZERS, "lr_schedule": LR_SCHEDULES, "task": TASKS}
+Chosen = Mapping[str, Sequence[Part]]  # of each part that is itself tuned, what it may be
 _BLOCKS = ("resnet_config", "block_list")
 _LAYERS = ("mlp_config", "block_list")
 
@@ -46,12 +51,23 @@ class Target:
         """Its place in the array of its kind, None where the array has one number a network."""
         return int(self.path[2]) + self.rule.shift if self.rule.where else None
 
+    @property
+    def owner(self) -> tuple[str, str] | None:
+        """Of an option the key and the word of the part that has it: it counts for no other."""
+        if len(self.path) == 1 or self.path[0] not in PARTS:
+            return None
+        return str(self.path[0]), str(self.path[1])
+
 
 TABLE: tuple[Rule, ...] = (
     Rule("lr", (), "lr", "float", "traced", "lr"),
     Rule("weight_decay", (), "weight_decay", "float", "traced", "weight_decay"),
     Rule("beta_1", (), "beta_1", "float", "traced", "beta_1"),
     Rule("beta_2", (), "beta_2", "float", "traced", "beta_2"),
+    Rule("optimizer", (), "optimizer", "part", "traced", "optimizer"),
+    Rule("lr_schedule", (), "lr_schedule", "part", "traced", "lr_schedule"),
+    Rule("warmup", (), "warmup", "float", "traced", "warmup"),
+    Rule("augment", (), "augment", "part", "traced", "augment"),
     Rule("batch_size", (), "batch_size", "int", "static"),
     Rule("resnet_out_channels_l{i}", _BLOCKS, "out_channels", "int", "width", "channels", 1),
     Rule("resnet_kernel_size_l{i}", _BLOCKS, "kernel_size", "int", "static"),
@@ -78,9 +94,25 @@ def cast(value: Any, kind: ValueType, floor: Callable[[Any], Any] = math.floor) 
     return value if kind == "float" else floor(value + 0.5)
 
 
-def bind(names: Iterable[str], config: ModelConfig) -> Mapping[str, Target]:
-    """The targets of some names in this network; ConfigError for an unknown name or layer."""
-    return {name: find(name, config) for name in names}
+def bind(
+    names: Iterable[str], config: ModelConfig, chosen: Chosen | None = None
+) -> Mapping[str, Target]:
+    """The targets of some names in this network; ConfigError for an unknown name or layer.
+
+    chosen: the parts that an optimizer or a schedule may be, where the names hold a choice of it.
+    """
+    targets = {name: find(name, config, chosen) for name in names}
+    _check_distinct(targets)
+    return targets
+
+
+def _check_distinct(targets: Mapping[str, Target]) -> None:
+    """ConfigError where two names mean one number; `beta_1` is that of every Adam."""
+    for name, target in targets.items():
+        for other, its in targets.items():
+            same_beta = target.rule.array in BETAS and other == target.rule.array
+            if name != other and (its.path == target.path or same_beta):
+                raise ConfigError(f"{name}: means the same as {other}; leave one of them out.")
 
 
 def hparam_names(config: ModelConfig) -> Iterator[str]:
@@ -90,12 +122,18 @@ def hparam_names(config: ModelConfig) -> Iterator[str]:
             yield rule.pattern
         else:
             yield from (rule.pattern.format(i=i) for i in range(_layers(config, rule)))
+    for key in PARTS:
+        own: Part = getattr(config, key)
+        yield from (f"{key}.{option}" for option in type(own.options).model_fields)
 
 
-def find(name: str, config: ModelConfig) -> Target:
-    """The target of a name in this network; ConfigError for an unknown name or layer."""
+def find(name: str, config: ModelConfig, chosen: Chosen | None = None) -> Target:
+    """The target of a name in this network, as `bind` has it."""
     if not isinstance(name, str):
         raise ConfigError(f"the name of an hparam must be text, got {shown(name)}.")
+    key, dot, rest = name.partition(".")
+    if dot and key in PARTS:
+        return _option(name, rest, getattr(config, key), (chosen or {}).get(key), key)
     for rule, pattern in _PATTERNS.items():
         match = pattern.fullmatch(name)
         if match is None:
@@ -108,6 +146,36 @@ def find(name: str, config: ModelConfig) -> Target:
         raise ConfigError(_no_layer(name, layer, count, rule))
     text = shown_key(name)
     raise ConfigError(f"{text}: unknown hparam; {did_you_mean(text, hparam_names(config))}")
+
+
+def _option(name: str, rest: str, own: Part, choices: Sequence[Part] | None, key: str) -> Target:
+    """The target of an option: `optimizer.momentum`, in a choice `optimizer.sgd.momentum`."""
+    kinds = (own,) if choices is None else choices
+    for kind in kinds:
+        option = rest if choices is None else rest.removeprefix(f"{kind.name}.")
+        field = type(kind.options).model_fields.get(option)
+        if field is None or (choices is not None and option == rest):
+            continue
+        types: dict[Any, ValueType] = {float: "float", int: "int", bool: "bool"}
+        array = option_array(key, kind.name, option) if field.annotation is float else key
+        value = types.get(field.annotation, "text")
+        return Target(Rule(name, (), option, value, "traced", array), (key, kind.name, option))
+    known = [
+        f"{key}.{option}" if choices is None else f"{key}.{kind.name}.{option}"
+        for kind in kinds
+        for option in type(kind.options).model_fields
+    ]
+    same = [full for full in known if full.endswith(f".{rest}")]
+    if choices is not None and same:
+        raise ConfigError(
+            f"{name}: the {key} is a choice; name which: {' or '.join(map(repr, same))}."
+        )
+    raise ConfigError(f"{shown_key(name)}: unknown hparam; {did_you_mean(name, known)}")
+
+
+def option_array(key: str, word: str, option: str) -> str:
+    """The array of a part's traced number; both of Adam's kinds share those of their betas."""
+    return option if word in ADAMS and option in BETAS else f"{key}.{word}.{option}"
 
 
 def _layers(config: ModelConfig, rule: Rule) -> int:

@@ -12,3 +12,56 @@ ACTIVATIONS: Table = Table(
     "activation",
     {name: f"hptjax.ops.activations:{name}" for name in _FUNCTIONS},
 )
+
+OPTIMIZERS: Table = Table(
+    "optimizers",
+    "optimizer",
+    {
+        "adam": "hptjax.population.optimizers.adam:Adam",
+        "adamw": "hptjax.population.optimizers.adam:AdamW",
+        "sgd": "hptjax.population.optimizers.sgd:SGD",
+        "rmsprop": "hptjax.population.optimizers.rmsprop:RMSprop",
+        "optax.<name>": "hptjax.population.optimizers.optax:optimizer",
+    },
+    base="hptjax.population.optimizers.base:Optimizer",
+)
+LR_SCHEDULES: Table = Table(
+    "lr_schedules",
+    "learning-rate schedule",
+    {
+        "constant": "hptjax.population.lr_schedules.smooth:Constant",
+        "cosine": "hptjax.population.lr_schedules.smooth:Cosine",
+        "linear": "hptjax.population.lr_schedules.smooth:Linear",
+        "polynomial": "hptjax.population.lr_schedules.smooth:Polynomial",
+        "exponential": "hptjax.population.lr_schedules.smooth:Exponential",
+        "step": "hptjax.population.lr_schedules.step:Step",
+        "one_cycle": "hptjax.population.lr_schedules.one_cycle:OneCycle",
+    },
+    base="hptjax.population.lr_schedules.base:LrSchedule",
+)
+AUGMENTATIONS: Table = Table(
+    "augmentations",
+    "augmentation",
+    {
+        "original": "hptjax.data.augmentations.original:Original",
+        "flip": "hptjax.data.augmentations.flip:Flip",
+        "vertical_flip": "hptjax.data.augmentations.flip:VerticalFlip",
+        "rotate": "hptjax.data.augmentations.rotate:Rotate",
+        "crop": "hptjax.data.augmentations.crop:Crop",
+        "cutout": "hptjax.data.augmentations.cutout:Cutout",
+        "noise": "hptjax.data.augmentations.noise:Noise",
+        "brightness": "hptjax.data.augmentations.jitter:Brightness",
+        "contrast": "hptjax.data.augmentations.jitter:Contrast",
+    },
+    base="hptjax.data.augmentations.base:Augmentation",
+)
+TASKS: Table = Table(
+    "tasks",
+    "task",
+    {
+        "classification": "hptjax.tasks.classification:Classification",
+        "multi_label": "hptjax.tasks.multi_label:MultiLabel",
+        "regression": "hptjax.tasks.regression:Regression",
+    },
+    base="hptjax.tasks.base:Task",
+)

@@ -1,13 +1,16 @@
 """Schema of one network and how it is trained, in the dict form of the original study's YAML."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
+from hptjax.checks import is_number
+from hptjax.config.augment import Augment, augmentations, augmentations_tree
 from hptjax.config.explain import validated
 from hptjax.config.frozen import SIZE_LIMIT, Frozen, Positive, as_tuple
-from hptjax.config.parts import ACTIVATIONS
+from hptjax.config.named import Part, part
+from hptjax.config.parts import ACTIVATIONS, LR_SCHEDULES, OPTIMIZERS, TASKS
 from hptjax.errors import ConfigError, did_you_mean, shown
 
 Padding = Annotated[int, Field(ge=0, lt=SIZE_LIMIT)] | Literal["same"]
@@ -88,8 +91,34 @@ class MLPConfig(Frozen):
         return (*inner, "none" if last == "logsoftmax" else last)
 
 
+def _read_optimizer(tree: Any) -> Part:
+    return part(OPTIMIZERS, tree, "model.optimizer")
+
+
+def _read_lr_schedule(tree: Any) -> Part:
+    return part(LR_SCHEDULES, tree, "model.lr_schedule")
+
+
+def _read_task(tree: Any) -> Part:
+    return part(TASKS, tree, "model.task")
+
+
+def _read_augment(tree: Any) -> Augment | None:
+    return None if tree is None else augmentations(tree, "model.augment")
+
+
+BETAS = ("beta_1", "beta_2")
+ADAMS = ("adam", "adamw")  # in the original's form their betas stand beside `lr`
+
+
 class ModelConfig(Frozen):
-    """A ResNet feeding an MLP, with the numbers of its Adam optimiser."""
+    """A ResNet feeding an MLP, and the recipe by which it is trained.
+
+    beta_1, beta_2: of the optimizers adam and adamw. warmup: share of all steps. augment: what is
+    done to this network's training images, None for what the data say.
+    """
+
+    later: ClassVar = ("optimizer", "lr_schedule", "warmup", "task", "augment")
 
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     batch_size: Annotated[int, Field(ge=2, lt=SIZE_LIMIT)] = 64
@@ -102,6 +131,64 @@ class ModelConfig(Frozen):
     mlp_config: MLPConfig
     img_key: Key = 0
     class_key: Key = 1
+    optimizer: Annotated[
+        Part,
+        BeforeValidator(_read_optimizer),
+        PlainSerializer(lambda own: _without_betas(own).to_tree()),
+    ] = Field(default="adam", validate_default=True)
+    lr_schedule: Annotated[
+        Part, BeforeValidator(_read_lr_schedule), PlainSerializer(Part.to_tree)
+    ] = Field(default="constant", validate_default=True)
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    task: Annotated[Part, BeforeValidator(_read_task), PlainSerializer(Part.to_tree)] = Field(
+        default="classification", validate_default=True
+    )
+    augment: Annotated[
+        tuple[Part, ...] | None,
+        BeforeValidator(_read_augment),
+        PlainSerializer(lambda parts: None if parts is None else augmentations_tree(parts)),
+    ] = None
+
+    @model_validator(mode="after")
+    def _last_activation(self) -> Self:
+        last = self.mlp_config.block_list[-1].activation_fun
+        if last == "logsoftmax" and self.task.name != "classification":
+            raise ConfigError(
+                "model.mlp_config.block_list: the last activation_fun must be 'none' for the task "
+                f"{self.task.name}, got 'logsoftmax', which is part of classification's loss."
+            )
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_place_for_betas(cls, tree: Any) -> Any:
+        """Writes the betas of Adam both beside `lr` and into the optimizer, wherever they were."""
+        if not isinstance(tree, Mapping):
+            return tree
+        chosen = _read_optimizer(tree.get("optimizer", "adam"))
+        if chosen.name not in ADAMS:
+            return {**tree, "optimizer": chosen}
+        own = {name: getattr(chosen.options, name) for name in BETAS}
+        for name in chosen.options.model_fields_set & set(BETAS):
+            if tree.get(name, own[name]) != own[name] and not isinstance(tree["optimizer"], Part):
+                raise ConfigError(
+                    f"model.{name}: is {shown(tree[name])} and in optimizer.{chosen.name} "
+                    f"{own[name]}; give it once."
+                )
+        betas = {name: tree.get(name, own[name]) for name in BETAS}
+        if all(is_number(beta) and 0 <= beta < 1 for beta in betas.values()):
+            options = chosen.options.model_copy(update=betas)
+            chosen = Part(name=chosen.name, options=options)
+        return {**tree, **betas, "optimizer": chosen}
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As of any config; a new optimizer brings its own betas."""
+        update = dict(update or {})
+        if "optimizer" in update:
+            chosen = _read_optimizer(update["optimizer"])
+            own = {name: getattr(chosen.options, name) for name in BETAS if chosen.name in ADAMS}
+            update = {**own, **update, "optimizer": chosen}
+        return super().model_copy(update=update, deep=deep)
 
     def __repr__(self) -> str:
         first, mlp = self.resnet_config.first_conv, self.mlp_config.block_list
@@ -127,3 +214,11 @@ class ModelConfig(Frozen):
             raise ConfigError(f"model: must be a mapping, got {shown(tree)}.")
         inner = tree["model"] if set(tree) == {"model"} else tree
         return validated(cls, inner, "model")
+
+
+def _without_betas(own: Part) -> Part:
+    """The optimizer as the original's form has it, where Adam's betas stand elsewhere."""
+    if own.name not in ADAMS:
+        return own
+    others = {k: v for k, v in dict(own.options).items() if k not in BETAS}
+    return Part(name=own.name, options=type(own.options)(**others))

@@ -1,10 +1,14 @@
 """What the members of one program may have; the program holds nothing else."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from hptjax.config.augment import Augment
+from hptjax.config.named import Part
 from hptjax.config.schema import ModelConfig
+from hptjax.config.traced import static_kind, traced_numbers
+from hptjax.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,23 @@ class Choices:
     """What the members of a program may have.
 
     layers: in each MLP layer. stages: the activations, sorted, of the first convolution and of each
-    block. Both are as long as in the deepest network.
+    block. Both are as long as in the deepest network. optimizers,
+    lr_schedules, tasks: the kinds of parts, with their traced numbers at the defaults.
+    task_numbers: those of the task that any member has otherwise; the others are constants of the
+    program. warmup: whether any member warms up. augment: the lists of augmentations, None for
+    what the data say. measures, logits: as `fitted` has them.
     """
 
     layers: tuple[LayerChoices, ...]
     stages: tuple[tuple[str, ...], ...]
+    optimizers: tuple[Part, ...]
+    lr_schedules: tuple[Part, ...]
+    tasks: tuple[Part, ...]
+    task_numbers: tuple[str, ...]
+    warmup: bool
+    augment: tuple[Augment | None, ...]
+    measures: tuple[str, ...] = ()
+    logits: bool = False
 
     def covers(self, other: "Choices") -> bool:
         """Whether a program of these choices can train a network of the other's."""
@@ -46,7 +62,40 @@ class Choices:
             and len(other.stages) <= len(self.stages)
             and all(a.covers(b) for a, b in zip(self.layers, other.layers, strict=False))
             and all(set(b) <= set(a) for a, b in zip(self.stages, other.stages, strict=False))
+            and set(other.optimizers) <= set(self.optimizers)
+            and set(other.lr_schedules) <= set(self.lr_schedules)
+            and set(other.tasks) <= set(self.tasks)
+            and set(other.task_numbers) <= set(self.task_numbers)
+            and other.warmup <= self.warmup
+            and set(other.augment) <= set(self.augment)
         )
+
+    def fitted(
+        self, dataset: Any, measures: Sequence[str] = (), *, logits: bool = False
+    ) -> "Choices":
+        """The choices of a program for a training set, which its tasks may take numbers from.
+
+        measures: what is measured beside that which the task always does; logits: whether the
+        program tells the outputs for the validation images. Raises ConfigError for a data set that
+        is not one for the task, and for an unknown measure.
+        """
+        if len({task.name for task in self.tasks}) > 1:
+            names = " and ".join(task.name for task in self.tasks)
+            raise ConfigError(f"task: all networks must have one task, got {names}.")
+        tasks = []
+        for task in self.tasks:
+            task.options.check(dataset)
+            for name in measures:
+                task.options.measure(name).check(dataset)
+            tasks.append(Part(name=task.name, options=task.options.fitted(dataset)))
+        own = self.tasks[0].options.measures
+        others = tuple(name for name in dict.fromkeys(measures) if name not in own)
+        return replace(self, tasks=tuple(tasks), measures=(*own, *others), logits=logits)
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether any member's learning rate changes, which needs to know when training ends."""
+        return self.warmup or any(kind.name != "constant" for kind in self.lr_schedules)
 
 
 def choices_of(configs: Iterable[ModelConfig]) -> Choices:
@@ -64,7 +113,37 @@ def choices_of(configs: Iterable[ModelConfig]) -> Choices:
             for layer in layers
         ),
         stages=tuple(tuple(sorted(names)) for names in stages),
+        optimizers=_kinds(config.optimizer for config in configs),
+        lr_schedules=_kinds(config.lr_schedule for config in configs),
+        tasks=_kinds(config.task for config in configs),
+        task_numbers=_task_numbers([config.task for config in configs]),
+        warmup=any(config.warmup for config in configs),
+        augment=tuple(sorted({config.augment for config in configs}, key=repr)),
     )
+
+
+def kind_of(part: Part) -> Part:
+    """What of a part decides the program: the traced numbers are at their defaults."""
+    return Part(name=part.name, options=static_kind(part.options))
+
+
+def _task_numbers(tasks: Sequence[Part]) -> tuple[str, ...]:
+    """The traced numbers of tasks that are not at their defaults in all of them."""
+    return tuple(
+        sorted(
+            {
+                name
+                for task in tasks
+                for name in traced_numbers(task.options)
+                if getattr(task.options, name) != getattr(kind_of(task).options, name)
+            }
+        )
+    )
+
+
+def _kinds(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """The kinds that there are, each once, in an order of their own."""
+    return tuple(sorted(dict.fromkeys(map(kind_of, parts)), key=repr))
 
 
 def stage_activations(config: ModelConfig) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from hptjax.models.choices import Choices
-from hptjax.models.numbers import AnyArray, Numbers
+from hptjax.models.numbers import AnyArray, TracedNumbers
 from hptjax.models.signature import ConvShape, Signature
 from hptjax.ops.activations import activate
 from hptjax.ops.conv import conv, conv_and_projection
@@ -28,7 +28,7 @@ def forward(
     params: Arrays,
     stats: Arrays,
     x: Array,
-    numbers: Numbers,
+    numbers: TracedNumbers,
     *,
     train: bool,
     key: Array | None = None,
@@ -58,14 +58,14 @@ class _Network:
         self.params, self.stats, self.train = params, stats, train
         self.new_stats = dict(stats)
 
-    def logits(self, x: Array, numbers: Numbers, key: Array | None) -> Array:
+    def logits(self, x: Array, numbers: TracedNumbers, key: Array | None) -> Array:
         x = self._features(x, numbers)
         x = x.reshape(-1, x.shape[-1])
         for i in range(self.signature.depth):
             x = self._mlp_layer(x, i, numbers, key)
         return x
 
-    def _features(self, x: Array, numbers: Numbers) -> Array:
+    def _features(self, x: Array, numbers: TracedNumbers) -> Array:
         channels = numbers["channels"]
         first = self.signature.first
         kernel, bias = self.params["first_conv.kernel"], self.params["first_conv.bias"]
@@ -78,7 +78,7 @@ class _Network:
             x = self._block(x, f"blocks.{i}", block, channels[i], channels[i + 1], act)
         return average_pool(x, self.signature.pool)
 
-    def _activation(self, stage: int, numbers: Numbers) -> "_StageActivation":
+    def _activation(self, stage: int, numbers: TracedNumbers) -> "_StageActivation":
         choice, live = numbers["stage_activation"][stage], numbers["channels"][stage]
         return _StageActivation(self.choices.stages[stage], choice, live)
 
@@ -124,7 +124,7 @@ class _Network:
         y = self._norm_running(x, norm)
         return jax.nn.relu(y) if relu else y
 
-    def _mlp_layer(self, x: Array, i: int, numbers: Numbers, key: Array | None) -> Array:
+    def _mlp_layer(self, x: Array, i: int, numbers: TracedNumbers, key: Array | None) -> Array:
         name, choices = f"mlp.{i}", self.choices.layers[i]
         kernel = self.params[f"{name}.linear.kernel"]
         x = kernel.reshape(kernel.shape[0], -1) @ x + self.params[f"{name}.linear.bias"][:, None]

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jax import Array
 
-from hptjax.data.augmentations.table import Variants
+from hptjax.config.augment import Variants
 from hptjax.models.choices import Choices
 from hptjax.models.keys import root_key
 from hptjax.models.signature import Body
@@ -34,17 +34,23 @@ def training(bodies: tuple[Body, ...], choices: Choices, execution: Execution) -
     return jax.jit(partial(train_local, bodies, choices, execution), donate_argnums=0)
 
 
-_start = jax.jit(init_local, static_argnums=0)
+_start = jax.jit(init_local, static_argnums=(0, 1))
 
 
 class DevicePrograms:
     """The images and the compiled programs of one device, shared by its places."""
 
-    def __init__(self, device: Any, data: DatasetArrays, seed: int, prepare: Any) -> None:
-        """prepare: as `preparing` gives it. Copies the images; compiles nothing yet."""
+    def __init__(
+        self, device: Any, data: DatasetArrays, seed: int, prepare: Any, horizon: int | None
+    ) -> None:
+        """prepare: as `preparing` gives it; horizon: epochs of a fully trained network.
+
+        Copies the images; compiles nothing yet.
+        """
         self.device, self.compilations, self.compile_seconds = device, 0, 0.0
         self._data, self._study_key = self.put(data), self.put(root_key(seed))
         self._prepare, self._prepared = prepare, None
+        self._horizon = self.put(np.float32(horizon or 1))
         self._started: set[tuple[Body, ...]] = set()
         self._train: Callable | None = None
 
@@ -52,27 +58,29 @@ class DevicePrograms:
         """Copies arrays to the device."""
         return jax.device_put(tree, self.device)
 
-    def start(self, bodies: tuple[Body, ...], hparams: TracedHparams, counts: Array) -> MemberState:
+    def start(
+        self, bodies: tuple[Body, ...], choices: Choices, hparams: TracedHparams, counts: Array
+    ) -> MemberState:
         """The rows of a place before training; the first call's time is that of compiling."""
         began = time.perf_counter()
-        rows = _start(bodies, hparams, counts, self._study_key)
+        rows = _start(bodies, choices, hparams, counts, self._study_key)
         if bodies not in self._started:
             self._started.add(bodies)
             self.compile_seconds += time.perf_counter() - began
         return rows
 
     def shapes(
-        self, bodies: tuple[Body, ...], hparams: TracedHparams, counts: Array
+        self, bodies: tuple[Body, ...], choices: Choices, hparams: TracedHparams, counts: Array
     ) -> MemberState:
         """The shapes and types of what `start` gives."""
-        return jax.eval_shape(partial(_start, bodies), hparams, counts, self._study_key)
+        return jax.eval_shape(partial(_start, bodies, choices), hparams, counts, self._study_key)
 
     def images(self, age: int) -> EpochInput:
         """The images of an epoch, prepared once for all places."""
         args = self._data, self._study_key, self.put(np.uint32(age))
         if self._prepared is None:
             self._prepared = self._timed(self._prepare, *args)
-        return self._prepared(*args)
+        return self._prepared(*args)._replace(horizon=self._horizon)
 
     def program(self, make: Callable[[], Any], args: tuple[Any, ...]) -> Callable:
         """The training program, compiled at the first call; make: gives it as `training` does."""

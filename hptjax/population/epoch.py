@@ -1,6 +1,6 @@
 """One member through one epoch: a scan over the training batches, then the validation images."""
 
-from typing import NamedTuple
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -8,13 +8,24 @@ from flax import struct
 from jax import Array, lax
 
 from hptjax.models.choices import Choices
-from hptjax.models.forward import Arrays, correct, cross_entropy, forward
+from hptjax.models.forward import Arrays, forward
 from hptjax.models.keys import dropout_key, init_key
-from hptjax.models.numbers import AnyArray, Numbers
+from hptjax.models.numbers import AnyArray, TracedNumbers
 from hptjax.models.signature import Body, Widths
 from hptjax.models.weights import initial_statistics, initial_weights, layouts
-from hptjax.population import optimiser
-from hptjax.population.images import EpochInput, as_floats, to_maps
+from hptjax.population.images import EpochInput, as_floats, to_maps, train_slice
+from hptjax.population.logits import LOGITS
+from hptjax.population.measuring import (
+    no_sums,
+    objective,
+    train_metrics,
+    val_metrics,
+    val_sums,
+)
+from hptjax.population.update import Slots, start, update
+from hptjax.records.metrics import TRAIN, VAL
+
+Metrics: TypeAlias = dict[str, Array]
 
 
 @struct.dataclass
@@ -24,27 +35,36 @@ class TracedHparams:
     trial: what its random keys derive from.
     """
 
-    numbers: Numbers
+    numbers: TracedNumbers
     trial: AnyArray  # uint32
 
 
 @struct.dataclass
 class MemberState:
-    """All that training changes in one member: vectors of weights [N] and statistics [S]."""
+    """All that training changes in one member: vectors of weights [N] and statistics [S].
+
+    slots: what the optimizer keeps, vectors [N]; count: steps taken.
+    """
 
     params: Array
     stats: Array
-    moments: optimiser.AdamState
+    slots: Slots
+    count: Array
 
     def front(self, body: Body) -> "MemberState":
         """The front of the stored vectors, as long as a body needs."""
         params, stats = (layout.size for layout in layouts(body))
         return MemberState(
-            self.params[..., :params], self.stats[..., :stats], self.moments.front(params)
+            self.params[..., :params],
+            self.stats[..., :stats],
+            tuple(slot[..., :params] for slot in self.slots),
+            self.count,
         )
 
 
-def initial_state(body: Body, study_key: Array, hparams: TracedHparams) -> MemberState:
+def initial_state(
+    body: Body, choices: Choices, study_key: Array, hparams: TracedHparams
+) -> MemberState:
     """A member of a body before training, from its true widths and its key."""
     signature = body.signature
     widths = Widths(
@@ -52,16 +72,8 @@ def initial_state(body: Body, study_key: Array, hparams: TracedHparams) -> Membe
         tuple(hparams.numbers["units"][i] for i in range(signature.depth)),
     )
     params = initial_weights(init_key(study_key, hparams.trial), body, widths)
-    return MemberState(params, initial_statistics(body, widths), optimiser.start(params))
-
-
-class Metrics(NamedTuple):
-    """Means over an epoch's images: cross-entropy [nats] and share classified right."""
-
-    train_loss: Array
-    train_accuracy: Array
-    val_loss: Array
-    val_accuracy: Array
+    slots = start(choices, params, hparams.numbers)
+    return MemberState(params, initial_statistics(body, widths), slots, jnp.zeros((), jnp.int32))
 
 
 def member_epoch(
@@ -73,11 +85,9 @@ def member_epoch(
 ) -> tuple[MemberState, Metrics]:
     """Trains one member for one epoch, then measures it on the validation images."""
     key = dropout_key(given.study_key, hparams.trial, given.epoch)
-    state, loss, accuracy = train_epoch(body, choices, state, hparams, given, key)
-    val_loss, val_accuracy = evaluate(
-        body, choices, state, hparams.numbers, given.val, given.val_labels
-    )
-    return state, Metrics(loss, accuracy, val_loss, val_accuracy)
+    state, train = train_epoch(body, choices, state, hparams, given, key)
+    val = evaluate(body, choices, state, hparams.numbers, given)
+    return state, {TRAIN + name: value for name, value in train.items()} | val
 
 
 def train_epoch(
@@ -87,25 +97,25 @@ def train_epoch(
     hparams: TracedHparams,
     given: EpochInput,
     key: Array,
-) -> tuple[MemberState, Array, Array]:
-    """Trains one member on every whole batch; returns (state, mean loss, accuracy).
+) -> tuple[MemberState, Metrics]:
+    """Trains one member on every whole batch; returns the state and the means of its measures.
 
     key: of the member's dropout in this epoch.
     """
     signature = body.signature
-    steps = given.train.shape[0] // signature.batch_size
+    steps = given.train_labels.shape[0] // signature.batch_size
+    horizon = jnp.asarray(given.horizon, jnp.float32) * steps
 
     def step(carry: MemberState, i: Array):
         start = i * signature.batch_size
-        x = lax.dynamic_slice_in_dim(given.train, start, signature.batch_size)
+        x = train_slice(given, hparams.numbers.get("augment", 0), start, signature.batch_size)
         labels = lax.dynamic_slice_in_dim(given.train_labels, start, signature.batch_size)
         x = to_maps(x, signature.image)
         step_key = jax.random.fold_in(key, i)
-        carry, loss, hits = train_step(body, choices, carry, hparams, x, labels, step_key)
-        return carry, (loss, hits)
+        return train_step(body, choices, carry, hparams, x, labels, step_key, horizon)
 
-    state, (losses, hits) = lax.scan(step, state, jnp.arange(steps))
-    return state, losses.mean(), hits.mean()
+    state, measured = lax.scan(step, state, jnp.arange(steps))
+    return state, {name: values.mean() for name, values in measured.items()}
 
 
 def train_step(
@@ -116,47 +126,56 @@ def train_step(
     x: Array,
     labels: Array,
     key: Array,
-) -> tuple[MemberState, Array, Array]:
-    """One Adam step on images x [C, H, W, B]; returns (state, mean loss, share of hits)."""
+    steps: Array,
+) -> tuple[MemberState, Metrics]:
+    """One step on images x [C, H, W, B]; returns the state and the task's training measures.
+
+    steps: of a fully trained network, float32.
+    """
     weights, running = layouts(body)
     stats = running.split(state.stats)
 
-    def objective(params: Arrays):
+    def loss_of(params: Arrays):
         logits, new_stats = forward(
             body.signature, choices, params, stats, x, hparams.numbers, train=True, key=key
         )
-        return cross_entropy(logits, labels).mean(), (new_stats, correct(logits, labels))
+        return objective(choices, logits, labels, hparams.numbers), (new_stats, logits)
 
-    differentiate = jax.value_and_grad(objective, has_aux=True)
-    (loss, (stats, hits)), grads = differentiate(weights.split(state.params))
-    params, moments = optimiser.update(
-        state.params, weights.join(grads), state.moments, hparams.numbers
+    differentiate = jax.value_and_grad(loss_of, has_aux=True)
+    (loss, (stats, logits)), grads = differentiate(weights.split(state.params))
+    params, slots = update(
+        choices,
+        state.params,
+        weights.join(grads),
+        state.slots,
+        state.count,
+        hparams.numbers,
+        steps,
     )
-    return MemberState(params, running.join(stats), moments), loss, hits.mean()
+    state = MemberState(params, running.join(stats), slots, state.count + 1)
+    return state, train_metrics(choices, loss, logits, labels)
 
 
 def evaluate(
-    body: Body,
-    choices: Choices,
-    state: MemberState,
-    numbers: Numbers,
-    images: Array,
-    labels: Array,
-) -> tuple[Array, Array]:
-    """Mean loss and accuracy in evaluation mode, images [V, C, H, W, e]; label -1: no image."""
+    body: Body, choices: Choices, state: MemberState, numbers: TracedNumbers, given: EpochInput
+) -> Metrics:
+    """The metrics of the validation images, in evaluation mode; under LOGITS the outputs [V, K]."""
     params, stats = (
         layout.split(vector)
         for layout, vector in zip(layouts(body), (state.params, state.stats), strict=True)
     )
 
-    def batch(total: tuple[Array, Array], part: tuple[Array, Array]):
-        x, y = part
+    def batch(sums: Metrics, part: tuple[Array, Array, Array]):
+        x, labels, real = part
         images = as_floats(x)
         logits, _ = forward(body.signature, choices, params, stats, images, numbers, train=False)
-        real = y >= 0
-        loss = jnp.where(real, cross_entropy(logits, jnp.maximum(y, 0)), 0).sum()
-        return (total[0] + loss, total[1] + jnp.sum(correct(logits, y) & real)), None
+        new = val_sums(choices, logits, labels, real, numbers)
+        return jax.tree.map(jnp.add, sums, new), logits.T if choices.logits else None
 
-    (loss, hits), _ = lax.scan(batch, (jnp.zeros(()), jnp.zeros((), jnp.int32)), (images, labels))
-    count = jnp.maximum(jnp.sum(labels >= 0), 1)
-    return loss / count, hits / count
+    outputs = jax.ShapeDtypeStruct((body.widths.units[-1], given.val.shape[-1]), jnp.float32)
+    start = no_sums(choices, outputs, given.val_labels[0])
+    sums, logits = lax.scan(batch, start, (given.val, given.val_labels, given.val_real))
+    images = jnp.maximum(jnp.sum(given.val_real), 1)
+    measured = val_metrics(choices, sums, images, numbers)
+    metrics = {VAL + name: value for name, value in measured.items()}
+    return metrics if logits is None else {**metrics, LOGITS: logits.reshape(-1, outputs.shape[0])}

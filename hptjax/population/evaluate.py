@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from hptjax.config.augment import Augment, AugmentTree, augmentations
 from hptjax.config.schema import ModelConfig
-from hptjax.data.augmentations.table import AugmentTree, Variants, variants
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
 from hptjax.errors import ConfigError
@@ -52,18 +52,25 @@ class TrainerCache:
         train: ImageDataset,
         validation: ImageDataset,
         seed: int,
-        augment: Variants,
+        augment: Augment,
+        horizon: int | None,
         devices: tuple[Any, ...],
     ) -> _Kept:
         """One for these bodies and images, whose content counts: arrays may be written to."""
         images = dataset_digest(train), dataset_digest(validation)
-        key = plan.bodies, plan.choices, images, seed, augment, devices
+        key = plan.bodies, plan.choices, images, seed, augment, horizon, devices
         with self._lock:
             found = self._entries.pop(key, None)
             if found is None or found.trainer.plan.capacity < plan.capacity:
                 found = _Kept(
                     PopulationTrainer(
-                        plan, train, validation, seed=seed, augment=augment, devices=devices
+                        plan,
+                        train,
+                        validation,
+                        seed=seed,
+                        horizon=horizon,
+                        augment=augment,
+                        devices=devices,
                     )
                 )
             self._entries[key] = found
@@ -109,7 +116,8 @@ def evaluate_population(
         samples=epochs * len(members) * train.size,
         price=price_for(places[0].platform),
     )
-    kept = _cache.get(plan, train, validation, seed, variants(augment), places)
+    horizon = epochs if plan.choices.scheduled else None  # else any number of epochs will do
+    kept = _cache.get(plan, train, validation, seed, augmentations(augment), horizon, places)
     with kept.lock:
         return dict(Population.start(kept.trainer, members).advance(epochs).curves)
 

@@ -1,7 +1,7 @@
 """The images of one epoch on the device: augmented, shuffled, laid out for training."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from hptjax.config.augment import Augment, AugmentTree, Variants, augmentations
 from hptjax.data.augmentations.base import as_floats
 from hptjax.data.augmentations.compose import augmented
-from hptjax.data.augmentations.table import AugmentTree, Variants, variants
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.resize import fitted_pair
 from hptjax.errors import ConfigError
@@ -31,6 +31,7 @@ class DatasetArrays(NamedTuple):
     train_labels: Any
     val: Any
     val_labels: Any
+    val_real: Any
 
     @property
     def nbytes(self) -> int:
@@ -42,15 +43,18 @@ class EpochInput(NamedTuple):
 
     train [N, C*H*W], of bytes or of floats in which 1 is white; [variants, N, C*H*W] where members
     differ in their augmentations: see `train_slice`. train_labels [N].
-    val [V, C, H, W, e], val_labels [V, e], -1 where a batch is filled up.
+    val [V, C, H, W, e], val_labels [V, e, ...], val_real [V, e]: False where a batch is filled up.
+    horizon: epochs of a fully trained network, over which learning rates are scheduled.
     """
 
     train: Array
     train_labels: Array
     val: Array
     val_labels: Array
+    val_real: Array
     study_key: Array
     epoch: Array
+    horizon: Array | float = 1.0
 
 
 def fitted_to(
@@ -87,13 +91,26 @@ def dataset_arrays(train: ImageDataset, validation: ImageDataset) -> DatasetArra
     """The arrays of a training and a validation set."""
     missing = -validation.size % VALIDATION_BATCH
     val = np.pad(validation.images, ((0, missing), (0, 0), (0, 0), (0, 0)))
-    val_labels = np.pad(validation.labels, (0, missing), constant_values=-1)
-    return DatasetArrays(train.images, train.labels, val, val_labels)
+    labels = validation.labels
+    empty = -1 if labels.ndim == 1 and labels.dtype.kind == "i" else 0
+    val_labels = np.pad(
+        labels, [(0, missing), *[(0, 0)] * (labels.ndim - 1)], constant_values=empty
+    )
+    real = np.arange(validation.size + missing) < validation.size
+    return DatasetArrays(train.images, train.labels, val, val_labels, real)
 
 
-def checked_variants(augment: AugmentTree, augment_validation: bool) -> Variants:
-    """As `variants`; ConfigError, too, where no list is that of the validation images."""
-    chosen = variants(augment)
+def chosen_variants(
+    augment: AugmentTree, own: Sequence[Augment | None], augment_validation: bool
+) -> Variants:
+    """The lists of augmentations of which each member has one, in the order of a program's choices.
+
+    augment: what members have that say nothing (None) themselves. Raises ConfigError where there is
+    no one list for the validation images.
+    """
+    default = augmentations(augment)
+    lists = [default if parts is None else parts for parts in own]
+    chosen = tuple(tuple(part.options for part in parts) for parts in lists)
     if augment_validation and len(chosen) > 1:
         raise ConfigError(
             "augment_validation: must be false where networks differ in augment: they are compared"
@@ -131,8 +148,10 @@ def epoch_input(
         shuffled = [as_floats(x) for x in shuffled]
     train = shuffled[0] if len(shuffled) == 1 else jnp.stack(shuffled)
     val = val.reshape(-1, VALIDATION_BATCH, *val.shape[1:]).transpose(0, 4, 2, 3, 1)
-    labels = data.val_labels.reshape(-1, VALIDATION_BATCH)
-    return EpochInput(train, data.train_labels[order], val, labels, study_key, epoch)
+    labels, real = (
+        x.reshape(-1, VALIDATION_BATCH, *x.shape[1:]) for x in (data.val_labels, data.val_real)
+    )
+    return EpochInput(train, data.train_labels[order], val, labels, real, study_key, epoch)
 
 
 def train_slice(given: EpochInput, variant: Array | int, start: Array, count: int) -> Array:

@@ -4,9 +4,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 
 import numpy as np
 
-from hptjax.errors import ConfigError
-
-LOGITS = "logits"  # beside a program's metrics [rows]: outputs [rows, V, K], if asked for
+LOGITS = "logits"  # beside a program's metrics [rows]: outputs [rows, V, K], where Choices.logits
 
 Functions = Mapping[str, Callable[[np.ndarray, np.ndarray], float]]
 
@@ -20,13 +18,7 @@ def add_points(
     validation images. values: of a program, {metric: [P]} and, under LOGITS, [P, V, K], of which
     the last V - N are of what fills a batch up.
     """
-    logits = values.pop(LOGITS, None)
-    if functions and logits is None:
-        raise ConfigError(
-            "metric: sees='logits' is not supported here: the program does not tell the outputs of "
-            "its networks."
-        )
+    logits = values.pop(LOGITS, ())
     for name, function in functions.items():
-        assert logits is not None
         points = [function(own[: len(targets)], targets) for own in logits]
         values[name] = np.array(points, np.float32)

@@ -6,6 +6,7 @@ from hptjax.models.costs import costs_of
 from hptjax.models.signature import Body
 from hptjax.models.weights import longest_vectors
 from hptjax.population.plan import Plan
+from hptjax.population.update import slots_of
 
 USABLE = 0.9  # of a device's memory: allocators leave gaps
 
@@ -13,7 +14,7 @@ USABLE = 0.9  # of a device's memory: allocators leave gaps
 def row_bytes(plan: Plan) -> int:
     """Bytes that a member's place keeps: every vector is as long as the longest body's."""
     params, stats = longest_vectors(plan.bodies)
-    return 4 * (3 * params + stats)
+    return 4 * ((1 + slots_of(plan.choices)) * params + stats)
 
 
 def lane_bytes(body: Body) -> int:

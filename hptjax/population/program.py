@@ -10,7 +10,6 @@ from jax import Array, lax
 from hptjax.models.choices import Choices
 from hptjax.models.signature import Body
 from hptjax.models.weights import longest_vectors
-from hptjax.population import optimiser
 from hptjax.population.epoch import (
     MemberState,
     Metrics,
@@ -20,23 +19,33 @@ from hptjax.population.epoch import (
 )
 from hptjax.population.execution import Execution
 from hptjax.population.images import EpochInput
+from hptjax.population.logits import LOGITS
+from hptjax.population.measuring import metric_names
+from hptjax.population.update import slots_of
 
 Carry = tuple[MemberState, Metrics]
 
 
 def init_local(
-    bodies: tuple[Body, ...], hparams: TracedHparams, counts: Array, study_key: Array
+    bodies: tuple[Body, ...],
+    choices: Choices,
+    hparams: TracedHparams,
+    counts: Array,
+    study_key: Array,
 ) -> MemberState:
     """One place's members before training; counts [1, bodies], as for `train_local`."""
     rows = hparams.trial.shape[0]
     params, stats = longest_vectors(bodies)
     weights = jnp.zeros((rows, params))
-    state = MemberState(weights, jnp.zeros((rows, stats)), jax.vmap(optimiser.start)(weights))
+    slots = tuple(jnp.zeros_like(weights) for _ in range(slots_of(choices)))
+    state = MemberState(weights, jnp.zeros((rows, stats)), slots, jnp.zeros(rows, jnp.int32))
     for body, start, stop in _spans(bodies, counts):
 
         def row(r: Array, state: MemberState, body: Body = body) -> MemberState:
             own = jax.tree.map(lambda t: t[r], hparams)
-            return jax.tree.map(partial(_put, r), state, initial_state(body, study_key, own))
+            return jax.tree.map(
+                partial(_put, r), state, initial_state(body, choices, study_key, own)
+            )
 
         state = lax.fori_loop(start, stop, row, state)
     return state
@@ -65,7 +74,11 @@ def train_local(
     counts [1, bodies]: the trip counts are traced, so another mix of members needs no new program.
     """
     rows = hparams.trial.shape[0]
-    carry = state, Metrics(*(jnp.full(rows, jnp.nan) for _ in Metrics._fields))
+    metrics = {name: jnp.full(rows, jnp.nan) for name in metric_names(choices)}
+    if choices.logits:
+        shape = rows, given.val_real.size, bodies[0].widths.units[-1]
+        metrics[LOGITS] = jnp.full(shape, jnp.nan)
+    carry = state, metrics
     lanes = execution.lanes or (1,) * len(bodies)
     for width, (body, start, stop) in zip(lanes, _spans(bodies, counts), strict=True):
         one = partial(member_epoch, body, choices, given=given)

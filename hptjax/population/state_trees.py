@@ -1,6 +1,6 @@
 """The state of a population as trees of arrays: by place, by leaf, in other bodies' layouts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -20,11 +20,6 @@ def by_place(leaves: Sequence[Sequence[Any]], like: Any) -> tuple[Any, ...]:
     """The inverse of `by_leaf`: a tree like this one for each place."""
     structure = jax.tree.structure(like)
     return tuple(jax.tree.unflatten(structure, own) for own in zip(*leaves, strict=True))
-
-
-def by_name(metrics: Any) -> Mapping[str, Any]:
-    """The metrics of a program, by their names."""
-    return metrics if isinstance(metrics, Mapping) else metrics._asdict()
 
 
 def names(arrays: MemberState) -> list[str]:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hptjax.data.augmentations.table import AugmentTree
+from hptjax.config.augment import AugmentTree
 from hptjax.data.dataset import ImageDataset
 from hptjax.errors import ConfigError
 from hptjax.models.variables import exact_variables
@@ -20,13 +20,13 @@ from hptjax.ops import native
 from hptjax.population.compiled import DevicePrograms, preparing, training
 from hptjax.population.epoch import MemberState, TracedHparams
 from hptjax.population.execution import execution_for
-from hptjax.population.images import checked_variants, dataset_arrays, fitted_to, room
+from hptjax.population.images import chosen_variants, dataset_arrays, fitted_to, room
 from hptjax.population.logits import Functions, add_points
 from hptjax.population.memory import is_exhausted
 from hptjax.population.pack import Member, Placement, place, traced_hparams
 from hptjax.population.places import places_for, side_by_side
 from hptjax.population.plan import Plan
-from hptjax.population.state_trees import by_leaf, by_name, by_place, names, relaid
+from hptjax.population.state_trees import by_leaf, by_place, names, relaid
 from hptjax.records.metrics import in_order
 from hptjax.settings import fixed_settings
 
@@ -56,6 +56,7 @@ class PopulationTrainer:
         validation: ImageDataset,
         *,
         seed: int,
+        horizon: int | None = None,
         measures: Sequence[str] = (),
         augment: AugmentTree = True,
         augment_validation: bool = False,
@@ -66,22 +67,28 @@ class PopulationTrainer:
     ) -> None:
         """Copies the images to the devices; compiles nothing yet.
 
-        augment: whether the training images are augmented, or how: [flip, {crop: 4}], as
-        `data.augmentations.table` has it. augment_validation: the validation images, too.
-        devices: where rows are trained side by side, as `places_for` has it. lanes: members trained
-        side by side in one call; by default one on CPU, elsewhere as `execution_for` has it.
+        horizon: epochs of a fully trained network: learning rates are scheduled over them.
         measures: what of the task is measured beside that which it always is. functions: {curve:
         function} of each network's outputs [N, K] for the validation images and of their targets
         [N, ...], called after each epoch.
+        augment: whether the training images of networks that say nothing themselves are augmented,
+        or how: [flip, {crop: 4}], as `config.augment` has it. augment_validation: the validation
+        images, too.
+        devices: where rows are trained side by side, as `places_for` has it. lanes: members trained
+        side by side in one call; by default one on CPU, elsewhere as `execution_for` has it.
         notify: told when they turn out to be too many for the memory. Images of another size than
         the plan's are resized, which notify is told, too. Raises ConfigError when a batch is larger
-        than the training set.
+        than the training set, and for a schedule or warm-up without a horizon.
         """
-        chosen = checked_variants(augment, augment_validation)
-        if len(chosen) > 1:
-            raise ConfigError(f"augment: must be one list for all networks, got {len(chosen)}.")
+        chosen = chosen_variants(augment, plan.choices.augment, augment_validation)
         self.plan, self.seed, self.train_size = plan, seed, train.size
+        if horizon is None and plan.choices.scheduled:
+            raise ConfigError(
+                "horizon: must be given, the epochs of a fully trained network: a member's "
+                "learning rate follows a schedule or a warm-up."
+            )
         train, validation = fitted_to(plan, train, validation, notify)
+        self.choices = plan.choices.fitted(train, measures, logits=bool(functions))
         self.places = places_for(devices, capacity=plan.capacity)
         self.room = -(-plan.capacity // len(self.places))
         self.measures, self.functions = tuple(measures), dict(functions or {})
@@ -97,7 +104,7 @@ class PopulationTrainer:
         prepare = preparing(chosen, augment_validation)
         with fixed_settings():
             self.programs = {
-                device: DevicePrograms(device, data, seed, prepare)
+                device: DevicePrograms(device, data, seed, prepare, horizon)
                 for device in dict.fromkeys(self.places)
             }
 
@@ -124,7 +131,7 @@ class PopulationTrainer:
         with fixed_settings():
             placement, hparams, counts = self._placed(members)
             arrays = tuple(
-                self.programs[device].start(self.plan.bodies, own, count)
+                self.programs[device].start(self.plan.bodies, self.choices, own, count)
                 for device, own, count in zip(self.places, hparams, counts, strict=True)
             )
         return PopulationState(tuple(members), 0, placement, arrays, hparams, counts)
@@ -197,13 +204,14 @@ class PopulationTrainer:
         with fixed_settings():
             placement, hparams, counts = self._placed(members)
             program = self.programs[self.places[0]]
-            empty = program.shapes(self.plan.bodies, hparams[0], counts[0])
+            empty = program.shapes(self.plan.bodies, self.choices, hparams[0], counts[0])
         rows, bodies = placement.rows, [self.plan.bodies[b] for b in placement.bodies]
         shapes = [member.shape for member in members]
         filled = []
         for name, leaf in zip(names(empty), jax.tree.leaves(empty), strict=True):
-            values = np.asarray(arrays[name])
             whole = np.zeros((self.room * len(self.places), *leaf.shape[1:]), leaf.dtype)
+            # The members' own program may have kept fewer slots.
+            values = np.asarray(arrays.get(name, whole[rows] if "slots" in name else None))
             if values.ndim > 1:
                 values = relaid(name, values, shapes, bodies)
                 whole[rows, : values.shape[1]] = values
@@ -220,7 +228,7 @@ class PopulationTrainer:
             return traced.lower(lowering_platforms=tuple(platforms))
 
     def _training(self) -> Any:
-        return training(self.plan.bodies, self.plan.choices, self.execution)
+        return training(self.plan.bodies, self.choices, self.execution)
 
     def _placed(
         self, members: Sequence[Member]
@@ -308,4 +316,4 @@ def _called(
     """What a place's program gives; the metrics {name: [room]} on the host."""
     with fixed_settings():
         arrays, metrics = program(*args)
-        return arrays, by_name(jax.device_get(metrics))
+        return arrays, jax.device_get(metrics)

@@ -13,14 +13,14 @@ from pydantic import (
     model_validator,
 )
 
+from hptjax.config.augment import augmentations, augmentations_tree
 from hptjax.config.explain import validated
 from hptjax.config.frozen import Frozen, Positive, as_tuple
-from hptjax.config.hparams import find
+from hptjax.config.hparams import Chosen, Target, bind
 from hptjax.config.label import check_distinct
 from hptjax.config.named import Part
 from hptjax.config.schema import ModelConfig
 from hptjax.data.augmentations.base import Augmentation
-from hptjax.data.augmentations.table import augmentations, augmentations_tree
 from hptjax.data.sources import check_source
 from hptjax.entries import Categorical, Entry, Value
 from hptjax.errors import ConfigError, did_you_mean, shown
@@ -34,9 +34,9 @@ from hptjax.study.schedule import Schedule, member_epochs
 from hptjax.study.schedules import make_schedule, noted
 from hptjax.study.sinks import sinks_of
 from hptjax.tasks.base import Task
-from hptjax.tasks.configured import task_of
-from hptjax.transpile.apply import apply_hparams
+from hptjax.transpile.apply import apply_bound, with_owner
 from hptjax.transpile.identity import as_computed
+from hptjax.transpile.problem import chosen_in
 from hptjax.transpile.repair import build, image_of
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -61,7 +61,7 @@ class DataConfig(Frozen):
     training split are used, before the validation part is cut off (None: all).
     validation_fraction: of the images, where the source has no validation set of its own. augment:
     the training images, anew in each epoch; true (flipped and rotated, as in the original study),
-    false, or a list such as [flip, {crop: 4}], see `data.augmentations.table`. stratified: limit
+    false, or a list such as [flip, {crop: 4}], see `config.augment`. stratified: limit
     and split deal each class by itself (None: yes, but for sample and fashion_mnist). channels:
     allows images of that many channels, besides 1 and 3.
     """
@@ -87,6 +87,20 @@ class TrainConfig(Frozen):
     data: DataConfig = DataConfig()
     epochs: Positive = 1
     seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "TrainConfig":
+        _check_augment(self.data, self.model.augment is not None)
+        return self
+
+
+def _check_augment(data: DataConfig, own: bool) -> None:
+    """ConfigError where the data say that nothing is augmented, and networks say what is."""
+    if own and not data.augment:
+        raise ConfigError(
+            "data.augment: is false, but the model or the space says itself how images are "
+            "augmented; leave one of them out."
+        )
 
 
 class WarmStart(Frozen):
@@ -115,11 +129,11 @@ class WarmStart(Frozen):
 
 
 def _as_metric(value: Any, info: ValidationInfo) -> Any:
-    return metric_tree(value, task_of(info.data["model"])) if "model" in info.data else value
+    return metric_tree(value, info.data["model"].task.options) if "model" in info.data else value
 
 
 def _as_metrics(value: Any, info: ValidationInfo) -> Any:
-    return metric_words(value, task_of(info.data["model"])) if "model" in info.data else ()
+    return metric_words(value, info.data["model"].task.options) if "model" in info.data else ()
 
 
 def _as_space(value: Any) -> Space:
@@ -190,8 +204,10 @@ class StudyConfig(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> "StudyConfig":
-        for name, entry in self.space.items():
-            _check_entry(self.model, name, entry)
+        _check_augment(self.data, self.model.augment is not None or "augment" in self.space)
+        chosen = chosen_in(self.space)
+        for name, target in _targets(self.model, self.space, chosen).items():
+            _check_entry(self.model, name, self.space[name], target, chosen)
         check_distinct(self.labels, "strategies")
         make_schedule(self.schedule, self.epochs)
         for strategy in self.strategies:
@@ -220,7 +236,7 @@ class StudyConfig(Frozen):
     @property
     def task(self) -> Task:
         """What the networks learn."""
-        return task_of(self.model)
+        return self.model.task.options
 
     @property
     def curves(self) -> tuple[str, ...]:
@@ -272,21 +288,32 @@ class StudyConfig(Frozen):
         return validated(cls, dict(tree))
 
 
-def _check_entry(model: ModelConfig, name: str, entry: Entry) -> None:
+def _targets(model: ModelConfig, space: Space, chosen: Chosen) -> Mapping[str, Target]:
+    try:
+        return bind(space.names, model, chosen)
+    except ConfigError as error:
+        raise ConfigError(f"space.{error}") from None
+
+
+def _check_entry(
+    model: ModelConfig, name: str, entry: Entry, target: Target, chosen: Chosen
+) -> None:
     """Both ends, or every choice, must be values that the network can take."""
     try:
-        rule = find(name, model).rule
-        kind = rule.type
+        kind = target.rule.type
         ends: tuple[Value, ...] = (
-            tuple(entry.choices) if isinstance(entry, Categorical) else (entry.low, entry.high)
+            tuple(entry.meaning(choice) for choice in entry.choices)
+            if isinstance(entry, Categorical)
+            else (entry.low, entry.high)
         )
-        if kind == "text" and not isinstance(entry, Categorical):
+        if kind in ("text", "part") and not isinstance(entry, Categorical):
             raise ConfigError(f"{name}: must be a list of choices, it is a range of numbers.")
-        if not isinstance(entry, Categorical) and entry.snap and rule.kind != "static":
+        if not isinstance(entry, Categorical) and entry.snap and target.rule.kind != "static":
             raise ConfigError(
                 f"{name}.snap: must be false; only strides, kernels, paddings and batch sizes snap."
             )
-        networks = [apply_hparams(model, {name: value}) for value in ends]
+        base = with_owner(model, target, chosen)
+        networks = [apply_bound(base, {name: target}, {name: end})[0] for end in ends]
     except ConfigError as error:
         raise ConfigError(f"space.{error}") from None
     if isinstance(entry, Categorical):

@@ -17,7 +17,6 @@ from hptjax.data.targets import Kind, absent_labels
 from hptjax.study.config import DataConfig, StudyConfig
 from hptjax.study.metric import Function
 from hptjax.tasks.base import Task
-from hptjax.tasks.configured import task_of
 
 Notify = Callable[[str], None]
 
@@ -84,7 +83,7 @@ def prepare_data(
     The validation set is the source's own, where it has one, or else cut off from the training
     set. notify: told in one line of each thing that is done to images and labels.
     """
-    notify, kind = once(notify), task_of(model).kind
+    notify, kind = once(notify), model.task.options.kind
     images = _load(config, "train", kind, notify)
     stratified = images.stratified if config.stratified is None else config.stratified
     if config.train_limit is not None:
@@ -113,7 +112,7 @@ def load_test_data(
 
     classes: what the network calls its classes, for a source that does not say so itself.
     """
-    images = _load(config, "test", task_of(model).kind, notify, classes)
+    images = _load(config, "test", model.task.options.kind, notify, classes)
     return fitted(images, model.init_length, model.init_width, notify)
 
 

@@ -71,12 +71,12 @@ def join_metrics(
 
 
 def join_arrays(parts: Sequence[tuple[Arrays, Sequence[int]]], count: int) -> dict[str, np.ndarray]:
-    """The snapshots of parts as one, [count, ...]; zeros where a part is shorter or none is."""
-    out = {}
-    for name, first in parts[0][0].items() if parts else ():
-        lengths = [arrays[name].shape[1:] for arrays, _ in parts]
-        out[name] = np.zeros((count, *max(lengths)), first.dtype)
-        for arrays, places in parts:
-            own = arrays[name]
-            out[name][(places, *map(slice, own.shape[1:]))] = own
+    """The snapshots of parts as one, [count, ...]; zeros where a part is shorter or has none."""
+    out: dict[str, np.ndarray] = {}
+    for name in dict.fromkeys(name for arrays, _ in parts for name in arrays):
+        own = [(arrays[name], places) for arrays, places in parts if name in arrays]
+        longest = max(array.shape[1:] for array, _ in own)
+        out[name] = np.zeros((count, *longest), own[0][0].dtype)
+        for array, places in own:
+            out[name][(places, *map(slice, array.shape[1:]))] = array
     return out

@@ -164,6 +164,7 @@ def local_executor(
         data=data,
         config=study.data,
         seed=study.seed,
+        epochs=study.epochs,
         capacity=capacity or study.population_size * study.repeats,
         work=study.work_ahead(data.train.size),
         measures=study.measures,
@@ -179,6 +180,7 @@ def make_trainer(
     config: DataConfig,
     *,
     seed: int,
+    epochs: int,
     capacity: int | None = None,
     work: Work = UNKNOWN_WORK,
     measures: Sequence[str] = (),
@@ -186,14 +188,15 @@ def make_trainer(
 ) -> PopulationTrainer:
     """A trainer for networks like these, on a study's images.
 
-    capacity: members of one call; work: that lies ahead, as `StudyConfig.work_ahead` has it;
-    measures, notify: as of `PopulationTrainer`.
+    epochs: of a fully trained network; capacity: members of one call; work: that lies ahead, as
+    `StudyConfig.work_ahead` has it; measures, notify: as of `PopulationTrainer`.
     """
     return PopulationTrainer(
         make_plan(configs, capacity=capacity, **work),
         data.train,
         data.validation,
         seed=seed,
+        horizon=epochs,
         augment=config.augment,
         augment_validation=config.augment_validation,
         measures=measures,

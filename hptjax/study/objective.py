@@ -19,7 +19,7 @@ from hptjax.study.config import DataConfig
 from hptjax.study.data import StudyData
 from hptjax.study.local import LocalExecutor, make_trainer
 from hptjax.transpile.apply import apply_bound
-from hptjax.transpile.problem import Problem
+from hptjax.transpile.problem import Problem, chosen_in, meant
 from hptjax.transpile.repair import build
 
 
@@ -52,9 +52,9 @@ def make_objective(
     `fx` of the original study's transpilation module.
     """
     entries = _entries(space_or_names)
-    targets = bind(entries, base)
+    targets = bind(entries, base, chosen_in(entries))
     for name, entry in entries.items():
-        if targets[name].rule.type == "text" and entry is None:
+        if targets[name].rule.type in ("text", "part") and entry is None:
             raise ConfigError(f"{name}: a text needs its choices, give a Space instead of names.")
     train, validation = fitted_pair(train, validation, base.init_length, base.init_width)
     image = ImageSpec(*train.image_shape, train.num_classes)
@@ -73,7 +73,7 @@ def make_objective(
             {name: _value(name, entries[name], u) for name, u in zip(entries, row, strict=True)}
             for row in rows
         ]
-        applied = [apply_bound(base, targets, row) for row in hparams]
+        applied = [apply_bound(base, targets, meant(row, entries)) for row in hparams]
         configs = [build(config, image, casts).config for config, casts in applied]
         losses = np.full(len(rows), np.inf)
         fit = [i for i, config in enumerate(configs) if config is not None]
@@ -91,7 +91,7 @@ class _SpaceEvaluator:
 
     def __init__(self, problem: Problem, data: StudyData, *, epochs: int, seed: int) -> None:
         self._problem, self._epochs = problem, epochs
-        self._make = partial(make_trainer, data=data, config=DataConfig(), seed=seed)
+        self._make = partial(make_trainer, data=data, config=DataConfig(), seed=seed, epochs=epochs)
         self._executor: LocalExecutor | None = None
 
     def __call__(self, configs: Sequence[ModelConfig]) -> Mapping[str, np.ndarray]:

@@ -11,18 +11,25 @@ from evosax.problems import Problem as EvosaxProblem
 from flax import struct
 from jax import Array, lax
 
+from hptjax.config.augment import AugmentTree, Variants
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.schema import ModelConfig
-from hptjax.data.augmentations.table import AugmentTree, Variants, augmentations
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.resize import fitted_pair
 from hptjax.errors import ConfigError
+from hptjax.models.choices import Choices
 from hptjax.models.keys import root_key
 from hptjax.population.execution import execution_for
-from hptjax.population.images import DatasetArrays, dataset_arrays, epoch_input, fitted_to, room
+from hptjax.population.images import (
+    DatasetArrays,
+    chosen_variants,
+    dataset_arrays,
+    epoch_input,
+    fitted_to,
+    room,
+)
 from hptjax.population.plan import Plan, make_plan
 from hptjax.population.program import init_local, train_local
-from hptjax.population.state_trees import by_name
 from hptjax.space import Space
 from hptjax.study.generation import trial_key
 from hptjax.transpile.problem import Problem
@@ -47,6 +54,7 @@ class _Program:
 
     identity: tuple[Any, ...]
     traced: TracedProblem = field(compare=False)
+    choices: Choices
     epochs: int
     augment: Variants
     images: int
@@ -95,14 +103,16 @@ class PopulationProblem(EvosaxProblem):
         problem = Problem(base, space, ImageSpec(*train.image_shape, train.num_classes))
         plan = make_plan(problem.cover()) if plan is None else plan
         train, validation = fitted_to(plan, train, validation)
-        chosen = tuple(part.options for part in augmentations(augment))
         self._data = dataset_arrays(train, validation)
+        choices = TracedProblem(problem, plan).choices
+        chosen = chosen_variants(augment, choices.augment, augment_validation=False)
         self._program = _Program.of(
             problem,
             plan,
+            choices=choices.fitted(train),
             epochs=epochs,
-            augment=(chosen,),
-            images=room(self._data, (chosen,)),
+            augment=chosen,
+            images=room(self._data, chosen),
             device=jax.local_devices()[0],
         )
         self._dims, self._seed, self._first = len(space), seed, trial_key(label, 0)
@@ -145,18 +155,18 @@ def _evaluated(
     order = jnp.argsort(body, stable=True)
     rows = jax.tree.map(lambda t: t[order], hparams)
     counts = jnp.bincount(body, length=len(bodies) + 1)[None, : len(bodies)]
-    start = init_local(bodies, rows, counts, study_key)
+    start = init_local(bodies, program.choices, rows, counts, study_key)
     execution = execution_for(program.device, traced.plan, count, images=program.images)
-    train = partial(train_local, bodies, traced.choices, execution)
+    train = partial(train_local, bodies, program.choices, execution)
 
     def epoch(members: Any, age: Array):
         given = epoch_input(state.data, study_key, age, program.augment, False)
+        given = given._replace(horizon=jnp.float32(program.epochs))
         return train(members, rows, counts, given)
 
     _, metrics = lax.scan(epoch, start, jnp.arange(program.epochs, dtype=jnp.uint32))
     curves = {
-        name: jnp.zeros_like(curve).at[:, order].set(curve)
-        for name, curve in by_name(metrics).items()
+        name: jnp.zeros_like(curve).at[:, order].set(curve) for name, curve in metrics.items()
     }
     loss = curves["val_loss"][-1]
     fitness = jnp.where(jnp.isfinite(loss), loss, jnp.inf)

@@ -29,7 +29,7 @@ from hptjax.study.executor import Executor, Resident
 
 COST_SHARE = 0.02  # of the training time may go into snapshots
 WRITE_RATE = 2e8  # bytes per second, before the first write is measured
-KIND = "snapshot"
+KIND = "snapshot 2"  # the first kind named the state of one optimizer
 NAMES = ("a.safetensors", "b.safetensors")  # the older one is replaced: one is always whole
 
 

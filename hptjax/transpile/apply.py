@@ -7,8 +7,10 @@ from pydantic import ValidationError
 
 from hptjax.checks import is_number, plain
 from hptjax.config.explain import explain
-from hptjax.config.hparams import TABLE, Target, ValueType, bind, cast
-from hptjax.config.schema import ModelConfig
+from hptjax.config.hparams import PARTS, TABLE, Chosen, Target, ValueType, bind, cast
+from hptjax.config.named import Part, part
+from hptjax.config.parts import OPTIMIZERS
+from hptjax.config.schema import ADAMS, BETAS, ModelConfig
 from hptjax.errors import ConfigError, did_you_mean, shown
 from hptjax.glossary import Hparams
 from hptjax.records.change import Change
@@ -37,19 +39,51 @@ def apply_bound(
     """As `apply_hparams` for names that are bound already, with every value that was cast."""
     tree: Any = base.model_dump()
     changes = []
-    for name, given in hparams.items():
-        target = targets[name]
+    for name in sorted(hparams, key=lambda name: targets[name].owner is not None):
+        given, target = hparams[name], targets[name]
         value = _cast(name, given, target.rule.type)
         if value != given or (isinstance(value, bool) and not isinstance(given, bool)):
             changes.append(Change(name, plain(given), value, _WHY[target.rule.type]))
-        holder: Any = tree
-        for part in target.path[:-1]:
-            holder = holder[part]  # model_dump made these dicts and tuples anew
-        holder[target.path[-1]] = value
+        _write(tree, target, value)
     try:
         return ModelConfig.model_validate(tree), tuple(changes)
     except ValidationError as error:
         raise ConfigError(_by_name(error, targets)) from None
+
+
+def _write(tree: Any, target: Target, value: Any) -> None:
+    """Writes a value into the tree of a model; an option of a part that is not chosen has none."""
+    *way, last = target.path
+    if target.rule.type == "part" and last == "optimizer":
+        chosen = part(OPTIMIZERS, value, "optimizer")
+        stated = chosen.options.model_fields_set & set(BETAS) if chosen.name in ADAMS else ()
+        tree |= {name: getattr(chosen.options, name) for name in stated}
+    if target.owner is not None:
+        key, word = target.owner
+        chosen = part(PARTS[key], tree[key], key)
+        if chosen.name == word:
+            _write_option(tree, key, chosen, str(last), value)
+        return
+    holder: Any = tree
+    for step in way:
+        holder = holder[step]  # model_dump made these dicts and tuples anew
+    holder[last] = value
+
+
+def _write_option(tree: Any, key: str, chosen: Part, option: str, value: Any) -> None:
+    if chosen.name in ADAMS and option in BETAS:
+        tree[option] = value
+        return
+    given = {name: getattr(chosen.options, name) for name in chosen.options.model_fields_set}
+    tree[key] = {chosen.name: {**given, option: value}}
+
+
+def with_owner(base: ModelConfig, target: Target, chosen: Chosen) -> ModelConfig:
+    """The base with that part in it of which a target is an option."""
+    if target.owner is None or target.owner[0] not in chosen:
+        return base
+    key, word = target.owner
+    return base.model_copy(update={key: next(p for p in chosen[key] if p.name == word)})
 
 
 _WHY: dict[ValueType, str] = {
@@ -58,11 +92,14 @@ _WHY: dict[ValueType, str] = {
     "bool": "is on from 1/2",
     "text": "is a name",
     "padding": "rounded",
+    "part": "is a part",
 }
 
 
 def _cast(name: str, value: Any, kind: ValueType) -> Any:
     value = plain(value)
+    if kind == "part":
+        return value
     if isinstance(value, str | None) and kind in ("text", "padding"):
         return value
     if kind == "text":
@@ -80,7 +117,7 @@ def _cast(name: str, value: Any, kind: ValueType) -> Any:
 
 def _by_name(error: ValidationError, targets: Mapping[str, Target]) -> str:
     """The mistake under the hparam's own name, which is what the user wrote."""
-    text = str(explain(error, ModelConfig))
+    text = str(explain(error, ModelConfig)).removeprefix("model.")
     for name, target in targets.items():
         path = ".".join(str(part) for part in target.path)
         if text.startswith(f"{path}:"):

@@ -14,7 +14,8 @@ def as_computed(config: ModelConfig) -> Hashable:
     """
     net, mlp = config.resnet_config, config.mlp_config
     return (
-        (config.batch_size, config.lr, config.weight_decay, config.beta_1, config.beta_2),
+        (config.batch_size, config.lr, config.weight_decay, config.warmup),
+        (config.optimizer, config.lr_schedule, config.task, config.augment),
         (config.init_length, config.init_width, net.pool_size),
         tuple(map(_conv, (net.first_conv, *net.block_list))),
         tuple(

@@ -11,7 +11,8 @@ import numpy as np
 
 from hptjax.checks import is_number, plain
 from hptjax.config.geometry import ImageSpec
-from hptjax.config.hparams import Target, bind
+from hptjax.config.hparams import PARTS, Target, bind
+from hptjax.config.named import Part, part
 from hptjax.config.schema import ModelConfig
 from hptjax.entries import Categorical, Entry, Float, Integer, Value
 from hptjax.errors import ConfigError
@@ -43,11 +44,11 @@ class Problem:
     @cached_property
     def targets(self) -> Mapping[str, Target]:
         """Where each hparam of the space goes."""
-        return bind(self.space.names, self.base)
+        return bind(self.space.names, self.base, chosen_in(self.space))
 
     def build(self, hparams: Hparams) -> Candidate:
         """The candidate of some hparams; ConfigError for a value that no network can take."""
-        taken, snaps = self._snapped(hparams)
+        taken, snaps = self._snapped(meant(hparams, self.space))
         config, casts = apply_bound(self.base, self.targets, taken)
         return build(config, self.image, snaps + casts)
 
@@ -131,6 +132,25 @@ class Problem:
         names = self._names("static")
         seen = dict.fromkeys(tuple(hparams[name] for name in names) for hparams in drawn)
         return (dict(zip(names, row, strict=True)) for row in seen)
+
+
+def chosen_in(space: Mapping[str, Entry | None]) -> dict[str, list[Part]]:
+    """What each part may be of which a space holds a choice; ConfigError for an unknown one."""
+    return {
+        key: [part(table, entry.meaning(c), f"space.{key}") for c in entry.choices]
+        for key, table in PARTS.items()
+        if isinstance(entry := space.get(key), Categorical)
+    }
+
+
+def meant(hparams: Hparams, space: Mapping[str, Entry | None]) -> Hparams:
+    """The hparams, named choices in place of their names."""
+    named = {
+        name: entry.meaning(hparams[name])
+        for name, entry in space.items()
+        if isinstance(entry, Categorical) and entry.meanings is not None and name in hparams
+    }
+    return {**hparams, **named} if named else hparams
 
 
 def _values(entry: Entry) -> tuple[Value, ...] | range:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,16 +17,17 @@ from jax import Array
 
 from hptjax.config.hparams import Target, cast
 from hptjax.config.schema import ModelConfig
-from hptjax.entries import Arithmetic, Categorical, Entry, Float, Integer, Value
+from hptjax.entries import Arithmetic, Categorical, Entry, Float, Integer, Value, values_of
 from hptjax.errors import ConfigError
 from hptjax.models.choices import Choices, choices_of
-from hptjax.models.numbers import Numbers, numbers_of, packed
+from hptjax.models.numbers import TracedNumbers, numbers_of, packed
 from hptjax.models.signature import exact_body, signature_of
 from hptjax.population.epoch import TracedHparams
 from hptjax.population.plan import Plan
-from hptjax.transpile.problem import MAX_SIGNATURES, Problem
+from hptjax.transpile.problem import MAX_SIGNATURES, Problem, chosen_in
 
 NO_SIGNATURE = -1
+Place: TypeAlias = tuple[str, int | None]  # of a number: its array, and where in it
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +52,21 @@ class TracedProblem:
 
     def _ends(self, name: str) -> Sequence[ModelConfig]:
         """The base network with each choice of an hparam, or with either end of its range."""
-        entry = self.problem.space[name]
+        entry, target = self.problem.space[name], self.problem.targets[name]
         values = entry.choices if isinstance(entry, Categorical) else (entry.low, entry.high)
-        built = (self.problem.build({**self._feasible, name: value}).config for value in values)
+        owner = self._owners(target)
+        others = {**self._feasible, **({owner[0]: owner[1][0]} if owner else {})}
+        built = (self.problem.build({**others, name: value}).config for value in values)
         return [config for config in built if config is not None]
+
+    def _owners(self, target: Target) -> tuple[str, list[Value]] | None:
+        """Of an option of a part that is tuned: its key, and the choices that have the option."""
+        if target.owner is None or target.owner[0] not in self.problem.space:
+            return None
+        key, word = target.owner
+        choices = values_of(self.problem.space[key])
+        parts = chosen_in(self.problem.space)[key]
+        return key, [c for c, own in zip(choices, parts, strict=True) if own.name == word]
 
     def members(self, points: Array, trials: Array) -> tuple[TracedHparams, Array]:
         """Traced hparams [P, ...] of points [P, D], and the body [P] of each.
@@ -125,7 +137,7 @@ class TracedProblem:
             index = index * len(listed) + place
         return jnp.asarray(self._signatures)[index]
 
-    def _body_of(self, signature: Array, numbers: Numbers) -> Array:
+    def _body_of(self, signature: Array, numbers: TracedNumbers) -> Array:
         """The cheapest body of the signature that holds the widths, as `Plan.body_of`."""
         bodies = self.plan.bodies
         firsts = [
@@ -139,31 +151,57 @@ class TracedProblem:
             found = jnp.where(fits & (signature == firsts[i]), i, found)
         return found
 
-    def _numbers(self, values: dict[str, Array], count: int) -> Numbers:
+    def _numbers(self, values: dict[str, Array], count: int) -> TracedNumbers:
         """The numbers [P, ...] of the networks: the base's, but those that are tuned."""
         base, full = numbers_of(self._base, self.choices), partial(jnp.full, count)
         columns: dict[str, Any] = {
             name: [full(x) for x in own] if isinstance(own, list) else full(own)
             for name, own in base.items()
         }
-        for name, target in self.problem.targets.items():
-            rule, entry = target.rule, self.problem.space[name]
-            if rule.kind == "static":
+        targets = self.problem.targets.items()
+        for name, target in sorted(targets, key=lambda pair: pair[1].owner is not None):
+            if target.rule.kind == "static":
                 continue
-            if isinstance(entry, Categorical):
-                tuned = jnp.asarray(self._numbers_of_choices(name, target))[values[name]]
-            else:
-                tuned = cast(values[name], rule.type, TRACED.floor)
-            if target.place is None:
-                columns[rule.array] = tuned
-            else:
-                columns[rule.array][target.place] = tuned
+            active = self._active(target, values)
+            for (array, place), value in self._tuned(name, target, values[name]).items():
+                column = columns[array] if place is None else columns[array][place]
+                value = value if active is None else jnp.where(active, value, column)
+                if place is None:
+                    columns[array] = value
+                else:
+                    columns[array][place] = value
         return packed(columns, jnp)
 
-    def _numbers_of_choices(self, name: str, target: Target) -> list[Any]:
-        """What each choice of an hparam is in its array."""
-        rows = [numbers_of(config, self.choices)[target.rule.array] for config in self._ends(name)]
-        return rows if target.place is None else [row[target.place] for row in rows]
+    def _active(self, target: Target, values: dict[str, Array]) -> Array | None:
+        """Where the part is chosen of which this is an option; None: everywhere."""
+        owner = self._owners(target)
+        if owner is None:
+            return None
+        places = [values_of(self.problem.space[owner[0]]).index(c) for c in owner[1]]
+        return jnp.isin(values[owner[0]], jnp.array(places))
+
+    def _tuned(
+        self, name: str, target: Target, value: Array
+    ) -> dict[tuple[str, int | None], Array]:
+        """What an hparam makes of the numbers: {(array, place in it): values [P]}."""
+        own = target.rule.array, target.place
+        if not isinstance(self.problem.space[name], Categorical):
+            return {own: cast(value, target.rule.type, TRACED.floor)}
+        rows = [_flat(numbers_of(config, self.choices)) for config in self._ends(name)]
+        tuned = [key for key in rows[0] if key == own or len({row[key] for row in rows}) > 1]
+        return {key: jnp.asarray([row[key] for row in rows])[value] for key in tuned}
+
+
+def _flat(numbers: dict[str, Any]) -> dict[Place, Any]:
+    """Numbers by their array and their place in it, None where it is one number a network."""
+    out: dict[tuple[str, int | None], Any] = {}
+    for name, own in numbers.items():
+        out |= (
+            {(name, k): x for k, x in enumerate(own)}
+            if isinstance(own, list)
+            else {(name, None): own}
+        )
+    return out
 
 
 TRACED = Arithmetic(lambda x: jnp.floor(x).astype(jnp.int32), jnp.exp, jnp.minimum, jnp.maximum)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from hptjax.ops.numbers import Numbers
-from hptjax.population.optimizers.base import Decay, Epsilon, Optimizer
+from hptjax.population.optimizers.base import Decay, Epsilon, Optimizer, Slots
 
 
 class Adam(Optimizer):
@@ -17,18 +17,18 @@ class Adam(Optimizer):
     epsilon: Epsilon = 1e-8
     slots: ClassVar[int] = 2
 
-    def update(self, params: Array, grads: Array, slots: Array, h: Numbers) -> tuple[Array, Array]:
+    def update(self, params: Array, grads: Array, slots: Slots, h: Numbers) -> tuple[Array, Slots]:
         return _adam(params, grads + h.weight_decay * params, slots, h)
 
 
 class AdamW(Adam):
     """Adam with decoupled weight decay: weights shrink by lr * weight_decay of themselves."""
 
-    def update(self, params: Array, grads: Array, slots: Array, h: Numbers) -> tuple[Array, Array]:
+    def update(self, params: Array, grads: Array, slots: Slots, h: Numbers) -> tuple[Array, Slots]:
         return _adam(params * (1 - h.lr * h.weight_decay), grads, slots, h)
 
 
-def _adam(params: Array, g: Array, slots: Array, h: Numbers) -> tuple[Array, Array]:
+def _adam(params: Array, g: Array, slots: Slots, h: Numbers) -> tuple[Array, Slots]:
     """Kingma & Ba 2015, algorithm 1."""
     beta_1, beta_2 = h.beta_1, h.beta_2
     steps = h.step.astype(jnp.float32)
@@ -38,4 +38,4 @@ def _adam(params: Array, g: Array, slots: Array, h: Numbers) -> tuple[Array, Arr
     first = beta_1 * slots[0] + (1 - beta_1) * g
     second = beta_2 * slots[1] + (1 - beta_2) * g * g
     params = params - rate * first / (jnp.sqrt(second) / root + h.epsilon)
-    return params, jnp.stack([first, second])
+    return params, (first, second)

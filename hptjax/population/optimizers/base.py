@@ -12,7 +12,7 @@ What means one norm a layer, or draws random numbers, breaks it.
 """
 
 from abc import abstractmethod
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, TypeAlias
 
 import jax.numpy as jnp
 from jax import Array
@@ -22,6 +22,7 @@ from hptjax.config.frozen import Frozen
 from hptjax.ops.numbers import Numbers
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
+Slots: TypeAlias = tuple[Array, ...]  # what is kept of each weight, vectors [N]
 Epsilon = Annotated[float, Field(ge=1e-30)]  # a float32 zero would make 0 / 0 of dead weights
 
 
@@ -33,13 +34,13 @@ class Optimizer(Frozen):
 
     slots: ClassVar[int] = 0
 
-    def start(self, params: Array, h: Numbers) -> Array:
-        """The slots [slots, N] before the first step, zeros unless overridden; params: [N]."""
-        return jnp.zeros((self.slots, *params.shape), params.dtype)
+    def start(self, params: Array, h: Numbers) -> Slots:
+        """The slots, [N] each, before the first step; zeros unless overridden; params: [N]."""
+        return tuple(jnp.zeros_like(params) for _ in range(self.slots))
 
     @abstractmethod
-    def update(self, params: Array, grads: Array, slots: Array, h: Numbers) -> tuple[Array, Array]:
-        """One step on params [N] by grads [N]; returns the new params and slots [slots, N].
+    def update(self, params: Array, grads: Array, slots: Slots, h: Numbers) -> tuple[Array, Slots]:
+        """One step on params [N] by grads [N]; returns the new params and slots, [N] each.
 
         h: `lr` (the schedule is applied), `weight_decay`, `step` (int32, 1 at the first) and the
         optimizer's own traced numbers, which are read from here and never from self.

@@ -18,7 +18,7 @@ from pydantic import Field, create_model
 from hptjax.config.traced import traced_numbers
 from hptjax.errors import ConfigError, did_you_mean
 from hptjax.ops.numbers import Numbers
-from hptjax.population.optimizers.base import Decay, Epsilon, Optimizer
+from hptjax.population.optimizers.base import Decay, Epsilon, Optimizer, Slots
 
 ELEMENTWISE = (
     *("adabelief", "adadelta", "adagrad", "adam", "adamax", "adamaxw", "adamw", "adan"),
@@ -126,16 +126,16 @@ class FromOptax(Optimizer):
             self.factory_name, tuple((n, v) for n, v in dict(self).items() if n not in numbers)
         )
 
-    def start(self, params: Array, h: Numbers) -> Array:
+    def start(self, params: Array, h: Numbers) -> Slots:
         state = self._transformation(h).init(params)
-        return self._layout.pack(state, params)
+        return self._layout.pack(state)
 
-    def update(self, params: Array, grads: Array, slots: Array, h: Numbers) -> tuple[Array, Array]:
+    def update(self, params: Array, grads: Array, slots: Slots, h: Numbers) -> tuple[Array, Slots]:
         if "weight_decay" not in _arguments(self.factory_name):
             grads = grads + h.weight_decay * params
         state = self._layout.unpack(slots, h.step)
         updates, state = self._transformation(h).update(grads, state, params)
-        return params + updates, self._layout.pack(state, params)
+        return params + updates, self._layout.pack(state)
 
     def _transformation(self, h: Numbers) -> Any:
         numbers = traced_numbers(self)
@@ -160,12 +160,11 @@ class _Layout(NamedTuple):
     def slots(self) -> int:
         return self.kinds.count("slot")
 
-    def pack(self, state: Any, params: Array) -> Array:
+    def pack(self, state: Any) -> Slots:
         leaves = zip(jax.tree.leaves(state), self.kinds, strict=True)
-        rows = [leaf for leaf, kind in leaves if kind == "slot"]
-        return jnp.stack(rows) if rows else jnp.zeros((0, *params.shape), params.dtype)
+        return tuple(leaf for leaf, kind in leaves if kind == "slot")
 
-    def unpack(self, slots: Array, step: Array) -> Any:
+    def unpack(self, slots: Slots, step: Array) -> Any:
         rows = iter(slots)
         made = {"count": step - 1, "first": step == 1}
         leaves = [next(rows) if kind == "slot" else made[kind] for kind in self.kinds]

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from hptjax.ops.numbers import Numbers
-from hptjax.population.optimizers.base import Decay, Epsilon, Optimizer
+from hptjax.population.optimizers.base import Decay, Epsilon, Optimizer, Slots
 
 
 class RMSprop(Optimizer):
@@ -23,7 +23,7 @@ class RMSprop(Optimizer):
     def slots(self) -> int:
         return 3 if self.centered else 2
 
-    def update(self, params: Array, grads: Array, slots: Array, h: Numbers) -> tuple[Array, Array]:
+    def update(self, params: Array, grads: Array, slots: Slots, h: Numbers) -> tuple[Array, Slots]:
         g = grads + h.weight_decay * params
         square = h.alpha * slots[0] + (1 - h.alpha) * g * g
         variance, means = square, []
@@ -32,4 +32,4 @@ class RMSprop(Optimizer):
             variance = jnp.maximum(square - mean * mean, 0)  # rounding may go below zero
             means = [mean]
         velocity = h.momentum * slots[1] + g / (jnp.sqrt(variance) + h.epsilon)
-        return params - h.lr * velocity, jnp.stack([square, velocity, *means])
+        return params - h.lr * velocity, (square, velocity, *means)

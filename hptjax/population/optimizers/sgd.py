@@ -6,7 +6,7 @@ from jax import Array
 from pydantic import Field, model_validator
 
 from hptjax.ops.numbers import Numbers
-from hptjax.population.optimizers.base import Decay, Optimizer
+from hptjax.population.optimizers.base import Decay, Optimizer, Slots
 
 
 class SGD(Optimizer):
@@ -27,9 +27,9 @@ class SGD(Optimizer):
             raise ValueError("given momentum or one_minus_momentum, not both")  # "must be ..."
         return self
 
-    def update(self, params: Array, grads: Array, slots: Array, h: Numbers) -> tuple[Array, Array]:
+    def update(self, params: Array, grads: Array, slots: Slots, h: Numbers) -> tuple[Array, Slots]:
         momentum = h.momentum + (1 - h.one_minus_momentum)  # one of the two terms is exactly 0
         g = grads + h.weight_decay * params
         velocity = momentum * slots[0] + g
         direction = g + momentum * velocity if self.nesterov else velocity
-        return params - h.lr * direction, velocity[None]
+        return params - h.lr * direction, (velocity,)

@@ -4,33 +4,16 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from hptjax.config.named import Part, part
-from hptjax.data.augmentations.base import Augmentation
+from hptjax.config.parts import AUGMENTATIONS
 from hptjax.errors import ConfigError, shown
-from hptjax.table import Table
-
-AUGMENTATIONS: Table[type[Augmentation]] = Table(
-    "augmentations",
-    "augmentation",
-    {
-        "original": "hptjax.data.augmentations.original:Original",
-        "flip": "hptjax.data.augmentations.flip:Flip",
-        "vertical_flip": "hptjax.data.augmentations.flip:VerticalFlip",
-        "rotate": "hptjax.data.augmentations.rotate:Rotate",
-        "crop": "hptjax.data.augmentations.crop:Crop",
-        "cutout": "hptjax.data.augmentations.cutout:Cutout",
-        "noise": "hptjax.data.augmentations.noise:Noise",
-        "brightness": "hptjax.data.augmentations.jitter:Brightness",
-        "contrast": "hptjax.data.augmentations.jitter:Contrast",
-    },
-    base="hptjax.data.augmentations.base:Augmentation",
-)
 
 # What users may give: a bool, a list of parts, or several of these, of which each member has one.
 AugmentTree: TypeAlias = bool | Sequence[Any]
-Variants: TypeAlias = tuple[tuple[Augmentation, ...], ...]
+Augment: TypeAlias = tuple[Part, ...]
+Variants: TypeAlias = tuple[tuple[Any, ...], ...]  # instances of Augmentation
 
 
-def augmentations(tree: Any, path: str = "augment") -> tuple[Part[Augmentation], ...]:
+def augmentations(tree: Any, path: str = "augment") -> Augment:
     """The augmentations that a tree names, in their order.
 
     True: the original study's; False: none; else a list of parts, such as [flip, {crop: 4}], of
@@ -43,17 +26,10 @@ def augmentations(tree: Any, path: str = "augment") -> tuple[Part[Augmentation],
             f"{path}: must be true, false or a list of augmentations, such as [flip, {{crop: 4}}],"
             f" got {shown(tree)}."
         )
-    return tuple(_part(item, f"{path}.{k}") for k, item in enumerate(tree))
+    return tuple(part(AUGMENTATIONS, item, f"{path}.{k}") for k, item in enumerate(tree))
 
 
-def _part(tree: Any, path: str) -> Part[Augmentation]:
-    found = part(AUGMENTATIONS, tree, path)
-    if not isinstance(found.options, Augmentation):
-        raise ConfigError(f"{path}: must be an augmentation, got {shown(tree)}.")
-    return found
-
-
-def augmentations_tree(parts: Sequence[Part[Augmentation]]) -> bool | list[Any]:
+def augmentations_tree(parts: Augment) -> bool | list[Any]:
     """The shortest tree that `augmentations` reads as these parts."""
     if not parts:
         return False

@@ -1,0 +1,78 @@
+"""What a member learns and how it is measured: by the task of its program."""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from hptjax.config.named import Part
+from hptjax.config.traced import traced_numbers
+from hptjax.models.choices import Choices
+from hptjax.models.numbers import TracedNumbers
+from hptjax.ops.numbers import Numbers
+from hptjax.population.update import chosen
+from hptjax.records.metrics import TRAIN, VAL
+from hptjax.tasks.base import batch_sums
+
+Sums = dict[str, Array]
+
+
+def metric_names(choices: Choices) -> tuple[str, ...]:
+    """The metrics of an epoch, in their order; choices: fitted."""
+    train = (TRAIN + name for name in choices.tasks[0].options.train_measures)
+    return (*train, *(VAL + name for name in choices.measures))
+
+
+def objective(choices: Choices, outputs: Array, targets: Array, numbers: TracedNumbers) -> Array:
+    """What a step minimises: a scalar, of outputs [K, B] and targets [B, ...]."""
+
+    def of(kind: Part) -> Array:
+        own = traced_numbers(kind.options)
+        # A number that no member tunes is the same constant for all.
+        h = {n: numbers.get(f"task.{n}", getattr(kind.options, n)) for n in own}
+        return kind.options.objective(outputs, targets, Numbers(**h))
+
+    return chosen(choices.tasks, of, numbers.get("task"))
+
+
+def train_metrics(choices: Choices, loss: Array, outputs: Array, targets: Array) -> Sums:
+    """What is measured of a training batch, by measure; loss: the objective."""
+    task, count = choices.tasks[0].options, outputs.shape[-1]
+    measures = {name: task.measure(name) for name in task.train_measures if name != "loss"}
+    sums = batch_sums(measures.values(), outputs, targets, jnp.ones(count, bool))
+    values = {name: measure.value({**sums, "images": count}) for name, measure in measures.items()}
+    return {"loss": loss, **values}
+
+
+def val_sums(
+    choices: Choices, outputs: Array, targets: Array, real: Array, numbers: TracedNumbers
+) -> Sums:
+    """What is added up of a batch of validation images; real [B]: which of them are any."""
+
+    def of(kind: Part) -> Sums:
+        measures = [kind.options.measure(name) for name in choices.measures]
+        return batch_sums(measures, outputs, targets, real)
+
+    return chosen(choices.tasks, of, numbers.get("task"))
+
+
+def val_metrics(
+    choices: Choices, sums: Sums, images: Array, numbers: TracedNumbers
+) -> dict[str, Array]:
+    """The measures of all validation images, of which there are so many."""
+
+    def of(kind: Part) -> dict[str, Array]:
+        return {
+            name: kind.options.measure(name).value({**sums, "images": images})
+            for name in choices.measures
+        }
+
+    return chosen(choices.tasks, of, numbers.get("task"))
+
+
+def no_sums(choices: Choices, outputs: jax.ShapeDtypeStruct, targets: Array) -> Sums:
+    """The sums of no images; outputs: the shape of a batch's, targets [B, ...]."""
+    real = jax.ShapeDtypeStruct(targets.shape[:1], bool)
+    kind = choices.tasks[0]
+    measures = [kind.options.measure(name) for name in choices.measures]
+    shapes = jax.eval_shape(lambda o, t, r: batch_sums(measures, o, t, r), outputs, targets, real)
+    return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)

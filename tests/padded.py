@@ -1,0 +1,78 @@
+"""A member trained for a few steps in a body of any widths: padding must change nothing."""
+
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hptjax.models.choices import Choices
+from hptjax.models.signature import Body, Widths
+from hptjax.models.weights import exact_arrays, initial_statistics, initial_weights
+from hptjax.ops import native
+from hptjax.population import Member, make_plan
+from hptjax.population.epoch import MemberState, train_step
+from hptjax.population.images import to_maps
+from hptjax.population.pack import place, traced_hparams
+from hptjax.population.update import start
+from tests.nets import images
+
+DATA = images(64)
+FAST = {"xla_backend_optimization_level": 0}  # half the compile time; the sums are the same
+
+
+@cache
+def step_of(body: Body, choices: Choices, kernels: bool):
+    """Compiled once for each body: the traced hparams need no other program."""
+    jitted = jax.jit(lambda *args: train_step(body, choices, *args)[0], compiler_options=FAST)
+
+    def step(*args):
+        with nullcontext() if kernels else native.left_out():
+            return jitted(*args)
+
+    return step
+
+
+def after(
+    member: Member, body: Body, steps: int, *, choices=None, kernels: bool = True
+) -> tuple[dict, dict]:
+    """The member's weights and its first slot, at its exact shape, trained in this body.
+
+    choices: of the program, by default what the member needs. kernels: whether the CPU's are used.
+    """
+    plan = make_plan([member.config])
+    plan = replace(plan, choices=choices or plan.choices)
+    packed = traced_hparams(plan, [member], place(plan, [member], 1), 1)
+    hparams = jax.tree.map(lambda t: jnp.asarray(t[0]), packed)
+    params = initial_weights(jax.random.key(7), body, member.shape.widths)
+    stats = initial_statistics(body, member.shape.widths)
+    slots = start(plan.choices, params, hparams.numbers)
+    state = MemberState(params, stats, slots, jnp.int32(0))
+    batch = member.config.batch_size
+    for i in range(steps):
+        rows = np.arange(i * batch, (i + 1) * batch) % DATA.size
+        flat = jnp.asarray(DATA.images[rows].transpose(0, 3, 1, 2).reshape(batch, -1))
+        x = to_maps(flat, body.signature.image)
+        key = jax.random.fold_in(jax.random.key(1), i)
+        labels = jnp.asarray(DATA.labels[rows])
+        state = step_of(body, plan.choices, kernels)(state, hparams, x, labels, key, 1.0)
+    vectors = np.asarray(state.params), np.asarray(state.slots[0])
+    weights, moments = (exact_arrays(member.shape, body, v, state.stats) for v in vectors)
+    off = tuple(
+        f"mlp.{i}.bn"  # not part of the network
+        for i, layer in enumerate(member.config.mlp_config.block_list)
+        if not layer.batch_norm
+    )
+    return tuple(
+        {name: array for name, array in arrays.items() if not name.startswith(off)}
+        for arrays in (weights, moments)
+    )
+
+
+def wider(body: Body) -> Body:
+    """A body of more channels and units everywhere but in the head."""
+    channels = tuple(n + 3 for n in body.widths.channels)
+    units = (*(n + 5 for n in body.widths.units[:-1]), body.widths.units[-1])
+    return Body(body.signature, Widths(channels, units))

@@ -1,0 +1,48 @@
+"""The law of exactness, row by row: padded is narrow after three steps of SGD, kernels or not.
+
+One step would show no broken mask, for the weights that read dead channels are still zero, and the
+CPU's kernels do not read them at all. Adam would show rounding alone.
+"""
+
+import numpy as np
+import pytest
+
+from hptjax.config.parts import ACTIVATIONS
+from hptjax.models.choices import choices_of
+from hptjax.models.signature import exact_body
+from hptjax.population import Member
+from tests.nets import config, recipe
+from tests.padded import after, wider
+
+HEAVY = {"sgd": {"momentum": 0.9, "nesterov": True}}
+ONE = {"channels": (4,), "kernels": (3,), "strides": (2,)}  # a single block compiles faster
+
+
+def network(**hparams):
+    return recipe(config(lr=0.05, **ONE), optimizer=HEAVY, **hparams)
+
+
+MAPS = [name for name in ACTIVATIONS.names() if name != "logsoftmax"]
+ROWS = {f"mlp {name}": network(mlp_af_l0=name) for name in ACTIVATIONS.names()}
+ROWS |= {f"block {name}": network(resnet_af_l0=name) for name in MAPS}
+ROWS |= {
+    "label smoothing": network(task__label_smoothing=0.2),
+    "class weights": network().model_copy(
+        update={"task": {"classification": {"class_weights": [0.5, 2.0] * 5}}}
+    ),
+    "no batch norm": network(mlp_bn_l0=False, mlp_af_l0="softplus"),
+    "dropout": network(mlp_do_l0=0.4, mlp_af_l0="sigmoid"),
+}
+ALL = choices_of(ROWS.values())
+
+
+@pytest.mark.parametrize("kernels", [True, False], ids=["kernels", "loops"])
+@pytest.mark.parametrize("row", ROWS)
+def test_three_steps_of_sgd_padded_are_three_narrow(row, kernels):
+    member = Member(ROWS[row], 3)
+    body = exact_body(member.config)
+    narrow, velocity = after(member, body, 3, choices=ALL, kernels=kernels)
+    padded, its_velocity = after(member, wider(body), 3, choices=ALL, kernels=kernels)
+    for name, want in narrow.items():
+        np.testing.assert_allclose(padded[name], want, rtol=0, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(its_velocity[name], velocity[name], rtol=1e-5, atol=1e-5)
