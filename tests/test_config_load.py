@@ -108,6 +108,12 @@ def test_the_packaged_studies_load_from_anywhere(name, tmp_path, monkeypatch):
     assert list(start.values()) == [0.01, 16, 8, 2, 96, True, 0.2]
 
 
+def test_the_packaged_recipe_loads_and_writes_itself():
+    study = load_study(CONFIGS / "recipe.yaml")
+    assert {"optimizer", "lr_schedule", "warmup", "augment"} < set(study.space)
+    assert StudyConfig.from_dict(study.to_dict()) == study
+
+
 def test_a_study_survives_its_dict_form_in_yaml(tmp_path):
     study = load_study(
         QUICKSTART, ["budget.seconds=30", "strategies=[tpe, des]", "strategies.1.midpoint=false"]

@@ -11,6 +11,7 @@ from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 from hptjax.study import load_study
+from hptjax.study.config import StudyConfig
 from tests import fakes
 from tests.test_other_packages import SEARCH
 
@@ -48,13 +49,21 @@ def yaml_blocks():
 
 
 def test_the_study_is_one(tmp_path):
-    text, _ = yaml_blocks()
+    text, *_ = yaml_blocks()
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     path = tmp_path / "configs" / "own.yaml"
     path.write_text(text)
     study = load_study(path)
     assert study.population_size == 29
     assert len(study.strategies) == 4
+
+
+def test_the_recipe_is_one():
+    own = yaml.safe_load(yaml_blocks()[1])
+    model = yaml.safe_load((ROOT / "configs" / "model.yaml").read_text())["model"]
+    study = StudyConfig.from_dict({**own, "model": {**model, **own["model"]}})
+    assert study.metrics == ("val_balanced_accuracy",)
+    assert StudyConfig.from_dict(study.to_dict()) == study
 
 
 MODULES = {
@@ -71,7 +80,7 @@ def test_parts_of_ones_own_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
     for name, code in MODULES.items():
         (tmp_path / f"{name}.py").write_text(code)
-    _, text = yaml_blocks()
+    *_, text = yaml_blocks()
     rest = {"model": fakes.model(), "space": fakes.SPACE.to_dict()}
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(rest) + text)
     study = load_study(tmp_path / "study.yaml")
