@@ -74,7 +74,7 @@ def test_other_mistakes_of_a_file_are_counted_where_the_file_is_named(small, tmp
     [
         (["tune"], "COMMAND 'tune': hptjax calls it 'run'. (see hptjax --help)"),
         (["evaluat", "x"], "COMMAND 'evaluat': did you mean 'evaluate'? (see hptjax --help)"),
-        (["list", "x"], "TABLE 'x': known are augmentations, configs, executors, "),
+        (["list", "x"], "TABLE 'x': known are activations, augmentations, configs, "),
         (["evaluate", "x", "--split", "val"], "--split 'val': did you mean 'validation'? (see hpt"),
         (["report", "x", "--formats", "gif"], "--formats 'gif': known are pdf, png, svg. (see hpt"),
     ],

@@ -1,4 +1,4 @@
-"""A package that adds a searcher, an executor, a schedule and a data source by entry points."""
+"""A package that adds a searcher, an executor, a schedule, a source and a metric."""
 
 import sys
 
@@ -8,6 +8,7 @@ import yaml
 from hptjax import importing
 from hptjax.cli import main as cli
 from hptjax.errors import ConfigError
+from hptjax.records.goal import Goal
 from hptjax.study import load_study, run_study
 from hptjax.study.ray import worker
 from hptjax.study.sink import Sink
@@ -23,6 +24,9 @@ pretend = galaxy.train
 
 [hptjax.schedules]
 two_steps = galaxy.train:TwoSteps
+
+[hptjax.metrics]
+brightest = galaxy.train:brightest
 
 [hptjax.sources]
 stars = galaxy.images:stars
@@ -71,6 +75,7 @@ TRAIN = '''
 """An executor that only pretends."""
 from contextlib import contextmanager
 
+import hptjax
 from hptjax.config.frozen import Frozen, Positive
 from hptjax.study.schedule import Step
 from tests.fakes import FakeExecutor
@@ -86,6 +91,12 @@ class Options(Frozen):
 def open_executor(study, data, options, notify):
     notify(f"pretending: {options.note} on {data.train.name}")
     yield FakeExecutor()
+
+
+@hptjax.metric("maximize")
+def brightest(curves):
+    """The best accuracy of any epoch."""
+    return curves["val_accuracy"].max()
 
 
 class TwoSteps(Frozen):
@@ -128,6 +139,7 @@ PARTS = {
     "strategies": [{"climb": {"step": 0.2, "label": "up"}}, "ladder.3"],
     "executor": {"pretend": {"note": "hard"}},
     "schedule": {"two_steps": {"keep": 3}},
+    "metric": "brightest",
     "epochs": 3,
 }
 
@@ -162,6 +174,10 @@ def test_a_study_of_anothers_parts_runs_and_is_read_back(tmp_path):
     first = [trial for trial in result.generations[0].trials if trial.status.value != "diverged"]
     assert sorted(len(trial.epochs["val_loss"]) for trial in first)[-4:] == [1, 3, 3, 3]
     assert set(result.stops) == {"up", "ladder.3"}
+    assert result.goal == Goal("brightest", "maximize")
+    assert noted["metric"] == {"name": "brightest", "direction": "maximize", "word": "brightest"}
+    best = result.best
+    assert best.value == pytest.approx(max(best.epochs["val_accuracy"]))
 
 
 def test_parts_of_a_module_beside_the_study_need_no_package(tmp_path, monkeypatch):
@@ -200,6 +216,8 @@ def test_its_rows_are_listed_with_its_name(capsys):
         (["searchers", "ladder.3"], "name: ladder.3\nstep: 0.1  # number\n"),
         (["executors", "pretend"], 'under `executor`.\nname: pretend\nnote: ""  # text\n'),
         (["schedules", "two_steps"], "name: two_steps\nkeep: 2  # integer >= 1\n"),
+        (["metrics"], "brightest (galaxy_tools)  The best accuracy of any epoch; higher is better"),
+        (["metrics", "brightest"], "higher is better\nmetric: brightest\n"),
         (["sources", "stars"], "# Stars that were drawn.\ndata: {source: stars}\n"),
         (["sources", "sky:a"], "# A file of the sky.\ndata: {source: 'sky:a'}\n"),
     ):
@@ -217,6 +235,11 @@ def test_its_rows_are_listed_with_its_name(capsys):
         ({"strategies": ["galaxy.images:sky"]}, "strategies: galaxy.images:sky must have Options"),
         ({"strategies": ["galaxy.train"]}, "strategies: unknown strategy 'galaxy.train'"),
         ({"executor": "galaxy.train:TwoSteps"}, "executor: .* it lacks Options, open_executor"),
+        ({"metric": "brightes"}, "metric: .*did you mean 'brightest'"),
+        (
+            {"metric": "galaxy.images:stars"},
+            "must be a metric, made with @hptjax.metric",
+        ),
         ({"schedule": "galaxy.search:Climb"}, "schedule: .* it lacks model_fields, size, decide"),
         ({"data": {"source": "star"}}, "data.source: must be sample, .*, stars or sky:<path>, got"),
         ({"data": {"source": "galaxy.images:star"}}, "galaxy.images has no 'star'; did you mean"),

@@ -6,13 +6,14 @@ from typing import Protocol
 from rich.console import RenderableType
 
 from hptjax.cli.parts import ListedTable
-from hptjax.cli.tables import CONFIGS, METRICS, SHELVES
+from hptjax.cli.tables import CONFIGS, METRICS, SHELVES, Shelf
 from hptjax.config.load import find_config, packaged_configs
+from hptjax.config.parts import TASKS
 from hptjax.errors import ConfigError, did_you_mean
-from hptjax.records.goal import Goal, goal_of_name
-from hptjax.records.metrics import MEASURES, VAL
+from hptjax.records.goal import goal_of_name
+from hptjax.records.metrics import MEASURES, VAL, measure_of
 from hptjax.report.terminal import PlainTable, make_console
-from hptjax.study.metrics import METRICS as TABLE
+from hptjax.study.metrics import METRICS as METRIC_TABLE
 
 
 class Listed(Protocol):
@@ -80,23 +81,36 @@ class ListedConfigs:
 
 
 class ListedMetrics:
-    """The metrics that a study may name: of all tasks, and those of other packages."""
+    """The metrics that a study may name: the measures of all tasks, and the rows of a table."""
+
+    def __init__(self) -> None:
+        self._rows = ListedTable(METRICS, Shelf("hptjax.study.metrics:METRICS", "metric"))
 
     def words(self) -> list[str]:
-        return list(dict.fromkeys([*(VAL + measure for measure in MEASURES), *TABLE.names()]))
+        return [*self._measures(), *self._rows.words()]
 
     def abouts(self) -> list[tuple[str, str]]:
-        return [(word, f"{self._goal(word).better} is better") for word in self.words()]
+        measures = [(word, self._about(word)) for word in self._measures()]
+        return [*measures, *self._rows.abouts()]
 
     def text(self, word: str) -> str:
-        if goal_of_name(word) is None:
+        if word in METRIC_TABLE:
+            return self._rows.text(word)
+        if word not in self._measures() and goal_of_name(word) is None:
             _check(METRICS, word, self.words())
-        return f"metric: {word}  # {self._goal(word).better} is better"
+        return f"# {self._about(word)}.\nmetric: {word}"
 
-    def _goal(self, word: str) -> Goal:
-        direction = MEASURES.get(word.removeprefix(VAL))
-        known = goal_of_name(word) if direction is None else Goal(word, direction)
-        return TABLE.find(word, METRICS) if known is None else known
+    def _measures(self) -> list[str]:
+        words = (VAL + measure for measure in MEASURES)
+        return [word for word in words if word not in METRIC_TABLE]
+
+    def _about(self, word: str) -> str:
+        example = word.replace("<k>", "1").replace("<class>", "0")
+        goal = goal_of_name(example)
+        assert goal is not None  # a measure of hptjax's own
+        kinds = {name: TASKS.find(name, "tasks") for name in TASKS.names() if "<" not in name}
+        having = [name for name, kind in kinds.items() if kind().find(measure_of(example))]
+        return f"{goal.better} is better; of {', '.join(having)}"
 
 
 def _check(table: str, word: str, known: list[str]) -> None:

@@ -38,13 +38,13 @@ class Shelf:
 
 
 SHELVES: Mapping[str, Shelf] = {
-    "optimizers": Shelf("hptjax.population.optimizers:OPTIMIZERS", "model.optimizer"),
-    "lr_schedules": Shelf("hptjax.population.lr_schedules:LR_SCHEDULES", "model.lr_schedule"),
-    "searchers": Shelf("hptjax.strategies.table:SEARCHERS", "strategies"),
+    "activations": Shelf("hptjax.config.parts:ACTIVATIONS", "activation_fun"),
+    "optimizers": Shelf("hptjax.config.parts:OPTIMIZERS", "model.optimizer"),
+    "lr_schedules": Shelf("hptjax.config.parts:LR_SCHEDULES", "model.lr_schedule"),
+    "tasks": Shelf("hptjax.config.parts:TASKS", "model.task"),
+    "augmentations": Shelf("hptjax.config.parts:AUGMENTATIONS", "data.augment", in_list=True),
     "sources": Shelf("hptjax.data.sources:SOURCES", "data.source"),
-    "augmentations": Shelf(
-        "hptjax.data.augmentations.table:AUGMENTATIONS", "data.augment", in_list=True
-    ),
+    "searchers": Shelf("hptjax.strategies.table:SEARCHERS", "strategies"),
     "executors": Shelf("hptjax.study.executors:EXECUTORS", "executor"),
     "schedules": Shelf("hptjax.study.schedules:SCHEDULES", "schedule", hidden=("epochs",)),
     "sinks": Shelf("hptjax.study.sinks:SINKS", "sinks", in_list=True),

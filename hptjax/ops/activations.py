@@ -3,6 +3,8 @@
 Values and gradients are PyTorch's, for its default arguments. The table `ACTIVATIONS` names them.
 """
 
+import inspect
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -29,6 +31,16 @@ class Activation:
     fn: Callable[[Array], Array]
     keeps_zero: bool = True
     across: Callable[[Array, Array], Array] | None = None
+
+    @property
+    def about(self) -> str:
+        """What it is, in a line: the first of its function's docstring."""
+        fn, settings = (self.fn, {})
+        if isinstance(self.fn, partial):
+            fn, settings = self.fn.func, self.fn.keywords
+        first = inspect.cleandoc(fn.__doc__ or "").split("\n")[0].removesuffix(".")
+        plain = re.sub(r":math:`\\mathrm{(\w+)}`", r"\1", first)
+        return ", ".join([plain, *(f"{key}={value}" for key, value in settings.items())])
 
 
 def _log_softmax(x: Array, live: Array) -> Array:

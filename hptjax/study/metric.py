@@ -1,5 +1,6 @@
 """The one number that a trial is judged by: a named function of its curves, with a direction."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -22,7 +23,7 @@ class Metric(Goal):
     Calling it gives the value; ConfigError where the function gives something else than a real
     number, or asks for a curve that there is not. The curves have one epoch at least. sees: what
     the function is given; that of one which sees logits makes a point of the curve `curve` of each
-    network after each epoch. word: what a config names it by, where that is not its name.
+    network after each epoch. word: by which the table of metrics has it, if it does.
     """
 
     function: Function = lambda curves: curves["val_loss"][-1]
@@ -55,6 +56,12 @@ class Metric(Goal):
                 f"metric {self.name}: must return one real number, it returned {shown(value)}."
             )
         return float(value)
+
+    @property
+    def about(self) -> str:
+        """What it is, in a line: the first of its function's docstring, and which way is better."""
+        first = inspect.cleandoc(self.function.__doc__ or "").split("\n")[0].removesuffix(".")
+        return "; ".join(filter(None, (first, f"{self.better} is better")))
 
     @property
     def goal(self) -> Goal:
@@ -147,7 +154,9 @@ def of_measure(name: str, measure: Measure) -> Metric:
     return Metric(name, measure.direction, lambda curves: curves[name][-1], measure.ideal)
 
 
-# of all epochs so far, as the original study logged it
-cumulative = Metric(
-    "val_loss_cumulative", "minimize", lambda curves: np.mean(curves["val_loss"], dtype=np.float64)
-)
+def _cumulative(curves: Mapping[str, np.ndarray]) -> Any:
+    """The mean of val_loss over all epochs so far, as the original study logged it."""
+    return np.mean(curves["val_loss"], dtype=np.float64)
+
+
+cumulative = Metric("val_loss_cumulative", "minimize", _cumulative)

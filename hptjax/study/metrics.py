@@ -63,7 +63,7 @@ def _by_word(word: str, task: Task, path: str) -> Metric:
         raise ConfigError(
             f"{path}: {word} must be a metric, made with @hptjax.metric, it is {shown(found)}."
         )
-    return _fit(found if word == found.name else replace(found, word=word), task)
+    return _fit(replace(found, word=word), task)
 
 
 def _fit(metric: Metric, task: Task) -> Metric:
