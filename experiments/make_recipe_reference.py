@@ -9,6 +9,8 @@
     activation/x [points]             a grid with the kinks and both far ends
     activation/smooth [points]        bool: not at a kink (0, +-1, +-3, 6) of any of them
     activation/NAME/{value,grad}      [points]; at a kink the derivative is a convention
+    activation/logsoftmax/{value,grad}  [B, K] of loss/logits; the gradient of the sum that
+                                      loss/targets weighs
     loss/logits [B, K], loss/labels [B], loss/classes [K] (weights of the classes)
     loss/outputs [B, K], loss/targets [B, K]        of a regression; B the batch
     loss/flags [B, K] of 0 and 1, loss/positives [K] (weights of the positives)
@@ -79,6 +81,7 @@ SCHEDULE_CASES: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "none": torch.nn.Identity(),
     "relu": F.relu,
     "leaky_relu": F.leaky_relu,  # slope 0.01
     "elu": F.elu,
@@ -199,6 +202,7 @@ def loss_arrays(rng: np.random.Generator) -> Arrays:
     t = {name: torch.tensor(array, dtype=torch.float64) for name, array in given.items()}
     y = torch.tensor(labels, dtype=torch.int64)
     smooth, delta = single(0.1), 0.5
+    yield from log_softmax_arrays(t["logits"], t["targets"])
     cases: dict[str, tuple[str, Callable[[torch.Tensor], torch.Tensor]]] = {
         "cross_entropy": ("logits", lambda z: F.cross_entropy(z, y)),
         'cross_entropy{"label_smoothing": 0.1}': (
@@ -235,6 +239,14 @@ def loss_arrays(rng: np.random.Generator) -> Arrays:
         value.backward()
         yield f"loss/{name}/value", value
         yield f"loss/{name}/grad", outputs.grad
+
+
+def log_softmax_arrays(logits: torch.Tensor, weights: torch.Tensor) -> Arrays:
+    outputs = logits.clone().requires_grad_()
+    value = F.log_softmax(outputs, 1)
+    (value * weights).sum().backward()
+    yield "activation/logsoftmax/value", value
+    yield "activation/logsoftmax/grad", outputs.grad
 
 
 def as_array(value: Any) -> np.ndarray:

@@ -6,7 +6,9 @@ engine on a GPU; their tolerances are those of float32: JAX_DEFAULT_MATMUL_PRECI
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
 import hypothesis
 import jax
@@ -14,6 +16,8 @@ import pytest
 
 from hptjax.ops import native
 from hptjax.table import entry_rows
+
+Install = Callable[[str, str, Mapping[str, str]], None]
 
 pytest.register_assert_rewrite("tests.walk")
 jax.config.update("jax_platforms", os.environ.get("HPTJAX_TEST_PLATFORM", "cpu"))
@@ -38,26 +42,41 @@ def way(request, monkeypatch):
         pytest.skip("this machine has no C++ compiler")
 
 
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """Installs a distribution, with its entry points and modules {dotted name: code}."""
-
+@contextmanager
+def _installing(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Install]:
     def install(name: str, points: str, modules: Mapping[str, str]) -> None:
-        folder = tmp_path / name
-        info = folder / f"{name}-1.0.dist-info"
+        home = folder / name
+        info = home / f"{name}-1.0.dist-info"
         info.mkdir(parents=True)
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text(points)
         for module, code in modules.items():
-            path = folder / f"{module.replace('.', '/')}.py"
+            path = home / f"{module.replace('.', '/')}.py"
             path.parent.mkdir(exist_ok=True)
             path.write_text(code)
-        monkeypatch.syspath_prepend(str(folder))
+        patch.syspath_prepend(str(home))
         entry_rows.cache_clear()
 
     before = set(sys.modules)
     yield install
     entry_rows.cache_clear()
     for module in set(sys.modules) - before:
-        if str(getattr(sys.modules[module], "__file__", "")).startswith(str(tmp_path)):
+        if str(getattr(sys.modules[module], "__file__", "")).startswith(str(folder)):
             del sys.modules[module]
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Installs a distribution, with its entry points and modules {dotted name: code}."""
+    with _installing(tmp_path, monkeypatch) as install:
+        yield install
+
+
+@pytest.fixture(scope="module")
+def module_package(tmp_path_factory):
+    """As `package`, until the last test of a module."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        _installing(tmp_path_factory.mktemp("packages"), patch) as install,
+    ):
+        yield install

@@ -79,7 +79,10 @@ def find_activation(name: str) -> Activation:
     work number by number, or has no finite gradient at 0.
     """
     found: Any = ACTIVATIONS.find(name, "activation_fun")
-    return found if isinstance(found, Activation) else _measured(name, found)
+    if isinstance(found, Activation):
+        return found
+    with jax.ensure_compile_time_eval():  # a program that is being traced asks for it
+        return _measured(name, found)
 
 
 def _measured(name: str, found: Any) -> Activation:

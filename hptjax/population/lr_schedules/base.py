@@ -5,7 +5,7 @@ finite for all allowed numbers, at the very beginning and end, too.
 """
 
 from abc import abstractmethod
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from jax import Array
 from pydantic import Field
@@ -18,7 +18,12 @@ Share = Annotated[float, Field(ge=1e-6, le=1)]  # of the training; a float32 zer
 
 
 class LrSchedule(Frozen):
-    """The base of every schedule; a subclass's fields are its options, `float` ones are traced."""
+    """The base of every schedule; a subclass's fields are its options, `float` ones are traced.
+
+    main: the option that stands for the value in `word: value`.
+    """
+
+    main: ClassVar[str | None] = None
 
     @abstractmethod
     def factor(self, progress: Array, h: Numbers) -> Array:

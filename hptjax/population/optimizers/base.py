@@ -30,8 +30,10 @@ class Optimizer(Frozen):
     """The base of every optimizer; a subclass's fields are its options, `float` ones are traced.
 
     slots: how many numbers it keeps of each weight; a property where that depends on an option.
+    main: the option that stands for the value in `word: value`.
     """
 
+    main: ClassVar[str | None] = None
     slots: ClassVar[int] = 0
 
     def start(self, params: Array, h: Numbers) -> Slots:

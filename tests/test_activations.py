@@ -1,0 +1,59 @@
+"""Activations: values and gradients of the whole table are PyTorch's, at the far ends too.
+
+experiments/make_recipe_reference.py made the arrays, with torch 2.14 in float64 arithmetic.
+"""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hptjax.config.parts import ACTIVATIONS
+from hptjax.ops.activations import activate, find_activation
+
+ARRAYS = np.load(Path(__file__).parent / "data" / "recipe_reference.npz")
+X, SMOOTH = ARRAYS["activation/x"], ARRAYS["activation/smooth"]
+MAPS = [name for name in ACTIVATIONS.names() if name != "logsoftmax"]
+# beside rounding of the number itself: what is left of 1 + tanh(x), or of a denormal number
+CLOSE = {"rtol": 1e-5, "atol": 2e-6}
+
+
+@pytest.fixture(scope="module")
+def computed():
+    """Values and gradients of all of them at the grid, by one program."""
+
+    def both(x):
+        fns = {name: find_activation(name).fn for name in MAPS}
+        return {name: (fn(x), jax.vmap(jax.grad(fn))(x)) for name, fn in fns.items()}
+
+    return jax.jit(both)(X)
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_an_activation_and_its_gradient_are_pytorchs(computed, name):
+    """At a kink the derivative is a convention: there it need only be finite."""
+    value, grad = computed[name]
+    np.testing.assert_allclose(value, ARRAYS[f"activation/{name}/value"], **CLOSE)
+    want = ARRAYS[f"activation/{name}/grad"]
+    np.testing.assert_allclose(grad[SMOOTH], want[SMOOTH], **CLOSE)
+    assert np.isfinite(grad).all()
+
+
+@pytest.mark.parametrize("dead", [0, 3])
+def test_log_softmax_of_the_true_units_is_pytorchs(dead):
+    """Padded units, which hold zeros, count for nothing and stay zeros."""
+    logits, weights = (
+        jnp.pad(ARRAYS[f"loss/{name}"].T, ((0, dead), (0, 0))) for name in ("logits", "targets")
+    )
+    live = jnp.arange(len(logits)) < len(logits) - dead
+
+    def weighed(z):
+        value = activate(z, ("logsoftmax",), jnp.int32(0), live)
+        return jnp.sum(value * weights), value
+
+    grad, value = jax.jit(jax.grad(weighed, has_aux=True))(logits)
+    for got, kind in ((value, "value"), (grad, "grad")):
+        np.testing.assert_allclose(got[live].T, ARRAYS[f"activation/logsoftmax/{kind}"], **CLOSE)
+        assert not got[~live].any()
