@@ -16,6 +16,13 @@ tier        one of the widths that bodies of one signature have
 row         a place in the packed population
 lane        a row that is computed by vmap, used or not
 block       a residual block, nothing else
+recipe      how a network is trained: optimizer, schedule, warm-up, task, augmentations
+part        what is named in a table and given options, as an optimizer
+kind        a part with its traced numbers at their defaults: it decides the program
+choices     what the members of a program may have; it holds nothing else
+slot        what an optimizer keeps of each weight
+horizon     the epochs of a network that is trained to the end; rates are scheduled over them
+measure     what of a task is measured; a metric is one of the training or validation images
 variant     one of the lists of augmentations that members may have, where there are several
 study       the search over a space, with its strategies, budgets and records; its random key is
             `study_key`

@@ -37,11 +37,11 @@ class Choices:
     """What the members of a program may have.
 
     layers: in each MLP layer. stages: the activations, sorted, of the first convolution and of each
-    block. Both are as long as in the deepest network. optimizers,
-    lr_schedules, tasks: the kinds of parts, with their traced numbers at the defaults.
-    task_numbers: those of the task that any member has otherwise; the others are constants of the
-    program. warmup: whether any member warms up. augment: the lists of augmentations, None for
-    what the data say. measures, logits: as `fitted` has them.
+    block. Both are as long as in the deepest network. optimizers, lr_schedules, tasks: the kinds of
+    parts, with their traced numbers at the defaults. task_numbers: those of the task that any
+    member has otherwise; the others are constants of the program. warmup: whether any member warms
+    up. augment: the lists of augmentations, None for what the data say. measures, logits: as
+    `fitted` has them.
     """
 
     layers: tuple[LayerChoices, ...]
@@ -129,16 +129,13 @@ def kind_of(part: Part) -> Part:
 
 def _task_numbers(tasks: Sequence[Part]) -> tuple[str, ...]:
     """The traced numbers of tasks that are not at their defaults in all of them."""
-    return tuple(
-        sorted(
-            {
-                name
-                for task in tasks
-                for name in traced_numbers(task.options)
-                if getattr(task.options, name) != getattr(kind_of(task).options, name)
-            }
-        )
-    )
+    tuned = {
+        name
+        for task in tasks
+        for name in traced_numbers(task.options)
+        if getattr(task.options, name) != getattr(kind_of(task).options, name)
+    }
+    return tuple(sorted(tuned))
 
 
 def _kinds(parts: Iterable[Part]) -> tuple[Part, ...]:

@@ -180,9 +180,7 @@ class TracedProblem:
         places = [values_of(self.problem.space[owner[0]]).index(c) for c in owner[1]]
         return jnp.isin(values[owner[0]], jnp.array(places))
 
-    def _tuned(
-        self, name: str, target: Target, value: Array
-    ) -> dict[tuple[str, int | None], Array]:
+    def _tuned(self, name: str, target: Target, value: Array) -> dict[Place, Array]:
         """What an hparam makes of the numbers: {(array, place in it): values [P]}."""
         own = target.rule.array, target.place
         if not isinstance(self.problem.space[name], Categorical):
@@ -194,14 +192,9 @@ class TracedProblem:
 
 def _flat(numbers: dict[str, Any]) -> dict[Place, Any]:
     """Numbers by their array and their place in it, None where it is one number a network."""
-    out: dict[tuple[str, int | None], Any] = {}
-    for name, own in numbers.items():
-        out |= (
-            {(name, k): x for k, x in enumerate(own)}
-            if isinstance(own, list)
-            else {(name, None): own}
-        )
-    return out
+    lists = {name: own for name, own in numbers.items() if isinstance(own, list)}
+    out: dict[Place, Any] = {(name, None): x for name, x in numbers.items() if name not in lists}
+    return out | {(name, k): x for name, own in lists.items() for k, x in enumerate(own)}
 
 
 TRACED = Arithmetic(lambda x: jnp.floor(x).astype(jnp.int32), jnp.exp, jnp.minimum, jnp.maximum)
