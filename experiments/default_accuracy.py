@@ -28,7 +28,7 @@ def run(seed: int, epochs: int, augment: bool, data_dir: Path | None) -> tuple[f
     population = Population.start(trainer, [Member(config, seed)])
     curves = population.advance(epochs).curves
     test = load_images("fashion_mnist", split="test", data_dir=data_dir)
-    _, accuracy = evaluate_variables(config, population.weights(0), test)
+    accuracy = evaluate_variables(config, population.weights(0), test)["accuracy"]
     return float(curves["val_loss"][-1, 0]), float(curves["val_accuracy"][-1, 0]), accuracy
 
 

@@ -161,7 +161,7 @@ def test_evaluate_measures_on_the_split_asked_for(network, tmp_path, monkeypatch
     assert (found["test"][0], found["train"][0], found["validation"][0]) == (1000, 160, 40)
     test = load_images("sample", split="test")
     test = resize_and_crop(test, network.config.init_length, network.config.init_width)
-    loss, _ = evaluate_variables(network.config, network.variables, test)
+    loss = evaluate_variables(network.config, network.variables, test)["loss"]
     assert found["test"][1] == pytest.approx(loss, abs=1e-4)
 
 

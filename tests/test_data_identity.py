@@ -98,7 +98,8 @@ def test_a_trial_is_not_made_again_of_other_images(run, capsys, monkeypatch):
 
 
 def test_evaluate_refuses_other_images_unless_they_are_asked_for(run, capsys, monkeypatch):
-    monkeypatch.setattr("hptjax.cli.evaluate.evaluate_variables", lambda *parts: (0.5, 0.5))
+    values = {"loss": 0.5, "accuracy": 0.5}
+    monkeypatch.setattr("hptjax.cli.evaluate.evaluate_variables", lambda *parts, **options: values)
     monkeypatch.setattr("hptjax.models.network.check_variables", lambda *parts: None)
     for split in ("train", "validation", "test"):
         assert cli.main(["evaluate", "run", "--split", split]) == 0

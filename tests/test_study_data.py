@@ -106,7 +106,7 @@ def test_a_network_takes_bytes_as_they_are():
         for x in (images.images, images.images.astype(np.float32) / 255)
     )
     np.testing.assert_allclose(bytes_, floats, atol=1e-6)
-    accuracy = evaluate_variables(MODEL, variables, images)[1]
+    accuracy = evaluate_variables(MODEL, variables, images)["accuracy"]
     assert accuracy == pytest.approx((bytes_.argmax(1) == images.labels).mean())
     with pytest.raises(ConfigError, match="floats from 0 to 1, or uint8 from 0 to 255, got int32"):
         network.apply(variables, images.images.astype(np.int32), train=False)

@@ -17,7 +17,7 @@ from hptjax.records.metrics import known_direction
 from hptjax.records.run_dir import RunDirectory, load_run
 from hptjax.study import StudyConfig, run_study
 from hptjax.study.data import StudyData
-from hptjax.study.metrics import find_metric
+from hptjax.study.metrics import find_metric, functions_of
 from tests import fakes
 from tests.commands import pretend_training
 
@@ -116,6 +116,23 @@ def test_repeated_networks_have_the_mean_of_their_points():
     assert trial.spread["val_recall_of_9"][-1] > 0
 
 
+def test_functions_of_logits_travel_to_workers_with_the_images():
+    """Also those of a notebook, which no worker could import."""
+    cloudpickle = pytest.importorskip("cloudpickle")
+    least = 0.25
+
+    @hptjax.metric("maximize", sees="logits")
+    def local(logits, labels):
+        return max(least, (logits.argmax(1) == labels).mean())
+
+    images = fakes.data()
+    sent = StudyData(images.train, images.validation, functions_of([local]))
+    got = cloudpickle.loads(cloudpickle.dumps(sent))
+    logits = outputs(1.0)[:32]
+    wanted = local.of_logits(logits, images.validation.labels)
+    assert got.functions["val_local"](logits, got.validation.labels) == wanted
+
+
 def test_a_network_without_finite_outputs_has_no_point():
     asked = []
 
@@ -209,9 +226,11 @@ def test_a_measure_that_the_images_do_not_allow_is_refused_before_training():
 
 def test_the_list_of_metrics_tells_which_values_are_better():
     listed, abouts = ListedMetrics(), dict(ListedMetrics().abouts())
-    assert abouts["val_macro_f1"] == abouts["val_recall_<class>"] == "higher is better"
-    assert abouts["val_rmse"] == abouts["val_loss_cumulative"] == "lower is better"
-    assert listed.text("val_recall_3") == "metric: val_recall_3  # higher is better"
+    assert abouts["val_macro_f1"] == "higher is better; of classification, multi_label"
+    assert abouts["val_recall_<class>"] == "higher is better; of classification"
+    assert abouts["val_rmse"] == "lower is better; of regression"
+    text = listed.text("val_recall_3")
+    assert text == "# higher is better; of classification.\nmetric: val_recall_3"
     assert all(known_direction(name) for name in listed.words() if "<" not in name)
     with pytest.raises(ConfigError, match="metrics: there is no 'f2'"):
         listed.text("f2")

@@ -14,13 +14,15 @@ from hptjax.errors import ConfigError
 from hptjax.models import evaluate_variables
 from hptjax.models.network import load_saved
 from hptjax.records.best import SavedNetwork
+from hptjax.records.metrics import measure_of
+from hptjax.report.console import show_measures
 from hptjax.report.terminal import make_console
 from hptjax.study.config import DataConfig
 from hptjax.study.data import load_test_data, prepare_data
 
 
 def evaluate(args: argparse.Namespace) -> int:
-    """Prints loss and accuracy of a network on a split."""
+    """Prints what a network's task measures of it on a split."""
     network = load_saved(args.network)
     data = _data_config(network, args)
     console = make_console()
@@ -32,14 +34,22 @@ def evaluate(args: argparse.Namespace) -> int:
     if args.data is None:
         _check_same(network, images, args, data.source)
     _check_fit(network, images)
-    loss, accuracy = evaluate_variables(network.config, network.variables, images)
+    values = evaluate_variables(
+        network.config, network.variables, images, measures=_noted_measures(network)
+    )
     console.print(
         f"{name_of(network)} on {args.split} of {data.source} ({images.size} images): "
-        f"loss {loss:.4f} accuracy {accuracy:.4f}",
+        f"{show_measures(values)}",
         soft_wrap=True,
     )
     print_note(network, console)
     return 0
+
+
+def _noted_measures(network: SavedNetwork) -> list[str]:
+    """Those of the task that the network's file notes of it."""
+    task, noted = network.config.task.options, network.trial.get("network") or {}
+    return [measure_of(name) for name in noted if task.find(measure_of(name)) is not None]
 
 
 def _data_config(network: SavedNetwork, args: argparse.Namespace) -> DataConfig:
@@ -83,17 +93,19 @@ def _check_same(
 
 def _check_fit(network: SavedNetwork, images: ImageDataset) -> None:
     """ConfigError for images of other channels, or of other classes, than the network's."""
+    task = network.config.task.options
+    task.check(images)
     channels = network.config.resnet_config.first_conv.in_channels
-    classes = network.config.mlp_config.block_list[-1].out_size
-    found = images.image_shape[-1], images.num_classes
-    if found != (channels, classes):
+    outputs = network.config.mlp_config.block_list[-1].out_size
+    found = images.image_shape[-1], task.outputs(images)
+    if found != (channels, outputs):
         raise ConfigError(
-            f"{images.name}: {found[0]} channels and {found[1]} classes, but the network is for "
-            f"{channels} and {classes}."
+            f"{images.name}: {found[0]} channels and {found[1]} {images.kind}, but the network is "
+            f"for {channels} and {outputs}."
         )
     known = network.trial.get("class_names")
     if known is not None and list(known) != list(images.class_names):
         raise ConfigError(
-            f"{images.name}: the classes are {listed(images.class_names)}, but those of the "
+            f"{images.name}: the {images.kind} are {listed(images.class_names)}, but those of the "
             f"network are {listed(known)}."
         )

@@ -100,9 +100,10 @@ examples:
 In Python: config, variables = hptjax.load_best("best.safetensors")
 """
 EVALUATE_HELP = """\
-Prints loss and accuracy of a network on images that are neither flipped nor rotated: of the best
-network of a run, of one that `hptjax train --out` saved, or of an exported file. The images are
-those that it was trained on, cut in two as they were then, or the test set of their source.
+Prints what the task of a network measures, as loss and accuracy, on images that are not augmented:
+of the best network of a run, of one that `hptjax train --out` saved, or of an exported file. The
+images are those that it was trained on, cut in two as they were then, or the test set of their
+source.
 
 examples:
   hptjax evaluate runs/mine

@@ -14,6 +14,7 @@ from hptjax.population import Member, Population
 from hptjax.records.best import save_best
 from hptjax.records.files import prove_writable
 from hptjax.records.metrics import TRAIN, VAL, in_order, measure_of
+from hptjax.report.console import show_measures
 from hptjax.report.terminal import make_console
 from hptjax.study.config import TrainConfig
 from hptjax.study.data import load_test_data, noted_digests, prepare_data
@@ -50,8 +51,8 @@ def train(args: argparse.Namespace) -> int:
         population, settings.epochs, epoch_lines(console, settings.epochs)
     )
     if test is not None:
-        loss, accuracy = evaluate_variables(repaired.config, variables, test)
-        console.print(f"test loss {loss:.4f} accuracy {accuracy:.4f}")
+        reached = evaluate_variables(repaired.config, variables, test)
+        console.print(f"test {show_measures(reached)}")
     if args.out is not None:
         digests = noted_digests(settings.data, settings.model, data)
         noted = data_notes(settings.data, settings.seed, digests, data.train.class_names)
@@ -64,12 +65,13 @@ def epoch_lines(console: Console, epochs: int) -> OnEpoch:
     """Prints the metrics of each epoch."""
 
     def line(epoch: int, metrics: Mapping[str, float]) -> None:
-        named = in_order(metrics)
-        parts = [
-            " ".join(f"{measure_of(n)} {metrics[n]:.4f}" for n in named if n.startswith(part))
+        train, val = (
+            {measure_of(name): metrics[name] for name in in_order(metrics) if name.startswith(part)}
             for part in (TRAIN, VAL)
-        ]
-        console.print(f"epoch {epoch}/{epochs}: train {parts[0]}, val {parts[1]}")
+        )
+        console.print(
+            f"epoch {epoch}/{epochs}: train {show_measures(train)}, val {show_measures(val)}"
+        )
 
     return line
 

@@ -1,6 +1,6 @@
-"""A trained network with what its inputs and outputs mean: images in, names of classes out."""
+"""A trained network with what its inputs and outputs mean: images in, what it learned out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from hptjax.data.request import silent
 from hptjax.data.resize import resize_and_crop
 from hptjax.errors import ConfigError, DataError
 from hptjax.models.classifier import Classifier
-from hptjax.models.variables import check_variables
+from hptjax.models.variables import check_variables, evaluate_variables
 from hptjax.records import best
 from hptjax.settings import fixed_settings
 
@@ -27,7 +27,8 @@ _BATCH = 250  # images applied together
 class TrainedNetwork:
     """A network that was saved. `predict` takes images as the training took them.
 
-    class_names: what its outputs mean, in their order (their indices, where its file has none).
+    class_names: of the classes, labels or targets, in the order of its outputs (their indices,
+    where its file has none).
     """
 
     config: ModelConfig
@@ -36,22 +37,53 @@ class TrainedNetwork:
     class_names: tuple[str, ...]
 
     def predict(self, images: Any) -> np.ndarray:
-        """The name of each image's class [N]; images as of `predict_proba`."""
-        return np.array(self.class_names)[self.predict_proba(images).argmax(1)]
+        """What the network takes each image for; images as of `predict_proba`.
 
-    @fixed_settings()
+        The name of its class [N]; of several labels bool [N, K], which of them it has; real numbers
+        [N, T], or [N] where there is one.
+        """
+        found = self._predicted(images)
+        if self._kind == "classes":
+            return np.array(self.class_names)[found.argmax(1)]
+        if self._kind == "labels":
+            return found > 0.5
+        return found[:, 0] if found.shape[1] == 1 else found
+
     def predict_proba(self, images: Any) -> np.ndarray:
-        """The probability of each class, float32 [N, K].
+        """The probability of each class or label, float32 [N, K].
 
         images: [N, H, W, C], or [N, H, W] for grey ones: uint8, floats from 0 to 1, or another
-        plain range as of `ImageDataset`; another size is resized as in training. Raises DataError.
+        plain range as of `ImageDataset`; another size is resized as in training. Raises DataError,
+        and ConfigError of a network that predicts numbers.
         """
+        if self._kind == "targets":
+            raise ConfigError(
+                f"predict_proba: a {self.config.task.name} has no probabilities; predict gives its "
+                "numbers."
+            )
+        return self._predicted(images)
+
+    def evaluate(self, dataset: ImageDataset, measures: Sequence[str] = ()) -> dict[str, float]:
+        """What its task measures of it on a data set; see `evaluate_variables`.
+
+        The images must be of the network's size and channels, the labels of its classes.
+        """
+        return evaluate_variables(self.config, self.variables, dataset, measures=measures)
+
+    @property
+    def _kind(self) -> str:
+        return self.config.task.options.kind
+
+    @fixed_settings()
+    def _predicted(self, images: Any) -> np.ndarray:
+        """What the outputs mean, float32 [N, K]."""
         prepared = self._prepared(images)
-        model = Classifier.from_config(self.config)
+        model, task = Classifier.from_config(self.config), self.config.task.options
 
         @jax.jit
         def apply(x):
-            return jax.nn.softmax(jnp.asarray(model.apply(self.variables, x, train=False)))
+            outputs = jnp.asarray(model.apply(self.variables, x, train=False))
+            return task.predicted(outputs.T).T
 
         parts = [prepared[k : k + _BATCH] for k in range(0, len(prepared), _BATCH)]
         return np.concatenate([np.asarray(apply(part)) for part in parts])
@@ -68,15 +100,15 @@ class TrainedNetwork:
         in_unit = kind == "f" and low >= 0 and high <= 1  # few images may all be dark
         scale = "unit" if in_unit else scale_of(images, "predict")
         bytes_ = to_bytes(images, scale, "predict")
-        # a size is fitted as a data set's is; the labels are of no account
-        labels = [self.class_names[0]] * len(bytes_)
+        # a size is fitted as a data set's is; the targets are of no account
+        blank = np.zeros(len(bytes_))
         dataset = ImageDataset(
-            bytes_, labels, self.class_names, "predict", channels=channels, notify=silent
+            bytes_, blank, name="predict", channels=channels, kind="targets", notify=silent
         )
         return resize_and_crop(dataset, self.config.init_length, self.config.init_width).images
 
     def __repr__(self) -> str:
-        return f"<TrainedNetwork of {len(self.class_names)} classes>"
+        return f"<TrainedNetwork of {len(self.class_names)} {self._kind}>"
 
 
 def load_saved(path: str | Path) -> best.SavedNetwork:
@@ -106,6 +138,7 @@ def load_network(path: str | Path) -> TrainedNetwork:
     saved = load_saved(path)
     outputs = saved.config.mlp_config.block_list[-1].out_size
     names = saved.trial.get("class_names") or [str(k) for k in range(outputs)]
-    if not isinstance(names, list) or len(names) != outputs:
+    told = saved.config.task.options.kind != "targets"  # a head may have more of these
+    if not isinstance(names, list) or (told and len(names) != outputs):
         raise DataError(f"{path}: class_names must be {outputs} names, one for each output.")
     return TrainedNetwork(saved.config, saved.variables, saved.trial, tuple(map(str, names)))

@@ -1,6 +1,6 @@
 """Weights as variables of the Flax Classifier: made, translated from flat names, measured."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,6 @@ from hptjax.config.schema import ModelConfig
 from hptjax.data.dataset import ImageDataset
 from hptjax.errors import DataError
 from hptjax.models.classifier import Classifier
-from hptjax.models.forward import correct, cross_entropy
 from hptjax.models.signature import exact_body
 from hptjax.models.weights import (
     exact_arrays,
@@ -99,20 +98,38 @@ def _shapes(variables: Mapping) -> dict[str, str]:
 
 @fixed_settings()
 def evaluate_variables(
-    config: ModelConfig, variables: Mapping, dataset: ImageDataset, *, batch: int = 250
-) -> tuple[float, float]:
-    """Mean cross-entropy [nats] and accuracy of one trained network on a data set."""
-    model = Classifier.from_config(config)
+    config: ModelConfig,
+    variables: Mapping,
+    dataset: ImageDataset,
+    *,
+    measures: Sequence[str] = (),
+    batch: int = 250,
+) -> dict[str, float]:
+    """What the task of one trained network measures of it on a data set: {measure: value}.
+
+    Of a classification `loss`, the mean cross-entropy [nats], and `accuracy`. measures: further
+    ones, as macro_f1. Raises ConfigError for labels of another kind, or an unknown measure.
+    """
+    config.task.options.check(dataset)
+    model, task = Classifier.from_config(config), config.task.options.fitted(dataset)
+    chosen = {name: task.measure(name) for name in dict.fromkeys([*task.measures, *measures])}
+    for measure in chosen.values():
+        measure.check(dataset)
 
     @jax.jit
-    def totals(images, labels):
-        outputs = model.apply(variables, images, train=False)
-        logits = jnp.asarray(outputs).T
-        return cross_entropy(logits, labels).sum(), correct(logits, labels).sum()
+    def sums_of(images, targets):
+        outputs = jnp.asarray(model.apply(variables, images, train=False)).T
+        real = jnp.ones(len(images), bool)
+        return {
+            name: value
+            for measure in chosen.values()
+            for name, value in measure.sums(outputs, targets, real).items()
+        }
 
-    loss = hits = 0.0
+    total: dict[str, np.ndarray] = {}
     for start in range(0, dataset.size, batch):
         part = dataset.take(np.arange(start, min(start + batch, dataset.size)))
-        batch_loss, batch_hits = totals(part.images, part.labels)
-        loss, hits = loss + float(batch_loss), hits + int(batch_hits)
-    return loss / dataset.size, hits / dataset.size
+        for name, value in jax.device_get(sums_of(part.images, part.labels)).items():
+            total[name] = total.get(name, 0) + value.astype(np.float64)
+    total["images"] = np.array(dataset.size, np.float64)
+    return {name: float(measure.value(total)) for name, measure in chosen.items()}

@@ -40,14 +40,11 @@ def known_direction(metric: str) -> Direction | None:
 
 
 def in_order(metrics: Iterable[str]) -> tuple[str, ...]:
-    """The names, each once: those of a classification first, then by part and by alphabet."""
+    """The names, each once: of training, then of validation; loss and accuracy lead each part."""
 
-    def place(name: str) -> tuple[int, bool, str]:
+    def place(name: str) -> tuple[bool, int, str]:
         known = name in CLASSIFICATION
-        return (
-            CLASSIFICATION.index(name) if known else len(CLASSIFICATION),
-            not name.startswith(TRAIN),
-            name,
-        )
+        leading = CLASSIFICATION.index(name) if known else len(CLASSIFICATION)
+        return not name.startswith(TRAIN), leading, name
 
     return tuple(sorted(set(metrics), key=place))

@@ -147,6 +147,11 @@ def show_number(value: float | None) -> str:
     return "-" if value is None or not math.isfinite(value) else f"{value:.4f}"
 
 
+def show_measures(values: Mapping[str, float]) -> str:
+    """`loss 0.3000 accuracy 0.9000`."""
+    return " ".join(f"{name} {value:.4f}" for name, value in values.items())
+
+
 def show_hparams(hparams: Mapping[str, Any]) -> str:
     """`name=value` pairs, numbers with four digits."""
     return " ".join(
