@@ -15,9 +15,12 @@ from hptjax.records.goal import Goal
 from hptjax.records.journal import Journal
 from hptjax.records.metrics import known_direction
 from hptjax.records.run_dir import RunDirectory, load_run
+from hptjax.report.figures import pictures_of
+from hptjax.report.sources import join_sources, read_sources
 from hptjax.study import StudyConfig, run_study
 from hptjax.study.data import StudyData
 from hptjax.study.metrics import find_metric, functions_of
+from hptjax.study.network import notes, value_note
 from tests import fakes
 from tests.commands import pretend_training
 
@@ -104,6 +107,11 @@ def test_a_function_of_logits_judges_each_network_by_its_own(tmp_path):
             assert trial.value == trial.epochs["val_recall_of_9"][-1] == np.float32(expected)
     read = load_run(tmp_path / "run")
     assert (read.goal, read.trials) == (result.goal, result.trials)
+    noted = study.model_copy(update={"metric": recall_of_9.to_tree()})
+    assert value_note(notes(result.best, noted)) is None  # the value is that of the weights kept
+    sources = read_sources([tmp_path / "run"])
+    captions = [picture.caption for picture in pictures_of(join_sources(sources), sources)]
+    assert any(text.startswith("The val_recall_of_9 of every trial") for text in captions)
     with Journal(tmp_path / "run" / "journal.jsonl") as journal:
         again = run_study(study, data, journal=journal, metric=recall_of_9)
     assert again.trials == result.trials

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from hptjax.records.goal import Goal
+from hptjax.records.metrics import VAL
 from hptjax.report import plots
 from hptjax.report.goals import goal_of
 from hptjax.report.importances import hparam_importances
@@ -147,7 +148,10 @@ def _compared_runs(tables: Tables) -> list[Picture]:
         )
     if len(tables.epochs):
         goal = goal_of(tables.trials)
-        shown = goal if goal.name in metrics_in(tables.epochs) else Goal()
+        # the curve of a function of logits has its name after val_
+        curves = {name.removeprefix(VAL): name for name in metrics_in(tables.epochs)}
+        curve = curves.get(goal.name.removeprefix(VAL))
+        shown = Goal() if curve is None else Goal(curve, goal.direction)
         made.append(
             Picture(
                 "learning-curves",

@@ -95,7 +95,9 @@ def value_note(noted: Mapping[str, Any]) -> str | None:
     noted: as of `notes`. A mean of repetitions, or what is made of several epochs, is not.
     """
     own, name, value = noted.get("network"), noted.get("metric"), noted.get("value")
-    if own is None or value is None or (noted["repeats"] == 1 and name in own):
+    if own is None or value is None:
+        return None
+    if noted["repeats"] == 1 and not {name, f"{VAL}{name}"}.isdisjoint(own):
         return None
     repeats = noted["repeats"]
     of = f"the mean of {repeats} repetitions" if repeats > 1 else "made of its curves"
