@@ -52,6 +52,7 @@ def alone(
     variables = init_variables(c, init_key(study_key, jnp.uint32(member.trial)))
     begin, update = _adam(c) if c.optimizer.name == "adam" else _own(c)
     state = begin(variables["params"])
+    weights = class_weights(c.task.options, train)
 
     @jax.jit
     def step(variables, state, x, labels, key, lr, count):
@@ -63,8 +64,7 @@ def alone(
                 dropout_key=key,
                 mutable=["batch_stats"],
             )
-            loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
-            return loss, new
+            return cross_entropy(logits, labels, weights, c.task.options.label_smoothing), new
 
         (loss, new), grads = jax.value_and_grad(objective, has_aux=True)(variables["params"])
         params, state = update(variables["params"], without_undone(grads, c), state, lr, count)
@@ -91,6 +91,23 @@ def alone(
             )
             losses.append(float(loss))
     return variables, np.array(losses)
+
+
+def class_weights(task, train: ImageDataset) -> jax.Array:
+    """One for each class; balanced ones as scikit-learn has them."""
+    if task.class_weights == "none":
+        return jnp.ones(train.num_classes)
+    assert task.class_weights == "balanced"
+    counts = np.bincount(train.labels, minlength=train.num_classes)
+    assert counts.all()
+    return jnp.asarray(train.size / (train.num_classes * counts), jnp.float32)
+
+
+def cross_entropy(logits, labels, weights, smoothing: float):
+    """PyTorch's, of labels that are spread over all classes; logits: [B, K], weights: [K]."""
+    targets = optax.smooth_labels(jax.nn.one_hot(labels, len(weights)), smoothing)
+    losses = -(weights * targets * jax.nn.log_softmax(logits)).sum(1)
+    return losses.sum() / weights[labels].sum()
 
 
 def _adam(c):

@@ -95,6 +95,7 @@ def mixed() -> list[ModelConfig]:
             config(channels=(3, 6), units=12, activation="sigmoid", dropout=0.1),
             lr_schedule={"one_cycle": {"pct_start": 0.4}},
             augment=["flip", {"crop": 2}],
+            task__label_smoothing=0.2,
         ),
         recipe(config(strides=(1, 2), channels=(4, 2), activation="logsoftmax"), augment=False),
         recipe(
@@ -103,7 +104,11 @@ def mixed() -> list[ModelConfig]:
             lr_schedule={"step": 0.5},
             resnet_af_l1="silu",
         ),
-        config(first=(4, 5, 1, "same"), batch_size=24, channels=(2, 3)),
+        recipe(
+            config(first=(4, 5, 1, "same"), batch_size=24, channels=(2, 3)),
+            task__class_weights="balanced",
+            task__label_smoothing=0.1,
+        ),
         recipe(
             config(batch_size=10, dropout=0.5, batch_norm=False, lr=0.1),
             optimizer="optax.adagrad",
