@@ -36,13 +36,18 @@ class Peer:
     """A process of `experiments.benchmarks.peers` that waits between its rounds."""
 
     def __init__(
-        self, label: str, arguments: Sequence[str], env: Mapping[str, str] | None = None
+        self,
+        label: str,
+        arguments: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        root: Path = ROOT,
     ) -> None:
+        """root: of the checkout whose version runs."""
         self.label = label
         command = [sys.executable, "-m", "experiments.benchmarks.peers", *arguments, "--serve"]
         self._process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=root,
             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **(env or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
