@@ -2,6 +2,7 @@
 
 params      network weights (Flax)
 hparams     one candidate's tuned values, `{"lr": 0.01, ...}`
+inactive    of an hparam: an option of a part that is not chosen; a trial has no value of it
 proposal    what a searcher asks to try: a point in the unit cube and its hparams
 candidate   the network that repair made of a proposal
 member      a candidate with its random key, in a population

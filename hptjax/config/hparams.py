@@ -58,6 +58,16 @@ class Target:
             return None
         return str(self.path[0]), str(self.path[1])
 
+    def is_active(self, words: Mapping[str, str]) -> bool:
+        """Whether it means anything beside these parts, `{"optimizer": "sgd"}`.
+
+        The part itself is always meant where its key is not among them.
+        """
+        if self.owner is not None:
+            key, word = self.owner
+            return words.get(key, word) == word
+        return self.rule.array not in BETAS or words.get("optimizer", ADAMS[0]) in ADAMS
+
 
 TABLE: tuple[Rule, ...] = (
     Rule("lr", (), "lr", "float", "traced", "lr"),

@@ -33,8 +33,9 @@ class TrialRecord:
     """One candidate and what became of it.
 
     number counts within its strategy; key is what its random keys derive from. genotype is its
-    point in the unit cube, hparams its decoding, config the repaired network that was trained (None
-    if infeasible), changes what the repair did. reason says why a trial was not trained to the end.
+    point in the unit cube, hparams its decoding without the options of parts that are not chosen,
+    config the repaired network that was trained (None if infeasible), changes what the repair did.
+    reason says why a trial was not trained to the end.
     epochs are the metrics [epochs] by name, spread their standard deviations where a candidate was
     trained more than once; in both None means not finite. value is the metric that the study asks
     for, as people see it; told is what the strategy was told instead, lower is always better: of a

@@ -44,9 +44,10 @@ def hparam_importances(
     the trained ones, as in Optuna, which under a schedule are chosen already: what made the others
     bad is not seen. with_stopped=True takes these in, with their last values. evaluator:
     "ped-anova" (what tells the best tenth from the rest), "fanova" or "mdi" (random forests from
-    `seed`; they need scikit-learn). space: as of `as_optuna_study`. A group of fewer than two
-    trained trials has NaN. Raises: ConfigError for another evaluator, MissingExtraError without
-    scikit-learn.
+    `seed`; they need scikit-learn). Of an hparam that is inactive in some trials PED-ANOVA takes
+    the others; forests cannot, and leave it out. space: as of `as_optuna_study`. A group of fewer
+    than two trained trials has NaN. Raises: ConfigError for another evaluator, MissingExtraError
+    without scikit-learn.
     """
     judge = _evaluator(evaluator, seed)
     rows = []
@@ -66,8 +67,8 @@ def as_optuna_study(
     """An Optuna study in memory of a runs_table's trials, for Optuna's plots and evaluators.
 
     Trained trials are complete, stopped ones pruned (or, with_stopped, complete with their last
-    value), those without a value failed. space: that was
-    searched; without it the distributions are as wide as the values that were tried.
+    value), those without a value failed. None has a parameter for an inactive hparam. space: that
+    was searched; without it the distributions are as wide as the values that were tried.
     """
     names = [name for name in hparams_of(table) if column(table, name).notna().any()]
     tried = {name: column(table, name) for name in names}
@@ -95,12 +96,13 @@ def _trial(
     state = states.get(row["status"], TrialState.FAIL)
     if np.isnan(row["value"]):
         state = TrialState.FAIL
-    params = {name: _plain(row[name], kind) for name, kind in distributions.items()}
+    active = {name: kind for name, kind in distributions.items() if not pd.isna(row[name])}
+    params = {name: _plain(row[name], kind) for name, kind in active.items()}
     return optuna.trial.create_trial(
         state=state,
         value=None if state == TrialState.FAIL else row["value"],
         params=params,
-        distributions=distributions,
+        distributions=active,
         user_attrs={"number": row["number"], "run": row["run"]},
     )
 

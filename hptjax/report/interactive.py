@@ -21,6 +21,7 @@ HEIGHT = 420  # pixels
 LEGEND = 15  # more of them for each name: on a narrow window they stand in a column
 MARGIN = {"l": 60, "r": 20, "t": 50, "b": 60}
 START = 0.05  # the part of a search whose values may lie outside of the picture at first
+INACTIVE = "inactive"  # of a trial that has no value, on an axis
 MOST_TICKS = 12  # of an axis that names each of its values
 
 
@@ -182,14 +183,35 @@ def _layout() -> dict[str, Any]:
 
 def _axis(name: str, column: pd.Series, entry: Entry | None) -> dict[str, Any]:
     """An hparam as an axis: what is no number by name, on a logarithm where the space has one."""
-    if column.map(lambda value: isinstance(value, bool | np.bool_ | str)).all():
-        order = entry.choices if isinstance(entry, Categorical) else sorted(set(map(str, column)))
-        found = dict.fromkeys(map(str, [*order, *column]))
+    known = column.dropna()
+    if known.map(lambda value: isinstance(value, bool | np.bool_ | str)).all():
+        order = entry.choices if isinstance(entry, Categorical) else sorted(set(map(str, known)))
+        texts = column.astype(object).where(column.notna(), INACTIVE).map(str)
+        found = dict.fromkeys([*map(str, order), *texts])
         places = {choice: k for k, choice in enumerate(found)}
-        codes = [places[str(value)] for value in column]
+        codes = [places[text] for text in texts]
         ticks = {"tickvals": list(places.values()), "ticktext": list(places)}
         return {"label": name, "values": codes, "range": [-0.2, len(places) - 0.8], **ticks}
-    values = column.astype(float)
+    axis = _number_axis(name, known.astype(float), entry)
+    return axis if len(known) == len(column) else _with_inactive(axis, column.index)
+
+
+def _with_inactive(axis: dict[str, Any], index: pd.Index) -> dict[str, Any]:
+    """An axis of numbers with a place below them for the trials where there is none."""
+    low, high = axis["range"]
+    below = low - (0.1 * (high - low) or 1.0)
+    ticks = axis.get("tickvals", np.linspace(low, high, 5))
+    texts = axis.get("ticktext", [f"{tick:.3g}" for tick in ticks])
+    return {
+        **axis,
+        "values": axis["values"].reindex(index, fill_value=below),
+        "range": [below, high],
+        "tickvals": [below, *ticks],
+        "ticktext": [INACTIVE, *texts],
+    }
+
+
+def _number_axis(name: str, values: pd.Series, entry: Entry | None) -> dict[str, Any]:
     ends = [float(values.min()), float(values.max())]
     if isinstance(entry, Float | Integer):
         ends = [min(ends[0], entry.low), max(ends[1], entry.high)]

@@ -83,15 +83,19 @@ def frozen_trial(
     distributions: Mapping[str, BaseDistribution],
     metric: Metric,
 ) -> FrozenTrial:
-    """A trial as Optuna has it: trained ones are complete, stopped ones pruned, others failed."""
+    """A trial as Optuna has it: trained ones are complete, stopped ones pruned, others failed.
+
+    It has no parameters for inactive hparams.
+    """
+    active = {name: kind for name, kind in distributions.items() if name in trial.hparams}
     state = STATES.get(trial.status, TrialState.FAIL)
     if trial.value is None:
         state = TrialState.FAIL
     return optuna.trial.create_trial(
         state=state,
         value=None if state == TrialState.FAIL else trial.value,
-        params={name: trial.hparams[name] for name in distributions},
-        distributions=dict(distributions),
+        params={name: trial.hparams[name] for name in active},
+        distributions=active,
         user_attrs=_attributes(trial, generation),
         intermediate_values=_intermediate(trial, metric),
     )

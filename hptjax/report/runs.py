@@ -16,7 +16,7 @@ import pandas as pd
 from hptjax.errors import ConfigError
 from hptjax.records.metrics import CLASSIFICATION, in_order, is_metric
 from hptjax.records.run_dir import label_of, load_run
-from hptjax.records.trial import GenerationRecord, StudyResult
+from hptjax.records.trial import GenerationRecord, StudyResult, TrialRecord
 from hptjax.report.tables import epochs_frame, trials_frame
 from hptjax.space import Space
 
@@ -143,7 +143,7 @@ def hparams_of(table: pd.DataFrame) -> list[str]:
 
 
 def _run_table(name: str, result: StudyResult) -> pd.DataFrame:
-    frame = trials_frame(result.generations, result.goal.name)
+    frame = trials_frame(result.generations, result.goal.name, space_of(result) or ())
     costs = pd.DataFrame(_costs(result), columns=["member_epochs", "samples", "seconds", "elapsed"])
     frame = frame.assign(direction=result.goal.direction)
     table = _placed(pd.concat([frame, costs, _coordinates(result)], axis=1), name, result)
@@ -153,15 +153,27 @@ def _run_table(name: str, result: StudyResult) -> pd.DataFrame:
 
 
 def _coordinates(result: StudyResult) -> pd.DataFrame:
-    """The points of the unit cube, by hparam; nothing where the run does not tell its space."""
+    """The points of the unit cube, by hparam, NaN for inactive ones.
+
+    Nothing where the run does not tell its space.
+    """
     space = space_of(result)
     if space is None or not result.trials:
         return pd.DataFrame()
-    points = []
-    for trial in result.trials:  # journals of old did not keep the order of the axes
-        own = len(trial.genotype) == len(space) and space.decode(trial.genotype) == trial.hparams
-        points.append(trial.genotype if own else space.encode(trial.hparams))
-    return pd.DataFrame(points, columns=[f"{UNIT}{name}" for name in space.names])
+    points = [_point(space, trial) for trial in result.trials]
+    frame = pd.DataFrame(points, columns=list(space.names))
+    return frame.astype(float).add_prefix(UNIT)
+
+
+def _point(space: Space, trial: TrialRecord) -> dict[str, float]:
+    """The coordinates of a trial's active hparams."""
+    hparams = trial.hparams
+    fits = len(trial.genotype) == len(space)
+    if fits and hparams.items() <= space.decode(trial.genotype).items():
+        point = dict(zip(space, trial.genotype, strict=True))
+        return {name: point[name] for name in hparams}
+    # journals of old did not keep the order of the axes
+    return {name: entry.to_unit(hparams[name]) for name, entry in space.items() if name in hparams}
 
 
 def _placed(frame: pd.DataFrame, name: str, result: StudyResult) -> pd.DataFrame:

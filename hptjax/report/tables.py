@@ -1,6 +1,6 @@
 """Tidy tables of a run, made from its records: one row per trial, one row per trial and epoch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,16 +13,20 @@ PLACE = ("strategy", "number", "key", "generation", "status")
 LAST = ("changes", "reason", "duplicate_of")
 
 
-def trials_frame(generations: Iterable[GenerationRecord], metric: str) -> pd.DataFrame:
+def trials_frame(
+    generations: Iterable[GenerationRecord], metric: str, hparams: Iterable[str] = ()
+) -> pd.DataFrame:
     """One row per trial: its place, value, metrics after the last epoch, hparams, repairs.
 
-    metric: the name of what value is; told is what the searcher was told, lower is better. An
-    hparam's column is its name; `changes` joins what repair did, `reason` says why a trial was not
-    trained to the end, `duplicate_of` is the number of an earlier trial of the same network.
-    Missing and not finite numbers are empty.
+    metric: the name of what value is; told is what the searcher was told, lower is better.
+    hparams: names of the space: each has a column, also where no trial has a value. `changes` joins
+    what repair did, `reason` says why a trial was not trained to the end, `duplicate_of` is the
+    number of an earlier trial of the same network. Inactive hparams, missing and not finite numbers
+    are empty.
     """
     records = list(generations)
     metrics = metrics_of(trials_of(records))
+    names = _hparam_columns(trials_of(records), tuple(hparams))
     rows = [
         {
             "strategy": trial.strategy,
@@ -35,7 +39,7 @@ def trials_frame(generations: Iterable[GenerationRecord], metric: str) -> pd.Dat
             "told": trial.told,
             **{name: trial.last(name) for name in metrics},
             "epochs": trial.age,
-            **trial.hparams,
+            **{name: trial.hparams.get(name) for name in names},
             "changes": describe_changes(trial.changes),
             "reason": trial.reason or "",
             "duplicate_of": "" if trial.duplicate_of is None else trial.duplicate_of,
@@ -45,6 +49,14 @@ def trials_frame(generations: Iterable[GenerationRecord], metric: str) -> pd.Dat
     ]
     columns = [*PLACE, "metric", "value", "told", *metrics, "epochs", *LAST]
     return pd.DataFrame(rows, columns=None if rows else columns)
+
+
+def _hparam_columns(trials: Iterable[TrialRecord], space: tuple[str, ...]) -> list[str]:
+    """The names in the order of the trials, in that of the space where a trial lacks any."""
+    found = [list(trial.hparams) for trial in trials]
+    seen = dict.fromkeys(name for names in found for name in names)
+    complete = all(len(names) == len(seen) for names in found) and seen.keys() >= set(space)
+    return list(seen if complete else dict.fromkeys((*space, *seen)))
 
 
 def epochs_frame(generations: Iterable[GenerationRecord]) -> pd.DataFrame:
@@ -75,6 +87,16 @@ def trials_of(generations: Iterable[GenerationRecord]) -> list[TrialRecord]:
 def write_tables(result: StudyResult, folder: Path) -> None:
     """Writes trials.csv and epochs.csv; each is replaced whole."""
     records = result.generations
-    trials = trials_frame(records, result.goal.name)
+    trials = trials_frame(records, result.goal.name, result.config.get("space", ()))
+    trials = trials.astype(dict.fromkeys(_whole(result.trials), "Int64"))
     for name, frame in (("trials", trials), ("epochs", epochs_frame(records))):
         replace_file(folder / f"{name}.csv", frame.to_csv(index=False).encode())
+
+
+def _whole(trials: Sequence[TrialRecord]) -> list[str]:
+    """The hparams of whole numbers that have empty cells, which would make them real numbers."""
+    found: dict[str, list[type]] = {}
+    for trial in trials:
+        for name, value in trial.hparams.items():
+            found.setdefault(name, []).append(type(value))
+    return [n for n, kinds in found.items() if set(kinds) == {int} and len(kinds) < len(trials)]

@@ -84,7 +84,7 @@ class Tried:
         """Notes a generation as it was recorded; cut: by a budget, before the schedule's end."""
         new = False
         for candidate, trial in zip(candidates, trials, strict=True):
-            point = identity(trial.hparams)
+            point = identity(self.problem.active(trial.hparams))  # older journals hold all hparams
             new |= trial.was_trained or (candidate.config is None and point not in self._points)
             if trial.status is not Status.LOST:
                 self._points.add(point)
@@ -108,8 +108,12 @@ class Tried:
 
     @cached_property
     def _size(self) -> float:
-        """Points of the space."""
-        return math.prod(map(count_of, self.problem.space.values()))
+        """Points of the space that differ in something active."""
+        space = self.problem.space
+        return sum(
+            math.prod(count_of(space[name]) for name in names)
+            for _, names in self.problem.regions()
+        )
 
     @cached_property
     def _networks(self) -> set[Hashable]:
@@ -133,5 +137,7 @@ def _copy(trial: TrialRecord, of: TrialRecord) -> TrialRecord:
 
 
 def _points(problem: Problem) -> Iterator[dict[str, Value]]:
-    axes = map(values_of, problem.space.values())
-    return (dict(zip(problem.space, row, strict=True)) for row in itertools.product(*axes))
+    """Those that differ in something active."""
+    for parts, names in problem.regions():
+        for row in itertools.product(*(values_of(problem.space[name]) for name in names)):
+            yield parts | dict(zip(names, row, strict=True))

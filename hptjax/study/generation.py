@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hptjax.glossary import Hparams
 from hptjax.population.pack import Member
 from hptjax.population.resident import Cost
 from hptjax.records.metrics import in_order, is_metric
@@ -209,13 +210,15 @@ def trial_records(
     first: int,
     proposals: Sequence[Proposal],
     candidates: Sequence[Candidate],
+    active: Callable[[Hparams], Hparams],
     generation: Generation,
     repeats: int,
     copies: Container[int] = (),
 ) -> list[TrialRecord]:
     """The records of a generation; first: number of its first trial.
 
-    copies: as of `members_of`; their records hold nothing of a training yet.
+    active: leaves those hparams that mean something beside the others. copies: as of
+    `members_of`; their records hold nothing of a training yet.
     """
     trained = iter(zip(generation.tracks, generation.values(), generation.told(), strict=True))
     records = []
@@ -225,7 +228,7 @@ def trial_records(
             "number": first + place,
             "key": trial_key(label, first + place),
             "genotype": proposal.genotype,
-            "hparams": dict(proposal.hparams),
+            "hparams": dict(active(proposal.hparams)),
             "changes": candidate.changes,
         }
         fate: dict[str, Any]

@@ -14,10 +14,10 @@ from hptjax.records.reader import (
     checked_records,
 )
 from hptjax.records.run_dir import check_digests
-from hptjax.records.trial import GenerationRecord
+from hptjax.records.trial import GenerationRecord, TrialRecord
 from hptjax.study.replay import mismatch
 
-SAME = ("number", "key", "genotype", "hparams", "config")
+SAME = ("number", "key", "genotype", "config")
 
 
 class JournalLike(Protocol):
@@ -112,7 +112,7 @@ class History:
         if (old.generation, len(old.trials)) != (new.generation, len(new.trials)):
             raise mismatch(f"{new.strategy} generation {new.generation} has other trials")
         for written, asked in zip(old.trials, new.trials, strict=True):
-            if any(getattr(written, key) != getattr(asked, key) for key in SAME):
+            if not _same(written, asked):
                 raise mismatch(f"{new.strategy} trial {asked.number} has other hparams")
         return old
 
@@ -135,3 +135,10 @@ class History:
         if self.stop_reason(strategy, budget) != reason:
             record = StopRecord(strategy=strategy, reason=reason, budget=dict(budget))
             self._journal.append(record.model_dump())
+
+
+def _same(written: TrialRecord, asked: TrialRecord) -> bool:
+    """Whether a trial is the one that is asked for; older journals hold inactive hparams, too."""
+    return asked.hparams.items() <= written.hparams.items() and all(
+        getattr(written, key) == getattr(asked, key) for key in SAME
+    )

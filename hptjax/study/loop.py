@@ -134,7 +134,14 @@ class StrategyRun:
             if generation.age == 0:
                 return None, generation.cut
         trials = trial_records(
-            self.label, first, proposals, candidates, generation, loop.repeats, copies
+            self.label,
+            first,
+            proposals,
+            candidates,
+            loop.problem.active,
+            generation,
+            loop.repeats,
+            copies,
         )
         trials = self.tried.named(candidates, self.tried.taken(trials, copies))
         new = GenerationRecord(

@@ -19,6 +19,8 @@ from hptjax.records.run_dir import load_run
 from hptjax.records.trial import Status
 from hptjax.space import Space
 from hptjax.study.config import StudyConfig, WarmStart
+from hptjax.transpile.problem import Problem
+from hptjax.transpile.repair import image_of
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def warm_started(study: StudyConfig, recorded: Mapping[str, Any] | None = None) 
     recorded: the config of the run that is to be resumed: if it had the same warm start, its points
     are taken and the other run is not read. Hparams that the space lacks are left out. Raises
     ConfigError where the other run holds no trained trial, or one of the best lies outside the
-    space or lacks an hparam of it.
+    space or lacks an hparam of it that is active there.
     """
     start = study.warm_start
     if start is None or start.resolved:
@@ -61,13 +63,14 @@ def best_points(study: StudyConfig) -> list[dict[str, Value]]:
     """The best distinct hparams, best first, that the study's warm start names."""
     start = study.warm_start
     assert start is not None
+    problem = Problem(study.model, study.space, image_of(study.model))
     points: list[dict[str, Value]] = []
     for known in sorted(
         _read(start, study.space, Goal.from_tree(study.metric)), key=lambda known: known.loss
     ):
         if len(points) == start.best:
             break
-        point = _point(known, study.space, start.source)
+        point = _point(known, problem, start.source)
         if point not in points:
             points.append(point)
     if not points:
@@ -75,13 +78,18 @@ def best_points(study: StudyConfig) -> list[dict[str, Value]]:
     return points
 
 
-def _point(known: Known, space: Space, source: str) -> dict[str, Value]:
-    """The hparams as the space has them."""
+def _point(known: Known, problem: Problem, source: str) -> dict[str, Value]:
+    """The hparams as the space has them, inactive ones in the middle of their entries."""
+    space = problem.space
+    middle = {name: entry.from_unit(0.5) for name, entry in space.items()}
     try:
-        space.encode(known.hparams)
+        active = problem.active({**middle, **known.hparams})
+        hparams = {name: value for name, value in middle.items() if name not in active}
+        hparams |= {name: known.hparams[name] for name in active if name in known.hparams}
+        space.encode(hparams)
     except ConfigError as error:
         raise ConfigError(f"warm_start: trial {known.name} of {source}: {error}") from None
-    return {name: entry.check(known.hparams[name]) for name, entry in space.items()}
+    return {name: entry.check(hparams[name]) for name, entry in space.items()}
 
 
 def _read(start: WarmStart, space: Space, own: Goal) -> Iterable[Known]:

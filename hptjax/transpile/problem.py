@@ -46,11 +46,51 @@ class Problem:
         """Where each hparam of the space goes."""
         return bind(self.space.names, self.base, chosen_in(self.space))
 
+    def active(self, hparams: Hparams) -> Hparams:
+        """The hparams in their order, without the options of parts that are not chosen."""
+        if not self._tuned_parts:
+            return hparams
+        words = self._words(hparams)
+        return {
+            name: value
+            for name, value in hparams.items()
+            if name not in self.targets or self.targets[name].is_active(words)
+        }
+
+    def regions(self) -> Iterator[tuple[dict[str, Value], list[str]]]:
+        """Each choice of parts that the space holds, and the names of all else that is active.
+
+        The space of a network without tuned parts is one region.
+        """
+        tuned = self._tuned_parts
+        for row in itertools.product(*(entry.choices for entry in tuned.values())):
+            chosen = dict(zip(tuned, row, strict=True))
+            words = self._words(chosen)
+            names = [name for name, target in self.targets.items() if target.is_active(words)]
+            yield chosen, [name for name in names if name not in tuned]
+
+    def _words(self, hparams: Hparams) -> dict[str, str]:
+        """What each tuned part is; the base network's where the hparams do not say it."""
+        return {
+            key: part(PARTS[key], entry.meaning(hparams[key]), f"space.{key}").name
+            if key in hparams
+            else getattr(self.base, key).name
+            for key, entry in self._tuned_parts.items()
+        }
+
+    @cached_property
+    def _tuned_parts(self) -> dict[str, Categorical]:
+        """The parts of which the space holds a choice."""
+        entries = {key: self.space.get(key) for key in PARTS}
+        return {key: entry for key, entry in entries.items() if isinstance(entry, Categorical)}
+
     def build(self, hparams: Hparams) -> Candidate:
         """The candidate of some hparams; ConfigError for a value that no network can take."""
         taken, snaps = self._snapped(meant(hparams, self.space))
         config, casts = apply_bound(self.base, self.targets, taken)
-        return build(config, self.image, snaps + casts)
+        active = self.active(hparams)
+        changes = (change for change in snaps + casts if change.path in active)
+        return build(config, self.image, tuple(changes))
 
     def _snapped(self, hparams: Hparams) -> tuple[Hparams, tuple[Change, ...]]:
         """The hparams, those that snap at the nearest of their grid points; what that changed."""

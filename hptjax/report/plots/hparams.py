@@ -1,6 +1,6 @@
 """Plots of what hparams do: parallel coordinates, slices, importances."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -34,11 +34,12 @@ def plot_parallel(
     """Draws each trial as a line through its hparams, dark for good values.
 
     The numbers at an axis are the lowest and highest that were tried; logarithmic hparams are so
-    here. most: the best that many trials are drawn, the best of all on top.
+    here. A line has a gap where an hparam is inactive. most: the best that many trials are drawn,
+    the best of all on top.
     """
     values = counted_values(table, with_stopped=with_stopped)
     shown = table.assign(counted=values).dropna(subset="counted")
-    names = [name for name in hparams_of(table) if column(shown, name).notna().all()]
+    names = [name for name in hparams_of(table) if column(shown, name).notna().any()]
     if not len(shown) or not names:
         return nothing(ax)
     goal = goal_of(table)
@@ -83,7 +84,16 @@ def _upright_axes(ax: Axes, names: list[str], ends: list[tuple[str, str]]) -> No
 
 
 def _scaled(shown: pd.DataFrame, name: str) -> tuple[np.ndarray, tuple[str, str]]:
-    """The heights in [0, 1] of an hparam's values, and the texts of its ends."""
+    """The heights in [0, 1] of an hparam's values, NaN without one, and the texts of its ends."""
+    known = column(shown, name).notna()
+    heights, ends = _known_heights(cast(pd.DataFrame, shown[known]), name)
+    everywhere = np.full(len(shown), np.nan)
+    everywhere[known.to_numpy()] = heights
+    return everywhere, ends
+
+
+def _known_heights(shown: pd.DataFrame, name: str) -> tuple[np.ndarray, tuple[str, str]]:
+    """As `_scaled` where all have a value."""
     tried = column(shown, name)
     numbers = as_numbers(tried)
     if numbers is not None:
