@@ -26,6 +26,7 @@ from hptjax.report.tables import write_tables
 from hptjax.report.watch import watch_view
 from hptjax.study import StudyConfig, run_study
 from hptjax.study.network import notes
+from hptjax.study.snapshots import KIND
 from hptjax.study.warm_start import warm_started
 from tests import fakes
 
@@ -213,7 +214,7 @@ def another_version(folder, generator):
 
 def altered_notes(folder, generator):
     name = generator.choice([BEST, *SNAPSHOTS])
-    kind = "network" if name == BEST else "snapshot"
+    kind = "network" if name == BEST else KIND
     if (folder / name).exists():
         arrays, facts = read_tensors(folder / name, kind)
         write_tensors(folder / name, arrays, mutate(facts, generator), kind)

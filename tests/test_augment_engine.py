@@ -114,11 +114,9 @@ def test_only_the_training_images_are_augmented_unless_told() -> None:
 
 
 def test_validation_images_are_of_one_list() -> None:
-    plan = make_plan([NET])
+    plan = make_plan([NET, NET.model_copy(update={"augment": ["flip"]})])
     with pytest.raises(ConfigError, match=r"^augment_validation: must be false where networks dif"):
-        PopulationTrainer(
-            plan, TRAIN, VALIDATION, seed=0, augment=[True, False], augment_validation=True
-        )
+        PopulationTrainer(plan, TRAIN, VALIDATION, seed=0, augment_validation=True)
     with pytest.raises(ConfigError, match=r"^augment\.0: unknown augmentation 'flp'"):
         PopulationTrainer(plan, TRAIN, VALIDATION, seed=0, augment=["flp"])
 

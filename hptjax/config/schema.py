@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
-from hptjax.checks import is_number
+from hptjax.checks import is_number, plain
 from hptjax.config.augment import Augment, augmentations, augmentations_tree
 from hptjax.config.explain import validated
 from hptjax.config.frozen import SIZE_LIMIT, Frozen, Positive, as_tuple
@@ -170,12 +170,14 @@ class ModelConfig(Frozen):
             return {**tree, "optimizer": chosen}
         own = {name: getattr(chosen.options, name) for name in BETAS}
         for name in chosen.options.model_fields_set & set(BETAS):
-            if tree.get(name, own[name]) != own[name] and not isinstance(tree["optimizer"], Part):
+            if plain(tree.get(name, own[name])) != own[name] and not isinstance(
+                tree["optimizer"], Part
+            ):
                 raise ConfigError(
                     f"model.{name}: is {shown(tree[name])} and in optimizer.{chosen.name} "
                     f"{own[name]}; give it once."
                 )
-        betas = {name: tree.get(name, own[name]) for name in BETAS}
+        betas = {name: plain(tree.get(name, own[name])) for name in BETAS}
         if all(is_number(beta) and 0 <= beta < 1 for beta in betas.values()):
             options = chosen.options.model_copy(update=betas)
             chosen = Part(name=chosen.name, options=options)

@@ -42,13 +42,17 @@ def apply_bound(
     for name in sorted(hparams, key=lambda name: targets[name].owner is not None):
         given, target = hparams[name], targets[name]
         value = _cast(name, given, target.rule.type)
-        if value != given or (isinstance(value, bool) and not isinstance(given, bool)):
+        if target.rule.type != "part" and _differs(value, given):
             changes.append(Change(name, plain(given), value, _WHY[target.rule.type]))
         _write(tree, target, value)
     try:
         return ModelConfig.model_validate(tree), tuple(changes)
     except ValidationError as error:
         raise ConfigError(_by_name(error, targets)) from None
+
+
+def _differs(value: Any, given: Any) -> bool:
+    return value != given or (isinstance(value, bool) and not isinstance(given, bool))
 
 
 def _write(tree: Any, target: Target, value: Any) -> None:
