@@ -115,6 +115,16 @@ def test_an_optimizer_obeys_the_law(tree):
 
 
 @pytest.mark.parametrize("tree", TREES, ids=str)
+def test_dead_weights_of_a_restored_network_stay_zero(tree):
+    """Their slots are zeros, whatever they were before the snapshot."""
+    optimizer, nothing = made(tree), jnp.zeros(2)
+    h = numbers(optimizer, 0.01, 0.1).replace(step=jnp.int32(6))
+    params, slots = optimizer.update(nothing, nothing, (nothing,) * optimizer.slots, h)
+    assert not params.any()
+    assert np.isfinite(slots).all()
+
+
+@pytest.mark.parametrize("tree", TREES, ids=str)
 def test_an_optimizer_finds_the_lowest_point_of_a_quadratic(tree):
     optimizer = made(tree)
     params, target = problem()

@@ -39,7 +39,33 @@ SPACE = Space(
         "mlp_af_l0": Categorical(("tanh", "relu", "sigmoid")),
     }
 )
-PROBLEM = Problem(BASE, SPACE, ImageSpec(*TRAIN.image_shape, TRAIN.num_classes))
+# Parts by name, two of one word among them; options of some of them; numbers of all.
+RECIPE = Space(
+    {
+        "resnet_out_channels_l0": Integer(2, 6),
+        "optimizer": Categorical(
+            {
+                "adam": "adam",
+                "slow": {"adamw": {"beta_2": 0.99}},
+                "heavy": {"sgd": {"nesterov": True}},
+                "plain": {"sgd": {"momentum": 0.1}},
+            }
+        ),
+        "optimizer.sgd.momentum": Float(0.5, 0.95),
+        "optimizer.adam.epsilon": Float(1e-8, 1e-3, log=True),
+        "lr_schedule": Categorical(
+            {"none": "constant", "waves": "cosine", "stairs": {"step": 0.4}}
+        ),
+        "lr_schedule.cosine.end_factor": Float(0.0, 0.5),
+        "warmup": Float(0.0, 0.2),
+        "augment": Categorical({"none": [], "light": ["flip"], "more": ["flip", {"crop": 1}]}),
+        "resnet_af_l0": Categorical(("relu", "softplus", "gelu")),
+        "task.label_smoothing": Float(0.0, 0.2),
+        "task.class_weights": Categorical(("none", "balanced")),
+    }
+)
+IMAGES = ImageSpec(*TRAIN.image_shape, TRAIN.num_classes)
+PROBLEM = Problem(BASE, SPACE, IMAGES)
 PLAN = make_plan(PROBLEM.cover(), max_bodies=2)
 POINTS = np.random.default_rng(4).random((12, len(SPACE))).astype(np.float32)
 
@@ -70,24 +96,32 @@ def test_decode_is_from_unit(entry, u):
         assert min(around) - rounding <= value <= max(around) + rounding
 
 
-def candidates():
-    return [PROBLEM.build(SPACE.decode(point)) for point in POINTS.astype(float)]
+def candidates(problem=PROBLEM, points=POINTS):
+    return [problem.build(problem.space.decode(point)) for point in points.astype(float)]
 
 
-def test_members_are_those_that_the_host_builds():
-    traced = TracedProblem(PROBLEM, PLAN)
-    hparams, body = jax.jit(traced.members)(POINTS, jnp.arange(len(POINTS), dtype=jnp.uint32))
-    built = candidates()
-    assert {c.config is None for c in built} == {True, False}
+@pytest.mark.parametrize("space", [SPACE, RECIPE], ids=["shapes", "recipe"])
+def test_members_are_those_that_the_host_builds(space):
+    problem = Problem(BASE, space, IMAGES)
+    plan = make_plan(problem.cover(), max_bodies=2)
+    points = np.random.default_rng(4).random((40, len(space))).astype(np.float32)
+    traced = TracedProblem(problem, plan)
+    assert traced.choices == plan.choices
+    hparams, body = jax.jit(traced.members)(points, jnp.arange(len(points), dtype=jnp.uint32))
+    built = candidates(problem, points)
+    assert {c.config is None for c in built} == ({True, False} if space is SPACE else {False})
     for k, candidate in enumerate(built):
         if candidate.config is None:
-            assert body[k] == len(PLAN.bodies)
+            assert body[k] == len(plan.bodies)
             continue
         member = Member(candidate.config, k)
-        assert body[k] == PLAN.body_of(member.shape)
-        host = traced_hparams(PLAN, [member], place(PLAN, [member], 1), 1)
-        for got, want in zip(jax.tree.leaves(hparams), jax.tree.leaves(host), strict=True):
-            np.testing.assert_allclose(got[k], want[0], rtol=1e-6)
+        assert body[k] == plan.body_of(member.shape)
+        host = traced_hparams(plan, [member], place(plan, [member], 1), 1)
+        assert hparams.numbers.keys() == host.numbers.keys()
+        for name, want in host.numbers.items():
+            got = hparams.numbers[name][k]
+            np.testing.assert_allclose(got, want[0], rtol=1e-6, atol=1e-9, err_msg=name)
+        assert hparams.trial[k] == host.trial[0]
 
 
 @pytest.fixture(scope="module")

@@ -87,6 +87,16 @@ def test_a_program_of_other_bodies_goes_on_from_a_snapshot(trainer, whole):
         np.testing.assert_array_equal(array, arrays[name])
 
 
+def test_a_program_that_keeps_more_of_each_weight_goes_on_from_a_snapshot_of_less(trainer):
+    member = MEMBERS[2]
+    own = PopulationTrainer(make_plan([member.config]), TRAIN, VALIDATION, seed=3, horizon=3)
+    less = own.snapshot(own.start([member]))
+    more = trainer.snapshot(trainer.start([member]))
+    assert more.keys() - less.keys() == {"slots.1"}  # SGD keeps one number, Adam two
+    restored = trainer.snapshot(trainer.restore([member], less, age=0))
+    equal(restored, more)
+
+
 def test_epochs_that_would_end_too_late_are_not_begun(trainer):
     population = Population.start(trainer, MEMBERS)
     population.advance(1)

@@ -26,6 +26,10 @@ SPACE = Space(
         "resnet_out_channels_l0": Integer(2, 5),
         "resnet_stride_l0": Integer(1, 2),
         "mlp_do_l0": Float(0, 0.5),
+        # of each weight two numbers are kept, or one
+        "optimizer": Categorical({"adam": "adam", "heavy": {"sgd": {"momentum": 0.9}}}),
+        "lr_schedule": Categorical({"none": "constant", "waves": "cosine"}),
+        "warmup": Float(0.0, 0.3),
     }
 )
 pytestmark = pytest.mark.slow
@@ -48,13 +52,14 @@ def executor(config: StudyConfig, **options) -> LocalExecutor:
 
     def make(configs):
         plan = make_plan(configs, capacity=config.population_size, max_bodies=3)
-        return PopulationTrainer(plan, data.train, data.validation, seed=config.seed, **options)
+        given = {"seed": config.seed, "horizon": config.epochs, **options}
+        return PopulationTrainer(plan, data.train, data.validation, **given)
 
     return LocalExecutor(Problem(config.model, config.space, data.image), make)
 
 
-def run(local: LocalExecutor):
-    return run_study(study(), fakes.data(), executor=local)
+def run(local: LocalExecutor, **changes):
+    return run_study(study(**changes), fakes.data(), executor=local)
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +83,18 @@ def close(result, expected):
 def test_halving_stops_some_and_trains_on_the_others(whole):
     assert {trial.age for trial in whole.trials} == {1, 2, 4}
     assert {trial.status for trial in whole.trials} == {Status.TRAINED, Status.STOPPED}
+    for name in ("optimizer", "lr_schedule"):  # of those that go on where a test cuts off
+        assert len({trial.hparams[name] for trial in whole.trials[6:] if trial.age > 1}) == 2
+
+
+def test_learning_rates_are_scheduled_over_the_epochs_of_a_fully_trained_network(local, whole):
+    """A network that is stopped has trained like one that is not, as far as it came."""
+    full = run(local, schedule="full")
+    assert {trial.age for trial in full.trials} == {4}
+    for stopped, trained in zip(whole.trials, full.trials, strict=True):
+        assert stopped.config == trained.config
+        for name, curve in stopped.epochs.items():
+            assert curve == trained.epochs[name][: stopped.age]
 
 
 def test_the_same_again_bit_by_bit(local, whole):

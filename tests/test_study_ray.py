@@ -15,7 +15,7 @@ from hptjax.errors import ConfigError
 from hptjax.population import Member
 from hptjax.records import Status
 from hptjax.records.journal import Journal
-from hptjax.space import Float, Integer, Space
+from hptjax.space import Categorical, Float, Integer, Space
 from hptjax.study import run_study
 from hptjax.study.generation import trial_key
 from hptjax.study.sink import Sink
@@ -36,7 +36,15 @@ from hptjax.study.ray.executor import RayExecutor
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
 SPACE = Space(
-    {"lr": Float(0.001, 0.02, log=True), "resnet_out_channels_l0": Integer(2, 6)}
+    {
+        "lr": Float(0.001, 0.02, log=True),
+        "resnet_out_channels_l0": Integer(2, 6),
+        "optimizer": Categorical({"adam": "adam", "heavy": {"sgd": {"momentum": 0.9}}}),
+        "lr_schedule": Categorical({"none": "constant", "waves": "cosine"}),
+        "warmup": Float(0.0, 0.3),
+        "augment": Categorical({"none": [], "light": ["flip", {"crop": 1}]}),
+        "task.label_smoothing": Float(0.0, 0.2),
+    }
 )  # one signature: compiled once, then taken from the cache
 
 
@@ -138,6 +146,8 @@ def both(crew):
 def test_one_worker_and_one_that_joins_have_the_history_of_the_local_executor(
     crew, local, cluster, request
 ):
+    for name in ("optimizer", "lr_schedule", "augment"):
+        assert len({trial.hparams[name] for trial in local.trials}) == 2
     assert run(crew).trials == local.trials
 
     class Joining(Sink):

@@ -185,6 +185,8 @@ def _option(name: str, rest: str, own: Part, choices: Sequence[Part] | None, key
 
 def option_array(key: str, word: str, option: str) -> str:
     """The array of a part's traced number; both of Adam's kinds share those of their betas."""
+    if key == "task":  # all networks of a program have one
+        return f"{key}.{option}"
     return option if word in ADAMS and option in BETAS else f"{key}.{word}.{option}"
 
 

@@ -6,7 +6,8 @@ gradients are zero. The law that keeps them so:
 1. An optimizer is elementwise: what becomes of a weight depends on that weight, its gradients and
    the traced numbers, never on other weights.
 2. update(0, 0, start(0)) leaves the weight 0, at every step and for all allowed numbers. Its slots
-   may be what they like, but finite.
+   may be what they like, but finite. At a later step so does update(0, 0, 0): a snapshot holds no
+   dead slots, and they are zeros where it is restored.
 
 What means one norm a layer, or draws random numbers, breaks it.
 """
