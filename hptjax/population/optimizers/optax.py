@@ -58,8 +58,10 @@ def __getattr__(name: str) -> type[Optimizer]:
 
 
 def members() -> tuple[str, ...]:
-    """What may stand for the name in `optax.<name>`."""
-    return ELEMENTWISE
+    """What may stand for the name in `optax.<name>`, as far as the installed version has it."""
+    import optax
+
+    return tuple(name for name in ELEMENTWISE if hasattr(optax, name))
 
 
 @cache
