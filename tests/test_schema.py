@@ -76,3 +76,12 @@ def test_a_config_may_be_larger_than_any_machine_but_not_than_its_integers():
     last = ("resnet_config", "block_list", 1, "out_channels")
     with pytest.raises(Infeasible, match=r"hands \d{10,} numbers to the MLP, .*: lower"):
         repair(ModelConfig.from_dict(changed(*last, value=10**9)), GREY)
+
+
+def test_a_beta_that_is_no_number_is_named_whatever_the_optimizer_says():
+    tree = {**MODEL.to_dict(), "optimizer": {"adam": {"beta_1": 0.8}}}
+    with pytest.raises(ConfigError, match=r"^model\.beta_1: is 0\.7 and in optimizer\.adam 0\.8"):
+        ModelConfig.from_dict({**tree, "beta_1": 0.7})
+    for beta in (np.array([0.1, 0.2]), None, "x"):
+        with pytest.raises(ConfigError, match=r"^model\.beta_1: must be a valid number, got"):
+            ModelConfig.from_dict({**tree, "beta_1": beta})

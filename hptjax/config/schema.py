@@ -170,9 +170,9 @@ class ModelConfig(Frozen):
             return {**tree, "optimizer": chosen}
         own = {name: getattr(chosen.options, name) for name in BETAS}
         for name in chosen.options.model_fields_set & set(BETAS):
-            if plain(tree.get(name, own[name])) != own[name] and not isinstance(
-                tree["optimizer"], Part
-            ):
+            beside = plain(tree.get(name))
+            differs = is_number(beside) and beside != own[name]
+            if differs and not isinstance(tree["optimizer"], Part):
                 raise ConfigError(
                     f"model.{name}: is {shown(tree[name])} and in optimizer.{chosen.name} "
                     f"{own[name]}; give it once."
