@@ -131,7 +131,7 @@ def _task_numbers(tasks: Sequence[Part]) -> tuple[str, ...]:
     """The traced numbers of tasks that are not at their defaults in all of them."""
     tuned = {
         name
-        for task in tasks
+        for task in dict.fromkeys(tasks)
         for name in traced_numbers(task.options)
         if getattr(task.options, name) != getattr(kind_of(task).options, name)
     }
@@ -140,7 +140,8 @@ def _task_numbers(tasks: Sequence[Part]) -> tuple[str, ...]:
 
 def _kinds(parts: Iterable[Part]) -> tuple[Part, ...]:
     """The kinds that there are, each once, in an order of their own."""
-    return tuple(sorted(dict.fromkeys(map(kind_of, parts)), key=repr))
+    kinds = map(kind_of, dict.fromkeys(parts))  # most networks of a space share their parts
+    return tuple(sorted(dict.fromkeys(kinds), key=repr))
 
 
 def stage_activations(config: ModelConfig) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from hptjax.models.numbers import TracedNumbers
 from hptjax.ops.numbers import Numbers
 from hptjax.population.update import chosen
 from hptjax.records.metrics import TRAIN, VAL
-from hptjax.tasks.base import batch_sums
+from hptjax.tasks.base import Measure, batch_sums
 
 Sums = dict[str, Array]
 
@@ -49,8 +49,7 @@ def val_sums(
     """What is added up of a batch of validation images; real [B]: which of them are any."""
 
     def of(kind: Part) -> Sums:
-        measures = [kind.options.measure(name) for name in choices.measures]
-        return batch_sums(measures, outputs, targets, real)
+        return batch_sums(_measures(choices, kind).values(), outputs, targets, real)
 
     return chosen(choices.tasks, of, numbers.get("task"))
 
@@ -61,10 +60,8 @@ def val_metrics(
     """The measures of all validation images, of which there are so many."""
 
     def of(kind: Part) -> dict[str, Array]:
-        return {
-            name: kind.options.measure(name).value({**sums, "images": images})
-            for name in choices.measures
-        }
+        measures = _measures(choices, kind).items()
+        return {name: measure.value({**sums, "images": images}) for name, measure in measures}
 
     return chosen(choices.tasks, of, numbers.get("task"))
 
@@ -72,7 +69,11 @@ def val_metrics(
 def no_sums(choices: Choices, outputs: jax.ShapeDtypeStruct, targets: Array) -> Sums:
     """The sums of no images; outputs: the shape of a batch's, targets [B, ...]."""
     real = jax.ShapeDtypeStruct(targets.shape[:1], bool)
-    kind = choices.tasks[0]
-    measures = [kind.options.measure(name) for name in choices.measures]
+    measures = _measures(choices, choices.tasks[0]).values()
     shapes = jax.eval_shape(lambda o, t, r: batch_sums(measures, o, t, r), outputs, targets, real)
     return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+
+
+def _measures(choices: Choices, kind: Part) -> dict[str, Measure]:
+    """What is measured of the validation images, by name."""
+    return {name: kind.options.measure(name) for name in choices.measures}

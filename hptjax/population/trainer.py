@@ -91,7 +91,7 @@ class PopulationTrainer:
         self.choices = plan.choices.fitted(train, measures, logits=bool(functions))
         self.places = places_for(devices, capacity=plan.capacity)
         self.room = -(-plan.capacity // len(self.places))
-        self.measures, self.functions = tuple(measures), dict(functions or {})
+        self.functions = dict(functions or {})
         self._targets = validation.labels
         data = dataset_arrays(train, validation)
         self.execution = execution_for(

@@ -44,7 +44,12 @@ class Problem:
     @cached_property
     def targets(self) -> Mapping[str, Target]:
         """Where each hparam of the space goes."""
-        return bind(self.space.names, self.base, chosen_in(self.space))
+        return bind(self.space.names, self.base, self.chosen)
+
+    @cached_property
+    def chosen(self) -> Mapping[str, Sequence[Part]]:
+        """What each tuned part may be, in the order of its choices."""
+        return chosen_in(self.space)
 
     def active(self, hparams: Hparams) -> Hparams:
         """The hparams in their order, without the options of parts that are not chosen."""

@@ -24,7 +24,7 @@ from hptjax.models.numbers import TracedNumbers, numbers_of, packed
 from hptjax.models.signature import exact_body, signature_of
 from hptjax.population.epoch import TracedHparams
 from hptjax.population.plan import Plan
-from hptjax.transpile.problem import MAX_SIGNATURES, Problem, chosen_in
+from hptjax.transpile.problem import MAX_SIGNATURES, Problem
 
 NO_SIGNATURE = -1
 Place: TypeAlias = tuple[str, int | None]  # of a number: its array, and where in it
@@ -64,9 +64,8 @@ class TracedProblem:
         if target.owner is None or target.owner[0] not in self.problem.space:
             return None
         key, word = target.owner
-        choices = values_of(self.problem.space[key])
-        parts = chosen_in(self.problem.space)[key]
-        return key, [c for c, own in zip(choices, parts, strict=True) if own.name == word]
+        choices = zip(values_of(self.problem.space[key]), self.problem.chosen[key], strict=True)
+        return key, [choice for choice, own in choices if own.name == word]
 
     def members(self, points: Array, trials: Array) -> tuple[TracedHparams, Array]:
         """Traced hparams [P, ...] of points [P, D], and the body [P] of each.
