@@ -3,8 +3,9 @@
 The names below are loaded when first used, so that `import hptjax` stays light.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from hptjax.lazy import lazily
 
 if TYPE_CHECKING:
     from hptjax.config.load import load_model_config as load_model_config
@@ -89,14 +90,4 @@ _MODULES = (
     "study",
 )
 
-
-def __getattr__(name: str) -> object:
-    if name in _MODULES:
-        return import_module(f"hptjax.{name}")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'hptjax' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES, *_MODULES})
+__getattr__, __dir__ = lazily(__name__, _HOMES, _MODULES)

@@ -13,6 +13,7 @@ import hptjax
 ROOT = Path(hptjax.__file__).parent
 # Lowest first. A module imports only its own folder and lower ones.
 LAYERS = (
+    "lazy",
     "synonyms",
     "errors",
     "glossary",

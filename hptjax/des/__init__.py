@@ -4,8 +4,9 @@
 Optuna sampler. Each is imported when first asked for: evosax and Optuna are not imported before.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from hptjax.lazy import lazily
 
 if TYPE_CHECKING:
     from hptjax.des.algorithm import DES
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DES", "PRESETS", "DESSampler", "Preset", "algorithms", "des_minimize", "register"]
 
-_HOME = {
+_MODULES = {
     "DES": "algorithm",
     "DESSampler": "sampler",
     "PRESETS": "presets",
@@ -25,9 +26,6 @@ _HOME = {
     "des_minimize": "minimize",
     "register": "registry",
 }
+_HOMES = {name: f"{__name__}.{home}" for name, home in _MODULES.items()}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__, __dir__ = lazily(__name__, _HOMES)

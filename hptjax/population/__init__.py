@@ -3,8 +3,9 @@
 The names below are loaded when first used: a table of optimizers does not need the engine.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from hptjax.lazy import lazily
 
 if TYPE_CHECKING:
     from hptjax.population.evaluate import evaluate_population as evaluate_population
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from hptjax.population.trainer import PopulationState as PopulationState
     from hptjax.population.trainer import PopulationTrainer as PopulationTrainer
 
-_HOMES = {
+_MODULES = {
     "Cost": "resident",
     "Member": "pack",
     "Outcome": "resident",
@@ -28,13 +29,6 @@ _HOMES = {
     "evaluate_population": "evaluate",
     "make_plan": "plan",
 }
+_HOMES = {name: f"hptjax.population.{home}" for name, home in _MODULES.items()}
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'hptjax.population' has no attribute {name!r}")
-    return getattr(import_module(f"hptjax.population.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+__getattr__, __dir__ = lazily(__name__, _HOMES)

@@ -7,8 +7,9 @@
 Tables go into functions and come out of them; `hptjax.report.plots` draws them.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from hptjax.lazy import lazily
 
 if TYPE_CHECKING:
     from hptjax.report.importances import as_optuna_study as as_optuna_study
@@ -52,12 +53,4 @@ _NAMES = {
 }
 _HOMES = {name: f"hptjax.report.{home}" for home, names in _NAMES.items() for name in names}
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'hptjax.report' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+__getattr__, __dir__ = lazily(__name__, _HOMES)

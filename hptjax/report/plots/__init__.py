@@ -6,8 +6,9 @@
 Tables are those of `hptjax.report`; matplotlib is loaded when a name is first used.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from hptjax.lazy import lazily
 
 if TYPE_CHECKING:
     from hptjax.report.plots.curves import plot_learning_curves as plot_learning_curves
@@ -35,12 +36,4 @@ _NAMES = {
 }
 _HOMES = {name: f"hptjax.report.plots.{home}" for home, names in _NAMES.items() for name in names}
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'hptjax.report.plots' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+__getattr__, __dir__ = lazily(__name__, _HOMES)
