@@ -65,3 +65,25 @@ TASKS: Table = Table(
     },
     base="hptjax.tasks.base:Task",
 )
+LAYERS: Table = Table(
+    "layers",
+    "layer",
+    {
+        "conv": "hptjax.models.layers.conv:Conv",
+        "residual": "hptjax.models.layers.residual:Residual",
+        "linear": "hptjax.models.layers.linear:Linear",
+        "head": "hptjax.models.layers.linear:Head",
+        "flatten": "hptjax.models.layers.flatten:Flatten",
+        "avg_pool": "hptjax.models.layers.pools:AvgPool",
+    },
+    base="hptjax.models.layers.base:Layer",
+)
+NORMS: Table = Table(
+    "norms",
+    "norm",
+    {
+        "none": "hptjax.models.layers.norms:NoNorm",
+        "batch": "hptjax.models.layers.norms:BatchNorm",
+    },
+    base="hptjax.models.layers.norms:Norm",
+)

@@ -1,4 +1,4 @@
-"""Dropout with a traced rate, and average pooling."""
+"""Dropout with a traced rate, average pooling, and shortcuts."""
 
 import jax
 import jax.numpy as jnp
@@ -23,3 +23,13 @@ def average_pool(x: Array, size: int) -> Array:
     rows, columns = height // size, width // size
     x = x[:, : rows * size, : columns * size]
     return x.reshape(channels, rows, size, columns, size, images).mean((2, 4))
+
+
+def identity_shortcut(x: Array, channels: int, stride: int, live: Array) -> Array:
+    """Every stride-th pixel of x [C, H, W, B] as maps of so many channels.
+
+    They are filled up with zeros, or cut off; live: how many of them are passed on.
+    """
+    x = x[:channels, ::stride, ::stride]
+    x = jnp.pad(x, ((0, channels - x.shape[0]), (0, 0), (0, 0), (0, 0)))
+    return jnp.where((jnp.arange(channels) < live)[:, None, None, None], x, 0)

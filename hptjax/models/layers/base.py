@@ -1,0 +1,143 @@
+"""What a layer of a padded network must be.
+
+Maps are [C, H, W, B], units [N, B]: images lie on the last axis. A member's network is padded to
+the widths of its body. The law that keeps a padded network the same as a narrow one:
+
+1. Only axis 0 of an array is padded, and its live part is a prefix of it.
+2. Zeros in dead channels in give zeros in dead channels out, forward and backward. What is not zero
+   at 0, and an identity that joins maps of other widths, must be masked by the true widths.
+3. Statistics run over images and pixels, or over live channels only.
+4. Random draws do not depend on the padding: they are indexed by place in the true shape, or have
+   the padded axis first.
+
+A layer is an immutable config. The population's program binds its fields to the numbers of one
+member: then the widths and all `float` fields are traced numbers, and each field of `choices` is a
+`Chosen`. So `out` and `weights` serve three ends, by the fields that they read: whole numbers give
+the exact network or the padded one, traced numbers the true shape inside the program. They may not
+branch on a width.
+"""
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
+
+import flax.linen as nn
+from jax import Array
+
+from hptjax.config.frozen import Frozen
+from hptjax.config.traced import static_kind
+
+Shape: TypeAlias = tuple[Any, ...]
+"""Of one image on its way: (C, H, W) of maps, (N,) of units. C and N may be traced numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """One weight array at its true shape.
+
+    Initial values lie within +-1/sqrt(fan_in) (None: all are `fill`). pixels: how often an image
+    multiplies by each number of it (0 for biases and norms).
+    """
+
+    shape: tuple[Any, ...]
+    fan_in: Any = None
+    fill: Any = 0.0
+    pixels: int = 0
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+
+class Chosen(NamedTuple):
+    """Which of several names a member of a program has; index: traced, or None for one name."""
+
+    names: tuple[str, ...]
+    index: Array | None
+
+
+@dataclass
+class Context:
+    """What a layer sees in a step beside its maps and weights.
+
+    incoming: the true shape of what comes in. train: whether the network is trained, or evaluated.
+    key: of the layer's random draws in this step, None in evaluation. statistics: the layer's
+    running ones; what `forward` puts into `new_statistics` replaces them. first: whether the maps
+    are the images, which need no gradient.
+    """
+
+    incoming: Shape
+    train: bool
+    key: Array | None
+    statistics: Mapping[str, Array]
+    first: bool = False
+    new_statistics: dict[str, Array] = field(default_factory=dict)
+
+
+class Infeasible(ValueError):
+    """A layer cannot take what comes in; the text says why and what to do."""
+
+
+class Layer(Frozen):
+    """The base of every layer: its fields are its options.
+
+    main: the option that stands for the value in `word: value`. widths: the options that are widths
+    of axis 0, which padding fills up. choices: the options that name an activation, or another row
+    of a table, of which each member has its own at no cost of compiling. may_miss: `float` options
+    that mean nothing at 0: a program none of whose members has one holds no code for it. Fields
+    annotated `float` are traced numbers; all others are part of what is compiled.
+    """
+
+    main: ClassVar[str | None] = None
+    widths: ClassVar[tuple[str, ...]] = ()
+    choices: ClassVar[tuple[str, ...]] = ()
+    may_miss: ClassVar[tuple[str, ...]] = ()
+
+    def static(self) -> Self:
+        """What of it is compiled: widths are 1, traced numbers and choices at their defaults."""
+        fields = type(self).model_fields
+        canonical: dict[str, Any] = dict.fromkeys(self.widths, 1)
+        canonical |= {
+            name: None if fields[name].is_required() else fields[name].get_default()
+            for name in self.choices
+        }
+        return static_kind(self.bound(canonical))
+
+    def bound(self, values: Mapping[str, Any]) -> Self:
+        """The layer with other values in some fields, unchecked: numbers of a program, or widths."""
+        return type(self).model_construct(**{**dict(self), **values})
+
+    def check(self, incoming: Shape) -> None:
+        """Raises Infeasible where this layer cannot take maps or units of this true shape."""
+
+    def out(self, incoming: Shape) -> Shape:
+        """The shape that it gives; that of what comes in, unless overridden."""
+        return incoming
+
+    def weights(self, incoming: Shape) -> dict[str, Weight]:
+        """The arrays that are trained, by names of its own; none unless overridden."""
+        return {}
+
+    def statistics(self, incoming: Shape) -> dict[str, Weight]:
+        """The running statistics, which are not trained; none unless overridden."""
+        return {}
+
+    @abstractmethod
+    def forward(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
+        """What the layer gives for x: maps [C, H, W, B] or units [N, B], padded.
+
+        The arrays are padded; the layer's own fields and context.incoming say what is live.
+        """
+
+    def module(self, name: str | None = None) -> nn.Module:
+        """The layer at its exact shape as a Flax module, x [B, H, W, C] or [B, N] in.
+
+        It is called with `train` and, for the draws of dropout, `key`. Its variables have the names
+        of `weights` and `statistics`: "conv1.kernel" is the leaf `kernel` of the submodule `conv1`.
+        Unless overridden it is made of `forward`.
+        """
+        from hptjax.models.layers.derived import DerivedModule
+
+        return DerivedModule(self, name=name)

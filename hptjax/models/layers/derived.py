@@ -1,0 +1,43 @@
+"""A Flax module made of a layer's own `forward`, for layers that bring none."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from hptjax.models.layers.base import Context, Layer, Weight
+
+
+class DerivedModule(nn.Module):
+    """A layer at its exact shape: x [B, H, W, C] or [B, N] in; arrays as the layer has them."""
+
+    layer: Layer
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool, key: Array | None = None) -> Array:
+        incoming = (x.shape[-1], *x.shape[1:-1])
+        weights = {
+            name: self.param(name, _initial(weight), weight.shape)
+            for name, weight in self.layer.weights(incoming).items()
+        }
+        kept = {
+            name: self.variable("batch_stats", name, jnp.full, weight.shape, weight.fill)
+            for name, weight in self.layer.statistics(incoming).items()
+        }
+        statistics = {name: variable.value for name, variable in kept.items()}
+        context = Context(incoming, train, key, statistics)
+        y = self.layer.forward(jnp.moveaxis(x, (0, -1), (-1, 0)), weights, context)
+        if train and not self.is_initializing():
+            for name, value in context.new_statistics.items():
+                kept[name].value = value
+        return jnp.moveaxis(y, (0, -1), (-1, 0))
+
+
+def _initial(weight: Weight):
+    def init(key: Array, shape: tuple[int, ...]) -> Array:
+        if weight.fan_in is None:
+            return jnp.full(shape, weight.fill, jnp.float32)
+        bound = weight.fan_in**-0.5
+        return jax.random.uniform(key, shape, jnp.float32, -bound, bound)
+
+    return init

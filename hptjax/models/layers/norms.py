@@ -1,0 +1,137 @@
+"""Norms, as layers by themselves and as the option `norm` of other layers."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+from pydantic import BeforeValidator, PlainSerializer
+
+from hptjax.config.named import Part, part
+from hptjax.config.parts import NORMS
+from hptjax.models.layers.base import Context, Layer, Shape, Weight
+from hptjax.ops.norm import normalise, normalise_by, running, unbiased
+
+Weights = Mapping[str, Array]
+
+
+class Norm(Layer):
+    """The base of every norm, which gives maps or units of the shape that comes in.
+
+    absorbs_bias: whether a number that is added to a whole channel before it changes nothing while
+    it trains.
+    """
+
+    absorbs_bias: ClassVar[bool] = False
+
+    def forward(self, x: Array, weights: Weights, context: Context) -> Array:
+        return self.apply(x, weights, context)
+
+    def apply(
+        self,
+        x: Array,
+        weights: Weights,
+        context: Context,
+        *,
+        relu: bool = False,
+        bias: Array | float = 0.0,
+    ) -> Array:
+        """The normalised x, through relu if that follows.
+
+        bias: [C], what the layer before has left out of x, as `absorbs_bias` allows.
+        """
+        raise NotImplementedError
+
+
+class NoNorm(Norm):
+    """Leaves everything as it is."""
+
+    def apply(
+        self,
+        x: Array,
+        weights: Weights,
+        context: Context,
+        *,
+        relu: bool = False,
+        bias: Array | float = 0.0,
+    ) -> Array:
+        return jax.nn.relu(x) if relu else x
+
+    def module(self, name: str | None = None) -> nn.Module:
+        return Identity(name=name)
+
+
+class BatchNorm(Norm):
+    """Batch norm: over images and pixels of each channel, with PyTorch's running statistics."""
+
+    absorbs_bias: ClassVar[bool] = True
+
+    def weights(self, incoming: Shape) -> dict[str, Weight]:
+        return scale_and_shift(incoming)
+
+    def statistics(self, incoming: Shape) -> dict[str, Weight]:
+        return {"mean": Weight(incoming[:1]), "var": Weight(incoming[:1], fill=1.0)}
+
+    def apply(
+        self,
+        x: Array,
+        weights: Weights,
+        context: Context,
+        *,
+        relu: bool = False,
+        bias: Array | float = 0.0,
+    ) -> Array:
+        scale, shift, kept = weights["scale"], weights["shift"], context.statistics
+        if not context.train:
+            y = normalise_by(x, kept["mean"], kept["var"], scale, shift, 0)
+            return jax.nn.relu(y) if relu else y
+        live = jnp.int32(context.incoming[0]) if x.ndim == 4 else None
+        y, mean, var = normalise(x, scale, shift, 0, relu, live)
+        new = {"mean": mean + bias, "var": unbiased(var, x.size // x.shape[0])}
+        for name, value in new.items():
+            context.new_statistics[name] = running(kept[name], value)
+        return y
+
+    def module(self, name: str | None = None) -> nn.Module:
+        return BatchNormModule(name=name)
+
+
+def scale_and_shift(incoming: Shape) -> dict[str, Weight]:
+    """The weights of a norm: a factor and a number for each channel."""
+    return {"scale": Weight(incoming[:1], fill=1.0), "shift": Weight(incoming[:1])}
+
+
+class BatchNormModule(nn.Module):
+    """Batch norm over all axes but the last, with PyTorch's running statistics."""
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool, key: Array | None = None) -> Array:
+        size = x.shape[-1]
+        scale = self.param("scale", nn.initializers.ones, (size,))
+        shift = self.param("bias", nn.initializers.zeros, (size,))
+        mean = self.variable("batch_stats", "mean", jnp.zeros, (size,))
+        var = self.variable("batch_stats", "var", jnp.ones, (size,))
+        if not train:
+            return normalise_by(x, mean.value, var.value, scale, shift, x.ndim - 1)
+        y, new_mean, new_var = normalise(x, scale, shift, x.ndim - 1)
+        if not self.is_initializing():
+            mean.value = running(mean.value, new_mean)
+            var.value = running(var.value, unbiased(new_var, x.size // size))
+        return y
+
+
+class Identity(nn.Module):
+    """Gives what it gets."""
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool, key: Array | None = None) -> Array:
+        return x
+
+
+def _read(tree: Any) -> Part[Norm]:
+    return part(NORMS, tree, "norm")
+
+
+NormPart = Annotated[Part[Norm], BeforeValidator(_read), PlainSerializer(Part.to_tree)]

@@ -1,0 +1,153 @@
+"""A residual block: two convolutions beside a shortcut."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import Array
+from pydantic import Field
+
+from hptjax.config.frozen import Positive
+from hptjax.config.geometry import same_padding
+from hptjax.models.layers.base import Context, Layer, Shape, Weight
+from hptjax.models.layers.conv import check_maps, live_of
+from hptjax.models.layers.fields import Activation
+from hptjax.models.layers.modules import ExactConv, finished
+from hptjax.models.layers.norms import NormPart
+from hptjax.models.layers.pieces import activated, affine, inside, names_of, normed
+from hptjax.ops.conv import conv, conv_and_projection
+from hptjax.ops.pointwise import identity_shortcut
+
+
+class Residual(Layer):
+    """conv - norm - activation - conv - norm, plus a shortcut, then the activation.
+
+    The first convolution has the stride; both keep the size otherwise. shortcut: `projection`, a
+    1 x 1 convolution with a norm; `identity`, the maps themselves, of which every stride-th pixel
+    is taken, and whose channels are filled up with zeros, or cut off; `auto`, in repeated blocks a
+    projection in the first copy, and the identity after it.
+    """
+
+    main: ClassVar[str | None] = "out_channels"
+    widths: ClassVar[tuple[str, ...]] = ("out_channels",)
+    choices: ClassVar[tuple[str, ...]] = ("activation",)
+
+    out_channels: Positive
+    kernel_size: Positive = 3
+    stride: Positive = 1
+    shortcut: Literal["auto", "projection", "identity"] = "auto"
+    norm: NormPart = Field(default="batch", validate_default=True)
+    activation: Activation = "relu"
+
+    @property
+    def pads(self) -> tuple[int, int]:
+        """Rows, and columns, that are added (before, after)."""
+        return same_padding(self.kernel_size)
+
+    @property
+    def projects(self) -> bool:
+        """Whether the shortcut is a projection; a block by itself has one."""
+        return self.shortcut != "identity"
+
+    def for_copy(self, k: int) -> "Residual":
+        """The block as the k-th of several in a row."""
+        if self.shortcut != "auto":
+            return self
+        return self.bound({"shortcut": "identity" if k else "projection"})
+
+    def check(self, incoming: Shape) -> None:
+        check_maps("residual", incoming)
+
+    def out(self, incoming: Shape) -> Shape:
+        return self.out_channels, *((size - 1) // self.stride + 1 for size in incoming[1:])
+
+    def weights(self, incoming: Shape) -> dict[str, Weight]:
+        before, out, k = incoming[0], self.out(incoming), self.kernel_size
+        after, pixels = out[0], out[1] * out[2]
+        own = affine("conv1", (after, k, k, before), k * k * before, pixels)
+        own |= self._norms("norm1", "weights", out)
+        own |= affine("conv2", (after, k, k, after), k * k * after, pixels)
+        own |= self._norms("norm2", "weights", out)
+        if self.projects:
+            own |= affine("projection", (after, 1, 1, before), before, pixels)
+            own |= self._norms("norm_projection", "weights", out)
+        return own
+
+    def statistics(self, incoming: Shape) -> dict[str, Weight]:
+        names = ("norm1", "norm2", *(("norm_projection",) if self.projects else ()))
+        out: dict[str, Weight] = {}
+        for name in names:
+            out |= self._norms(name, "statistics", self.out(incoming))
+        return out
+
+    def _norms(self, name: str, what: str, shape: Shape) -> dict[str, Weight]:
+        return inside(name, getattr(self.norm.options, what)(shape))
+
+    def forward(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
+        norm, out = self.norm.options, self.out(context.incoming)
+        absorbed = norm.absorbs_bias and context.train
+        relu = names_of(self.activation) == ("relu",)
+
+        def kernel(name: str) -> tuple[Array, Array | None]:
+            bias = None if absorbed else weights[f"{name}.bias"]
+            return weights[f"{name}.kernel"], bias
+
+        def normal(y: Array, name: str, which: str, relu: bool = False) -> Array:
+            left = {"bias": weights[f"{name}.bias"]} if absorbed else {}
+            return normed(norm, y, which, out, weights, context, relu=relu, **left)
+
+        y, shortcut = self._first(x, kernel, context)
+        y = normal(y, "conv1", "norm1", relu)
+        y = y if relu else activated(y, self.activation, out[0])
+        w, b = kernel("conv2")
+        y = conv(y, w, b, live_of(out, out[0]), padding=self.pads)
+        y = normal(y, "conv2", "norm2")
+        if self.projects:
+            shortcut = normal(shortcut, "projection", "norm_projection")
+        return activated(y + shortcut, self.activation, out[0])
+
+    def _first(self, x: Array, kernel: Any, context: Context) -> tuple[Array, Array]:
+        """What the first convolution gives, and the shortcut."""
+        live = live_of(context.incoming, self.out_channels)
+        options = {"stride": self.stride, "padding": self.pads}
+        w, b = kernel("conv1")
+        if self.projects:
+            p, d = kernel("projection")
+            return conv_and_projection(x, w, p, (b, d), live, **options)
+        y = conv(x, w, b, live, **options)
+        # an identity passes on what both ends have: the gradient of others would wake dead weights
+        both = jnp.minimum(live[0], live[1])
+        return y, identity_shortcut(x, y.shape[0], self.stride, both)
+
+    def module(self, name: str | None = None) -> nn.Module:
+        return ResidualModule(self, name=name)
+
+
+class ResidualModule(nn.Module):
+    """A `Residual` at its exact shape: x [B, H, W, C]."""
+
+    layer: Residual
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool, key: Array | None = None) -> Array:
+        own = self.layer
+        act = dict(activation=own.activation, rate=0.0, train=train, key=None)
+
+        def convolved(x: Array, name: str, size: int, stride: int) -> Array:
+            pads = same_padding(size)
+            return ExactConv(own.out_channels, (size, size), stride, (pads, pads), name=name)(x)
+
+        def normal(x: Array, name: str) -> Array:
+            return own.norm.options.module(name)(x, train=train)  # pyright: ignore[reportCallIssue]
+
+        y = normal(convolved(x, "conv1", own.kernel_size, own.stride), "norm1")
+        y = finished(y, **act)
+        y = normal(convolved(y, "conv2", own.kernel_size, 1), "norm2")
+        if own.projects:
+            x = normal(convolved(x, "projection", 1, own.stride), "norm_projection")
+        else:
+            x = x[:, :: own.stride, :: own.stride, : own.out_channels]
+            more = own.out_channels - x.shape[-1]
+            x = jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, more)))
+        return finished(y + x, **act)
