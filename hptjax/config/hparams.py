@@ -40,6 +40,19 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """What decides whether an hparam means anything: another hparam, if that is tuned.
+
+    name: of that hparam. words: it is a choice of parts, and must be one of these; copy: it is a
+    depth, and must be larger than this.
+    """
+
+    name: str
+    words: tuple[str, ...] = ()
+    copy: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """Where one hparam of one network goes."""
 
@@ -57,6 +70,14 @@ class Target:
         if len(self.path) == 1 or self.path[0] not in PARTS:
             return None
         return str(self.path[0]), str(self.path[1])
+
+    @property
+    def owners(self) -> tuple[Owner, ...]:
+        """All that decide whether it means anything; each must allow it, where it is tuned."""
+        if self.owner is not None:
+            key, word = self.owner
+            return (Owner(key, words=(word,)),)
+        return (Owner("optimizer", words=ADAMS),) if self.rule.array in BETAS else ()
 
     def is_active(self, words: Mapping[str, str]) -> bool:
         """Whether it means anything beside these parts, `{"optimizer": "sgd"}`.
