@@ -21,7 +21,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
 
 import flax.linen as nn
 from jax import Array
@@ -87,13 +87,16 @@ class Layer(Frozen):
     of axis 0, which padding fills up. choices: the options that name an activation, or another row
     of a table, of which each member has its own at no cost of compiling. may_miss: `float` options
     that mean nothing at 0: a program none of whose members has one holds no code for it. Fields
-    annotated `float` are traced numbers; all others are part of what is compiled.
+    annotated `float` are traced numbers; all others are part of what is compiled. takes: what must
+    come in; gives: what comes out, None for what came in.
     """
 
     main: ClassVar[str | None] = None
     widths: ClassVar[tuple[str, ...]] = ()
     choices: ClassVar[tuple[str, ...]] = ()
     may_miss: ClassVar[tuple[str, ...]] = ()
+    takes: ClassVar[Literal["maps", "units", "any"]] = "any"
+    gives: ClassVar[Literal["maps", "units"] | None] = None
 
     def static(self) -> Self:
         """What of it is compiled: widths are 1, traced numbers and choices at their defaults."""
@@ -110,7 +113,7 @@ class Layer(Frozen):
         return type(self).model_construct(**{**dict(self), **values})
 
     def check(self, incoming: Shape) -> None:
-        """Raises Infeasible where this layer cannot take maps or units of this true shape."""
+        """Raises Infeasible where this layer cannot take maps of this size."""
 
     def out(self, incoming: Shape) -> Shape:
         """The shape that it gives; that of what comes in, unless overridden."""

@@ -1,7 +1,7 @@
 """A convolution, with the norm, the activation and the dropout that follow it."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -33,6 +33,7 @@ class Conv(Layer):
     widths: ClassVar[tuple[str, ...]] = ("out_channels",)
     choices: ClassVar[tuple[str, ...]] = ("activation",)
     may_miss: ClassVar[tuple[str, ...]] = ("dropout",)
+    takes: ClassVar[Literal["maps", "units", "any"]] = "maps"
 
     out_channels: Positive
     kernel_size: Kernel = 3
@@ -49,10 +50,7 @@ class Conv(Layer):
         return padding_of(pair(self.kernel_size), self.padding, self.dilation)
 
     def check(self, incoming: Shape) -> None:
-        check_maps("conv", incoming)
-        for size, kernel, pads in zip(
-            incoming[1:], pair(self.kernel_size), self.pads, strict=True
-        ):
+        for size, kernel, pads in zip(incoming[1:], pair(self.kernel_size), self.pads, strict=True):
             reach = self.dilation * (kernel - 1) + 1
             if size + sum(pads) < reach:
                 raise Infeasible(
@@ -140,9 +138,3 @@ def conv_sizes(incoming: Shape, kernel_size: Any, layer: Any) -> tuple[int, int]
 def live_of(incoming: Shape, after: Any) -> Array:
     """The channels that are more than padding, before and after a convolution."""
     return jnp.stack([jnp.int32(incoming[0]), jnp.int32(after)])
-
-
-def check_maps(word: str, incoming: Shape) -> None:
-    """Raises Infeasible unless maps come in."""
-    if len(incoming) != 3:
-        raise Infeasible(f"{word} takes maps, and a vector of {incoming[0]} units comes in.")

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import flax.linen as nn
 from jax import Array
@@ -14,6 +14,7 @@ class Flatten(Layer):
     """All numbers of the maps as units, one channel after another, as in PyTorch."""
 
     main: ClassVar[str | None] = None
+    gives: ClassVar[Literal["maps", "units"] | None] = "units"
 
     def out(self, incoming: Shape) -> Shape:
         return (math.prod(incoming),)

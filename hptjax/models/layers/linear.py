@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 from pydantic import Field
 
 from hptjax.config.frozen import Positive
 from hptjax.config.named import Part
-from hptjax.config.parts import NORMS
-from hptjax.models.layers.base import Chosen, Context, Infeasible, Layer, Shape, Weight
-from hptjax.models.layers.fields import UnitActivation, Rate
+from hptjax.models.layers.base import Context, Layer, Shape, Weight
+from hptjax.models.layers.fields import Rate, UnitActivation
 from hptjax.models.layers.modules import finished, torch_uniform
 from hptjax.models.layers.norms import BatchNorm, NoNorm, NormPart
 from hptjax.models.layers.pieces import activated, affine, dropped, inside, names_of, normed
@@ -32,6 +31,7 @@ class Linear(Layer):
     widths: ClassVar[tuple[str, ...]] = ("out_features",)
     choices: ClassVar[tuple[str, ...]] = ("norm", "activation")
     may_miss: ClassVar[tuple[str, ...]] = ("dropout",)
+    takes: ClassVar[Literal["maps", "units", "any"]] = "units"
 
     out_features: Positive
     norm: NormPart = Field(default="none", validate_default=True)
@@ -43,9 +43,6 @@ class Linear(Layer):
         batch = Part(name="batch", options=BatchNorm())
         norm = batch if isinstance(self.norm.options, _SWITCHED) else self.norm
         return super().static().bound({"norm": norm})
-
-    def check(self, incoming: Shape) -> None:
-        check_units("linear", incoming)
 
     def out(self, incoming: Shape) -> Shape:
         return (self.out_features,)
@@ -88,15 +85,28 @@ class Linear(Layer):
         return LinearModule(self, name=name)
 
 
-class Head(Linear):
-    """The last layer: one unit for each output that the task asks for, and nothing after it."""
+class Head(Layer):
+    """The last layer: one unit for each output that the task asks for, and nothing after it.
 
-    main: ClassVar[str | None] = None
+    out_features: follows from the data.
+    """
+
+    widths: ClassVar[tuple[str, ...]] = ("out_features",)
+    takes: ClassVar[Literal["maps", "units", "any"]] = "units"
 
     out_features: Positive = 1
 
-    def check(self, incoming: Shape) -> None:
-        check_units("head", incoming)
+    def out(self, incoming: Shape) -> Shape:
+        return (self.out_features,)
+
+    def weights(self, incoming: Shape) -> dict[str, Weight]:
+        return affine("linear", (self.out_features, *incoming), incoming[0], 1)
+
+    def forward(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
+        return weights["linear.kernel"] @ x + weights["linear.bias"][:, None]
+
+    def module(self, name: str | None = None) -> nn.Module:
+        return LinearModule(Linear(out_features=self.out_features), name=name)
 
 
 class LinearModule(nn.Module):
@@ -110,13 +120,3 @@ class LinearModule(nn.Module):
         x = nn.Dense(own.out_features, kernel_init=init, bias_init=init, name="linear")(x)
         x = own.norm.options.module("norm")(x, train=train)  # pyright: ignore[reportCallIssue]
         return finished(x, own.activation, own.dropout, train=train, key=key)
-
-
-def check_units(word: str, incoming: Shape) -> None:
-    """Raises Infeasible unless a vector comes in."""
-    if len(incoming) != 1:
-        channels, height, width = incoming
-        raise Infeasible(
-            f"its input is a map of {height} x {width} x {channels}; put flatten or "
-            f"global_avg_pool before {word}."
-        )

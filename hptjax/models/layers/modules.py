@@ -53,20 +53,7 @@ class ExactConv(nn.Module):
         return y + bias
 
 
-class ExactLinear(nn.Module):
-    """A linear layer [B, N] -> [B, features], with PyTorch's initial weights."""
-
-    features: int
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        init = torch_uniform(x.shape[-1])
-        return nn.Dense(self.features, kernel_init=init, bias_init=init, name=None)(x)
-
-
-def finished(
-    x: Array, activation: str, rate: float, *, train: bool, key: Array | None
-) -> Array:
+def finished(x: Array, activation: str, rate: float, *, train: bool, key: Array | None) -> Array:
     """x [B, ..., C] through an activation and, in training, dropout; key: of its draws."""
     x = find_activation(activation).fn(x)
     if not train or not rate or key is None:

@@ -1,14 +1,13 @@
 """Pools: one number for each window of a map."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import flax.linen as nn
 from jax import Array
 
 from hptjax.config.frozen import Positive
 from hptjax.models.layers.base import Context, Infeasible, Layer, Shape
-from hptjax.models.layers.conv import check_maps
 from hptjax.ops.pointwise import average_pool
 
 
@@ -16,14 +15,16 @@ class AvgPool(Layer):
     """The mean of each window of size x size pixels; rows and columns that are left over go."""
 
     main: ClassVar[str | None] = "size"
+    takes: ClassVar[Literal["maps", "units", "any"]] = "maps"
 
     size: Positive = 2
 
     def check(self, incoming: Shape) -> None:
-        check_maps("avg_pool", incoming)
         _, height, width = incoming
         if min(height, width) < self.size:
-            raise Infeasible(f"the maps are {height} x {width}, too small for a pool of {self.size}.")
+            raise Infeasible(
+                f"the maps are {height} x {width}, too small for a pool of {self.size}."
+            )
 
     def out(self, incoming: Shape) -> Shape:
         return incoming[0], incoming[1] // self.size, incoming[2] // self.size

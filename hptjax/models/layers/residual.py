@@ -11,7 +11,7 @@ from pydantic import Field
 from hptjax.config.frozen import Positive
 from hptjax.config.geometry import same_padding
 from hptjax.models.layers.base import Context, Layer, Shape, Weight
-from hptjax.models.layers.conv import check_maps, live_of
+from hptjax.models.layers.conv import live_of
 from hptjax.models.layers.fields import Activation
 from hptjax.models.layers.modules import ExactConv, finished
 from hptjax.models.layers.norms import NormPart
@@ -32,6 +32,7 @@ class Residual(Layer):
     main: ClassVar[str | None] = "out_channels"
     widths: ClassVar[tuple[str, ...]] = ("out_channels",)
     choices: ClassVar[tuple[str, ...]] = ("activation",)
+    takes: ClassVar[Literal["maps", "units", "any"]] = "maps"
 
     out_channels: Positive
     kernel_size: Positive = 3
@@ -55,9 +56,6 @@ class Residual(Layer):
         if self.shortcut != "auto":
             return self
         return self.bound({"shortcut": "identity" if k else "projection"})
-
-    def check(self, incoming: Shape) -> None:
-        check_maps("residual", incoming)
 
     def out(self, incoming: Shape) -> Shape:
         return self.out_channels, *((size - 1) // self.stride + 1 for size in incoming[1:])
