@@ -109,7 +109,7 @@ class Layer(Frozen):
         return static_kind(self.bound(canonical))
 
     def bound(self, values: Mapping[str, Any]) -> Self:
-        """The layer with other values in some fields, unchecked: numbers of a program, or widths."""
+        """The layer with other values in some fields, unchecked: those of a program, or widths."""
         return type(self).model_construct(**{**dict(self), **values})
 
     def check(self, incoming: Shape) -> None:

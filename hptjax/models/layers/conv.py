@@ -6,14 +6,13 @@ from typing import Any, ClassVar, Literal
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
-from pydantic import Field
 
 from hptjax.config.frozen import Positive
 from hptjax.config.geometry import conv_size, same_padding
 from hptjax.models.layers.base import Context, Infeasible, Layer, Shape, Weight
 from hptjax.models.layers.fields import Activation, Kernel, Padding, Rate, pair
 from hptjax.models.layers.modules import ExactConv, finished
-from hptjax.models.layers.norms import NormPart
+from hptjax.models.layers.norms import NO_NORM, NormPart
 from hptjax.models.layers.pieces import activated, affine, dropped, inside, names_of, normed
 from hptjax.ops.conv import conv
 from hptjax.ops.taps import convolve
@@ -40,7 +39,7 @@ class Conv(Layer):
     stride: Positive = 1
     padding: Padding = "same"
     dilation: Positive = 1
-    norm: NormPart = Field(default="none", validate_default=True)
+    norm: NormPart = NO_NORM
     activation: Activation = "none"
     dropout: Rate = 0.0
 

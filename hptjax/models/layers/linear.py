@@ -7,14 +7,12 @@ from typing import Any, ClassVar, Literal, Self
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
-from pydantic import Field
 
 from hptjax.config.frozen import Positive
-from hptjax.config.named import Part
 from hptjax.models.layers.base import Context, Layer, Shape, Weight
 from hptjax.models.layers.fields import Rate, UnitActivation
 from hptjax.models.layers.modules import finished, torch_uniform
-from hptjax.models.layers.norms import BatchNorm, NoNorm, NormPart
+from hptjax.models.layers.norms import BATCH_NORM, NO_NORM, BatchNorm, NoNorm, NormPart
 from hptjax.models.layers.pieces import activated, affine, dropped, inside, names_of, normed
 
 _SWITCHED = (NoNorm, BatchNorm)
@@ -34,14 +32,13 @@ class Linear(Layer):
     takes: ClassVar[Literal["maps", "units", "any"]] = "units"
 
     out_features: Positive
-    norm: NormPart = Field(default="none", validate_default=True)
+    norm: NormPart = NO_NORM
     activation: UnitActivation = "none"
     dropout: Rate = 0.0
 
     def static(self) -> Self:
         """As of any layer; one without a norm has the weights of a batch norm beside its own."""
-        batch = Part(name="batch", options=BatchNorm())
-        norm = batch if isinstance(self.norm.options, _SWITCHED) else self.norm
+        norm = BATCH_NORM if isinstance(self.norm.options, _SWITCHED) else self.norm
         return super().static().bound({"norm": norm})
 
     def out(self, incoming: Shape) -> Shape:

@@ -135,3 +135,5 @@ def _read(tree: Any) -> Part[Norm]:
 
 
 NormPart = Annotated[Part[Norm], BeforeValidator(_read), PlainSerializer(Part.to_tree)]
+NO_NORM: Part[Norm] = Part(name="none", options=NoNorm())
+BATCH_NORM: Part[Norm] = Part(name="batch", options=BatchNorm())

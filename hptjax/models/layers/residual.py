@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Literal
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
-from pydantic import Field
 
 from hptjax.config.frozen import Positive
 from hptjax.config.geometry import same_padding
@@ -14,7 +13,7 @@ from hptjax.models.layers.base import Context, Layer, Shape, Weight
 from hptjax.models.layers.conv import live_of
 from hptjax.models.layers.fields import Activation
 from hptjax.models.layers.modules import ExactConv, finished
-from hptjax.models.layers.norms import NormPart
+from hptjax.models.layers.norms import BATCH_NORM, NormPart
 from hptjax.models.layers.pieces import activated, affine, inside, names_of, normed
 from hptjax.ops.conv import conv, conv_and_projection
 from hptjax.ops.pointwise import identity_shortcut
@@ -38,7 +37,7 @@ class Residual(Layer):
     kernel_size: Positive = 3
     stride: Positive = 1
     shortcut: Literal["auto", "projection", "identity"] = "auto"
-    norm: NormPart = Field(default="batch", validate_default=True)
+    norm: NormPart = BATCH_NORM
     activation: Activation = "relu"
 
     @property
