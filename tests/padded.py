@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hptjax.models.chain import chain_of
 from hptjax.models.choices import Choices
-from hptjax.models.signature import Body, Widths
-from hptjax.models.weights import exact_arrays, initial_statistics, initial_weights
+from hptjax.models.signature import Body, Widths, map_axes
+from hptjax.models.weights import exact_arrays, gathered, initial_statistics, initial_weights
 from hptjax.ops import native
 from hptjax.population import Member, make_plan
 from hptjax.population.epoch import MemberState, train_step
@@ -46,8 +47,8 @@ def after(
     plan = replace(plan, choices=choices or plan.choices)
     packed = traced_hparams(plan, [member], place(plan, [member], 1), 1)
     hparams = jax.tree.map(lambda t: jnp.asarray(t[0]), packed)
-    params = initial_weights(jax.random.key(7), body, member.shape.widths)
-    stats = initial_statistics(body, member.shape.widths)
+    params = initial_weights(jax.random.key(7), body, member.shape.layers)
+    stats = initial_statistics(body, member.shape.layers)
     slots = start(plan.choices, params, hparams.numbers)
     state = MemberState(params, stats, slots, jnp.int32(0))
     batch = member.config.batch_size
@@ -60,19 +61,14 @@ def after(
         state = step_of(body, plan.choices, kernels)(state, hparams, x, labels, key, 1.0)
     vectors = np.asarray(state.params), np.asarray(state.slots[0])
     weights, moments = (exact_arrays(member.shape, body, v, state.stats) for v in vectors)
-    off = tuple(
-        f"mlp.{i}.bn"  # not part of the network
-        for i, layer in enumerate(member.config.mlp_config.block_list)
-        if not layer.batch_norm
-    )
-    return tuple(
-        {name: array for name, array in arrays.items() if not name.startswith(off)}
-        for arrays in (weights, moments)
-    )
+    incoming, chain = body.signature.incoming, chain_of(member.config)
+    own = gathered("weights", incoming, chain) | gathered("statistics", incoming, chain)
+    return tuple({name: arrays[name] for name in own} for arrays in (weights, moments))
 
 
 def wider(body: Body) -> Body:
     """A body of more channels and units everywhere but in the head."""
-    channels = tuple(n + 3 for n in body.widths.channels)
-    units = (*(n + 5 for n in body.widths.units[:-1]), body.widths.units[-1])
-    return Body(body.signature, Widths(channels, units))
+    maps = map_axes(body.signature)
+    *widths, outputs = body.widths.values
+    more = (n + (3 if k in maps else 5) for k, n in enumerate(widths))
+    return Body(body.signature, Widths((*more, outputs)))

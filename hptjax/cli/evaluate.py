@@ -95,8 +95,8 @@ def _check_fit(network: SavedNetwork, images: ImageDataset) -> None:
     """ConfigError for images of other channels, or of other classes, than the network's."""
     task = network.config.task.options
     task.check(images)
-    channels = network.config.resnet_config.first_conv.in_channels
-    outputs = network.config.mlp_config.block_list[-1].out_size
+    channels = network.config.image[2]
+    outputs = network.config.outputs
     found = images.image_shape[-1], task.outputs(images)
     if found != (channels, outputs):
         raise ConfigError(

@@ -27,7 +27,7 @@ class Rule:
     pattern: its name, `{i}` stands for the layer. where: the list of layers in the config, () for
     numbers of the whole model. kind: `traced` numbers never cost a compilation, a `width` is
     padded, a `static` one is part of what is compiled. array: what holds it inside a program, ""
-    for a static one; shift: how far the layer's place in the array lies behind its number.
+    for a static one; of a layer, its name there.
     """
 
     pattern: str
@@ -36,7 +36,6 @@ class Rule:
     type: ValueType
     kind: Variation
     array: str = ""
-    shift: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +59,14 @@ class Target:
     path: tuple[str | int, ...]
 
     @property
-    def place(self) -> int | None:
-        """Its place in the array of its kind, None where the array has one number a network."""
-        return int(self.path[2]) + self.rule.shift if self.rule.where else None
+    def numbers(self) -> tuple[str, ...]:
+        """The traced numbers of a program that it sets, by the names of `models.numbers`."""
+        if not self.rule.array:
+            return ()
+        if not self.rule.where:
+            return (self.rule.array,)
+        stage = "blocks" if self.rule.where == _BLOCKS else "mlp"
+        return (f"{stage}.{self.path[2]}.{self.rule.array}",)
 
     @property
     def owner(self) -> tuple[str, str] | None:
@@ -100,14 +104,14 @@ TABLE: tuple[Rule, ...] = (
     Rule("warmup", (), "warmup", "float", "traced", "warmup"),
     Rule("augment", (), "augment", "part", "traced", "augment"),
     Rule("batch_size", (), "batch_size", "int", "static"),
-    Rule("resnet_out_channels_l{i}", _BLOCKS, "out_channels", "int", "width", "channels", 1),
+    Rule("resnet_out_channels_l{i}", _BLOCKS, "out_channels", "int", "width", "out_channels"),
     Rule("resnet_kernel_size_l{i}", _BLOCKS, "kernel_size", "int", "static"),
     Rule("resnet_stride_l{i}", _BLOCKS, "stride", "int", "static"),
     Rule("resnet_padding_l{i}", _BLOCKS, "padding", "padding", "static"),
-    Rule("resnet_af_l{i}", _BLOCKS, "activation_fun", "text", "traced", "stage_activation", 1),
-    Rule("mlp_out_l{i}", _LAYERS, "out_size", "int", "width", "units"),
+    Rule("resnet_af_l{i}", _BLOCKS, "activation_fun", "text", "traced", "activation"),
+    Rule("mlp_out_l{i}", _LAYERS, "out_size", "int", "width", "out_features"),
     Rule("mlp_af_l{i}", _LAYERS, "activation_fun", "text", "traced", "activation"),
-    Rule("mlp_bn_l{i}", _LAYERS, "batch_norm", "bool", "traced", "batch_norm"),
+    Rule("mlp_bn_l{i}", _LAYERS, "batch_norm", "bool", "traced", "norm"),
     Rule("mlp_do_l{i}", _LAYERS, "dropout", "float", "traced", "dropout"),
 )
 _PATTERNS = {

@@ -192,6 +192,16 @@ class ModelConfig(Frozen):
             update = {**own, **update, "optimizer": chosen}
         return super().model_copy(update=update, deep=deep)
 
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Height, width and channels of the images that the network takes."""
+        return self.init_length, self.init_width, self.resnet_config.first_conv.in_channels
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the network gives for an image."""
+        return self.mlp_config.block_list[-1].out_size
+
     def __repr__(self) -> str:
         first, mlp = self.resnet_config.first_conv, self.mlp_config.block_list
         return (

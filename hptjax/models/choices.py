@@ -6,46 +6,25 @@ from typing import Any
 
 from hptjax.config.augment import Augment
 from hptjax.config.named import Part
-from hptjax.config.schema import ModelConfig
 from hptjax.config.traced import static_kind, traced_numbers
 from hptjax.errors import ConfigError
-
-
-@dataclass(frozen=True, slots=True)
-class LayerChoices:
-    """What the members of a program may have in one MLP layer.
-
-    activations: names, sorted; norms: whether batch norm is off, on or either; dropout: whether any
-    rate is above zero.
-    """
-
-    activations: tuple[str, ...]
-    norms: tuple[bool, ...]
-    dropout: bool
-
-    def covers(self, other: "LayerChoices") -> bool:
-        """Whether a program of these choices can train a network of the other's."""
-        return (
-            set(other.activations) <= set(self.activations)
-            and set(other.norms) <= set(self.norms)
-            and other.dropout <= self.dropout
-        )
+from hptjax.models.chain import AnyConfig, chain_of
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
     """What the members of a program may have.
 
-    layers: in each MLP layer. stages: the activations, sorted, of the first convolution and of each
-    block. Both are as long as in the deepest network. optimizers, lr_schedules, tasks: the kinds of
-    parts, with their traced numbers at the defaults. task_numbers: those of the task that any
-    member has otherwise; the others are constants of the program. warmup: whether any member warms
-    up. augment: the lists of augmentations, None for what the data say. measures, logits: as
-    `fitted` has them.
+    named: (`hidden.0.activation`, the names that it may be), for each field of `Layer.choices`.
+    present: the fields of `Layer.may_miss` that any member has, as `hidden.0.dropout`. optimizers,
+    lr_schedules, tasks: the kinds of parts, with their traced numbers at the defaults.
+    task_numbers: those of the task that any member has otherwise; the others are constants of the
+    program. warmup: whether any member warms up. augment: the lists of augmentations, None for what
+    the data say. measures, logits: as `fitted` has them.
     """
 
-    layers: tuple[LayerChoices, ...]
-    stages: tuple[tuple[str, ...], ...]
+    named: tuple[tuple[str, tuple[Any, ...]], ...]
+    present: tuple[str, ...]
     optimizers: tuple[Part, ...]
     lr_schedules: tuple[Part, ...]
     tasks: tuple[Part, ...]
@@ -58,10 +37,8 @@ class Choices:
     def covers(self, other: "Choices") -> bool:
         """Whether a program of these choices can train a network of the other's."""
         return (
-            len(other.layers) <= len(self.layers)
-            and len(other.stages) <= len(self.stages)
-            and all(a.covers(b) for a, b in zip(self.layers, other.layers, strict=False))
-            and all(set(b) <= set(a) for a, b in zip(self.stages, other.stages, strict=False))
+            all(set(names) <= set(self.of(field)) for field, names in other.named)
+            and set(other.present) <= set(self.present)
             and set(other.optimizers) <= set(self.optimizers)
             and set(other.lr_schedules) <= set(self.lr_schedules)
             and set(other.tasks) <= set(self.tasks)
@@ -69,6 +46,10 @@ class Choices:
             and other.warmup <= self.warmup
             and set(other.augment) <= set(self.augment)
         )
+
+    def of(self, field: str) -> tuple[Any, ...]:
+        """What a field of a layer may be, `hidden.0.activation`; nothing where no member has it."""
+        return next((names for own, names in self.named if own == field), ())
 
     def fitted(
         self, dataset: Any, measures: Sequence[str] = (), *, logits: bool = False
@@ -98,21 +79,19 @@ class Choices:
         return self.warmup or any(kind.name != "constant" for kind in self.lr_schedules)
 
 
-def choices_of(configs: Iterable[ModelConfig]) -> Choices:
+def choices_of(configs: Iterable[AnyConfig]) -> Choices:
     """What these networks have."""
     configs = list(configs)
-    layers = _by_place([_layers(config) for config in configs])
-    stages = _by_place([stage_activations(config) for config in configs])
+    chains = [placed for config in configs for placed in chain_of(config)]
+    named: dict[str, set[Any]] = {}
+    present: set[str] = set()
+    for name, layer in dict.fromkeys((placed.name, placed.layer) for placed in chains):
+        for field in layer.choices:
+            named.setdefault(f"{name}.{field}", set()).add(getattr(layer, field))
+        present |= {f"{name}.{field}" for field in layer.may_miss if getattr(layer, field)}
     return Choices(
-        layers=tuple(
-            LayerChoices(
-                tuple(sorted({name for name, _, _ in layer})),
-                tuple(sorted({norm for _, norm, _ in layer})),
-                any(dropout for _, _, dropout in layer),
-            )
-            for layer in layers
-        ),
-        stages=tuple(tuple(sorted(names)) for names in stages),
+        named=tuple((field, tuple(sorted(names, key=repr))) for field, names in named.items()),
+        present=tuple(sorted(present)),
         optimizers=_kinds(config.optimizer for config in configs),
         lr_schedules=_kinds(config.lr_schedule for config in configs),
         tasks=_kinds(config.task for config in configs),
@@ -142,23 +121,3 @@ def _kinds(parts: Iterable[Part]) -> tuple[Part, ...]:
     """The kinds that there are, each once, in an order of their own."""
     kinds = map(kind_of, dict.fromkeys(parts))  # most networks of a space share their parts
     return tuple(sorted(dict.fromkeys(kinds), key=repr))
-
-
-def stage_activations(config: ModelConfig) -> tuple[str, ...]:
-    """The activation of the first convolution, then that of each block."""
-    net = config.resnet_config
-    return (net.first_conv.activation_fun, *(block.activation_fun for block in net.block_list))
-
-
-def _layers(config: ModelConfig) -> list[tuple[str, bool, bool]]:
-    mlp = config.mlp_config
-    return [
-        (name, layer.batch_norm, layer.dropout > 0)
-        for layer, name in zip(mlp.block_list, mlp.computed_activations, strict=True)
-    ]
-
-
-def _by_place(networks: Sequence[Sequence[Any]]) -> list[set[Any]]:
-    """What the networks have in each place, as long as the longest."""
-    longest = max(map(len, networks), default=0)
-    return [{own[i] for own in networks if i < len(own)} for i in range(longest)]

@@ -5,8 +5,6 @@ and image. Numbers a search tunes as it goes (dropout rate, batch norm on or off
 they are plain fields here.
 """
 
-from collections.abc import Sequence
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -15,38 +13,12 @@ from jax import Array
 from hptjax.config.geometry import conv_padding
 from hptjax.config.schema import BlockConfig, ConvConfig, LinearConfig, ModelConfig
 from hptjax.errors import ConfigError
+from hptjax.models.layers.modules import torch_uniform
+from hptjax.models.layers.norms import BatchNormModule
 from hptjax.ops.activations import find_activation
-from hptjax.ops.norm import normalise, normalise_by, running, unbiased
 from hptjax.ops.pointwise import dropout
 
-
-def torch_uniform(fan_in: int):
-    """PyTorch's default initialiser: U(+-1 / sqrt(fan_in)), for kernels and biases alike."""
-
-    def init(key: Array, shape: Sequence[int], dtype=jnp.float32) -> Array:
-        limit = fan_in**-0.5
-        return jax.random.uniform(key, shape, dtype, -limit, limit)
-
-    return init
-
-
-class BatchNorm(nn.Module):
-    """Batch norm over all axes but the last, with PyTorch's running statistics."""
-
-    @nn.compact
-    def __call__(self, x: Array, *, train: bool) -> Array:
-        size = x.shape[-1]
-        scale = self.param("scale", nn.initializers.ones, (size,))
-        shift = self.param("bias", nn.initializers.zeros, (size,))
-        mean = self.variable("batch_stats", "mean", jnp.zeros, (size,))
-        var = self.variable("batch_stats", "var", jnp.ones, (size,))
-        if not train:
-            return normalise_by(x, mean.value, var.value, scale, shift, x.ndim - 1)
-        y, new_mean, new_var = normalise(x, scale, shift, x.ndim - 1)
-        if not self.is_initializing():
-            mean.value = running(mean.value, new_mean)
-            var.value = running(var.value, unbiased(new_var, x.size // size))
-        return y
+BatchNorm = BatchNormModule
 
 
 class Conv(nn.Module):

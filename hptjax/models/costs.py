@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass, replace
 
-from hptjax.config.schema import ModelConfig
-from hptjax.models.signature import Body, exact_body
-from hptjax.models.weights import statistics, weights
+from hptjax.models.chain import AnyConfig, chain_of
+from hptjax.models.signature import Body, exact_body, walk
+from hptjax.models.weights import gathered, statistics, weights
 
 # How often a training step passes over each number of a map that a convolution gives, if everything
 # between two convolutions is fused. Forward: written, read for the norm's sums, read and written
@@ -46,9 +46,7 @@ def costs_of(body: Body) -> Costs:
     A batch norm or an Adam step is not counted.
     """
     shapes = weights(body)
-    flops = [2 * weight.pixels * weight.size for weight in shapes.values()]
-    first = flops[0]  # the first layer needs no gradient of its input
-    forward = sum(flops)
+    forward, first = _flops(body)
     parameters = sum(weight.size for weight in shapes.values())
     numbers = sum(
         weight.pixels * weight.shape[0] for weight in shapes.values() if weight.pixels > 1
@@ -68,9 +66,21 @@ def costs_of(body: Body) -> Costs:
     )
 
 
-def network_costs(config: ModelConfig) -> Costs:
+def _flops(body: Body) -> tuple[int, int]:
+    """Of a forward pass of one image; and the part of the first layer, if it needs no gradient."""
+    counts, first = [], 0
+    for placed, incoming in walk(body.signature.incoming, body.layers):
+        whole = placed.layer.flops(incoming)
+        kinds = placed.layer.weights(incoming).values()
+        own = [2 * weight.pixels * weight.size for weight in kinds]
+        if not any(counts) and whole is None:
+            first = next((count for count in own if count), 0)
+        counts += own if whole is None else [whole]
+    return sum(counts), first
+
+
+def network_costs(config: AnyConfig) -> Costs:
     """Costs of a network alone: a member of a population carries the norms that are off, too."""
-    whole = costs_of(exact_body(config))
-    layers = config.mlp_config.block_list
-    unused = sum(2 * layer.out_size for layer in layers if not layer.batch_norm)
-    return replace(whole, parameters=whole.parameters - unused)
+    body = exact_body(config)
+    used = gathered("weights", body.signature.incoming, chain_of(config))
+    return replace(costs_of(body), parameters=sum(weight.size for weight in used.values()))

@@ -9,13 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hptjax.config.schema import ModelConfig
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.pixels import as_images, scale_of, to_bytes
 from hptjax.data.request import silent
 from hptjax.data.resize import resize_and_crop
 from hptjax.errors import ConfigError, DataError
-from hptjax.models.classifier import Classifier
+from hptjax.models.chain import AnyConfig
+from hptjax.models.module import module_of
 from hptjax.models.variables import check_variables, evaluate_variables
 from hptjax.records import best
 from hptjax.settings import fixed_settings
@@ -31,7 +31,7 @@ class TrainedNetwork:
     where its file has none).
     """
 
-    config: ModelConfig
+    config: AnyConfig
     variables: dict[str, Any]
     trial: Mapping[str, Any]
     class_names: tuple[str, ...]
@@ -78,7 +78,7 @@ class TrainedNetwork:
     def _predicted(self, images: Any) -> np.ndarray:
         """What the outputs mean, float32 [N, K]."""
         prepared = self._prepared(images)
-        model, task = Classifier.from_config(self.config), self.config.task.options
+        model, task = module_of(self.config), self.config.task.options
 
         @jax.jit
         def apply(x):
@@ -90,7 +90,7 @@ class TrainedNetwork:
 
     def _prepared(self, images: Any) -> np.ndarray:
         """The images as bytes, at the size of the network."""
-        channels = self.config.resnet_config.first_conv.in_channels
+        channels = self.config.image[2]
         images = as_images(images, "predict", channels if channels not in (1, 3) else None)
         if images.shape[-1] != channels:
             raise DataError(
@@ -105,7 +105,7 @@ class TrainedNetwork:
         dataset = ImageDataset(
             bytes_, blank, name="predict", channels=channels, kind="targets", notify=silent
         )
-        return resize_and_crop(dataset, self.config.init_length, self.config.init_width).images
+        return resize_and_crop(dataset, *self.config.image[:2]).images
 
     def __repr__(self) -> str:
         return f"<TrainedNetwork of {len(self.class_names)} {self._kind}>"
@@ -124,7 +124,7 @@ def load_saved(path: str | Path) -> best.SavedNetwork:
     return saved
 
 
-def load_best(path: str | Path) -> tuple[ModelConfig, dict[str, Any]]:
+def load_best(path: str | Path) -> tuple[AnyConfig, dict[str, Any]]:
     """Config and flax variables (numpy) of a saved network; arguments as of `load_network`."""
     saved = load_saved(path)
     return saved.config, saved.variables
@@ -136,7 +136,7 @@ def load_network(path: str | Path) -> TrainedNetwork:
     Raises DataError where it is missing, damaged or not a network of this program.
     """
     saved = load_saved(path)
-    outputs = saved.config.mlp_config.block_list[-1].out_size
+    outputs = saved.config.outputs
     names = saved.trial.get("class_names") or [str(k) for k in range(outputs)]
     told = saved.config.task.options.kind != "targets"  # a head may have more of these
     if not isinstance(names, list) or (told and len(names) != outputs):

@@ -4,38 +4,32 @@ The host reads them from configs, a program makes them of points of the unit cub
 here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from hptjax.config.hparams import option_array
 from hptjax.config.named import Part
-from hptjax.config.schema import ModelConfig
 from hptjax.config.traced import traced_numbers
-from hptjax.models.choices import Choices, kind_of, stage_activations
-from hptjax.models.signature import widths_of
+from hptjax.models.chain import AnyConfig, Placed, chain_of
+from hptjax.models.choices import Choices, kind_of
+from hptjax.models.layers.base import Chosen
+from hptjax.models.signature import Body, Signature
 
 AnyArray: TypeAlias = Any  # numpy arrays while packed on the host, JAX arrays in the program
 TracedNumbers: TypeAlias = dict[str, AnyArray]
-"""Of one member: a number, or an array [layers] of the MLP's layers or [stages] of the maps.
+"""Of one member: a number for each name, `lr` or `hidden.0.dropout`.
 
-Stages: the first convolution, then the blocks. `units` and `channels` are the true widths;
-`activation` and `stage_activation` are places among a program's choices.
+Widths are the true ones; of fields in `Layer.choices` and of parts it is a place among a program's
+choices.
 """
 
-Columns: TypeAlias = Mapping[str, AnyArray | Sequence[AnyArray]]
-
-STAGED = ("channels", "stage_activation")  # arrays of stages; other lists are of the MLP's layers
-
-_TYPES: dict[str, Any] = {"batch_norm": bool}
-_TYPES |= dict.fromkeys(("activation", "units", *STAGED), np.int32)
-_TYPES |= dict.fromkeys(("optimizer", "lr_schedule", "task", "augment"), np.int32)
+_PLACES = ("optimizer", "lr_schedule", "task", "augment")  # which of a program's choices
 
 
-def numbers_of(config: ModelConfig, choices: Choices) -> dict[str, Any]:
+def numbers_of(config: AnyConfig, choices: Choices) -> dict[str, Any]:
     """The numbers of one network, as Python's; choices: of the program that trains it."""
-    mlp, widths = config.mlp_config, widths_of(config)
     return {
         "lr": config.lr,
         "weight_decay": config.weight_decay,
@@ -45,19 +39,50 @@ def numbers_of(config: ModelConfig, choices: Choices) -> dict[str, Any]:
         **_part_numbers("lr_schedule", config.lr_schedule, choices.lr_schedules),
         **({"task": choices.tasks.index(kind_of(config.task))} if len(choices.tasks) > 1 else {}),
         **{f"task.{n}": getattr(config.task.options, n) for n in choices.task_numbers},
-        "batch_norm": [layer.batch_norm for layer in mlp.block_list],
-        "activation": [
-            layer.activations.index(name)
-            for layer, name in zip(choices.layers, mlp.computed_activations, strict=False)
-        ],
-        "dropout": [layer.dropout for layer in mlp.block_list],
-        "units": list(widths.units),
-        "channels": list(widths.channels),
-        "stage_activation": [
-            names.index(name)
-            for names, name in zip(choices.stages, stage_activations(config), strict=False)
-        ],
+        **_layer_numbers(config, choices),
     }
+
+
+def _layer_numbers(config: AnyConfig, choices: Choices) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for placed in chain_of(config):
+        name, layer = placed.name, placed.layer
+        out |= {f"{name}.{width}": getattr(layer, width) for width in layer.widths}
+        out |= {f"{name}.{number}": value for number, value in layer.numbers().items()}
+        for field in layer.choices:
+            path = f"{name}.{field}"
+            out[path] = choices.of(path).index(getattr(layer, field))
+    return out
+
+
+def bound_layers(
+    signature: Signature, choices: Choices, numbers: TracedNumbers
+) -> tuple[Placed, ...]:
+    """The layers of a body as one member has them, their fields bound to its traced numbers."""
+    out = []
+    for name, layer, stream in ((p.name, p.layer, p.stream) for p in signature.layers):
+        fields: dict[str, Any] = {
+            field: numbers[f"{name}.{field}"] for field in (*layer.widths, *layer.numbers())
+        }
+        for field in layer.may_miss:
+            if f"{name}.{field}" not in choices.present:
+                fields[field] = None
+        for field in layer.choices:
+            path, own = f"{name}.{field}", getattr(layer, field)
+            fields[field] = Chosen(choices.of(path), numbers[path], own)
+        out.append(Placed(name, layer.bound(fields), stream))
+    return tuple(out)
+
+
+def number_types(bodies: Iterable[Body], choices: Choices) -> dict[str, Any]:
+    """The type of each number of the members' layers that these bodies train."""
+    types: dict[str, Any] = {}
+    for signature in dict.fromkeys(body.signature for body in bodies):
+        for placed in signature.layers:
+            layer = placed.layer
+            types |= {f"{placed.name}.{own}": np.int32 for own in (*layer.widths, *layer.choices)}
+            types |= {f"{placed.name}.{own}": np.float32 for own in layer.numbers()}
+    return types
 
 
 def _part_numbers(key: str, own: Part, kinds: Sequence[Part]) -> dict[str, Any]:
@@ -78,16 +103,14 @@ def part_numbers(key: str, kind: Part, numbers: TracedNumbers) -> dict[str, AnyA
     }
 
 
-def packed(columns: Columns, xp: Any = np) -> TracedNumbers:
-    """The arrays [P] or [P, layers] of columns [P], of layers a list of them.
+def packed(
+    columns: Mapping[str, AnyArray], types: Mapping[str, Any], xp: Any = np
+) -> TracedNumbers:
+    """The arrays [P] of columns [P] by name; types: those of the layers' numbers.
 
     xp: numpy, or jax.numpy inside a program.
     """
     return {
-        name: xp.asarray(xp.stack(column, 1) if isinstance(column, list) else column, _dtype(name))
+        name: xp.asarray(column, types.get(name, np.int32 if name in _PLACES else np.float32))
         for name, column in columns.items()
     }
-
-
-def _dtype(name: str) -> Any:
-    return _TYPES.get(name, np.float32)

@@ -1,48 +1,53 @@
-"""What shapes a compiled body: a network's static structure, and the widths it is padded to."""
+"""What shapes a compiled body: a network's layers, and the widths that they are padded to."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
-from hptjax.config.geometry import conv_padding, conv_size, same_padding
-from hptjax.config.schema import ModelConfig
-from hptjax.errors import ConfigError
-from hptjax.ops.conv import Pad
-
-
-@dataclass(frozen=True, slots=True)
-class ConvShape:
-    """The static part of a convolution."""
-
-    kernel: int
-    stride: int
-    padding: Pad
+from hptjax.models.chain import AnyConfig, Placed, chain_of
+from hptjax.models.layers.base import Shape
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Signature:
     """The static part of a config: equal signatures can share one compiled body.
 
-    image: (height, width, channels); first: the first convolution; blocks: the first convolution of
-    each residual block; depth: layers of the MLP.
+    image: (height, width, channels); layers: what of them is compiled, see `Layer.static`.
     """
 
     image: tuple[int, int, int]
-    first: ConvShape
-    blocks: tuple[ConvShape, ...]
-    pool: int
-    depth: int
+    layers: tuple[Placed, ...]
     batch_size: int
+    _hash: int | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        """Worked out once: a signature is looked up more often than it is made."""
+        if self._hash is None:
+            own = hash((self.image, self.layers, self.batch_size))
+            object.__setattr__(self, "_hash", own)
+        return self._hash  # pyright: ignore[reportReturnType]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without the hash, which is another in another process."""
+        return Signature, (self.image, self.layers, self.batch_size)
+
+    @property
+    def incoming(self) -> Shape:
+        """The true shape of the images, channels first."""
+        height, width, channels = self.image
+        return channels, height, width
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Widths:
-    """Channels of each convolution stage (first convolution, then blocks), units of each layer."""
+    """The widths of all layers, in the order of the layers and of their `widths`."""
 
-    channels: tuple[int, ...]
-    units: tuple[int, ...]
+    values: tuple[int, ...]
 
     def fits(self, other: "Widths") -> bool:
         """Whether a net of these widths can be padded to the other's."""
-        mine, theirs = (*self.channels, *self.units), (*other.channels, *other.units)
+        mine, theirs = self.values, other.values
         return len(mine) == len(theirs) and all(a <= b for a, b in zip(mine, theirs, strict=True))
 
 
@@ -53,51 +58,74 @@ class Body:
     signature: Signature
     widths: Widths
 
+    @property
+    def layers(self) -> tuple[Placed, ...]:
+        """The layers with these widths."""
+        return _filled(self)
 
-def signature_of(config: ModelConfig) -> Signature:
+    @property
+    def outputs(self) -> int:
+        """How many numbers the network gives for an image."""
+        return out_shape(self.signature.incoming, self.layers)[0]
+
+
+def walk(incoming: Shape, layers: Sequence[Placed]) -> Iterator[tuple[Placed, Shape]]:
+    """Each layer with the true shape of what comes in; incoming: that of the images."""
+    for placed in layers:
+        yield placed, incoming
+        incoming = placed.layer.out(incoming)
+
+
+def out_shape(incoming: Shape, layers: Sequence[Placed]) -> Shape:
+    """The true shape that these layers give."""
+    for placed in layers:
+        incoming = placed.layer.out(incoming)
+    return incoming
+
+
+def width_names(signature: Signature) -> tuple[str, ...]:
+    """The names of the numbers that `Widths` holds: `conv0.out_channels`."""
+    return tuple(f"{p.name}.{width}" for p in signature.layers for width in p.layer.widths)
+
+
+def map_axes(signature: Signature) -> tuple[int, ...]:
+    """Which of the widths are of layers that give maps; all, where none does."""
+    axes: list[int] = []
+    shapes = walk(signature.incoming, signature.layers)
+    of_maps = [len(p.layer.out(s)) > 1 for p, s in shapes for _ in p.layer.widths]
+    axes = [k for k, maps in enumerate(of_maps) if maps]
+    return tuple(axes or range(len(of_maps)))
+
+
+def signature_of(config: AnyConfig) -> Signature:
     """The signature of a repaired config; ConfigError for one that repair would still change."""
-    net, mlp = config.resnet_config, config.mlp_config
-    for block in net.block_list:
-        if same_padding(block.kernel_size) != conv_padding(block):
-            raise ConfigError(
-                f"A residual block needs padding 'same', got {block.padding} with kernel"
-                f" {block.kernel_size}: repair the config first (hptjax.transpile.repair)."
-            )
-    first, *blocks = (
-        ConvShape(conv.kernel_size, conv.stride, conv_padding(conv))
-        for conv in (net.first_conv, *net.block_list)
-    )
-    return Signature(
-        image=(config.init_length, config.init_width, net.first_conv.in_channels),
-        first=first,
-        blocks=tuple(blocks),
-        pool=net.pool_size,
-        depth=len(mlp.block_list),
-        batch_size=config.batch_size,
-    )
+    return exact_body(config).signature
 
 
-def widths_of(config: ModelConfig) -> Widths:
+def widths_of(config: AnyConfig) -> Widths:
     """The true widths of a config."""
-    net = config.resnet_config
-    return Widths(
-        channels=(net.first_conv.out_channels, *(b.out_channels for b in net.block_list)),
-        units=tuple(layer.out_size for layer in config.mlp_config.block_list),
-    )
+    return exact_body(config).widths
 
 
-def exact_body(config: ModelConfig) -> Body:
+@lru_cache(maxsize=8192)
+def exact_body(config: AnyConfig) -> Body:
     """The body of a config at its true widths."""
-    return Body(signature_of(config), widths_of(config))
+    layers = chain_of(config)
+    static = tuple(Placed(p.name, p.layer.static(), p.stream) for p in layers)
+    widths = tuple(getattr(p.layer, width) for p in layers for width in p.layer.widths)
+    return Body(_same(Signature(config.image, static, config.batch_size)), Widths(widths))
 
 
-def map_sizes(signature: Signature) -> list[tuple[int, int]]:
-    """Height and width of the maps: after the first convolution, each block, and pooling."""
-    height, width, _ = signature.image
-    sizes = []
-    for conv in (signature.first, *signature.blocks):
-        height, width = (
-            conv_size(n, conv.kernel, conv.stride, conv.padding) for n in (height, width)
-        )
-        sizes.append((height, width))
-    return [*sizes, (height // signature.pool, width // signature.pool)]
+@lru_cache(maxsize=8192)
+def _same(signature: Signature) -> Signature:
+    """One object for equal signatures, which are then compared at no cost."""
+    return signature
+
+
+@lru_cache(maxsize=8192)
+def _filled(body: Body) -> tuple[Placed, ...]:
+    values = iter(body.widths.values)
+    return tuple(
+        Placed(p.name, p.layer.bound({width: next(values) for width in p.layer.widths}), p.stream)
+        for p in body.signature.layers
+    )

@@ -1,4 +1,4 @@
-"""Weights as variables of the Flax Classifier: made, translated from flat names, measured."""
+"""Weights as variables of the networks' Flax modules: made, translated, measured."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,11 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hptjax.config.schema import ModelConfig
 from hptjax.data.dataset import ImageDataset
 from hptjax.errors import DataError
-from hptjax.models.classifier import Classifier
-from hptjax.models.signature import exact_body
+from hptjax.models.chain import AnyConfig, chain_of
+from hptjax.models.layers.base import Layer
+from hptjax.models.module import module_of, module_path
+from hptjax.models.signature import exact_body, walk
 from hptjax.models.weights import (
     exact_arrays,
     initial_statistics,
@@ -21,60 +22,54 @@ from hptjax.models.weights import (
 )
 from hptjax.settings import fixed_settings
 
-_PARTS = {"scale": ("params", "scale"), "shift": ("params", "bias")}
-_PARTS |= {part: ("batch_stats", part) for part in ("mean", "var")}
+_LEAVES = {"scale": ("params", "scale"), "shift": ("params", "bias")}
+_LEAVES |= {part: ("batch_stats", part) for part in ("mean", "var")}
 
 
 @fixed_settings()
-def init_variables(config: ModelConfig, key: Array) -> dict:
-    """Initial variables of Classifier.from_config(config), as a member with this key has them."""
+def init_variables(config: AnyConfig, key: Array) -> dict:
+    """Initial variables of the config's module, as a member with this key has them."""
     body = exact_body(config)
-    start = initial_weights(key, body, body.widths), initial_statistics(body, body.widths)
+    start = initial_weights(key, body, body.layers), initial_statistics(body, body.layers)
     return exact_variables(config, exact_arrays(body, body, *jax.device_get(start)))
 
 
-def exact_variables(config: ModelConfig, flat: Mapping[str, np.ndarray]) -> dict:
+def exact_variables(config: AnyConfig, flat: Mapping[str, np.ndarray]) -> dict:
     """Exact-shape arrays as Flax variables {"params": ..., "batch_stats": ...}.
 
     flat: by the names of `weights`; norms that are switched off are left out.
     """
     tree: dict = {"params": {}, "batch_stats": {}}
-    layers = config.mlp_config.block_list
-    for name, value in flat.items():
-        stage, part = name.rsplit(".", 1)
-        names = stage.split(".")
-        if names[0] == "mlp" and names[2] == "bn" and not layers[int(names[1])].batch_norm:
-            continue
-        collection, leaf, path = _place(stage, part)
-        node = tree[collection]
-        for step in path:
-            node = node.setdefault(step, {})
-        node[leaf] = _to_flax(part, stage, np.asarray(value))
+    incoming = exact_body(config).signature.incoming
+    for placed, shape in walk(incoming, chain_of(config)):
+        derived = type(placed.layer).module is Layer.module
+        for kind in ("weights", "statistics"):
+            for name in getattr(placed.layer, kind)(shape):
+                value = np.asarray(flat[f"{placed.name}.{name}"])
+                if derived:
+                    collection = "params" if kind == "weights" else "batch_stats"
+                    path = (*module_path(config, placed.name, ()), name)
+                else:
+                    collection, path, value = _exact(config, placed.name, name, value)
+                node = tree[collection]
+                for step in path[:-1]:
+                    node = node.setdefault(step, {})
+                node[path[-1]] = value
     return tree
 
 
-def _place(stage: str, part: str) -> tuple[str, str, list[str]]:
-    """Collection, leaf name and path of modules in the Flax tree."""
-    collection, leaf = _PARTS.get(part, ("params", part))
-    names = stage.split(".")
-    if names[0] == "mlp":
-        return collection, leaf, ["mlp", f"{names[2]}_{names[1]}"]
-    if names[0] == "blocks":
-        path = ["resnet", f"blocks_{names[1]}", names[2]]
-    else:
-        path = ["resnet", names[0]]
-    return collection, leaf, path if part in _PARTS else [*path, "conv"]
+def _exact(
+    config: AnyConfig, layer: str, name: str, value: np.ndarray
+) -> tuple[str, tuple[str, ...], np.ndarray]:
+    """Collection, path in it, and value as Flax has it, of one array of a layer."""
+    *inner, part = name.split(".")
+    collection, leaf = _LEAVES.get(part, ("params", part))
+    if part == "kernel":
+        value = value.transpose(1, 2, 3, 0) if value.ndim == 4 else value.T
+    return collection, (*module_path(config, layer, tuple(inner)), leaf), value
 
 
-def _to_flax(part: str, stage: str, value: np.ndarray) -> np.ndarray:
-    if part != "kernel":
-        return value
-    if stage.startswith("mlp"):
-        return value.reshape(value.shape[0], -1).T
-    return value.transpose(1, 2, 3, 0)
-
-
-def check_variables(config: ModelConfig, variables: Mapping) -> None:
+def check_variables(config: AnyConfig, variables: Mapping) -> None:
     """DataError, naming the first array, unless these are variables of the config's network."""
     body = exact_body(config)
     kinds = weights(body) | statistics(body)
@@ -98,7 +93,7 @@ def _shapes(variables: Mapping) -> dict[str, str]:
 
 @fixed_settings()
 def evaluate_variables(
-    config: ModelConfig,
+    config: AnyConfig,
     variables: Mapping,
     dataset: ImageDataset,
     *,
@@ -111,7 +106,7 @@ def evaluate_variables(
     ones, as macro_f1. Raises ConfigError for labels of another kind, or an unknown measure.
     """
     config.task.options.check(dataset)
-    model, task = Classifier.from_config(config), config.task.options.fitted(dataset)
+    model, task = module_of(config), config.task.options.fitted(dataset)
     chosen = {name: task.measure(name) for name in dict.fromkeys([*task.measures, *measures])}
     for measure in chosen.values():
         measure.check(dataset)

@@ -10,8 +10,8 @@ from jax import Array, lax
 from hptjax.models.choices import Choices
 from hptjax.models.forward import Arrays, forward
 from hptjax.models.keys import dropout_key, init_key
-from hptjax.models.numbers import AnyArray, TracedNumbers
-from hptjax.models.signature import Body, Widths
+from hptjax.models.numbers import AnyArray, TracedNumbers, bound_layers
+from hptjax.models.signature import Body
 from hptjax.models.weights import initial_statistics, initial_weights, layouts
 from hptjax.population.images import EpochInput, as_floats, to_maps, train_slice
 from hptjax.population.logits import LOGITS
@@ -66,14 +66,10 @@ def initial_state(
     body: Body, choices: Choices, study_key: Array, hparams: TracedHparams
 ) -> MemberState:
     """A member of a body before training, from its true widths and its key."""
-    signature = body.signature
-    widths = Widths(
-        tuple(hparams.numbers["channels"][i] for i in range(len(signature.blocks) + 1)),
-        tuple(hparams.numbers["units"][i] for i in range(signature.depth)),
-    )
-    params = initial_weights(init_key(study_key, hparams.trial), body, widths)
+    layers = bound_layers(body.signature, choices, hparams.numbers)
+    params = initial_weights(init_key(study_key, hparams.trial), body, layers)
     slots = start(choices, params, hparams.numbers)
-    return MemberState(params, initial_statistics(body, widths), slots, jnp.zeros((), jnp.int32))
+    return MemberState(params, initial_statistics(body, layers), slots, jnp.zeros((), jnp.int32))
 
 
 def member_epoch(
@@ -172,7 +168,7 @@ def evaluate(
         new = val_sums(choices, logits, labels, real, numbers)
         return jax.tree.map(jnp.add, sums, new), logits.T if choices.logits else None
 
-    outputs = jax.ShapeDtypeStruct((body.widths.units[-1], given.val.shape[-1]), jnp.float32)
+    outputs = jax.ShapeDtypeStruct((body.outputs, given.val.shape[-1]), jnp.float32)
     start = no_sums(choices, outputs, given.val_labels[0])
     sums, logits = lax.scan(batch, start, (given.val, given.val_labels, given.val_real))
     images = jnp.maximum(jnp.sum(given.val_real), 1)

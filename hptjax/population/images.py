@@ -78,7 +78,7 @@ def fitted_to(
             f"batch_size must be at most the {train.size} training images, got {batch}."
         )
     if validation.num_classes != train.num_classes or any(
-        body.widths.units[-1] != train.num_classes for body in plan.bodies
+        body.outputs != train.num_classes for body in plan.bodies
     ):
         raise ConfigError(
             f"The last MLP layer must have one unit per class ({train.num_classes}):"

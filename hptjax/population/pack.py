@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
-from hptjax.models.numbers import STAGED, numbers_of, packed
+from hptjax.models.chain import AnyConfig
+from hptjax.models.numbers import number_types, numbers_of, packed
 from hptjax.models.signature import Body, exact_body
 from hptjax.population.epoch import TracedHparams
 from hptjax.population.plan import Plan
@@ -19,7 +18,7 @@ from hptjax.population.plan import Plan
 class Member:
     """One candidate in a population; trial is the number from which its random keys derive."""
 
-    config: ModelConfig
+    config: AnyConfig
     trial: int
 
     @cached_property
@@ -84,13 +83,10 @@ def traced_hparams(
     plan: Plan, members: Sequence[Member], placement: Placement, rows: int
 ) -> TracedHparams:
     """The members' traced numbers as arrays over rows; rows without a member hold zeros."""
-    depth = max(body.signature.depth for body in plan.bodies)
-    stages = max(len(body.widths.channels) for body in plan.bodies)
+    types = number_types(plan.bodies, plan.choices)
     numbers = [numbers_of(member.config, plan.choices) for member in members]
-    columns = {
-        name: _column([own[name] for own in numbers], stages if name in STAGED else depth)
-        for name in numbers[0]
-    }
+    names = dict.fromkeys([*numbers[0], *types])
+    columns = {name: [own.get(name, 0) for own in numbers] for name in names}
     trials = np.array([member.trial for member in members], np.uint32)
 
     def placed(values: np.ndarray) -> np.ndarray:
@@ -98,13 +94,5 @@ def traced_hparams(
         out[placement.rows] = values
         return out
 
-    arrays = {name: placed(array) for name, array in packed(columns).items()}
+    arrays = {name: placed(array) for name, array in packed(columns, types).items()}
     return TracedHparams(arrays, placed(trials))
-
-
-def _column(values: list[Any], length: int) -> Any:
-    """The members' numbers [P]; of layers a list, with zeros where a member is not as deep."""
-    if not isinstance(values[0], list):
-        return np.array(values)
-    rows = [[*layers, *[0] * (length - len(layers))] for layers in values]
-    return [np.array(layer) for layer in zip(*rows, strict=True)]

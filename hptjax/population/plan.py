@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
+from hptjax.models.chain import AnyConfig
 from hptjax.models.choices import Choices, choices_of
-from hptjax.models.signature import Body, Signature, Widths, exact_body
+from hptjax.models.signature import Body, Signature, Widths, exact_body, map_axes
 from hptjax.population.price import Price, price_for, train_flops
 
 FEW_BODIES, MOST_BODIES = 7, 16  # tiers are added up to here; the first where the work is not known
@@ -45,7 +45,7 @@ class Plan:
         group = self._by_signature.get(shape.signature, [])
         return next((i for i in group if shape.widths.fits(self.bodies[i].widths)), None)
 
-    def covers(self, config: ModelConfig) -> bool:
+    def covers(self, config: AnyConfig) -> bool:
         """Whether this network can be trained without compiling anew."""
         has_body = self.body_of(exact_body(config)) is not None
         return has_body and self.choices.covers(choices_of([config]))
@@ -65,7 +65,7 @@ class Plan:
 
 
 def make_plan(
-    configs: Sequence[ModelConfig],
+    configs: Sequence[AnyConfig],
     *,
     capacity: int | None = None,
     samples: float = math.inf,
@@ -123,10 +123,10 @@ def _best_split(
     best: tuple[float, Widths | None] = (0.0, None)
     for tier in tiers:
         inside = [widths for widths in members if widths.fits(tier)]
-        for axis in range(len(tier.channels)):
-            values = sorted({widths.channels[axis] for widths in inside})
+        for axis in map_axes(signature):
+            values = sorted({widths.values[axis] for widths in inside})
             for cut in values[:-1]:
-                small = [w for w in inside if w.channels[axis] <= cut]
+                small = [w for w in inside if w.values[axis] <= cut]
                 new = _largest(small)
                 saved = now - _padded(signature, members, [*tiers, new], price)
                 if saved > best[0]:
@@ -143,8 +143,4 @@ def _padded(
 
 
 def _largest(members: Iterable[Widths]) -> Widths:
-    members = list(members)
-    return Widths(
-        tuple(map(max, zip(*(w.channels for w in members), strict=True))),
-        tuple(map(max, zip(*(w.units for w in members), strict=True))),
-    )
+    return Widths(tuple(map(max, zip(*(own.values for own in members), strict=True))))

@@ -76,7 +76,7 @@ def train_local(
     rows = hparams.trial.shape[0]
     metrics = {name: jnp.full(rows, jnp.nan) for name in metric_names(choices)}
     if choices.logits:
-        shape = rows, given.val_real.size, bodies[0].widths.units[-1]
+        shape = rows, given.val_real.size, bodies[0].outputs
         metrics[LOGITS] = jnp.full(shape, jnp.nan)
     carry = state, metrics
     lanes = execution.lanes or (1,) * len(bodies)

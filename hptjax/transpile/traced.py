@@ -8,8 +8,8 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Any, TypeAlias
+from functools import cached_property
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -20,14 +20,13 @@ from hptjax.config.schema import ModelConfig
 from hptjax.entries import Arithmetic, Categorical, Entry, Float, Integer, Value, values_of
 from hptjax.errors import ConfigError
 from hptjax.models.choices import Choices, choices_of
-from hptjax.models.numbers import TracedNumbers, numbers_of, packed
-from hptjax.models.signature import exact_body, signature_of
+from hptjax.models.numbers import TracedNumbers, number_types, numbers_of, packed
+from hptjax.models.signature import exact_body, signature_of, width_names
 from hptjax.population.epoch import TracedHparams
 from hptjax.population.plan import Plan
 from hptjax.transpile.problem import MAX_SIGNATURES, Problem
 
 NO_SIGNATURE = -1
-Place: TypeAlias = tuple[str, int | None]  # of a number: its array, and where in it
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +47,7 @@ class TracedProblem:
     def choices(self) -> Choices:
         """What the networks of the space may have: all of it, where a plan has seen a sample."""
         ends = (self._ends(name) for name in self.problem.space)
-        return choices_of([self._base, *itertools.chain.from_iterable(ends)])
+        return choices_of([*filter(None, self._combinations), *itertools.chain.from_iterable(ends)])
 
     def _ends(self, name: str) -> Sequence[ModelConfig]:
         """The base network with each choice of an hparam, or with either end of its range."""
@@ -145,31 +144,28 @@ class TracedProblem:
         found = jnp.full(signature.shape, len(bodies), jnp.int32)
         for i in sorted(range(len(bodies)), key=lambda i: -self.plan.price.of_body(bodies[i])):
             widths = bodies[i].widths
-            fits = (numbers["channels"] <= jnp.array(widths.channels)).all(1)
-            fits &= (numbers["units"] <= jnp.array(widths.units)).all(1)
-            found = jnp.where(fits & (signature == firsts[i]), i, found)
+            fits = signature == firsts[i]
+            for name, width in zip(width_names(bodies[i].signature), widths.values, strict=True):
+                fits &= numbers[name] <= width
+            found = jnp.where(fits, i, found)
         return found
 
     def _numbers(self, values: dict[str, Array], count: int) -> TracedNumbers:
         """The numbers [P, ...] of the networks: the base's, but those that are tuned."""
-        base, full = numbers_of(self._base, self.choices), partial(jnp.full, count)
-        columns: dict[str, Any] = {
-            name: [full(x) for x in own] if isinstance(own, list) else full(own)
-            for name, own in base.items()
-        }
+        base: dict[str, Any] = {}
+        for config in filter(None, reversed(self._combinations)):
+            base |= numbers_of(config, self.choices)
+        base |= numbers_of(self._base, self.choices)
+        columns = {name: jnp.full(count, own) for name, own in base.items()}
         targets = self.problem.targets.items()
         for name, target in sorted(targets, key=lambda pair: pair[1].owner is not None):
             if target.rule.kind == "static":
                 continue
             active = self._active(target, values)
-            for (array, place), value in self._tuned(name, target, values[name]).items():
-                column = columns[array] if place is None else columns[array][place]
-                value = value if active is None else jnp.where(active, value, column)
-                if place is None:
-                    columns[array] = value
-                else:
-                    columns[array][place] = value
-        return packed(columns, jnp)
+            for number, value in self._tuned(name, target, values[name]).items():
+                chosen = value if active is None else jnp.where(active, value, columns[number])
+                columns[number] = chosen
+        return packed(columns, number_types(self.plan.bodies, self.choices), jnp)
 
     def _active(self, target: Target, values: dict[str, Array]) -> Array | None:
         """Where the part is chosen of which this is an option; None: everywhere."""
@@ -179,21 +175,18 @@ class TracedProblem:
         places = [values_of(self.problem.space[owner[0]]).index(c) for c in owner[1]]
         return jnp.isin(values[owner[0]], jnp.array(places))
 
-    def _tuned(self, name: str, target: Target, value: Array) -> dict[Place, Array]:
-        """What an hparam makes of the numbers: {(array, place in it): values [P]}."""
-        own = target.rule.array, target.place
+    def _tuned(self, name: str, target: Target, value: Array) -> dict[str, Array]:
+        """What an hparam makes of the numbers: {name of the number: values [P]}."""
         if not isinstance(self.problem.space[name], Categorical):
-            return {own: cast(value, target.rule.type, TRACED.floor)}
-        rows = [_flat(numbers_of(config, self.choices)) for config in self._ends(name)]
-        tuned = [key for key in rows[0] if key == own or len({row[key] for row in rows}) > 1]
-        return {key: jnp.asarray([row[key] for row in rows])[value] for key in tuned}
-
-
-def _flat(numbers: dict[str, Any]) -> dict[Place, Any]:
-    """Numbers by their array and their place in it, None where it is one number a network."""
-    lists = {name: own for name, own in numbers.items() if isinstance(own, list)}
-    out: dict[Place, Any] = {(name, None): x for name, x in numbers.items() if name not in lists}
-    return out | {(name, k): x for name, own in lists.items() for k, x in enumerate(own)}
+            own = cast(value, target.rule.type, TRACED.floor)
+            return {number: own for number in target.numbers}
+        rows = [numbers_of(config, self.choices) for config in self._ends(name)]
+        tuned = [
+            number
+            for number in rows[0]
+            if number in target.numbers or len({row[number] for row in rows}) > 1
+        ]
+        return {number: jnp.asarray([row[number] for row in rows])[value] for number in tuned}
 
 
 TRACED = Arithmetic(lambda x: jnp.floor(x).astype(jnp.int32), jnp.exp, jnp.minimum, jnp.maximum)

@@ -21,13 +21,15 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 import flax.linen as nn
+import jax
+import jax.numpy as jnp
 from jax import Array
 
 from hptjax.config.frozen import Frozen
-from hptjax.config.traced import static_kind
+from hptjax.config.traced import static_kind, traced_numbers
 
 Shape: TypeAlias = tuple[Any, ...]
 """Of one image on its way: (C, H, W) of maps, (N,) of units. C and N may be traced numbers."""
@@ -51,11 +53,17 @@ class Weight:
         return math.prod(self.shape)
 
 
-class Chosen(NamedTuple):
-    """Which of several names a member of a program has; index: traced, or None for one name."""
+@dataclass(frozen=True)
+class Chosen:
+    """Which of several names a member of a program has; place: traced, among the names.
 
-    names: tuple[str, ...]
-    index: Array | None
+    static: what of it is compiled, which some of the names may contradict: no member of this body
+    has those.
+    """
+
+    names: tuple[Any, ...]
+    place: Array
+    static: Any
 
 
 @dataclass
@@ -63,17 +71,25 @@ class Context:
     """What a layer sees in a step beside its maps and weights.
 
     incoming: the true shape of what comes in. train: whether the network is trained, or evaluated.
-    key: of the layer's random draws in this step, None in evaluation. statistics: the layer's
-    running ones; what `forward` puts into `new_statistics` replaces them. first: whether the maps
-    are the images, which need no gradient.
+    root: what the layer's draws in this step derive from, None in evaluation; stream: which of them
+    are its own, None for all. statistics: the layer's running ones; what `forward` puts into
+    `new_statistics` replaces them. first: whether the maps are the images, which need no gradient.
     """
 
     incoming: Shape
     train: bool
-    key: Array | None
+    root: Array | None
     statistics: Mapping[str, Array]
+    stream: int | None = None
     first: bool = False
     new_statistics: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Array | None:
+        """Of the layer's random draws in this step, None in evaluation."""
+        if self.root is None or self.stream is None:
+            return self.root
+        return jax.random.fold_in(self.root, jnp.uint32(self.stream))
 
 
 class Infeasible(ValueError):
@@ -112,6 +128,10 @@ class Layer(Frozen):
         """The layer with other values in some fields, unchecked: those of a program, or widths."""
         return type(self).model_construct(**{**dict(self), **values})
 
+    def numbers(self) -> dict[str, float]:
+        """Its traced numbers by name: those of the fields annotated `float`."""
+        return {name: getattr(self, name) for name in traced_numbers(self)}
+
     def check(self, incoming: Shape) -> None:
         """Raises Infeasible where this layer cannot take maps of this size."""
 
@@ -126,6 +146,18 @@ class Layer(Frozen):
     def statistics(self, incoming: Shape) -> dict[str, Weight]:
         """The running statistics, which are not trained; none unless overridden."""
         return {}
+
+    def initial(self, key: Array, incoming: Shape) -> dict[str, Array] | None:
+        """The arrays of `weights` before training, drawn from the member's key.
+
+        None, unless overridden: they are drawn as each `Weight` says. Only a layer that is never
+        padded may draw by itself.
+        """
+        return None
+
+    def flops(self, incoming: Shape) -> int | None:
+        """Operations of a forward pass of one image; None: they follow from the weights."""
+        return None
 
     @abstractmethod
     def forward(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:

@@ -1,18 +1,17 @@
 """A linear layer, with the norm, the activation and the dropout that follow it."""
 
 from collections.abc import Mapping
-from functools import partial
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
 
 from hptjax.config.frozen import Positive
-from hptjax.models.layers.base import Context, Layer, Shape, Weight
+from hptjax.models.layers.base import Chosen, Context, Layer, Shape, Weight
 from hptjax.models.layers.fields import Rate, UnitActivation
 from hptjax.models.layers.modules import finished, torch_uniform
-from hptjax.models.layers.norms import BATCH_NORM, NO_NORM, BatchNorm, NoNorm, NormPart
+from hptjax.models.layers.norms import BATCH_NORM, NO_NORM, BatchNorm, NoNorm, Norm, NormPart
 from hptjax.models.layers.pieces import activated, affine, dropped, inside, names_of, normed
 
 _SWITCHED = (NoNorm, BatchNorm)
@@ -53,11 +52,10 @@ class Linear(Layer):
         return inside("norm", self._widest.statistics(self.out(incoming)))
 
     @property
-    def _widest(self) -> Any:
-        """The norm that has weights: of an own network its own; in a program that of all."""
-        norms = [part.options for part in names_of(self.norm)]
-        switched = all(isinstance(norm, _SWITCHED) for norm in norms)
-        return BatchNorm() if switched else norms[0]
+    def _widest(self) -> Norm:
+        """The norm whose weights there are: in a program's bodies also where it is off."""
+        own = self.norm.static if isinstance(self.norm, Chosen) else self.norm
+        return own.options
 
     def forward(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
         kernel = weights["linear.kernel"]
@@ -67,16 +65,14 @@ class Linear(Layer):
         return dropped(x, self.dropout, context)
 
     def _normed(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
-        kinds = [part.options for part in names_of(self.norm)]
-        normal = partial(normed, name="norm", shape=(self.out_features,), weights=weights)
-        real = [norm for norm in kinds if not isinstance(norm, NoNorm)]
-        if not real:
+        """x through the norm; where only some members have one, by the traced choice."""
+        norm, names = self._widest, names_of(self.norm)
+        if all(isinstance(part.options, NoNorm) for part in names):
             return x
-        y = normal(real[0], x, context=context)
-        if len(kinds) == len(real):
+        y = normed(norm, x, "norm", (self.out_features,), weights, context)
+        if NO_NORM not in names or not isinstance(self.norm, Chosen):
             return y
-        has_norm = self.norm.index == kinds.index(real[0])
-        return jnp.where(has_norm, y, x)
+        return jnp.where(self.norm.place != names.index(NO_NORM), y, x)
 
     def module(self, name: str | None = None) -> nn.Module:
         return LinearModule(self, name=name)

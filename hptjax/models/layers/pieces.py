@@ -64,8 +64,8 @@ def names_of(value: Any) -> tuple[Any, ...]:
 def activated(x: Array, value: Any, live: Any) -> Array:
     """x through the activation of a field; live: how many of its channels are not padding."""
     names = names_of(value)
-    index = value.index if isinstance(value, Chosen) else None
-    return activate(x, names, index, jnp.arange(x.shape[0]) < live)
+    place = value.place if isinstance(value, Chosen) else jnp.int32(0)
+    return activate(x, names, place, jnp.arange(x.shape[0]) < live)
 
 
 def dropped(x: Array, rate: Any, context: Context) -> Array:
