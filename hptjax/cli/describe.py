@@ -10,7 +10,7 @@ from rich.console import Console
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
 from hptjax.models.costs import Costs, network_costs
-from hptjax.models.signature import Body, exact_body
+from hptjax.models.signature import exact_body
 from hptjax.population import Plan, make_plan
 from hptjax.population.execution import execution_for
 from hptjax.population.memory import population_bytes, row_bytes
@@ -100,24 +100,14 @@ def space_table(space: Space) -> PlainTable:
 def bodies_table(plan: Plan, configs: Sequence[ModelConfig]) -> PlainTable:
     """The compiled bodies, and the share of the sampled configs that each would train."""
     table = PlainTable(title=f"Compiled bodies: {len(plan.bodies)}", title_justify="left")
-    for column in ("kernel/stride", "pool", "batch", "channels", "MLP units", "share"):
+    for column in ("batch", "layers", "share"):
         table.add_column(column)
     places = [plan.body_of(exact_body(config)) for config in configs]
     for i, body in enumerate(plan.bodies):
-        table.add_row(*_body_row(body), f"{places.count(i) / len(places):.0%}")
+        layers = ", ".join(placed.layer.summary() for placed in body.layers)
+        share = f"{places.count(i) / len(places):.0%}"
+        table.add_row(str(body.signature.batch_size), layers, share)
     return table
-
-
-def _body_row(body: Body) -> list[str]:
-    signature = body.signature
-    convs = (signature.first, *signature.blocks)
-    return [
-        " ".join(f"{conv.kernel}/{conv.stride}" for conv in convs),
-        str(signature.pool),
-        str(signature.batch_size),
-        " ".join(map(str, body.widths.channels)),
-        " ".join(map(str, body.widths.units)),
-    ]
 
 
 def costs_table(members: Sequence[Costs]) -> PlainTable:

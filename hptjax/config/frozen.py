@@ -1,7 +1,8 @@
 """The base of every config: immutable, hashable, closed to unknown keys."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Annotated, Any, ClassVar, Self, TypeVar, cast
 
 from pydantic import (
     BaseModel,
@@ -16,6 +17,8 @@ from pydantic import (
 from hptjax.checks import is_text, plain
 from hptjax.config.explain import validated
 from hptjax.errors import shown
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 SIZE_LIMIT = 2**31  # the compiled programs index with 32 bits
 
@@ -70,3 +73,11 @@ class Frozen(BaseModel):
 
 def as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+def remembered(function: Function) -> Function:
+    """A function of configs that works each out once, for the last thousands of them.
+
+    It is typed as the function: type checkers do not know that a frozen config has a hash.
+    """
+    return cast(Function, lru_cache(maxsize=8192)(function))

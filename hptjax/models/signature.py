@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
+from hptjax.config.frozen import remembered
 from hptjax.models.chain import AnyConfig, Placed, chain_of
 from hptjax.models.layers.base import Shape
 
@@ -107,7 +107,7 @@ def widths_of(config: AnyConfig) -> Widths:
     return exact_body(config).widths
 
 
-@lru_cache(maxsize=8192)
+@remembered
 def exact_body(config: AnyConfig) -> Body:
     """The body of a config at its true widths."""
     layers = chain_of(config)
@@ -116,13 +116,13 @@ def exact_body(config: AnyConfig) -> Body:
     return Body(_same(Signature(config.image, static, config.batch_size)), Widths(widths))
 
 
-@lru_cache(maxsize=8192)
+@remembered
 def _same(signature: Signature) -> Signature:
     """One object for equal signatures, which are then compared at no cost."""
     return signature
 
 
-@lru_cache(maxsize=8192)
+@remembered
 def _filled(body: Body) -> tuple[Placed, ...]:
     values = iter(body.widths.values)
     return tuple(

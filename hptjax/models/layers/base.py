@@ -147,6 +147,19 @@ class Layer(Frozen):
         """The running statistics, which are not trained; none unless overridden."""
         return {}
 
+    def summary(self) -> str:
+        """What shapes it, in a few words: `conv 16 stride 2`."""
+        fields = type(self).model_fields
+        traced = {*self.widths, *self.choices, *self.numbers()}
+        static = {
+            name: getattr(self, name)
+            for name, field in fields.items()
+            if name not in traced and getattr(self, name) != field.get_default()
+        }
+        options = (f"{name} {getattr(value, 'name', value)}" for name, value in static.items())
+        widths = (str(getattr(self, width)) for width in self.widths)
+        return " ".join([type(self).__name__.lower(), *widths, *options])
+
     def initial(self, key: Array, incoming: Shape) -> dict[str, Array] | None:
         """The arrays of `weights` before training, drawn from the member's key.
 

@@ -12,9 +12,10 @@ from hptjax.config.geometry import same_padding
 from hptjax.models.layers.base import Context, Layer, Shape, Weight
 from hptjax.models.layers.conv import live_of
 from hptjax.models.layers.fields import Activation
-from hptjax.models.layers.modules import ExactConv, finished
+from hptjax.models.layers.modules import ExactConv
 from hptjax.models.layers.norms import BATCH_NORM, NormPart
 from hptjax.models.layers.pieces import activated, affine, inside, names_of, normed
+from hptjax.ops.activations import find_activation
 from hptjax.ops.conv import conv, conv_and_projection
 from hptjax.ops.pointwise import identity_shortcut
 
@@ -129,7 +130,7 @@ class ResidualModule(nn.Module):
     @nn.compact
     def __call__(self, x: Array, *, train: bool, key: Array | None = None) -> Array:
         own = self.layer
-        act = dict(activation=own.activation, rate=0.0, train=train, key=None)
+        act = find_activation(own.activation).fn
 
         def convolved(x: Array, name: str, size: int, stride: int) -> Array:
             pads = same_padding(size)
@@ -139,7 +140,7 @@ class ResidualModule(nn.Module):
             return own.norm.options.module(name)(x, train=train)  # pyright: ignore[reportCallIssue]
 
         y = normal(convolved(x, "conv1", own.kernel_size, own.stride), "norm1")
-        y = finished(y, **act)
+        y = act(y)
         y = normal(convolved(y, "conv2", own.kernel_size, 1), "norm2")
         if own.projects:
             x = normal(convolved(x, "projection", 1, own.stride), "norm_projection")
@@ -147,4 +148,4 @@ class ResidualModule(nn.Module):
             x = x[:, :: own.stride, :: own.stride, : own.out_channels]
             more = own.out_channels - x.shape[-1]
             x = jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, more)))
-        return finished(y + x, **act)
+        return act(y + x)

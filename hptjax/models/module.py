@@ -1,0 +1,61 @@
+"""The Flax module of a network at its exact shape, and where in it each layer's variables lie."""
+
+import flax.linen as nn
+import jax
+from jax import Array
+
+from hptjax.config.schema import ModelConfig
+from hptjax.models import original
+from hptjax.models.chain import AnyConfig, Placed, chain_of
+from hptjax.models.classifier import Classifier, as_floats
+
+
+def module_of(config: AnyConfig) -> nn.Module:
+    """The network of a repaired config: images [B, H, W, C] -> logits [B, K]."""
+    if isinstance(config, ModelConfig):
+        return Classifier.from_config(config)
+    return Network(chain_of(config))
+
+
+def module_path(config: AnyConfig, layer: str, inner: tuple[str, ...]) -> tuple[str, ...]:
+    """Where a submodule of a layer lies in the network's module; (): the layer itself."""
+    if isinstance(config, ModelConfig):
+        return original.module_path(layer, inner)
+    return flax_name(layer), *inner
+
+
+def flax_name(layer: str) -> str:
+    """The name of a layer's module: Flax's paths have a meaning for dots."""
+    return layer.replace(".", "_")
+
+
+class Network(nn.Module):
+    """Layers in a row: images [B, H, W, C] in [0, 1] -> logits [B, K]."""
+
+    layers: tuple[Placed, ...]
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool, dropout_key: Array | None = None) -> Array:
+        """Logits [B, K] of images [B, H, W, C]: floats in [0, 1], or uint8, divided by 255 here.
+
+        train: batch norm by the batch's own statistics, and dropout. dropout_key: of the masks;
+        drawn from the "dropout" stream where it is not given and there is one. Raises ConfigError
+        for images of other whole numbers.
+        """
+        x = as_floats(x)
+        if train and dropout_key is None and (self._drops or self.has_rng("dropout")):
+            dropout_key = self.make_rng("dropout")
+        for placed in self.layers:
+            key = None
+            if dropout_key is not None:
+                key = jax.random.fold_in(dropout_key, placed.stream)
+            layer = placed.layer.module(flax_name(placed.name))
+            x = layer(x, train=train, key=key)  # pyright: ignore[reportCallIssue]
+        return x
+
+    @property
+    def _drops(self) -> bool:
+        """Whether a layer says itself that it drops anything."""
+        return any(
+            getattr(placed.layer, rate) for placed in self.layers for rate in placed.layer.may_miss
+        )
