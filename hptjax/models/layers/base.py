@@ -27,7 +27,7 @@ import flax.linen as nn
 from jax import Array
 
 from hptjax.config.frozen import Frozen
-from hptjax.config.traced import static_kind
+from hptjax.config.traced import traced_numbers
 
 Shape: TypeAlias = tuple[Any, ...]
 """Of one image on its way: (C, H, W) of maps, (N,) of units. C and N may be traced numbers."""
@@ -98,15 +98,22 @@ class Layer(Frozen):
     takes: ClassVar[Literal["maps", "units", "any"]] = "any"
     gives: ClassVar[Literal["maps", "units"] | None] = None
 
+    def numbers(self) -> dict[str, Any]:
+        """The traced numbers by names that `bound` takes: the `float` fields, unless overridden."""
+        return {name: getattr(self, name) for name in traced_numbers(self)}
+
     def static(self) -> Self:
         """What of it is compiled: widths are 1, traced numbers and choices at their defaults."""
-        fields = type(self).model_fields
         canonical: dict[str, Any] = dict.fromkeys(self.widths, 1)
-        canonical |= {
-            name: None if fields[name].is_required() else fields[name].get_default()
-            for name in self.choices
-        }
-        return static_kind(self.bound(canonical))
+        canonical |= {name: self._default(name, None) for name in self.choices}
+        canonical |= {name: self._default(name, 0.0) for name in self.numbers()}
+        return self.bound(canonical)
+
+    @classmethod
+    def _default(cls, name: str, otherwise: Any) -> Any:
+        """Of an option; `otherwise` where it has none, or is no field."""
+        found = cls.model_fields.get(name)
+        return otherwise if found is None or found.is_required() else found.get_default()
 
     def bound(self, values: Mapping[str, Any]) -> Self:
         """The layer with other values in some fields, unchecked: those of a program, or widths."""
