@@ -88,7 +88,8 @@ class Layer(Frozen):
     of a table, of which each member has its own at no cost of compiling. may_miss: `float` options
     that mean nothing at 0: a program none of whose members has one holds no code for it. Fields
     annotated `float` are traced numbers; all others are part of what is compiled. takes: what must
-    come in; gives: what comes out, None for what came in.
+    come in; gives: what comes out, None for what came in. whole: it is a network by itself, which
+    takes the images, unpadded, and gives what the task asks for.
     """
 
     main: ClassVar[str | None] = None
@@ -97,6 +98,7 @@ class Layer(Frozen):
     may_miss: ClassVar[tuple[str, ...]] = ()
     takes: ClassVar[Literal["maps", "units", "any"]] = "any"
     gives: ClassVar[Literal["maps", "units"] | None] = None
+    whole: ClassVar[bool] = False
 
     def numbers(self) -> dict[str, Any]:
         """The traced numbers by names that `bound` takes: the `float` fields, unless overridden."""
@@ -133,6 +135,17 @@ class Layer(Frozen):
     def statistics(self, incoming: Shape) -> dict[str, Weight]:
         """The running statistics, which are not trained; none unless overridden."""
         return {}
+
+    def initial(self, key: Array, incoming: Shape) -> dict[str, Array] | None:
+        """All weights and statistics of a new network at their exact shape, drawn from its key.
+
+        None, unless overridden: each is drawn, or filled, as its `Weight` says.
+        """
+        return None
+
+    def flops(self, incoming: Shape) -> int | None:
+        """Floating-point operations of one image forward; None: `weights` say how many."""
+        return None
 
     @abstractmethod
     def forward(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
