@@ -84,6 +84,7 @@ _MODULES = (
     "devices",
     "errors",
     "models",
+    "nn",
     "population",
     "records",
     "report",

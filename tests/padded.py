@@ -48,7 +48,7 @@ def after(
     packed = traced_hparams(plan, [member], place(plan, [member], 1), 1)
     hparams = jax.tree.map(lambda t: jnp.asarray(t[0]), packed)
     params = initial_weights(jax.random.key(7), body, member.shape.layers)
-    stats = initial_statistics(body, member.shape.layers)
+    stats = initial_statistics(jax.random.key(7), body, member.shape.layers)
     slots = start(plan.choices, params, hparams.numbers)
     state = MemberState(params, stats, slots, jnp.int32(0))
     batch = member.config.batch_size

@@ -31,6 +31,7 @@ LAYERS = (
     "des",
     "records",
     "models",
+    "nn",
     "tasks",
     "population",
     "transpile",

@@ -10,7 +10,6 @@ from jax import Array
 from hptjax.data.dataset import ImageDataset
 from hptjax.errors import DataError
 from hptjax.models.chain import AnyConfig, chain_of
-from hptjax.models.layers.base import Layer
 from hptjax.models.module import module_of, module_path
 from hptjax.models.signature import exact_body, walk
 from hptjax.models.weights import (
@@ -22,15 +21,17 @@ from hptjax.models.weights import (
 )
 from hptjax.settings import fixed_settings
 
-_LEAVES = {"scale": ("params", "scale"), "shift": ("params", "bias")}
-_LEAVES |= {part: ("batch_stats", part) for part in ("mean", "var")}
+_COLLECTIONS = {"weights": "params", "statistics": "batch_stats"}
 
 
 @fixed_settings()
 def init_variables(config: AnyConfig, key: Array) -> dict:
     """Initial variables of the config's module, as a member with this key has them."""
     body = exact_body(config)
-    start = initial_weights(key, body, body.layers), initial_statistics(body, body.layers)
+    start = (
+        initial_weights(key, body, body.layers),
+        initial_statistics(key, body, body.layers),
+    )
     return exact_variables(config, exact_arrays(body, body, *jax.device_get(start)))
 
 
@@ -42,31 +43,15 @@ def exact_variables(config: AnyConfig, flat: Mapping[str, np.ndarray]) -> dict:
     tree: dict = {"params": {}, "batch_stats": {}}
     incoming = exact_body(config).signature.incoming
     for placed, shape in walk(incoming, chain_of(config)):
-        derived = type(placed.layer).module is Layer.module
-        for kind in ("weights", "statistics"):
+        for kind, collection in _COLLECTIONS.items():
             for name in getattr(placed.layer, kind)(shape):
-                value = np.asarray(flat[f"{placed.name}.{name}"])
-                if derived:
-                    collection = "params" if kind == "weights" else "batch_stats"
-                    path = (*module_path(config, placed.name, ()), name)
-                else:
-                    collection, path, value = _exact(config, placed.name, name, value)
+                found = np.asarray(flat[f"{placed.name}.{name}"])
+                (*inner, leaf), value = placed.layer.variable(name, found)
                 node = tree[collection]
-                for step in path[:-1]:
+                for step in module_path(config, placed.name, tuple(inner)):
                     node = node.setdefault(step, {})
-                node[path[-1]] = value
+                node[leaf] = value
     return tree
-
-
-def _exact(
-    config: AnyConfig, layer: str, name: str, value: np.ndarray
-) -> tuple[str, tuple[str, ...], np.ndarray]:
-    """Collection, path in it, and value as Flax has it, of one array of a layer."""
-    *inner, part = name.split(".")
-    collection, leaf = _LEAVES.get(part, ("params", part))
-    if part == "kernel":
-        value = value.transpose(1, 2, 3, 0) if value.ndim == 4 else value.T
-    return collection, (*module_path(config, layer, tuple(inner)), leaf), value
 
 
 def check_variables(config: AnyConfig, variables: Mapping) -> None:

@@ -94,7 +94,7 @@ def initial_weights(key: Array, padded: Body, layers: Sequence[Placed]) -> Array
     draws = jax.random.uniform(key, (layout.size,))
     parts, start = [], 0
     for placed, incoming in walk(padded.signature.incoming, layers):
-        drawn = placed.layer.initial(jax.random.fold_in(key, placed.stream), incoming)
+        drawn = placed.layer.initial(_own_key(key, placed), incoming)
         for name, own in placed.layer.weights(incoming).items():
             if drawn is not None:
                 parts.append(drawn[name].reshape(-1))
@@ -110,15 +110,28 @@ def initial_weights(key: Array, padded: Body, layers: Sequence[Placed]) -> Array
     return jnp.concatenate(parts) if parts else jnp.zeros(0)
 
 
-def initial_statistics(padded: Body, layers: Sequence[Placed]) -> Array:
-    """Running statistics [S] of a padded network before training; zeros in the padding."""
+def initial_statistics(key: Array, padded: Body, layers: Sequence[Placed]) -> Array:
+    """Running statistics [S] of a padded network before training; zeros in the padding.
+
+    As `initial_weights`, of the same key.
+    """
     layout = layouts(padded)[1]
-    own = gathered("statistics", padded.signature.incoming, layers)
-    parts = [
-        jnp.where(_places(own[name].shape, weight.shape)[1], weight.fill, 0.0)
-        for name, (_, weight) in layout.places.items()
-    ]
+    parts = []
+    for placed, incoming in walk(padded.signature.incoming, layers):
+        own = placed.layer.statistics(incoming)
+        drawn = placed.layer.initial(_own_key(key, placed), incoming) if own else None
+        for name, weight in own.items():
+            if drawn is not None:
+                parts.append(drawn[name].reshape(-1))
+                continue
+            _, live = _places(weight.shape, layout.places[f"{placed.name}.{name}"][1].shape)
+            parts.append(jnp.where(live, weight.fill, 0.0))
     return jnp.concatenate(parts) if parts else jnp.zeros(0)
+
+
+def _own_key(key: Array, placed: Placed) -> Array:
+    """Of a layer that draws its weights by itself."""
+    return jax.random.fold_in(key, jnp.uint32(placed.stream))
 
 
 def _places(shape: tuple[Any, ...], padded: tuple[int, ...]) -> tuple[Array, Array]:

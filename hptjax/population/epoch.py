@@ -67,9 +67,11 @@ def initial_state(
 ) -> MemberState:
     """A member of a body before training, from its true widths and its key."""
     layers = bound_layers(body.signature, choices, hparams.numbers)
-    params = initial_weights(init_key(study_key, hparams.trial), body, layers)
+    key = init_key(study_key, hparams.trial)
+    params = initial_weights(key, body, layers)
     slots = start(choices, params, hparams.numbers)
-    return MemberState(params, initial_statistics(body, layers), slots, jnp.zeros((), jnp.int32))
+    stats = initial_statistics(key, body, layers)
+    return MemberState(params, stats, slots, jnp.zeros((), jnp.int32))
 
 
 def member_epoch(

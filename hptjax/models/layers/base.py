@@ -26,10 +26,11 @@ from typing import Any, ClassVar, Literal, Self, TypeAlias
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from hptjax.config.frozen import Frozen
-from hptjax.config.traced import static_kind, traced_numbers
+from hptjax.config.traced import traced_numbers
 
 Shape: TypeAlias = tuple[Any, ...]
 """Of one image on its way: (C, H, W) of maps, (N,) of units. C and N may be traced numbers."""
@@ -104,7 +105,8 @@ class Layer(Frozen):
     of a table, of which each member has its own at no cost of compiling. may_miss: `float` options
     that mean nothing at 0: a program none of whose members has one holds no code for it. Fields
     annotated `float` are traced numbers; all others are part of what is compiled. takes: what must
-    come in; gives: what comes out, None for what came in.
+    come in; gives: what comes out, None for what came in. whole: it is a network by itself, which
+    takes the images, unpadded, and gives what the task asks for.
     """
 
     main: ClassVar[str | None] = None
@@ -113,24 +115,28 @@ class Layer(Frozen):
     may_miss: ClassVar[tuple[str, ...]] = ()
     takes: ClassVar[Literal["maps", "units", "any"]] = "any"
     gives: ClassVar[Literal["maps", "units"] | None] = None
+    whole: ClassVar[bool] = False
+
+    def numbers(self) -> dict[str, Any]:
+        """The traced numbers by names that `bound` takes: the `float` fields, unless overridden."""
+        return {name: getattr(self, name) for name in traced_numbers(self)}
 
     def static(self) -> Self:
         """What of it is compiled: widths are 1, traced numbers and choices at their defaults."""
-        fields = type(self).model_fields
         canonical: dict[str, Any] = dict.fromkeys(self.widths, 1)
-        canonical |= {
-            name: None if fields[name].is_required() else fields[name].get_default()
-            for name in self.choices
-        }
-        return static_kind(self.bound(canonical))
+        canonical |= {name: self._default(name, None) for name in self.choices}
+        canonical |= {name: self._default(name, 0.0) for name in self.numbers()}
+        return self.bound(canonical)
+
+    @classmethod
+    def _default(cls, name: str, otherwise: Any) -> Any:
+        """Of an option; `otherwise` where it has none, or is no field."""
+        found = cls.model_fields.get(name)
+        return otherwise if found is None or found.is_required() else found.get_default()
 
     def bound(self, values: Mapping[str, Any]) -> Self:
         """The layer with other values in some fields, unchecked: those of a program, or widths."""
         return type(self).model_construct(**{**dict(self), **values})
-
-    def numbers(self) -> dict[str, float]:
-        """Its traced numbers by name: those of the fields annotated `float`."""
-        return {name: getattr(self, name) for name in traced_numbers(self)}
 
     def check(self, incoming: Shape) -> None:
         """Raises Infeasible where this layer cannot take maps of this size."""
@@ -161,15 +167,14 @@ class Layer(Frozen):
         return " ".join([type(self).__name__.lower(), *widths, *options])
 
     def initial(self, key: Array, incoming: Shape) -> dict[str, Array] | None:
-        """The arrays of `weights` before training, drawn from the member's key.
+        """All weights and statistics of a new network at their exact shape, drawn from its key.
 
-        None, unless overridden: they are drawn as each `Weight` says. Only a layer that is never
-        padded may draw by itself.
+        None, unless overridden: each is drawn, or filled, as its `Weight` says.
         """
         return None
 
     def flops(self, incoming: Shape) -> int | None:
-        """Operations of a forward pass of one image; None: they follow from the weights."""
+        """Floating-point operations of one image forward; None: `weights` say how many."""
         return None
 
     @abstractmethod
@@ -189,3 +194,12 @@ class Layer(Frozen):
         from hptjax.models.layers.derived import DerivedModule
 
         return DerivedModule(self, name=name)
+
+    def variable(self, name: str, value: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+        """The path of a weight or statistic in the variables of `module`, and its value there."""
+        if type(self).module is Layer.module:
+            return (name,), value
+        *path, leaf = name.split(".")
+        if leaf == "kernel":
+            value = value.transpose(1, 2, 3, 0) if value.ndim == 4 else value.T
+        return (*path, "bias" if leaf == "shift" else leaf), value

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from hptjax.models.layers.base import Context, Layer, Weight
+from hptjax.models.layers.base import Context, Layer, Shape, Weight
 
 
 class DerivedModule(nn.Module):
@@ -16,12 +16,13 @@ class DerivedModule(nn.Module):
     @nn.compact
     def __call__(self, x: Array, *, train: bool, key: Array | None = None) -> Array:
         incoming = (x.shape[-1], *x.shape[1:-1])
+        drawn = self._drawn(incoming)
         weights = {
-            name: self.param(name, _initial(weight), weight.shape)
+            name: self.param(name, _initial(weight, drawn.get(name)), weight.shape)
             for name, weight in self.layer.weights(incoming).items()
         }
         kept = {
-            name: self.variable("batch_stats", name, jnp.full, weight.shape, weight.fill)
+            name: self.variable("batch_stats", name, _filled, weight, drawn.get(name))
             for name, weight in self.layer.statistics(incoming).items()
         }
         statistics = {name: variable.value for name, variable in kept.items()}
@@ -32,9 +33,22 @@ class DerivedModule(nn.Module):
                 kept[name].value = value
         return jnp.moveaxis(y, (0, -1), (-1, 0))
 
+    def _drawn(self, incoming: Shape) -> dict[str, Array]:
+        """What the layer draws itself, while there are no variables yet."""
+        draws = type(self.layer).initial is not Layer.initial
+        if not (draws and self.is_initializing()):
+            return {}
+        return self.layer.initial(self.make_rng("params"), incoming) or {}
 
-def _initial(weight: Weight):
+
+def _filled(weight: Weight, drawn: Array | None) -> Array:
+    return jnp.full(weight.shape, weight.fill) if drawn is None else drawn
+
+
+def _initial(weight: Weight, drawn: Array | None):
     def init(key: Array, shape: tuple[int, ...]) -> Array:
+        if drawn is not None:
+            return drawn
         if weight.fan_in is None:
             return jnp.full(shape, weight.fill, jnp.float32)
         bound = weight.fan_in**-0.5

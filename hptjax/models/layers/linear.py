@@ -40,6 +40,9 @@ class Linear(Layer):
         norm = BATCH_NORM if isinstance(self.norm.options, _SWITCHED) else self.norm
         return super().static().bound({"norm": norm})
 
+    def check(self, incoming: Shape) -> None:
+        self.norm.options.check(self.out(incoming))
+
     def out(self, incoming: Shape) -> Shape:
         return (self.out_features,)
 

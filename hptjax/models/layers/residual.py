@@ -57,6 +57,9 @@ class Residual(Layer):
             return self
         return self.bound({"shortcut": "identity" if k else "projection"})
 
+    def check(self, incoming: Shape) -> None:
+        self.norm.options.check(self.out(incoming))
+
     def out(self, incoming: Shape) -> Shape:
         return self.out_channels, *((size - 1) // self.stride + 1 for size in incoming[1:])
 
