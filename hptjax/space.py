@@ -5,23 +5,29 @@ clipped to it; NaN is refused with a ConfigError.
 """
 
 import itertools
-import math
-import operator
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
 from hptjax.checks import is_integer, is_text, plain
-from hptjax.entries import Categorical, Entry, Float, Integer, Value
+from hptjax.conditions import (
+    Condition,
+    Conditions,
+    checked_conditions,
+    inactive_text,
+    parents_first,
+    unmet,
+)
+from hptjax.entries import Categorical, Entry, Float, Integer, Value, count_of, values_of
+from hptjax.entry_form import entry_from_dict, entry_to_dict
 from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
 from hptjax.glossary import Hparams
-from hptjax.synonyms import NOTES
+from hptjax.grid import Grid, Product, tree_of
 
 __all__ = [
     "Categorical",
+    "Condition",
     "Entry",
     "Float",
     "Grid",
@@ -31,8 +37,6 @@ __all__ = [
     "from_unit",
     "to_unit",
 ]
-
-_KINDS: dict[str, type[Entry]] = {"float": Float, "int": Integer, "choice": Categorical}
 
 
 def from_unit(entry: Entry, u: float) -> Value:
@@ -45,42 +49,17 @@ def to_unit(entry: Entry, value: Any) -> float:
     return entry.to_unit(value)
 
 
-def entry_from_dict(spec: Any, path: str) -> Entry:
-    """Builds an entry from `{type: float|int|choice, ...}`; `choices` need no `type`."""
-    if not isinstance(spec, Mapping):
-        example = "{type: float, low: 0.001, high: 0.1}"
-        raise ConfigError(f"{path}: must be a mapping such as {example}, got {shown(spec)}.")
-    kind = spec.get("type", "choice" if "choices" in spec else None)
-    if not isinstance(kind, str) or kind not in _KINDS:
-        hint = f" {NOTES[kind]}." if isinstance(kind, str) and kind in NOTES else ""
-        must = f"must be one of {', '.join(_KINDS)}, got {shown(kind)}"
-        raise ConfigError(f"{path}.type: {must}{';' if hint else '.'}{hint}")
-    known = [field.name for field in fields(_KINDS[kind]) if field.name != "meanings"]
-    for key in spec:
-        if key not in known and key != "type":
-            if not isinstance(key, str):
-                raise ConfigError(f"{path}: a key must be text, got {shown(key)}.")
-            text = shown_key(key)
-            hint = did_you_mean(text, [*known, "type"])
-            raise ConfigError(f"{path}.{text}: unknown key; {hint}")
-    for key in ("choices",) if kind == "choice" else ("low", "high"):
-        if key not in spec:
-            raise ConfigError(f"{path}.{key}: must be given, it is missing.")
-    try:
-        return _KINDS[kind](**{key: value for key, value in spec.items() if key != "type"})
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
-
-
 class Space(Mapping[str, Entry]):
     """Ordered mapping from hparam name to entry; immutable and hashable.
 
-    The order of the names is the order of the D coordinates of the unit cube.
+    The order of the names is the order of the D coordinates of the unit cube. conditions: on what
+    an hparam depends, {name: conditions}, all of which must hold; where they do not it is inactive
+    and means nothing. Points that differ in inactive hparams alone are one.
     """
 
-    __slots__ = ("_entries",)
+    __slots__ = ("_conditions", "_entries", "_order")
 
-    def __init__(self, entries: Mapping[str, Entry]) -> None:
+    def __init__(self, entries: Mapping[str, Entry], conditions: Conditions | None = None) -> None:
         if not isinstance(entries, Mapping) or not entries:
             raise ConfigError(f"a space must hold at least one hparam, got {shown(entries)}.")
         for name, entry in entries.items():
@@ -91,6 +70,8 @@ class Space(Mapping[str, Entry]):
                     f"{shown_key(name)}: must be Float, Integer or Categorical, got {shown(entry)}."
                 )
         self._entries: dict[str, Entry] = dict(entries)
+        self._conditions = checked_conditions(self._entries, conditions or {})
+        self._order = parents_first(self._entries, self._conditions)
 
     def __getitem__(self, name: str) -> Entry:
         return self._entries[name]
@@ -104,20 +85,71 @@ class Space(Mapping[str, Entry]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Space):
             return NotImplemented
-        return tuple(self.items()) == tuple(other.items())
+        same = tuple(self.items()) == tuple(other.items())
+        return same and self._conditions == other._conditions
 
     def __hash__(self) -> int:
-        return hash(tuple(self.items()))
+        return hash((tuple(self.items()), tuple(self._conditions.items())))
 
     def __repr__(self) -> str:
-        return f"Space({self._entries!r})"
+        conditions = f", {self._conditions!r}" if self._conditions else ""
+        return f"Space({self._entries!r}{conditions})"
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self._entries)
 
+    @property
+    def conditions(self) -> Conditions:
+        """Those of each hparam that has some."""
+        return dict(self._conditions)
+
+    @property
+    def parents_first(self) -> tuple[str, ...]:
+        """The names in an order in which each comes after those that it depends on."""
+        return self._order
+
+    def is_active(self, name: str, hparams: Hparams) -> bool:
+        """Whether an hparam means anything beside these active ones; a missing one counts as not.
+
+        Raises ConfigError where a value that decides it is not one of its entry.
+        """
+        return unmet(name, self._conditions, hparams, self._entries) is None
+
+    def active(self, hparams: Hparams) -> dict[str, Value]:
+        """Those hparams of the space that mean something beside the others, in the space's order.
+
+        What depends on an hparam that is missing is inactive. Raises ConfigError as `is_active`.
+        """
+        if not self._conditions:
+            return {name: hparams[name] for name in self if name in hparams}
+        found: dict[str, Value] = {}
+        for name in self._order:
+            if name in hparams and self.is_active(name, found):
+                found[name] = hparams[name]
+        return {name: found[name] for name in self if name in found}
+
+    def completed(self, hparams: Hparams, *, drop: bool = False) -> dict[str, Value]:
+        """The hparams with every active one that is missing: mid-scale, or its first choice.
+
+        drop: leaves inactive ones out, which are a ConfigError else; so is a name that the space
+        lacks.
+        """
+        self._check_names(hparams)
+        found: dict[str, Value] = {}
+        for name in self._order:
+            condition = unmet(name, self._conditions, found, self._entries)
+            if condition is None:
+                found[name] = hparams[name] if name in hparams else _default(self[name])
+            elif name in hparams and not drop:
+                raise ConfigError(inactive_text(name, condition, found))
+        return {name: found[name] for name in self if name in found}
+
     def decode(self, u: Any) -> dict[str, Value]:
-        """Hparams at a point of the unit cube. u: [D], clipped to [0, 1]; ConfigError for NaN."""
+        """Hparams at a point of the unit cube, also those that are inactive there.
+
+        u: [D], clipped to [0, 1]; ConfigError for NaN.
+        """
         point = _coordinates(u, len(self))
         return {
             name: _named(name, entry.from_unit, x)
@@ -125,35 +157,69 @@ class Space(Mapping[str, Entry]):
         }
 
     def encode(self, hparams: Hparams) -> np.ndarray:
-        """A point [D] that decodes to the hparams; ConfigError for a missing or outlying value."""
+        """A point [D] that decodes to the hparams; ConfigError for a missing or outlying value.
+
+        Inactive hparams may be missing: their coordinates are in the middle.
+        """
         if not isinstance(hparams, Mapping):
             raise ConfigError(f"hparams must be a mapping of name to value, got {shown(hparams)}.")
+        active = self.active(hparams)
         for name in self:
-            if name not in hparams:
+            if name not in hparams and self.is_active(name, active):
                 raise ConfigError(f"{shown_key(name)}: must be given, it is missing.")
+        self._check_names(hparams)
+        return np.array(
+            [
+                _named(name, self[name].to_unit, hparams[name]) if name in hparams else 0.5
+                for name in self
+            ]
+        )
+
+    def _check_names(self, hparams: Hparams) -> None:
         for name in hparams:
             if name not in self:
                 text = shown_key(name)
                 raise ConfigError(f"{text}: not in the space; {did_you_mean(text, self)}")
-        return np.array([_named(name, self[name].to_unit, hparams[name]) for name in self])
 
     def sample(self, n: int, rng: np.random.Generator) -> list[dict[str, Value]]:
-        """n points drawn uniformly from the unit cube; n >= 0."""
+        """The active hparams of n points drawn uniformly from the unit cube; n >= 0."""
         if not is_integer(plain(n)) or n < 0:
             raise ConfigError(f"n must be an integer >= 0, got {shown(n)}.")
-        return [self.decode(u) for u in rng.random((n, len(self)))]
+        return [self.active(self.decode(u)) for u in rng.random((n, len(self)))]
 
-    def grid(self) -> "Grid":
-        """Every combination of the grid points, made when asked for; the first name is fastest."""
-        return Grid({name: entry.points() for name, entry in self.items()})
+    def grid(self) -> Grid:
+        """Every combination of the grid points, made when asked for; the first name is fastest.
+
+        A point holds its active hparams, and no two differ in inactive ones alone.
+        """
+        columns = {name: entry.points() for name, entry in self.items()}
+        return Grid(self.names, tree_of(columns, self._conditions))
 
     def grid_size(self) -> int:
         """How many points the grid has, exactly, however many."""
-        return math.prod(len(entry.points()) for entry in self.values())
+        return self.grid().size
+
+    def size(self, fixed: Hparams | None = None) -> float:
+        """How many points the space has that differ in something active, inf with a real range.
+
+        fixed: values of hparams that do not vary.
+        """
+        return self._tree(fixed or {}).size
+
+    def points(self) -> Grid:
+        """All points of a space without real ranges, as those of its grid."""
+        return Grid(self.names, self._tree({}))
+
+    def _tree(self, fixed: Hparams) -> Product:
+        free = {name: _all_values(entry) for name, entry in self.items()}
+        return tree_of(
+            {name: (fixed[name],) if name in fixed else own for name, own in free.items()},
+            self._conditions,
+        )
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Plain dicts, fit for YAML; `from_dict` gives an equal space back."""
-        return {name: _entry_dict(entry) for name, entry in self.items()}
+        return {name: entry_to_dict(entry) for name, entry in self.items()}
 
     @classmethod
     def from_dict(cls, tree: Any, path: str = "space") -> "Space":
@@ -169,63 +235,6 @@ class Space(Mapping[str, Entry]):
         )
 
 
-class Grid(Sequence[dict[str, Value]]):
-    """The points of a grid, computed from their index: a grid of any size costs nothing.
-
-    A slice is a Grid too. `size` is the exact number of points; `len()`, which Python cannot let
-    exceed `sys.maxsize`, stops there. columns: the values of each hparam.
-    """
-
-    __slots__ = ("_columns", "_rows")
-
-    def __init__(self, columns: Mapping[str, Sequence[Value]], rows: range | None = None) -> None:
-        self._columns = {name: tuple(values) for name, values in columns.items()}
-        count = math.prod(map(len, self._columns.values()))
-        self._rows = range(count) if rows is None else rows
-
-    @property
-    def size(self) -> int:
-        rows = self._rows
-        return max(0, -((rows.start - rows.stop) // rows.step))
-
-    def __len__(self) -> int:
-        return min(self.size, sys.maxsize)
-
-    @overload
-    def __getitem__(self, index: int) -> dict[str, Value]: ...
-    @overload
-    def __getitem__(self, index: slice) -> "Grid": ...
-    def __getitem__(self, index: int | slice) -> "dict[str, Value] | Grid":
-        rows = self._rows[index]
-        return Grid(self._columns, rows) if isinstance(rows, range) else self._point(rows)
-
-    def __iter__(self) -> Iterator[dict[str, Value]]:
-        return map(self._point, self._rows)
-
-    def __reversed__(self) -> Iterator[dict[str, Value]]:
-        return map(self._point, reversed(self._rows))
-
-    def __eq__(self, other: object) -> bool:
-        """Whether the points are the same in the same order, also those of a list."""
-        if isinstance(other, Grid) and self._columns == other._columns:
-            return self._rows == other._rows
-        if not isinstance(other, Grid | list):
-            return NotImplemented
-        return len(self) == len(other) and all(map(operator.eq, self, other))
-
-    __hash__ = None  # pyright: ignore[reportAssignmentType]
-
-    def __repr__(self) -> str:
-        return f"<Grid of {self.size} points over {', '.join(self._columns)}>"
-
-    def _point(self, row: int) -> dict[str, Value]:
-        point = {}
-        for name, values in self._columns.items():
-            row, position = divmod(row, len(values))
-            point[name] = values[position]
-        return point
-
-
 def _coordinates(u: Any, count: int) -> list[Any]:
     """The entries of a point, unchecked but for their number; copies no more than those."""
     values = u if isinstance(u, Sequence) else np.asarray(u).tolist()
@@ -238,20 +247,17 @@ def _coordinates(u: Any, count: int) -> list[Any]:
     return point
 
 
+def _all_values(entry: Entry) -> Sequence[Value] | None:
+    """None: they are a real range."""
+    return values_of(entry) if count_of(entry) < float("inf") else None
+
+
+def _default(entry: Entry) -> Value:
+    return entry.choices[0] if isinstance(entry, Categorical) else entry.from_unit(0.5)
+
+
 def _named(name: str, function: Any, argument: Any) -> Any:
     try:
         return function(argument)
     except ConfigError as error:
         raise ConfigError(f"{shown_key(name)}: {error}") from None
-
-
-def _entry_dict(entry: Entry) -> dict[str, Any]:
-    tree: dict[str, Any] = {"type": entry.kind}
-    for field in fields(entry):
-        value = getattr(entry, field.name)
-        if value is not None and (value is not False or field.name not in ("log", "snap")):
-            tree[field.name] = list(value) if isinstance(value, tuple) else value
-    if isinstance(entry, Categorical):
-        tree["choices"] = entry.to_choices()
-        tree.pop("meanings", None)
-    return tree

@@ -40,7 +40,7 @@ def describe(args: argparse.Namespace) -> int:
     work = study.work_ahead(training_images(study))
     plan = make_plan(configs, capacity=capacity, **work)
     console.print(space_table(study.space))
-    console.print(budget_text(study))
+    console.print(budget_text(study, problem.space.grid_size()))
     console.print(bodies_table(plan, configs))
     console.print(compiling_text(plan, problem))
     console.print(costs_table([network_costs(config) for config in configs]))
@@ -73,14 +73,13 @@ def memory_text(plan: Plan, places: Sequence[Any]) -> str:
     )
 
 
-def budget_text(study: StudyConfig) -> str:
-    """Who may spend what, in a sentence."""
+def budget_text(study: StudyConfig, grid: int) -> str:
+    """Who may spend what, in a sentence; grid: points of the space's grid."""
     given = {k: v for k, v in study.budget.model_dump().items() if v is not None}
     limits = ", ".join(f"{value} {name.replace('_', '-')}" for name, value in given.items())
     return (
         f"Strategies {', '.join(study.labels)}: each up to {limits} ({study.population_size} "
-        f"candidates a generation, epochs: {study.epochs}); the grid has "
-        f"{study.space.grid_size()} points."
+        f"candidates a generation, epochs: {study.epochs}); the grid has {grid} points."
     )
 
 

@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,9 +15,9 @@ from hptjax.space import Space
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a searcher asks to try: a point in the unit cube, genotype [D], and its hparams.
+    """What a searcher asks to try: a point in the unit cube, genotype [D], and its active hparams.
 
-    handle: the searcher's own mark.
+    The coordinates of inactive ones are the searcher's own affair. handle: the searcher's own mark.
     """
 
     hparams: Hparams
@@ -36,7 +36,8 @@ class Searcher(Protocol):
         """Up to `count` proposals; none at all means that the search is over.
 
         Their hparams are points of the space, to which their genotypes decode: `CheckedSearcher`
-        refuses any other. A network that was proposed before is told its earlier value.
+        refuses any other, and leaves out hparams that are inactive. A network that was proposed
+        before is told its earlier value.
         """
         ...
 
@@ -52,7 +53,7 @@ class SearchContext:
     seed: of the study; label: the searcher's name in it. population_size: proposals that are
     trained together, None: as many as the searcher likes. evaluations: how many it could count on
     when it began, None: unknown; a larger budget later leaves this as it is, and asks for more.
-    first: hparams to be tried before its own.
+    first: active hparams of points to be tried before its own.
     """
 
     space: Space
@@ -80,14 +81,15 @@ class SearcherKind:
     about: str = ""
 
 
-def identity(hparams: Hparams) -> tuple[tuple[bool, Any], ...]:
-    """Equal for equal hparams of one space, given in its order; True is not 1."""
-    return tuple((isinstance(value, bool), value) for value in hparams.values())
+def identity(hparams: Hparams) -> Hashable:
+    """Equal for equal active hparams of one space; True is not 1."""
+    return frozenset((name, isinstance(value, bool), value) for name, value in hparams.items())
 
 
 def proposal_at(space: Space, point: Sequence[float] | np.ndarray, handle: Any = None) -> Proposal:
-    """The proposal of a point [D] of the unit cube; its genotype decodes to its hparams."""
-    return Proposal(space.decode(point), tuple(np.asarray(point, np.float64).tolist()), handle)
+    """The proposal of a point [D] of the unit cube, with the hparams that are active there."""
+    hparams = space.active(space.decode(point))
+    return Proposal(hparams, tuple(np.asarray(point, np.float64).tolist()), handle)
 
 
 def worst_if_failed(value: float) -> float:

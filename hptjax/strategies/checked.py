@@ -33,7 +33,10 @@ class CheckedSearcher:
         self._asked: list[Proposal] = []
 
     def ask(self, count: int) -> list[Proposal]:
-        """At most `count` proposals, with Python's own scalars in the space's order."""
+        """At most `count` proposals, with Python's own scalars in the space's order.
+
+        Hparams that are inactive, which a searcher need not leave out, are left out.
+        """
         given: Any = self._searcher.ask(count)
         if not isinstance(given, Sequence) or isinstance(given, str | bytes):
             raise self._broken(f"must give a list of Proposals, gave {shown(given)}.")
@@ -53,10 +56,12 @@ class CheckedSearcher:
             genotype = self._genotype(proposal.genotype)
             self._space.encode(proposal.hparams)  # names all that is missing, unknown or outside
             decoded = self._space.decode(genotype)
-            hparams = {
+            given = {
                 name: _same(name, entry, proposal.hparams[name], decoded[name])
                 for name, entry in self._space.items()
+                if name in proposal.hparams
             }
+            hparams = self._space.active(given)
         except ConfigError as error:
             raise self._broken(f"proposal {place}: {error}") from None
         return Proposal(hparams, genotype, proposal.handle)

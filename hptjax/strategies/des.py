@@ -100,12 +100,16 @@ class DESSearcher(EvosaxSearcher):
 
 
 def start_point(space: Space, start: Hparams | None) -> np.ndarray | None:
-    """The unit-cube point [D] of hparams that must name every one of the space."""
+    """The unit-cube point [D] of hparams that must name all that are active there.
+
+    An inactive one may be given: DES moves in its coordinate, too.
+    """
     if start is None:
         return None
-    missing = [name for name in space.names if name not in start]
+    active = space.active(start)
+    missing = [n for n in space.names if n not in start and space.is_active(n, active)]
     if missing:
         raise ConfigError(
             f"strategies.des.start: must give every hparam of the space; missing: {missing[0]}."
         )
-    return np.asarray(space.encode({name: start[name] for name in space.names}), np.float32)
+    return np.asarray(space.encode({n: start[n] for n in space if n in start}), np.float32)

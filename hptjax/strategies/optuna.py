@@ -1,9 +1,9 @@
 """Any Optuna sampler as a searcher: a study in memory, a batch of asks, one call, tells."""
 
-import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import optuna
@@ -13,9 +13,10 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.trial import TrialState
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.trial import FrozenTrial, TrialState
 
-from hptjax.entries import count_of
+from hptjax.entries import Value
 from hptjax.glossary import Hparams
 from hptjax.space import Categorical, Float, Integer, Space
 from hptjax.strategies.base import Proposal, identity, proposal_at, worst_if_failed
@@ -36,33 +37,39 @@ def distribution(entry: Float | Integer | Categorical) -> BaseDistribution:
 class OptunaSearcher:
     """Asks an Optuna sampler; the sampler must be seeded for the search to be reproducible.
 
-    first: hparams that are proposed before the sampler's own. fixed: those that it never varies.
-    exhaustive: the sampler visits each point of a finite space, and the search is over when it has
-    no new one. Any other repeats nothing within a batch, unless the space is smaller than that.
+    Of a space with conditions it is asked for active hparams alone, each after those it depends on,
+    as in a function that Optuna optimises. first: hparams that are proposed before the
+    sampler's own. fixed: those that it never varies. exhaustive: the sampler visits each point of a
+    finite space, and the search is over when it has no new one. Any other repeats nothing within a
+    batch, unless the space is smaller than that. whole: asks for inactive hparams, too, for a
+    sampler that learns nothing.
     """
 
     def __init__(
         self,
         space: Space,
-        sampler: optuna.samplers.BaseSampler,
+        sampler: BaseSampler,
         first: Sequence[Hparams] = (),
         *,
         fixed: Hparams | None = None,
         exhaustive: bool = False,
+        whole: bool = False,
     ) -> None:
         self._space = space
-        self._distributions = {name: distribution(space[name]) for name in space.names}
+        later = () if whole else space.conditions.keys()
+        self._distributions = {name: distribution(space[name]) for name in space.parents_first}
+        self._always = {n: self._distributions[n] for n in space if n not in later}
+        self._later = [name for name in space.parents_first if name in later]
         self._exhaustive = exhaustive
         self._fixed = dict(fixed or {})
-        free = [entry for name, entry in space.items() if name not in self._fixed]
-        self._size = math.prod(map(count_of, free))
-        self._tried: set[tuple] = set()
+        self._size = space.size(self._fixed)
+        self._tried: set[Hashable] = set()
         self._repeated: list[optuna.Trial] = []
         self._first = len(first)
         with quiet_optuna():
-            self._study = _study(sampler)
+            self._study = _study(_steady(sampler, self._always) if self._later else sampler)
             for hparams in first:
-                self._study.enqueue_trial(space.decode(space.encode(hparams)))
+                self._study.enqueue_trial(self._decoded(hparams))
 
     def ask(self, count: int) -> list[Proposal]:
         if not self._exhaustive:
@@ -99,15 +106,22 @@ class OptunaSearcher:
         """A point drawn uniformly, for a sampler that has converged on those of its batch."""
         rng = np.random.default_rng(self._repeated[-1].number)
         for hparams in self._space.sample(MAX_DRAWS, rng):
-            hparams = self._space.decode(self._space.encode({**hparams, **self._fixed}))
+            hparams = self._decoded({**hparams, **self._fixed})
             if identity(hparams) not in self._tried:
                 self._study.enqueue_trial(hparams)
                 break
         return self._propose()
 
+    def _decoded(self, hparams: Hparams) -> dict[str, Value]:
+        return self._space.active(self._space.decode(self._space.encode(hparams)))
+
     def _propose(self) -> Proposal:
-        trial = self._study.ask(self._distributions)
-        point = self._space.encode({name: trial.params[name] for name in self._space.names})
+        trial = self._study.ask(self._always)
+        for name in self._later:
+            if self._space.is_active(name, trial.params):
+                suggest(trial, name, self._distributions[name])
+        params = trial.params
+        point = self._space.encode({name: params[name] for name in self._space if name in params})
         # decoded again: encoding may move the twelfth digit, and the genotype must tell all
         return proposal_at(self._space, point, trial)
 
@@ -121,6 +135,64 @@ class OptunaSearcher:
                 self._study.tell(proposal.handle, worst_if_failed(value))
 
 
+def suggest(trial: optuna.Trial, name: str, among: BaseDistribution) -> None:
+    """Has the trial take a value of one more hparam."""
+    if isinstance(among, CategoricalDistribution):
+        trial.suggest_categorical(name, among.choices)
+    elif isinstance(among, IntDistribution):
+        trial.suggest_int(name, among.low, among.high, step=among.step, log=among.log)
+    elif isinstance(among, FloatDistribution):
+        trial.suggest_float(name, among.low, among.high, log=among.log)
+
+
+class GroupTPE(optuna.samplers.TPESampler):
+    """TPE over groups of hparams that are active together: multivariate and group must be on.
+
+    Optuna draws all groups for each trial before it knows which are active, and lets a running
+    trial stand for a bad one in all of them. Here it does so in its active ones.
+    """
+
+    def _get_params(self, trial: FrozenTrial, study: optuna.Study) -> dict[str, Any]:
+        return trial.params
+
+
+def _steady(sampler: BaseSampler, always: Iterable[str]) -> BaseSampler:
+    """The sampler with what it draws jointly bound to hparams that are always active.
+
+    CMA-ES gives up for good where that changes, and Sobol's numbers where the first trial had more.
+    TPE knows how to deal with it.
+    """
+    return sampler if isinstance(sampler, TPESampler) else _Steady(sampler, frozenset(always))
+
+
+class _Steady(BaseSampler):
+    """Another sampler, whose joint search space is cut to some names."""
+
+    def __init__(self, sampler: BaseSampler, names: frozenset[str]) -> None:
+        self._sampler, self._names = sampler, names
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        found = self._sampler.infer_relative_search_space(study, trial)
+        return {name: own for name, own in found.items() if name in self._names}
+
+    def sample_relative(self, *args: Any) -> dict[str, Any]:
+        return self._sampler.sample_relative(*args)
+
+    def sample_independent(self, *args: Any) -> Any:
+        return self._sampler.sample_independent(*args)
+
+    def before_trial(self, *args: Any) -> None:
+        self._sampler.before_trial(*args)
+
+    def after_trial(self, *args: Any) -> None:
+        self._sampler.after_trial(*args)
+
+    def reseed_rng(self) -> None:
+        self._sampler.reseed_rng()
+
+
 class _Study(optuna.Study):
     """A study whose sampler may say that it is done, which Optuna refuses outside its own loop."""
 
@@ -128,7 +200,7 @@ class _Study(optuna.Study):
         pass
 
 
-def _study(sampler: optuna.samplers.BaseSampler) -> optuna.Study:
+def _study(sampler: BaseSampler) -> optuna.Study:
     storage = optuna.storages.InMemoryStorage()
     name = optuna.create_study(storage=storage).study_name
     return _Study(name, storage, sampler)

@@ -19,7 +19,7 @@ from hptjax.config.frozen import Frozen
 from hptjax.errors import ConfigError, MissingExtraError, did_you_mean
 from hptjax.space import Categorical, Float, Space
 from hptjax.strategies.base import SearchContext, SearcherKind
-from hptjax.strategies.optuna import OptunaSearcher, quiet_optuna
+from hptjax.strategies.optuna import GroupTPE, OptunaSearcher, quiet_optuna
 from hptjax.strategies.reflect import (
     PLAIN,
     about_of,
@@ -104,6 +104,7 @@ def _build(
     if "search_space" in parameters:
         arguments["search_space"] = {} if space is None else _grid(space)
     constructor = _FreeGrid if name == "GridSampler" else getattr(optuna.samplers, name)
+    constructor = GroupTPE if arguments.get("group") else constructor
     try:
         return constructor(**arguments)
     except (ValueError, TypeError, AssertionError) as error:
@@ -150,6 +151,8 @@ def _make(name: str, context: SearchContext, options: SamplerOptions) -> OptunaS
     for size in ("population_size", "popsize"):
         if size in type(options).model_fields and context.population_size is not None:
             chosen.setdefault(size, max(2, context.population_size))
+    if name == "TPESampler" and context.space.conditions and chosen.get("multivariate", True):
+        chosen.setdefault("group", True)
     with quiet_optuna():
         sampler = _build(name, chosen, context.own_seed, context.space)
     return OptunaSearcher(
@@ -170,6 +173,12 @@ def _check_packages(name: str, chosen: dict[str, Any]) -> None:
 
 def _check_space(name: str, path: str, space: Space, chosen: dict[str, Any]) -> None:
     """ConfigError where options do not fit the space: Optuna would fail at its first proposal."""
+    if name == "GridSampler" and space.conditions:
+        some = next(iter(space.conditions))
+        raise ConfigError(
+            f"{path}: Optuna's grid has no conditions, but {some} is not always active: use the "
+            "strategy 'grid'."
+        )
     if name == "BruteForceSampler":
         for key, entry in space.items():
             if isinstance(entry, Float):
@@ -185,5 +194,6 @@ def _check_space(name: str, path: str, space: Space, chosen: dict[str, Any]) -> 
                 raise ConfigError(f"{path}.{option}.{key}: {error}") from None
     if "x0" in chosen:
         for key, entry in space.items():
-            if key not in chosen["x0"] and not isinstance(entry, Categorical):
+            always = key not in space.conditions
+            if key not in chosen["x0"] and not isinstance(entry, Categorical) and always:
                 raise ConfigError(f"{path}.x0.{key}: must be given, it is missing.")

@@ -13,4 +13,4 @@ class Options(Frozen):
 
 def make(context: SearchContext, options: Options) -> OptunaSearcher:
     sampler = optuna.samplers.RandomSampler(seed=context.own_seed)
-    return OptunaSearcher(context.space, sampler, context.first)
+    return OptunaSearcher(context.space, sampler, context.first, whole=True)

@@ -7,19 +7,28 @@ from pydantic import Field
 
 from hptjax.config.frozen import Frozen, Positive
 from hptjax.strategies.base import SearchContext
-from hptjax.strategies.optuna import OptunaSearcher
+from hptjax.strategies.optuna import GroupTPE, OptunaSearcher, quiet_optuna
 
 
 class Options(Frozen):
-    """Those of Optuna's TPESampler that a study is likely to set."""
+    """Those of Optuna's TPESampler that a study is likely to set.
+
+    multivariate: whether hparams are drawn jointly, in a space with conditions by groups of those
+    that are active together; None: there alone.
+    """
 
     n_startup_trials: Annotated[int, Field(ge=0)] = 10
     n_ei_candidates: Positive = 24
-    multivariate: bool = False
+    multivariate: bool | None = None
 
 
 def make(context: SearchContext, options: Options) -> OptunaSearcher:
-    sampler = optuna.samplers.TPESampler(
-        seed=context.own_seed, constant_liar=True, **options.model_dump()
-    )
+    given, conditional = options.model_dump(), bool(context.space.conditions)
+    given["multivariate"] = conditional if options.multivariate is None else options.multivariate
+    given |= {"seed": context.own_seed, "constant_liar": True}
+    with quiet_optuna():  # groups are experimental
+        if conditional and given["multivariate"]:
+            sampler = GroupTPE(group=True, **given)
+        else:
+            sampler = optuna.samplers.TPESampler(**given)
     return OptunaSearcher(context.space, sampler, context.first)

@@ -36,6 +36,7 @@ from hptjax.study.sinks import sinks_of
 from hptjax.tasks.base import Task
 from hptjax.transpile.apply import apply_bound, with_owner
 from hptjax.transpile.identity import as_computed
+from hptjax.transpile.owners import with_conditions
 from hptjax.transpile.problem import chosen_in
 from hptjax.transpile.repair import build, image_of
 
@@ -158,10 +159,10 @@ class StudyConfig(Frozen):
     candidate is trained, with keys of its own; its curves are the means. duplicates: whether a
     proposal of a network that its strategy trained already takes that trial's results (reuse), or
     is trained again with a key of its own (retrain). max_failures: failed trials after which a
-    strategy gives up. first: hparams that each strategy tries before its own; warm_start: more of
-    them, see `study.warm_start`. executor: what trains them, see `study.executors`; sinks: what
-    else watches `hptjax run`, see `study.sinks`; like the budget, both may change where a run goes
-    on.
+    strategy gives up. first: hparams that each strategy tries before its own, where one that is
+    missing is mid-scale or its first choice; warm_start: more of them, see `study.warm_start`.
+    executor: what trains them, see `study.executors`; sinks: what else watches `hptjax run`, see
+    `study.sinks`; like the budget, both may change where a run goes on.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -206,17 +207,30 @@ class StudyConfig(Frozen):
     def _consistent(self) -> "StudyConfig":
         _check_augment(self.data, self.model.augment is not None or "augment" in self.space)
         chosen = chosen_in(self.space)
-        for name, target in _targets(self.model, self.space, chosen).items():
+        targets = _targets(self.model, self.space, chosen)
+        for name, target in targets.items():
             _check_entry(self.model, name, self.space[name], target, chosen)
+        self._check_points(with_conditions(self.space, targets))
         check_distinct(self.labels, "strategies")
         make_schedule(self.schedule, self.epochs)
+        return self
+
+    def _check_points(self, space: Space) -> None:
+        """ConfigError unless what is to be tried first is of the space, given with its conditions.
+
+        A run noted in full what a warm start gave it, once also what was inactive.
+        """
         for strategy in self.strategies:
             start = getattr(strategy.options, "start", None)
             if start is not None:
-                check_point(self.space, start, f"strategies.{strategy.name}.start")
+                _check_point(space, start, f"strategies.{strategy.name}.start")
+        noted = self.warm_start is not None and self.warm_start.resolved
         for k, hparams in enumerate(self.first):
-            check_point(self.space, hparams, f"first.{k}")
-        return self
+            try:
+                whole = space.completed(hparams, drop=noted)
+            except ConfigError as error:
+                raise ConfigError(f"first.{k}.{error}") from None
+            _check_point(space, whole, f"first.{k}")
 
     def __repr__(self) -> str:
         limits = {k: v for k, v in self.budget.model_dump().items() if v is not None}
@@ -333,7 +347,7 @@ def _check_distinct(name: str, choices: Sequence[Value], networks: Sequence[Mode
             )
 
 
-def check_point(space: Space, hparams: Mapping[str, Value], path: str) -> None:
+def _check_point(space: Space, hparams: Mapping[str, Value], path: str) -> None:
     """ConfigError, under this path, unless the hparams are a point of the space."""
     for name in hparams:
         if name not in space:

@@ -3,13 +3,10 @@
 One rule for all searchers: the loop asks here, and no searcher need know.
 """
 
-import itertools
-import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from hptjax.entries import Value, count_of, values_of
 from hptjax.records.trial import Status, TrialRecord
 from hptjax.strategies.base import identity
 from hptjax.transpile.identity import as_computed
@@ -34,7 +31,7 @@ class Tried:
     problem: Problem
     reuse: bool
     _standing: dict[Hashable, TrialRecord] = field(default_factory=dict)
-    _points: set[tuple] = field(default_factory=set)
+    _points: set[Hashable] = field(default_factory=set)
     _idle: int = 0
 
     def copies(self, first: int, candidates: Sequence[Candidate]) -> dict[int, int]:
@@ -109,16 +106,12 @@ class Tried:
     @cached_property
     def _size(self) -> float:
         """Points of the space that differ in something active."""
-        space = self.problem.space
-        return sum(
-            math.prod(count_of(space[name]) for name in names)
-            for _, names in self.problem.regions()
-        )
+        return self.problem.space.size()
 
     @cached_property
     def _networks(self) -> set[Hashable]:
         """All that the points of a finite space build."""
-        built = map(self.problem.build, _points(self.problem))
+        built = map(self.problem.build, self.problem.space.points())
         return {as_computed(found.config) for found in built if found.config is not None}
 
 
@@ -134,10 +127,3 @@ def _copy(trial: TrialRecord, of: TrialRecord) -> TrialRecord:
         duplicate_of=of.number,
         reused=True,
     )
-
-
-def _points(problem: Problem) -> Iterator[dict[str, Value]]:
-    """Those that differ in something active."""
-    for parts, names in problem.regions():
-        for row in itertools.product(*(values_of(problem.space[name]) for name in names)):
-            yield parts | dict(zip(names, row, strict=True))

@@ -1,9 +1,10 @@
 """The journal as the loop sees it: what it holds is checked and taken, what is new is written."""
 
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, Protocol
 
+from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
 from hptjax.records.goal import Goal, goal_of_name
 from hptjax.records.reader import (
@@ -16,8 +17,9 @@ from hptjax.records.reader import (
 from hptjax.records.run_dir import check_digests
 from hptjax.records.trial import GenerationRecord, TrialRecord
 from hptjax.study.replay import mismatch
+from hptjax.transpile.identity import as_computed
 
-SAME = ("number", "key", "genotype", "config")
+SAME = ("number", "key", "genotype")
 
 
 class JournalLike(Protocol):
@@ -139,6 +141,14 @@ class History:
 
 def _same(written: TrialRecord, asked: TrialRecord) -> bool:
     """Whether a trial is the one that is asked for; older journals hold inactive hparams, too."""
-    return asked.hparams.items() <= written.hparams.items() and all(
-        getattr(written, key) == getattr(asked, key) for key in SAME
+    same = all(getattr(written, key) == getattr(asked, key) for key in SAME)
+    return (
+        same
+        and asked.hparams.items() <= written.hparams.items()
+        and (written.config == asked.config or _network(written) == _network(asked))
     )
+
+
+def _network(trial: TrialRecord) -> Hashable:
+    """Equal for configs that differ at most in what means nothing."""
+    return None if trial.config is None else as_computed(ModelConfig.from_dict(trial.config))

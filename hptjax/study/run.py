@@ -11,6 +11,7 @@ from hptjax.config.label import check_distinct, check_label
 from hptjax.errors import ConfigError, shown
 from hptjax.records.goal import Goal
 from hptjax.records.trial import GenerationRecord, StudyResult
+from hptjax.space import Space
 from hptjax.strategies import SearchContext, Searcher, make_searcher
 from hptjax.study.budget import Meter
 from hptjax.study.config import StudyConfig
@@ -139,19 +140,20 @@ def _run_all(
     stops: dict[str, str] = {}
     for label, make in searchers.items():
         meter = Meter(study.budget, loop.recorder.images)
-        records, stops[label] = loop.run(make, _context(study, label), meter)
+        records, stops[label] = loop.run(make, _context(study, loop.problem.space, label), meter)
         generations += records
     return generations, stops
 
 
-def _context(study: StudyConfig, label: str) -> SearchContext:
+def _context(study: StudyConfig, space: Space, label: str) -> SearchContext:
+    """space: the study's, with its conditions."""
     return SearchContext(
-        space=study.space,
+        space=space,
         seed=study.seed,
         label=label,
         population_size=study.population_size,
         evaluations=study.budget.most_trials(study.population_size),
-        first=study.first,
+        first=tuple(space.completed(hparams, drop=True) for hparams in study.first),
     )
 
 

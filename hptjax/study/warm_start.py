@@ -39,9 +39,10 @@ def warm_started(study: StudyConfig, recorded: Mapping[str, Any] | None = None) 
     """The study with the points of its warm start in `first`, after those that stand there.
 
     recorded: the config of the run that is to be resumed: if it had the same warm start, its points
-    are taken and the other run is not read. Hparams that the space lacks are left out. Raises
-    ConfigError where the other run holds no trained trial, or one of the best lies outside the
-    space or lacks an hparam of it that is active there.
+    are taken and the other run is not read. Hparams that the space lacks, or that are inactive, are
+    left out; those that the other run lacks are mid-scale or the first choice. Raises ConfigError
+    where the other run holds no trained trial, or one of the best lies outside the space or has no
+    hparam of it.
     """
     start = study.warm_start
     if start is None or start.resolved:
@@ -63,14 +64,14 @@ def best_points(study: StudyConfig) -> list[dict[str, Value]]:
     """The best distinct hparams, best first, that the study's warm start names."""
     start = study.warm_start
     assert start is not None
-    problem = Problem(study.model, study.space, image_of(study.model))
+    space = Problem(study.model, study.space, image_of(study.model)).space
     points: list[dict[str, Value]] = []
     for known in sorted(
         _read(start, study.space, Goal.from_tree(study.metric)), key=lambda known: known.loss
     ):
         if len(points) == start.best:
             break
-        point = _point(known, problem, start.source)
+        point = _point(known, space, start.source)
         if point not in points:
             points.append(point)
     if not points:
@@ -78,18 +79,16 @@ def best_points(study: StudyConfig) -> list[dict[str, Value]]:
     return points
 
 
-def _point(known: Known, problem: Problem, source: str) -> dict[str, Value]:
-    """The hparams as the space has them, inactive ones in the middle of their entries."""
-    space = problem.space
-    middle = {name: entry.from_unit(0.5) for name, entry in space.items()}
+def _point(known: Known, space: Space, source: str) -> dict[str, Value]:
+    """The hparams that are active there, as the space has them; what is missing is the default."""
     try:
-        active = problem.active({**middle, **known.hparams})
-        hparams = {name: value for name, value in middle.items() if name not in active}
-        hparams |= {name: known.hparams[name] for name in active if name in known.hparams}
+        if not known.hparams:
+            raise ConfigError("it has no hparam of the space.")
+        hparams = space.completed(known.hparams, drop=True)
         space.encode(hparams)
     except ConfigError as error:
         raise ConfigError(f"warm_start: trial {known.name} of {source}: {error}") from None
-    return {name: entry.check(hparams[name]) for name, entry in space.items()}
+    return {name: space[name].check(value) for name, value in hparams.items()}
 
 
 def _read(start: WarmStart, space: Space, own: Goal) -> Iterable[Known]:

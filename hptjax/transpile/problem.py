@@ -14,13 +14,14 @@ from hptjax.config.geometry import ImageSpec
 from hptjax.config.hparams import PARTS, Target, bind
 from hptjax.config.named import Part, part
 from hptjax.config.schema import ModelConfig
-from hptjax.entries import Categorical, Entry, Float, Integer, Value
+from hptjax.entries import Categorical, Entry, Float, Integer, Value, values_of
 from hptjax.errors import ConfigError
 from hptjax.glossary import Hparams
 from hptjax.models.signature import signature_of
 from hptjax.records.change import Change
 from hptjax.space import Space
 from hptjax.transpile.apply import apply_bound
+from hptjax.transpile.owners import with_conditions
 from hptjax.transpile.repair import Candidate, build
 
 MAX_SIGNATURES = 32  # each costs seconds of compiling; rarer ones are compiled when they turn up
@@ -31,6 +32,7 @@ SAMPLES = 512  # random points that stand for the space
 class Problem:
     """What is tuned: the hparams of a space, in a base network, for images of one size.
 
+    Its space has the conditions that follow from the network: which hparams mean anything where.
     Raises ConfigError for a name that the network does not have.
     """
 
@@ -39,7 +41,7 @@ class Problem:
     image: ImageSpec
 
     def __post_init__(self) -> None:
-        _ = self.targets
+        object.__setattr__(self, "space", with_conditions(self.space, self.targets))
 
     @cached_property
     def targets(self) -> Mapping[str, Target]:
@@ -52,42 +54,30 @@ class Problem:
         return chosen_in(self.space)
 
     def active(self, hparams: Hparams) -> Hparams:
-        """The hparams in their order, without the options of parts that are not chosen."""
-        if not self._tuned_parts:
+        """The hparams in their order, without those of the space that mean nothing beside them.
+
+        A part that they do not say is the base network's.
+        """
+        if not self.space.conditions:
             return hparams
-        words = self._words(hparams)
+        found = self.space.active({**self._own_parts, **hparams})
         return {
             name: value
             for name, value in hparams.items()
-            if name not in self.targets or self.targets[name].is_active(words)
-        }
-
-    def regions(self) -> Iterator[tuple[dict[str, Value], list[str]]]:
-        """Each choice of parts that the space holds, and the names of all else that is active.
-
-        The space of a network without tuned parts is one region.
-        """
-        tuned = self._tuned_parts
-        for row in itertools.product(*(entry.choices for entry in tuned.values())):
-            chosen = dict(zip(tuned, row, strict=True))
-            words = self._words(chosen)
-            names = [name for name, target in self.targets.items() if target.is_active(words)]
-            yield chosen, [name for name in names if name not in tuned]
-
-    def _words(self, hparams: Hparams) -> dict[str, str]:
-        """What each tuned part is; the base network's where the hparams do not say it."""
-        return {
-            key: part(PARTS[key], entry.meaning(hparams[key]), f"space.{key}").name
-            if key in hparams
-            else getattr(self.base, key).name
-            for key, entry in self._tuned_parts.items()
+            if name in found or name not in self.space
         }
 
     @cached_property
-    def _tuned_parts(self) -> dict[str, Categorical]:
-        """The parts of which the space holds a choice."""
-        entries = {key: self.space.get(key) for key in PARTS}
-        return {key: entry for key, entry in entries.items() if isinstance(entry, Categorical)}
+    def _own_parts(self) -> dict[str, Value]:
+        """Of each tuned part a choice of the base network's word, if there is one."""
+        entries = {key: self.space[key] for key in self.chosen}
+        words = {key: [own.name for own in self.chosen[key]] for key in entries}
+        own = {key: getattr(self.base, key).name for key in entries}
+        return {
+            key: values_of(entry)[words[key].index(own[key])]
+            for key, entry in entries.items()
+            if own[key] in words[key]
+        }
 
     def build(self, hparams: Hparams) -> Candidate:
         """The candidate of some hparams; ConfigError for a value that no network can take."""
@@ -174,9 +164,9 @@ class Problem:
             yield dict(zip(values, row, strict=True))
 
     def _seen_static(self, drawn: list[dict[str, Value]]) -> Iterator[dict[str, Value]]:
-        names = self._names("static")
-        seen = dict.fromkeys(tuple(hparams[name] for name in names) for hparams in drawn)
-        return (dict(zip(names, row, strict=True)) for row in seen)
+        names = self._names("static")  # of those that are inactive any value will do
+        seen = (tuple((n, hparams[n]) for n in names if n in hparams) for hparams in drawn)
+        return map(dict, dict.fromkeys(seen))
 
 
 def chosen_in(space: Mapping[str, Entry | None]) -> dict[str, list[Part]]:

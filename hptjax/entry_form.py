@@ -1,0 +1,51 @@
+"""The form in which a file has the entry of an hparam: `{type: float, low: 0.001, high: 0.1}`."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from hptjax.entries import Categorical, Entry, Float, Integer
+from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
+from hptjax.synonyms import NOTES
+
+_KINDS: dict[str, type[Entry]] = {"float": Float, "int": Integer, "choice": Categorical}
+
+
+def entry_from_dict(spec: Any, path: str) -> Entry:
+    """Builds an entry from `{type: float|int|choice, ...}`; `choices` need no `type`."""
+    if not isinstance(spec, Mapping):
+        example = "{type: float, low: 0.001, high: 0.1}"
+        raise ConfigError(f"{path}: must be a mapping such as {example}, got {shown(spec)}.")
+    kind = spec.get("type", "choice" if "choices" in spec else None)
+    if not isinstance(kind, str) or kind not in _KINDS:
+        hint = f" {NOTES[kind]}." if isinstance(kind, str) and kind in NOTES else ""
+        must = f"must be one of {', '.join(_KINDS)}, got {shown(kind)}"
+        raise ConfigError(f"{path}.type: {must}{';' if hint else '.'}{hint}")
+    known = [field.name for field in fields(_KINDS[kind]) if field.name != "meanings"]
+    for key in spec:
+        if key not in known and key != "type":
+            if not isinstance(key, str):
+                raise ConfigError(f"{path}: a key must be text, got {shown(key)}.")
+            text = shown_key(key)
+            hint = did_you_mean(text, [*known, "type"])
+            raise ConfigError(f"{path}.{text}: unknown key; {hint}")
+    for key in ("choices",) if kind == "choice" else ("low", "high"):
+        if key not in spec:
+            raise ConfigError(f"{path}.{key}: must be given, it is missing.")
+    try:
+        return _KINDS[kind](**{key: value for key, value in spec.items() if key != "type"})
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def entry_to_dict(entry: Entry) -> dict[str, Any]:
+    """Plain data of which `entry_from_dict` makes an equal entry."""
+    tree: dict[str, Any] = {"type": entry.kind}
+    for field in fields(entry):
+        value = getattr(entry, field.name)
+        if value is not None and (value is not False or field.name not in ("log", "snap")):
+            tree[field.name] = list(value) if isinstance(value, tuple) else value
+    if isinstance(entry, Categorical):
+        tree["choices"] = entry.to_choices()
+        tree.pop("meanings", None)
+    return tree

@@ -1,0 +1,56 @@
+"""What makes an hparam of a network inactive: the choice of a part, or a depth, in its space."""
+
+from collections.abc import Mapping
+
+from hptjax.conditions import Condition
+from hptjax.config.hparams import Owner, Target
+from hptjax.config.named import Spelling
+from hptjax.entries import Categorical, Entry, Float, Value, values_of
+from hptjax.errors import ConfigError
+from hptjax.space import Space
+
+
+def with_conditions(space: Space, targets: Mapping[str, Target]) -> Space:
+    """The space with the conditions that follow from what its hparams mean in a network.
+
+    An owner that is not tuned is no condition: what it says was checked when names were bound; nor
+    is one that holds whatever is chosen. Raises ConfigError where the space has other conditions.
+    """
+    found: dict[str, tuple[Condition, ...]] = {}
+    for name, target in targets.items():
+        conditions = (_condition(owner, space) for owner in target.owners)
+        found[name] = tuple(condition for condition in conditions if condition is not None)
+    whole = Space(space, found)
+    if space.conditions and whole != space:
+        raise ConfigError(
+            "space: its conditions must be those that follow from the network; leave them out."
+        )
+    return whole
+
+
+def _condition(owner: Owner, space: Space) -> Condition | None:
+    """What an owner asks of the space, None where it always holds."""
+    entry = space.get(owner.name)
+    if entry is None or (owner.words and not isinstance(entry, Categorical)):
+        return None
+    if isinstance(entry, Float):
+        raise ConfigError(
+            f"{owner.name}: must be of type int or choices, for others depend on it; it is a real "
+            "range."
+        )
+    values = tuple(values_of(entry))
+    kept = tuple(value for value in values if owner_holds(owner, entry, value))
+    return None if kept == values else Condition(owner.name, kept)
+
+
+def owner_holds(owner: Owner, entry: Entry, value: Value) -> bool:
+    """Whether what an owner decides means anything where its own hparam has this value."""
+    if owner.copy is not None:
+        return float(value) > owner.copy
+    return word_of(entry, value, owner.name) in owner.words
+
+
+def word_of(entry: Entry, value: Value, path: str) -> str:
+    """The word of the part that a choice means; ConfigError, under this path, for another value."""
+    meaning = entry.meaning(value) if isinstance(entry, Categorical) else value
+    return Spelling.of(meaning, path, f"{path}: must name a part").word
