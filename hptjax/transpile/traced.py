@@ -15,10 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from hptjax.conditions import parents_first
 from hptjax.config.hparams import Target, cast
-from hptjax.config.schema import ModelConfig
 from hptjax.entries import Arithmetic, Categorical, Entry, Float, Integer, Value, values_of
 from hptjax.errors import ConfigError
+from hptjax.models.chain import AnyConfig
 from hptjax.models.choices import Choices, choices_of
 from hptjax.models.numbers import TracedNumbers, number_types, numbers_of, packed
 from hptjax.models.signature import exact_body, signature_of, width_names
@@ -49,22 +50,21 @@ class TracedProblem:
         ends = (self._ends(name) for name in self.problem.space)
         return choices_of([*filter(None, self._combinations), *itertools.chain.from_iterable(ends)])
 
-    def _ends(self, name: str) -> Sequence[ModelConfig]:
+    def _ends(self, name: str) -> Sequence[AnyConfig]:
         """The base network with each choice of an hparam, or with either end of its range."""
-        entry, target = self.problem.space[name], self.problem.targets[name]
+        entry = self.problem.space[name]
         values = entry.choices if isinstance(entry, Categorical) else (entry.low, entry.high)
-        owner = self._owners(target)
-        others = {**self._feasible, **({owner[0]: owner[1][0]} if owner else {})}
+        others = {**self._feasible, **self._enabling(name)}
         built = (self.problem.build({**others, name: value}).config for value in values)
         return [config for config in built if config is not None]
 
-    def _owners(self, target: Target) -> tuple[str, list[Value]] | None:
-        """Of an option of a part that is tuned: its key, and the choices that have the option."""
-        if target.owner is None or target.owner[0] not in self.problem.space:
-            return None
-        key, word = target.owner
-        choices = zip(values_of(self.problem.space[key]), self.problem.chosen[key], strict=True)
-        return key, [choice for choice, own in choices if own.name == word]
+    def _enabling(self, name: str) -> dict[str, Value]:
+        """Values of other hparams beside which this one means something."""
+        out: dict[str, Value] = {}
+        for condition in self.problem.space.conditions.get(name, ()):
+            out |= self._enabling(condition.parent)
+            out[condition.parent] = condition.values[0]
+        return out
 
     def members(self, points: Array, trials: Array) -> tuple[TracedHparams, Array]:
         """Traced hparams [P, ...] of points [P, D], and the body [P] of each.
@@ -76,18 +76,14 @@ class TracedProblem:
             name: decode(entry, points[:, k])
             for k, (name, entry) in enumerate(self.problem.space.items())
         }
-        hparams = TracedHparams(self._numbers(values, len(points)), trials.astype(jnp.uint32))
-        body = self._body_of(self._signature_of(values), hparams.numbers)
+        row = jnp.broadcast_to(self._combination(values), points.shape[:1])
+        hparams = TracedHparams(self._numbers(values, row), trials.astype(jnp.uint32))
+        body = self._body_of(jnp.asarray(self._signatures)[row], hparams.numbers)
         return hparams, jnp.where(jnp.isnan(points).any(1), len(self.plan.bodies), body)
 
     @cached_property
-    def _base(self) -> ModelConfig:
-        """The base network, repaired; what is tuned in it does not matter."""
-        return next(c for c in self._combinations if c is not None)
-
-    @cached_property
     def _feasible(self) -> dict[str, Value]:
-        """Hparams of the base."""
+        """Hparams of a network that can be built; what is tuned in it does not matter."""
         found = zip(self._rows(), self._combinations, strict=True)
         return next(row for row, config in found if config is not None)
 
@@ -98,7 +94,7 @@ class TracedProblem:
             yield {**self.problem.widest_hparams, **dict(zip(values, row, strict=True))}
 
     @cached_property
-    def _combinations(self) -> list[ModelConfig | None]:
+    def _combinations(self) -> list[AnyConfig | None]:
         """The widest network of each combination of static hparams."""
         values = self.problem.static_values()
         if (count := math.prod(map(len, values.values()))) > MAX_SIGNATURES:
@@ -124,7 +120,8 @@ class TracedProblem:
             out[k] = next(i for i, b in enumerate(self.plan.bodies) if b.signature == wanted)
         return out
 
-    def _signature_of(self, values: dict[str, Array]) -> Array:
+    def _combination(self, values: dict[str, Array]) -> Array:
+        """Which combination of static hparams each point has."""
         index = jnp.int32(0)
         for name, listed in self.problem.static_values().items():
             entry, place = self.problem.space[name], values[name]
@@ -133,7 +130,7 @@ class TracedProblem:
             elif isinstance(entry, Integer):
                 place = (place - entry.low) // entry.step
             index = index * len(listed) + place
-        return jnp.asarray(self._signatures)[index]
+        return index
 
     def _body_of(self, signature: Array, numbers: TracedNumbers) -> Array:
         """The cheapest body of the signature that holds the widths, as `Plan.body_of`."""
@@ -150,30 +147,44 @@ class TracedProblem:
             found = jnp.where(fits, i, found)
         return found
 
-    def _numbers(self, values: dict[str, Array], count: int) -> TracedNumbers:
-        """The numbers [P, ...] of the networks: the base's, but those that are tuned."""
-        base: dict[str, Any] = {}
-        for config in filter(None, reversed(self._combinations)):
-            base |= numbers_of(config, self.choices)
-        base |= numbers_of(self._base, self.choices)
-        columns = {name: jnp.full(count, own) for name, own in base.items()}
-        targets = self.problem.targets.items()
-        for name, target in sorted(targets, key=lambda pair: pair[1].owner is not None):
+    def _numbers(self, values: dict[str, Array], row: Array) -> TracedNumbers:
+        """The numbers [P] of the networks: the base's, but those that are tuned.
+
+        row: the combination [P] of each, by which those of layers that are not there differ.
+        """
+        built = [numbers_of(own, self.choices) if own else {} for own in self._combinations]
+        columns: dict[str, Any] = {}
+        for name in dict.fromkeys(itertools.chain.from_iterable(built)):
+            known = [own[name] for own in built if name in own]
+            if known.count(known[0]) == len(known):
+                columns[name] = jnp.full(row.shape, known[0])
+            else:
+                columns[name] = jnp.asarray([own.get(name, 0) for own in built])[row]
+        order = parents_first(self.problem.space, self.problem.space.conditions)
+        for name, target in ((name, self.problem.targets[name]) for name in order):
             if target.rule.kind == "static":
                 continue
-            active = self._active(target, values)
+            active = self._active(name, values)
             for number, value in self._tuned(name, target, values[name]).items():
                 chosen = value if active is None else jnp.where(active, value, columns[number])
                 columns[number] = chosen
         return packed(columns, number_types(self.plan.bodies, self.choices), jnp)
 
-    def _active(self, target: Target, values: dict[str, Array]) -> Array | None:
-        """Where the part is chosen of which this is an option; None: everywhere."""
-        owner = self._owners(target)
-        if owner is None:
-            return None
-        places = [values_of(self.problem.space[owner[0]]).index(c) for c in owner[1]]
-        return jnp.isin(values[owner[0]], jnp.array(places))
+    def _active(self, name: str, values: dict[str, Array]) -> Array | None:
+        """Where an hparam means something [P] bool; None: everywhere."""
+        found = None
+        for condition in self.problem.space.conditions.get(name, ()):
+            parent, entry = condition.parent, self.problem.space[condition.parent]
+            wanted = [
+                k if isinstance(entry, Categorical) else value
+                for k, value in enumerate(values_of(entry))
+                if condition.holds(value)
+            ]
+            here = jnp.isin(values[parent], jnp.array(wanted))
+            for other in (found, self._active(parent, values)):
+                here = here if other is None else here & other
+            found = here
+        return found
 
     def _tuned(self, name: str, target: Target, value: Array) -> dict[str, Array]:
         """What an hparam makes of the numbers: {name of the number: values [P]}."""
