@@ -93,6 +93,10 @@ class Unaware(nn.Module):
         return nn.Dense(10)(x.mean((1, 2)))
 
 
+class Uncallable(nn.Module):
+    num_classes: int
+
+
 class OfOtherShape(nn.Module):
     num_classes: int
 

@@ -115,7 +115,6 @@ def test_a_study_of_the_api_is_warm_started_too(run):
 @pytest.mark.parametrize(
     ("space", "text"),
     [
-        ({"mlp_do_l0": Float(0.0, 0.5)}, "mlp_do_l0: must be given, it is missing"),
         ({"resnet_stride_l0": Integer(20, 30)}, "resnet_stride_l0: must be a number in [20, 30]"),
         ({"mlp_bn_l0": Categorical((True,))}, "mlp_bn_l0: must be one of True, got"),
     ],

@@ -155,6 +155,7 @@ def test_a_run_that_noted_every_hparam_is_resumed_and_reported(tmp_path, monkeyp
     config = fakes.study(SPACE, strategies=("random",), budget={"generations": 2})
     with monkeypatch.context() as patch:
         patch.setattr(Problem, "active", lambda self, hparams: hparams)
+        patch.setattr(Space, "active", lambda self, hparams: dict(hparams))
         journalled(tmp_path / "old", config=config)
     before = read_journal(tmp_path / "old")[0]
     longer = fakes.study(SPACE, strategies=("random",), budget={"generations": 3})
@@ -167,22 +168,26 @@ def test_a_run_that_noted_every_hparam_is_resumed_and_reported(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("source", ["run", "trials"])
-def test_a_warm_start_fills_what_is_inactive_by_the_middle(run, trials, source):
+def test_a_warm_start_leaves_out_what_is_inactive(run, trials, source):
     start = {"best": 24, **({"run": str(run)} if source == "run" else {})}
     if source == "trials":
         start["trials"] = str(run / "trials.csv")
     study = warm_started(fakes.study(SPACE, warm_start=start))
     assert {point["optimizer"] for point in study.first} == {"adam", "sgd"}
     for point in study.first:
-        inactive = set(SPACE) - MEANT[point["optimizer"]]
-        assert {n: point[n] for n in inactive} == {n: SPACE[n].from_unit(0.5) for n in inactive}
-        known = {name: value for name, value in point.items() if name not in inactive}
-        assert any(trial.hparams == pytest.approx(known) for trial in trials)
+        assert set(point) == MEANT[point["optimizer"]]
+        assert any(trial.hparams == pytest.approx(point) for trial in trials)
 
 
-def test_a_warm_start_still_refuses_what_is_missing_otherwise(run):
+def test_a_warm_start_puts_what_the_other_run_lacks_in_the_middle(run):
     space = Space({**SPACE, "mlp_do_l0": Float(0.0, 0.3)})
-    with pytest.raises(ConfigError, match="mlp_do_l0: must be given, it is missing"):
+    (point,) = warm_started(fakes.study(space, warm_start={"run": str(run)})).first
+    assert point["mlp_do_l0"] == 0.15
+
+
+def test_a_warm_start_refuses_a_run_that_has_nothing_of_the_space(run):
+    space = Space({"mlp_do_l0": Float(0.0, 0.3)})
+    with pytest.raises(ConfigError, match=r"trial random/\d+ of .*: it has no hparam of the space"):
         warm_started(fakes.study(space, warm_start={"run": str(run)}))
 
 
@@ -197,7 +202,7 @@ def test_points_that_differ_in_what_is_inactive_alone_are_one():
     result = run_study(config, fakes.data(), executor=fakes.FakeExecutor())
     assert result.stops == {"random": "search exhausted: every point was tried"}
     assert sum(trial.was_trained for trial in result.trials) == 4
-    assert len(list(Problem(config.model, space, IMAGE).regions())) == 2
+    assert Problem(config.model, space, IMAGE).space.size() == 4
 
 
 def test_changes_tell_nothing_of_what_is_inactive():

@@ -124,9 +124,9 @@ class FlaxNetwork(Layer):
         return y.astype(jnp.float32).T
 
     def module(self, name: str | None = None) -> nn.Module:
-        return (
-            LinenModule(self, name=name) if isinstance(self._kind, Linen) else super().module(name)
-        )
+        if isinstance(self._kind, Linen):
+            return LinenModule(self, name=name)
+        return super().module(name)
 
     def variable(self, name: str, value: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
         return tuple(name.split(".")) if isinstance(self._kind, Linen) else (name,), value
@@ -176,6 +176,8 @@ def _shapes(kind: Kind, layer: Any, incoming: Shape) -> Variables:
                 f"{getattr(leaf, 'dtype', type(leaf).__name__)}: leave `param_dtype` as it is "
                 "(`dtype` may be lower), and keep no counters."
             )
+    for name in found.weights.keys() & found.statistics.keys():
+        raise ConfigError(f"{kind.place}: {name} must not be a weight and a statistic at once.")
     return found
 
 

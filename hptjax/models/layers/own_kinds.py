@@ -204,6 +204,7 @@ def find(place: str, path: str = "") -> Kind:
     for base, kind in kinds.items():
         if isinstance(cls, type) and issubclass(cls, base):
             found = kind(place, cls)
+            _check_call(found, path)
             _check_outputs(found, path)
             return found
     raise ConfigError(
@@ -224,6 +225,12 @@ def flat(tree: Mapping[str, Any]) -> dict[str, Any]:
 def unflat(arrays: Arrays) -> dict[str, Any]:
     """The tree that `flat` has made flat."""
     return unflatten_dict(dict(arrays), sep=".")
+
+
+def _check_call(kind: Kind, path: str) -> None:
+    called = any("__call__" in vars(base) for base in kind.cls.__mro__)
+    if not called or not _parameters(kind.cls.__call__):
+        raise ConfigError(f"{path}: {kind.place} must have a method __call__(self, x, ...).")
 
 
 def _check_outputs(kind: Kind, path: str) -> None:
