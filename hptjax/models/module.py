@@ -6,8 +6,9 @@ from jax import Array
 
 from hptjax.config.schema import ModelConfig
 from hptjax.models import original
-from hptjax.models.chain import AnyConfig, Placed, chain_of
+from hptjax.models.chain import AnyConfig, chain_of
 from hptjax.models.classifier import Classifier, as_floats
+from hptjax.models.placed import Placed
 
 
 def module_of(config: AnyConfig) -> nn.Module:

@@ -12,9 +12,10 @@ import numpy as np
 from hptjax.config.hparams import option_array
 from hptjax.config.named import Part
 from hptjax.config.traced import traced_numbers
-from hptjax.models.chain import AnyConfig, Placed, chain_of
+from hptjax.models.chain import AnyConfig, chain_of
 from hptjax.models.choices import Choices, kind_of
 from hptjax.models.layers.base import Chosen
+from hptjax.models.placed import Placed
 from hptjax.models.signature import Body, Signature
 
 AnyArray: TypeAlias = Any  # numpy arrays while packed on the host, JAX arrays in the program

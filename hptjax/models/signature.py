@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hptjax.config.frozen import remembered
-from hptjax.models.chain import AnyConfig, Placed, chain_of
+from hptjax.models.chain import AnyConfig, chain_of
 from hptjax.models.layers.base import Shape
+from hptjax.models.placed import Placed
 
 
 @dataclass(frozen=True)
