@@ -75,6 +75,13 @@ LAYERS: Table = Table(
         "head": "hptjax.models.layers.linear:Head",
         "flatten": "hptjax.models.layers.flatten:Flatten",
         "avg_pool": "hptjax.models.layers.pools:AvgPool",
+        "depthwise": "hptjax.models.layers.depthwise:Depthwise",
+        "separable": "hptjax.models.layers.separable:Separable",
+        "max_pool": "hptjax.models.layers.max_pool:MaxPool",
+        "global_avg_pool": "hptjax.models.layers.global_avg_pool:GlobalAvgPool",
+        "dropout": "hptjax.models.layers.dropout:Dropout",
+        "activation": "hptjax.models.layers.activation:Activation",
+        "batch_norm": "hptjax.models.layers.norms:BatchNorm",
     },
     base="hptjax.models.layers.base:Layer",
 )

@@ -5,13 +5,14 @@ import jax.numpy as jnp
 from jax import Array
 
 
-def dropout(x: Array, rate: Array, key: Array) -> Array:
+def dropout(x: Array, rate: Array, key: Array, whole: bool = False) -> Array:
     """Zeroes values of x [units, B] with probability rate, scales the rest by 1 / (1 - rate).
 
-    The draw of a unit depends on its index and not on how many units there are, so padding changes
-    nothing.
+    whole: one draw for each map of x [C, H, W, B] and image. The draw of a unit depends on its
+    index and not on how many units there are, so padding changes nothing.
     """
-    keep = jax.random.uniform(key, x.shape, x.dtype) >= rate
+    shape = (x.shape[0], *(1,) * (x.ndim - 2), x.shape[-1]) if whole else x.shape
+    keep = jax.random.uniform(key, shape, x.dtype) >= rate
     return jnp.where(keep, x / (1 - rate), 0)
 
 

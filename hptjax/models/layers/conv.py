@@ -13,11 +13,9 @@ from hptjax.models.layers.base import Context, Infeasible, Layer, Shape, Weight
 from hptjax.models.layers.fields import Activation, Kernel, Padding, Rate, pair
 from hptjax.models.layers.modules import ExactConv, finished
 from hptjax.models.layers.norms import NO_NORM, NormPart
-from hptjax.models.layers.pieces import activated, affine, dropped, inside, names_of, normed
+from hptjax.models.layers.pieces import affine, followed, inside
 from hptjax.ops.conv import conv
-from hptjax.ops.taps import convolve
-
-Pads = tuple[tuple[int, int], tuple[int, int]]
+from hptjax.ops.taps import Pads, convolve
 
 
 class Conv(Layer):
@@ -49,13 +47,8 @@ class Conv(Layer):
         return padding_of(pair(self.kernel_size), self.padding, self.dilation)
 
     def check(self, incoming: Shape) -> None:
-        for size, kernel, pads in zip(incoming[1:], pair(self.kernel_size), self.pads, strict=True):
-            reach = self.dilation * (kernel - 1) + 1
-            if size + sum(pads) < reach:
-                raise Infeasible(
-                    f"its kernel reaches over {reach} pixels, more than the {size} of the maps and "
-                    f"{sum(pads)} of padding: lower kernel_size or use padding 'same'."
-                )
+        check_reach(self, incoming)
+        self.norm.options.check(self.out(incoming))
 
     def out(self, incoming: Shape) -> Shape:
         return self.out_channels, *conv_sizes(incoming, self.kernel_size, self)
@@ -70,21 +63,16 @@ class Conv(Layer):
         return inside("norm", self.norm.options.statistics(self.out(incoming)))
 
     def forward(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
-        norm, out = self.norm.options, self.out(context.incoming)
-        kernel, bias = weights["conv.kernel"], weights["conv.bias"]
-        absorbed = norm.absorbs_bias and context.train
-        x = self._convolved(x, kernel, None if absorbed else bias, context)
-        # the norm does this relu on its way
-        relu = names_of(self.activation) == ("relu",)
-        left = {"bias": bias} if absorbed else {}
-        if self.norm.name != "none":
-            x = normed(norm, x, "norm", out, weights, context, relu=relu, **left)
-        if self.norm.name == "none" or not relu:
-            x = activated(x, self.activation, out[0])
-        return dropped(x, self.dropout, context)
+        bias = weights["conv.bias"]
+        absorbed = self.norm.options.absorbs_bias and context.train
+        x = self._convolved(x, weights, None if absorbed else bias, context)
+        out = self.out(context.incoming)
+        return followed(x, self, out, weights, context, bias if absorbed else None)
 
-    def _convolved(self, x: Array, kernel: Array, bias: Array | None, context: Context) -> Array:
-        before, after = self.pads
+    def _convolved(
+        self, x: Array, weights: Mapping[str, Array], bias: Array | None, context: Context
+    ) -> Array:
+        kernel, (before, after) = weights["conv.kernel"], self.pads
         if kernel.shape[1] == kernel.shape[2] and self.dilation == 1 and before == after:
             live = live_of(context.incoming, self.out_channels)
             options = {"stride": self.stride, "padding": before}
@@ -122,6 +110,18 @@ def padding_of(kernel: tuple[int, int], padding: int | str, dilation: int = 1) -
         return (padding, padding), (padding, padding)
     rows, columns = (same_padding(dilation * (size - 1) + 1) for size in kernel)
     return rows, columns
+
+
+def check_reach(layer: Any, incoming: Shape) -> None:
+    """Raises Infeasible where the maps are smaller than the kernel of a convolution."""
+    sizes = zip(incoming[1:], pair(layer.kernel_size), layer.pads, strict=True)
+    for size, kernel, pads in sizes:
+        reach = layer.dilation * (kernel - 1) + 1
+        if size + sum(pads) < reach:
+            raise Infeasible(
+                f"its kernel reaches over {reach} pixels, more than the {size} of the maps and "
+                f"{sum(pads)} of padding: lower kernel_size or use padding 'same'."
+            )
 
 
 def conv_sizes(incoming: Shape, kernel_size: Any, layer: Any) -> tuple[int, int]:

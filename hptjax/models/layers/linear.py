@@ -41,6 +41,9 @@ class Linear(Layer):
         norm = BATCH_NORM if isinstance(self.norm.options, _SWITCHED) else self.norm
         return super().static().bound({"norm": norm})
 
+    def check(self, incoming: Shape) -> None:
+        self.norm.options.check(self.out(incoming))
+
     def out(self, incoming: Shape) -> Shape:
         return (self.out_features,)
 
@@ -75,7 +78,8 @@ class Linear(Layer):
         y = normal(real[0], x, context=context)
         if len(kinds) == len(real):
             return y
-        has_norm = self.norm.index == kinds.index(real[0])
+        chosen: Any = self.norm
+        has_norm = chosen.index == kinds.index(real[0])
         return jnp.where(has_norm, y, x)
 
     def module(self, name: str | None = None) -> nn.Module:

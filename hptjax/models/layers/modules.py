@@ -33,6 +33,7 @@ class ExactConv(nn.Module):
     padding: tuple[tuple[int, int], tuple[int, int]]
     dilation: int = 1
     groups: int = 1
+    use_bias: bool = True
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -40,7 +41,6 @@ class ExactConv(nn.Module):
         inputs = x.shape[-1] // self.groups
         init = torch_uniform(height * width * inputs)
         kernel = self.param("kernel", init, (height, width, inputs, self.features))
-        bias = self.param("bias", init, (self.features,))
         y = jax.lax.conv_general_dilated(
             x,
             kernel,
@@ -50,7 +50,7 @@ class ExactConv(nn.Module):
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
             feature_group_count=self.groups,
         )
-        return y + bias
+        return y + self.param("bias", init, (self.features,)) if self.use_bias else y
 
 
 def finished(x: Array, activation: str, rate: float, *, train: bool, key: Array | None) -> Array:

@@ -64,12 +64,36 @@ def names_of(value: Any) -> tuple[Any, ...]:
 def activated(x: Array, value: Any, live: Any) -> Array:
     """x through the activation of a field; live: how many of its channels are not padding."""
     names = names_of(value)
-    index = value.index if isinstance(value, Chosen) else None
+    index: Any = value.index if isinstance(value, Chosen) else None
     return activate(x, names, index, jnp.arange(x.shape[0]) < live)
 
 
-def dropped(x: Array, rate: Any, context: Context) -> Array:
-    """x after dropout by a rate; None where no member has any."""
+def dropped(x: Array, rate: Any, context: Context, whole: bool = False) -> Array:
+    """x after dropout by a rate, None where no member has any; whole: of whole maps."""
     if rate is None or context.key is None:
         return x
-    return dropout(x, rate, context.key)
+    return dropout(x, rate, context.key, whole)
+
+
+def followed(
+    x: Array,
+    layer: Any,
+    shape: Shape,
+    weights: Mapping[str, Array],
+    context: Context,
+    absorbed: Array | None = None,
+) -> Array:
+    """x through the norm, the activation and the dropout of a layer; shape: the true one of x.
+
+    absorbed: the bias that was left out of x for the norm.
+    """
+    relu = names_of(layer.activation) == ("relu",)
+    left = {} if absorbed is None else {"bias": absorbed}
+    if layer.norm.name == "none":
+        x = activated(x, layer.activation, shape[0])
+    else:
+        # the norm does a relu on its way
+        norm = layer.norm.options
+        x = normed(norm, x, "norm", shape, weights, context, relu=relu, **left)
+        x = x if relu else activated(x, layer.activation, shape[0])
+    return dropped(x, layer.dropout, context)

@@ -1,6 +1,7 @@
 """A residual block: two convolutions beside a shortcut."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import flax.linen as nn
@@ -55,6 +56,9 @@ class Residual(Layer):
         if self.shortcut != "auto":
             return self
         return self.bound({"shortcut": "identity" if k else "projection"})
+
+    def check(self, incoming: Shape) -> None:
+        self.norm.options.check(self.out(incoming))
 
     def out(self, incoming: Shape) -> Shape:
         return self.out_channels, *((size - 1) // self.stride + 1 for size in incoming[1:])
@@ -129,7 +133,7 @@ class ResidualModule(nn.Module):
     @nn.compact
     def __call__(self, x: Array, *, train: bool, key: Array | None = None) -> Array:
         own = self.layer
-        act = dict(activation=own.activation, rate=0.0, train=train, key=None)
+        act = partial(finished, activation=own.activation, rate=0.0, train=train, key=None)
 
         def convolved(x: Array, name: str, size: int, stride: int) -> Array:
             pads = same_padding(size)
@@ -139,7 +143,7 @@ class ResidualModule(nn.Module):
             return own.norm.options.module(name)(x, train=train)  # pyright: ignore[reportCallIssue]
 
         y = normal(convolved(x, "conv1", own.kernel_size, own.stride), "norm1")
-        y = finished(y, **act)
+        y = act(y)
         y = normal(convolved(y, "conv2", own.kernel_size, 1), "norm2")
         if own.projects:
             x = normal(convolved(x, "projection", 1, own.stride), "norm_projection")
@@ -147,4 +151,4 @@ class ResidualModule(nn.Module):
             x = x[:, :: own.stride, :: own.stride, : own.out_channels]
             more = own.out_channels - x.shape[-1]
             x = jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, more)))
-        return finished(y + x, **act)
+        return act(y + x)
