@@ -37,19 +37,25 @@ def pick(value: Any, index: Sequence[int]) -> Any:
     return value
 
 
-def put(value: Any, index: Sequence[int | None], new: Any) -> Any:
-    """The value with another one for some copies; None in an index means all of that depth."""
+def updated(value: Any, index: Sequence[int | None], change: Callable[[Any], Any]) -> Any:
+    """The value with some copies' changed; None in an index means all of that depth."""
     if all(k is None for k in index):
-        return new
+        return _mapped(value, change)
     head, inner = index[0], index[1:]
     whole = isinstance(value, Copies) and nesting(value) == len(index)
     values = list(value.values) if whole else [value]
     if head is None:
-        return copies_of([put(own, inner, new) for own in values])
+        return copies_of([updated(own, inner, change) for own in values])
     # one more, for the copies that follow keep the last value
     values += [values[-1]] * (head + 2 - len(values))
-    values[head] = put(values[head], inner, new)
+    values[head] = updated(values[head], inner, change)
     return copies_of(values)
+
+
+def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
+    if not isinstance(value, Copies):
+        return change(value)
+    return copies_of([_mapped(own, change) for own in value.values])
 
 
 def trimmed(value: Any, counts: Sequence[int]) -> Any:

@@ -6,16 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hptjax.config.named import Part
+from hptjax.config.model import AnyModel, Model
+from hptjax.config.named import Part, part
 from hptjax.config.parts import LR_SCHEDULES, OPTIMIZERS, TASKS
 from hptjax.config.schema import ADAMS, BETAS, ModelConfig
+from hptjax.entries import Categorical, Entry, values_of
 from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
 from hptjax.table import Table
 
 ValueType = Literal["float", "int", "bool", "text", "padding", "part"]
 Variation = Literal["traced", "width", "static"]
 PARTS: Mapping[str, Table] = {"optimizer": OPTIMIZERS, "lr_schedule": LR_SCHEDULES, "task": TASKS}
-Chosen = Mapping[str, Sequence[Part]]  # of each part that is itself tuned, what it may be
+# Of each hparam that is tuned, what it may be: of parts the parts themselves, of a range its ends.
+Chosen = Mapping[str, Sequence[Any]]
+ALL = None  # in a path: every copy of a layer
 _BLOCKS = ("resnet_config", "block_list")
 _LAYERS = ("mlp_config", "block_list")
 
@@ -27,7 +31,8 @@ class Rule:
     pattern: its name, `{i}` stands for the layer. where: the list of layers in the config, () for
     numbers of the whole model. kind: `traced` numbers never cost a compilation, a `width` is
     padded, a `static` one is part of what is compiled. array: what holds it inside a program, ""
-    for a static one; shift: how far the layer's place in the array lies behind its number.
+    for a static one; shift: how far the layer's place in the array lies behind its number. place:
+    what it sets in a program, where that is no array of one number a network.
     """
 
     pattern: str
@@ -37,6 +42,7 @@ class Rule:
     kind: Variation
     array: str = ""
     shift: int = 0
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +60,30 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where one hparam of one network goes."""
+    """Where one hparam of one network goes.
+
+    path: where it is written. owners: all that decide whether it means anything; each must allow
+    it, where it is tuned. places: the traced numbers and widths that it sets in a program, by
+    their names, `<layer>.<option>` of a layer, and what it is multiplied by there.
+    """
 
     rule: Rule
-    path: tuple[str | int, ...]
+    path: tuple[str | int | None, ...]
+    owners: tuple[Owner, ...] = ()
+    places: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def type(self) -> ValueType:
+        return self.rule.type
+
+    @property
+    def kind(self) -> Variation:
+        return self.rule.kind
 
     @property
     def place(self) -> int | None:
         """Its place in the array of its kind, None where the array has one number a network."""
-        return int(self.path[2]) + self.rule.shift if self.rule.where else None
+        return int(str(self.path[2])) + self.rule.shift if self.rule.where else None
 
     @property
     def owner(self) -> tuple[str, str] | None:
@@ -70,14 +91,6 @@ class Target:
         if len(self.path) == 1 or self.path[0] not in PARTS:
             return None
         return str(self.path[0]), str(self.path[1])
-
-    @property
-    def owners(self) -> tuple[Owner, ...]:
-        """All that decide whether it means anything; each must allow it, where it is tuned."""
-        if self.owner is not None:
-            key, word = self.owner
-            return (Owner(key, words=(word,)),)
-        return (Owner("optimizer", words=ADAMS),) if self.rule.array in BETAS else ()
 
     def is_active(self, words: Mapping[str, str]) -> bool:
         """Whether it means anything beside these parts, `{"optimizer": "sgd"}`.
@@ -100,15 +113,42 @@ TABLE: tuple[Rule, ...] = (
     Rule("warmup", (), "warmup", "float", "traced", "warmup"),
     Rule("augment", (), "augment", "part", "traced", "augment"),
     Rule("batch_size", (), "batch_size", "int", "static"),
-    Rule("resnet_out_channels_l{i}", _BLOCKS, "out_channels", "int", "width", "channels", 1),
+    Rule(
+        "resnet_out_channels_l{i}",
+        _BLOCKS,
+        "out_channels",
+        "int",
+        "width",
+        "channels",
+        1,
+        "blocks.{i}.out_channels",
+    ),
     Rule("resnet_kernel_size_l{i}", _BLOCKS, "kernel_size", "int", "static"),
     Rule("resnet_stride_l{i}", _BLOCKS, "stride", "int", "static"),
     Rule("resnet_padding_l{i}", _BLOCKS, "padding", "padding", "static"),
-    Rule("resnet_af_l{i}", _BLOCKS, "activation_fun", "text", "traced", "stage_activation", 1),
-    Rule("mlp_out_l{i}", _LAYERS, "out_size", "int", "width", "units"),
-    Rule("mlp_af_l{i}", _LAYERS, "activation_fun", "text", "traced", "activation"),
-    Rule("mlp_bn_l{i}", _LAYERS, "batch_norm", "bool", "traced", "batch_norm"),
-    Rule("mlp_do_l{i}", _LAYERS, "dropout", "float", "traced", "dropout"),
+    Rule(
+        "resnet_af_l{i}",
+        _BLOCKS,
+        "activation_fun",
+        "text",
+        "traced",
+        "stage_activation",
+        1,
+        "blocks.{i}.activation",
+    ),
+    Rule("mlp_out_l{i}", _LAYERS, "out_size", "int", "width", "units", 0, "mlp.{i}.out_features"),
+    Rule(
+        "mlp_af_l{i}",
+        _LAYERS,
+        "activation_fun",
+        "text",
+        "traced",
+        "activation",
+        0,
+        "mlp.{i}.activation",
+    ),
+    Rule("mlp_bn_l{i}", _LAYERS, "batch_norm", "bool", "traced", "batch_norm", 0, "mlp.{i}.norm"),
+    Rule("mlp_do_l{i}", _LAYERS, "dropout", "float", "traced", "dropout", 0, "mlp.{i}.dropout"),
 )
 _PATTERNS = {
     rule: re.compile(rule.pattern.replace("{i}", r"(0|[1-9][0-9]{0,8})")) for rule in TABLE
@@ -126,15 +166,37 @@ def cast(value: Any, kind: ValueType, floor: Callable[[Any], Any] = math.floor) 
 
 
 def bind(
-    names: Iterable[str], config: ModelConfig, chosen: Chosen | None = None
+    names: Iterable[str] | Mapping[str, Entry], config: AnyModel, chosen: Chosen | None = None
 ) -> Mapping[str, Target]:
     """The targets of some names in this network; ConfigError for an unknown name or layer.
 
-    chosen: the parts that an optimizer or a schedule may be, where the names hold a choice of it.
+    names: a space, or its names alone. chosen: what the tuned parts may be, where the names are no
+    space; of a native model also its tuned depths and kinds of layers.
     """
+    if isinstance(names, Mapping):
+        chosen = chosen_of(names)
     targets = {name: find(name, config, chosen) for name in names}
     _check_distinct(targets)
     return targets
+
+
+def chosen_of(space: Mapping[str, Entry]) -> Chosen:
+    """What each hparam of a space may be, of a real range its ends."""
+    chosen: dict[str, Sequence[Any]] = {}
+    for name, entry in space.items():
+        if isinstance(entry, Categorical):
+            meanings = [entry.meaning(choice) for choice in entry.choices]
+            table = PARTS.get(name)
+            chosen[name] = (
+                meanings
+                if table is None
+                else [part(table, meaning, f"space.{name}") for meaning in meanings]
+            )
+        elif entry.kind == "int":
+            chosen[name] = values_of(entry)
+        else:
+            chosen[name] = (entry.low, entry.high)
+    return chosen
 
 
 def _check_distinct(targets: Mapping[str, Target]) -> None:
@@ -142,41 +204,76 @@ def _check_distinct(targets: Mapping[str, Target]) -> None:
     for name, target in targets.items():
         for other, its in targets.items():
             same_beta = target.rule.array in BETAS and other == target.rule.array
-            if name != other and (its.path == target.path or same_beta):
+            if name != other and (_overlap(its.path, target.path) or same_beta):
                 raise ConfigError(f"{name}: means the same as {other}; leave one of them out.")
 
 
-def hparam_names(config: ModelConfig) -> Iterator[str]:
+def _overlap(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Whether two paths name one number; ALL stands for every copy."""
+    if len(one) != len(other):
+        return False
+    return all(a == b or ALL in (a, b) for a, b in zip(one, other, strict=True))
+
+
+def hparam_names(config: AnyModel) -> Iterator[str]:
     """Every hparam name that means something for this network."""
+    native = isinstance(config, Model)
     for rule in TABLE:
         if not rule.where:
-            yield rule.pattern
-        else:
+            if not native or rule.key not in BETAS:
+                yield rule.pattern
+        elif not native:
             yield from (rule.pattern.format(i=i) for i in range(_layers(config, rule)))
     for key in PARTS:
         own: Part = getattr(config, key)
         yield from (f"{key}.{option}" for option in type(own.options).model_fields)
+    if native:
+        yield from config.layout.names()
 
 
-def find(name: str, config: ModelConfig, chosen: Chosen | None = None) -> Target:
+def find(name: str, config: AnyModel, chosen: Chosen | None = None) -> Target:
     """The target of a name in this network, as `bind` has it."""
     if not isinstance(name, str):
         raise ConfigError(f"the name of an hparam must be text, got {shown(name)}.")
     key, dot, rest = name.partition(".")
     if dot and key in PARTS:
         return _option(name, rest, getattr(config, key), (chosen or {}).get(key), key)
+    if isinstance(config, Model):
+        return _find_native(name, config, chosen or {})
     for rule, pattern in _PATTERNS.items():
         match = pattern.fullmatch(name)
         if match is None:
             continue
         if not rule.where:
-            return Target(rule, (rule.key,))
+            return _of_recipe(rule)
         layer, count = int(match[1]), _layers(config, rule)
         if layer < count:
-            return Target(rule, (*rule.where, layer, rule.key))
+            places = ((rule.place.format(i=layer), 1.0),) if rule.place else ()
+            return Target(rule, (*rule.where, layer, rule.key), places=places)
         raise ConfigError(_no_layer(name, layer, count, rule))
     text = shown_key(name)
     raise ConfigError(f"{text}: unknown hparam; {did_you_mean(text, hparam_names(config))}")
+
+
+def _of_recipe(rule: Rule) -> Target:
+    owners = (Owner("optimizer", words=ADAMS),) if rule.array in BETAS else ()
+    places = ((rule.array, 1.0),) if rule.array else ()
+    return Target(rule, (rule.key,), owners, places)
+
+
+def _find_native(name: str, config: Model, chosen: Chosen) -> Target:
+    from hptjax.config.layer_hparams import find_in_layers
+
+    rule = next((rule for rule in TABLE if rule.pattern == name and not rule.where), None)
+    if rule is not None and rule.key not in BETAS:
+        return _of_recipe(rule)
+    label = name.partition(".")[0]
+    if "." not in name and all(label != item.label for item in config.layers):
+        text, known = shown_key(name), list(hparam_names(config))
+        same = [full for full in known if full.endswith(f".{text}")]
+        hint = f"did you mean {' or '.join(map(repr, same[:3]))}?" if same else ""
+        raise ConfigError(f"{text}: unknown hparam; {hint or did_you_mean(text, known)}")
+    return find_in_layers(name, config, chosen)
 
 
 def _option(name: str, rest: str, own: Part, choices: Sequence[Part] | None, key: str) -> Target:
@@ -190,7 +287,12 @@ def _option(name: str, rest: str, own: Part, choices: Sequence[Part] | None, key
         types: dict[Any, ValueType] = {float: "float", int: "int", bool: "bool"}
         array = option_array(key, kind.name, option) if field.annotation is float else key
         value = types.get(field.annotation, "text")
-        return Target(Rule(name, (), option, value, "traced", array), (key, kind.name, option))
+        return Target(
+            Rule(name, (), option, value, "traced", array),
+            (key, kind.name, option),
+            (Owner(key, words=(kind.name,)),),
+            ((array, 1.0),),
+        )
     known = [
         f"{key}.{option}" if choices is None else f"{key}.{kind.name}.{option}"
         for kind in kinds

@@ -155,7 +155,7 @@ def _item(own: Spelled, levels: int) -> Item:
         raise ConfigError(f"{own.path}: a choice of layers is open; a study or `train` closes it.")
     given, depth = dict(own.given), None
     if DEPTH in given:
-        depth = _value(_Depth, DEPTH, given.pop(DEPTH), own.path, levels)
+        depth = _value(Depth, DEPTH, given.pop(DEPTH), own.path, levels)
         levels += 1
     start = own.word, own.label, own.named, depth
     if own.word == STACK:
@@ -171,11 +171,10 @@ def _item(own: Spelled, levels: int) -> Item:
     options = {
         name: _value(cls, name, given[name], own.path, levels) for name in names if name in given
     }
-    kept = (pair for pair in options.items() if not _is_default(cls, *pair))
-    return Item(*start, options=tuple(kept))
+    return Item(*start, options=in_class_order(cls, options))
 
 
-class _Depth(Frozen):
+class Depth(Frozen):
     """As of an option that each layer has."""
 
     depth: int
@@ -184,6 +183,12 @@ class _Depth(Frozen):
 def known_options(word: str, cls: type[BaseModel]) -> tuple[str, ...]:
     """The options of a layer that a user may give."""
     return tuple(name for name in cls.model_fields if name not in _OF_DATA.get(word, ()))
+
+
+def in_class_order(cls: type[BaseModel], options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """The options that are not at their defaults, in the order of the class."""
+    names = (name for name in cls.model_fields if name in options)
+    return tuple((n, options[n]) for n in names if not _is_default(cls, n, options[n]))
 
 
 def _is_default(cls: type[BaseModel], name: str, value: Any) -> bool:
@@ -225,7 +230,7 @@ def read_leaf(cls: type[BaseModel], option: str, tree: Any, path: str) -> Any:
         value = getattr(validated(_only(cls, option), {option: tree}), option)
     except ConfigError as error:
         raise ConfigError(f"{path}{str(error).removeprefix(option)}", error.more) from None
-    if cls is _Depth and value < 0:
+    if cls is Depth and value < 0:
         raise ConfigError(f"{path}: must be greater than or equal to 0, got {value}.")
     return value
 
@@ -268,7 +273,7 @@ def items_tree(items: Sequence[Item], levels: int = 0) -> list[Any]:
 def _tree(item: Item, levels: int) -> Any:
     tree: dict[str, Any] = {"label": item.label} if item.named else {}
     if item.depth is not None:
-        tree[DEPTH] = to_tree(item.depth, levels, lambda own: dumped(_Depth, DEPTH, own))
+        tree[DEPTH] = to_tree(item.depth, levels, lambda own: dumped(Depth, DEPTH, own))
         levels += 1
     if item.word == STACK:
         return {STACK: {**tree, "layers": items_tree(item.layers, levels)}}

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hptjax.config.copies import Copies, pick, put
-from hptjax.config.items import ABSENT, DEPTH, STACK, Item, closed, read_items, read_value
+from hptjax.config.copies import Copies, leaves, pick
+from hptjax.config.items import ABSENT, DEPTH, STACK, Item
 from hptjax.config.reference import Ref
 from hptjax.errors import ConfigError, did_you_mean
 
@@ -138,7 +138,7 @@ class Layout:
         names = located.name
         if option != DEPTH:
             parts = ((i.label, 0 if k is None else k, i.depth) for i, _, k in located.chain)
-            names = ".".join(l if d is None else f"{l}.{k}" for l, k, d in parts)
+            names = ".".join(own if d is None else f"{own}.{k}" for own, k, d in parts)
         return value, f"{names}.{option}", factor
 
     def _read(self, ref: Ref, where: str) -> tuple[Located, str, Any]:
@@ -154,7 +154,10 @@ class Layout:
         if option == DEPTH:
             if located.item.depth is None:
                 raise ConfigError(f"{where}: {str(ref)!r} names nothing, it has no depth.")
-            return located, option, _shared(located.item.depth, located.index[:-1], ref, where)
+            value = _shared(located.item.depth, located.index[:-1], ref, where)
+            if not isinstance(value, Ref):
+                value = self.most.get(f"{located.name}.{DEPTH}", value)
+            return located, option, value
         field = located.item.layer_class.model_fields[option]
         given = located.item.given
         if option not in given and field.is_required():
@@ -194,10 +197,16 @@ class Layout:
 
     def largest(self, item: Item, shared: str) -> int:
         """The most copies that an item may have within a copy of what it stands in."""
-        if isinstance(item.depth, Copies):
-            depths = [self.depth(item, shared, [k], shared) for k in range(64)]
-            return max(depths)
-        return self.depth(item, shared, (), shared)
+        where = f"model.layers ({shared}).{DEPTH}"
+        depths = (
+            self.follow(own, where)[0] if isinstance(own, Ref) else own
+            for own in leaves(item.depth)
+        )
+        return (
+            max(depths)
+            if isinstance(item.depth, Ref)
+            else self.most.get(f"{shared}.{DEPTH}", max(depths))
+        )
 
     def names(self) -> Iterator[str]:
         """The names of all options of all layers, those of copies as all share them."""
@@ -237,52 +246,3 @@ def _no_layer(label: str, items: Sequence[Item], shared: str) -> str:
         return f"there is no layer {label}{within}; its {word} is {same[0]}."
     labels = [item.label for item in items]
     return f"there is no layer {label}{within}; {did_you_mean(label, labels)}"
-
-
-def with_value(items: Sequence[Item], located: Located, value: Any) -> tuple[Item, ...]:
-    """The items with what a path names set to a value: a depth, an option, or the layer itself."""
-    return _with(items, [item.label for item, _, _ in located.chain], located, (), value)
-
-
-def _with(
-    items: Sequence[Item], labels: Sequence[str], at: Located, index: Index, value: Any
-) -> tuple[Item, ...]:
-    out = []
-    for item in items:
-        if item.label != labels[0]:
-            out.append(item)
-            continue
-        depth = len(at.chain) - len(labels)
-        copy = at.chain[depth][2]
-        inner = index if item.depth is None else (*index, copy)
-        if len(labels) > 1:
-            layers = _with(item.layers, labels[1:], at, inner, value)
-            out.append(replace(item, layers=layers))
-        else:
-            out.append(_set(item, at.rest, index, inner, value))
-    return tuple(out)
-
-
-def _set(item: Item, rest: Sequence[str], outer: Index, index: Index, value: Any) -> Item:
-    if not rest:
-        [new] = read_items([closed(value, item.label)], "model.layers", len(index))
-        return replace(new, depth=item.depth, named=True)
-    option = rest[0]
-    if option == DEPTH:
-        return replace(item, depth=put(item.depth, outer, value))
-    cls = item.layer_class
-    own = read_value(cls, option, value, option, 0)
-    given = item.given
-    default = cls.model_fields[option]
-    before = given.get(option, None if default.is_required() else default.get_default())
-    given[option] = put(before, index, own)
-    kept = {
-        name: given[name]
-        for name in item.known
-        if name in given
-        and (
-            cls.model_fields[name].is_required()
-            or given[name] != cls.model_fields[name].get_default()
-        )
-    }
-    return replace(item, options=tuple(kept.items()))

@@ -1,7 +1,7 @@
 """The native form of a model: a list of layers, and the recipe by which they are trained."""
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias
 
 from pydantic import (
@@ -77,26 +77,15 @@ class Model(Recipe):
     def layout(self) -> Layout:
         return Layout(self.layers)
 
-    @cached_property
+    @property
     def expanded(self) -> "tuple[tuple[str, Layer], ...]":
         """Each copy of each layer with its name, in the order of the network."""
-        return tuple((copy.name, layer) for copy, layer in self.placed)
+        return _expanded(self.layers, self.outputs)
 
-    @cached_property
+    @property
     def placed(self) -> "tuple[tuple[Copy, Layer], ...]":
         """As `expanded`, with where each copy stands in the config."""
-        layout = self.layout
-        return tuple((copy, self._layer(layout, copy)) for copy in layout.copies())
-
-    def _layer(self, layout: Layout, copy: Copy) -> "Layer":
-        item = copy.item
-        options = {name: layout.value(copy, name) for name, _ in item.options}
-        if item.word == HEAD:
-            options["out_features"] = self.outputs or 1
-        layer = validated(item.layer_class, options, f"{copy.path}.{item.word}")
-        for_copy = getattr(layer, "for_copy", None)
-        own = 0 if item.depth is None else copy.index[-1]
-        return layer if for_copy is None else for_copy(own)
+        return _placed(self.layers, self.outputs)
 
     def __repr__(self) -> str:
         size = "any" if self.input is None else "x".join(map(str, self.input))
@@ -120,6 +109,28 @@ class Model(Recipe):
         Raises ConfigError naming the dotted path of the mistake.
         """
         return validated(cls, _inner(tree), "model")
+
+
+@lru_cache(maxsize=4096)
+def _expanded(layers: tuple[Item, ...], outputs: int | None) -> "tuple[tuple[str, Layer], ...]":
+    return tuple((copy.name, layer) for copy, layer in _placed(layers, outputs))
+
+
+@lru_cache(maxsize=4096)
+def _placed(layers: tuple[Item, ...], outputs: int | None) -> "tuple[tuple[Copy, Layer], ...]":
+    layout = Layout(layers)
+    return tuple((copy, _layer(layout, copy, outputs)) for copy in layout.copies())
+
+
+def _layer(layout: Layout, copy: Copy, outputs: int | None) -> "Layer":
+    item = copy.item
+    options = {name: layout.value(copy, name) for name, _ in item.options}
+    if item.word == HEAD:
+        options["out_features"] = outputs or 1
+    layer = validated(item.layer_class, options, f"{copy.path}.{item.word}")
+    for_copy = getattr(layer, "for_copy", None)
+    own = 0 if item.depth is None else copy.index[-1]
+    return layer if for_copy is None else for_copy(own)
 
 
 def _word(item: Item) -> str:
