@@ -10,11 +10,13 @@ from hptjax.config.model import AnyModel, Model
 from hptjax.config.named import Part, part
 from hptjax.config.parts import LR_SCHEDULES, OPTIMIZERS, TASKS
 from hptjax.config.schema import ADAMS, BETAS, ModelConfig
-from hptjax.entries import Categorical, Entry, values_of
+from hptjax.entries import Categorical, Entry, Float, values_of
 from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
+from hptjax.space import Space
 from hptjax.table import Table
 
-ValueType = Literal["float", "int", "bool", "text", "padding", "part"]
+# value: a whole number, or what else the option takes
+ValueType = Literal["float", "int", "bool", "text", "padding", "value", "part"]
 Variation = Literal["traced", "width", "static"]
 PARTS: Mapping[str, Table] = {"optimizer": OPTIMIZERS, "lr_schedule": LR_SCHEDULES, "task": TASKS}
 # Of each hparam that is tuned, what it may be: of parts the parts themselves, of a range its ends.
@@ -166,14 +168,14 @@ def cast(value: Any, kind: ValueType, floor: Callable[[Any], Any] = math.floor) 
 
 
 def bind(
-    names: Iterable[str] | Mapping[str, Entry], config: AnyModel, chosen: Chosen | None = None
+    names: Iterable[str], config: AnyModel, chosen: Chosen | None = None
 ) -> Mapping[str, Target]:
     """The targets of some names in this network; ConfigError for an unknown name or layer.
 
     names: a space, or its names alone. chosen: what the tuned parts may be, where the names are no
     space; of a native model also its tuned depths and kinds of layers.
     """
-    if isinstance(names, Mapping):
+    if isinstance(names, Space):
         chosen = chosen_of(names)
     targets = {name: find(name, config, chosen) for name in names}
     _check_distinct(targets)
@@ -184,19 +186,19 @@ def chosen_of(space: Mapping[str, Entry]) -> Chosen:
     """What each hparam of a space may be, of a real range its ends."""
     chosen: dict[str, Sequence[Any]] = {}
     for name, entry in space.items():
-        if isinstance(entry, Categorical):
-            meanings = [entry.meaning(choice) for choice in entry.choices]
-            table = PARTS.get(name)
-            chosen[name] = (
-                meanings
-                if table is None
-                else [part(table, meaning, f"space.{name}") for meaning in meanings]
-            )
-        elif entry.kind == "int":
+        if isinstance(entry, Float):
+            chosen[name] = (entry.low, entry.high)
+        elif not isinstance(entry, Categorical):
             chosen[name] = values_of(entry)
         else:
-            chosen[name] = (entry.low, entry.high)
+            meanings = [entry.meaning(choice) for choice in entry.choices]
+            chosen[name] = [meant_by(name, meaning) for meaning in meanings]
     return chosen
+
+
+def meant_by(name: str, value: Any) -> Any:
+    """The part that an optimizer, a schedule or a task is set to; any other value as it is."""
+    return part(PARTS[name], value, f"space.{name}") if name in PARTS else value
 
 
 def _check_distinct(targets: Mapping[str, Target]) -> None:

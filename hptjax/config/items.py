@@ -246,7 +246,8 @@ def dumped(cls: type[BaseModel], option: str, value: Any) -> Any:
 def _only(cls: type[BaseModel], option: str) -> type[BaseModel]:
     """A config of one option alone: its value is checked without the others."""
     field: Any = cls.model_fields[option].rebuild_annotation()
-    return create_model("Option", __base__=Frozen, **{option: (field, ...)})
+    fields: Any = {option: (field, ...)}
+    return create_model("Option", __base__=Frozen, **fields)
 
 
 def option_kinds(cls: type[BaseModel], option: str) -> set[Any]:
@@ -285,7 +286,7 @@ def _tree(item: Item, levels: int) -> Any:
     if not tree:
         return item.word
     main = main_option(cls)
-    if list(tree) == [main] and not isinstance(tree[main], Mapping):
+    if main is not None and list(tree) == [main] and not isinstance(tree[main], Mapping):
         return {item.word: tree[main]}
     return {item.word: tree}
 

@@ -155,7 +155,7 @@ def type_of(cls: Any, option: str) -> ValueType:
     if kinds == {int}:
         return "int"
     if int in kinds:
-        return "padding"
+        return "value"
     return "part" if any(issubclass(kind, Part) for kind in kinds) else "text"
 
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from hptjax.checks import is_number, plain
 from hptjax.config.edit import with_value
 from hptjax.config.explain import explain
-from hptjax.config.hparams import PARTS, TABLE, Chosen, Target, ValueType, bind, cast
+from hptjax.config.hparams import PARTS, TABLE, Chosen, Target, ValueType, bind, cast, meant_by
 from hptjax.config.model import Model
 from hptjax.config.named import Part, part
 from hptjax.config.parts import OPTIMIZERS
@@ -30,7 +30,9 @@ def apply_hparams(base: Network, hparams: Hparams) -> Network:
     """
     if not isinstance(hparams, Mapping):
         raise ConfigError(f"hparams must be a mapping of name to value, got {shown(hparams)}.")
-    return apply_bound(base, bind(hparams, base), hparams)[0]
+    native = isinstance(base, Model)  # depths and kinds decide what other names it has
+    chosen = {name: [meant_by(name, own)] for name, own in hparams.items()} if native else None
+    return apply_bound(base, bind(hparams, base, chosen), hparams)[0]
 
 
 def with_hparams(base: Network, **hparams: bool | int | float | str) -> Network:
@@ -105,6 +107,7 @@ _WHY: dict[ValueType, str] = {
     "bool": "is on from 1/2",
     "text": "is a name",
     "padding": "rounded",
+    "value": "rounded",
     "part": "is a part",
 }
 
@@ -115,7 +118,7 @@ def _cast(name: str, value: Any, kind: ValueType) -> Any:
         return value
     if isinstance(value, str | None) and kind in ("text", "padding"):
         return value
-    if kind == "padding" and isinstance(value, list | tuple):
+    if kind == "value" and not is_number(value):
         return value
     if kind == "text":
         raise ConfigError(f"{name}: must be a name, got {shown(value)}.")
