@@ -8,12 +8,13 @@ from pydantic import ValidationError
 from hptjax.checks import is_number, plain
 from hptjax.config.edit import with_value
 from hptjax.config.explain import explain
-from hptjax.config.hparams import PARTS, TABLE, Chosen, Target, ValueType, bind, cast, meant_by
+from hptjax.config.hparams import PARTS, TABLE, Target, ValueType, bind, cast, meant_by
 from hptjax.config.model import Model
-from hptjax.config.named import Part, part
+from hptjax.config.named import Part, Spelling, part
 from hptjax.config.parts import OPTIMIZERS
 from hptjax.config.recipe import Recipe
 from hptjax.config.schema import ADAMS, BETAS, ModelConfig
+from hptjax.entries import Categorical, Entry, values_of
 from hptjax.errors import ConfigError, did_you_mean, shown
 from hptjax.glossary import Hparams
 from hptjax.records.change import Change
@@ -93,12 +94,24 @@ def _write_option(tree: Any, key: str, chosen: Part, option: str, value: Any, na
     tree[key] = {chosen.name: {**given, option: value}}
 
 
-def with_owner(base: ModelConfig, target: Target, chosen: Chosen) -> ModelConfig:
-    """The base with that part in it of which a target is an option."""
-    if target.owner is None or target.owner[0] not in chosen:
-        return base
-    key, word = target.owner
-    return base.model_copy(update={key: next(p for p in chosen[key] if p.name == word)})
+def with_owners(
+    base: Network, name: str, space: Mapping[str, Entry], targets: Mapping[str, Target]
+) -> Network:
+    """The base where an hparam means something: with its part, its layer, and copies enough."""
+    needed: dict[str, Any] = {}
+    for owner in targets[name].owners:
+        entry = space.get(owner.name)
+        if isinstance(entry, Categorical) and owner.words:
+            meanings = map(entry.meaning, entry.choices)
+            needed[owner.name] = next(own for own in meanings if _word(own) in owner.words)
+        elif entry is not None and owner.copy is not None:
+            copies = max(values_of(entry), key=float)
+            needed[owner.name] = max(copies, needed.get(owner.name, copies))
+    return apply_bound(base, targets, needed)[0] if needed else base
+
+
+def _word(meaning: Any) -> str:
+    return Spelling.of(meaning, "space", "space: must name a part").word
 
 
 _WHY: dict[ValueType, str] = {
