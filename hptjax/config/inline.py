@@ -182,11 +182,11 @@ class _Lifter:
             choices = tree.get("choice", tree.get("choices"))
             named = isinstance(choices, Mapping)
             trees = list(choices.values()) if isinstance(choices, Mapping) else choices
-            if table is None or not isinstance(trees, list | tuple):
-                return self.entry(tree, name, path, each)
-            if named or any(isinstance(own, Mapping) for own in trees):
-                return self.parts(tree, trees, name, path, table, each)
-            return self.entry(tree, name, path, each)
+            if table is not None and isinstance(trees, list | tuple):
+                if named or any(isinstance(own, Mapping) for own in trees):
+                    return self.parts(tree, trees, name, path, table, each)
+            chosen = self.entry(tree, name, path, each)
+            return choices[chosen] if isinstance(choices, Mapping) else chosen
         if table is None or not isinstance(tree, Mapping):
             return tree
         return self.part(tree, name, path, table, each)
