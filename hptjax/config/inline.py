@@ -40,6 +40,11 @@ def lift(model: Mapping[str, Any]) -> Lifted:
     return Lifted(lifter.model(model), lifter.entries, lifter.paths)
 
 
+def is_open(model: Mapping[str, Any]) -> bool:
+    """Whether a model has entries; ConfigError for a mistake in one."""
+    return bool(lift(model).entries)
+
+
 def lift_entry(name: str, tree: Mapping[str, Any], table: Table | None) -> tuple[Any, Lifted]:
     """The default of an entry that stands by a name, and what it holds, under names of its own."""
     lifter = _Lifter()
@@ -130,7 +135,7 @@ class _Lifter:
     ) -> Any:
         """A value, or a list copy by copy some of which may be entries."""
         stars = [k for k, step in enumerate(names) if step == "*"]
-        if not isinstance(value, list | tuple) or not stars or not any(map(_is_open, value)):
+        if not isinstance(value, list | tuple) or not stars or not any(map(_has_entry, value)):
             return self.value(value, name, path, table, ".".join(names))
         at = stars[-1]
         out = []
@@ -288,8 +293,8 @@ class _Lifter:
         self.entries[name], self.paths[name] = entry, path
 
 
-def _is_open(tree: Any) -> bool:
-    return is_entry(tree) or (isinstance(tree, list | tuple) and any(map(_is_open, tree)))
+def _has_entry(tree: Any) -> bool:
+    return is_entry(tree) or (isinstance(tree, list | tuple) and any(map(_has_entry, tree)))
 
 
 def _refuse(key: str, value: Any, path: str) -> None:
