@@ -1,157 +1,29 @@
-"""The one table of tunable hparams: which number of the config each means, and how it varies."""
+"""Hparams by their names: where each goes in a network."""
 
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from hptjax.config.layer_hparams import find_in_layers
 from hptjax.config.model import AnyModel, Model
 from hptjax.config.named import Part, part
-from hptjax.config.parts import LR_SCHEDULES, OPTIMIZERS, TASKS
 from hptjax.config.schema import ADAMS, BETAS, ModelConfig
+from hptjax.config.targets import (
+    ALL,
+    BLOCKS,
+    PARTS,
+    TABLE,
+    Chosen,
+    Owner,
+    Rule,
+    Target,
+    ValueType,
+)
 from hptjax.entries import Categorical, Entry, Float, values_of
 from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
 from hptjax.space import Space
-from hptjax.table import Table
 
-# value: a whole number, or what else the option takes
-ValueType = Literal["float", "int", "bool", "text", "padding", "value", "part"]
-Variation = Literal["traced", "width", "static"]
-PARTS: Mapping[str, Table] = {"optimizer": OPTIMIZERS, "lr_schedule": LR_SCHEDULES, "task": TASKS}
-# Of each hparam that is tuned, what it may be: of parts the parts themselves, of a range its ends.
-Chosen = Mapping[str, Sequence[Any]]
-ALL = None  # in a path: every copy of a layer
-_BLOCKS = ("resnet_config", "block_list")
-_LAYERS = ("mlp_config", "block_list")
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One kind of hparam.
-
-    pattern: its name, `{i}` stands for the layer. where: the list of layers in the config, () for
-    numbers of the whole model. kind: `traced` numbers never cost a compilation, a `width` is
-    padded, a `static` one is part of what is compiled. array: what holds it inside a program, ""
-    for a static one; shift: how far the layer's place in the array lies behind its number. place:
-    what it sets in a program, where that is no array of one number a network.
-    """
-
-    pattern: str
-    where: tuple[str, ...]
-    key: str
-    type: ValueType
-    kind: Variation
-    array: str = ""
-    shift: int = 0
-    place: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """What decides whether an hparam means anything: another hparam, if that is tuned.
-
-    name: of that hparam. words: it is a choice of parts, and must be one of these; copy: it is a
-    depth, and must be larger than this.
-    """
-
-    name: str
-    words: tuple[str, ...] = ()
-    copy: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where one hparam of one network goes.
-
-    path: where it is written. owners: all that decide whether it means anything; each must allow
-    it, where it is tuned. places: the traced numbers and widths that it sets in a program, by
-    their names, `<layer>.<option>` of a layer, and what it is multiplied by there.
-    """
-
-    rule: Rule
-    path: tuple[str | int | None, ...]
-    owners: tuple[Owner, ...] = ()
-    places: tuple[tuple[str, float], ...] = ()
-
-    @property
-    def type(self) -> ValueType:
-        return self.rule.type
-
-    @property
-    def kind(self) -> Variation:
-        return self.rule.kind
-
-    @property
-    def place(self) -> int | None:
-        """Its place in the array of its kind, None where the array has one number a network."""
-        return int(str(self.path[2])) + self.rule.shift if self.rule.where else None
-
-    @property
-    def owner(self) -> tuple[str, str] | None:
-        """Of an option the key and the word of the part that has it: it counts for no other."""
-        if len(self.path) == 1 or self.path[0] not in PARTS:
-            return None
-        return str(self.path[0]), str(self.path[1])
-
-    def is_active(self, words: Mapping[str, str]) -> bool:
-        """Whether it means anything beside these parts, `{"optimizer": "sgd"}`.
-
-        The part itself is always meant where its key is not among them.
-        """
-        if self.owner is not None:
-            key, word = self.owner
-            return words.get(key, word) == word
-        return self.rule.array not in BETAS or words.get("optimizer", ADAMS[0]) in ADAMS
-
-
-TABLE: tuple[Rule, ...] = (
-    Rule("lr", (), "lr", "float", "traced", "lr"),
-    Rule("weight_decay", (), "weight_decay", "float", "traced", "weight_decay"),
-    Rule("beta_1", (), "beta_1", "float", "traced", "beta_1"),
-    Rule("beta_2", (), "beta_2", "float", "traced", "beta_2"),
-    Rule("optimizer", (), "optimizer", "part", "traced", "optimizer"),
-    Rule("lr_schedule", (), "lr_schedule", "part", "traced", "lr_schedule"),
-    Rule("warmup", (), "warmup", "float", "traced", "warmup"),
-    Rule("augment", (), "augment", "part", "traced", "augment"),
-    Rule("batch_size", (), "batch_size", "int", "static"),
-    Rule(
-        "resnet_out_channels_l{i}",
-        _BLOCKS,
-        "out_channels",
-        "int",
-        "width",
-        "channels",
-        1,
-        "blocks.{i}.out_channels",
-    ),
-    Rule("resnet_kernel_size_l{i}", _BLOCKS, "kernel_size", "int", "static"),
-    Rule("resnet_stride_l{i}", _BLOCKS, "stride", "int", "static"),
-    Rule("resnet_padding_l{i}", _BLOCKS, "padding", "padding", "static"),
-    Rule(
-        "resnet_af_l{i}",
-        _BLOCKS,
-        "activation_fun",
-        "text",
-        "traced",
-        "stage_activation",
-        1,
-        "blocks.{i}.activation",
-    ),
-    Rule("mlp_out_l{i}", _LAYERS, "out_size", "int", "width", "units", 0, "mlp.{i}.out_features"),
-    Rule(
-        "mlp_af_l{i}",
-        _LAYERS,
-        "activation_fun",
-        "text",
-        "traced",
-        "activation",
-        0,
-        "mlp.{i}.activation",
-    ),
-    Rule("mlp_bn_l{i}", _LAYERS, "batch_norm", "bool", "traced", "batch_norm", 0, "mlp.{i}.norm"),
-    Rule("mlp_do_l{i}", _LAYERS, "dropout", "float", "traced", "dropout", 0, "mlp.{i}.dropout"),
-)
 _PATTERNS = {
     rule: re.compile(rule.pattern.replace("{i}", r"(0|[1-9][0-9]{0,8})")) for rule in TABLE
 }
@@ -264,8 +136,6 @@ def _of_recipe(rule: Rule) -> Target:
 
 
 def _find_native(name: str, config: Model, chosen: Chosen) -> Target:
-    from hptjax.config.layer_hparams import find_in_layers
-
     rule = next((rule for rule in TABLE if rule.pattern == name and not rule.where), None)
     if rule is not None and rule.key not in BETAS:
         return _of_recipe(rule)
@@ -316,7 +186,7 @@ def option_array(key: str, word: str, option: str) -> str:
 
 
 def _layers(config: ModelConfig, rule: Rule) -> int:
-    if rule.where == _BLOCKS:
+    if rule.where == BLOCKS:
         return len(config.resnet_config.block_list)
     count = len(config.mlp_config.block_list)
     # the last layer has one unit per class
@@ -326,7 +196,7 @@ def _layers(config: ModelConfig, rule: Rule) -> int:
 def _no_layer(name: str, layer: int, count: int, rule: Rule) -> str:
     if rule.key == "out_size" and layer == count:
         return f"{name}: cannot be tuned, the last MLP layer has one unit per class."
-    what = "residual blocks" if rule.where == _BLOCKS else "tunable MLP layers"
+    what = "residual blocks" if rule.where == BLOCKS else "tunable MLP layers"
     if count == 0:
         return f"{name}: the model has no {what}."
     last = rule.pattern.format(i=count - 1)

@@ -16,6 +16,7 @@ from hptjax.config.explain import validated
 from hptjax.config.frozen import Frozen
 from hptjax.config.named import Part, Spelling, main_option
 from hptjax.config.parts import LAYERS
+from hptjax.config.recipe import Recipe
 from hptjax.config.reference import Ref
 from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
 
@@ -23,7 +24,9 @@ STACK = "stack"  # the word of several layers that are repeated together
 ABSENT = "none"  # the word of a layer that is not there
 DEPTH = "depth"
 HEAD = "head"
+# Words that are no labels: they are keys of entries, of layers or of a model.
 RESERVED = ("int", "float", "choice", "choices", "default", "each", "label", DEPTH, "name")
+RESERVED += ("layers", "flax", "input", "outputs")
 _OF_DATA = {HEAD: ("out_features",)}  # options that no user gives
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
@@ -119,14 +122,12 @@ def _spelling(tree: Any, path: str) -> tuple[str, dict[str, Any], str]:
 
 
 def _checked_label(label: Any, path: str) -> str:
-    from hptjax.config.model import Model  # its keys are names of hparams, too
-
     if not isinstance(label, str) or not _LABEL.fullmatch(label):
         raise ConfigError(
             f"{path}.label: must begin with a letter and hold letters, digits, _ and - only, "
             f"got {shown(label)}."
         )
-    if label in RESERVED or label in Model.model_fields:
+    if label in RESERVED or label in Recipe.model_fields:
         raise ConfigError(f"{path}.label: must be another word, {label!r} is a key of its own.")
     return label
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hptjax.config.hparams import Chosen, Owner, Rule, Target, ValueType, Variation
 from hptjax.config.items import ABSENT, DEPTH, known_options, option_kinds, spelled
 from hptjax.config.layout import Copy, Layout, Located, Nowhere
 from hptjax.config.model import Model
 from hptjax.config.named import Part, Spelling
 from hptjax.config.parts import LAYERS, NORMS
+from hptjax.config.targets import Chosen, Owner, Rule, Target, ValueType, Variation
 from hptjax.config.traced import traced_numbers
 from hptjax.errors import ConfigError, did_you_mean, shown_key
 

@@ -20,9 +20,6 @@ from hptjax.config.recipe import Recipe
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError, shown
 
-if TYPE_CHECKING:
-    from hptjax.models.layers.base import Layer
-
 NATIVE = ("layers", "flax")  # the keys of which a native model has one
 
 
@@ -78,12 +75,12 @@ class Model(Recipe):
         return Layout(self.layers)
 
     @property
-    def expanded(self) -> "tuple[tuple[str, Layer], ...]":
-        """Each copy of each layer with its name, in the order of the network."""
+    def expanded(self) -> tuple[tuple[str, Any], ...]:
+        """Each copy of each layer, a `Layer`, with its name, in the order of the network."""
         return _expanded(self.layers, self.outputs)
 
     @property
-    def placed(self) -> "tuple[tuple[Copy, Layer], ...]":
+    def placed(self) -> tuple[tuple[Copy, Any], ...]:
         """As `expanded`, with where each copy stands in the config."""
         return _placed(self.layers, self.outputs)
 
@@ -112,17 +109,17 @@ class Model(Recipe):
 
 
 @lru_cache(maxsize=4096)
-def _expanded(layers: tuple[Item, ...], outputs: int | None) -> "tuple[tuple[str, Layer], ...]":
+def _expanded(layers: tuple[Item, ...], outputs: int | None) -> tuple[tuple[str, Any], ...]:
     return tuple((copy.name, layer) for copy, layer in _placed(layers, outputs))
 
 
 @lru_cache(maxsize=4096)
-def _placed(layers: tuple[Item, ...], outputs: int | None) -> "tuple[tuple[Copy, Layer], ...]":
+def _placed(layers: tuple[Item, ...], outputs: int | None) -> tuple[tuple[Copy, Any], ...]:
     layout = Layout(layers)
     return tuple((copy, _layer(layout, copy, outputs)) for copy in layout.copies())
 
 
-def _layer(layout: Layout, copy: Copy, outputs: int | None) -> "Layer":
+def _layer(layout: Layout, copy: Copy, outputs: int | None) -> Any:
     item = copy.item
     options = {name: layout.value(copy, name) for name, _ in item.options}
     if item.word == HEAD:
@@ -139,8 +136,6 @@ def _word(item: Item) -> str:
 
 def check_kinds(model: Model) -> None:
     """ConfigError where a layer of units gets maps, or the other way round."""
-    from hptjax.models.layers.base import Infeasible
-
     kind, shape = "maps", None if model.input is None else (model.input[2], *model.input[:2])
     for copy, layer in model.placed:
         if layer.takes not in ("any", kind):
@@ -154,7 +149,7 @@ def check_kinds(model: Model) -> None:
             try:
                 layer.check(shape)
                 shape = layer.out(shape)
-            except Infeasible:  # is said by repair
+            except ValueError:  # repair says what is wrong
                 return
 
 
