@@ -134,8 +134,6 @@ NOTES: dict[str, str] = {
     "num_layers": "the number of layers cannot be tuned",
     "n_layers": "the number of layers cannot be tuned",
     "depth": "the number of layers cannot be tuned",
-    "step": "only {type: int} has steps; list real numbers as {choices: [0.1, 0.2]}",
-    "q": "only {type: int} has steps; list real numbers as {choices: [0.1, 0.2]}",
     "default": "the model's value is the default; first: [{lr: 0.01}] is what is tried first",
     "uniform": "write {type: float, low: 0.1, high: 1}",
     "quniform": "write {type: int, low: 1, high: 9, step: 2}, or {choices: [0.1, 0.2]}",

@@ -1,16 +1,14 @@
 """The layers of a network in their order, whatever form its config has."""
 
-from typing import TypeAlias
-
 from hptjax.config.frozen import remembered
-from hptjax.config.schema import ModelConfig
+from hptjax.config.model import AnyModel, Model
 from hptjax.models.original import lowered
-from hptjax.models.placed import Placed
-
-AnyConfig: TypeAlias = ModelConfig
+from hptjax.models.placed import Placed, named
 
 
 @remembered
-def chain_of(config: AnyConfig) -> tuple[Placed, ...]:
+def chain_of(config: AnyModel) -> tuple[Placed, ...]:
     """The layers of a repaired config; ConfigError for one that repair would still change."""
+    if isinstance(config, Model):
+        return tuple(named(name, layer) for name, layer in config.expanded)
     return lowered(config)
