@@ -9,7 +9,7 @@ import pytest
 
 from hptjax.config.named import part
 from hptjax.config.parts import LAYERS, NORMS
-from hptjax.models.layers.base import Context
+from hptjax.models.layers.base import Context, Infeasible
 from hptjax.ops import native
 from tests.chains import BATCH, QUICKLY, own_of, start, train, walk
 
@@ -140,3 +140,36 @@ def test_layer_is_its_flax_module(case):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), ours, theirs)
     fresh = jax.eval_shape(lambda: module.init(key, images_first(x), train=False))
     assert jax.tree.map(jnp.shape, fresh) == jax.tree.map(jnp.shape, variables)
+
+
+def test_dropout_of_maps_drops_whole_maps():
+    own, key = layer("dropout maps"), jax.random.key(3)
+    x = jnp.ones((6, 4, 3, BATCH))
+    y = np.asarray(own.forward(x, {}, Context((6, 4, 3), True, key, {})))
+    assert (y == y[:, :1, :1]).all()
+    assert set(np.unique(y)) == {0, np.float32(1 / 0.6)}
+    units = own.bound({"maps": False}).forward(x, {}, Context((6, 4, 3), True, key, {}))
+    assert (units != units[:, :1, :1]).any()
+
+
+MISFITS = [
+    ({"group_norm": {"groups": 4}}, (6, 8, 8), "6 channels cannot be split into 4 equal groups"),
+    ({"conv": {"out_channels": 6, "norm": {"group": 4}}}, (8, 8, 8), "6 channels cannot"),
+    ({"separable": {"out_channels": 6, "norm": {"group": 4}}}, (8, 8, 8), "6 channels cannot"),
+    ({"residual": {"out_channels": 6, "norm": {"group": 4}}}, (8, 8, 8), "6 channels cannot"),
+    ({"depthwise": {"norm": {"group": 4}}}, (6, 8, 8), "6 channels cannot"),
+    ({"linear": {"out_features": 6, "norm": "instance"}}, (8,), "each number by itself"),
+    ("instance_norm", (6, 1, 1), "each number by itself"),
+    ("layer_norm", (1,), "each number by itself"),
+    ({"depthwise": {"kernel_size": [3, 9], "padding": 0}}, (6, 8, 8), "reaches over 9 pixels"),
+    ({"max_pool": 5}, (6, 8, 4), "8 x 4, too small for windows of 5"),
+    ({"max_pool": {"size": 3, "padding": 2}}, (6, 8, 8), "more than half"),
+    ({"dropout": {"rate": 0.5, "maps": True}}, (6,), "units come in"),
+    ({"activation": "logsoftmax"}, (6, 8, 8), "looks across units"),
+]
+
+
+@pytest.mark.parametrize(("tree", "incoming", "text"), MISFITS)
+def test_layer_says_why_it_cannot_take_what_comes_in(tree, incoming, text):
+    with pytest.raises(Infeasible, match=text):
+        layer_of(tree).check(incoming)

@@ -16,8 +16,7 @@ def normalise_groups(x: Array, scale: Array, shift: Array, groups: int, live: Ar
     pixels = tuple(range(1, x.ndim - 1))
     size = jnp.maximum(live // groups, 1)  # without any, 0 / 0 would reach the gradients
     index = jnp.arange(channels)
-    of_group = index // size == jnp.arange(groups)[:, None]
-    member = (of_group & (index < live)).astype(x.dtype)
+    member = (index // size == jnp.arange(groups)[:, None]).astype(x.dtype)
     count = size * (x.size // (channels * images))
 
     def mean(x: Array) -> Array:
