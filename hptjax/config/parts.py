@@ -82,6 +82,9 @@ LAYERS: Table = Table(
         "dropout": "hptjax.models.layers.dropout:Dropout",
         "activation": "hptjax.models.layers.activation:Activation",
         "batch_norm": "hptjax.models.layers.norms:BatchNorm",
+        "layer_norm": "hptjax.models.layers.group_norm:LayerNorm",
+        "group_norm": "hptjax.models.layers.group_norm:GroupNorm",
+        "instance_norm": "hptjax.models.layers.group_norm:InstanceNorm",
     },
     base="hptjax.models.layers.base:Layer",
 )
@@ -91,6 +94,9 @@ NORMS: Table = Table(
     {
         "none": "hptjax.models.layers.norms:NoNorm",
         "batch": "hptjax.models.layers.norms:BatchNorm",
+        "layer": "hptjax.models.layers.group_norm:LayerNorm",
+        "group": "hptjax.models.layers.group_norm:GroupNorm",
+        "instance": "hptjax.models.layers.group_norm:InstanceNorm",
     },
     base="hptjax.models.layers.norms:Norm",
 )
