@@ -47,11 +47,11 @@ def bound(layer: Layer, numbers: Mapping[str, Any]) -> Layer:
     for name in layer.choices:
         own = getattr(layer, name)
         if own == BATCH_NORM:
-            values[name] = Chosen((NO_NORM, own), numbers[name])  # pyright: ignore
+            values[name] = Chosen((NO_NORM, own), numbers[name], own)
         elif name == "norm" or own == "relu":  # a norm does a relu that all members have
-            values[name] = Chosen((own,), None)
+            values[name] = Chosen((own,), jnp.int32(0), own)
         else:
-            values[name] = Chosen(("gelu", own), numbers[name])
+            values[name] = Chosen(("gelu", own), numbers[name], own)
     return layer.bound(values)
 
 
