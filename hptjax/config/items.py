@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -42,7 +42,7 @@ class Item:
 
     word: str
     label: str
-    named: bool = False
+    named: bool = field(default=False, compare=False)
     depth: Any = None
     options: tuple[tuple[str, Any], ...] = ()
     layers: tuple["Item", ...] = ()
@@ -84,15 +84,28 @@ def spelled(trees: Any, path: str) -> list[Spelled]:
     count: Counter[str] = Counter()
     out = []
     for k, tree in enumerate(trees):
-        word, given, where = _spelling(tree, f"{path}.{k}")
-        label, named = given.pop("label", None), True
-        if label is None:
-            own = re.split(r"[:.]", word)[-1]
-            label, named = f"{own}{count[word]}" if word != HEAD else HEAD, False
-            count[word] += 1
-        out.append(Spelled(word, given, where, _checked_label(label, where), named))
+        own = spelled_alone(tree, f"{path}.{k}")
+        if not own.named:
+            own = replace(own, label=_unlabelled(own.word, count[own.word]))
+            count[own.word] += 1
+        out.append(own)
     _check_labels(out, path)
     return out
+
+
+def _unlabelled(word: str, number: int) -> str:
+    """The label of the layer of this number, of those of its word that have none."""
+    own = re.split(r"[:.]", word)[-1]  # of a place, as my_nets:Scale, the last part
+    return own if word == HEAD else f"{own}{number}"
+
+
+def spelled_alone(tree: Any, path: str) -> Spelled:
+    """An item by itself, which has its word for a label unless it is given one."""
+    word, given, where = _spelling(tree, path)
+    label = given.pop("label", None)
+    if label is None:
+        return Spelled(word, given, where, word, named=False)
+    return Spelled(word, given, where, _checked_label(label, where), named=True)
 
 
 def _spelling(tree: Any, path: str) -> tuple[str, dict[str, Any], str]:
@@ -148,10 +161,10 @@ def read_items(trees: Any, path: str = "model.layers", levels: int = 0) -> tuple
     """
     if isinstance(trees, tuple) and all(isinstance(tree, Item) for tree in trees):
         return trees
-    return tuple(_item(own, levels) for own in spelled(trees, path))
+    return tuple(read_item(own, levels) for own in spelled(trees, path))
 
 
-def _item(own: Spelled, levels: int) -> Item:
+def read_item(own: Spelled, levels: int) -> Item:
     if own.word == "choice":
         raise ConfigError(f"{own.path}: a choice of layers is open; a study or `train` closes it.")
     given, depth = dict(own.given), None
@@ -269,11 +282,18 @@ def _kinds(annotation: Any) -> list[Any]:
 
 def items_tree(items: Sequence[Item], levels: int = 0) -> list[Any]:
     """The shortest list that `read_items` reads as these items."""
-    return [_tree(item, levels) for item in items]
+    count: Counter[str] = Counter()
+    trees = []
+    for item in items:
+        by_itself = _unlabelled(item.word, count[item.word])
+        named = item.named or item.label != by_itself
+        count[item.word] += not named
+        trees.append(_tree(item, levels, named))
+    return trees
 
 
-def _tree(item: Item, levels: int) -> Any:
-    tree: dict[str, Any] = {"label": item.label} if item.named else {}
+def _tree(item: Item, levels: int, named: bool) -> Any:
+    tree: dict[str, Any] = {"label": item.label} if named else {}
     if item.depth is not None:
         tree[DEPTH] = to_tree(item.depth, levels, lambda own: dumped(Depth, DEPTH, own))
         levels += 1
@@ -292,8 +312,14 @@ def _tree(item: Item, levels: int) -> Any:
     return {item.word: tree}
 
 
-def closed(meaning: Any, label: str, depth: Any = None) -> Any:
-    """One of a choice of layers in the place of the choice, with its label and its depth."""
-    [own] = spelled([meaning], "model.layers")
-    outer = {"label": label} if depth is None else {"label": label, DEPTH: depth}
-    return {own.word: {**outer, **own.given}}
+def closed(meaning: Any, item: Item, path: str, levels: int) -> Item:
+    """One of a choice of layers in the place of another, whose label and depth it gets.
+
+    path: of the choice, for errors. Raises ConfigError for what is no layer.
+    """
+    own = spelled_alone(meaning, path)
+    if own.word in (STACK, "choice", HEAD) or own.named or DEPTH in own.given:
+        raise ConfigError(f"{path}: must be a layer without label and depth of its own.")
+    new = read_item(own, levels)
+    named = item.named or new.word != item.word
+    return replace(new, label=item.label, depth=item.depth, named=named)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hptjax.config.items import ABSENT, DEPTH, known_options, option_kinds, spelled
+from hptjax.config.items import ABSENT, DEPTH, known_options, option_kinds, spelled_alone
 from hptjax.config.layout import Copy, Layout, Located, Nowhere
 from hptjax.config.model import Model
 from hptjax.config.named import Part, Spelling
@@ -109,7 +109,7 @@ def _known(word: str) -> tuple[str, ...]:
 def _word(meaning: Any) -> str:
     if isinstance(meaning, Part):
         return meaning.name
-    return spelled([meaning], "space")[0].word
+    return spelled_alone(meaning, "space").word
 
 
 def _nested(

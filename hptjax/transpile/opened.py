@@ -9,7 +9,7 @@ from hptjax.config.inline import Lifted, lift, lift_entry, lift_kinds
 from hptjax.config.items import Item
 from hptjax.config.layer_hparams import NESTED, largest_depths
 from hptjax.config.layout import Layout, Nowhere
-from hptjax.config.model import AnyModel, Model, is_native, read_model
+from hptjax.config.model import AnyModel, Model, read_model
 from hptjax.config.recipe import Recipe
 from hptjax.entries import Categorical, Float, Integer
 from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
@@ -24,10 +24,9 @@ def opened(model: Any, space: Any) -> tuple[Any, Any]:
     given back as it is. Raises ConfigError naming the path of a mistake.
     """
     lifted = lift(model) if isinstance(model, Mapping) else Lifted(model, {})
-    plain = not is_native(model) and not lifted.entries
-    if plain and (space is None or isinstance(space, Space) or not _is_loose(space)):
+    if not lifted.entries and (isinstance(space, Space | None) or not _is_loose(space)):
         return model, space
-    base = lifted.model if isinstance(model, Recipe) else read_model(lifted.model)
+    base: Any = model if isinstance(model, Recipe) else read_model(lifted.model)
     if space is not None and not isinstance(space, Mapping):
         raise ConfigError(f"space: must be a mapping of hparam name to entry, got {shown(space)}.")
     own = _Given(base, lifted)
