@@ -5,17 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from hptjax.config.copies import trimmed, updated
-from hptjax.config.items import (
-    DEPTH,
-    STACK,
-    Depth,
-    Item,
-    closed,
-    in_class_order,
-    read_leaf,
-)
+from hptjax.config.items import STACK, Item, closed
 from hptjax.config.layout import Index, Layout
 from hptjax.config.named import Part
+from hptjax.config.options import DEPTH, Depth, in_class_order, read_leaf
 
 Path = Sequence[str | int | None]
 

@@ -9,19 +9,11 @@ from typing import Any
 
 from hptjax.config.entry_forms import is_entry, refuse_range
 from hptjax.config.hparams import PARTS, TABLE
-from hptjax.config.items import (
-    ABSENT,
-    DEPTH,
-    STACK,
-    Spelled,
-    known_options,
-    option_kinds,
-    spelled,
-    spelled_alone,
-)
+from hptjax.config.items import ABSENT, STACK, Spelled, spelled, spelled_alone
 from hptjax.config.layer_hparams import NESTED
 from hptjax.config.lifter import CHOICES, Lifter
 from hptjax.config.model import NATIVE
+from hptjax.config.options import DEPTH, known_options, option_kinds
 from hptjax.config.parts import LAYERS
 from hptjax.config.recipe import Recipe
 from hptjax.errors import ConfigError, shown, shown_key

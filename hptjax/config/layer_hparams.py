@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hptjax.config.items import ABSENT, DEPTH, known_options, option_kinds, spelled_alone
+from hptjax.config.items import ABSENT, spelled_alone
 from hptjax.config.layout import Copy, Layout, Located, Nowhere
 from hptjax.config.model import Model
 from hptjax.config.named import Part, Spelling
+from hptjax.config.options import DEPTH, known_options, option_kinds
 from hptjax.config.parts import LAYERS, NORMS
 from hptjax.config.targets import Chosen, Owner, Rule, Target, ValueType, Variation
 from hptjax.config.traced import traced_numbers

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hptjax.config.copies import Copies, leaves, pick
-from hptjax.config.items import ABSENT, DEPTH, STACK, Item
+from hptjax.config.items import ABSENT, STACK, Item
+from hptjax.config.options import DEPTH
 from hptjax.config.reference import Ref
 from hptjax.errors import ConfigError, did_you_mean
 

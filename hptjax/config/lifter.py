@@ -6,6 +6,7 @@ from typing import Any
 
 from hptjax.config.entry_forms import entry_tree, is_entry
 from hptjax.config.named import Spelling, main_option, options_of
+from hptjax.entries import Categorical
 from hptjax.errors import ConfigError, shown, shown_key
 from hptjax.space import entry_from_dict
 from hptjax.table import Table
@@ -157,7 +158,7 @@ class Lifter:
             name = each
         self._take(name, own, path, len(self.entries) if place is None else place)
         if default is None:
-            return entry.choices[0] if entry.kind == "choice" else entry.from_unit(0.5)
+            return entry.choices[0] if isinstance(entry, Categorical) else entry.from_unit(0.5)
         try:
             return entry.check(default)
         except ConfigError as error:

@@ -14,8 +14,9 @@ from pydantic import (
 
 from hptjax.config.explain import validated
 from hptjax.config.frozen import Positive
-from hptjax.config.items import HEAD, Item, items_tree, read_items
+from hptjax.config.items import Item, items_tree, read_items
 from hptjax.config.layout import Copy, Layout
+from hptjax.config.options import HEAD
 from hptjax.config.recipe import Recipe
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError, shown
