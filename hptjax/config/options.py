@@ -1,6 +1,7 @@
 """Options of layers: which a user may give, how a value is read, and how it is written."""
 
 from collections.abc import Mapping
+from functools import cache
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -55,11 +56,11 @@ def read_value(cls: type[BaseModel], option: str, tree: Any, path: str, levels: 
 
 def read_leaf(cls: type[BaseModel], option: str, tree: Any, path: str) -> Any:
     """The value of an option of one copy."""
+    if is_entry(tree):
+        raise ConfigError(f"{path}: is open; a study or `train` closes it.")
     kinds = option_kinds(cls, option)
     if not isinstance(tree, Part) and kinds & {int, float} and tuple not in kinds:
         refuse_range(tree, path, whole=int in kinds)
-    if is_entry(tree):
-        raise ConfigError(f"{path}: is open; a study or `train` closes it.")
     try:
         value = getattr(validated(_only(cls, option), {option: tree}), option)
     except ConfigError as error:

@@ -169,7 +169,7 @@ class _Given:
         found = []
         for copy in Layout(self.base.layers, most).copies():
             own = copy.name.split(".")
-            if len(own) < len(steps) and _matches(steps, own):
+            if "*" not in steps[len(own) :] and _matches(steps, own):
                 found.append(".".join([*own, *steps[len(own) :]]))
         if not found:
             names = list(self.base.layout.names())
@@ -179,7 +179,7 @@ class _Given:
 
 
 def _matches(steps: list[str], own: list[str]) -> bool:
-    return all(
+    return len(own) < len(steps) and all(
         step == label or (step == "*" and label.isdecimal())
         for step, label in zip(steps, own, strict=False)
     )
