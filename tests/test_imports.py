@@ -26,6 +26,7 @@ LAYERS = (
     "entries",
     "space",
     "config",
+    "layers",
     "ops",
     "data",
     "des",

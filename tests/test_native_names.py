@@ -2,7 +2,11 @@
 
 import pytest
 
+from hptjax import Model, choice, integer, loguniform, uniform
+from hptjax import layers as L
 from hptjax.config.yaml_file import parse_yaml
+from hptjax.errors import ConfigError
+from hptjax.study.config import StudyConfig, TrainConfig
 from hptjax.transpile.opened import opened
 
 EXAMPLES = {
@@ -100,3 +104,36 @@ optimizer: {choice: [adam, {sgd: {momentum: {float: [0.0, 0.9]}, nesterov: true}
 def test_names_are_paths_in_the_order_of_the_file(text, names):
     _, space = opened(parse_yaml(text, "example"), None)
     assert list(space) == names.split()
+
+
+def test_a_model_is_written_in_python_as_in_a_file():
+    given = Model(
+        layers=[
+            L.Conv(32, kernel_size=choice([3, 5])),
+            choice([L.MaxPool(2), "none"], label="pool"),
+            L.Stack([L.Residual(L.Ref("conv0.out_channels"))], label="body", depth=integer(1, 2)),
+            L.GlobalAvgPool(),
+            L.Linear(integer(8, 64, log=True), dropout=uniform(0.0, 0.5, step=0.25)),
+            L.Head(),
+        ],
+        lr=loguniform(1e-4, 1e-1, default=0.01),
+    )
+    own = StudyConfig.from_dict({"model": given})
+    assert list(own.space) == [
+        *("conv0.kernel_size", "pool", "body.depth", "linear0.out_features"),
+        *("linear0.dropout", "lr"),
+    ]
+    assert own.model.lr == 0.01
+    assert StudyConfig.from_dict(own.to_dict()) == own
+    assert TrainConfig(model=given).model == own.model
+    space = {"conv0.stride": choice([1, 2])}
+    assert "conv0.stride" in StudyConfig.from_dict({"model": own.model, "space": space}).space
+
+
+def test_python_names_what_it_does_not_know():
+    with pytest.raises(AttributeError, match="there is no layer 'Cnv'; did you mean 'Conv'"):
+        L.Cnv(3)
+    with pytest.raises(ConfigError, match="Conv: takes out_channels alone without a name, got 2"):
+        L.Conv(3, 4)
+    with pytest.raises(ConfigError, match=r"model\.lr: a list is not a range"):
+        Model(layers=["flatten", "head"], lr=[0.1, 0.2])

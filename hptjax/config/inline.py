@@ -8,17 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hptjax.config.entry_forms import is_entry, refuse_range
-from hptjax.config.hparams import PARTS, TABLE
-from hptjax.config.items import ABSENT, STACK, Spelled, spelled, spelled_alone
-from hptjax.config.layer_hparams import NESTED
+from hptjax.config.items import ABSENT, STACK, Item, Spelled, spelled, spelled_alone
 from hptjax.config.lifter import CHOICES, Lifter
-from hptjax.config.model import NATIVE
 from hptjax.config.options import DEPTH, known_options, option_kinds
-from hptjax.config.parts import LAYERS
+from hptjax.config.parts import LAYERS, NESTED
 from hptjax.config.recipe import Recipe
+from hptjax.config.targets import PARTS, TABLE
 from hptjax.errors import ConfigError, shown, shown_key
 from hptjax.table import Table
 
+NATIVE = ("layers", "flax")  # the keys of which a native model has one
 _RECIPE = tuple(rule.key for rule in TABLE if not rule.where)  # betas stand there in one form
 
 
@@ -78,8 +77,10 @@ class _ModelLifter(Lifter):
                 out[key] = value
         return out
 
-    def layers(self, trees: Any, around: tuple[str, ...], path: str) -> list[Any]:
+    def layers(self, trees: Any, around: tuple[str, ...], path: str) -> Any:
         """around: the names of stacks around, with `*` for the copies of each that has some."""
+        if isinstance(trees, tuple) and all(isinstance(tree, Item) for tree in trees):
+            return trees  # they are read already
         return [self.item(own, around) for own in spelled(trees, path)]
 
     def item(self, own: Spelled, around: tuple[str, ...]) -> Any:

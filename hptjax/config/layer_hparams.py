@@ -10,13 +10,11 @@ from hptjax.config.layout import Copy, Layout, Located, Nowhere
 from hptjax.config.model import Model
 from hptjax.config.named import Part, Spelling
 from hptjax.config.options import DEPTH, known_options, option_kinds
-from hptjax.config.parts import LAYERS, NORMS
+from hptjax.config.parts import LAYERS, NESTED
 from hptjax.config.reference import Ref
 from hptjax.config.targets import Chosen, Owner, Rule, Target, ValueType, Variation
 from hptjax.config.traced import traced_numbers
 from hptjax.errors import ConfigError, did_you_mean, shown_key
-
-NESTED = {"norm": NORMS}  # options of layers that are parts, and the tables of these
 
 
 def find_in_layers(name: str, config: Model, chosen: Chosen) -> Target:

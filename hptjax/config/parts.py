@@ -94,3 +94,4 @@ NORMS: Table = Table(
     },
     base="hptjax.models.layers.norms:Norm",
 )
+NESTED = {"norm": NORMS}  # options of layers that are parts, and the tables of these
