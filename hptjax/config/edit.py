@@ -5,18 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from hptjax.config.copies import trimmed, updated
-from hptjax.config.items import (
-    DEPTH,
-    STACK,
-    Depth,
-    Item,
-    closed,
-    in_class_order,
-    read_items,
-    read_leaf,
-)
+from hptjax.config.items import STACK, Item, closed
 from hptjax.config.layout import Index, Layout
 from hptjax.config.named import Part
+from hptjax.config.options import DEPTH, Depth, in_class_order, read_leaf
 
 Path = Sequence[str | int | None]
 
@@ -44,8 +36,7 @@ def _with(
         if item.word == STACK and rest and rest[0] != DEPTH:
             item = replace(item, layers=_with(item.layers, rest, own, value, name))
         elif not rest:
-            [new] = read_items((closed(value, item.label),), name, len(own))
-            item = replace(new, depth=item.depth, named=item.named or new.word != item.word)
+            item = closed(value, item, name, len(own))
         elif rest[0] == DEPTH:
             depth = read_leaf(Depth, DEPTH, value, name)
             item = replace(item, depth=updated(item.depth, index, lambda _, new=depth: new))

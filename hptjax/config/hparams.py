@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from hptjax.config.layer_hparams import find_in_layers
+from hptjax.config.layer_hparams import check_references, find_in_layers
 from hptjax.config.model import AnyModel, Model
 from hptjax.config.named import Part, part
 from hptjax.config.schema import ADAMS, BETAS, ModelConfig
@@ -50,6 +50,8 @@ def bind(
     if isinstance(names, Space):
         chosen = chosen_of(names)
     targets = {name: find(name, config, chosen) for name in names}
+    if isinstance(config, Model) and chosen:
+        check_references(config, chosen)
     _check_distinct(targets)
     return targets
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hptjax.config.entry_forms import is_entry, refuse_range
-from hptjax.config.hparams import PARTS, TABLE
-from hptjax.config.items import ABSENT, DEPTH, STACK, Spelled, known_options, option_kinds, spelled
-from hptjax.config.layer_hparams import NESTED
-from hptjax.config.lifter import Lifter
-from hptjax.config.model import NATIVE
-from hptjax.config.parts import LAYERS
+from hptjax.config.items import ABSENT, STACK, Item, Spelled, spelled, spelled_alone
+from hptjax.config.lifter import CHOICES, Lifter
+from hptjax.config.options import DEPTH, known_options, option_kinds
+from hptjax.config.parts import LAYERS, NESTED
 from hptjax.config.recipe import Recipe
+from hptjax.config.targets import PARTS, TABLE
 from hptjax.errors import ConfigError, shown, shown_key
 from hptjax.table import Table
 
+NATIVE = ("layers", "flax")  # the keys of which a native model has one
 _RECIPE = tuple(rule.key for rule in TABLE if not rule.where)  # betas stand there in one form
 
 
@@ -25,7 +25,7 @@ _RECIPE = tuple(rule.key for rule in TABLE if not rule.where)  # betas stand the
 class Lifted:
     """A plain model and the entries of its hparams, as `Space` reads them.
 
-    Names with `*` are of each copy of a layer. defaults: those that entries by path give.
+    Names with `*` are of each copy of a layer. paths: where each entry stood.
     """
 
     model: dict[str, Any]
@@ -77,8 +77,10 @@ class _ModelLifter(Lifter):
                 out[key] = value
         return out
 
-    def layers(self, trees: Any, around: tuple[str, ...], path: str) -> list[Any]:
+    def layers(self, trees: Any, around: tuple[str, ...], path: str) -> Any:
         """around: the names of stacks around, with `*` for the copies of each that has some."""
+        if isinstance(trees, tuple) and all(isinstance(tree, Item) for tree in trees):
+            return trees  # they are read already
         return [self.item(own, around) for own in spelled(trees, path)]
 
     def item(self, own: Spelled, around: tuple[str, ...]) -> Any:
@@ -129,9 +131,9 @@ class _ModelLifter(Lifter):
         trees = list(choices.values()) if isinstance(choices, Mapping) else choices
         if not isinstance(trees, list | tuple) or not trees:
             raise ConfigError(f"{own.path}.choice: must be a list of layers, got {shown(choices)}.")
-        words, lifted = [], []
+        words, lifted, place = [], [], len(self.entries)
         for k, tree in enumerate(trees):
-            [one] = spelled([tree], f"{own.path}.choice.{k}")
+            one = spelled_alone(tree, f"{own.path}.choice.{k}")
             if one.word in (STACK, "choice") or one.named or DEPTH in one.given:
                 raise ConfigError(
                     f"{one.path}: must be a layer without label and depth of its own."
@@ -144,8 +146,8 @@ class _ModelLifter(Lifter):
             lifted.append({one.word: inner} if inner else one.word)
         meanings = self.meanings(named, words, lifted, own.path)
         self.check_words(words, shared, own.path)
-        tree = {key: value for key, value in given.items() if key not in ("choice", "choices")}
-        chosen = self.entry({**tree, "choice": meanings}, shared, own.path)
+        tree = {key: value for key, value in given.items() if key not in CHOICES}
+        chosen = self.entry({**tree, "choice": meanings}, shared, own.path, place=place)
         meaning = meanings[chosen] if isinstance(meanings, Mapping) else chosen
         word, inner = next(iter(meaning.items())) if isinstance(meaning, dict) else (meaning, {})
         return {word: {**outer, **inner}}

@@ -1,18 +1,20 @@
 """Hparams of a list of layers: what each name means, and what it sets in a program."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hptjax.config.items import ABSENT, DEPTH, known_options, option_kinds, spelled
+from hptjax.config.copies import leaves
+from hptjax.config.items import ABSENT, spelled_alone
 from hptjax.config.layout import Copy, Layout, Located, Nowhere
 from hptjax.config.model import Model
 from hptjax.config.named import Part, Spelling
-from hptjax.config.parts import LAYERS, NORMS
+from hptjax.config.options import DEPTH, known_options, option_kinds
+from hptjax.config.parts import LAYERS, NESTED
+from hptjax.config.reference import Ref
 from hptjax.config.targets import Chosen, Owner, Rule, Target, ValueType, Variation
 from hptjax.config.traced import traced_numbers
 from hptjax.errors import ConfigError, did_you_mean, shown_key
-
-NESTED = {"norm": NORMS}  # options of layers that are parts, and the tables of these
 
 
 def find_in_layers(name: str, config: Model, chosen: Chosen) -> Target:
@@ -25,6 +27,7 @@ def find_in_layers(name: str, config: Model, chosen: Chosen) -> Target:
     own = at.chain[-1][2]
     if at.rest == (DEPTH,) and at.item.depth is not None and own is None:
         path = ("layers", *_steps(at), DEPTH)
+        _refuse_reference(name, at.item.depth)
         rule = Rule(name, (), DEPTH, "int", "static")
         return Target(rule, path, tuple(_depth_owners(at, layout, outer=True)))
     if not at.rest:
@@ -33,6 +36,29 @@ def find_in_layers(name: str, config: Model, chosen: Chosen) -> Target:
         rule = Rule(name, (), at.item.label, "part", "static")
         return Target(rule, ("layers", *_steps(at)), tuple(_depth_owners(at, layout, outer=True)))
     return _option(name, at, layout, chosen)
+
+
+def check_references(config: Model, chosen: Chosen) -> None:
+    """ConfigError for a reference to what is not there in every network of a space."""
+    layout = Layout(config.layers, largest_depths(chosen))
+    for name, ref in layout.references():
+        at = layout.locate(ref.path)
+        for k, (item, shared, copy) in enumerate(at.chain):
+            depth, factor = layout.depth_root(item, shared) if item.depth is not None else ("", 1.0)
+            lowest = min(chosen.get(depth, ()), default=math.inf) * factor
+            own_depth = k == len(at.chain) - 1 and at.rest == (DEPTH,)
+            if shared in chosen or ((copy or 0) >= lowest and not own_depth):
+                why = shared if shared in chosen else depth
+                raise ConfigError(
+                    f"model.{name}: {str(ref)!r} may not be there, for {why} is tuned; name what "
+                    "always is."
+                )
+
+
+def _refuse_reference(name: str, value: Any) -> None:
+    for leaf in leaves(value):
+        if isinstance(leaf, Ref):
+            raise ConfigError(f"{name}: is a reference, {str(leaf)!r}; tune what it names.")
 
 
 def largest_depths(chosen: Chosen) -> dict[str, int]:
@@ -69,6 +95,8 @@ def _option(name: str, at: Located, layout: Layout, chosen: Chosen) -> Target:
         depth = [DEPTH] if at.item.depth is not None else []
         known = [f"{start}{own}" for own in (*known_options(word, cls), *depth)]
         raise ConfigError(f"{shown_key(name)}: unknown hparam; {_near(option, start, known)}")
+    if word == at.item.word:
+        _refuse_reference(name, at.item.given.get(option))
     path = ("layers", *_steps(at), word, *rest)
     if inner:
         value, more = _nested(name, at, f"{start}{option}", option, inner, chosen)
@@ -109,7 +137,7 @@ def _known(word: str) -> tuple[str, ...]:
 def _word(meaning: Any) -> str:
     if isinstance(meaning, Part):
         return meaning.name
-    return spelled([meaning], "space")[0].word
+    return spelled_alone(meaning, "space").word
 
 
 def _nested(

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hptjax.config.copies import Copies, leaves, pick
-from hptjax.config.items import ABSENT, DEPTH, STACK, Item
+from hptjax.config.items import ABSENT, STACK, Item
+from hptjax.config.options import DEPTH
 from hptjax.config.reference import Ref
 from hptjax.errors import ConfigError, did_you_mean
 
@@ -208,6 +209,10 @@ class Layout:
             else self.most.get(f"{shared}.{DEPTH}", max(depths))
         )
 
+    def references(self) -> Iterator[tuple[str, Ref]]:
+        """Each reference, after the name that all copies share of what it is the value of."""
+        yield from _references(self.items, "")
+
     def names(self) -> Iterator[str]:
         """The names of all options of all layers, those of copies as all share them."""
         yield from _names(self.items, "")
@@ -221,6 +226,15 @@ def _names(items: Sequence[Item], shared: str) -> Iterator[str]:
         if item.word == STACK:
             yield from _names(item.layers, f"{own}.")
         yield from (f"{own}.{option}" for option in item.known)
+
+
+def _references(items: Sequence[Item], shared: str) -> Iterator[tuple[str, Ref]]:
+    for item in items:
+        own = f"{shared}{item.label}"
+        for option, value in ((DEPTH, item.depth), *item.options):
+            found = (leaf for leaf in leaves(value) if isinstance(leaf, Ref))
+            yield from ((f"{own}.{option}", ref) for ref in found)
+        yield from _references(item.layers, f"{own}.")
 
 
 def _shared(value: Any, index: Index, ref: Ref, where: str) -> Any:

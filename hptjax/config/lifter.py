@@ -6,9 +6,12 @@ from typing import Any
 
 from hptjax.config.entry_forms import entry_tree, is_entry
 from hptjax.config.named import Spelling, main_option, options_of
+from hptjax.entries import Categorical
 from hptjax.errors import ConfigError, shown, shown_key
 from hptjax.space import entry_from_dict
 from hptjax.table import Table
+
+CHOICES = ("type", "choice", "choices")  # keys that say what is chosen from
 
 
 @dataclass
@@ -99,7 +102,7 @@ class Lifter:
         each: str | None,
     ) -> Any:
         """A choice of parts; the entries of each stand under its word."""
-        lifted, words = [], []
+        lifted, words, place = [], [], len(self.entries)
         choices = tree.get("choice", tree.get("choices"))
         named = dict(choices) if isinstance(choices, Mapping) else None
         for k, own in enumerate(trees):
@@ -108,8 +111,8 @@ class Lifter:
             lifted.append(self.part(own, name, at, table, each, word=True))
         meanings = self.meanings(named, words, lifted, path)
         self.check_words(words, name, path)
-        others = {key: value for key, value in tree.items() if key not in ("choice", "choices")}
-        chosen = self.entry({**others, "choice": meanings}, name, path, each)
+        others = {key: value for key, value in tree.items() if key not in CHOICES}
+        chosen = self.entry({**others, "choice": meanings}, name, path, each, place)
         return meanings[chosen] if isinstance(meanings, Mapping) else chosen
 
     def meanings(
@@ -135,8 +138,15 @@ class Lifter:
                     "values."
                 )
 
-    def entry(self, tree: Mapping[str, Any], name: str, path: str, each: str | None = None) -> Any:
-        """Takes an entry into the space; gives its default."""
+    def entry(
+        self,
+        tree: Mapping[str, Any],
+        name: str,
+        path: str,
+        each: str | None = None,
+        place: int | None = None,
+    ) -> Any:
+        """Takes an entry into the space, there at its end or its place; gives its default."""
         own = entry_tree(tree, path)
         is_each, default = own.pop("each", False), own.pop("default", None)
         if not isinstance(is_each, bool):
@@ -146,21 +156,23 @@ class Lifter:
             if each is None or "*" not in each.split("."):
                 raise ConfigError(f"{path}.each: there is one copy only; give the layer a depth.")
             name = each
-        self._take(name, own, path)
+        self._take(name, own, path, len(self.entries) if place is None else place)
         if default is None:
-            return entry.choices[0] if entry.kind == "choice" else entry.from_unit(0.5)
+            return entry.choices[0] if isinstance(entry, Categorical) else entry.from_unit(0.5)
         try:
             return entry.check(default)
         except ConfigError as error:
             raise ConfigError(f"{path}.default: {error}") from None
 
-    def _take(self, name: str, entry: dict[str, Any], path: str) -> None:
+    def _take(self, name: str, entry: dict[str, Any], path: str, place: int) -> None:
         if name in self.entries:
             raise ConfigError(
                 f"{path}: {name!r} has an entry already, at {self.paths[name]}; two of a choice "
                 "may not both have one."
             )
-        self.entries[name], self.paths[name] = entry, path
+        items = list(self.entries.items())
+        self.entries = dict([*items[:place], (name, entry), *items[place:]])
+        self.paths[name] = path
 
 
 def _has_entry(tree: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias
 from pydantic import (
     PlainSerializer,
     PlainValidator,
+    PrivateAttr,
     SerializationInfo,
     WrapValidator,
     model_validator,
@@ -14,13 +15,13 @@ from pydantic import (
 
 from hptjax.config.explain import validated
 from hptjax.config.frozen import Positive
-from hptjax.config.items import HEAD, Item, items_tree, read_items
+from hptjax.config.inline import NATIVE, Lifted, lift
+from hptjax.config.items import Item, items_tree, read_items
 from hptjax.config.layout import Copy, Layout
+from hptjax.config.options import HEAD
 from hptjax.config.recipe import Recipe
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError, shown
-
-NATIVE = ("layers", "flax")  # the keys of which a native model has one
 
 
 class Model(Recipe):
@@ -45,6 +46,15 @@ class Model(Recipe):
     layers: Annotated[tuple[Item, ...], PlainValidator(read_items), PlainSerializer(items_tree)]
     input: tuple[Positive, Positive, Positive] | None = None
     outputs: Positive | None = None
+
+    # entries that stood in it, as `Lifted` has them: a study makes its space of them
+    _open: Lifted | None = PrivateAttr(default=None)
+
+    def __init__(self, **tree: Any) -> None:
+        lifted = lift(tree)
+        super().__init__(**lifted.model)
+        if lifted.entries:
+            self._open = lifted
 
     @model_validator(mode="before")
     @classmethod
@@ -74,6 +84,13 @@ class Model(Recipe):
         """Height and width to which images [H, W, C] are resized for it; their own if it is new."""
         height, width, _ = self.input or image_shape
         return height, width
+
+    @property
+    def lifted(self) -> Lifted:
+        """The plain model, and the entries that stood in it, each with its default in its place."""
+        if self._open is None:
+            return Lifted(dict(self), {})
+        return Lifted(dict(self), self._open.entries, self._open.paths)
 
     @property
     def layout(self) -> Layout:

@@ -100,3 +100,4 @@ NORMS: Table = Table(
     },
     base="hptjax.models.layers.norms:Norm",
 )
+NESTED = {"norm": NORMS}  # options of layers that are parts, and the tables of these

@@ -9,7 +9,7 @@ from hptjax.checks import is_number, plain
 from hptjax.config.edit import with_value
 from hptjax.config.explain import explain
 from hptjax.config.hparams import PARTS, TABLE, Target, ValueType, bind, cast, meant_by
-from hptjax.config.model import AnyModel, Model
+from hptjax.config.model import Model
 from hptjax.config.named import Part, Spelling, part
 from hptjax.config.parts import OPTIMIZERS
 from hptjax.config.recipe import Recipe
@@ -19,7 +19,7 @@ from hptjax.errors import ConfigError, did_you_mean, shown
 from hptjax.glossary import Hparams
 from hptjax.records.change import Change
 
-Network = TypeVar("Network", ModelConfig, Model, AnyModel)
+Network = TypeVar("Network", bound=ModelConfig | Model)
 
 
 def apply_hparams(base: Network, hparams: Hparams) -> Network:
@@ -60,7 +60,7 @@ def apply_bound(
     try:
         return type(base).model_validate(tree), tuple(changes)
     except ValidationError as error:
-        raise ConfigError(_by_name(error, targets, type(base))) from None
+        raise ConfigError(_by_name(error, targets, hparams, type(base))) from None
 
 
 def _differs(value: Any, given: Any) -> bool:
@@ -146,9 +146,13 @@ def _cast(name: str, value: Any, kind: ValueType) -> Any:
     return value if kind != "bool" and isinstance(value, int) else cast(value, kind)
 
 
-def _by_name(error: ValidationError, targets: Mapping[str, Target], form: type[Recipe]) -> str:
+def _by_name(
+    error: ValidationError, targets: Mapping[str, Target], hparams: Hparams, form: type[Recipe]
+) -> str:
     """The mistake under the hparam's own name, which is what the user wrote."""
     text = str(explain(error, form)).removeprefix("model.")
+    if text.startswith("layers."):
+        return f"{', '.join(hparams)}: model.{text}" if len(hparams) == 1 else f"model.{text}"
     for name, target in targets.items():
         path = ".".join(str(part) for part in target.path)
         if text.startswith(f"{path}:"):

@@ -7,9 +7,10 @@ from hptjax.config.entry_forms import is_entry, refuse_range
 from hptjax.config.hparams import PARTS, bind, chosen_of, meant_by
 from hptjax.config.inline import Lifted, lift, lift_entry, lift_kinds
 from hptjax.config.items import Item
-from hptjax.config.layer_hparams import NESTED, largest_depths
+from hptjax.config.layer_hparams import largest_depths
 from hptjax.config.layout import Layout, Nowhere
-from hptjax.config.model import AnyModel, Model, is_native, read_model
+from hptjax.config.model import AnyModel, Model, read_model
+from hptjax.config.parts import NESTED
 from hptjax.config.recipe import Recipe
 from hptjax.entries import Categorical, Float, Integer
 from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
@@ -23,11 +24,14 @@ def opened(model: Any, space: Any) -> tuple[Any, Any]:
     space: None, a Space, or its tree, where a plain value fixes an hparam. A pair in normal form is
     given back as it is. Raises ConfigError naming the path of a mistake.
     """
-    lifted = lift(model) if isinstance(model, Mapping) else Lifted(model, {})
-    plain = not is_native(model) and not lifted.entries
-    if plain and (space is None or isinstance(space, Space) or not _is_loose(space)):
+    if isinstance(model, Model):
+        lifted = model.lifted
+        model = Model(**lifted.model)
+    else:
+        lifted = lift(model) if isinstance(model, Mapping) else Lifted({}, {})
+    if not lifted.entries and (isinstance(space, Space | None) or not _is_loose(space)):
         return model, space
-    base = lifted.model if isinstance(model, Recipe) else read_model(lifted.model)
+    base: Any = model if isinstance(model, Recipe) else read_model(lifted.model)
     if space is not None and not isinstance(space, Mapping):
         raise ConfigError(f"space: must be a mapping of hparam name to entry, got {shown(space)}.")
     own = _Given(base, lifted)
@@ -38,6 +42,8 @@ def opened(model: Any, space: Any) -> tuple[Any, Any]:
 
 def closed(model: Any) -> Any:
     """A model with a default in the place of each entry; one without entries as it is."""
+    if isinstance(model, Model):
+        return Model(**model.lifted.model) if model.lifted.entries else model
     if not isinstance(model, Mapping):
         return model
     lifted = lift(model)
@@ -170,7 +176,7 @@ class _Given:
         found = []
         for copy in Layout(self.base.layers, most).copies():
             own = copy.name.split(".")
-            if len(own) < len(steps) and _matches(steps, own):
+            if "*" not in steps[len(own) :] and _matches(steps, own):
                 found.append(".".join([*own, *steps[len(own) :]]))
         if not found:
             names = list(self.base.layout.names())
@@ -180,7 +186,7 @@ class _Given:
 
 
 def _matches(steps: list[str], own: list[str]) -> bool:
-    return all(
+    return len(own) < len(steps) and all(
         step == label or (step == "*" and label.isdecimal())
         for step, label in zip(steps, own, strict=False)
     )
