@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from hptjax.config.flax_hparams import find_in_flax, flax_names
 from hptjax.config.layer_hparams import check_references, find_in_layers
 from hptjax.config.model import AnyModel, Model
 from hptjax.config.named import Part, part
@@ -103,8 +104,8 @@ def hparam_names(config: AnyModel) -> Iterator[str]:
     for key in PARTS:
         own: Part = getattr(config, key)
         yield from (f"{key}.{option}" for option in type(own.options).model_fields)
-    if native:
-        yield from config.layout.names()
+    if isinstance(config, Model):
+        yield from config.layout.names() if config.flax is None else flax_names(config)
 
 
 def find(name: str, config: AnyModel, chosen: Chosen | None = None) -> Target:
@@ -141,6 +142,8 @@ def _find_native(name: str, config: Model, chosen: Chosen) -> Target:
     rule = next((rule for rule in TABLE if rule.pattern == name and not rule.where), None)
     if rule is not None and rule.key not in BETAS:
         return _of_recipe(rule)
+    if config.flax is not None:
+        return find_in_flax(name, config)
     label = name.partition(".")[0]
     if "." not in name and all(label != item.label for item in config.layers):
         text, known = shown_key(name), list(hparam_names(config))

@@ -19,17 +19,28 @@ from hptjax.config.inline import NATIVE, Lifted, lift
 from hptjax.config.items import Item, items_tree, read_items
 from hptjax.config.layout import Copy, Layout
 from hptjax.config.options import HEAD
+from hptjax.config.parts import LAYERS
 from hptjax.config.recipe import Recipe
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError, shown
+
+FLAX = "flax"  # the name of a network of the user's, as of a layer
+
+
+def _read_flax(tree: Any) -> Any:
+    return None if tree is None else LAYERS.find(FLAX, "model").from_tree(tree, "model.flax")
+
+
+def _flax_tree(network: Any) -> Any:
+    return None if network is None else network.to_tree()
 
 
 class Model(Recipe):
     """A network as a list of layers, and the recipe by which it is trained.
 
-    layers: in normal form, without entries of a space. input: height, width and channels of the
-    images, outputs: how many numbers the network gives; both follow from the data (None: not yet).
-    augment: None for what the data say.
+    layers: in normal form, without entries of a space; or flax: a class of the user's instead.
+    input: height, width and channels of the images, outputs: how many numbers the network gives;
+    both follow from the data (None: not yet). augment: None for what the data say.
     """
 
     later: ClassVar = (
@@ -40,10 +51,23 @@ class Model(Recipe):
         "augment",
         "input",
         "outputs",
+        "layers",
+        "flax",
     )
-    leading: ClassVar = ("layers", "optimizer", "lr", "lr_schedule", "warmup", "weight_decay")
+    leading: ClassVar = (
+        "layers",
+        "flax",
+        "optimizer",
+        "lr",
+        "lr_schedule",
+        "warmup",
+        "weight_decay",
+    )
 
-    layers: Annotated[tuple[Item, ...], PlainValidator(read_items), PlainSerializer(items_tree)]
+    layers: Annotated[
+        tuple[Item, ...], PlainValidator(read_items), PlainSerializer(items_tree)
+    ] = ()
+    flax: Annotated[Any, PlainValidator(_read_flax), PlainSerializer(_flax_tree)] = None
     input: tuple[Positive, Positive, Positive] | None = None
     outputs: Positive | None = None
 
@@ -65,6 +89,10 @@ class Model(Recipe):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if (self.flax is None) == (not self.layers):
+            raise ConfigError("model: must have either layers or flax.")
+        if self.flax is not None:
+            return self
         if self.layers[-1].word != HEAD:
             last = self.layers[-1].label
             raise ConfigError(
@@ -99,7 +127,16 @@ class Model(Recipe):
     @property
     def expanded(self) -> tuple[tuple[str, Any], ...]:
         """Each copy of each layer, a `Layer`, with its name, in the order of the network."""
+        if self.flax is not None:
+            return ((FLAX, self.flax.bound({"outputs": self.outputs or 1})),)
         return _expanded(self.layers, self.outputs)
+
+    @property
+    def located(self) -> tuple[tuple[str, Any], ...]:
+        """As `expanded`, with where each copy stands in the config, for what is said of it."""
+        if self.flax is not None:
+            return tuple(("model.flax", layer) for _, layer in self.expanded)
+        return tuple((copy.where, layer) for copy, layer in self.placed)
 
     @property
     def placed(self) -> tuple[tuple[Copy, Any], ...]:
@@ -109,7 +146,7 @@ class Model(Recipe):
     def __repr__(self) -> str:
         size = "any" if self.input is None else "x".join(map(str, self.input))
         outputs = "any" if self.outputs is None else self.outputs
-        words = ", ".join(_word(item) for item in self.layers)
+        words = ", ".join(_word(item) for item in self.layers) or self.flax.place
         return (
             f"Model({size} -> {outputs} outputs: {words}, "
             f"lr {self.lr:.4g}, batch_size {self.batch_size})"

@@ -73,6 +73,7 @@ LAYERS: Table = Table(
         "residual": "hptjax.models.layers.residual:Residual",
         "linear": "hptjax.models.layers.linear:Linear",
         "head": "hptjax.models.layers.linear:Head",
+        "flax": "hptjax.models.layers.own:FlaxNetwork",
         "flatten": "hptjax.models.layers.flatten:Flatten",
         "avg_pool": "hptjax.models.layers.pools:AvgPool",
         "depthwise": "hptjax.models.layers.depthwise:Depthwise",

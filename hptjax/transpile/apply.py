@@ -8,8 +8,9 @@ from pydantic import ValidationError
 from hptjax.checks import is_number, plain
 from hptjax.config.edit import with_value
 from hptjax.config.explain import explain
+from hptjax.config.flax_hparams import with_argument
 from hptjax.config.hparams import PARTS, TABLE, Target, ValueType, bind, cast, meant_by
-from hptjax.config.model import Model
+from hptjax.config.model import FLAX, Model
 from hptjax.config.named import Part, Spelling, part
 from hptjax.config.parts import OPTIMIZERS
 from hptjax.config.recipe import Recipe
@@ -55,6 +56,8 @@ def apply_bound(
             changes.append(Change(name, plain(given), value, _WHY[target.type]))
         if target.path[0] == "layers":
             tree["layers"] = with_value(tree["layers"], target.path[1:], value, name)
+        elif target.path[0] == FLAX:
+            tree[FLAX] = with_argument(tree[FLAX], target, value)
         else:
             _write(tree, target, value, native)
     try:

@@ -89,7 +89,7 @@ def _repair_native(config: Model, image: ImageSpec, log: _Log) -> RepairResult:
         log.new("input", config.input, size, "of the images")
     if config.outputs is not None:
         log.new("outputs", config.outputs, image.classes, "classes")
-    layers = trimmed_items(config.layout)
+    layers = trimmed_items(config.layout) if config.layers else ()
     repaired = config.model_copy(update={"input": size, "outputs": image.classes, "layers": layers})
     check_sizes(repaired)
     return RepairResult(repaired, tuple(log.changes))
@@ -99,15 +99,15 @@ def check_sizes(model: Model) -> None:
     """Raises Infeasible, naming the layer, where one cannot take what comes in."""
     height, width, channels = model.image
     shape: tuple[int, ...] = (channels, height, width)
-    for copy, layer in model.placed:
+    for where, layer in model.located:
         try:
             layer.check(shape)
         except LayerInfeasible as error:
-            raise Infeasible(f"{copy.where}: {error}") from None
+            raise Infeasible(f"{where}: {error}") from None
         shape = layer.out(shape)
         if math.prod(shape) >= SIZE_LIMIT:
             raise Infeasible(
-                f"{copy.where}: gives {math.prod(shape)} numbers, 2**31 or more: lower its widths "
+                f"{where}: gives {math.prod(shape)} numbers, 2**31 or more: lower its widths "
                 "or those before it."
             )
 
