@@ -74,7 +74,7 @@ def test_every_name_in_the_table_of_words_exists():
     fields = {*ModelConfig.model_fields, *StudyConfig.model_fields, "data", "source"}
     fields |= {"in_size", "out_size", "activation_fun", "batch_norm", "dropout", "stride"}
     fields |= {"out_channels", "kernel_size", "trials", "seconds", "workers"}
-    fields |= {"optimizer.momentum"}
+    fields |= {"optimizer.momentum", "out_features", "activation", "norm"}
     fields |= {"low", "high", "step", "choices", "log", "tpe", "grid", "random"}
     fields |= {*AUGMENTATIONS.names()}
     fields |= {"run", "train", "evaluate", "report", "status", "describe", "list"}  # commands

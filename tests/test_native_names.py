@@ -4,6 +4,8 @@ import pytest
 
 from hptjax import Model, choice, integer, loguniform, uniform
 from hptjax import layers as L
+from hptjax.config.items import RESERVED
+from hptjax.config.parts import LAYERS, NESTED
 from hptjax.config.yaml_file import parse_yaml
 from hptjax.errors import ConfigError
 from hptjax.study.config import StudyConfig, TrainConfig
@@ -128,6 +130,13 @@ def test_a_model_is_written_in_python_as_in_a_file():
     assert TrainConfig(model=given).model == own.model
     space = {"conv0.stride": choice([1, 2])}
     assert "conv0.stride" in StudyConfig.from_dict({"model": own.model, "space": space}).space
+
+
+def test_no_layer_has_an_option_that_is_a_word_of_the_grammar():
+    for table in (LAYERS, *NESTED.values()):
+        for word in table.names():
+            assert word not in RESERVED or word == "none"
+            assert not set(table.find(word, "test").model_fields) & set(RESERVED), word
 
 
 def test_python_names_what_it_does_not_know():
