@@ -56,7 +56,8 @@ class Frozen(BaseModel):
         """A file lacks the `later` keys that are at their defaults, as files of before do."""
         tree, fields = dump(self), type(self).model_fields
         for name in self.later if info.mode_is_json() else ():
-            if name in tree and tree[name] == fields[name].get_default():
+            default = fields[name].get_default()
+            if name in tree and tree[name] in (default, [] if default == () else default):
                 del tree[name]
         return {name: tree[name] for name in (*self.leading, *tree) if name in tree}
 

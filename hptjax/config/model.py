@@ -28,7 +28,10 @@ FLAX = "flax"  # the name of a network of the user's, as of a layer
 
 
 def _read_flax(tree: Any) -> Any:
-    return None if tree is None else LAYERS.find(FLAX, "model").from_tree(tree, "model.flax")
+    network = LAYERS.find(FLAX, "model")
+    if tree is None or isinstance(tree, network):
+        return tree
+    return network.from_tree(tree, "model.flax")
 
 
 def _flax_tree(network: Any) -> Any:
