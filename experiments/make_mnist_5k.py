@@ -6,6 +6,7 @@ Result:  400 training and 100 test images of each digit, 28 x 28 x 1, drawn with
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def main(path: Path) -> None:
     images = pixels.reshape(-1, 28, 28, 1).astype(np.uint8)
     held = split(labels, np.random.default_rng(0))
     parts = {"train": ~held, "test": held}
-    arrays = {f"x_{name}": images[chosen] for name, chosen in parts.items()}
+    arrays: dict[str, Any] = {f"x_{name}": images[chosen] for name, chosen in parts.items()}
     arrays |= {f"y_{name}": labels[chosen].astype(np.uint8) for name, chosen in parts.items()}
     np.savez_compressed(path, **arrays)
     print(f"{path}: {(~held).sum()} training and {held.sum()} test images")

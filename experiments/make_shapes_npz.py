@@ -11,6 +11,7 @@ accuracies.
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def drawn(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def main(path: Path) -> None:
     rng = np.random.default_rng(0)
-    arrays: dict[str, np.ndarray] = {"class_names": np.array(list(SHAPES))}
+    arrays: dict[str, Any] = {"class_names": np.array(list(SHAPES))}
     for name, count in COUNTS.items():
         labels = rng.permutation(np.arange(count) % len(SHAPES))
         arrays[f"x_{name}"] = drawn(labels, rng)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ def write_arrays(config: Path, overrides: Sequence[str], path: Path) -> dict[str
     parts = {"train": data.train, "validation": data.validation}
     with suppress(NoSplitError):
         parts["test"] = load_images(study.data.source, split="test", data_dir=study.data.data_dir)
-    arrays = {f"x_{name}": part.images for name, part in parts.items()}
+    arrays: dict[str, Any] = {f"x_{name}": part.images for name, part in parts.items()}
     arrays |= {f"y_{name}": part.labels for name, part in parts.items()}
     np.savez(path, K=data.train.num_classes, **arrays)
     return {name: part.size for name, part in parts.items()}
