@@ -2,7 +2,7 @@
 
 Command: python experiments/make_shapes_npz.py shapes.npz    (a few seconds, nothing downloaded)
 Result:  8000 training and 2000 test images, 32 x 32 x 3, drawn with seed 0. A shape of a random
-         colour, place, size and angle lies on a background of another colour, under noise.
+         bright colour, place, size and angle lies on a dark background, under noise.
 
 They stand in for CIFAR-10 where a comparison of speed needs its form, and say nothing about its
 accuracies.
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-SIZE, NOISE = 32, 0.25
+SIZE, NOISE = 32, 0.1
 COUNTS = {"train": 8000, "test": 2000}
 
 Plane = np.ndarray  # of coordinates [N, H, W], in units of the shape's radius
@@ -39,8 +39,8 @@ SHAPES: dict[str, Callable[[Plane, Plane], np.ndarray]] = {
 def drawn(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Images uint8 [N, H, W, 3] of shapes by their numbers [N]."""
     count = len(labels)
-    place = rng.uniform(10, SIZE - 10, (2, count, 1, 1))
-    radius, angle = rng.uniform(5, 10, (count, 1, 1)), rng.uniform(0, 2 * np.pi, (count, 1, 1))
+    place = rng.uniform(12, SIZE - 12, (2, count, 1, 1))
+    radius, angle = rng.uniform(7, 12, (count, 1, 1)), rng.uniform(-0.5, 0.5, (count, 1, 1))
     y, x = np.mgrid[:SIZE, :SIZE][:, None]
     dy, dx = (y - place[0]) / radius, (x - place[1]) / radius
     u, v = np.cos(angle) * dx + np.sin(angle) * dy, np.cos(angle) * dy - np.sin(angle) * dx
@@ -48,7 +48,7 @@ def drawn(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     for k, shape in enumerate(SHAPES.values()):
         own = labels == k
         inside[own] = shape(u[own], v[own])
-    front, back = rng.uniform(0, 1, (2, count, 1, 1, 3))
+    front, back = rng.uniform(0.5, 1, (count, 1, 1, 3)), rng.uniform(0, 0.4, (count, 1, 1, 3))
     images = np.where(inside[..., None], front, back) + rng.normal(0, NOISE, (count, SIZE, SIZE, 3))
     return (images.clip(0, 1) * 255).round().astype(np.uint8)
 

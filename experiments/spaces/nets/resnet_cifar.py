@@ -45,7 +45,7 @@ def candidate(trial: optuna.Trial, data: Data) -> Candidate:
     }
     model = resnet(data.train.shape[0], width, depth, data.classes)
     optimizer = optimizer_of("sgd", model, options)
-    return Candidate(model, optimizer, 128, factor, smoothing, lambda x: flip(crop(x, 4)))
+    return Candidate(model, optimizer, 64, factor, smoothing, lambda x: flip(crop(x, 4)))
 
 
 def resnet(channels: int, width: int, depth: int, classes: int) -> nn.Module:
