@@ -9,6 +9,11 @@ from hptjax.lazy import lazily
 
 if TYPE_CHECKING:
     from hptjax.config.load import load_model_config as load_model_config
+    from hptjax.config.model import Model as Model
+    from hptjax.config.ranges import choice as choice
+    from hptjax.config.ranges import integer as integer
+    from hptjax.config.ranges import loguniform as loguniform
+    from hptjax.config.ranges import uniform as uniform
     from hptjax.config.schema import ModelConfig as ModelConfig
     from hptjax.data import ImageDataset as ImageDataset
     from hptjax.data import load_images as load_images
@@ -51,6 +56,7 @@ _HOMES = {
     "LrSchedule": "hptjax.population.lr_schedules.base",
     "Member": "hptjax.population",
     "Metric": "hptjax.study.metric",
+    "Model": "hptjax.config.model",
     "ModelConfig": "hptjax.config.schema",
     "Optimizer": "hptjax.population.optimizers.base",
     "Population": "hptjax.population",
@@ -61,20 +67,24 @@ _HOMES = {
     "StudyConfig": "hptjax.study",
     "StudyData": "hptjax.study.data",
     "Task": "hptjax.tasks",
+    "choice": "hptjax.config.ranges",
     "des_minimize": "hptjax.des",
     "evaluate_population": "hptjax.population",
     "init_variables": "hptjax.models",
+    "integer": "hptjax.config.ranges",
     "load_best": "hptjax.models.network",
     "load_images": "hptjax.data",
     "load_model_config": "hptjax.config.load",
     "load_network": "hptjax.models.network",
     "load_run": "hptjax.records",
     "load_study": "hptjax.study",
+    "loguniform": "hptjax.config.ranges",
     "make_objective": "hptjax.study.objective",
     "make_plan": "hptjax.population",
     "metric": "hptjax.study.metric",
     "run_study": "hptjax.study",
     "train_validation_split": "hptjax.data",
+    "uniform": "hptjax.config.ranges",
     "with_hparams": "hptjax.transpile",
 }
 

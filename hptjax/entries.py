@@ -49,7 +49,8 @@ class Float:
     """Real number on [low, high]; `log` makes equal ratios equally likely.
 
     Decoded values are rounded to about 12 digits of the range, so that encode and decode agree
-    exactly. Ends: within +-1e300. snap: as of Integer.
+    exactly. Ends: within +-1e300. snap: as of Integer. step: None, or only low, low + step, ..., up
+    to high, each with an equal share of the unit interval; log has none.
     """
 
     low: float
@@ -57,20 +58,56 @@ class Float:
     log: bool = False
     grid: Sequence[float] | None = None
     snap: bool = False
+    step: float | None = None
     kind: ClassVar[str] = "float"
 
     def __post_init__(self) -> None:
         low, high, log = checked_range("float", self.low, self.high, self.log)
         _store(self, low=float(low), high=float(high), log=log, snap=checked_flag(self.snap))
+        self._check_step()
         if self.grid is not None:
             _store(self, grid=checked_grid(self.grid, self.check))
 
+    def _check_step(self) -> None:
+        if self.step is None:
+            return
+        step = plain(self.step)
+        if not is_number(step) or step <= 0:
+            raise ConfigError(f"step must be a number > 0, got {shown(step)}.")
+        if self.log:
+            raise ConfigError(f"a log scale has no steps, got step={step}: leave out one of them.")
+        steps = (self.high - self.low) / step
+        if steps >= _MOST_VALUES or abs(steps - round(steps)) > 1e-9 * max(steps, 1):
+            raise ConfigError(
+                f"high must be low plus a multiple of step={step}, got low={self.low}, "
+                f"high={self.high}."
+            )
+        _store(self, step=float(step))
+
+    @property
+    def count(self) -> int:
+        """How many values it has; only with a step."""
+        assert self.step is not None
+        return round((self.high - self.low) / self.step) + 1
+
     def check(self, value: Any) -> float:
-        """The value as float; ConfigError unless it is a number within the bounds."""
+        """The value as float, with a step the nearest; ConfigError unless within the bounds."""
         value = plain(value)
         if not is_number(value) or not self.low <= value <= self.high:
             raise ConfigError(f"must be a number in [{self.low}, {self.high}], got {shown(value)}.")
-        return float(value)
+        if self.step is None:
+            return float(value)
+        index = math.floor((value - self.low) / self.step + 0.5)
+        return self._stepped(min(index, self.count - 1))
+
+    def _stepped(self, index: int) -> float:
+        assert self.step is not None
+        value = round(self.low + index * self.step, self._decimals())
+        return min(max(value, self.low), self.high)
+
+    def values(self) -> tuple[float, ...]:
+        """All values, in order; only with a step."""
+        return tuple(map(self._stepped, range(self.count)))
 
     def from_unit(self, u: float) -> float:
         value = self.at(check_unit(u), HOST)
@@ -82,12 +119,16 @@ class Float:
         if self._curved():
             low, high = math.log(self.low), math.log(self.high)
             return by.exp(low + u * (high - low))
+        if self.step is not None:
+            return self.low + by.least(by.floor(u * self.count), self.count - 1) * self.step
         return self.low + u * (self.high - self.low)
 
     def to_unit(self, value: Any) -> float:
-        value = self.check(value)
+        own, value = self.check(value), plain(value)
         if self.low == self.high:
             return 0.5
+        if self.step is not None:
+            return (round((own - self.low) / self.step) + 0.5) / self.count
         if self._curved():
             low, high = math.log(self.low), math.log(self.high)
             return (math.log(value) - low) / (high - low)
@@ -101,7 +142,9 @@ class Float:
         return 12 - math.ceil(math.log10(size)) if size > 0 else 12
 
     def points(self) -> tuple[float, ...]:
-        """Grid points: those given, else both ends and the middle of the scale."""
+        """Grid points: those given, all of up to five steps, else both ends and the middle."""
+        if self.grid is None and self.step is not None and self.count <= 5:
+            return self.values()
         return tuple(self.grid or dict.fromkeys(self.from_unit(u) for u in (0.0, 0.5, 1.0)))
 
     def nearest_point(self, value: float) -> float:
@@ -312,15 +355,15 @@ Entry: TypeAlias = Float | Integer | Categorical
 def count_of(entry: Entry) -> float:
     """How many values an entry has, inf for a real range."""
     if isinstance(entry, Float):
-        return 1 if entry.low == entry.high else math.inf
+        return entry.count if entry.step else 1 if entry.low == entry.high else math.inf
     return len(entry)
 
 
 def values_of(entry: Entry) -> Sequence[Value]:
     """All values of an entry that is no real range, in order."""
     if isinstance(entry, Float):
-        assert entry.low == entry.high
-        return (entry.low,)
+        assert entry.low == entry.high or entry.step is not None
+        return (entry.low,) if entry.step is None else entry.values()
     if isinstance(entry, Integer):
         return range(entry.low, entry.high + 1, entry.step)
     return entry.choices

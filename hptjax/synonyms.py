@@ -22,11 +22,14 @@ NAMES: dict[str, tuple[str, ...]] = {
     "dropout": ("mlp_do_l", "dropout"),
     "dropout_rate": ("mlp_do_l", "dropout"),
     "activation": ("mlp_af_l", "activation_fun"),
-    "activation_function": ("mlp_af_l", "activation_fun"),
-    "batch_norm": ("mlp_bn_l", "batch_norm"),
-    "batchnorm": ("mlp_bn_l", "batch_norm"),
-    "units": ("mlp_out_l", "out_size"),
-    "hidden_size": ("mlp_out_l", "out_size"),
+    "activation_function": ("mlp_af_l", "activation_fun", "activation"),
+    "activation_fun": ("activation",),
+    "batch_norm": ("mlp_bn_l", "batch_norm", "norm"),
+    "batchnorm": ("mlp_bn_l", "batch_norm", "norm"),
+    "units": ("mlp_out_l", "out_size", "out_features"),
+    "neurons": ("mlp_out_l", "out_size", "out_features"),
+    "out_size": ("out_features",),
+    "hidden_size": ("mlp_out_l", "out_size", "out_features"),
     "out_features": ("mlp_out_l", "out_size"),
     "in_features": ("in_size",),
     "channels": ("resnet_out_channels_l", "out_channels"),
@@ -105,6 +108,7 @@ NAMES: dict[str, tuple[str, ...]] = {
 
 _OPTIMIZER = "write optimizer: {sgd: {momentum: 0.9, nesterov: true}} in the model"
 _SCHEDULE = "write lr_schedule: cosine in the model, and warmup: 0.05 before it"
+_DEPTH = "it is an option of a layer in a list of layers, as in linear: {depth: {int: [1, 3]}}"
 _BUDGET = "it stands in budget, as in budget: {%s: %s}"
 # Of each word what to write instead, where no single name does.
 NOTES: dict[str, str] = {
@@ -131,11 +135,9 @@ NOTES: dict[str, str] = {
     "workers": "it is the executor's, as in executor: {name: ray, workers: 2}",
     "num_workers": "it is the executor's, as in executor: {name: ray, workers: 2}",
     "n_jobs": "it is the executor's, as in executor: {name: ray, workers: 2}",
-    "num_layers": "the number of layers cannot be tuned",
-    "n_layers": "the number of layers cannot be tuned",
-    "depth": "the number of layers cannot be tuned",
-    "step": "only {type: int} has steps; list real numbers as {choices: [0.1, 0.2]}",
-    "q": "only {type: int} has steps; list real numbers as {choices: [0.1, 0.2]}",
+    "num_layers": _DEPTH,
+    "n_layers": _DEPTH,
+    "depth": _DEPTH,
     "default": "the model's value is the default; first: [{lr: 0.01}] is what is tried first",
     "uniform": "write {type: float, low: 0.1, high: 1}",
     "quniform": "write {type: int, low: 1, high: 9, step: 2}, or {choices: [0.1, 0.2]}",

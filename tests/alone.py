@@ -8,8 +8,11 @@ import optax
 from hptjax.config.augment import variants
 from hptjax.config.traced import traced_numbers
 from hptjax.data import ImageDataset
-from hptjax.models import Classifier, init_variables
+from hptjax.models import init_variables
+from hptjax.models.chain import chain_of
 from hptjax.models.keys import dropout_key, init_key, root_key
+from hptjax.models.layers.norms import BATCH_NORM
+from hptjax.models.module import module_of, module_path
 from hptjax.ops.numbers import Numbers
 from hptjax.population import Member
 from hptjax.population.images import as_floats, dataset_arrays, epoch_input
@@ -23,17 +26,24 @@ def without_undone(grads, c):
     What JAX computes for them is rounding alone, and Adam steps by its sign: a random walk at the
     full learning rate, which the running means follow too late. It differs from machine to machine.
     """
+    undone = {
+        (*module_path(c, placed.name, tuple(inner.split("."))), "bias")
+        for placed in chain_of(c)
+        if getattr(placed.layer, "norm", None) == BATCH_NORM
+        for inner in ("conv", "conv1", "conv2", "projection", "linear")
+        if inner in _inner_names(placed.layer)
+    }
 
-    def undone(path):
-        part, layer, *rest = jax.tree_util.keystr(path, simple=True, separator=".").split(".")
-        if rest[-1] != "bias":
-            return False
-        if part == "resnet":
-            return layer.startswith("blocks_") and rest[-2] == "conv"
-        kind, number = layer.split("_")
-        return kind == "linear" and c.mlp_config.block_list[int(number)].batch_norm
+    def kept(path, g):
+        names = tuple(step.key for step in path)
+        return jnp.zeros_like(g) if names in undone else g
 
-    return jax.tree.map_with_path(lambda path, g: jnp.zeros_like(g) if undone(path) else g, grads)
+    return jax.tree.map_with_path(kept, grads)
+
+
+def _inner_names(layer):
+    channels = (1, 64, 64) if layer.takes == "maps" else (64,)
+    return {name.rpartition(".")[0] for name in layer.weights(channels)}
 
 
 def alone(
@@ -48,7 +58,7 @@ def alone(
     Other optimizers and the schedules are the tables' own, leaf by leaf and step by step: the tests
     hold those against PyTorch.
     """
-    c, model, study_key = member.config, Classifier.from_config(member.config), root_key(seed)
+    c, model, study_key = member.config, module_of(member.config), root_key(seed)
     variables = init_variables(c, init_key(study_key, jnp.uint32(member.trial)))
     begin, update = _adam(c) if c.optimizer.name == "adam" else _own(c)
     state = begin(variables["params"])
@@ -112,9 +122,10 @@ def cross_entropy(logits, labels, weights, smoothing: float):
 
 def _adam(c):
     """optax's Adam with L2, which hptjax's own is not made of; its rate comes with each step."""
+    adam = c.optimizer.options
     chain = optax.chain(
         optax.add_decayed_weights(c.weight_decay),
-        optax.scale_by_adam(c.beta_1, c.beta_2, c.optimizer.options.epsilon),
+        optax.scale_by_adam(adam.beta_1, adam.beta_2, adam.epsilon),
     )
 
     def update(params, grads, state, lr, _):

@@ -232,11 +232,10 @@ def test_a_finite_conditional_space_ends_when_each_network_was_tried(name):
         assert len(result.trials) == len(trained)
 
 
-def asked(name, count=40, batch=8, **options):
+def asked(name, count=40, batch=8, space=None, **options):
     """The searcher, and its proposals, told that momentum 0.6 is best and Adam is bad."""
-    searcher: Any = make_searcher(
-        name, SearchContext(conditional(), 0, name, batch, count), options
-    )
+    context = SearchContext(space or conditional(), 0, name, batch, count)
+    searcher: Any = make_searcher(name, context, options)
     proposals = []
     for _ in range(count // batch):
         own = searcher.ask(batch)
@@ -260,8 +259,12 @@ def test_optunas_trials_lack_inactive_parameters(name):
 
 def test_cma_es_goes_on_with_what_is_always_active():
     pytest.importorskip("cmaes")
-    searcher, _ = asked("optuna.CmaEsSampler", 48, batch=2)  # else the first two decide its space
-    marks = [trial.system_attrs for trial in searcher._study.trials[8:]]
+    entries = {"x": Float(0, 1), "y": Float(0, 1), "kind": Categorical(range(10))}
+    space = Space(entries, {"y": (Condition("kind", tuple(range(9))),)})  # rarely not
+    searcher, proposals = asked("optuna.CmaEsSampler", 80, batch=2, space=space)
+    kinds = [proposal.hparams["kind"] for proposal in proposals]
+    assert 9 in kinds
+    marks = [trial.system_attrs for trial in searcher._study.trials[4:]]
     assert all(any("generation" in key for key in mark) for mark in marks)
 
 

@@ -64,16 +64,17 @@ def test_types_of_other_tools_name_ours(kind, answer):
     assert answer in str(caught.value)
 
 
-def test_a_step_of_real_numbers_says_what_to_write():
-    with pytest.raises(ConfigError, match=r"step: unknown key; only \{type: int\} has steps"):
-        Space.from_dict({"lr": {"type": "float", "low": 0.1, "high": 1, "step": 0.1}})
+def test_real_numbers_have_steps_but_not_on_a_log_scale():
+    Space.from_dict({"lr": {"type": "float", "low": 0.1, "high": 1, "step": 0.1}})
+    with pytest.raises(ConfigError, match=r"lr: a log scale has no steps, got step=0\.1: leave"):
+        Space.from_dict({"lr": {"type": "float", "low": 0.1, "high": 1, "step": 0.1, "log": True}})
 
 
 def test_every_name_in_the_table_of_words_exists():
     fields = {*ModelConfig.model_fields, *StudyConfig.model_fields, "data", "source"}
     fields |= {"in_size", "out_size", "activation_fun", "batch_norm", "dropout", "stride"}
     fields |= {"out_channels", "kernel_size", "trials", "seconds", "workers"}
-    fields |= {"optimizer.momentum"}
+    fields |= {"optimizer.momentum", "out_features", "activation", "norm"}
     fields |= {"low", "high", "step", "choices", "log", "tpe", "grid", "random"}
     fields |= {*AUGMENTATIONS.names()}
     fields |= {"run", "train", "evaluate", "report", "status", "describe", "list"}  # commands

@@ -29,6 +29,7 @@ LAYERS = (
     "grid",
     "space",
     "config",
+    "layers",
     "ops",
     "data",
     "des",

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from hptjax.config.schema import ModelConfig
+from hptjax.config.model import AnyModel
 from hptjax.errors import ConfigError
 from hptjax.models.costs import Costs, network_costs
 from hptjax.models.signature import exact_body
@@ -96,7 +96,7 @@ def space_table(space: Space) -> PlainTable:
     return table
 
 
-def bodies_table(plan: Plan, configs: Sequence[ModelConfig]) -> PlainTable:
+def bodies_table(plan: Plan, configs: Sequence[AnyModel]) -> PlainTable:
     """The compiled bodies, and the share of the sampled configs that each would train."""
     table = PlainTable(title=f"Compiled bodies: {len(plan.bodies)}", title_justify="left")
     for column in ("batch", "layers", "share"):
@@ -124,7 +124,7 @@ def costs_table(members: Sequence[Costs]) -> PlainTable:
     return table
 
 
-def _describe_model(console: Console, model: ModelConfig) -> None:
+def _describe_model(console: Console, model: AnyModel) -> None:
     repaired = build(model, image_of(model))
     if repaired.config is None:
         raise ConfigError(f"this network cannot be built: {repaired.infeasible}")

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from hptjax.cli.options import overrides
 from hptjax.config.load import find_config
-from hptjax.config.schema import ModelConfig
+from hptjax.config.model import read_model
 from hptjax.errors import ConfigError
 from hptjax.ops import native
 from hptjax.paths import user_path
@@ -67,7 +67,7 @@ def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> St
     def on_best(trial: TrialRecord, variables: Any) -> None:
         assert trial.config is not None  # it was trained
         directory.journal.check_place()
-        config = ModelConfig.from_dict(trial.config)
+        config = read_model(trial.config)
         noted = notes(trial, study, digests, data.train.class_names)
         save_best(directory.best, config, variables, noted)
 

@@ -36,6 +36,7 @@ class Frozen(BaseModel):
     """Immutable, hashable (equal configs share a compilation), and closed to unknown keys."""
 
     later: ClassVar[tuple[str, ...]] = ()  # keys that the first versions did not have
+    leading: ClassVar[tuple[str, ...]] = ()  # keys that come first where it is written
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -55,9 +56,10 @@ class Frozen(BaseModel):
         """A file lacks the `later` keys that are at their defaults, as files of before do."""
         tree, fields = dump(self), type(self).model_fields
         for name in self.later if info.mode_is_json() else ():
-            if name in tree and tree[name] == fields[name].get_default():
+            default = fields[name].get_default()
+            if name in tree and tree[name] in (default, [] if default == () else default):
                 del tree[name]
-        return tree
+        return {name: tree[name] for name in (*self.leading, *tree) if name in tree}
 
     @model_validator(mode="before")
     @classmethod

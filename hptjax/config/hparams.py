@@ -1,119 +1,30 @@
-"""The one table of tunable hparams: which number of the config each means, and how it varies."""
+"""Hparams by their names: where each goes in a network."""
 
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from hptjax.config.named import Part
-from hptjax.config.parts import LR_SCHEDULES, OPTIMIZERS, TASKS
+from hptjax.config.flax_hparams import find_in_flax, flax_names
+from hptjax.config.layer_hparams import check_references, find_in_layers
+from hptjax.config.model import AnyModel, Model
+from hptjax.config.named import Part, part
 from hptjax.config.schema import ADAMS, BETAS, ModelConfig
-from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
-from hptjax.table import Table
-
-ValueType = Literal["float", "int", "bool", "text", "padding", "part"]
-Variation = Literal["traced", "width", "static"]
-PARTS: Mapping[str, Table] = {"optimizer": OPTIMIZERS, "lr_schedule": LR_SCHEDULES, "task": TASKS}
-Chosen = Mapping[str, Sequence[Part]]  # of each part that is itself tuned, what it may be
-_BLOCKS = ("resnet_config", "block_list")
-_LAYERS = ("mlp_config", "block_list")
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One kind of hparam.
-
-    pattern: its name, `{i}` stands for the layer. where: the list of layers in the config, () for
-    numbers of the whole model. kind: `traced` numbers never cost a compilation, a `width` is
-    padded, a `static` one is part of what is compiled. array: what holds it inside a program, ""
-    for a static one; of a layer, its name there.
-    """
-
-    pattern: str
-    where: tuple[str, ...]
-    key: str
-    type: ValueType
-    kind: Variation
-    array: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """What decides whether an hparam means anything: another hparam, if that is tuned.
-
-    name: of that hparam. words: it is a choice of parts, and must be one of these; copy: it is a
-    depth, and must be larger than this.
-    """
-
-    name: str
-    words: tuple[str, ...] = ()
-    copy: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where one hparam of one network goes."""
-
-    rule: Rule
-    path: tuple[str | int, ...]
-
-    @property
-    def numbers(self) -> tuple[str, ...]:
-        """The traced numbers of a program that it sets, by the names of `models.numbers`."""
-        if not self.rule.array:
-            return ()
-        if not self.rule.where:
-            return (self.rule.array,)
-        stage = "blocks" if self.rule.where == _BLOCKS else "mlp"
-        return (f"{stage}.{self.path[2]}.{self.rule.array}",)
-
-    @property
-    def owner(self) -> tuple[str, str] | None:
-        """Of an option the key and the word of the part that has it: it counts for no other."""
-        if len(self.path) == 1 or self.path[0] not in PARTS:
-            return None
-        return str(self.path[0]), str(self.path[1])
-
-    @property
-    def owners(self) -> tuple[Owner, ...]:
-        """All that decide whether it means anything; each must allow it, where it is tuned."""
-        if self.owner is not None:
-            key, word = self.owner
-            return (Owner(key, words=(word,)),)
-        return (Owner("optimizer", words=ADAMS),) if self.rule.array in BETAS else ()
-
-    def is_active(self, words: Mapping[str, str]) -> bool:
-        """Whether it means anything beside these parts, `{"optimizer": "sgd"}`.
-
-        The part itself is always meant where its key is not among them.
-        """
-        if self.owner is not None:
-            key, word = self.owner
-            return words.get(key, word) == word
-        return self.rule.array not in BETAS or words.get("optimizer", ADAMS[0]) in ADAMS
-
-
-TABLE: tuple[Rule, ...] = (
-    Rule("lr", (), "lr", "float", "traced", "lr"),
-    Rule("weight_decay", (), "weight_decay", "float", "traced", "weight_decay"),
-    Rule("beta_1", (), "beta_1", "float", "traced", "beta_1"),
-    Rule("beta_2", (), "beta_2", "float", "traced", "beta_2"),
-    Rule("optimizer", (), "optimizer", "part", "traced", "optimizer"),
-    Rule("lr_schedule", (), "lr_schedule", "part", "traced", "lr_schedule"),
-    Rule("warmup", (), "warmup", "float", "traced", "warmup"),
-    Rule("augment", (), "augment", "part", "traced", "augment"),
-    Rule("batch_size", (), "batch_size", "int", "static"),
-    Rule("resnet_out_channels_l{i}", _BLOCKS, "out_channels", "int", "width", "out_channels"),
-    Rule("resnet_kernel_size_l{i}", _BLOCKS, "kernel_size", "int", "static"),
-    Rule("resnet_stride_l{i}", _BLOCKS, "stride", "int", "static"),
-    Rule("resnet_padding_l{i}", _BLOCKS, "padding", "padding", "static"),
-    Rule("resnet_af_l{i}", _BLOCKS, "activation_fun", "text", "traced", "activation"),
-    Rule("mlp_out_l{i}", _LAYERS, "out_size", "int", "width", "out_features"),
-    Rule("mlp_af_l{i}", _LAYERS, "activation_fun", "text", "traced", "activation"),
-    Rule("mlp_bn_l{i}", _LAYERS, "batch_norm", "bool", "traced", "norm"),
-    Rule("mlp_do_l{i}", _LAYERS, "dropout", "float", "traced", "dropout"),
+from hptjax.config.targets import (
+    ALL,
+    BLOCKS,
+    PARTS,
+    TABLE,
+    Chosen,
+    Owner,
+    Rule,
+    Target,
+    ValueType,
 )
+from hptjax.entries import Categorical, Entry, Float, values_of
+from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
+from hptjax.space import Space
+
 _PATTERNS = {
     rule: re.compile(rule.pattern.replace("{i}", r"(0|[1-9][0-9]{0,8})")) for rule in TABLE
 }
@@ -130,15 +41,39 @@ def cast(value: Any, kind: ValueType, floor: Callable[[Any], Any] = math.floor) 
 
 
 def bind(
-    names: Iterable[str], config: ModelConfig, chosen: Chosen | None = None
+    names: Iterable[str], config: AnyModel, chosen: Chosen | None = None
 ) -> Mapping[str, Target]:
     """The targets of some names in this network; ConfigError for an unknown name or layer.
 
-    chosen: the parts that an optimizer or a schedule may be, where the names hold a choice of it.
+    names: a space, or its names alone. chosen: what the tuned parts may be, where the names are no
+    space; of a native model also its tuned depths and kinds of layers.
     """
+    if isinstance(names, Space):
+        chosen = chosen_of(names)
     targets = {name: find(name, config, chosen) for name in names}
+    if isinstance(config, Model) and chosen:
+        check_references(config, chosen)
     _check_distinct(targets)
     return targets
+
+
+def chosen_of(space: Mapping[str, Entry]) -> Chosen:
+    """What each hparam of a space may be, of a real range its ends."""
+    chosen: dict[str, Sequence[Any]] = {}
+    for name, entry in space.items():
+        if isinstance(entry, Float):
+            chosen[name] = (entry.low, entry.high)
+        elif not isinstance(entry, Categorical):
+            chosen[name] = values_of(entry)
+        else:
+            meanings = [entry.meaning(choice) for choice in entry.choices]
+            chosen[name] = [meant_by(name, meaning) for meaning in meanings]
+    return chosen
+
+
+def meant_by(name: str, value: Any) -> Any:
+    """The part that an optimizer, a schedule or a task is set to; any other value as it is."""
+    return part(PARTS[name], value, f"space.{name}") if name in PARTS else value
 
 
 def _check_distinct(targets: Mapping[str, Target]) -> None:
@@ -146,41 +81,76 @@ def _check_distinct(targets: Mapping[str, Target]) -> None:
     for name, target in targets.items():
         for other, its in targets.items():
             same_beta = target.rule.array in BETAS and other == target.rule.array
-            if name != other and (its.path == target.path or same_beta):
+            if name != other and (_overlap(its.path, target.path) or same_beta):
                 raise ConfigError(f"{name}: means the same as {other}; leave one of them out.")
 
 
-def hparam_names(config: ModelConfig) -> Iterator[str]:
+def _overlap(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Whether two paths name one number; ALL stands for every copy."""
+    if len(one) != len(other):
+        return False
+    return all(a == b or ALL in (a, b) for a, b in zip(one, other, strict=True))
+
+
+def hparam_names(config: AnyModel) -> Iterator[str]:
     """Every hparam name that means something for this network."""
+    native = isinstance(config, Model)
     for rule in TABLE:
         if not rule.where:
-            yield rule.pattern
-        else:
+            if not native or rule.key not in BETAS:
+                yield rule.pattern
+        elif not native:
             yield from (rule.pattern.format(i=i) for i in range(_layers(config, rule)))
     for key in PARTS:
         own: Part = getattr(config, key)
         yield from (f"{key}.{option}" for option in type(own.options).model_fields)
+    if isinstance(config, Model):
+        yield from config.layout.names() if config.flax is None else flax_names(config)
 
 
-def find(name: str, config: ModelConfig, chosen: Chosen | None = None) -> Target:
+def find(name: str, config: AnyModel, chosen: Chosen | None = None) -> Target:
     """The target of a name in this network, as `bind` has it."""
     if not isinstance(name, str):
         raise ConfigError(f"the name of an hparam must be text, got {shown(name)}.")
     key, dot, rest = name.partition(".")
     if dot and key in PARTS:
         return _option(name, rest, getattr(config, key), (chosen or {}).get(key), key)
+    if isinstance(config, Model):
+        return _find_native(name, config, chosen or {})
     for rule, pattern in _PATTERNS.items():
         match = pattern.fullmatch(name)
         if match is None:
             continue
         if not rule.where:
-            return Target(rule, (rule.key,))
+            return _of_recipe(rule)
         layer, count = int(match[1]), _layers(config, rule)
         if layer < count:
-            return Target(rule, (*rule.where, layer, rule.key))
+            places = ((rule.array.format(i=layer), 1.0),) if rule.array else ()
+            return Target(rule, (*rule.where, layer, rule.key), places=places)
         raise ConfigError(_no_layer(name, layer, count, rule))
     text = shown_key(name)
     raise ConfigError(f"{text}: unknown hparam; {did_you_mean(text, hparam_names(config))}")
+
+
+def _of_recipe(rule: Rule) -> Target:
+    owners = (Owner("optimizer", words=ADAMS),) if rule.array in BETAS else ()
+    places = ((rule.array, 1.0),) if rule.array else ()
+    return Target(rule, (rule.key,), owners, places)
+
+
+def _find_native(name: str, config: Model, chosen: Chosen) -> Target:
+    rule = next((rule for rule in TABLE if rule.pattern == name and not rule.where), None)
+    if rule is not None and rule.key not in BETAS:
+        return _of_recipe(rule)
+    if config.flax is not None:
+        return find_in_flax(name, config)
+    label = name.partition(".")[0]
+    if "." not in name and all(label != item.label for item in config.layers):
+        text, known = shown_key(name), list(hparam_names(config))
+        same = [full for full in known if full.endswith(f".{text}")]
+        hint = f"did you mean {' or '.join(map(repr, same[:3]))}?" if same else ""
+        raise ConfigError(f"{text}: unknown hparam; {hint or did_you_mean(text, known)}")
+    return find_in_layers(name, config, chosen)
 
 
 def _option(name: str, rest: str, own: Part, choices: Sequence[Part] | None, key: str) -> Target:
@@ -194,7 +164,12 @@ def _option(name: str, rest: str, own: Part, choices: Sequence[Part] | None, key
         types: dict[Any, ValueType] = {float: "float", int: "int", bool: "bool"}
         array = option_array(key, kind.name, option) if field.annotation is float else key
         value = types.get(field.annotation, "text")
-        return Target(Rule(name, (), option, value, "traced", array), (key, kind.name, option))
+        return Target(
+            Rule(name, (), option, value, "traced", array),
+            (key, kind.name, option),
+            (Owner(key, words=(kind.name,)),),
+            ((array, 1.0),),
+        )
     known = [
         f"{key}.{option}" if choices is None else f"{key}.{kind.name}.{option}"
         for kind in kinds
@@ -216,7 +191,7 @@ def option_array(key: str, word: str, option: str) -> str:
 
 
 def _layers(config: ModelConfig, rule: Rule) -> int:
-    if rule.where == _BLOCKS:
+    if rule.where == BLOCKS:
         return len(config.resnet_config.block_list)
     count = len(config.mlp_config.block_list)
     # the last layer has one unit per class
@@ -226,7 +201,7 @@ def _layers(config: ModelConfig, rule: Rule) -> int:
 def _no_layer(name: str, layer: int, count: int, rule: Rule) -> str:
     if rule.key == "out_size" and layer == count:
         return f"{name}: cannot be tuned, the last MLP layer has one unit per class."
-    what = "residual blocks" if rule.where == _BLOCKS else "tunable MLP layers"
+    what = "residual blocks" if rule.where == BLOCKS else "tunable MLP layers"
     if count == 0:
         return f"{name}: the model has no {what}."
     last = rule.pattern.format(i=count - 1)

@@ -7,8 +7,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hptjax.config.inline import is_open, lift
+from hptjax.config.model import AnyModel, read_model
 from hptjax.config.overrides import Override, apply_override, parse_overrides
-from hptjax.config.schema import ModelConfig
 from hptjax.config.yaml_file import nearby, read_yaml
 from hptjax.errors import ConfigError
 from hptjax.importing import import_from
@@ -18,8 +19,8 @@ from hptjax.space import Space
 T = TypeVar("T")
 
 
-def load_model_config(path: str | Path, overrides: Sequence[str | Override] = ()) -> ModelConfig:
-    """Reads a model, the model of a study, or that of a saved network.
+def load_model_config(path: str | Path, overrides: Sequence[str | Override] = ()) -> AnyModel:
+    """Reads a model, the model of a study, or that of a saved network; entries get their defaults.
 
     path: a file, the name of a packaged config, or a run. overrides: "key=value", keys of the model
     with or without a leading `model.`. Raises ConfigError naming the file, or the override, and
@@ -28,18 +29,19 @@ def load_model_config(path: str | Path, overrides: Sequence[str | Override] = ()
     path = find_config(path)
     tree = read_yaml(path)
     import_from([os.path.abspath(path.parent)])
-    if "space" in tree:
-        tree = {"model": include(tree.get("model"), "model", path.parent)}
-    elif is_saved(tree):
+    if is_saved(tree):
         tree = {"model": tree["model"]}
-    elif set(tree) != {"model"}:
+    elif "space" in tree or "model" in tree:
+        tree = {"model": include(tree.get("model"), "model", path.parent)}
+    else:
         tree = {"model": tree}
 
-    def build(changes: Sequence[Override]) -> ModelConfig:
+    def build(changes: Sequence[Override]) -> AnyModel:
         changed = copy.deepcopy(tree)
         for change in changes:
             apply_override(changed, change.below("model"))
-        return ModelConfig.from_dict(changed)
+        model = changed["model"]
+        return read_model({"model": lift(model).model if isinstance(model, Mapping) else model})
 
     return blamed(path, build, parse_overrides(overrides))
 
@@ -47,6 +49,13 @@ def load_model_config(path: str | Path, overrides: Sequence[str | Override] = ()
 def is_saved(tree: Mapping[str, Any]) -> bool:
     """Whether a config is that of a saved network: `best/config.yaml` of a run."""
     return "model" in tree and isinstance(tree.get("trial"), Mapping)
+
+
+def holds_study(tree: Mapping[str, Any]) -> bool:
+    """Whether a file says more than a model: what is tuned, or how it is trained."""
+    if "space" in tree or "model" not in tree or is_saved(tree):
+        return "space" in tree
+    return len(tree) > 1 or (isinstance(tree["model"], Mapping) and is_open(tree["model"]))
 
 
 def load_space(path: str | Path) -> Space:

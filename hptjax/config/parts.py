@@ -73,6 +73,7 @@ LAYERS: Table = Table(
         "residual": "hptjax.models.layers.residual:Residual",
         "linear": "hptjax.models.layers.linear:Linear",
         "head": "hptjax.models.layers.linear:Head",
+        "flax": "hptjax.models.layers.own:FlaxNetwork",
         "flatten": "hptjax.models.layers.flatten:Flatten",
         "avg_pool": "hptjax.models.layers.pools:AvgPool",
         "depthwise": "hptjax.models.layers.depthwise:Depthwise",
@@ -82,6 +83,9 @@ LAYERS: Table = Table(
         "dropout": "hptjax.models.layers.dropout:Dropout",
         "activation": "hptjax.models.layers.activation:Activation",
         "batch_norm": "hptjax.models.layers.norms:BatchNorm",
+        "layer_norm": "hptjax.models.layers.group_norm:LayerNorm",
+        "group_norm": "hptjax.models.layers.group_norm:GroupNorm",
+        "instance_norm": "hptjax.models.layers.group_norm:InstanceNorm",
     },
     base="hptjax.models.layers.base:Layer",
 )
@@ -91,6 +95,10 @@ NORMS: Table = Table(
     {
         "none": "hptjax.models.layers.norms:NoNorm",
         "batch": "hptjax.models.layers.norms:BatchNorm",
+        "layer": "hptjax.models.layers.group_norm:LayerNorm",
+        "group": "hptjax.models.layers.group_norm:GroupNorm",
+        "instance": "hptjax.models.layers.group_norm:InstanceNorm",
     },
     base="hptjax.models.layers.norms:Norm",
 )
+NESTED = {"norm": NORMS}  # options of layers that are parts, and the tables of these

@@ -1,16 +1,16 @@
 """Schema of one network and how it is trained, in the dict form of the original study's YAML."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from hptjax.checks import is_number, plain
-from hptjax.config.augment import Augment, augmentations, augmentations_tree
 from hptjax.config.explain import validated
 from hptjax.config.frozen import SIZE_LIMIT, Frozen, Positive, as_tuple
-from hptjax.config.named import Part, part
-from hptjax.config.parts import ACTIVATIONS, LR_SCHEDULES, OPTIMIZERS, TASKS
+from hptjax.config.named import Part
+from hptjax.config.parts import ACTIVATIONS
+from hptjax.config.recipe import Recipe, read_optimizer
 from hptjax.errors import ConfigError, did_you_mean, shown
 
 Padding = Annotated[int, Field(ge=0, lt=SIZE_LIMIT)] | Literal["same"]
@@ -91,40 +91,22 @@ class MLPConfig(Frozen):
         return (*inner, "none" if last == "logsoftmax" else last)
 
 
-def _read_optimizer(tree: Any) -> Part:
-    return part(OPTIMIZERS, tree, "model.optimizer")
-
-
-def _read_lr_schedule(tree: Any) -> Part:
-    return part(LR_SCHEDULES, tree, "model.lr_schedule")
-
-
-def _read_task(tree: Any) -> Part:
-    return part(TASKS, tree, "model.task")
-
-
-def _read_augment(tree: Any) -> Augment | None:
-    return None if tree is None else augmentations(tree, "model.augment")
-
-
 BETAS = ("beta_1", "beta_2")
 ADAMS = ("adam", "adamw")  # in the original's form their betas stand beside `lr`
+_NETWORK = ("init_width", "init_length", "resnet_config", "mlp_config", "img_key", "class_key")
 
 
-class ModelConfig(Frozen):
-    """A ResNet feeding an MLP, and the recipe by which it is trained.
+class ModelConfig(Recipe):
+    """A ResNet feeding an MLP, and the recipe by which it is trained, as the original writes them.
 
-    beta_1, beta_2: of the optimizers adam and adamw. warmup: share of all steps. augment: what is
-    done to this network's training images, None for what the data say.
+    beta_1, beta_2: of the optimizers adam and adamw.
     """
 
     later: ClassVar = ("optimizer", "lr_schedule", "warmup", "task", "augment")
+    leading: ClassVar = ("weight_decay", "batch_size", "beta_1", "beta_2", "lr", *_NETWORK)
 
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    batch_size: Annotated[int, Field(ge=2, lt=SIZE_LIMIT)] = 64
     beta_1: Annotated[float, Field(ge=0, lt=1)] = 0.9
     beta_2: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    lr: Annotated[float, Field(gt=0)] = 1e-3
     init_width: Positive = 28
     init_length: Positive = 28
     resnet_config: ResNetConfig
@@ -133,21 +115,23 @@ class ModelConfig(Frozen):
     class_key: Key = 1
     optimizer: Annotated[
         Part,
-        BeforeValidator(_read_optimizer),
+        BeforeValidator(read_optimizer),
         PlainSerializer(lambda own: _without_betas(own).to_tree()),
     ] = Field(default="adam", validate_default=True)
-    lr_schedule: Annotated[
-        Part, BeforeValidator(_read_lr_schedule), PlainSerializer(Part.to_tree)
-    ] = Field(default="constant", validate_default=True)
-    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    task: Annotated[Part, BeforeValidator(_read_task), PlainSerializer(Part.to_tree)] = Field(
-        default="classification", validate_default=True
-    )
-    augment: Annotated[
-        tuple[Part, ...] | None,
-        BeforeValidator(_read_augment),
-        PlainSerializer(lambda parts: None if parts is None else augmentations_tree(parts)),
-    ] = None
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Height, width and channels of the images that it takes."""
+        return self.init_length, self.init_width, self.resnet_config.first_conv.in_channels
+
+    def size_for(self, image_shape: Sequence[int]) -> tuple[int, int]:
+        """Height and width to which images [H, W, C] are resized for it."""
+        return self.init_length, self.init_width
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers it gives for an image: one for each class."""
+        return self.mlp_config.block_list[-1].out_size
 
     @model_validator(mode="after")
     def _last_activation(self) -> Self:
@@ -165,7 +149,7 @@ class ModelConfig(Frozen):
         """Writes the betas of Adam both beside `lr` and into the optimizer, wherever they were."""
         if not isinstance(tree, Mapping):
             return tree
-        chosen = _read_optimizer(tree.get("optimizer", "adam"))
+        chosen = read_optimizer(tree.get("optimizer", "adam"))
         if chosen.name not in ADAMS:
             return {**tree, "optimizer": chosen}
         own = {name: getattr(chosen.options, name) for name in BETAS}
@@ -187,20 +171,10 @@ class ModelConfig(Frozen):
         """As of any config; a new optimizer brings its own betas."""
         update = dict(update or {})
         if "optimizer" in update:
-            chosen = _read_optimizer(update["optimizer"])
+            chosen = read_optimizer(update["optimizer"])
             own = {name: getattr(chosen.options, name) for name in BETAS if chosen.name in ADAMS}
             update = {**own, **update, "optimizer": chosen}
         return super().model_copy(update=update, deep=deep)
-
-    @property
-    def image(self) -> tuple[int, int, int]:
-        """Height, width and channels of the images that the network takes."""
-        return self.init_length, self.init_width, self.resnet_config.first_conv.in_channels
-
-    @property
-    def outputs(self) -> int:
-        """How many numbers the network gives for an image."""
-        return self.mlp_config.block_list[-1].out_size
 
     def __repr__(self) -> str:
         first, mlp = self.resnet_config.first_conv, self.mlp_config.block_list

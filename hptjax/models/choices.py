@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hptjax.config.augment import Augment
+from hptjax.config.model import AnyModel
 from hptjax.config.named import Part
 from hptjax.config.traced import static_kind, traced_numbers
 from hptjax.errors import ConfigError
-from hptjax.models.chain import AnyConfig, chain_of
+from hptjax.models.chain import chain_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Choices:
         return self.warmup or any(kind.name != "constant" for kind in self.lr_schedules)
 
 
-def choices_of(configs: Iterable[AnyConfig]) -> Choices:
+def choices_of(configs: Iterable[AnyModel]) -> Choices:
     """What these networks have."""
     configs = list(configs)
     chains = [placed for config in configs for placed in chain_of(config)]

@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass, replace
 
-from hptjax.models.chain import AnyConfig, chain_of
+from hptjax.config.model import AnyModel
+from hptjax.models.chain import chain_of
 from hptjax.models.signature import Body, exact_body, walk
 from hptjax.models.weights import gathered, statistics, weights
 
@@ -79,7 +80,7 @@ def _flops(body: Body) -> tuple[int, int]:
     return sum(counts), first
 
 
-def network_costs(config: AnyConfig) -> Costs:
+def network_costs(config: AnyModel) -> Costs:
     """Costs of a network alone: a member of a population carries the norms that are off, too."""
     body = exact_body(config)
     used = gathered("weights", body.signature.incoming, chain_of(config))

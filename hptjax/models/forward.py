@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from hptjax.models.chain import Placed
 from hptjax.models.choices import Choices
 from hptjax.models.layers.base import Context
 from hptjax.models.layers.pieces import inside, within
 from hptjax.models.numbers import TracedNumbers, bound_layers
+from hptjax.models.placed import Placed
 from hptjax.models.signature import Signature, walk
 
 Arrays: TypeAlias = dict[str, Array]

@@ -4,20 +4,22 @@ import flax.linen as nn
 import jax
 from jax import Array
 
+from hptjax.config.model import AnyModel
 from hptjax.config.schema import ModelConfig
 from hptjax.models import original
-from hptjax.models.chain import AnyConfig, Placed, chain_of
+from hptjax.models.chain import chain_of
 from hptjax.models.classifier import Classifier, as_floats
+from hptjax.models.placed import Placed
 
 
-def module_of(config: AnyConfig) -> nn.Module:
+def module_of(config: AnyModel) -> nn.Module:
     """The network of a repaired config: images [B, H, W, C] -> logits [B, K]."""
     if isinstance(config, ModelConfig):
         return Classifier.from_config(config)
     return Network(chain_of(config))
 
 
-def module_path(config: AnyConfig, layer: str, inner: tuple[str, ...]) -> tuple[str, ...]:
+def module_path(config: AnyModel, layer: str, inner: tuple[str, ...]) -> tuple[str, ...]:
     """Where a submodule of a layer lies in the network's module; (): the layer itself."""
     if isinstance(config, ModelConfig):
         return original.module_path(layer, inner)

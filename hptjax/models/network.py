@@ -9,13 +9,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hptjax.config.model import AnyModel
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.pixels import as_images, scale_of, to_bytes
 from hptjax.data.request import silent
 from hptjax.data.resize import resize_and_crop
 from hptjax.errors import ConfigError, DataError
-from hptjax.models.chain import AnyConfig
 from hptjax.models.module import module_of
+from hptjax.models.signature import exact_body
 from hptjax.models.variables import check_variables, evaluate_variables
 from hptjax.records import best
 from hptjax.settings import fixed_settings
@@ -31,7 +32,7 @@ class TrainedNetwork:
     where its file has none).
     """
 
-    config: AnyConfig
+    config: AnyModel
     variables: dict[str, Any]
     trial: Mapping[str, Any]
     class_names: tuple[str, ...]
@@ -124,7 +125,7 @@ def load_saved(path: str | Path) -> best.SavedNetwork:
     return saved
 
 
-def load_best(path: str | Path) -> tuple[AnyConfig, dict[str, Any]]:
+def load_best(path: str | Path) -> tuple[AnyModel, dict[str, Any]]:
     """Config and flax variables (numpy) of a saved network; arguments as of `load_network`."""
     saved = load_saved(path)
     return saved.config, saved.variables
@@ -136,7 +137,7 @@ def load_network(path: str | Path) -> TrainedNetwork:
     Raises DataError where it is missing, damaged or not a network of this program.
     """
     saved = load_saved(path)
-    outputs = saved.config.outputs
+    outputs = exact_body(saved.config).outputs
     names = saved.trial.get("class_names") or [str(k) for k in range(outputs)]
     told = saved.config.task.options.kind != "targets"  # a head may have more of these
     if not isinstance(names, list) or (told and len(names) != outputs):

@@ -10,11 +10,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from hptjax.config.hparams import option_array
+from hptjax.config.model import AnyModel
 from hptjax.config.named import Part
 from hptjax.config.traced import traced_numbers
-from hptjax.models.chain import AnyConfig, Placed, chain_of
+from hptjax.models.chain import chain_of
 from hptjax.models.choices import Choices, kind_of
 from hptjax.models.layers.base import Chosen
+from hptjax.models.placed import Placed
 from hptjax.models.signature import Body, Signature
 
 AnyArray: TypeAlias = Any  # numpy arrays while packed on the host, JAX arrays in the program
@@ -28,7 +30,7 @@ choices.
 _PLACES = ("optimizer", "lr_schedule", "task", "augment")  # which of a program's choices
 
 
-def numbers_of(config: AnyConfig, choices: Choices) -> dict[str, Any]:
+def numbers_of(config: AnyModel, choices: Choices) -> dict[str, Any]:
     """The numbers of one network, as Python's; choices: of the program that trains it."""
     return {
         "lr": config.lr,
@@ -43,7 +45,7 @@ def numbers_of(config: AnyConfig, choices: Choices) -> dict[str, Any]:
     }
 
 
-def _layer_numbers(config: AnyConfig, choices: Choices) -> dict[str, Any]:
+def _layer_numbers(config: AnyModel, choices: Choices) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for placed in chain_of(config):
         name, layer = placed.name, placed.layer

@@ -6,7 +6,6 @@ Its weights keep the names of `hptjax.models.classifier`, and its draws their pl
 from hptjax.config.geometry import conv_padding, same_padding
 from hptjax.config.schema import BlockConfig, ConvConfig, ModelConfig
 from hptjax.errors import ConfigError
-from hptjax.models.chain import Placed, named
 from hptjax.models.layers.base import Layer
 from hptjax.models.layers.conv import Conv
 from hptjax.models.layers.flatten import Flatten
@@ -14,6 +13,7 @@ from hptjax.models.layers.linear import Linear
 from hptjax.models.layers.norms import BATCH_NORM, NO_NORM
 from hptjax.models.layers.pools import AvgPool
 from hptjax.models.layers.residual import Residual
+from hptjax.models.placed import Placed, named
 
 FIRST, BLOCK, UNITS = "first_conv", "blocks", "mlp"
 _INNER = {"norm1": "bn1", "norm2": "bn2", "norm_projection": "bn_proj"}

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hptjax.config.frozen import remembered
-from hptjax.models.chain import AnyConfig, Placed, chain_of
+from hptjax.config.model import AnyModel
+from hptjax.models.chain import chain_of
 from hptjax.models.layers.base import Shape
+from hptjax.models.placed import Placed
 
 
 @dataclass(frozen=True)
@@ -97,18 +99,18 @@ def map_axes(signature: Signature) -> tuple[int, ...]:
     return tuple(axes or range(len(of_maps)))
 
 
-def signature_of(config: AnyConfig) -> Signature:
+def signature_of(config: AnyModel) -> Signature:
     """The signature of a repaired config; ConfigError for one that repair would still change."""
     return exact_body(config).signature
 
 
-def widths_of(config: AnyConfig) -> Widths:
+def widths_of(config: AnyModel) -> Widths:
     """The true widths of a config."""
     return exact_body(config).widths
 
 
 @remembered
-def exact_body(config: AnyConfig) -> Body:
+def exact_body(config: AnyModel) -> Body:
     """The body of a config at its true widths."""
     layers = chain_of(config)
     static = tuple(Placed(p.name, p.layer.static(), p.stream) for p in layers)

@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from hptjax.config.model import AnyModel
 from hptjax.data.dataset import ImageDataset
 from hptjax.errors import DataError
-from hptjax.models.chain import AnyConfig, chain_of
+from hptjax.models.chain import chain_of
 from hptjax.models.module import module_of, module_path
 from hptjax.models.signature import exact_body, walk
 from hptjax.models.weights import (
@@ -25,7 +26,7 @@ _COLLECTIONS = {"weights": "params", "statistics": "batch_stats"}
 
 
 @fixed_settings()
-def init_variables(config: AnyConfig, key: Array) -> dict:
+def init_variables(config: AnyModel, key: Array) -> dict:
     """Initial variables of the config's module, as a member with this key has them."""
     body = exact_body(config)
     start = (
@@ -35,7 +36,7 @@ def init_variables(config: AnyConfig, key: Array) -> dict:
     return exact_variables(config, exact_arrays(body, body, *jax.device_get(start)))
 
 
-def exact_variables(config: AnyConfig, flat: Mapping[str, np.ndarray]) -> dict:
+def exact_variables(config: AnyModel, flat: Mapping[str, np.ndarray]) -> dict:
     """Exact-shape arrays as Flax variables {"params": ..., "batch_stats": ...}.
 
     flat: by the names of `weights`; norms that are switched off are left out.
@@ -54,7 +55,7 @@ def exact_variables(config: AnyConfig, flat: Mapping[str, np.ndarray]) -> dict:
     return tree
 
 
-def check_variables(config: AnyConfig, variables: Mapping) -> None:
+def check_variables(config: AnyModel, variables: Mapping) -> None:
     """DataError, naming the first array, unless these are variables of the config's network."""
     body = exact_body(config)
     kinds = weights(body) | statistics(body)
@@ -78,7 +79,7 @@ def _shapes(variables: Mapping) -> dict[str, str]:
 
 @fixed_settings()
 def evaluate_variables(
-    config: AnyConfig,
+    config: AnyModel,
     variables: Mapping,
     dataset: ImageDataset,
     *,

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from hptjax.models.chain import Placed
 from hptjax.models.layers.base import Shape, Weight
+from hptjax.models.placed import Placed
 from hptjax.models.signature import Body, walk
 
 Kind = Literal["weights", "statistics"]

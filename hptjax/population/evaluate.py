@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hptjax.config.augment import Augment, AugmentTree, augmentations
-from hptjax.config.schema import ModelConfig
+from hptjax.config.model import AnyModel, read_model
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
 from hptjax.errors import ConfigError
@@ -88,7 +88,7 @@ def clear() -> None:
 
 
 def evaluate_population(
-    configs: Sequence[ModelConfig | Mapping[str, Any]],
+    configs: Sequence[AnyModel | Mapping[str, Any]],
     train: ImageDataset,
     validation: ImageDataset,
     *,
@@ -122,8 +122,7 @@ def evaluate_population(
         return dict(Population.start(kept.trainer, members).advance(epochs).curves)
 
 
-def _checked(config: ModelConfig | Mapping[str, Any]) -> ModelConfig:
+def _checked(config: AnyModel | Mapping[str, Any]) -> AnyModel:
     """Pydantic's `model_construct` builds configs that nobody has looked at."""
-    return ModelConfig.from_dict(
-        config.model_dump(warnings=False) if isinstance(config, ModelConfig) else config
-    )
+    tree = config if isinstance(config, Mapping) else config.model_dump(warnings=False)
+    return read_model(tree)

@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
+from hptjax.config.model import AnyModel
 from hptjax.errors import ConfigError
-from hptjax.models.chain import AnyConfig
 from hptjax.models.numbers import number_types, numbers_of, packed
 from hptjax.models.signature import Body, exact_body
 from hptjax.population.epoch import TracedHparams
@@ -18,7 +18,7 @@ from hptjax.population.plan import Plan
 class Member:
     """One candidate in a population; trial is the number from which its random keys derive."""
 
-    config: AnyConfig
+    config: AnyModel
     trial: int
 
     @cached_property

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from hptjax.config.model import AnyModel
 from hptjax.errors import ConfigError
-from hptjax.models.chain import AnyConfig
 from hptjax.models.choices import Choices, choices_of
 from hptjax.models.signature import Body, Signature, Widths, exact_body, map_axes
 from hptjax.population.price import Price, price_for, train_flops
@@ -45,7 +45,7 @@ class Plan:
         group = self._by_signature.get(shape.signature, [])
         return next((i for i in group if shape.widths.fits(self.bodies[i].widths)), None)
 
-    def covers(self, config: AnyConfig) -> bool:
+    def covers(self, config: AnyModel) -> bool:
         """Whether this network can be trained without compiling anew."""
         has_body = self.body_of(exact_body(config)) is not None
         return has_body and self.choices.covers(choices_of([config]))
@@ -65,7 +65,7 @@ class Plan:
 
 
 def make_plan(
-    configs: Sequence[AnyConfig],
+    configs: Sequence[AnyModel],
     *,
     capacity: int | None = None,
     samples: float = math.inf,

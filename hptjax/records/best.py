@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from hptjax.config.explain import validated
-from hptjax.config.schema import ModelConfig
+from hptjax.config.model import AnyModel, read_model
 from hptjax.config.yaml_file import dump_yaml, read_yaml
 from hptjax.errors import ConfigError, DataError
 from hptjax.paths import user_path
@@ -36,7 +36,7 @@ class SavedNetwork:
     train=False)`.
     """
 
-    config: ModelConfig
+    config: AnyModel
     variables: dict[str, Any]
     trial: Mapping[str, Any]
 
@@ -49,7 +49,7 @@ class SavedNetwork:
 
 
 def save_best(
-    folder: Path, config: ModelConfig, variables: Mapping[str, Any], trial: Mapping[str, Any]
+    folder: Path, config: AnyModel, variables: Mapping[str, Any], trial: Mapping[str, Any]
 ) -> None:
     """Writes weights and config of one trial; each file is replaced whole or not at all.
 
@@ -96,7 +96,7 @@ def _read_file(path: Path, named: Path | None = None) -> SavedNetwork:
     try:
         flat, facts = read_tensors(path, KIND)
         trial = validated(_Noted, facts["trial"], "trial").model_dump(exclude_unset=True)
-        return SavedNetwork(ModelConfig.from_dict(facts["model"]), unflatten(flat), trial)
+        return SavedNetwork(read_model(facts["model"]), unflatten(flat), trial)
     except ConfigError as error:
         raise DataError(f"{what}: {str(error).rstrip('.')}. {WAY_OUT}") from None
     except (KeyError, TypeError, AttributeError) as error:

@@ -31,7 +31,7 @@ def distribution(entry: Float | Integer | Categorical) -> BaseDistribution:
         return CategoricalDistribution(entry.choices)
     if isinstance(entry, Integer):
         return IntDistribution(entry.low, entry.high, log=entry.log, step=entry.step)
-    return FloatDistribution(entry.low, entry.high, log=entry.log)
+    return FloatDistribution(entry.low, entry.high, log=entry.log, step=entry.step)
 
 
 class OptunaSearcher:

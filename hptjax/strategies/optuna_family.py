@@ -181,7 +181,7 @@ def _check_space(name: str, path: str, space: Space, chosen: dict[str, Any]) -> 
         )
     if name == "BruteForceSampler":
         for key, entry in space.items():
-            if isinstance(entry, Float):
+            if isinstance(entry, Float) and entry.step is None:
                 raise ConfigError(f"{path}: needs integers and choices only, but {key} is a float.")
     for option in ("x0", "fixed_params"):
         for key, value in chosen.get(option, {}).items():

@@ -16,13 +16,13 @@ from pydantic import (
 from hptjax.config.augment import augmentations, augmentations_tree
 from hptjax.config.explain import validated
 from hptjax.config.frozen import Frozen, Positive, as_tuple
-from hptjax.config.hparams import Chosen, Target, bind
+from hptjax.config.hparams import Target, bind
 from hptjax.config.label import check_distinct
+from hptjax.config.model import AnyModel, Model, is_native
 from hptjax.config.named import Part
-from hptjax.config.schema import ModelConfig
 from hptjax.data.augmentations.base import Augmentation
 from hptjax.data.sources import check_source
-from hptjax.entries import Categorical, Entry, Value
+from hptjax.entries import Categorical, Value
 from hptjax.errors import ConfigError, did_you_mean, shown
 from hptjax.records.goal import Goal
 from hptjax.space import Space
@@ -34,10 +34,10 @@ from hptjax.study.schedule import Schedule, member_epochs
 from hptjax.study.schedules import make_schedule, noted
 from hptjax.study.sinks import sinks_of
 from hptjax.tasks.base import Task
-from hptjax.transpile.apply import apply_bound, with_owner
+from hptjax.transpile.apply import apply_bound, with_owners
 from hptjax.transpile.identity import as_computed
+from hptjax.transpile.opened import closed, opened
 from hptjax.transpile.owners import with_conditions
-from hptjax.transpile.problem import chosen_in
 from hptjax.transpile.repair import build, image_of
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -84,15 +84,39 @@ class DataConfig(Frozen):
 class TrainConfig(Frozen):
     """One model and how to train it."""
 
-    model: ModelConfig
+    model: AnyModel
     data: DataConfig = DataConfig()
     epochs: Positive = 1
     seed: Seed = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _closed(cls, tree: Any) -> Any:
+        """Puts a default in the place of each entry of the model."""
+        if not isinstance(tree, Mapping) or "model" not in tree:
+            return tree
+        return _with_augment({**tree, "model": closed(tree["model"])})
 
     @model_validator(mode="after")
     def _consistent(self) -> "TrainConfig":
         _check_augment(self.data, self.model.augment is not None)
         return self
+
+
+def _with_augment(tree: dict[str, Any]) -> dict[str, Any]:
+    """A native model's images are augmented only where something says so."""
+    model, space, data = tree["model"], tree.get("space") or {}, tree.get("data", {})
+    native = isinstance(model, Model) or is_native(model)
+    own = model.augment if isinstance(model, Model) else native and model.get("augment")
+    if not native or own is not None or "augment" in space:
+        return tree
+    if isinstance(data, str):
+        data = {"source": data}
+    if isinstance(data, DataConfig) and "augment" not in data.model_fields_set:
+        return {**tree, "data": data.model_copy(update={"augment": False})}
+    if isinstance(data, Mapping) and "augment" not in data:
+        return {**tree, "data": {**data, "augment": False}}
+    return tree
 
 
 def _check_augment(data: DataConfig, own: bool) -> None:
@@ -167,7 +191,7 @@ class StudyConfig(Frozen):
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    model: ModelConfig
+    model: AnyModel
     space: Annotated[Space, BeforeValidator(_as_space), PlainSerializer(Space.to_dict)]
     data: DataConfig = DataConfig()
     strategies: Annotated[
@@ -203,13 +227,21 @@ class StudyConfig(Frozen):
         tuple[Annotated[Part, PlainSerializer(Part.to_tree)], ...], BeforeValidator(sinks_of)
     ] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _opened(cls, tree: Any) -> Any:
+        """Brings the model and the space into their normal form."""
+        if not isinstance(tree, Mapping) or "model" not in tree:
+            return tree
+        model, space = opened(tree["model"], tree.get("space"))
+        return _with_augment({**tree, "model": model} | ({} if space is None else {"space": space}))
+
     @model_validator(mode="after")
     def _consistent(self) -> "StudyConfig":
         _check_augment(self.data, self.model.augment is not None or "augment" in self.space)
-        chosen = chosen_in(self.space)
-        targets = _targets(self.model, self.space, chosen)
-        for name, target in targets.items():
-            _check_entry(self.model, name, self.space[name], target, chosen)
+        targets = _targets(self.model, self.space)
+        for name in targets:
+            _check_entry(self.model, name, self.space, targets)
         self._check_points(with_conditions(self.space, targets))
         check_distinct(self.labels, "strategies")
         make_schedule(self.schedule, self.epochs)
@@ -302,31 +334,29 @@ class StudyConfig(Frozen):
         return validated(cls, dict(tree))
 
 
-def _targets(model: ModelConfig, space: Space, chosen: Chosen) -> Mapping[str, Target]:
+def _targets(model: AnyModel, space: Space) -> Mapping[str, Target]:
     try:
-        return bind(space.names, model, chosen)
+        return bind(space, model)
     except ConfigError as error:
         raise ConfigError(f"space.{error}") from None
 
 
-def _check_entry(
-    model: ModelConfig, name: str, entry: Entry, target: Target, chosen: Chosen
-) -> None:
+def _check_entry(model: AnyModel, name: str, space: Space, targets: Mapping[str, Target]) -> None:
     """Both ends, or every choice, must be values that the network can take."""
+    entry, target = space[name], targets[name]
     try:
-        kind = target.rule.type
         ends: tuple[Value, ...] = (
             tuple(entry.meaning(choice) for choice in entry.choices)
             if isinstance(entry, Categorical)
             else (entry.low, entry.high)
         )
-        if kind in ("text", "part") and not isinstance(entry, Categorical):
+        if target.type in ("text", "part") and not isinstance(entry, Categorical):
             raise ConfigError(f"{name}: must be a list of choices, it is a range of numbers.")
-        if not isinstance(entry, Categorical) and entry.snap and target.rule.kind != "static":
+        if not isinstance(entry, Categorical) and entry.snap and target.kind != "static":
             raise ConfigError(
                 f"{name}.snap: must be false; only strides, kernels, paddings and batch sizes snap."
             )
-        base = with_owner(model, target, chosen)
+        base = with_owners(model, name, space, targets)
         networks = [apply_bound(base, {name: target}, {name: end})[0] for end in ends]
     except ConfigError as error:
         raise ConfigError(f"space.{error}") from None
@@ -334,17 +364,23 @@ def _check_entry(
         _check_distinct(name, entry.choices, networks)
 
 
-def _check_distinct(name: str, choices: Sequence[Value], networks: Sequence[ModelConfig]) -> None:
+def _check_distinct(name: str, choices: Sequence[Value], networks: Sequence[AnyModel]) -> None:
     """ConfigError where two choices of an hparam give networks that are trained alike."""
     first: dict[Hashable, Value] = {}
     for choice, network in zip(choices, networks, strict=True):
-        repaired = build(network, image_of(network)).config  # paddings of blocks may become one
-        known = first.setdefault(as_computed(repaired or network), choice)
+        known = first.setdefault(as_computed(_repaired(network)), choice)
         if known is not choice:
             raise ConfigError(
                 f"space.{name}: choices {known!r} and {choice!r} mean the same network; "
                 "leave one of them out."
             )
+
+
+def _repaired(network: AnyModel) -> AnyModel:
+    """For its own images: paddings of blocks may become one."""
+    if isinstance(network, Model) and network.input is None:
+        return network
+    return build(network, image_of(network)).config or network
 
 
 def _check_point(space: Space, hparams: Mapping[str, Value], path: str) -> None:

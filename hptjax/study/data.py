@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hptjax.config.geometry import ImageSpec
-from hptjax.config.schema import ModelConfig
+from hptjax.config.model import AnyModel
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
 from hptjax.data.labels import listed, say_absent
@@ -49,9 +49,9 @@ class StudyData:
         for name in measures:
             task.measure(name).check(self.validation)
 
-    def fitted(self, model: ModelConfig, notify: Notify = warnings.warn) -> "StudyData":
+    def fitted(self, model: AnyModel, notify: Notify = warnings.warn) -> "StudyData":
         """The same at the size that the networks take; notify is told where that is another."""
-        size = model.init_length, model.init_width
+        size = model.size_for(self.train.image_shape)
         train, validation = fitted_pair(self.train, self.validation, *size, notify)
         return replace(self, train=train, validation=validation)
 
@@ -66,7 +66,7 @@ def data_digests(data: StudyData) -> dict[str, str]:
     return {"train": dataset_digest(data.train), "validation": dataset_digest(data.validation)}
 
 
-def noted_digests(config: DataConfig, model: ModelConfig, data: StudyData) -> dict[str, str]:
+def noted_digests(config: DataConfig, model: AnyModel, data: StudyData) -> dict[str, str]:
     """As `data_digests`, with the test images where the source has some: for a network's file."""
     try:
         test = load_test_data(config, model, notify=silent)
@@ -76,7 +76,7 @@ def noted_digests(config: DataConfig, model: ModelConfig, data: StudyData) -> di
 
 
 def prepare_data(
-    config: DataConfig, model: ModelConfig, seed: int, notify: Notify = warnings.warn
+    config: DataConfig, model: AnyModel, seed: int, notify: Notify = warnings.warn
 ) -> StudyData:
     """As `load_study_data`, for one model; seed: of the split and of the images left out.
 
@@ -103,7 +103,7 @@ def prepare_data(
 
 def load_test_data(
     config: DataConfig,
-    model: ModelConfig,
+    model: AnyModel,
     *,
     classes: Sequence[str] | None = None,
     notify: Notify = warnings.warn,
@@ -113,7 +113,7 @@ def load_test_data(
     classes: what the network calls its classes, for a source that does not say so itself.
     """
     images = _load(config, "test", model.task.options.kind, notify, classes)
-    return fitted(images, model.init_length, model.init_width, notify)
+    return fitted(images, *model.size_for(images.image_shape), notify)
 
 
 def _say_absent(images: ImageDataset, what: str, notify: Notify) -> None:

@@ -4,7 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Hashable, Mapping
 from typing import Any, Protocol
 
-from hptjax.config.schema import ModelConfig
+from hptjax.config.model import read_model
 from hptjax.errors import ConfigError
 from hptjax.records.goal import Goal, goal_of_name
 from hptjax.records.reader import (
@@ -151,4 +151,4 @@ def _same(written: TrialRecord, asked: TrialRecord) -> bool:
 
 def _network(trial: TrialRecord) -> Hashable:
     """Equal for configs that differ at most in what means nothing."""
-    return None if trial.config is None else as_computed(ModelConfig.from_dict(trial.config))
+    return None if trial.config is None else as_computed(read_model(trial.config))

@@ -2,12 +2,20 @@
 
 import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hptjax.config.explain import validated
-from hptjax.config.load import blamed, find_config, include, is_saved, load_model_config
+from hptjax.config.inline import is_open
+from hptjax.config.load import (
+    blamed,
+    find_config,
+    holds_study,
+    include,
+    is_saved,
+    load_model_config,
+)
 from hptjax.config.named import with_name
 from hptjax.config.overrides import Override, apply_override, parse_overrides
 from hptjax.config.yaml_file import read_yaml
@@ -35,13 +43,14 @@ def load_study(path: str | Path, overrides: Sequence[str | Override] = ()) -> St
     path = find_config(path)
     tree = read_yaml(path)
     import_from([os.path.abspath(path.parent)])
-    if "space" not in tree and "model" in tree:
+    if "model" in tree and "space" not in tree and (is_saved(tree) or set(tree) == {"model"}):
         what = "a saved network" if is_saved(tree) else "only a model"
-        raise ConfigError(f"{path}: space: must be given, it is missing; is this {what}?")
+        if is_saved(tree) or not _is_open(tree["model"]):
+            raise ConfigError(f"{path}: space: must be given, it is missing; is this {what}?")
     changes = parse_overrides(overrides)
     replaced = {change.keys[0] for change in changes if len(change.keys) == 1}
     for key in INCLUDED:
-        if key not in replaced:
+        if key not in replaced and (key == "model" or key in tree):
             tree[key] = include(tree.get(key), key, path.parent)
     _absolute(tree, path.parent)
 
@@ -113,7 +122,11 @@ def _with_options(chosen: Any, known: Any) -> Any:
 
 def is_study(path: str | Path) -> bool:
     """Whether a YAML file holds a study and not just a model."""
-    return "space" in read_yaml(find_config(path))
+    return holds_study(read_yaml(find_config(path)))
+
+
+def _is_open(model: Any) -> bool:
+    return isinstance(model, Mapping) and is_open(model)
 
 
 def load_train(path: str | Path, overrides: Sequence[str | Override] = ()) -> TrainConfig:
@@ -127,12 +140,16 @@ def load_train(path: str | Path, overrides: Sequence[str | Override] = ()) -> Tr
     path = find_config(path / "best" if (path / "best").is_dir() else path)
     changes = parse_overrides(overrides)
     tree = read_yaml(path)
-    if "space" in tree:
+    included = include(tree.get("model"), "model", path.parent)
+    if "space" in tree or (holds_study(tree) and _is_open(included)):
         study = load_study(path, changes)
         return TrainConfig(model=study.model, data=study.data, epochs=study.epochs, seed=study.seed)
     model = load_model_config(path, [c for c in changes if c.keys[0] not in SETTINGS])
-    noted = tree["trial"] if is_saved(tree) else {}
-    settings = {key: noted[key] for key in ("data", "seed") if key in noted}
+    noted = tree["trial"] if is_saved(tree) else tree if "model" in tree else {}
+    names = ("data", "seed") if is_saved(tree) else SETTINGS
+    settings = {key: copy.deepcopy(noted[key]) for key in names if key in noted}
+    if not is_saved(tree):
+        _absolute(settings, path.parent)
 
     def build(changes: Sequence[Override]) -> TrainConfig:
         given: dict[str, Any] = copy.deepcopy(settings) | {"model": model}

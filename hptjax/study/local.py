@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from hptjax.config.frozen import Frozen
-from hptjax.config.schema import ModelConfig
+from hptjax.config.model import AnyModel
 from hptjax.models.choices import Choices, choices_of
 from hptjax.models.signature import Signature
 from hptjax.population import (
@@ -33,7 +33,7 @@ from hptjax.transpile.problem import Problem
 UNKNOWN_WORK = Work(samples=math.inf, seconds=math.inf)
 MOST_RARE = 32  # programs besides the main one that are kept, each with its copy of the images
 
-MakeTrainer = Callable[[Sequence[ModelConfig]], PopulationTrainer]
+MakeTrainer = Callable[[Sequence[AnyModel]], PopulationTrainer]
 _Rare = tuple[Signature, Choices]
 
 
@@ -175,7 +175,7 @@ def local_executor(
 
 
 def make_trainer(
-    configs: Sequence[ModelConfig],
+    configs: Sequence[AnyModel],
     data: StudyData,
     config: DataConfig,
     *,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from hptjax.config.schema import ModelConfig
+from hptjax.config.model import read_model
 from hptjax.errors import ConfigError
 from hptjax.population import Member
 from hptjax.records.best import SavedNetwork
@@ -41,7 +41,7 @@ def remake(
     if trial.config is None or not trial.age:
         why = trial.reason or trial.status.value
         raise ConfigError(f"trial {trial.strategy}/{trial.number} was never trained: {why}.")
-    member = Member(ModelConfig.from_dict(trial.config), trial.key)
+    member = Member(read_model(trial.config), trial.key)
     population = local_executor(study, data).start([member])
     variables, metrics = train_alone(population, trial.age, on_epoch)
     digests = noted_digests(study.data, study.model, data)

@@ -8,7 +8,7 @@ import numpy as np
 
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.hparams import bind
-from hptjax.config.schema import ModelConfig
+from hptjax.config.model import AnyModel
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.resize import fitted_pair
 from hptjax.entries import Categorical, Entry, Value
@@ -19,12 +19,12 @@ from hptjax.study.config import DataConfig
 from hptjax.study.data import StudyData
 from hptjax.study.local import LocalExecutor, make_trainer
 from hptjax.transpile.apply import apply_bound
-from hptjax.transpile.problem import Problem, chosen_in, meant
+from hptjax.transpile.problem import Problem, meant
 from hptjax.transpile.repair import build
 
 
 def make_objective(
-    base: ModelConfig,
+    base: AnyModel,
     space_or_names: Space | Sequence[str],
     train: ImageDataset,
     validation: ImageDataset,
@@ -52,11 +52,11 @@ def make_objective(
     `fx` of the original study's transpilation module.
     """
     entries = _entries(space_or_names)
-    targets = bind(entries, base, chosen_in(entries))
+    targets = bind(space_or_names if isinstance(space_or_names, Space) else entries, base)
     for name, entry in entries.items():
         if targets[name].rule.type in ("text", "part") and entry is None:
             raise ConfigError(f"{name}: a text needs its choices, give a Space instead of names.")
-    train, validation = fitted_pair(train, validation, base.init_length, base.init_width)
+    train, validation = fitted_pair(train, validation, *base.size_for(train.image_shape))
     image = ImageSpec(*train.image_shape, train.num_classes)
     if isinstance(space_or_names, Space):
         problem = Problem(base, space_or_names, image)
@@ -94,7 +94,7 @@ class _SpaceEvaluator:
         self._make = partial(make_trainer, data=data, config=DataConfig(), seed=seed, epochs=epochs)
         self._executor: LocalExecutor | None = None
 
-    def __call__(self, configs: Sequence[ModelConfig]) -> Mapping[str, np.ndarray]:
+    def __call__(self, configs: Sequence[AnyModel]) -> Mapping[str, np.ndarray]:
         executor = self._executor
         if executor is None or executor.capacity < len(configs):
             make = partial(self._make, capacity=len(configs))

@@ -13,7 +13,7 @@ from jax import Array, lax
 
 from hptjax.config.augment import AugmentTree, Variants
 from hptjax.config.geometry import ImageSpec
-from hptjax.config.schema import ModelConfig
+from hptjax.config.model import AnyModel
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.resize import fitted_pair
 from hptjax.errors import ConfigError
@@ -80,7 +80,7 @@ class PopulationProblem(EvosaxProblem):
 
     def __init__(
         self,
-        base: ModelConfig,
+        base: AnyModel,
         space: Space,
         train: ImageDataset,
         validation: ImageDataset,
@@ -98,7 +98,7 @@ class PopulationProblem(EvosaxProblem):
         """
         if epochs < 1:
             raise ConfigError(f"epochs must be at least 1, got {epochs}.")
-        size = base.init_length, base.init_width
+        size = base.size_for(train.image_shape)
         train, validation = fitted_pair(train, validation, *size)
         problem = Problem(base, space, ImageSpec(*train.image_shape, train.num_classes))
         plan = make_plan(problem.cover()) if plan is None else plan

@@ -1,22 +1,29 @@
 """Writes hparams into a model config; rounds and casts what continuous strategies give."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from hptjax.checks import is_number, plain
+from hptjax.config.edit import with_value
 from hptjax.config.explain import explain
-from hptjax.config.hparams import PARTS, TABLE, Chosen, Target, ValueType, bind, cast
-from hptjax.config.named import Part, part
+from hptjax.config.flax_hparams import with_argument
+from hptjax.config.hparams import PARTS, TABLE, Target, ValueType, bind, cast, meant_by
+from hptjax.config.model import FLAX, Model
+from hptjax.config.named import Part, Spelling, part
 from hptjax.config.parts import OPTIMIZERS
+from hptjax.config.recipe import Recipe
 from hptjax.config.schema import ADAMS, BETAS, ModelConfig
+from hptjax.entries import Categorical, Entry, values_of
 from hptjax.errors import ConfigError, did_you_mean, shown
 from hptjax.glossary import Hparams
 from hptjax.records.change import Change
 
+Network = TypeVar("Network", bound=ModelConfig | Model)
 
-def apply_hparams(base: ModelConfig, hparams: Hparams) -> ModelConfig:
+
+def apply_hparams(base: Network, hparams: Hparams) -> Network:
     """The base config with the hparams written in; the base stays as it is.
 
     Integers are rounded (halves up), a boolean given as a number is True from 1/2. The result is
@@ -25,40 +32,48 @@ def apply_hparams(base: ModelConfig, hparams: Hparams) -> ModelConfig:
     """
     if not isinstance(hparams, Mapping):
         raise ConfigError(f"hparams must be a mapping of name to value, got {shown(hparams)}.")
-    return apply_bound(base, bind(hparams, base), hparams)[0]
+    native = isinstance(base, Model)  # depths and kinds decide what other names it has
+    chosen = {name: [meant_by(name, own)] for name, own in hparams.items()} if native else None
+    return apply_bound(base, bind(hparams, base, chosen), hparams)[0]
 
 
-def with_hparams(base: ModelConfig, **hparams: bool | int | float | str) -> ModelConfig:
+def with_hparams(base: Network, **hparams: bool | int | float | str) -> Network:
     """As `apply_hparams`: `with_hparams(base, lr=0.01, mlp_out_l0=96)`."""
     return apply_hparams(base, hparams)
 
 
 def apply_bound(
-    base: ModelConfig, targets: Mapping[str, Target], hparams: Hparams
-) -> tuple[ModelConfig, tuple[Change, ...]]:
+    base: Network, targets: Mapping[str, Target], hparams: Hparams
+) -> tuple[Network, tuple[Change, ...]]:
     """As `apply_hparams` for names that are bound already, with every value that was cast."""
-    tree: Any = base.model_dump()
+    native = isinstance(base, Model)
+    tree: Any = dict(base) if native else base.model_dump()
     changes = []
-    for name in sorted(hparams, key=lambda name: targets[name].owner is not None):
+    for name in sorted(hparams, key=lambda name: targets[name].type != "part"):
         given, target = hparams[name], targets[name]
-        value = _cast(name, given, target.rule.type)
-        if target.rule.type != "part" and _differs(value, given):
-            changes.append(Change(name, plain(given), value, _WHY[target.rule.type]))
-        _write(tree, target, value)
+        value = _cast(name, given, target.type)
+        if target.type != "part" and _differs(value, given):
+            changes.append(Change(name, plain(given), value, _WHY[target.type]))
+        if target.path[0] == "layers":
+            tree["layers"] = with_value(tree["layers"], target.path[1:], value, name)
+        elif target.path[0] == FLAX:
+            tree[FLAX] = with_argument(tree[FLAX], target, value)
+        else:
+            _write(tree, target, value, native)
     try:
-        return ModelConfig.model_validate(tree), tuple(changes)
+        return type(base).model_validate(tree), tuple(changes)
     except ValidationError as error:
-        raise ConfigError(_by_name(error, targets)) from None
+        raise ConfigError(_by_name(error, targets, hparams, type(base))) from None
 
 
 def _differs(value: Any, given: Any) -> bool:
     return value != given or (isinstance(value, bool) and not isinstance(given, bool))
 
 
-def _write(tree: Any, target: Target, value: Any) -> None:
+def _write(tree: Any, target: Target, value: Any, native: bool) -> None:
     """Writes a value into the tree of a model; an option of a part that is not chosen has none."""
     *way, last = target.path
-    if target.rule.type == "part" and last == "optimizer":
+    if target.type == "part" and last == "optimizer" and not native:
         chosen = part(OPTIMIZERS, value, "optimizer")
         stated = chosen.options.model_fields_set & set(BETAS) if chosen.name in ADAMS else ()
         tree |= {name: getattr(chosen.options, name) for name in stated}
@@ -66,7 +81,7 @@ def _write(tree: Any, target: Target, value: Any) -> None:
         key, word = target.owner
         chosen = part(PARTS[key], tree[key], key)
         if chosen.name == word:
-            _write_option(tree, key, chosen, str(last), value)
+            _write_option(tree, key, chosen, str(last), value, native)
         return
     holder: Any = tree
     for step in way:
@@ -74,20 +89,32 @@ def _write(tree: Any, target: Target, value: Any) -> None:
     holder[last] = value
 
 
-def _write_option(tree: Any, key: str, chosen: Part, option: str, value: Any) -> None:
-    if chosen.name in ADAMS and option in BETAS:
+def _write_option(tree: Any, key: str, chosen: Part, option: str, value: Any, native: bool) -> None:
+    if chosen.name in ADAMS and option in BETAS and not native:
         tree[option] = value
         return
     given = {name: getattr(chosen.options, name) for name in chosen.options.model_fields_set}
     tree[key] = {chosen.name: {**given, option: value}}
 
 
-def with_owner(base: ModelConfig, target: Target, chosen: Chosen) -> ModelConfig:
-    """The base with that part in it of which a target is an option."""
-    if target.owner is None or target.owner[0] not in chosen:
-        return base
-    key, word = target.owner
-    return base.model_copy(update={key: next(p for p in chosen[key] if p.name == word)})
+def with_owners(
+    base: Network, name: str, space: Mapping[str, Entry], targets: Mapping[str, Target]
+) -> Network:
+    """The base where an hparam means something: with its part, its layer, and copies enough."""
+    needed: dict[str, Any] = {}
+    for owner in targets[name].owners:
+        entry = space.get(owner.name)
+        if isinstance(entry, Categorical) and owner.words:
+            meanings = map(entry.meaning, entry.choices)
+            needed[owner.name] = next(own for own in meanings if _word(own) in owner.words)
+        elif entry is not None and owner.copy is not None:
+            copies = max(values_of(entry), key=float)
+            needed[owner.name] = max(copies, needed.get(owner.name, copies))
+    return apply_bound(base, targets, needed)[0] if needed else base
+
+
+def _word(meaning: Any) -> str:
+    return Spelling.of(meaning, "space", "space: must name a part").word
 
 
 _WHY: dict[ValueType, str] = {
@@ -96,6 +123,7 @@ _WHY: dict[ValueType, str] = {
     "bool": "is on from 1/2",
     "text": "is a name",
     "padding": "rounded",
+    "value": "rounded",
     "part": "is a part",
 }
 
@@ -105,6 +133,8 @@ def _cast(name: str, value: Any, kind: ValueType) -> Any:
     if kind == "part":
         return value
     if isinstance(value, str | None) and kind in ("text", "padding"):
+        return value
+    if kind == "value" and not is_number(value):
         return value
     if kind == "text":
         raise ConfigError(f"{name}: must be a name, got {shown(value)}.")
@@ -119,9 +149,13 @@ def _cast(name: str, value: Any, kind: ValueType) -> Any:
     return value if kind != "bool" and isinstance(value, int) else cast(value, kind)
 
 
-def _by_name(error: ValidationError, targets: Mapping[str, Target]) -> str:
+def _by_name(
+    error: ValidationError, targets: Mapping[str, Target], hparams: Hparams, form: type[Recipe]
+) -> str:
     """The mistake under the hparam's own name, which is what the user wrote."""
-    text = str(explain(error, ModelConfig)).removeprefix("model.")
+    text = str(explain(error, form)).removeprefix("model.")
+    if text.startswith("layers."):
+        return f"{', '.join(hparams)}: model.{text}" if len(hparams) == 1 else f"model.{text}"
     for name, target in targets.items():
         path = ".".join(str(part) for part in target.path)
         if text.startswith(f"{path}:"):

@@ -1,21 +1,29 @@
 """When two configs are one network: what is computed of them is the same, however it is written."""
 
 from collections.abc import Hashable
+from typing import Any
 
 from hptjax.config.geometry import conv_padding
-from hptjax.config.schema import ConvConfig, ModelConfig
+from hptjax.config.model import AnyModel, Model
+from hptjax.config.schema import ConvConfig
 
 
-def as_computed(config: ModelConfig) -> Hashable:
+def as_computed(config: AnyModel) -> Hashable:
     """Equal for two networks that are trained alike, given the same random keys.
 
     Padding counts in pixels, whether it is written as a number or as "same"; a log-softmax after
-    the last layer is part of the loss; where images and labels lie in the data does not count.
+    the last layer is part of the loss; where images and labels lie in the data does not count, nor
+    do the names of layers.
     """
-    net, mlp = config.resnet_config, config.mlp_config
-    return (
+    recipe = (
         (config.batch_size, config.lr, config.weight_decay, config.warmup),
         (config.optimizer, config.lr_schedule, config.task, config.augment),
+    )
+    if isinstance(config, Model):
+        return (*recipe, config.input, tuple(_layer(layer) for _, layer in config.expanded))
+    net, mlp = config.resnet_config, config.mlp_config
+    return (
+        *recipe,
         (config.init_length, config.init_width, net.pool_size),
         tuple(map(_conv, (net.first_conv, *net.block_list))),
         tuple(
@@ -23,6 +31,17 @@ def as_computed(config: ModelConfig) -> Hashable:
             for layer, activation in zip(mlp.block_list, mlp.computed_activations, strict=True)
         ),
     )
+
+
+def _layer(layer: Any) -> Hashable:
+    """A layer whose padding is counted, whose kernel has two sides."""
+    fields = dict(layer)
+    if "padding" in fields and hasattr(layer, "pads"):
+        fields["padding"] = layer.pads
+    kernel = fields.get("kernel_size")
+    if isinstance(kernel, int):
+        fields["kernel_size"] = (kernel, kernel)
+    return type(layer), tuple(fields.items())
 
 
 def _conv(conv: ConvConfig) -> Hashable:

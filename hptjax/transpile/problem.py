@@ -12,8 +12,8 @@ import numpy as np
 from hptjax.checks import is_number, plain
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.hparams import PARTS, Target, bind
+from hptjax.config.model import AnyModel
 from hptjax.config.named import Part, part
-from hptjax.config.schema import ModelConfig
 from hptjax.entries import Categorical, Entry, Float, Integer, Value, values_of
 from hptjax.errors import ConfigError
 from hptjax.glossary import Hparams
@@ -36,7 +36,7 @@ class Problem:
     Raises ConfigError for a name that the network does not have.
     """
 
-    base: ModelConfig
+    base: AnyModel
     space: Space
     image: ImageSpec
 
@@ -46,7 +46,7 @@ class Problem:
     @cached_property
     def targets(self) -> Mapping[str, Target]:
         """Where each hparam of the space goes."""
-        return bind(self.space.names, self.base, self.chosen)
+        return bind(self.space, self.base)
 
     @cached_property
     def chosen(self) -> Mapping[str, Sequence[Part]]:
@@ -99,7 +99,7 @@ class Problem:
                 changes.append(Change(name, value, nearest, "the nearest grid point"))
         return taken, tuple(changes)
 
-    def cover(self, *, seed: int = 0) -> list[ModelConfig]:
+    def cover(self, *, seed: int = 0) -> list[AnyModel]:
         """Repaired configs that stand for all that the space can produce; always the same list.
 
         The widest network of each signature comes first, then random points. Of more than
@@ -120,7 +120,7 @@ class Problem:
         kept = {signature for signature, _ in count.most_common(MAX_SIGNATURES)}
         return [config for config in configs if signature_of(config) in kept]
 
-    def widest(self, config: ModelConfig) -> ModelConfig:
+    def widest(self, config: AnyModel) -> AnyModel:
         """A network of the same signature with every tuned width at its largest."""
         widths = {name: self.widest_hparams[name] for name in self._names("width")}
         wide, _ = apply_bound(config, self.targets, widths)

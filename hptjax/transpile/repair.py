@@ -1,12 +1,16 @@
 """Makes a config consistent with itself and with the images, or says why it cannot be built."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from hptjax.config.edit import trimmed_items
 from hptjax.config.frozen import SIZE_LIMIT
 from hptjax.config.geometry import ImageSpec, conv_padding, conv_size, same_padding
-from hptjax.config.schema import ConvConfig, MLPConfig, ModelConfig, ResNetConfig
+from hptjax.config.model import AnyModel, Model
+from hptjax.config.schema import ConvConfig, MLPConfig, ResNetConfig
 from hptjax.errors import ConfigError
+from hptjax.models.layers.base import Infeasible as LayerInfeasible
 from hptjax.records.change import Change
 
 
@@ -18,7 +22,7 @@ class Infeasible(ConfigError):
 class RepairResult:
     """A consistent config, and what was changed to make it so."""
 
-    config: ModelConfig
+    config: Any
     changes: tuple[Change, ...] = ()
 
 
@@ -26,19 +30,20 @@ class RepairResult:
 class Candidate:
     """The network that repair made of a proposal, or the reason why there is none."""
 
-    config: ModelConfig | None
+    config: Any
     changes: tuple[Change, ...] = ()
     infeasible: str | None = None
 
 
-def image_of(model: ModelConfig) -> ImageSpec:
-    """The images that a model says it takes; those of the data set decide when it is trained."""
-    channels = model.resnet_config.first_conv.in_channels
-    classes = model.mlp_config.block_list[-1].out_size
-    return ImageSpec(model.init_length, model.init_width, channels, classes)
+def image_of(model: AnyModel) -> ImageSpec:
+    """The images that a model says it takes; those of the data set decide when it is trained.
+
+    Raises ConfigError for a native model that says nothing.
+    """
+    return ImageSpec(*model.image, model.outputs or 1)
 
 
-def build(config: ModelConfig, image: ImageSpec, before: tuple[Change, ...] = ()) -> Candidate:
+def build(config: AnyModel, image: ImageSpec, before: tuple[Change, ...] = ()) -> Candidate:
     """Repairs; a network that cannot be built is an answer, not an exception.
 
     before: changes that were made to the config already.
@@ -50,12 +55,14 @@ def build(config: ModelConfig, image: ImageSpec, before: tuple[Change, ...] = ()
     return Candidate(result.config, before + result.changes)
 
 
-def repair(config: ModelConfig, image: ImageSpec) -> RepairResult:
+def repair(config: AnyModel, image: ImageSpec) -> RepairResult:
     """Fits the config to the images: sizes, channels, paddings, one output per class.
 
     Idempotent; the config given stays as it is. Raises Infeasible when an image would vanish.
     """
     log = _Log()
+    if isinstance(config, Model):
+        return _repair_native(config, image, log)
     net, inputs = _repair_resnet(config.resnet_config, image, log)
     mlp = _repair_mlp(config.mlp_config, inputs, image.classes, log)
     size = {
@@ -74,6 +81,35 @@ class _Log:
         if old != new:
             self.changes.append(Change(path, old, new, why))
         return new
+
+
+def _repair_native(config: Model, image: ImageSpec, log: _Log) -> RepairResult:
+    size = (image.height, image.width, image.channels)
+    if config.input is not None:
+        log.new("input", config.input, size, "of the images")
+    if config.outputs is not None:
+        log.new("outputs", config.outputs, image.classes, "classes")
+    layers = trimmed_items(config.layout) if config.layers else ()
+    repaired = config.model_copy(update={"input": size, "outputs": image.classes, "layers": layers})
+    check_sizes(repaired)
+    return RepairResult(repaired, tuple(log.changes))
+
+
+def check_sizes(model: Model) -> None:
+    """Raises Infeasible, naming the layer, where one cannot take what comes in."""
+    height, width, channels = model.image
+    shape: tuple[int, ...] = (channels, height, width)
+    for where, layer in model.located:
+        try:
+            layer.check(shape)
+        except LayerInfeasible as error:
+            raise Infeasible(f"{where}: {error}") from None
+        shape = layer.out(shape)
+        if math.prod(shape) >= SIZE_LIMIT:
+            raise Infeasible(
+                f"{where}: gives {math.prod(shape)} numbers, 2**31 or more: lower its widths "
+                "or those before it."
+            )
 
 
 def _repair_resnet(net: ResNetConfig, image: ImageSpec, log: _Log) -> tuple[ResNetConfig, int]:

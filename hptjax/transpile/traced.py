@@ -17,9 +17,9 @@ from jax import Array
 
 from hptjax.conditions import parents_first
 from hptjax.config.hparams import Target, cast
+from hptjax.config.model import AnyModel
 from hptjax.entries import Arithmetic, Categorical, Entry, Float, Integer, Value, values_of
 from hptjax.errors import ConfigError
-from hptjax.models.chain import AnyConfig
 from hptjax.models.choices import Choices, choices_of
 from hptjax.models.numbers import TracedNumbers, number_types, numbers_of, packed
 from hptjax.models.signature import exact_body, signature_of, width_names
@@ -50,7 +50,7 @@ class TracedProblem:
         ends = (self._ends(name) for name in self.problem.space)
         return choices_of([*filter(None, self._combinations), *itertools.chain.from_iterable(ends)])
 
-    def _ends(self, name: str) -> Sequence[AnyConfig]:
+    def _ends(self, name: str) -> Sequence[AnyModel]:
         """The base network with each choice of an hparam, or with either end of its range."""
         entry = self.problem.space[name]
         values = entry.choices if isinstance(entry, Categorical) else (entry.low, entry.high)
@@ -94,7 +94,7 @@ class TracedProblem:
             yield {**self.problem.widest_hparams, **dict(zip(values, row, strict=True))}
 
     @cached_property
-    def _combinations(self) -> list[AnyConfig | None]:
+    def _combinations(self) -> list[AnyModel | None]:
         """The widest network of each combination of static hparams."""
         values = self.problem.static_values()
         if (count := math.prod(map(len, values.values()))) > MAX_SIGNATURES:
@@ -162,7 +162,7 @@ class TracedProblem:
                 columns[name] = jnp.asarray([own.get(name, 0) for own in built])[row]
         order = parents_first(self.problem.space, self.problem.space.conditions)
         for name, target in ((name, self.problem.targets[name]) for name in order):
-            if target.rule.kind == "static":
+            if target.kind == "static":
                 continue
             active = self._active(name, values)
             for number, value in self._tuned(name, target, values[name]).items():
@@ -188,14 +188,15 @@ class TracedProblem:
 
     def _tuned(self, name: str, target: Target, value: Array) -> dict[str, Array]:
         """What an hparam makes of the numbers: {name of the number: values [P]}."""
+        places = dict(target.places)
         if not isinstance(self.problem.space[name], Categorical):
-            own = cast(value, target.rule.type, TRACED.floor)
-            return {number: own for number in target.numbers}
+            own = cast(value, target.type, TRACED.floor)
+            return {number: own if by == 1 else own * by for number, by in places.items()}
         rows = [numbers_of(config, self.choices) for config in self._ends(name)]
         tuned = [
             number
             for number in rows[0]
-            if number in target.numbers or len({row[number] for row in rows}) > 1
+            if number in places or len({row.get(number) for row in rows}) > 1
         ]
         return {number: jnp.asarray([row[number] for row in rows])[value] for number in tuned}
 

@@ -74,6 +74,18 @@ class FlaxNetwork(Layer):
         call = {"call": dict(self.call)} if self.call else {}
         return {"module": self.place, **arguments, **call}
 
+    @property
+    def known_arguments(self) -> dict[str, Any]:
+        """All arguments that the constructor takes of a config, and what each is now."""
+        found = {name: parameter.default for name, parameter in self._kind.options.items()}
+        others = (self._kind.outputs, self._kind.channels)
+        return {n: v for n, v in {**found, **dict(self.arguments)}.items() if n not in others}
+
+    @property
+    def known_numbers(self) -> tuple[str, ...]:
+        """All numbers that a call takes."""
+        return tuple(self._kind.numbers)
+
     def numbers(self) -> dict[str, Any]:
         """The numbers of a call, each as `call.NAME`."""
         return {_CALL + name: value for name, value in self.call}

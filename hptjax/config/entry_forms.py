@@ -1,0 +1,70 @@
+"""The forms in which users write an entry of a space: `{float: [low, high], log: true}`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hptjax.checks import is_integer, is_number
+from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
+
+KINDS = ("float", "int", "choice")
+OPTIONS = ("log", "step", "grid", "snap", "default", "each")
+_NUMBERS = {"uniform": "float", "quniform": "float", "normal": "float", "real": "float"}
+_NUMBERS |= {"loguniform": "log", "log_uniform": "log", "log": "log", "reverse_loguniform": "log"}
+_NUMBERS |= {"randint": "int", "integer": "int", "qrandint": "int", "lograndint": "int"}
+
+
+def is_entry(tree: Any) -> bool:
+    """Whether a tree is an entry, in any form, and no plain value or part."""
+    if not isinstance(tree, Mapping):
+        return False
+    if any(kind in tree for kind in KINDS) or "choices" in tree:
+        return True
+    return isinstance(tree.get("type"), str) and ("low" in tree or "high" in tree)
+
+
+def entry_tree(tree: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """An entry in the one form that `Space` reads, `{type: float, low: .., high: ..}`.
+
+    The keys `default` and `each` are left in it. Raises ConfigError naming the path.
+    """
+    kinds = [kind for kind in KINDS if kind in tree]
+    if not kinds:
+        return dict(tree)
+    if len(kinds) > 1:
+        raise ConfigError(f"{path}: must have one of {', '.join(KINDS)}, has {', '.join(kinds)}.")
+    kind, given = kinds[0], tree[kinds[0]]
+    others = {key: value for key, value in tree.items() if key != kind}
+    for key in others:
+        if key not in OPTIONS:
+            hint = did_you_mean(key, OPTIONS)
+            raise ConfigError(f"{path}.{shown_key(key)}: unknown key; {hint}")
+    if kind == "choice":
+        return {"type": "choice", "choices": given, **others}
+    if not isinstance(given, list | tuple) or len(given) != 2:
+        raise ConfigError(f"{path}.{kind}: must be [low, high], got {shown(given)}.")
+    return {"type": kind, "low": given[0], "high": given[1], **others}
+
+
+def refuse_range(tree: Any, path: str, whole: bool) -> None:
+    """ConfigError for a value of a number that is meant as an entry: a list, or another's word.
+
+    whole: whether it is the value of an integer.
+    """
+    if isinstance(tree, list | tuple) and all(map(is_number, tree)) and tree:
+        choice = f"{{choice: {shown(list(tree))}}}"
+        kind = "int" if whole and all(map(is_integer, tree)) else "float"
+        ranges = f"{{{kind}: {shown(list(tree))}}} or " if len(tree) == 2 else ""
+        raise ConfigError(f"{path}: a list is not a range; write {ranges}{choice}.")
+    if not isinstance(tree, Mapping) or len(tree) != 1:
+        return
+    [(word, given)] = tree.items()
+    pair = isinstance(given, list | tuple) and len(given) == 2 and all(map(is_number, given))
+    ends = shown(list(given)) if pair else "[low, high]"
+    kind = _NUMBERS.get(str(word).lower())
+    examples = {
+        "float": f"{{float: {ends}}}",
+        "log": f"{{float: {ends}, log: true}}",
+        "int": f"{{int: {ends}}}",
+        None: f"{{float: {ends}}}, {{int: {ends}}} or {{choice: [a, b]}}",
+    }
+    raise ConfigError(f"{path}: no entry is called {shown(word)}; write {examples[kind]}.")

@@ -1,0 +1,46 @@
+"""Hparams of a Flax class of the user's: arguments of its constructor, and numbers of its call."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from hptjax.config.model import FLAX, Model
+from hptjax.config.targets import Rule, Target, ValueType
+from hptjax.errors import ConfigError, did_you_mean, shown_key
+
+CALL = "call"
+_TYPES: dict[type, ValueType] = {bool: "bool", int: "int", float: "float", str: "text"}
+
+
+def flax_names(config: Model) -> Iterator[str]:
+    """The names of all that is given to the class: `flax.width`, `flax.call.dropout`."""
+    yield from (f"{FLAX}.{name}" for name in config.flax.known_arguments)
+    yield from (f"{FLAX}.{CALL}.{name}" for name in config.flax.known_numbers)
+
+
+def find_in_flax(name: str, config: Model) -> Target:
+    """The target of an argument, which is static, or of a number of the call, which is traced.
+
+    Raises ConfigError for another name.
+    """
+    network = config.flax
+    key, _, rest = name.partition(".")
+    inner, _, number = rest.partition(".")
+    if key == FLAX and inner == CALL and number in network.known_numbers:
+        rule = Rule(name, (), number, "float", "traced")
+        return Target(rule, (FLAX, CALL, number), places=((name, 1.0),))
+    if key == FLAX and rest in network.known_arguments:
+        given = network.known_arguments[rest]
+        return Target(
+            Rule(name, (), rest, _TYPES.get(type(given), "value"), "static"), (FLAX, rest)
+        )
+    known = list(flax_names(config))
+    raise ConfigError(f"{shown_key(name)}: unknown hparam; {did_you_mean(name, known)}")
+
+
+def with_argument(network: Any, target: Target, value: Any) -> dict[str, Any]:
+    """The tree of a network with another argument, or number of its call."""
+    tree = network if isinstance(network, dict) else network.to_tree()
+    _, option, *number = map(str, target.path)
+    if not number:
+        return {**tree, option: value}
+    return {**tree, CALL: {**tree.get(CALL, {}), number[0]: value}}

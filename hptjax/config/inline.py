@@ -1,0 +1,162 @@
+"""Lifts the entries that stand in a model into a flat space of names: what is tuned, where it acts.
+
+What is left is a plain model with a default in the place of each entry.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hptjax.config.entry_forms import is_entry, refuse_range
+from hptjax.config.items import ABSENT, STACK, Item, Spelled, spelled, spelled_alone
+from hptjax.config.lifter import CHOICES, Lifter
+from hptjax.config.options import DEPTH, known_options, option_kinds
+from hptjax.config.parts import LAYERS, NESTED
+from hptjax.config.recipe import Recipe
+from hptjax.config.targets import PARTS, TABLE
+from hptjax.errors import ConfigError, shown, shown_key
+from hptjax.table import Table
+
+NATIVE = ("layers", "flax")  # the keys of which a native model has one
+_RECIPE = tuple(rule.key for rule in TABLE if not rule.where)  # betas stand there in one form
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """A plain model and the entries of its hparams, as `Space` reads them.
+
+    Names with `*` are of each copy of a layer. paths: where each entry stood.
+    """
+
+    model: dict[str, Any]
+    entries: dict[str, dict[str, Any]]
+    paths: Mapping[str, str] = field(default_factory=dict)
+
+
+def lift(model: Mapping[str, Any]) -> Lifted:
+    """The entries of a model in either form; ConfigError naming the path of a mistake."""
+    lifter = _ModelLifter()
+    return Lifted(lifter.model(model), lifter.entries, lifter.paths)
+
+
+def is_open(model: Mapping[str, Any]) -> bool:
+    """Whether a model has entries; ConfigError for a mistake in one."""
+    return bool(lift(model).entries)
+
+
+def lift_entry(name: str, tree: Mapping[str, Any], table: Table | None) -> tuple[Any, Lifted]:
+    """The default of an entry that stands by a name, and what it holds, under names of its own."""
+    lifter = _ModelLifter()
+    default = lifter.value(tree, name, f"space.{name}", table)
+    return default, Lifted({}, lifter.entries, lifter.paths)
+
+
+def lift_kinds(name: str, tree: Mapping[str, Any]) -> tuple[Any, Lifted]:
+    """As `lift_entry` of a choice of layers by its label; the default without the label."""
+    lifter = _ModelLifter()
+    own = Spelled("choice", {}, f"space.{name}", name, named=True)
+    default = lifter.kinds(dict(tree), name, (name,), own)
+    return default, Lifted({}, lifter.entries, lifter.paths)
+
+
+class _ModelLifter(Lifter):
+    """Of whole models: which names its keys and its layers have."""
+
+    def model(self, tree: Mapping[str, Any]) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        for key, value in tree.items():
+            path = f"model.{shown_key(key)}"
+            if key == "layers":
+                out[key] = self.layers(value, (), "model.layers")
+            elif key in NATIVE:
+                out[key] = self.plain(value, key, path)
+            elif key in _RECIPE or key in PARTS:
+                _refuse(key, value, path)
+                out[key] = self.value(value, key, path, PARTS.get(key))
+            else:
+                out[key] = value
+        return out
+
+    def layers(self, trees: Any, around: tuple[str, ...], path: str) -> Any:
+        """around: the names of stacks around, with `*` for the copies of each that has some."""
+        if isinstance(trees, tuple) and all(isinstance(tree, Item) for tree in trees):
+            return trees  # they are read already
+        return [self.item(own, around) for own in spelled(trees, path)]
+
+    def item(self, own: Spelled, around: tuple[str, ...]) -> Any:
+        shared = ".".join((*(step for step in around if step != "*"), own.label))
+        given = dict(own.given)
+        if own.named:
+            given["label"] = own.label
+        inner = (*around, own.label)
+        if DEPTH in given:
+            given[DEPTH] = self.value(given[DEPTH], f"{shared}.{DEPTH}", f"{own.path}.{DEPTH}")
+            inner = (*inner, "*")
+        if own.word == "choice":
+            return self.kinds(given, shared, inner, own)
+        if own.word == STACK and "layers" in given:
+            given["layers"] = self.layers(given["layers"], inner, f"{own.path}.layers")
+        elif own.word not in (STACK, ABSENT):
+            given |= self.options(given, shared, inner, own.word, own.path)
+        return {own.word: given} if given else own.word
+
+    def options(
+        self, given: Mapping[str, Any], shared: str, each: tuple[str, ...], word: str, path: str
+    ) -> dict[str, Any]:
+        """The options of a layer without its entries."""
+        cls = LAYERS.find(word, path)
+        out: dict[str, Any] = {}
+        for key, value in given.items():
+            if key not in known_options(word, cls):
+                continue
+            at, table = f"{path}.{key}", NESTED.get(key)
+            kinds = option_kinds(cls, key)
+            number = kinds & {int, float} and tuple not in kinds
+            if number and isinstance(value, Mapping) and not is_entry(value):
+                refuse_range(value, at, whole=int in kinds)
+            name, names = f"{shared}.{key}", (*each, key)
+            out[key] = self.copies(value, name, names, at, table)
+        return out
+
+    def kinds(self, given: dict[str, Any], shared: str, each: tuple[str, ...], own: Spelled) -> Any:
+        """One of a choice of layers; the entries of each stand under its word."""
+        if not own.named:
+            raise ConfigError(
+                f"{own.path}: a choice of layers needs a label, as in "
+                "{label: pool, choice: [max_pool, avg_pool, none]}."
+            )
+        outer = {key: given.pop(key) for key in ("label", DEPTH) if key in given}
+        choices = given.get("choice", given.get("choices"))
+        named = dict(choices) if isinstance(choices, Mapping) else None
+        trees = list(choices.values()) if isinstance(choices, Mapping) else choices
+        if not isinstance(trees, list | tuple) or not trees:
+            raise ConfigError(f"{own.path}.choice: must be a list of layers, got {shown(choices)}.")
+        words, lifted, place = [], [], len(self.entries)
+        for k, tree in enumerate(trees):
+            one = spelled_alone(tree, f"{own.path}.choice.{k}")
+            if one.word in (STACK, "choice") or one.named or DEPTH in one.given:
+                raise ConfigError(
+                    f"{one.path}: must be a layer without label and depth of its own."
+                )
+            words.append(one.word)
+            inner = dict(one.given)
+            if one.word != ABSENT:
+                names = (*each, one.word)
+                inner |= self.options(inner, f"{shared}.{one.word}", names, one.word, one.path)
+            lifted.append({one.word: inner} if inner else one.word)
+        meanings = self.meanings(named, words, lifted, own.path)
+        self.check_words(words, shared, own.path)
+        tree = {key: value for key, value in given.items() if key not in CHOICES}
+        chosen = self.entry({**tree, "choice": meanings}, shared, own.path, place=place)
+        meaning = meanings[chosen] if isinstance(meanings, Mapping) else chosen
+        word, inner = next(iter(meaning.items())) if isinstance(meaning, dict) else (meaning, {})
+        return {word: {**outer, **inner}}
+
+
+def _refuse(key: str, value: Any, path: str) -> None:
+    """ConfigError for a recipe's number that is meant as a range, in another's words."""
+    if key in PARTS or is_entry(value) or key not in Recipe.model_fields:
+        return
+    kinds = option_kinds(Recipe, key)
+    if kinds & {int, float}:
+        refuse_range(value, path, whole=int in kinds)

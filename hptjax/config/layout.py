@@ -1,0 +1,262 @@
+"""Names in the layers of a model: copies in their order, places by path, references."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hptjax.config.copies import Copies, leaves, pick
+from hptjax.config.items import ABSENT, STACK, Item
+from hptjax.config.options import DEPTH
+from hptjax.config.reference import Ref
+from hptjax.errors import ConfigError, did_you_mean
+
+_LONGEST = 16  # references that name one another
+
+Index = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One copy of a layer: its name, its item, its number within each depth, outermost first.
+
+    path: of the item in the config.
+    """
+
+    name: str
+    item: Item
+    index: tuple[int, ...]
+    path: str
+
+    @property
+    def where(self) -> str:
+        """As errors name it."""
+        return f"{self.path} ({self.name})"
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """What a path names: an item, copies of it (None: all), and what is left of the path.
+
+    chain: the item and what it stands in, outermost first, each with its shared name and the copy
+    that the path names.
+    """
+
+    chain: tuple[tuple[Item, str, int | None], ...]
+    rest: tuple[str, ...]
+
+    @property
+    def item(self) -> Item:
+        return self.chain[-1][0]
+
+    @property
+    def name(self) -> str:
+        """The name that all copies share."""
+        return self.chain[-1][1]
+
+    @property
+    def index(self) -> Index:
+        """The copy within each depth."""
+        return tuple(copy for item, _, copy in self.chain if item.depth is not None)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(item.label for item, _, _ in self.chain)
+
+
+class Nowhere(ConfigError):
+    """A path names nothing; the text lacks the path and says why."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The layers of a model; most: the largest depths that a space allows, by their names."""
+
+    items: tuple[Item, ...]
+    most: Mapping[str, int] = field(default_factory=dict)
+
+    def copies(self) -> Iterator[Copy]:
+        """Each copy of each layer, in the order of the network."""
+        yield from self._copies(self.items, "", "", (), "model.layers")
+
+    def _copies(
+        self, items: Sequence[Item], shared: str, before: str, index: tuple[int, ...], path: str
+    ) -> Iterator[Copy]:
+        for k, item in enumerate(items):
+            at, own = f"{path}.{k}", f"{shared}{item.label}"
+            count = None if item.depth is None else self.depth(item, own, index, at)
+            for j in (None,) if count is None else range(count):
+                name = f"{before}{item.label}" + ("" if j is None else f".{j}")
+                inner = index if j is None else (*index, j)
+                if item.word == STACK:
+                    yield from self._copies(
+                        item.layers, f"{own}.", f"{name}.", inner, f"{at}.layers"
+                    )
+                elif item.word != ABSENT:
+                    yield Copy(name, item, inner, at)
+
+    def depth(self, item: Item, shared: str, outer: Sequence[int], path: str) -> int:
+        """How many copies an item has within a copy of what it stands in."""
+        value = pick(item.depth, outer)
+        if not isinstance(value, Ref):
+            return self.most.get(f"{shared}.{DEPTH}", value)
+        where = f"{path} ({item.label}).{DEPTH}"
+        return self.follow(value, where)[0]
+
+    def value(self, copy: Copy, option: str) -> Any:
+        """An option of one copy as it is given, references followed."""
+        own = pick(copy.item.given[option], copy.index)
+        return self.follow(own, f"{copy.where}.{option}")[0] if isinstance(own, Ref) else own
+
+    def root(self, copy: Copy, option: str) -> tuple[str, float]:
+        """The place that an option of one copy is read from, and what it is multiplied by."""
+        own = pick(copy.item.given.get(option), copy.index)
+        if not isinstance(own, Ref):
+            return f"{copy.name}.{option}", 1.0
+        _, place, factor = self.follow(own, f"{copy.where}.{option}")
+        return place, factor
+
+    def depth_root(self, item: Item, shared: str) -> tuple[str, float]:
+        """The name of the depth that decides an item's, and what it is multiplied by."""
+        if not isinstance(item.depth, Ref):
+            return f"{shared}.{DEPTH}", 1.0
+        _, place, factor = self.follow(item.depth, shared)
+        return place, factor
+
+    def follow(self, ref: Ref, where: str) -> tuple[Any, str, float]:
+        """What a reference is, the place it reads, and the factor; ConfigError under `where`."""
+        refs = [ref]
+        while True:
+            located, option, value = self._read(refs[-1], where)
+            if not isinstance(value, Ref):
+                break
+            refs.append(value)
+            if len(refs) > _LONGEST:
+                raise ConfigError(f"{where}: {str(ref)!r} names itself.")
+        factor = 1.0
+        for own in reversed(refs):
+            value = own.of(value, where)
+            factor *= own.factor
+        names = located.name
+        if option != DEPTH:
+            parts = ((i.label, 0 if k is None else k, i.depth) for i, _, k in located.chain)
+            names = ".".join(own if d is None else f"{own}.{k}" for own, k, d in parts)
+        return value, f"{names}.{option}", factor
+
+    def _read(self, ref: Ref, where: str) -> tuple[Located, str, Any]:
+        try:
+            located = self.locate(ref.path)
+        except Nowhere:
+            located = None
+        known = () if located is None else (DEPTH, *located.item.known)
+        if located is None or len(located.rest) != 1 or located.rest[0] not in known:
+            near = did_you_mean(str(ref), [str(replace(ref, path=p)) for p in self.names()])
+            raise ConfigError(f"{where}: {str(ref)!r} names nothing; {near}")
+        [option] = located.rest
+        if option == DEPTH:
+            if located.item.depth is None:
+                raise ConfigError(f"{where}: {str(ref)!r} names nothing, it has no depth.")
+            value = _shared(located.item.depth, located.index[:-1], ref, where)
+            if not isinstance(value, Ref):
+                value = self.most.get(f"{located.name}.{DEPTH}", value)
+            return located, option, value
+        field = located.item.layer_class.model_fields[option]
+        given = located.item.given
+        if option not in given and field.is_required():
+            raise ConfigError(f"{where}: {str(ref)!r} names what is not given.")
+        value = given[option] if option in given else field.get_default()
+        return located, option, _shared(value, located.index, ref, where)
+
+    def locate(self, path: str) -> Located:
+        """What a path below `model:` names; Nowhere for one that names no layer."""
+        names = tuple(path.split("."))
+        items, chain, shared = self.items, [], ""
+        while True:
+            label, *rest = names
+            item = next((item for item in items if item.label == label), None)
+            if item is None:
+                raise Nowhere(_no_layer(label, items, shared))
+            own, copy = f"{shared}{label}", None
+            if rest and rest[0].isdecimal():
+                copy = self._copy(item, own, rest)
+                rest = rest[1:]
+            chain.append((item, own, copy))
+            if item.word != STACK or not rest or rest[0] == DEPTH:
+                return Located(tuple(chain), tuple(rest))
+            items, shared, names = item.layers, f"{own}.", tuple(rest)
+
+    def _copy(self, item: Item, shared: str, rest: Sequence[str]) -> int:
+        if item.depth is None:
+            raise Nowhere(f"{shared} has no copies, give it a depth.")
+        copy, count = int(rest[0]), self.largest(item, shared)
+        if copy >= count:
+            last = ".".join([shared, str(max(count - 1, 0)), *rest[1:]])
+            plural = "copy" if count == 1 else "copies"
+            raise Nowhere(
+                f"{shared} has at most {count} {plural}, numbered from 0; did you mean {last!r}?"
+            )
+        return copy
+
+    def largest(self, item: Item, shared: str) -> int:
+        """The most copies that an item may have within a copy of what it stands in."""
+        where = f"model.layers ({shared}).{DEPTH}"
+        depths = (
+            self.follow(own, where)[0] if isinstance(own, Ref) else own
+            for own in leaves(item.depth)
+        )
+        return (
+            max(depths)
+            if isinstance(item.depth, Ref)
+            else self.most.get(f"{shared}.{DEPTH}", max(depths))
+        )
+
+    def references(self) -> Iterator[tuple[str, Ref]]:
+        """Each reference, after the name that all copies share of what it is the value of."""
+        yield from _references(self.items, "")
+
+    def names(self) -> Iterator[str]:
+        """The names of all options of all layers, those of copies as all share them."""
+        yield from _names(self.items, "")
+
+
+def _names(items: Sequence[Item], shared: str) -> Iterator[str]:
+    for item in items:
+        own = f"{shared}{item.label}"
+        if item.depth is not None:
+            yield f"{own}.{DEPTH}"
+        if item.word == STACK:
+            yield from _names(item.layers, f"{own}.")
+        yield from (f"{own}.{option}" for option in item.known)
+
+
+def _references(items: Sequence[Item], shared: str) -> Iterator[tuple[str, Ref]]:
+    for item in items:
+        own = f"{shared}{item.label}"
+        for option, value in ((DEPTH, item.depth), *item.options):
+            found = (leaf for leaf in leaves(value) if isinstance(leaf, Ref))
+            yield from ((f"{own}.{option}", ref) for ref in found)
+        yield from _references(item.layers, f"{own}.")
+
+
+def _shared(value: Any, index: Index, ref: Ref, where: str) -> Any:
+    """The one value that all copies named by an index have."""
+    for k in reversed(range(len(index))):
+        if index[k] is None and isinstance(value, Copies):
+            path = ref.path.rpartition(".")
+            example = f"={path[0]}.0.{path[2]}"
+            raise ConfigError(
+                f"{where}: {str(ref)!r} differs from copy to copy; name one, as in {example!r}."
+            )
+    return pick(value, [k or 0 for k in index])
+
+
+def _no_layer(label: str, items: Sequence[Item], shared: str) -> str:
+    within = f" in {shared[:-1]}" if shared else ""
+    word = label.rstrip("0123456789")
+    same = [item.label for item in items if item.word == word]
+    if len(same) > 1:
+        listed = f"{', '.join(same[:-1])} and {same[-1]}"
+        return f"there is no layer {label}{within}; its {word}s are {listed}."
+    if same:
+        return f"there is no layer {label}{within}; its {word} is {same[0]}."
+    labels = [item.label for item in items]
+    return f"there is no layer {label}{within}; {did_you_mean(label, labels)}"

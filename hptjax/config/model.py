@@ -1,0 +1,250 @@
+"""The native form of a model: a list of layers, and the recipe by which they are trained."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias
+
+from pydantic import (
+    PlainSerializer,
+    PlainValidator,
+    PrivateAttr,
+    SerializationInfo,
+    WrapValidator,
+    model_validator,
+)
+
+from hptjax.config.explain import validated
+from hptjax.config.frozen import Positive
+from hptjax.config.inline import NATIVE, Lifted, lift
+from hptjax.config.items import Item, items_tree, read_items
+from hptjax.config.layout import Copy, Layout
+from hptjax.config.options import HEAD
+from hptjax.config.parts import LAYERS
+from hptjax.config.recipe import Recipe
+from hptjax.config.schema import ModelConfig
+from hptjax.errors import ConfigError, shown
+
+FLAX = "flax"  # the name of a network of the user's, as of a layer
+
+
+def _read_flax(tree: Any) -> Any:
+    network = LAYERS.find(FLAX, "model")
+    if tree is None or isinstance(tree, network):
+        return tree
+    return network.from_tree(tree, "model.flax")
+
+
+def _flax_tree(network: Any) -> Any:
+    return None if network is None else network.to_tree()
+
+
+class Model(Recipe):
+    """A network as a list of layers, and the recipe by which it is trained.
+
+    layers: in normal form, without entries of a space; or flax: a class of the user's instead.
+    input: height, width and channels of the images, outputs: how many numbers the network gives;
+    both follow from the data (None: not yet). augment: None for what the data say.
+    """
+
+    later: ClassVar = (
+        "weight_decay",
+        "lr_schedule",
+        "warmup",
+        "task",
+        "augment",
+        "input",
+        "outputs",
+        "layers",
+        "flax",
+    )
+    leading: ClassVar = (
+        "layers",
+        "flax",
+        "optimizer",
+        "lr",
+        "lr_schedule",
+        "warmup",
+        "weight_decay",
+    )
+
+    layers: Annotated[
+        tuple[Item, ...], PlainValidator(read_items), PlainSerializer(items_tree)
+    ] = ()
+    flax: Annotated[Any, PlainValidator(_read_flax), PlainSerializer(_flax_tree)] = None
+    input: tuple[Positive, Positive, Positive] | None = None
+    outputs: Positive | None = None
+
+    # entries that stood in it, as `Lifted` has them: a study makes its space of them
+    _open: Lifted | None = PrivateAttr(default=None)
+
+    def __init__(self, **tree: Any) -> None:
+        lifted = lift(tree)
+        super().__init__(**lifted.model)
+        if lifted.entries:
+            self._open = lifted
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists(cls, tree: Any) -> Any:
+        if isinstance(tree, Mapping) and isinstance(tree.get("input"), list):
+            return {**tree, "input": tuple(tree["input"])}
+        return tree
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.flax is None) == (not self.layers):
+            raise ConfigError("model: must have either layers or flax.")
+        if self.flax is not None:
+            return self
+        if self.layers[-1].word != HEAD:
+            last = self.layers[-1].label
+            raise ConfigError(
+                f"model.layers: must end in head (one unit per class), ends in {last}."
+            )
+        check_kinds(self)
+        return self
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Height, width and channels of the images; ConfigError where the data are not known."""
+        if self.input is None:
+            raise ConfigError("model.input: follows from the data, which are not known yet.")
+        return self.input
+
+    def size_for(self, image_shape: Sequence[int]) -> tuple[int, int]:
+        """Height and width to which images [H, W, C] are resized for it; their own if it is new."""
+        height, width, _ = self.input or image_shape
+        return height, width
+
+    @property
+    def lifted(self) -> Lifted:
+        """The plain model, and the entries that stood in it, each with its default in its place."""
+        if self._open is None:
+            return Lifted(dict(self), {})
+        return Lifted(dict(self), self._open.entries, self._open.paths)
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.layers)
+
+    @property
+    def expanded(self) -> tuple[tuple[str, Any], ...]:
+        """Each copy of each layer, a `Layer`, with its name, in the order of the network."""
+        if self.flax is not None:
+            return ((FLAX, self.flax.bound({"outputs": self.outputs or 1})),)
+        return _expanded(self.layers, self.outputs)
+
+    @property
+    def located(self) -> tuple[tuple[str, Any], ...]:
+        """As `expanded`, with where each copy stands in the config, for what is said of it."""
+        if self.flax is not None:
+            return tuple(("model.flax", layer) for _, layer in self.expanded)
+        return tuple((copy.where, layer) for copy, layer in self.placed)
+
+    @property
+    def placed(self) -> tuple[tuple[Copy, Any], ...]:
+        """As `expanded`, with where each copy stands in the config."""
+        return _placed(self.layers, self.outputs)
+
+    def __repr__(self) -> str:
+        size = "any" if self.input is None else "x".join(map(str, self.input))
+        outputs = "any" if self.outputs is None else self.outputs
+        words = ", ".join(_word(item) for item in self.layers) or self.flax.place
+        return (
+            f"Model({size} -> {outputs} outputs: {words}, "
+            f"lr {self.lr:.4g}, batch_size {self.batch_size})"
+        )
+
+    __str__ = __repr__
+
+    def to_dict(self) -> dict[str, Any]:
+        """The normal form, fit for YAML; `from_dict` gives an equal model back."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_dict(cls, tree: Mapping[str, Any]) -> "Model":
+        """Reads the normal form, with or without its outer key `model`.
+
+        Raises ConfigError naming the dotted path of the mistake.
+        """
+        return validated(cls, _inner(tree), "model")
+
+
+@lru_cache(maxsize=4096)
+def _expanded(layers: tuple[Item, ...], outputs: int | None) -> tuple[tuple[str, Any], ...]:
+    return tuple((copy.name, layer) for copy, layer in _placed(layers, outputs))
+
+
+@lru_cache(maxsize=4096)
+def _placed(layers: tuple[Item, ...], outputs: int | None) -> tuple[tuple[Copy, Any], ...]:
+    layout = Layout(layers)
+    return tuple((copy, _layer(layout, copy, outputs)) for copy in layout.copies())
+
+
+def _layer(layout: Layout, copy: Copy, outputs: int | None) -> Any:
+    item = copy.item
+    options = {name: layout.value(copy, name) for name, _ in item.options}
+    if item.word == HEAD:
+        options["out_features"] = outputs or 1
+    layer = validated(item.layer_class, options, f"{copy.path}.{item.word}")
+    for_copy = getattr(layer, "for_copy", None)
+    own = 0 if item.depth is None else copy.index[-1]
+    return layer if for_copy is None else for_copy(own)
+
+
+def _word(item: Item) -> str:
+    return item.label if item.depth is None else f"{item.depth} x {item.label}"
+
+
+def check_kinds(model: Model) -> None:
+    """ConfigError where a layer of units gets maps, or the other way round."""
+    kind, shape = "maps", None if model.input is None else (model.input[2], *model.input[:2])
+    for copy, layer in model.placed:
+        if layer.takes not in ("any", kind):
+            size = "" if shape is None else f" of {' x '.join(map(str, (*shape[1:], shape[0])))}"
+            what = f"a map{size}; put flatten or global_avg_pool before it"
+            if kind == "units":
+                what = "a vector of units; put it before flatten and the linear layers"
+            raise ConfigError(f"{copy.where}: its input is {what}.")
+        kind = layer.gives or kind
+        if shape is not None:
+            try:
+                layer.check(shape)
+                shape = layer.out(shape)
+            except ValueError:  # repair says what is wrong
+                return
+
+
+def _inner(tree: Any) -> Mapping[str, Any]:
+    if not isinstance(tree, Mapping):
+        raise ConfigError(f"model: must be a mapping, got {shown(tree)}.")
+    inner = tree["model"] if set(tree) == {"model"} else tree
+    if not isinstance(inner, Mapping):
+        raise ConfigError(f"model: must be a mapping, got {shown(inner)}.")
+    return inner
+
+
+def is_native(tree: Any) -> bool:
+    """Whether the tree of a model has the native form."""
+    return isinstance(tree, Mapping) and any(key in tree for key in NATIVE)
+
+
+def read_model(tree: Mapping[str, Any]) -> "AnyModel":
+    """A model in either form, with or without its outer key `model`; ConfigError for a mistake."""
+    return (Model if is_native(_inner(tree)) else ModelConfig).from_dict(tree)
+
+
+def _native_first(value: Any, original: Any) -> Any:
+    if isinstance(value, Model):
+        return value
+    return read_model(value) if is_native(value) else original(value)
+
+
+def _dumped(model: Recipe, info: SerializationInfo) -> dict[str, Any]:
+    return model.model_dump(mode=info.mode)
+
+
+if TYPE_CHECKING:
+    AnyModel: TypeAlias = ModelConfig | Model
+else:  # the original's form is validated within what holds it, so that mistakes are counted there
+    AnyModel = Annotated[ModelConfig, WrapValidator(_native_first), PlainSerializer(_dumped)]

@@ -1,0 +1,53 @@
+"""How a network is trained: what both forms of a model have beside their layers."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PlainSerializer
+
+from hptjax.config.augment import Augment, augmentations, augmentations_tree
+from hptjax.config.frozen import SIZE_LIMIT, Frozen
+from hptjax.config.named import Part, part
+from hptjax.config.parts import LR_SCHEDULES, OPTIMIZERS, TASKS
+
+
+def read_optimizer(tree: Any) -> Part:
+    return part(OPTIMIZERS, tree, "model.optimizer")
+
+
+def _read_lr_schedule(tree: Any) -> Part:
+    return part(LR_SCHEDULES, tree, "model.lr_schedule")
+
+
+def _read_task(tree: Any) -> Part:
+    return part(TASKS, tree, "model.task")
+
+
+def _read_augment(tree: Any) -> Augment | None:
+    return None if tree is None else augmentations(tree, "model.augment")
+
+
+class Recipe(Frozen):
+    """The recipe by which a network is trained.
+
+    warmup: share of all steps. augment: what is done to this network's training images, None for
+    what the data say.
+    """
+
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    batch_size: Annotated[int, Field(ge=2, lt=SIZE_LIMIT)] = 64
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    optimizer: Annotated[Part, BeforeValidator(read_optimizer), PlainSerializer(Part.to_tree)] = (
+        Field(default="adam", validate_default=True)
+    )
+    lr_schedule: Annotated[
+        Part, BeforeValidator(_read_lr_schedule), PlainSerializer(Part.to_tree)
+    ] = Field(default="constant", validate_default=True)
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    task: Annotated[Part, BeforeValidator(_read_task), PlainSerializer(Part.to_tree)] = Field(
+        default="classification", validate_default=True
+    )
+    augment: Annotated[
+        tuple[Part, ...] | None,
+        BeforeValidator(_read_augment),
+        PlainSerializer(lambda parts: None if parts is None else augmentations_tree(parts)),
+    ] = None

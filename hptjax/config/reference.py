@@ -1,0 +1,48 @@
+"""References: `=stem.out_channels`, `=2 * stem.out_channels`, one value in two places."""
+
+import re
+from dataclasses import dataclass
+
+from hptjax.errors import ConfigError, shown
+
+_FORM = re.compile(r"=\s*(?:([0-9]+(?:\.[0-9]+)?)\s*\*\s*)?([A-Za-z_][A-Za-z0-9_.-]*)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """What another option is, times a factor; path: its name."""
+
+    path: str
+    factor: int | float = 1
+
+    def __str__(self) -> str:
+        return f"={self.path}" if self.factor == 1 else f"={self.factor} * {self.path}"
+
+    @classmethod
+    def parse(cls, text: str, path: str) -> "Ref":
+        """From `=path` or `=2 * path`; ConfigError, under this path, for another text."""
+        match = _FORM.fullmatch(text)
+        if match is None:
+            raise ConfigError(
+                f"{path}: must be a reference such as '=stem.out_channels' or "
+                f"'=2 * stem.out_channels', got {shown(text)}."
+            )
+        number = match[1] or "1"
+        factor = float(number) if "." in number else int(number)
+        if factor <= 0:
+            raise ConfigError(f"{path}: the factor of {shown(text)} must be larger than 0.")
+        return cls(match[2], factor)
+
+    def of(self, value: object, path: str) -> object:
+        """The value times the factor; of whole numbers it is rounded, halves up."""
+        if self.factor == 1:
+            return value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ConfigError(f"{path}: '{self}' has a factor, but {shown(value)} is no number.")
+        if isinstance(value, int):
+            return (
+                int(value * self.factor + 0.5)
+                if isinstance(self.factor, float)
+                else (value * self.factor)
+            )
+        return value * self.factor

@@ -1,0 +1,198 @@
+"""Joins what is tuned within a model with a space by names: both are one normal form."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hptjax.config.entry_forms import is_entry, refuse_range
+from hptjax.config.hparams import PARTS, bind, chosen_of, meant_by
+from hptjax.config.inline import Lifted, lift, lift_entry, lift_kinds
+from hptjax.config.items import Item
+from hptjax.config.layer_hparams import largest_depths
+from hptjax.config.layout import Layout, Nowhere
+from hptjax.config.model import AnyModel, Model, read_model
+from hptjax.config.parts import NESTED
+from hptjax.config.recipe import Recipe
+from hptjax.entries import Categorical, Float, Integer
+from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
+from hptjax.space import Space, entry_from_dict
+from hptjax.transpile.apply import apply_bound
+
+
+def opened(model: Any, space: Any) -> tuple[Any, Any]:
+    """A plain model, and the space of all that is tuned: within the model, and by names.
+
+    space: None, a Space, or its tree, where a plain value fixes an hparam. A pair in normal form is
+    given back as it is. Raises ConfigError naming the path of a mistake.
+    """
+    if isinstance(model, Model):
+        lifted = model.lifted
+        model = Model(**lifted.model)
+    else:
+        lifted = lift(model) if isinstance(model, Mapping) else Lifted({}, {})
+    if not lifted.entries and (isinstance(space, Space | None) or not _is_loose(space)):
+        return model, space
+    base: Any = model if isinstance(model, Recipe) else read_model(lifted.model)
+    if space is not None and not isinstance(space, Mapping):
+        raise ConfigError(f"space: must be a mapping of hparam name to entry, got {shown(space)}.")
+    own = _Given(base, lifted)
+    for name, tree in (space or {}).items():
+        own.take(name, tree)
+    return own.joined()
+
+
+def closed(model: Any) -> Any:
+    """A model with a default in the place of each entry; one without entries as it is."""
+    if isinstance(model, Model):
+        return Model(**model.lifted.model) if model.lifted.entries else model
+    if not isinstance(model, Mapping):
+        return model
+    lifted = lift(model)
+    return lifted.model if lifted.entries else model
+
+
+def _is_loose(space: Any) -> bool:
+    """Whether the tree of a space holds more than entries in the form that `Space` reads."""
+    if not isinstance(space, Mapping):
+        return False
+    return any(
+        (isinstance(tree, Mapping) and is_entry(tree) and not _is_normal(tree))
+        or isinstance(tree, bool | int | float | str)
+        for tree in space.values()
+    )
+
+
+def _is_normal(tree: Mapping[str, Any]) -> bool:
+    return not any(key in tree for key in ("float", "int", "choice", "default", "each"))
+
+
+class _Given:
+    """A model and what is said of its hparams, as it is collected."""
+
+    def __init__(self, base: AnyModel, lifted: Lifted) -> None:
+        self.base, self.inline = base, lifted
+        self.entries: dict[str, Any] = dict(lifted.entries)
+        self.fixed: dict[str, Any] = {}
+
+    def take(self, name: Any, tree: Any) -> None:
+        """One line of a space."""
+        if not isinstance(name, str) or not name:
+            raise ConfigError(f"space: the name of an hparam must be text, got {shown(name)}.")
+        path = f"space.{shown_key(name)}"
+        if name in self.inline.entries:
+            raise ConfigError(
+                f"{path}: is open at {self.inline.paths[name]}, too; leave one of them out."
+            )
+        if isinstance(tree, Float | Integer | Categorical):
+            self.entries[name] = tree
+        elif is_entry(tree):
+            self._take_entry(name, dict(tree))
+        elif self._is_value(name, tree, path):
+            self.fixed[name] = tree
+        else:
+            entry_from_dict(tree, path)  # says what is wrong
+            self.entries[name] = tree
+
+    def _is_value(self, name: str, tree: Any, path: str) -> bool:
+        """Whether a tree is a plain value; ConfigError for one that is meant as an entry."""
+        last = name.rpartition(".")[2]
+        if name in PARTS or name == "augment" or last in NESTED:
+            return True
+        if isinstance(tree, list | tuple | Mapping):
+            refuse_range(tree, path, whole=False)
+        return not isinstance(tree, Mapping) and tree is not None
+
+    def _take_entry(self, name: str, tree: dict[str, Any]) -> None:
+        each = tree.pop("each", False)
+        table = PARTS.get(name) or NESTED.get(name.rpartition(".")[2])
+        given = "default" in tree
+        item = self._item(name)
+        if item is not None:
+            default, lifted = lift_kinds(name, tree)
+        else:
+            default, lifted = lift_entry(name, tree, table)
+        for own, entry in lifted.entries.items():
+            known = ".".join(self._each(own)) if each and own == name else own
+            self.entries[known] = entry
+        if given:
+            self.fixed[name] = default
+
+    def _item(self, name: str) -> Item | None:
+        """The layer that a name stands for by itself."""
+        if not isinstance(self.base, Model):
+            return None
+        try:
+            at = Layout(self.base.layers).locate(name)
+        except Nowhere:
+            return None
+        return at.item if not at.rest else None
+
+    def _each(self, name: str) -> list[str]:
+        """A name with `*` after each layer that has copies."""
+        if not isinstance(self.base, Model):
+            raise ConfigError(f"space.{name}.each: the model has no copies of layers.")
+        try:
+            at = self.base.layout.locate(name)
+        except Nowhere as error:
+            raise ConfigError(f"space.{name}: {error}") from None
+        steps = [
+            s for i, _, _ in at.chain for s in (i.label, *(["*"] if i.depth is not None else []))
+        ]
+        if "*" not in steps:
+            raise ConfigError(f"space.{name}.each: there is one copy only; give {at.name} a depth.")
+        return [*steps, *at.rest]
+
+    def joined(self) -> tuple[AnyModel, Space | None]:
+        """The model with what is fixed, and the space, each copy by its own name."""
+        tuned = {n: _entry(n, own) for n, own in self.entries.items() if "*" not in n.split(".")}
+        chosen = dict(chosen_of(tuned)) | {
+            name: [meant_by(name, own)] for name, own in self.fixed.items() if name not in tuned
+        }
+        entries: dict[str, Any] = {}
+        for name, own in self.entries.items():
+            for one in self._copies(name, largest_depths(chosen)):
+                if one in entries:
+                    raise ConfigError(f"space.{one}: is named twice; leave one of them out.")
+                entries[one] = _entry(one, own)
+        fixed = {
+            one: own
+            for name, own in self.fixed.items()
+            for one in self._copies(name, largest_depths(chosen))
+        }
+        try:
+            targets = bind(fixed, self.base, chosen)
+            base = apply_bound(self.base, targets, fixed)[0] if fixed else self.base
+        except ConfigError as error:
+            raise ConfigError(f"space.{error}") from None
+        return base, Space(entries) if entries else None
+
+    def _copies(self, name: str, most: Mapping[str, int]) -> Iterator[str]:
+        """The names that a name with `*` stands for; any other is itself."""
+        steps = name.split(".")
+        if "*" not in steps:
+            yield name
+            return
+        if not isinstance(self.base, Model):
+            raise ConfigError(f"space.{name}: the model has no copies of layers.")
+        found = []
+        for copy in Layout(self.base.layers, most).copies():
+            own = copy.name.split(".")
+            if "*" not in steps[len(own) :] and _matches(steps, own):
+                found.append(".".join([*own, *steps[len(own) :]]))
+        if not found:
+            names = list(self.base.layout.names())
+            plain = ".".join(step for step in steps if step != "*")
+            raise ConfigError(f"space.{name}: names nothing; {did_you_mean(plain, names)}")
+        yield from found
+
+
+def _matches(steps: list[str], own: list[str]) -> bool:
+    return len(own) < len(steps) and all(
+        step == label or (step == "*" and label.isdecimal())
+        for step, label in zip(steps, own, strict=False)
+    )
+
+
+def _entry(name: str, own: Any) -> Any:
+    if isinstance(own, Float | Integer | Categorical):
+        return own
+    return entry_from_dict(own, f"space.{shown_key(name)}")

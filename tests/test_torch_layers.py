@@ -1,0 +1,62 @@
+"""Single layers against PyTorch, on frozen arrays: what they give, and all gradients.
+
+experiments/make_torch_layers.py made them, with torch 2.13 in float64 arithmetic.
+"""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hptjax.config.named import part
+from hptjax.config.parts import LAYERS
+from hptjax.models.layers.base import Context
+from tests.chains import QUICKLY
+
+ARRAYS = np.load(Path(__file__).parent / "data" / "torch_layers.npz")
+CASES = sorted({name.split("/")[0] for name in ARRAYS.files})
+TORCH = {"kernel": "weight", "bias": "bias", "scale": "weight", "shift": "bias"}
+
+
+def ours(array: np.ndarray) -> np.ndarray:
+    """A kernel as the layers have it."""
+    return array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
+
+
+def images_last(array: np.ndarray) -> np.ndarray:
+    return np.moveaxis(array, 0, -1)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_layer_and_its_gradients_are_those_of_pytorch(case):
+    layer = part(LAYERS, json.loads(ARRAYS[f"{case}/layer"].item()), "layer").options
+    x, g, y = (images_last(ARRAYS[f"{case}/{name}"]) for name in ("x", "g", "y"))
+    incoming = x.shape[:-1]
+    layer.check(incoming)
+    path, names = f"{case}/init/", {}
+    for name in layer.weights(incoming):
+        *stage, leaf = name.split(".")
+        names[name] = ".".join([*stage, TORCH[leaf]])
+    assert sorted(path + name for name in names.values()) == sorted(
+        name for name in ARRAYS.files if name.startswith(path)
+    )
+    weights = {name: ours(ARRAYS[path + theirs]) for name, theirs in names.items()}
+    kinds = layer.statistics(incoming)
+    stats = {name: jnp.full(kind.shape, kind.fill) for name, kind in kinds.items()}
+
+    @partial(jax.jit, compiler_options=QUICKLY)
+    def both(x, weights):
+        context = Context(incoming, True, None, stats)
+        y, back = jax.vjp(lambda x, w: layer.forward(x, w, context), x, weights)
+        return y, *back(jnp.asarray(g))
+
+    got, dx, dw = both(x, weights)
+    np.testing.assert_allclose(got, y, atol=1e-5)
+    np.testing.assert_allclose(dx, images_last(ARRAYS[f"{case}/grad/x"]), atol=1e-5)
+    for name, theirs in names.items():
+        want = ours(ARRAYS[f"{case}/grad/{theirs}"])
+        np.testing.assert_allclose(dw[name], want, atol=1e-5, rtol=1e-5, err_msg=name)
