@@ -11,8 +11,10 @@ import yaml
 import hptjax
 from hptjax.cli import main as cli
 from hptjax.cli.run import default_out
+from hptjax.cli.train import defaults_text
 from hptjax.devices import available_cores, cache_directory
 from hptjax.records import load_network, load_run
+from hptjax.study.load import load_defaults
 from hptjax.transpile import Problem
 from tests import fakes
 
@@ -200,6 +202,45 @@ def test_describe_of_a_model_counts_its_parameters(study, capsys):
     assert cli.main(["describe", str(study)]) == 0
     # first conv 40; block: 148 + 148 + 20 and three norms of 8; linear 296 and 90, no norms there
     assert "766" in capsys.readouterr().out
+
+
+OPEN = {
+    "layers": [
+        {"conv": {"depth": {"int": [1, 3]}, "out_channels": {"int": [2, 4], "each": True}}},
+        *("global_avg_pool", "head"),
+    ],
+    "optimizer": {"choice": ["adam", {"sgd": {"momentum": {"float": [0.0, 0.9]}}}]},
+}
+
+
+def test_describe_of_a_native_study_takes_the_size_of_its_images(study, capsys):
+    data = {"source": "sample", "train_limit": 100}
+    study.write_text(yaml.safe_dump({"model": OPEN, "data": data}))
+    assert cli.main(["describe", str(study)]) == 0
+    output = capsys.readouterr().out
+    for text in (
+        "Images: 80 of sample train, 28 x 28 x 1; the networks have 10 outputs.",
+        *("6 hparams", "conv0.2.out_channels", "3 x (conv 4), global_avg_pool, head 10"),
+    ):
+        assert text in output
+
+
+def test_describe_of_a_native_model_needs_the_size_of_its_images(study, capsys, fail):
+    study.write_text(yaml.safe_dump({"model": {"layers": ["flatten", "head"]}}))
+    assert "write --set model.input=[28,28,1]" in fail("describe", study)
+    sizes = ("--set", "model.input=[4,5,1]", "--set", "model.outputs=3")
+    assert cli.main(["describe", str(study), *sizes]) == 0
+    assert " 63 " in capsys.readouterr().out
+
+
+def test_defaults_of_an_open_model_are_said(study):
+    study.write_text(yaml.safe_dump({"model": OPEN}))
+    text = "conv0.depth=2 conv0.0.out_channels=3 conv0.1.out_channels=3 optimizer=adam"
+    assert defaults_text(load_defaults(study)).endswith(f"defaults are taken: {text}")
+    closed = load_defaults(study, ["model.optimizer=sgd", "model.lr={float: [0.1, 0.3]}"])
+    assert list(closed) == ["conv0.depth", "conv0.0.out_channels", "conv0.1.out_channels", "lr"]
+    study.write_text(yaml.safe_dump({"model": fakes.model()}))
+    assert not defaults_text(load_defaults(study))
 
 
 def test_default_out_tells_runs_apart(study, tmp_path):

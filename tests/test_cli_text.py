@@ -120,6 +120,12 @@ def test_list_names_what_a_config_may_hold(capsys):
     assert capsys.readouterr().out.endswith(
         "name: crop\npadding: REQUIRED  # integer >= 1 and <= 4096; `crop: VALUE` sets it\n"
     )
+    assert cli.main(["list", "layers", "conv"]) == 0
+    printed = capsys.readouterr().out
+    assert "\nconv:\n  out_channels: REQUIRED  # integer >= 1; padded; `conv: VALUE` se" in printed
+    assert "\n  norm: none  # of `hptjax list norms`; static\n" in printed
+    assert cli.main(["list", "layers", "flax"]) == 0
+    assert "\nmodel: {flax: {module: 'my_nets:Net', " in capsys.readouterr().out
     assert cli.main(["list", "augmentations", "original"]) == 0
     assert "\ndata: {augment: [original]}  # takes no" in capsys.readouterr().out
     assert cli.main(["list", "searchers", "grif"]) == 2

@@ -222,6 +222,19 @@ def test_a_model_with_entries_is_one_network_of_their_defaults():
     assert Model.from_dict(network.to_dict()) == network.model_copy(update={"lr": network.lr})
 
 
+def test_a_model_in_python_tells_what_is_tuned_in_it():
+    network = Model.from_dict(parse_yaml(MLP, "model"))
+    hidden = [f"hidden.{k}.out_features" for k in range(3)]
+    assert network.names == (
+        *("hidden.depth", *hidden, "hidden.dropout"),
+        *("optimizer", "optimizer.sgd.momentum", "lr"),
+    )
+    assert network.space == study(MLP).space
+    written = StudyConfig.from_dict(parse_yaml(network.to_yaml(), "model"))
+    assert written == study(MLP)
+    assert "space" not in layers("flatten", "head").to_yaml()
+
+
 def test_a_reference_to_nothing_is_named():
     def staged(reference):
         stem = {"conv": {"label": "stem", "depth": 2, "out_channels": [8, 4]}}

@@ -10,8 +10,12 @@ import yaml
 from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
+from hptjax.config.geometry import ImageSpec
+from hptjax.config.yaml_file import parse_yaml
+from hptjax.models.costs import network_costs
 from hptjax.study import load_study
 from hptjax.study.config import StudyConfig
+from hptjax.transpile import build
 from tests import fakes
 from tests.test_other_packages import SEARCH
 
@@ -48,8 +52,45 @@ def yaml_blocks():
     return found
 
 
+def block_with(text):
+    """The one block of YAML that holds a text."""
+    [found] = [block for block in yaml_blocks() if text in block]
+    return found
+
+
+def test_the_network_is_one(tmp_path):
+    (tmp_path / "mine.yaml").write_text(block_with("# mine.yaml"))
+    study = load_study(tmp_path / "mine.yaml")
+    hidden = ("hidden.depth", "hidden.0.out_features", "hidden.1.out_features")
+    assert tuple(study.space) == (
+        *("stem.out_channels", "stage.depth", "pool", *hidden),
+        *("optimizer", "optimizer.sgd.momentum", "lr"),
+    )
+
+
+def test_the_networks_own_class_and_layer_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for name in ("my_nets", "my_layers"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    python = [str(example.parsed) for example in Sybil(parsers=PROGRAMS).parse(README).examples()]
+    for name, word in (("my_nets", "class ConvNet"), ("my_layers", "class LayerScale")):
+        [code] = [block for block in python if word in block]
+        (tmp_path / f"{name}.py").write_text(code)
+    text = " ".join(README.read_text().split())
+    network = text.partition("in place of the list: `")[2].partition("`")[0]
+    layer = text.partition("which a list names as `")[2].partition("`")[0]
+    for key, tree in (("flax", network), ("layers", f"[{{{layer}}}, flatten, head]")):
+        line = tree if key == "flax" else f"layers: {tree}"
+        (tmp_path / "own.yaml").write_text(f"model: {{{line}, lr: {{float: [0.1, 0.2]}}}}\n")
+        study = load_study(tmp_path / "own.yaml")
+        image = ImageSpec(6, 6, 1, 3)
+        assert network_costs(build(study.model, image).config).parameters > 0
+    for name in ("my_nets", "my_layers"):
+        sys.modules.pop(name, None)
+
+
 def test_the_study_is_one(tmp_path):
-    text, *_ = yaml_blocks()
+    text = block_with("schedule: {halving")
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     path = tmp_path / "configs" / "own.yaml"
     path.write_text(text)
@@ -59,7 +100,7 @@ def test_the_study_is_one(tmp_path):
 
 
 def test_the_recipe_is_one():
-    own = yaml.safe_load(yaml_blocks()[1])
+    own = parse_yaml(block_with("metrics: [val_balanced"), "README.md")
     model = yaml.safe_load((ROOT / "configs" / "model.yaml").read_text())["model"]
     study = StudyConfig.from_dict({**own, "model": {**model, **own["model"]}})
     assert study.metrics == ("val_balanced_accuracy",)
@@ -80,7 +121,7 @@ def test_parts_of_ones_own_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
     for name, code in MODULES.items():
         (tmp_path / f"{name}.py").write_text(code)
-    *_, text = yaml_blocks()
+    text = block_with("my_search:Climb")
     rest = {"model": fakes.model(), "space": fakes.SPACE.to_dict()}
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(rest) + text)
     study = load_study(tmp_path / "study.yaml")

@@ -2,14 +2,19 @@
 
 import argparse
 from collections.abc import Sequence
+from itertools import groupby
 from statistics import median
 from typing import Any
 
 from rich.console import Console
 
-from hptjax.config.model import AnyModel
+from hptjax.cli.train import defaults_text
+from hptjax.config.geometry import ImageSpec
+from hptjax.config.model import AnyModel, Model
+from hptjax.data.request import silent
 from hptjax.errors import ConfigError
 from hptjax.models.costs import Costs, network_costs
+from hptjax.models.placed import Placed
 from hptjax.models.signature import exact_body
 from hptjax.population import Plan, make_plan
 from hptjax.population.execution import execution_for
@@ -18,8 +23,9 @@ from hptjax.population.places import places_for
 from hptjax.report.terminal import PlainTable, make_console
 from hptjax.space import Space
 from hptjax.study.compiling import compiling_text
-from hptjax.study.config import StudyConfig
-from hptjax.study.load import is_study, load_study, load_train
+from hptjax.study.config import StudyConfig, TrainConfig
+from hptjax.study.data import StudyData, load_study_data, prepare_data
+from hptjax.study.load import is_study, load_defaults, load_study, load_train
 from hptjax.transpile import Problem, build
 from hptjax.transpile.repair import image_of
 
@@ -30,15 +36,29 @@ IMAGES = 60_000  # the images are not loaded: those of FashionMNIST stand for th
 def describe(args: argparse.Namespace) -> int:
     """Prints the description of a study, or of a single model."""
     console = make_console()
-    if not is_study(args.config):
-        _describe_model(console, load_train(args.config, args.sets).model)
-        return 0
-    study = load_study(args.config, args.sets)
-    problem = Problem(study.model, study.space, image_of(study.model))
+    if is_study(args.config):
+        _describe_study(console, load_study(args.config, args.sets))
+    else:
+        settings = load_train(args.config, args.sets)
+        told = defaults_text(load_defaults(args.config, args.sets))
+        if told:
+            console.print(told, soft_wrap=True)
+        _describe_model(console, settings.model, _image_of_settings(console, settings))
+    return 0
+
+
+def _describe_study(console: Console, study: StudyConfig) -> None:
+    images = training_images(study)
+    if is_sized(study.model):
+        image = image_of(study.model)
+    else:
+        data = load_study_data(study, silent)
+        image, images = data.image_for(study.task), data.train.size
+        console.print(images_text(data, image), soft_wrap=True)
+    problem = Problem(study.model, study.space, image)
     configs = problem.cover()
     capacity = study.population_size * study.repeats
-    work = study.work_ahead(training_images(study))
-    plan = make_plan(configs, capacity=capacity, **work)
+    plan = make_plan(configs, capacity=capacity, **study.work_ahead(images))
     console.print(space_table(study.space))
     console.print(budget_text(study, problem.space.grid_size()))
     console.print(bodies_table(plan, configs))
@@ -48,7 +68,36 @@ def describe(args: argparse.Namespace) -> int:
         f"Padding: {plan.waste(map(exact_body, configs)):.2f} times the FLOPs of the true shapes."
     )
     console.print(memory_text(plan, places_for(capacity=plan.capacity)))
-    return 0
+
+
+def is_sized(model: AnyModel) -> bool:
+    """Whether a model says itself what images it takes."""
+    return not isinstance(model, Model) or model.input is not None
+
+
+def images_text(data: StudyData, image: ImageSpec) -> str:
+    """Which images say what the networks take, and how many outputs they give, in a sentence."""
+    return (
+        f"Images: {data.train.size} of {data.train.name}, {image.height} x {image.width} x "
+        f"{image.channels}; the networks have {image.classes} outputs."
+    )
+
+
+def _image_of_settings(console: Console, settings: TrainConfig) -> ImageSpec:
+    """What a model takes: what it says, else the images that stand beside it in its file."""
+    model = settings.model
+    if is_sized(model):
+        return image_of(model)
+    if "source" not in settings.data.model_fields_set:
+        raise ConfigError(
+            "model.input: must be known, and there are no data that say it: write "
+            "--set model.input=[28,28,1] (height, width, channels; --set model.outputs=10, too), "
+            "or name images, --set data.source=sample."
+        )
+    data = prepare_data(settings.data, model, settings.seed, silent)
+    image = data.image_for(model.task.options)
+    console.print(images_text(data, image), soft_wrap=True)
+    return image
 
 
 def training_images(study: StudyConfig) -> int:
@@ -99,14 +148,20 @@ def space_table(space: Space) -> PlainTable:
 def bodies_table(plan: Plan, configs: Sequence[AnyModel]) -> PlainTable:
     """The compiled bodies, and the share of the sampled configs that each would train."""
     table = PlainTable(title=f"Compiled bodies: {len(plan.bodies)}", title_justify="left")
-    for column in ("batch", "layers", "share"):
-        table.add_column(column)
+    table.add_column("batch")
+    table.add_column("layers", ratio=1)
+    table.add_column("share", justify="right")
     places = [plan.body_of(exact_body(config)) for config in configs]
     for i, body in enumerate(plan.bodies):
-        layers = ", ".join(placed.layer.summary() for placed in body.layers)
         share = f"{places.count(i) / len(places):.0%}"
-        table.add_row(str(body.signature.batch_size), layers, share)
+        table.add_row(str(body.signature.batch_size), layers_text(body.layers), share)
     return table
+
+
+def layers_text(layers: Sequence[Placed]) -> str:
+    """The layers of a body; those that follow one of their kind are counted."""
+    runs = [(own, len(list(run))) for own, run in groupby(p.layer.summary() for p in layers)]
+    return ", ".join(own if count == 1 else f"{count} x ({own})" for own, count in runs)
 
 
 def costs_table(members: Sequence[Costs]) -> PlainTable:
@@ -124,8 +179,8 @@ def costs_table(members: Sequence[Costs]) -> PlainTable:
     return table
 
 
-def _describe_model(console: Console, model: AnyModel) -> None:
-    repaired = build(model, image_of(model))
+def _describe_model(console: Console, model: AnyModel, image: ImageSpec) -> None:
+    repaired = build(model, image)
     if repaired.config is None:
         raise ConfigError(f"this network cannot be built: {repaired.infeasible}")
     for change in repaired.changes:

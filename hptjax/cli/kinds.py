@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from hptjax.config.frozen import SIZE_LIMIT
+from hptjax.config.named import Part
 
 _TYPES = {
     "integer": "integer",
@@ -32,6 +33,8 @@ def _kind(schema: Mapping[str, Any]) -> str:
     if "anyOf" in schema:
         kinds = [_kind(one) for one in schema["anyOf"] if one.get("type") != "null"]
         return " or ".join(dict.fromkeys(kinds)) if all(kinds) else ""
+    if "const" in schema:
+        return str(schema["const"])
     if "enum" in schema:
         return " or ".join(map(str, schema["enum"]))
     kind = _TYPES.get(schema.get("type", ""), "")
@@ -45,6 +48,8 @@ def _kind(schema: Mapping[str, Any]) -> str:
 
 def plain(value: Any) -> Any:
     """A default as YAML has it."""
+    if isinstance(value, Part):
+        return value.to_tree()
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list | tuple):

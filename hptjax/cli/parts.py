@@ -7,14 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from hptjax.cli.kinds import kinds_of, plain
 from hptjax.cli.tables import Shelf
+from hptjax.config.layer_hparams import kind_of
 from hptjax.config.named import main_option, options_of
+from hptjax.config.options import known_options
 from hptjax.config.yaml_file import dump_yaml
 from hptjax.errors import ConfigError, did_you_mean
 from hptjax.table import OURS, TableRow
 
+# Options of layers that are words of a table.
+_TABLES = {"norm": "norms", "activation": "activations", "function": "activations"}
+_VARIES = {"width": "padded", "traced": "traced", "static": "static"}
 COMMENT_WIDTH = 80  # of what is printed to be kept as a file
 
 
@@ -36,6 +42,8 @@ class ListedTable:
     def text(self, word: str) -> str:
         """What one word can be told, as YAML with comments: each option with its default."""
         table = self.shelf.table
+        if word in self.shelf.written:
+            return self.shelf.written[word]
         for row in table.rows():
             if row.is_family and row.word == word:
                 return self._about(row)
@@ -46,9 +54,9 @@ class ListedTable:
         model = options_of(found)
         own = f"From the package {row.package}." if row.package not in (OURS, "") else ""
         about = _doc(found) or (_doc(row.load()) if row.is_family else "")
-        place = f"In a study it stands under `{self.shelf.key}`."
         options = _options(self.shelf, word, model)
-        texts = (own, about, _doc(model), place) if options.startswith("name: ") else (own, about)
+        usage = options.startswith(self.shelf.usage(word))
+        texts = (own, about) if usage else (own, about, _doc(model), self.shelf.place)
         return _comments(dict.fromkeys(filter(None, texts))) + options
 
     def _about(self, row: TableRow) -> str:
@@ -92,15 +100,26 @@ def _options(shelf: Shelf, word: str, model: Any) -> str:
     """The options that a user can give, as YAML; of a part that takes none, where it stands."""
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return shelf.usage(word)
-    fields = {key: field for key, field in model.model_fields.items() if key not in shelf.hidden}
+    names = known_options(word, model) if shelf.of_layers else tuple(model.model_fields)
+    fields = {key: model.model_fields[key] for key in names if key not in shelf.hidden}
     if not fields:
         return f"{shelf.usage(word)}  # takes no options"
-    kinds, lines = kinds_of(model), [dump_yaml({"name": word})]
-    for key, field in fields.items():
-        default = None if field.is_required() else field.get_default(call_default_factory=True)
-        line = dump_yaml({key: "REQUIRED" if field.is_required() else plain(default)})
-        kind = "" if isinstance(default, bool) else kinds.get(key, "")
-        main = f"`{word}: VALUE` sets it" if key == main_option(model) else ""
-        said = "; ".join(filter(None, (kind, main))) if line.count("\n") == 1 else ""
-        lines.append(f"{line.rstrip()}  # {said}\n" if said else line)
-    return "".join(lines)
+    lines = [_option(shelf, word, model, key, field) for key, field in fields.items()]
+    if shelf.of_layers:
+        return f"{word}:\n{textwrap.indent(''.join(lines), '  ')}"
+    return dump_yaml({"name": word}) + "".join(lines)
+
+
+def _option(shelf: Shelf, word: str, model: type[BaseModel], key: str, field: FieldInfo) -> str:
+    """One option with its default, and what else it may be."""
+    default = None if field.is_required() else field.get_default(call_default_factory=True)
+    line = dump_yaml({key: "REQUIRED" if field.is_required() else plain(default)})
+    if line.count("\n") > 1:
+        return line
+    table = _TABLES.get(key) if shelf.of_layers else None
+    kind = "" if isinstance(default, bool) else kinds_of(model).get(key, "")
+    kind = f"of `hptjax list {table}`" if table else kind
+    varies = _VARIES[kind_of(model, key)] if shelf.of_layers else ""
+    main = f"`{word}: VALUE` sets it" if key == main_option(model) else ""
+    said = "; ".join(filter(None, (kind, varies, main)))
+    return f"{line.rstrip()}  # {said}\n" if said else line

@@ -1,7 +1,7 @@
 """The tables that `hptjax list` knows, as text: naming them imports none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hptjax.importing import load
 from hptjax.table import Table
@@ -14,18 +14,29 @@ class Shelf:
     """Where a table is, and where one of its words stands in a study.
 
     target: "module:attribute"; key: of the study, dotted; hidden: options that no user gives;
-    in_list: whether the key takes a list of words.
+    in_list: whether the key takes a list of words. about: where a word stands, said otherwise than
+    by the key. of_layers: whether its parts are layers, or belong to them: their options stand
+    below their word, and how networks of one program may differ in them is said. written: of words
+    that are told otherwise than by options, all that is said of them.
     """
 
     target: str
     key: str
     hidden: tuple[str, ...] = ()
     in_list: bool = False
+    about: str = ""
+    of_layers: bool = False
+    written: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def table(self) -> Table:
         """The table itself; imports its module, and no row."""
         return load(self.target)
+
+    @property
+    def place(self) -> str:
+        """Where one of its words stands, in a sentence."""
+        return self.about or f"In a study it stands under `{self.key}`."
 
     def usage(self, word: str) -> str:
         """How a study names a word, as YAML in one line."""
@@ -37,9 +48,36 @@ class Shelf:
         return line
 
 
+_IN_LAYERS = (
+    "It stands in the list `layers` of a model, and takes label and depth, too. padded, traced: "
+    "networks that differ in it share a body; static: each value has a body of its own."
+)
+_FLAX = """\
+# A network of your own class, of flax.linen or flax.nnx: images [B, H, W, C] in,
+# outputs [B, K] out. It stands in a model instead of `layers`.
+# module: where the class is. Any other key but `call` is an argument of its
+# constructor: static, each value has a body of its own. call: arguments of its
+# __call__ that are numbers: traced, networks that differ in them share a body.
+# The constructor is told the number of outputs as `num_classes` or `outputs`.
+model: {flax: {module: 'my_nets:Net', width: 16, call: {dropout: 0.1}}}
+"""
 SHELVES: Mapping[str, Shelf] = {
     "activations": Shelf("hptjax.config.parts:ACTIVATIONS", "activation_fun"),
     "optimizers": Shelf("hptjax.config.parts:OPTIMIZERS", "model.optimizer"),
+    "layers": Shelf(
+        "hptjax.config.parts:LAYERS",
+        "model.layers",
+        in_list=True,
+        about=_IN_LAYERS,
+        of_layers=True,
+        written={"flax": _FLAX},
+    ),
+    "norms": Shelf(
+        "hptjax.config.parts:NORMS",
+        "norm",
+        about="It is what the option `norm` of a layer may be.",
+        of_layers=True,
+    ),
     "lr_schedules": Shelf("hptjax.config.parts:LR_SCHEDULES", "model.lr_schedule"),
     "tasks": Shelf("hptjax.config.parts:TASKS", "model.task"),
     "augmentations": Shelf("hptjax.config.parts:AUGMENTATIONS", "data.augment", in_list=True),

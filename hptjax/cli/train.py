@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from rich.console import Console
 
@@ -14,11 +15,11 @@ from hptjax.population import Member, Population
 from hptjax.records.best import save_best
 from hptjax.records.files import prove_writable
 from hptjax.records.metrics import TRAIN, VAL, in_order, measure_of
-from hptjax.report.console import show_measures
+from hptjax.report.console import show_hparams, show_measures
 from hptjax.report.terminal import make_console
 from hptjax.study.config import TrainConfig
 from hptjax.study.data import load_test_data, noted_digests, prepare_data
-from hptjax.study.load import load_train
+from hptjax.study.load import load_defaults, load_train
 from hptjax.study.local import make_trainer
 from hptjax.study.network import OnEpoch, data_notes, train_alone
 from hptjax.transpile import build
@@ -31,6 +32,9 @@ def train(args: argparse.Namespace) -> int:
     if args.out is not None:
         prove_writable(args.out / "best", f"--out {args.out}")
 
+    told = defaults_text(load_defaults(args.config, overrides(args)))
+    if told:
+        console.print(told, soft_wrap=True)
     notify = once(lambda text: console.print(text, soft_wrap=True))
     data = prepare_data(settings.data, settings.model, settings.seed, notify)
     test = _test_images(settings, notify)
@@ -59,6 +63,11 @@ def train(args: argparse.Namespace) -> int:
         save_best(args.out / "best", repaired.config, variables, noted | last)
         console.print(f"Saved in {args.out / 'best'}", soft_wrap=True)
     return 0
+
+
+def defaults_text(defaults: Mapping[str, Any]) -> str:
+    """What takes the place of a model's entries, in a line; nothing where it has none."""
+    return f"The model is open, its defaults are taken: {show_hparams(defaults)}" * bool(defaults)
 
 
 def epoch_lines(console: Console, epochs: int) -> OnEpoch:

@@ -25,18 +25,20 @@ _RECIPE = tuple(rule.key for rule in TABLE if not rule.where)  # betas stand the
 class Lifted:
     """A plain model and the entries of its hparams, as `Space` reads them.
 
-    Names with `*` are of each copy of a layer. paths: where each entry stood.
+    Names with `*` are of each copy of a layer. paths: where each entry stood. defaults: what stands
+    in its place in the model; of a choice that has names, the name.
     """
 
     model: dict[str, Any]
     entries: dict[str, dict[str, Any]]
     paths: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 def lift(model: Mapping[str, Any]) -> Lifted:
     """The entries of a model in either form; ConfigError naming the path of a mistake."""
     lifter = _ModelLifter()
-    return Lifted(lifter.model(model), lifter.entries, lifter.paths)
+    return Lifted(lifter.model(model), lifter.entries, lifter.paths, lifter.defaults)
 
 
 def is_open(model: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from hptjax.config.copies import leaves
 from hptjax.config.items import ABSENT, spelled_alone
-from hptjax.config.layout import Copy, Layout, Located, Nowhere
+from hptjax.config.layout import Copy, Layout, Located, Nowhere, largest_depths
 from hptjax.config.model import Model
 from hptjax.config.named import Part, Spelling
 from hptjax.config.options import DEPTH, known_options, option_kinds
@@ -59,15 +59,6 @@ def _refuse_reference(name: str, value: Any) -> None:
     for leaf in leaves(value):
         if isinstance(leaf, Ref):
             raise ConfigError(f"{name}: is a reference, {str(leaf)!r}; tune what it names.")
-
-
-def largest_depths(chosen: Chosen) -> dict[str, int]:
-    """The largest of each depth that is tuned."""
-    return {
-        name: int(max(values) + 0.5)
-        for name, values in chosen.items()
-        if name.rpartition(".")[2] == DEPTH and values
-    }
 
 
 def _steps(at: Located) -> tuple[str | int | None, ...]:

@@ -213,9 +213,38 @@ class Layout:
         """Each reference, after the name that all copies share of what it is the value of."""
         yield from _references(self.items, "")
 
+    def spread(self, name: str) -> list[str]:
+        """The names of the copies that a name with `*` stands for; of any other itself."""
+        steps = name.split(".")
+        if "*" not in steps:
+            return [name]
+        names = (copy.name.split(".") for copy in self.copies())
+        return [
+            ".".join([*own, *steps[len(own) :]])
+            for own in names
+            if "*" not in steps[len(own) :] and _matches(steps, own)
+        ]
+
     def names(self) -> Iterator[str]:
         """The names of all options of all layers, those of copies as all share them."""
         yield from _names(self.items, "")
+
+
+def largest_depths(chosen: Mapping[str, Sequence[Any]]) -> dict[str, int]:
+    """The largest of each depth that is tuned; chosen: what each hparam may be, or its ends."""
+    return {
+        name: int(max(values) + 0.5)
+        for name, values in chosen.items()
+        if name.rpartition(".")[2] == DEPTH and values
+    }
+
+
+def _matches(steps: Sequence[str], own: Sequence[str]) -> bool:
+    """Whether a name with `*` begins with the name of a copy."""
+    return len(own) < len(steps) and all(
+        step == label or (step == "*" and label.isdecimal())
+        for step, label in zip(steps, own, strict=False)
+    )
 
 
 def _names(items: Sequence[Item], shared: str) -> Iterator[str]:

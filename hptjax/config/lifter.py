@@ -6,7 +6,7 @@ from typing import Any
 
 from hptjax.config.entry_forms import entry_tree, is_entry
 from hptjax.config.named import Spelling, main_option, options_of
-from hptjax.entries import Categorical
+from hptjax.entries import Categorical, Entry
 from hptjax.errors import ConfigError, shown, shown_key
 from hptjax.space import entry_from_dict
 from hptjax.table import Table
@@ -18,11 +18,13 @@ CHOICES = ("type", "choice", "choices")  # keys that say what is chosen from
 class Lifter:
     """What was lifted so far: entries by their names, as `Space` reads them, and where they stood.
 
-    Each method gives back what is left: a plain value, with a default in the place of each entry.
+    defaults: of each entry the value, or the choice, that takes its place. Each method gives back
+    what is left: a plain value, with a default in the place of each entry.
     """
 
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
     paths: dict[str, str] = field(default_factory=dict)
+    defaults: dict[str, Any] = field(default_factory=dict)
 
     def plain(self, tree: Any, name: str, path: str) -> Any:
         """A tree of options all of whose mappings are options, too."""
@@ -157,12 +159,8 @@ class Lifter:
                 raise ConfigError(f"{path}.each: there is one copy only; give the layer a depth.")
             name = each
         self._take(name, own, path, len(self.entries) if place is None else place)
-        if default is None:
-            return entry.choices[0] if isinstance(entry, Categorical) else entry.from_unit(0.5)
-        try:
-            return entry.check(default)
-        except ConfigError as error:
-            raise ConfigError(f"{path}.default: {error}") from None
+        self.defaults[name] = _default(entry, default, path)
+        return self.defaults[name]
 
     def _take(self, name: str, entry: dict[str, Any], path: str, place: int) -> None:
         if name in self.entries:
@@ -173,6 +171,16 @@ class Lifter:
         items = list(self.entries.items())
         self.entries = dict([*items[:place], (name, entry), *items[place:]])
         self.paths[name] = path
+
+
+def _default(entry: Entry, given: Any, path: str) -> Any:
+    """The value that takes the place of an entry: the given one, mid-scale, or the first choice."""
+    if given is None:
+        return entry.choices[0] if isinstance(entry, Categorical) else entry.from_unit(0.5)
+    try:
+        return entry.check(given)
+    except ConfigError as error:
+        raise ConfigError(f"{path}.default: {error}") from None
 
 
 def _has_entry(tree: Any) -> bool:

@@ -1,6 +1,7 @@
 """The native form of a model: a list of layers, and the recipe by which they are trained."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias
 
@@ -17,12 +18,15 @@ from hptjax.config.explain import validated
 from hptjax.config.frozen import Positive
 from hptjax.config.inline import NATIVE, Lifted, lift
 from hptjax.config.items import Item, items_tree, read_items
-from hptjax.config.layout import Copy, Layout
-from hptjax.config.options import HEAD
+from hptjax.config.layout import Copy, Layout, largest_depths
+from hptjax.config.options import DEPTH, HEAD
 from hptjax.config.parts import LAYERS
 from hptjax.config.recipe import Recipe
 from hptjax.config.schema import ModelConfig
+from hptjax.config.yaml_file import dump_yaml
+from hptjax.entries import Categorical, Entry
 from hptjax.errors import ConfigError, shown
+from hptjax.space import Space, entry_from_dict
 
 FLAX = "flax"  # the name of a network of the user's, as of a layer
 
@@ -121,7 +125,21 @@ class Model(Recipe):
         """The plain model, and the entries that stood in it, each with its default in its place."""
         if self._open is None:
             return Lifted(dict(self), {})
-        return Lifted(dict(self), self._open.entries, self._open.paths)
+        return replace(self._open, model=dict(self))
+
+    @property
+    def space(self) -> Space:
+        """What is tuned in it, by names: all that was given as an entry."""
+        given = {n: entry_from_dict(own, n) for n, own in self.lifted.entries.items()}
+        depths = {n: own for n, own in given.items() if n.rpartition(".")[2] == DEPTH}
+        ends = {n: _ends(own) for n, own in depths.items()}
+        layout = Layout(self.layers, largest_depths(ends))
+        return Space({one: own for n, own in given.items() for one in layout.spread(n)})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of what is tuned in it."""
+        return tuple(self.space)
 
     @property
     def layout(self) -> Layout:
@@ -161,6 +179,11 @@ class Model(Recipe):
         """The normal form, fit for YAML; `from_dict` gives an equal model back."""
         return self.model_dump(mode="json")
 
+    def to_yaml(self) -> str:
+        """The text of a file: the model, and the space of what is tuned in it."""
+        space = {"space": self.space.to_dict()} if self.lifted.entries else {}
+        return dump_yaml({"model": self.to_dict(), **space})
+
     @classmethod
     def from_dict(cls, tree: Mapping[str, Any]) -> "Model":
         """Reads the normal form, with or without its outer key `model`.
@@ -190,6 +213,11 @@ def _layer(layout: Layout, copy: Copy, outputs: int | None) -> Any:
     for_copy = getattr(layer, "for_copy", None)
     own = 0 if item.depth is None else copy.index[-1]
     return layer if for_copy is None else for_copy(own)
+
+
+def _ends(entry: Entry) -> tuple[Any, ...]:
+    """The values of a depth that decide which is the largest."""
+    return tuple(entry.choices) if isinstance(entry, Categorical) else (entry.low, entry.high)
 
 
 def _word(item: Item) -> str:

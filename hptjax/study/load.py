@@ -24,6 +24,7 @@ from hptjax.errors import ConfigError
 from hptjax.importing import import_from
 from hptjax.paths import user_path
 from hptjax.study.config import StudyConfig, TrainConfig
+from hptjax.transpile.opened import defaults_of
 
 INCLUDED = ("model", "space")  # keys that may hold a path instead of a mapping
 SETTINGS = ("data", "epochs", "seed")
@@ -121,12 +122,34 @@ def _with_options(chosen: Any, known: Any) -> Any:
 
 
 def is_study(path: str | Path) -> bool:
-    """Whether a YAML file holds a study and not just a model."""
-    return holds_study(read_yaml(find_config(path)))
+    """Whether a YAML file holds a study, and not just a model, or a model and how to train it."""
+    path = find_config(path)
+    tree = read_yaml(path)
+    import_from([os.path.abspath(path.parent)])
+    if "space" in tree or not holds_study(tree):
+        return holds_study(tree)
+    model = include(tree["model"], "model", path.parent)
+    return _is_open(model) or not {*tree} <= {"model", *SETTINGS}
 
 
 def _is_open(model: Any) -> bool:
     return isinstance(model, Mapping) and is_open(model)
+
+
+def load_defaults(path: str | Path, overrides: Sequence[str | Override] = ()) -> dict[str, Any]:
+    """What `load_train` puts in the place of entries of the file's model, by the hparams' names."""
+    path = user_path(path)
+    path = find_config(path / "best" if (path / "best").is_dir() else path)
+    tree = read_yaml(path)
+    import_from([os.path.abspath(path.parent)])
+    holder = {"model": include(tree["model"], "model", path.parent) if "model" in tree else tree}
+    if not _is_open(holder["model"]):
+        return {}
+    whole = "model" in tree and holds_study(tree)
+    for change in parse_overrides(overrides):
+        if change.keys[0] == "model" or not (whole or change.keys[0] in SETTINGS):
+            apply_override(holder, change.below("model"))
+    return defaults_of(holder["model"])
 
 
 def load_train(path: str | Path, overrides: Sequence[str | Override] = ()) -> TrainConfig:
@@ -140,6 +163,7 @@ def load_train(path: str | Path, overrides: Sequence[str | Override] = ()) -> Tr
     path = find_config(path / "best" if (path / "best").is_dir() else path)
     changes = parse_overrides(overrides)
     tree = read_yaml(path)
+    import_from([os.path.abspath(path.parent)])  # for a model with parts of one's own
     included = include(tree.get("model"), "model", path.parent)
     if "space" in tree or (holds_study(tree) and _is_open(included)):
         study = load_study(path, changes)

@@ -7,15 +7,15 @@ from hptjax.config.entry_forms import is_entry, refuse_range
 from hptjax.config.hparams import PARTS, bind, chosen_of, meant_by
 from hptjax.config.inline import Lifted, lift, lift_entry, lift_kinds
 from hptjax.config.items import Item
-from hptjax.config.layer_hparams import largest_depths
-from hptjax.config.layout import Layout, Nowhere
+from hptjax.config.layout import Layout, Nowhere, largest_depths
 from hptjax.config.model import AnyModel, Model, read_model
 from hptjax.config.parts import NESTED
 from hptjax.config.recipe import Recipe
-from hptjax.entries import Categorical, Float, Integer
+from hptjax.entries import Categorical, Float, Integer, Value
 from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
 from hptjax.space import Space, entry_from_dict
 from hptjax.transpile.apply import apply_bound
+from hptjax.transpile.owners import with_conditions
 
 
 def opened(model: Any, space: Any) -> tuple[Any, Any]:
@@ -48,6 +48,23 @@ def closed(model: Any) -> Any:
         return model
     lifted = lift(model)
     return lifted.model if lifted.entries else model
+
+
+def defaults_of(model: Any) -> dict[str, Value]:
+    """What each open hparam of a model is until a study tunes it, without those inactive then.
+
+    model: in either form, with entries; without any, nothing is open.
+    """
+    lifted = model.lifted if isinstance(model, Model) else lift(model)
+    base, space = opened(model, None)
+    if space is None:
+        return {}
+    most = largest_depths(chosen_of(space))
+    given = _Given(base, lifted)
+    values = {
+        one: value for name, value in lifted.defaults.items() for one in given.copies(name, most)
+    }
+    return with_conditions(space, bind(space, base)).active(values)
 
 
 def _is_loose(space: Any) -> bool:
@@ -149,14 +166,14 @@ class _Given:
         }
         entries: dict[str, Any] = {}
         for name, own in self.entries.items():
-            for one in self._copies(name, largest_depths(chosen)):
+            for one in self.copies(name, largest_depths(chosen)):
                 if one in entries:
                     raise ConfigError(f"space.{one}: is named twice; leave one of them out.")
                 entries[one] = _entry(one, own)
         fixed = {
             one: own
             for name, own in self.fixed.items()
-            for one in self._copies(name, largest_depths(chosen))
+            for one in self.copies(name, largest_depths(chosen))
         }
         try:
             targets = bind(fixed, self.base, chosen)
@@ -165,7 +182,7 @@ class _Given:
             raise ConfigError(f"space.{error}") from None
         return base, Space(entries) if entries else None
 
-    def _copies(self, name: str, most: Mapping[str, int]) -> Iterator[str]:
+    def copies(self, name: str, most: Mapping[str, int]) -> Iterator[str]:
         """The names that a name with `*` stands for; any other is itself."""
         steps = name.split(".")
         if "*" not in steps:
@@ -173,23 +190,12 @@ class _Given:
             return
         if not isinstance(self.base, Model):
             raise ConfigError(f"space.{name}: the model has no copies of layers.")
-        found = []
-        for copy in Layout(self.base.layers, most).copies():
-            own = copy.name.split(".")
-            if "*" not in steps[len(own) :] and _matches(steps, own):
-                found.append(".".join([*own, *steps[len(own) :]]))
+        found = Layout(self.base.layers, most).spread(name)
         if not found:
             names = list(self.base.layout.names())
             plain = ".".join(step for step in steps if step != "*")
             raise ConfigError(f"space.{name}: names nothing; {did_you_mean(plain, names)}")
         yield from found
-
-
-def _matches(steps: list[str], own: list[str]) -> bool:
-    return len(own) < len(steps) and all(
-        step == label or (step == "*" and label.isdecimal())
-        for step, label in zip(steps, own, strict=False)
-    )
 
 
 def _entry(name: str, own: Any) -> Any:

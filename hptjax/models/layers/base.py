@@ -30,6 +30,7 @@ import numpy as np
 from jax import Array
 
 from hptjax.config.frozen import Frozen
+from hptjax.config.parts import LAYERS
 from hptjax.config.traced import traced_numbers
 
 Shape: TypeAlias = tuple[Any, ...]
@@ -162,9 +163,10 @@ class Layer(Frozen):
             for name, field in fields.items()
             if name not in traced and getattr(self, name) != field.get_default()
         }
-        options = (f"{name} {getattr(value, 'name', value)}" for name, value in static.items())
+        options = (f"{name} {_short(value)}" for name, value in static.items())
         widths = (str(getattr(self, width)) for width in self.widths)
-        return " ".join([type(self).__name__.lower(), *widths, *options])
+        word = LAYERS.word_of(type(self)).rpartition(":")[2]
+        return " ".join([word, *widths, *options])
 
     def initial(self, key: Array, incoming: Shape) -> dict[str, Array] | None:
         """All weights and statistics of a new network at their exact shape, drawn from its key.
@@ -201,6 +203,13 @@ class Layer(Frozen):
         if leaf == "kernel":
             value = value.transpose(1, 2, 3, 0) if value.ndim == 4 else value.T
         return (*path, "bias" if leaf == "shift" else leaf), value
+
+
+def _short(value: Any) -> str:
+    """The value of an option in a word: of a part its name, of a pair `3x5`."""
+    if isinstance(value, tuple):
+        return "x".join(map(str, value))
+    return str(getattr(value, "name", value))
 
 
 class DerivedModule(nn.Module):

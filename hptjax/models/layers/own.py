@@ -96,6 +96,10 @@ class FlaxNetwork(Layer):
         call = tuple((name, values.get(_CALL + name, value)) for name, value in self.call)
         return super().bound({"call": call, **fields})
 
+    def summary(self) -> str:
+        """The class, and its arguments."""
+        return " ".join([self.place, *(f"{name} {value}" for name, value in self.arguments)])
+
     def check(self, incoming: Shape) -> None:
         _try(self._kind, self._canonical, incoming)
 

@@ -57,6 +57,11 @@ class Residual(Layer):
             return self
         return self.bound({"shortcut": "identity" if k else "projection"})
 
+    def summary(self) -> str:
+        """As of any layer; a projection, which a block has unless told, goes without saying."""
+        plain = self.bound({"shortcut": "auto"}) if self.projects else self
+        return super(Residual, plain).summary()
+
     def check(self, incoming: Shape) -> None:
         self.norm.options.check(self.out(incoming))
 
