@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from hptjax.errors import ConfigError as ConfigError
     from hptjax.models import Classifier as Classifier
     from hptjax.models import init_variables as init_variables
+    from hptjax.models.layers.base import Layer as Layer
+    from hptjax.models.layers.base import Weight as Weight
     from hptjax.models.network import load_best as load_best
     from hptjax.models.network import load_network as load_network
     from hptjax.population import Member as Member
@@ -53,6 +55,7 @@ _HOMES = {
     "Classifier": "hptjax.models",
     "ConfigError": "hptjax.errors",
     "ImageDataset": "hptjax.data",
+    "Layer": "hptjax.models.layers.base",
     "LrSchedule": "hptjax.population.lr_schedules.base",
     "Member": "hptjax.population",
     "Metric": "hptjax.study.metric",
@@ -67,6 +70,7 @@ _HOMES = {
     "StudyConfig": "hptjax.study",
     "StudyData": "hptjax.study.data",
     "Task": "hptjax.tasks",
+    "Weight": "hptjax.models.layers.base",
     "choice": "hptjax.config.ranges",
     "des_minimize": "hptjax.des",
     "evaluate_population": "hptjax.population",
@@ -99,6 +103,7 @@ _MODULES = (
     "records",
     "report",
     "study",
+    "testing",
 )
 
 __getattr__, __dir__ = lazily(__name__, _HOMES, _MODULES)
