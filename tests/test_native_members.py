@@ -1,18 +1,14 @@
 """Points of native spaces inside a program: the members are those that the host builds."""
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.yaml_file import parse_yaml
-from hptjax.errors import ConfigError
 from hptjax.population import make_plan
 from hptjax.study.config import StudyConfig
 from hptjax.transpile import Problem
-from hptjax.transpile.traced import TracedProblem
-from tests.nets import SIZE, images
+from tests.nets import SIZE
 from tests.test_population_problem import built_as_on_the_host
 
 IMAGES = ImageSpec(SIZE, SIZE, 1, 10)
