@@ -156,6 +156,13 @@ task.gamma: {type: float, low: 0.5, high: 3.0}
 """
 NAMES = ("optimizer", "augment", "lr_schedule", "resnet_af_l0")
 RECIPES = [("lion", "grainy", "cosine", "relu"), ("adam", "flipped", "trapezoid", "snake")]
+NUMBERS = [
+    [
+        {"optimizer.lion.beta_1": 0.85, "task.gamma": 1.5},
+        {"optimizer.lion.beta_1": 0.9, "task.gamma": 3.0},
+    ],
+    [{"task.gamma": 1.5}, {"task.gamma": 3.0}],
+]
 EPOCHS, SEED = 2, 5
 
 
@@ -175,13 +182,9 @@ def tree():
         "epochs": EPOCHS,
         "seed": SEED,
         "first": [
-            {
-                **dict(zip(NAMES, words, strict=True)),
-                **({"optimizer.lion.beta_1": beta} if "lion" in words else {}),
-                "task.gamma": gamma,
-            }
-            for words in RECIPES
-            for beta, gamma in ((0.85, 1.5), (0.9, 3.0))
+            {**dict(zip(NAMES, words, strict=True)), **numbers}
+            for words, several in zip(RECIPES, NUMBERS, strict=True)
+            for numbers in several
         ],
     }
 

@@ -78,7 +78,7 @@ def test_who_brought_a_mistake_is_named(folder, capsys):
 
 def test_a_name_of_nothing_names_the_packaged_configs(folder, capsys):
     line = mistake(capsys, "run", "nosuch")
-    assert "big_model, model, quickstart" in line
+    assert "big_model, keras_cnn, mnist_5k, model, optuna_mlp" in line
 
 
 def test_what_a_run_wrote_every_command_reads(folder, capsys):
