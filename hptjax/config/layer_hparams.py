@@ -198,7 +198,10 @@ def _places(at: Located, layout: Layout, option: str) -> Iterator[tuple[str, flo
     """What an option sets, its own copies and all that refer to them."""
     own = {f"{copy.name}.{option}" for copy in layout.copies() if is_copy(copy, at)}
     for copy in layout.copies():
-        for name in copy.item.known:
+        known = copy.item.known
+        if f"{copy.name}.{option}" in own and option not in known:  # another kind's than the model's
+            yield f"{copy.name}.{option}", 1.0
+        for name in known:
             place, factor = layout.root(copy, name)
             if place in own:
                 yield f"{copy.name}.{name}", factor
