@@ -42,7 +42,9 @@ def checked_conditions(
     parent cannot have, and for hparams that depend on each other in a circle.
     """
     if not isinstance(given, Mapping):
-        raise ConfigError(f"conditions must be a mapping of hparam to conditions, got {given!r}.")
+        raise ConfigError(
+            f"conditions must be a mapping of hparam to conditions, got {shown(given)}."
+        )
     for name, conditions in given.items():
         _known(name, entries, "conditions")
         for condition in conditions:
@@ -102,13 +104,6 @@ def parents_first(names: Iterable[str], conditions: Conditions) -> tuple[str, ..
         if name not in order:
             visit(name)
     return tuple(order)
-
-
-def is_met(
-    name: str, conditions: Conditions, hparams: Hparams, entries: Mapping[str, Entry]
-) -> bool:
-    """Whether an hparam is active beside those active hparams that it depends on."""
-    return unmet(name, conditions, hparams, entries) is None
 
 
 def unmet(

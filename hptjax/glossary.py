@@ -2,7 +2,9 @@
 
 params      network weights (Flax)
 hparams     one candidate's tuned values, `{"lr": 0.01, ...}`
-inactive    of an hparam: an option of a part that is not chosen; a trial has no value of it
+inactive    of an hparam: what it hangs on is not chosen, as the part whose option it is; a trial
+            has no value of it
+condition   what an hparam needs of another one to be active
 proposal    what a searcher asks to try: a point in the unit cube and its hparams
 candidate   the network that repair made of a proposal
 member      a candidate with its random key, in a population

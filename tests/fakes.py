@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from hptjax.population import Cost, Member, Outcome
-from hptjax.population.resident import stack_epochs
 from hptjax.space import Categorical, Float, Integer, Space
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
@@ -107,10 +106,11 @@ class FakePopulation:
     def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
         if seconds <= 0:
             return Outcome({}, Cost())
-        rows = [self.executor.epoch(self.members, self.age + k) for k in range(epochs)]
+        ages = range(self.age, self.age + epochs)
+        done = [Outcome.of_epoch(self.executor.epoch(self.members, k), Cost()) for k in ages]
         self.age += epochs
         cost = Cost(train_s=1e-4, true_flops=4.0, padded_flops=5.0, lane_flops=6.0)
-        return Outcome(stack_epochs(rows), cost)
+        return Outcome(Outcome.of(done).curves, cost)
 
     def keep(self, chosen: Sequence[int]) -> None:
         self.members = tuple(self.members[k] for k in chosen)

@@ -134,6 +134,13 @@ task.gamma: {type: float, low: 0.5, high: 3.0}
 """
 NAMES = ("optimizer", "augment", "lr_schedule", "resnet_af_l0")
 RECIPES = [("lion", "grainy", "cosine", "relu"), ("adam", "flipped", "trapezoid", "snake")]
+NUMBERS = [
+    [
+        {"optimizer.lion.beta_1": 0.85, "task.gamma": 1.5},
+        {"optimizer.lion.beta_1": 0.9, "task.gamma": 3.0},
+    ],
+    [{"task.gamma": 1.5}, {"task.gamma": 3.0}],
+]
 EPOCHS, SEED = 2, 5
 
 
@@ -154,11 +161,8 @@ def tree():
         "seed": SEED,
         "first": [
             {**dict(zip(NAMES, words, strict=True)), **numbers}
-            for words in RECIPES
-            for numbers in (
-                {"optimizer.lion.beta_1": 0.85, "task.gamma": 1.5},
-                {"optimizer.lion.beta_1": 0.9, "task.gamma": 3.0},
-            )
+            for words, several in zip(RECIPES, NUMBERS, strict=True)
+            for numbers in several
         ],
     }
 

@@ -1,18 +1,34 @@
 """Sizes of feature maps, paddings, and what the images of a data set ask of a network."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hptjax.config.schema import ConvConfig
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
-    """What a network must fit: image height and width, colour channels, number of classes."""
+    """What a network must fit: image height and width, colour channels, number of classes.
+
+    statistics: gives mean and standard deviation of each channel of the training images, from 0 to
+    1; None where they are not known.
+    """
 
     height: int
     width: int
     channels: int
     classes: int
+    statistics: "Callable[[], ChannelStatistics] | None" = field(
+        default=None, compare=False, repr=False
+    )
+
+
+class ChannelStatistics(NamedTuple):
+    """Mean and standard deviation of each channel, of pixels from 0 to 1."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
 
 def same_padding(kernel: int) -> tuple[int, int]:

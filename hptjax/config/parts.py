@@ -69,6 +69,7 @@ LAYERS: Table = Table(
     "layers",
     "layer",
     {
+        "normalize": "hptjax.models.layers.normalize:Normalize",
         "conv": "hptjax.models.layers.conv:Conv",
         "residual": "hptjax.models.layers.residual:Residual",
         "linear": "hptjax.models.layers.linear:Linear",

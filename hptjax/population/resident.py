@@ -2,6 +2,7 @@
 
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import Any
@@ -52,8 +53,45 @@ class Outcome:
     def epochs(self) -> int:
         return len(next(iter(self.curves.values()), ()))
 
+    @classmethod
+    def of(cls, outcomes: "Sequence[Outcome]") -> "Outcome":
+        """What some epochs in a row gave together."""
+        names = outcomes[0].curves if outcomes else ()
+        return cls(
+            {name: np.concatenate([own.curves[name] for own in outcomes]) for name in names},
+            sum((own.cost for own in outcomes), Cost()),
+            {k: reason for own in outcomes for k, reason in own.lost.items()},
+            max((own.workers for own in outcomes), default=1),
+        )
 
-class Population:
+    @classmethod
+    def of_epoch(cls, metrics: Mapping[str, np.ndarray], cost: Cost, **others: Any) -> "Outcome":
+        """What one epoch gave: metrics [P]."""
+        return cls({name: values[None] for name, values in metrics.items()}, cost, **others)
+
+
+class Trained(ABC):
+    """Members that are trained one epoch after another, while there is time."""
+
+    def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
+        """Trains all members for some epochs, or for those of them predicted to end in time.
+
+        The outcome then holds fewer epochs than asked for, possibly none.
+        """
+        began, done = time.perf_counter(), []
+        for _ in range(epochs):
+            outcome = self.epoch(seconds - (time.perf_counter() - began))
+            if outcome is None:
+                break
+            done.append(outcome)
+        return Outcome.of(done)
+
+    @abstractmethod
+    def epoch(self, seconds: float = math.inf) -> Outcome | None:
+        """Trains all members for one epoch; None where that is predicted not to end in time."""
+
+
+class Population(Trained):
     """Members of one age, resident on the devices of their trainer."""
 
     def __init__(self, trainer: PopulationTrainer, state: PopulationState) -> None:
@@ -78,26 +116,14 @@ class Population:
         """Epochs trained so far."""
         return self._state.age
 
-    def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
-        """Trains all members for some epochs, or for those of them predicted to end in time.
-
-        The outcome then holds fewer epochs than asked for, possibly none. The first epoch of a
-        program cannot be predicted, and always runs.
-        """
-        began, rows, cost = time.perf_counter(), [], Cost()
-        for _ in range(epochs):
-            if time.perf_counter() - began + self.predicted_seconds() > seconds:
-                break
-            values, spent = self._epoch()
-            rows.append(values)
-            cost += spent
-        return Outcome(stack_epochs(rows), cost)
-
     def predicted_seconds(self) -> float:
         """How long the next epoch will take, from the last one measured; 0 before the first."""
         return self._trainer.seconds_per_price * self._work.slowest_place
 
-    def _epoch(self) -> tuple[Mapping[str, np.ndarray], Cost]:
+    def epoch(self, seconds: float = math.inf) -> Outcome | None:
+        """As of any; the first epoch of a program cannot be predicted, and always runs."""
+        if self.predicted_seconds() > seconds:
+            return None
         trainer, compiled = self._trainer, self._trainer.compile_seconds
         began = time.perf_counter()
         state, values = trainer.epoch(self._state)
@@ -110,7 +136,7 @@ class Population:
         trainer.seconds_per_price = train_s / work.slowest_place
         self._state = state
         spent = Cost(compile_s, train_s, work.true, work.padded, work.lanes, work.slowest_place)
-        return values, spent
+        return Outcome.of_epoch(values, spent)
 
     def keep(self, chosen: Sequence[int]) -> None:
         """Lets all members go but these, which take the places 0, 1, ... in the order given."""
@@ -123,11 +149,6 @@ class Population:
     def snapshot(self) -> dict[str, np.ndarray]:
         """All that training changed in the members, {name: [P, ...]}."""
         return self._trainer.snapshot(self._state)
-
-
-def stack_epochs(rows: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Curves {metric: [epochs, P]} from the metrics [P] of each epoch."""
-    return {name: np.stack([row[name] for row in rows]) for name in (rows[0] if rows else {})}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.model import AnyModel
+from hptjax.data.channels import spec_of
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
 from hptjax.data.labels import listed, say_absent
@@ -36,11 +37,11 @@ class StudyData:
     @property
     def image(self) -> ImageSpec:
         """What the networks take and give, an output for each class."""
-        return ImageSpec(*self.train.image_shape, self.train.num_classes)
+        return spec_of(self.train, self.train.num_classes)
 
     def image_for(self, task: Task) -> ImageSpec:
         """What the networks take, and give for this task."""
-        return ImageSpec(*self.train.image_shape, task.outputs(self.train))
+        return spec_of(self.train, task.outputs(self.train))
 
     def check(self, task: Task, measures: Iterable[str] = ()) -> None:
         """ConfigError unless a task can be learned, and measured, on these images."""

@@ -1,36 +1,31 @@
 """Populations that are parts of one: metrics and states of the parts, brought to their places."""
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from hptjax.population import Cost, Outcome, Population
-from hptjax.population.resident import stack_epochs
+from hptjax.population.resident import Trained
 from hptjax.records.metrics import LOSSES
 
 Arrays = Mapping[str, np.ndarray]
 
 
-class JoinedPopulation:
+class JoinedPopulation(Trained):
     """Populations of several trainers as one; each part comes with its members' places."""
 
     def __init__(self, parts: Sequence[tuple[Population, Sequence[int]]]) -> None:
         self._parts = [(population, list(places)) for population, places in parts]
 
-    def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
-        began, rows, cost = time.perf_counter(), [], Cost()
+    def epoch(self, seconds: float = math.inf) -> Outcome | None:
+        if sum(part.predicted_seconds() for part, _ in self._parts) > seconds:
+            return None
+        outcomes = [(part.advance(1), places) for part, places in self._parts]
         count = sum(len(places) for _, places in self._parts)
-        for _ in range(epochs):
-            predicted = sum(part.predicted_seconds() for part, _ in self._parts)
-            if time.perf_counter() - began + predicted > seconds:
-                break
-            outcomes = [(part.advance(1), places) for part, places in self._parts]
-            rows.append(join_metrics([(last_epoch(o), places) for o, places in outcomes], count))
-            cost = sum((outcome.cost for outcome, _ in outcomes), cost)
-        return Outcome(stack_epochs(rows), cost)
+        metrics = join_metrics([(last_epoch(o), places) for o, places in outcomes], count)
+        return Outcome.of_epoch(metrics, sum((o.cost for o, _ in outcomes), Cost()))
 
     def keep(self, chosen: Sequence[int]) -> None:
         new = {old: place for place, old in enumerate(chosen)}

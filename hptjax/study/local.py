@@ -133,9 +133,9 @@ class _Announced(Population):
         super().__init__(trainer, state)
         self._notify = notify
 
-    def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
-        outcome = super().advance(epochs, seconds=seconds)
-        if outcome.cost.compile_s:
+    def epoch(self, seconds: float = math.inf) -> Outcome | None:
+        outcome = super().epoch(seconds)
+        if outcome is not None and outcome.cost.compile_s:
             self._notify(f"Compiled in {outcome.cost.compile_s:.1f} s.")
         return outcome
 

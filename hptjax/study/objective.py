@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from hptjax.config.geometry import ImageSpec
 from hptjax.config.hparams import bind
 from hptjax.config.model import AnyModel
+from hptjax.data.channels import spec_of
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.resize import fitted_pair
 from hptjax.entries import Categorical, Entry, Value
@@ -57,7 +57,7 @@ def make_objective(
         if targets[name].rule.type in ("text", "part") and entry is None:
             raise ConfigError(f"{name}: a text needs its choices, give a Space instead of names.")
     train, validation = fitted_pair(train, validation, *base.size_for(train.image_shape))
-    image = ImageSpec(*train.image_shape, train.num_classes)
+    image = spec_of(train, train.num_classes)
     if isinstance(space_or_names, Space):
         problem = Problem(base, space_or_names, image)
         data = StudyData(train, validation)

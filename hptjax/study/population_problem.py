@@ -12,8 +12,8 @@ from flax import struct
 from jax import Array, lax
 
 from hptjax.config.augment import AugmentTree, Variants
-from hptjax.config.geometry import ImageSpec
 from hptjax.config.model import AnyModel
+from hptjax.data.channels import spec_of
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.resize import fitted_pair
 from hptjax.errors import ConfigError
@@ -100,7 +100,7 @@ class PopulationProblem(EvosaxProblem):
             raise ConfigError(f"epochs must be at least 1, got {epochs}.")
         size = base.size_for(train.image_shape)
         train, validation = fitted_pair(train, validation, *size)
-        problem = Problem(base, space, ImageSpec(*train.image_shape, train.num_classes))
+        problem = Problem(base, space, spec_of(train, train.num_classes))
         plan = make_plan(problem.cover()) if plan is None else plan
         train, validation = fitted_to(plan, train, validation)
         self._data = dataset_arrays(train, validation)

@@ -22,7 +22,7 @@ from hptjax.config.frozen import Frozen
 from hptjax.errors import ConfigError, DataError
 from hptjax.models.costs import costs_of
 from hptjax.population.pack import Member
-from hptjax.population.resident import Cost, Outcome, stack_epochs
+from hptjax.population.resident import Cost, Outcome, Trained
 from hptjax.records.metrics import LOSSES
 from hptjax.records.tensors import read_tensors, write_tensors
 from hptjax.study.executor import Executor, Resident
@@ -133,7 +133,7 @@ class SnapshotExecutor:
         return self._live.restore(members, arrays, age)
 
 
-class SnapshotPopulation:
+class SnapshotPopulation(Trained):
     """Members whose first epochs may come from a snapshot."""
 
     def __init__(self, live: Executor, store: SnapshotStore, members: tuple[Member, ...]) -> None:
@@ -144,22 +144,15 @@ class SnapshotPopulation:
         self._alive = tuple(range(len(members)))
         self._population: Resident | None = None
 
-    def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
-        trained, began = [], time.perf_counter()
-        for _ in range(epochs):
-            epoch = self._recorded() or self._train(seconds - (time.perf_counter() - began))
-            if epoch is None:
-                break
-            self._done.append(epoch)
-            trained.append(epoch)
-        if trained and self._population is not None and self._store.due(self._size()):
+    def epoch(self, seconds: float = math.inf) -> Outcome | None:
+        epoch = self._recorded() or self._train(seconds)
+        if epoch is None:
+            return None
+        self._done.append(epoch)
+        if self._population is not None and self._store.due(self._size()):
             self._store.save(self._snapshot)
-        return Outcome(
-            stack_epochs([epoch.metrics for epoch in trained]),
-            sum((epoch.cost for epoch in trained), Cost()),
-            {k: reason for epoch in trained for k, reason in epoch.lost.items()},
-            max((epoch.workers for epoch in trained), default=1),
-        )
+        others = {"lost": dict(epoch.lost), "workers": epoch.workers}
+        return Outcome.of_epoch(epoch.metrics, epoch.cost, **others)
 
     def _recorded(self) -> TrainedEpoch | None:
         """The next epoch, if the snapshot has it of just these members."""

@@ -1,17 +1,20 @@
 """Makes a config consistent with itself and with the images, or says why it cannot be built."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hptjax.config.edit import trimmed_items
 from hptjax.config.frozen import SIZE_LIMIT
 from hptjax.config.geometry import ImageSpec, conv_padding, conv_size, same_padding
+from hptjax.config.items import Item
 from hptjax.config.model import AnyModel, Model
 from hptjax.config.schema import ConvConfig, MLPConfig, ResNetConfig
 from hptjax.errors import ConfigError
 from hptjax.models.layers.base import Infeasible as LayerInfeasible
 from hptjax.records.change import Change
+
+NORMALIZE = "normalize"  # the layer whose options follow from the images
 
 
 class Infeasible(ConfigError):
@@ -90,9 +93,25 @@ def _repair_native(config: Model, image: ImageSpec, log: _Log) -> RepairResult:
     if config.outputs is not None:
         log.new("outputs", config.outputs, image.classes, "classes")
     layers = trimmed_items(config.layout) if config.layers else ()
+    if any(item.word == NORMALIZE and not item.options for item in layers):
+        layers = _normalized(layers, image)
     repaired = config.model_copy(update={"input": size, "outputs": image.classes, "layers": layers})
     check_sizes(repaired)
     return RepairResult(repaired, tuple(log.changes))
+
+
+def _normalized(layers: tuple[Item, ...], image: ImageSpec) -> tuple[Item, ...]:
+    """The layers with the training set's statistics where the images are normalised by them."""
+    if image.statistics is None:
+        raise ConfigError(
+            "model.layers: normalize needs the training images, or mean and std of its own."
+        )
+    found = image.statistics()
+    own = (("mean", found.mean), ("std", found.std))
+    return tuple(
+        replace(item, options=own) if item.word == NORMALIZE and not item.options else item
+        for item in layers
+    )
 
 
 def check_sizes(model: Model) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from hptjax.errors import DataError
 from hptjax.models.costs import costs_of
 from hptjax.population import Cost, Member, Outcome
-from hptjax.population.resident import stack_epochs
+from hptjax.population.resident import Trained
 from hptjax.study.joined import join_metrics
 from hptjax.study.ray.calls import Gone, answers
 from hptjax.study.ray.crew import GRACE_S, SLACK, Crew, Hand
@@ -25,7 +25,7 @@ COST_SHARE = 0.02  # of the training time may go into states that are kept here
 MIN_GAIN = 0.1  # of an epoch that moving members must save
 
 
-class RayPopulation:
+class RayPopulation(Trained):
     """Members by their numbers in it: where each lies, and the last state of each that is here.
 
     A member has a home, the worker that holds it at the population's age, or none: then it starts
@@ -60,16 +60,12 @@ class RayPopulation:
         """Of an epoch of each member; known once a worker is there."""
         return [self._crew.price(member.shape) for member in self._members]
 
-    def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
-        began, rows, cost, workers = time.monotonic(), [], Cost(), 1
-        for _ in range(epochs):
-            if time.monotonic() - began + self._predicted_seconds() > seconds:
-                break
-            metrics, spent, count = self._epoch()
-            rows.append(metrics)
-            cost, workers = cost + spent, max(workers, count)
+    def epoch(self, seconds: float = math.inf) -> Outcome | None:
+        if self._predicted_seconds() > seconds:
+            return None
+        metrics, cost, workers = self._epoch()
         lost = {p: self._lost[k] for p, k in enumerate(self._ids) if k in self._lost}
-        return Outcome(stack_epochs(rows), cost, lost, workers)
+        return Outcome.of_epoch(metrics, cost, lost=lost, workers=workers)
 
     def keep(self, chosen: Sequence[int]) -> None:
         self._ids = [self._ids[k] for k in chosen]
