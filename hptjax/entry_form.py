@@ -1,4 +1,7 @@
-"""The form in which a file has the entry of an hparam: `{type: float, low: 0.001, high: 0.1}`."""
+"""The forms in which a file has the entry of an hparam: short as `{float: [0.001, 0.1]}`, or long.
+
+The long form is `{type: float, low: 0.001, high: 0.1}`; it is what files of runs have.
+"""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -12,13 +15,18 @@ _KINDS: dict[str, type[Entry]] = {"float": Float, "int": Integer, "choice": Cate
 
 
 def entry_from_dict(spec: Any, path: str) -> Entry:
-    """Builds an entry from `{type: float|int|choice, ...}`; `choices` need no `type`."""
+    """Builds an entry from either form; ConfigError naming the path for what is none."""
     if not isinstance(spec, Mapping):
-        example = "{type: float, low: 0.001, high: 0.1}"
+        example = "{float: [0.001, 0.1]}"
         raise ConfigError(f"{path}: must be a mapping such as {example}, got {shown(spec)}.")
+    kinds = [kind for kind in _KINDS if kind in spec]
+    if len(kinds) == 1 and "type" not in spec:
+        others = {key: value for key, value in spec.items() if key != kinds[0]}
+        spec = long_form(kinds[0], spec[kinds[0]], others, path)
     kind = spec.get("type", "choice" if "choices" in spec else None)
     if not isinstance(kind, str) or kind not in _KINDS:
-        hint = f" {NOTES[kind]}." if isinstance(kind, str) and kind in NOTES else ""
+        words = [word for word in (kind, *spec) if isinstance(word, str) and word in NOTES]
+        hint = f" {NOTES[words[0]]}." if words else ""
         must = f"must be one of {', '.join(_KINDS)}, got {shown(kind)}"
         raise ConfigError(f"{path}.type: {must}{';' if hint else '.'}{hint}")
     known = [field.name for field in fields(_KINDS[kind]) if field.name != "meanings"]
@@ -36,6 +44,18 @@ def entry_from_dict(spec: Any, path: str) -> Entry:
         return _KINDS[kind](**{key: value for key, value in spec.items() if key != "type"})
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
+
+
+def long_form(kind: str, given: Any, others: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """`{type: .., low: .., high: ..}`, or with `choices`, of what stands under the word of a kind.
+
+    others: what stands beside it. Raises ConfigError for ends that are not two.
+    """
+    if kind == "choice":
+        return {"type": kind, "choices": given, **others}
+    if not isinstance(given, list | tuple) or len(given) != 2:
+        raise ConfigError(f"{path}.{kind}: must be [low, high], got {shown(given)}.")
+    return {"type": kind, "low": given[0], "high": given[1], **others}
 
 
 def entry_to_dict(entry: Entry) -> dict[str, Any]:

@@ -51,17 +51,31 @@ def test_where_nothing_is_known_nothing_is_guessed():
 @pytest.mark.parametrize(
     ("kind", "answer"),
     [
-        ("loguniform", "{type: float, low: 0.0001, high: 0.1, log: true}"),
-        ("categorical", "{choices: [a, b]}"),
-        ("bool", "{choices: [false, true]}"),
-        ("uniform", "{type: float, low: 0.1, high: 1}"),
-        ("randint", "{type: int, low: 1, high: 9}"),
+        ("loguniform", "{float: [0.0001, 0.1], log: true}"),
+        ("categorical", "{choice: [a, b]}"),
+        ("bool", "{choice: [false, true]}"),
+        ("uniform", "{float: [0.1, 1]}"),
+        ("randint", "{int: [1, 9]}"),
     ],
 )
 def test_types_of_other_tools_name_ours(kind, answer):
     with pytest.raises(ConfigError, match="must be one of float, int, choice") as caught:
         Space.from_dict({"lr": {"type": kind, "low": 0.1, "high": 1}})
     assert answer in str(caught.value)
+    with pytest.raises(ConfigError, match="must be one of float, int, choice") as caught:
+        Space.from_dict({"lr": {kind: [0.1, 1]}})
+    assert answer in str(caught.value)
+
+
+def test_the_short_form_of_an_entry_is_read_by_a_space_itself():
+    short = {"lr": {"float": [0.1, 1], "log": True}, "optimizer": {"choice": ["adam", "sgd"]}}
+    long = {
+        "lr": {"type": "float", "low": 0.1, "high": 1, "log": True},
+        "optimizer": {"choices": ["adam", "sgd"]},
+    }
+    assert Space.from_dict(short) == Space.from_dict(long)
+    with pytest.raises(ConfigError, match=r"space\.lr\.float: must be \[low, high\], got 3\."):
+        Space.from_dict({"lr": {"float": 3}})
 
 
 def test_real_numbers_have_steps_but_not_on_a_log_scale():

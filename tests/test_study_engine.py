@@ -161,7 +161,7 @@ def test_a_shape_that_the_program_lacks_gets_a_program_of_its_own():
     population.keep([1, 2])
     second = population.advance(1).curves
     bodies, rare, *compiled = messages
-    assert "batch_size has 39 values; {choices: [2, 4, 16, 32]} makes 4" in bodies
+    assert "batch_size has 39 values; {choice: [2, 4, 16, 32]} makes 4" in bodies
     assert rare.startswith("A candidate has a shape that the compiled program lacks")
     assert len(compiled) == 2
     assert all(text.startswith("Compiled in ") for text in compiled)

@@ -34,7 +34,7 @@ WIDE = Integer(16, 128)
         (
             {"batch_size": WIDE},
             "32 bodies, about 80 s of compiling, and 2.5 s for each further shape that turns up: "
-            "batch_size has 113 values; {choices: [16, 32, 64, 128]} makes 4.",
+            "batch_size has 113 values; {choice: [16, 32, 64, 128]} makes 4.",
         ),
         (
             {"batch_size": Integer(10, 26, step=2), "resnet_stride_l0": Categorical((1, 2))},
@@ -43,7 +43,7 @@ WIDE = Integer(16, 128)
         (
             {"batch_size": Integer(9, 30)},
             "22 bodies, about 55 s of compiling: "
-            "batch_size has 22 values; {choices: [9, 16, 23, 30]} makes 4.",
+            "batch_size has 22 values; {choice: [9, 16, 23, 30]} makes 4.",
         ),
     ],
 )

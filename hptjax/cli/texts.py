@@ -25,8 +25,9 @@ examples:
 """
 TRAIN_HELP = """\
 Trains one network at its exact shape and prints loss and accuracy after every epoch, then those on
-the test set if the source has one. CONFIG is a model (the original study's `model: {...}`), or a
-study, of which the model is taken.
+the test set if the source has one. CONFIG is a model (`model: {layers: [...]}`, `model:
+{flax: {...}}`, or the original study's `model: {...}`), or a study, of which the model is taken.
+What is open in it gets its default, which is printed.
 
 An .npz file of your own holds x_train, y_train, and may hold x_val, y_val, x_test, y_test and
 class_names; or images, labels. Images: [N, H, W, C] or [N, H, W], uint8 or floats from 0 to 1;
@@ -39,7 +40,7 @@ examples:
 DESCRIBE_HELP = """\
 Says what a study would do, without training: its space, the bodies that would be compiled,
 parameters and FLOPs of its networks, what padding wastes, memory. For a model: its parameters and
-FLOPs.
+FLOPs. Images are loaded only where the model does not say their size itself, as a list of layers.
 """
 
 STATUS_HELP = """\
@@ -79,6 +80,7 @@ packages bring are marked with the package.
 examples:
   hptjax list
   hptjax list searchers
+  hptjax list layers conv
   hptjax list searchers des
   hptjax list configs quickstart > mine.yaml
 """

@@ -11,13 +11,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """Values copy by copy, the last one on."""
+    """Values for copies 0, 1, ...; the last value is that of all later copies, too."""
 
     values: tuple[Any, ...]
 
 
 def copies_of(values: Sequence[Any]) -> Any:
-    """The values copy by copy, in the shortest form that says the same."""
+    """Returns the shortest form of values given copy by copy."""
     kept = list(values)
     while len(kept) > 1 and kept[-1] == kept[-2]:
         kept.pop()
@@ -25,12 +25,12 @@ def copies_of(values: Sequence[Any]) -> Any:
 
 
 def nesting(value: Any) -> int:
-    """How many depths a value goes over."""
+    """Returns over how many depths a value is a list."""
     return 1 + max(map(nesting, value.values)) if isinstance(value, Copies) else 0
 
 
 def pick(value: Any, index: Sequence[int]) -> Any:
-    """The value of one copy; index: its number within each depth around it."""
+    """Returns the value of one copy; index: its number within each depth, outermost first."""
     for k in index[len(index) - nesting(value) :]:
         if isinstance(value, Copies):
             value = value.values[min(k, len(value.values) - 1)]
@@ -38,7 +38,7 @@ def pick(value: Any, index: Sequence[int]) -> Any:
 
 
 def updated(value: Any, index: Sequence[int | None], change: Callable[[Any], Any]) -> Any:
-    """The value with some copies' changed; None in an index means all of that depth."""
+    """Returns the value with that of some copies changed; None in an index means all copies."""
     if all(k is None for k in index):
         return _mapped(value, change)
     head, inner = index[0], index[1:]
@@ -59,7 +59,7 @@ def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def trimmed(value: Any, counts: Sequence[int]) -> Any:
-    """The value without what no copy has; counts: of the copies within each depth."""
+    """Returns the value without items beyond the last copy; counts: copies of each depth."""
     if not isinstance(value, Copies):
         return value
     own = counts[len(counts) - nesting(value) :]
@@ -68,7 +68,7 @@ def trimmed(value: Any, counts: Sequence[int]) -> Any:
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """All values of the copies."""
+    """Yields all values of the copies."""
     if not isinstance(value, Copies):
         yield value
         return
@@ -77,7 +77,7 @@ def leaves(value: Any) -> Iterator[Any]:
 
 
 def to_tree(value: Any, levels: int, dump: Callable[[Any], Any]) -> Any:
-    """The value as it is written in a layer within so many depths.
+    """Returns the value as it is written for a layer within so many depths.
 
     dump: of one value; one that is a list itself stands in as many lists as there are depths.
     """

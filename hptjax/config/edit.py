@@ -1,4 +1,4 @@
-"""Changes to a list of layers: what one path names gets another value."""
+"""Changes lists of layers: writes a value to the place that a path names."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ Path = Sequence[str | int | None]
 
 
 def with_value(items: Sequence[Item], path: Path, value: Any, name: str) -> tuple[Item, ...]:
-    """The items with the value at a path: a depth, an option, or a layer itself.
+    """Returns the items with a value written to a path: a depth, an option, or a whole layer.
 
     path: as `Target.path`, below `layers`: a label and a copy (None: all) of each item on the way,
     then the word of a layer and its option, or `depth`. An option of another word than the layer's
@@ -66,7 +66,7 @@ def _with_option(item: Item, steps: list[str], index: Index, value: Any, name: s
 
 
 def trimmed_items(layout: Layout) -> tuple[Item, ...]:
-    """The items without values for copies that no layer has."""
+    """Returns the items without the values that are for copies beyond the depth."""
     return _trimmed(layout.items, layout, "", ())
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hptjax.checks import is_integer, is_number
+from hptjax.entry_form import long_form
 from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
 
 KINDS = ("float", "int", "choice")
@@ -38,11 +39,7 @@ def entry_tree(tree: Mapping[str, Any], path: str) -> dict[str, Any]:
         if key not in OPTIONS:
             hint = did_you_mean(key, OPTIONS)
             raise ConfigError(f"{path}.{shown_key(key)}: unknown key; {hint}")
-    if kind == "choice":
-        return {"type": "choice", "choices": given, **others}
-    if not isinstance(given, list | tuple) or len(given) != 2:
-        raise ConfigError(f"{path}.{kind}: must be [low, high], got {shown(given)}.")
-    return {"type": kind, "low": given[0], "high": given[1], **others}
+    return long_form(kind, given, others, path)
 
 
 def refuse_range(tree: Any, path: str, whole: bool) -> None:

@@ -12,13 +12,13 @@ _TYPES: dict[type, ValueType] = {bool: "bool", int: "int", float: "float", str: 
 
 
 def flax_names(config: Model) -> Iterator[str]:
-    """The names of all that is given to the class: `flax.width`, `flax.call.dropout`."""
+    """Yields the names of all that the class is given: `flax.width`, `flax.call.dropout`."""
     yield from (f"{FLAX}.{name}" for name in config.flax.known_arguments)
     yield from (f"{FLAX}.{CALL}.{name}" for name in config.flax.known_numbers)
 
 
 def find_in_flax(name: str, config: Model) -> Target:
-    """The target of an argument, which is static, or of a number of the call, which is traced.
+    """Finds an argument, which is static, or a number of the call, which is traced.
 
     Raises ConfigError for another name.
     """
@@ -38,7 +38,7 @@ def find_in_flax(name: str, config: Model) -> Target:
 
 
 def with_argument(network: Any, target: Target, value: Any) -> dict[str, Any]:
-    """The tree of a network with another argument, or number of its call."""
+    """Returns the tree of a network with another argument, or another number of its call."""
     tree = network if isinstance(network, dict) else network.to_tree()
     _, option, *number = map(str, target.path)
     if not number:

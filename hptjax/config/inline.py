@@ -36,25 +36,25 @@ class Lifted:
 
 
 def lift(model: Mapping[str, Any]) -> Lifted:
-    """The entries of a model in either form; ConfigError naming the path of a mistake."""
+    """Lifts the entries of a model in either form; raises ConfigError naming the path."""
     lifter = _ModelLifter()
     return Lifted(lifter.model(model), lifter.entries, lifter.paths, lifter.defaults)
 
 
 def is_open(model: Mapping[str, Any]) -> bool:
-    """Whether a model has entries; ConfigError for a mistake in one."""
+    """Says whether a model has entries; raises ConfigError for a mistake in one."""
     return bool(lift(model).entries)
 
 
 def lift_entry(name: str, tree: Mapping[str, Any], table: Table | None) -> tuple[Any, Lifted]:
-    """The default of an entry that stands by a name, and what it holds, under names of its own."""
+    """Lifts an entry of `space:`; returns its default, and it with all entries inside it."""
     lifter = _ModelLifter()
     default = lifter.value(tree, name, f"space.{name}", table)
     return default, Lifted({}, lifter.entries, lifter.paths)
 
 
 def lift_kinds(name: str, tree: Mapping[str, Any]) -> tuple[Any, Lifted]:
-    """As `lift_entry` of a choice of layers by its label; the default without the label."""
+    """Does what `lift_entry` does for a choice of layers; its default has no label."""
     lifter = _ModelLifter()
     own = Spelled("choice", {}, f"space.{name}", name, named=True)
     default = lifter.kinds(dict(tree), name, (name,), own)
@@ -62,7 +62,7 @@ def lift_kinds(name: str, tree: Mapping[str, Any]) -> tuple[Any, Lifted]:
 
 
 class _ModelLifter(Lifter):
-    """Of whole models: which names its keys and its layers have."""
+    """A lifter that knows the keys of models, and which names options of layers have."""
 
     def model(self, tree: Mapping[str, Any]) -> dict[str, Any]:
         out: dict[str, Any] = {}
@@ -80,7 +80,7 @@ class _ModelLifter(Lifter):
         return out
 
     def layers(self, trees: Any, around: tuple[str, ...], path: str) -> Any:
-        """around: the names of stacks around, with `*` for the copies of each that has some."""
+        """Lifts a list of layers; around: labels of the stacks around, `*` after a repeated one."""
         if isinstance(trees, tuple) and all(isinstance(tree, Item) for tree in trees):
             return trees  # they are read already
         return [self.item(own, around) for own in spelled(trees, path)]
@@ -105,7 +105,7 @@ class _ModelLifter(Lifter):
     def options(
         self, given: Mapping[str, Any], shared: str, each: tuple[str, ...], word: str, path: str
     ) -> dict[str, Any]:
-        """The options of a layer without its entries."""
+        """Returns the options of a layer with defaults in the place of entries."""
         cls = LAYERS.find(word, path)
         out: dict[str, Any] = {}
         for key, value in given.items():
@@ -121,7 +121,7 @@ class _ModelLifter(Lifter):
         return out
 
     def kinds(self, given: dict[str, Any], shared: str, each: tuple[str, ...], own: Spelled) -> Any:
-        """One of a choice of layers; the entries of each stand under its word."""
+        """Lifts a choice of layers; entries inside a layer are named by its word, too."""
         if not own.named:
             raise ConfigError(
                 f"{own.path}: a choice of layers needs a label, as in "
@@ -156,7 +156,7 @@ class _ModelLifter(Lifter):
 
 
 def _refuse(key: str, value: Any, path: str) -> None:
-    """ConfigError for a recipe's number that is meant as a range, in another's words."""
+    """Raises ConfigError for a number written as a range in the words of another tool."""
     if key in PARTS or is_entry(value) or key not in Recipe.model_fields:
         return
     kinds = option_kinds(Recipe, key)

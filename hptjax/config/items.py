@@ -69,7 +69,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Spelled:
-    """An item before its values are read: a word, what it is told, and where that stands."""
+    """One element of `layers:` as it is written: a word, what it is given, and its path."""
 
     word: str
     given: dict[str, Any]
@@ -79,7 +79,7 @@ class Spelled:
 
 
 def spelled(trees: Any, path: str) -> list[Spelled]:
-    """The items of a list, each with its label; ConfigError for what is no list of layers."""
+    """Splits a list of layers into its elements and labels them; raises ConfigError."""
     if not isinstance(trees, list | tuple) or not trees:
         raise ConfigError(f"{path}: must be a list of layers, got {shown(trees)}.")
     count: Counter[str] = Counter()
@@ -95,13 +95,13 @@ def spelled(trees: Any, path: str) -> list[Spelled]:
 
 
 def _unlabelled(word: str, number: int) -> str:
-    """The label of the layer of this number, of those of its word that have none."""
+    """Makes the label of a layer that the user gave none: its word and a number, as `conv0`."""
     own = re.split(r"[:.]", word)[-1]  # of a place, as my_nets:Scale, the last part
     return own if word == HEAD else f"{own}{number}"
 
 
 def spelled_alone(tree: Any, path: str) -> Spelled:
-    """An item by itself, which has its word for a label unless it is given one."""
+    """Splits one element of a list; it is labelled by its word where the user gave no label."""
     word, given, where = _spelling(tree, path)
     label = given.pop("label", None)
     if label is None:
@@ -156,7 +156,7 @@ def _check_labels(items: Sequence[Spelled], path: str) -> None:
 
 
 def read_items(trees: Any, path: str = "model.layers", levels: int = 0) -> tuple[Item, ...]:
-    """The items that a list of layers spells; levels: how many depths lie around it.
+    """Reads a list of layers; levels: how many repeated stacks it lies in.
 
     Raises ConfigError naming the dotted path of the mistake.
     """
@@ -201,7 +201,7 @@ def _value(cls: type[BaseModel], option: str, tree: Any, path: str, levels: int)
 
 
 def items_tree(items: Sequence[Item], levels: int = 0) -> list[Any]:
-    """The shortest list that `read_items` reads as these items."""
+    """Writes the items as the shortest list that `read_items` reads back."""
     count: Counter[str] = Counter()
     trees = []
     for item in items:
@@ -233,7 +233,7 @@ def _tree(item: Item, levels: int, named: bool) -> Any:
 
 
 def closed(meaning: Any, item: Item, path: str, levels: int) -> Item:
-    """One of a choice of layers in the place of another, whose label and depth it gets.
+    """Puts one layer of a choice in the place of an item, whose label and depth it takes over.
 
     path: of the choice, for errors. Raises ConfigError for what is no layer.
     """

@@ -18,7 +18,7 @@ from hptjax.errors import ConfigError, did_you_mean, shown_key
 
 
 def find_in_layers(name: str, config: Model, chosen: Chosen) -> Target:
-    """The target of the name of a depth, an option, or a layer itself; ConfigError for another."""
+    """Finds what a name means: a depth, an option, or a choice of layers; raises ConfigError."""
     layout = Layout(config.layers, largest_depths(chosen))
     try:
         at = layout.locate(name)
@@ -39,7 +39,7 @@ def find_in_layers(name: str, config: Model, chosen: Chosen) -> Target:
 
 
 def check_references(config: Model, chosen: Chosen) -> None:
-    """ConfigError for a reference to what is not there in every network of a space."""
+    """Raises ConfigError for a reference to a layer that some networks of a space lack."""
     layout = Layout(config.layers, largest_depths(chosen))
     for name, ref in layout.references():
         at = layout.locate(ref.path)
@@ -62,12 +62,12 @@ def _refuse_reference(name: str, value: Any) -> None:
 
 
 def _steps(at: Located) -> tuple[str | int | None, ...]:
-    """The path of an item: a label and a copy for each that it stands in, ALL for all copies."""
+    """Returns the path of an item: the label and the copy, or ALL, of each item on the way."""
     return tuple(step for item, _, copy in at.chain for step in (item.label, copy))
 
 
 def _option(name: str, at: Located, layout: Layout, chosen: Chosen) -> Target:
-    """The target of an option: `conv0.kernel_size`, of a choice of layers `pool.max_pool.size`."""
+    """Finds an option: `conv0.kernel_size`, or `pool.max_pool.size` in a choice of layers."""
     owners = list(_depth_owners(at, layout))
     rest, word = at.rest, at.item.word
     words = [_word(meaning) for meaning in chosen.get(at.name, ())]
@@ -100,7 +100,7 @@ def _option(name: str, at: Located, layout: Layout, chosen: Chosen) -> Target:
 
 
 def _near(option: str, start: str, known: Sequence[str]) -> str:
-    """What was meant: by the words of other tools, which know no labels, else by spelling."""
+    """Says what was meant; words of other tools are looked up without the label before them."""
     options = [name.removeprefix(start) for name in known]
     hint = did_you_mean(option, options)
     for own in sorted(options, key=len, reverse=True):
@@ -109,7 +109,7 @@ def _near(option: str, start: str, known: Sequence[str]) -> str:
 
 
 def _within(name: str, at: Located, words: Sequence[str]) -> tuple[str, ...]:
-    """What follows the word of the layer in a name; ConfigError where it is missing."""
+    """Returns what follows the word of the layer in a name; raises ConfigError without one."""
     word, *rest = at.rest
     if word in words and rest:
         return tuple(rest)
@@ -134,7 +134,7 @@ def _word(meaning: Any) -> str:
 def _nested(
     name: str, at: Located, start: str, option: str, inner: Sequence[str], chosen: Chosen
 ) -> tuple[ValueType, list[Owner]]:
-    """The type of an option of a part that is itself an option, and what decides about it."""
+    """Finds an option of a norm of a layer: its type, and what must be chosen for it to count."""
     table = NESTED.get(option)
     if table is None:
         raise ConfigError(f"{name}: unknown hparam; {start} has no options.")
@@ -165,7 +165,7 @@ def _nested(
 
 
 def type_of(cls: Any, option: str) -> ValueType:
-    """How a value of an option is cast."""
+    """Returns the type to which values of an option are cast."""
     kinds = option_kinds(cls, option) - {type(None)}
     if kinds == {float}:
         return "float"
@@ -179,14 +179,14 @@ def type_of(cls: Any, option: str) -> ValueType:
 
 
 def kind_of(cls: Any, option: str) -> Variation:
-    """How an option of a layer varies between the networks of a program."""
+    """Says how an option may differ between networks of one program: traced, width, static."""
     if option in cls.widths:
         return "width"
     return "traced" if option in cls.choices or option in traced_numbers(cls) else "static"
 
 
 def _depth_owners(at: Located, layout: Layout, *, outer: bool = False) -> Iterator[Owner]:
-    """The depths that must be large enough for a copy to be there; outer: without the item's."""
+    """Yields the depths that must exceed a copy's number; outer: not that of the item itself."""
     for item, shared, copy in at.chain[: -1 if outer else None]:
         if item.depth is not None:
             name, factor = layout.depth_root(item, shared)
@@ -195,7 +195,7 @@ def _depth_owners(at: Located, layout: Layout, *, outer: bool = False) -> Iterat
 
 
 def _places(at: Located, layout: Layout, option: str) -> Iterator[tuple[str, float]]:
-    """What an option sets, its own copies and all that refer to them."""
+    """Yields what an option sets: that of its copies, and all references to them, with factors."""
     own = {f"{copy.name}.{option}" for copy in layout.copies() if is_copy(copy, at)}
     for copy in layout.copies():
         known = copy.item.known
@@ -208,7 +208,7 @@ def _places(at: Located, layout: Layout, option: str) -> Iterator[tuple[str, flo
 
 
 def is_copy(copy: Copy, at: Located) -> bool:
-    """Whether a path names this copy."""
+    """Says whether a path names this copy."""
     labels = tuple(step for step in copy.name.split(".") if not step.isdecimal())
     if labels != at.labels:
         return False

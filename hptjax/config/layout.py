@@ -29,7 +29,7 @@ class Copy:
 
     @property
     def where(self) -> str:
-        """As errors name it."""
+        """The place in the config and the name, as errors have them."""
         return f"{self.path} ({self.name})"
 
 
@@ -75,7 +75,7 @@ class Layout:
     most: Mapping[str, int] = field(default_factory=dict)
 
     def copies(self) -> Iterator[Copy]:
-        """Each copy of each layer, in the order of the network."""
+        """Yields each copy of each layer, in the order of the network."""
         yield from self._copies(self.items, "", "", (), "model.layers")
 
     def _copies(
@@ -95,7 +95,7 @@ class Layout:
                     yield Copy(name, item, inner, at)
 
     def depth(self, item: Item, shared: str, outer: Sequence[int], path: str) -> int:
-        """How many copies an item has within a copy of what it stands in."""
+        """Returns how many copies an item has within one copy of the stacks around it."""
         value = pick(item.depth, outer)
         if not isinstance(value, Ref):
             return self.most.get(f"{shared}.{DEPTH}", value)
@@ -103,12 +103,12 @@ class Layout:
         return self.follow(value, where)[0]
 
     def value(self, copy: Copy, option: str) -> Any:
-        """An option of one copy as it is given, references followed."""
+        """Returns the given value of an option of one copy; a reference is followed."""
         own = pick(copy.item.given[option], copy.index)
         return self.follow(own, f"{copy.where}.{option}")[0] if isinstance(own, Ref) else own
 
     def root(self, copy: Copy, option: str) -> tuple[str, float]:
-        """The place that an option of one copy is read from, and what it is multiplied by."""
+        """Returns the name of the option that an option is read from, and the factor."""
         own = pick(copy.item.given.get(option), copy.index)
         if not isinstance(own, Ref):
             return f"{copy.name}.{option}", 1.0
@@ -116,14 +116,14 @@ class Layout:
         return place, factor
 
     def depth_root(self, item: Item, shared: str) -> tuple[str, float]:
-        """The name of the depth that decides an item's, and what it is multiplied by."""
+        """Returns the name of the depth that decides an item's, and the factor."""
         if not isinstance(item.depth, Ref):
             return f"{shared}.{DEPTH}", 1.0
         _, place, factor = self.follow(item.depth, shared)
         return place, factor
 
     def follow(self, ref: Ref, where: str) -> tuple[Any, str, float]:
-        """What a reference is, the place it reads, and the factor; ConfigError under `where`."""
+        """Returns the value of a reference, the name it leads to, and the factor; ConfigError."""
         refs = [ref]
         while True:
             located, option, value = self._read(refs[-1], where)
@@ -167,7 +167,7 @@ class Layout:
         return located, option, _shared(value, located.index, ref, where)
 
     def locate(self, path: str) -> Located:
-        """What a path below `model:` names; Nowhere for one that names no layer."""
+        """Finds what a path below `model:` names; raises Nowhere where that is no layer."""
         names = tuple(path.split("."))
         items, chain, shared = self.items, [], ""
         while True:
@@ -197,7 +197,7 @@ class Layout:
         return copy
 
     def largest(self, item: Item, shared: str) -> int:
-        """The most copies that an item may have within a copy of what it stands in."""
+        """Returns the most copies that an item may have within one copy of the stacks around it."""
         where = f"model.layers ({shared}).{DEPTH}"
         depths = (
             self.follow(own, where)[0] if isinstance(own, Ref) else own
@@ -210,11 +210,11 @@ class Layout:
         )
 
     def references(self) -> Iterator[tuple[str, Ref]]:
-        """Each reference, after the name that all copies share of what it is the value of."""
+        """Yields each reference with the name, shared by all copies, of the option that it is."""
         yield from _references(self.items, "")
 
     def spread(self, name: str) -> list[str]:
-        """The names of the copies that a name with `*` stands for; of any other itself."""
+        """Returns the names, one for each copy, that a name with `*` stands for; else the name."""
         steps = name.split(".")
         if "*" not in steps:
             return [name]
@@ -226,12 +226,12 @@ class Layout:
         ]
 
     def names(self) -> Iterator[str]:
-        """The names of all options of all layers, those of copies as all share them."""
+        """Yields the names of all options of all layers, as all copies share them."""
         yield from _names(self.items, "")
 
 
 def largest_depths(chosen: Mapping[str, Sequence[Any]]) -> dict[str, int]:
-    """The largest of each depth that is tuned; chosen: what each hparam may be, or its ends."""
+    """Returns the largest value of each tuned depth; chosen: values, or ends, of each hparam."""
     return {
         name: int(max(values) + 0.5)
         for name, values in chosen.items()
@@ -240,7 +240,7 @@ def largest_depths(chosen: Mapping[str, Sequence[Any]]) -> dict[str, int]:
 
 
 def _matches(steps: Sequence[str], own: Sequence[str]) -> bool:
-    """Whether a name with `*` begins with the name of a copy."""
+    """Says whether a name with `*` begins with the name of a copy."""
     return len(own) < len(steps) and all(
         step == label or (step == "*" and label.isdecimal())
         for step, label in zip(steps, own, strict=False)
@@ -267,7 +267,7 @@ def _references(items: Sequence[Item], shared: str) -> Iterator[tuple[str, Ref]]
 
 
 def _shared(value: Any, index: Index, ref: Ref, where: str) -> Any:
-    """The one value that all copies named by an index have."""
+    """Returns the value that all copies of an index have; raises ConfigError if they differ."""
     for k in reversed(range(len(index))):
         if index[k] is None and isinstance(value, Copies):
             path = ref.path.rpartition(".")

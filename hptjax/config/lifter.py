@@ -27,7 +27,7 @@ class Lifter:
     defaults: dict[str, Any] = field(default_factory=dict)
 
     def plain(self, tree: Any, name: str, path: str) -> Any:
-        """A tree of options all of whose mappings are options, too."""
+        """Lifts the entries out of nested options, each named by the keys that lead to it."""
         if is_entry(tree):
             return self.entry(tree, name, path)
         if not isinstance(tree, Mapping):
@@ -40,7 +40,7 @@ class Lifter:
     def copies(
         self, value: Any, name: str, names: tuple[str, ...], path: str, table: Table | None
     ) -> Any:
-        """A value, or a list copy by copy some of which may be entries."""
+        """Lifts the entries of an option, also where a list has one for some copies."""
         stars = [k for k, step in enumerate(names) if step == "*"]
         if not isinstance(value, list | tuple) or not stars or not any(map(_has_entry, value)):
             return self.value(value, name, path, table, ".".join(names))
@@ -55,7 +55,7 @@ class Lifter:
     def value(
         self, tree: Any, name: str, path: str, table: Table | None = None, each: str | None = None
     ) -> Any:
-        """A value without the entries in it; each: its name where copies have their own."""
+        """Lifts the entries of a value; each: the name of an entry with `each: true`."""
         if is_entry(tree):
             choices = tree.get("choice", tree.get("choices"))
             named = isinstance(choices, Mapping)
@@ -74,7 +74,7 @@ class Lifter:
     def part(
         self, tree: Any, name: str, path: str, table: Table, each: str | None, word: bool = False
     ) -> Any:
-        """A part without the entries of its options; word: whether it names them, too."""
+        """Lifts the entries of the options of a part; word: whether its word is in their names."""
         if not isinstance(tree, Mapping):
             return tree
         own = Spelling.of(tree, path, f"{path}: must name a {table.noun}")
@@ -103,7 +103,7 @@ class Lifter:
         table: Table,
         each: str | None,
     ) -> Any:
-        """A choice of parts; the entries of each stand under its word."""
+        """Lifts a choice of parts; entries inside a part are named by its word, too."""
         lifted, words, place = [], [], len(self.entries)
         choices = tree.get("choice", tree.get("choices"))
         named = dict(choices) if isinstance(choices, Mapping) else None
@@ -120,7 +120,7 @@ class Lifter:
     def meanings(
         self, named: dict[str, Any] | None, words: Sequence[str], trees: Sequence[Any], path: str
     ) -> Any:
-        """The choices, by their words where one is more than a word."""
+        """Returns the choices; if one is more than a word, as a mapping from their words."""
         names = list(words) if named is None else list(named)
         if len(set(names)) < len(names):
             raise ConfigError(
@@ -132,7 +132,7 @@ class Lifter:
         return dict(zip(names, trees, strict=True))
 
     def check_words(self, words: Sequence[str], name: str, path: str) -> None:
-        """ConfigError where an entry within a choice would be that of another choice, too."""
+        """Raises ConfigError where entries within two choices would have one name."""
         for word in (word for word in words if words.count(word) > 1):
             if any(own.startswith(f"{name}.{word}.") for own in self.entries):
                 raise ConfigError(
@@ -148,7 +148,7 @@ class Lifter:
         each: str | None = None,
         place: int | None = None,
     ) -> Any:
-        """Takes an entry into the space, there at its end or its place; gives its default."""
+        """Adds an entry to the space, at its end or at a place; returns its default."""
         own = entry_tree(tree, path)
         is_each, default = own.pop("each", False), own.pop("default", None)
         if not isinstance(is_each, bool):
@@ -174,7 +174,7 @@ class Lifter:
 
 
 def _default(entry: Entry, given: Any, path: str) -> Any:
-    """The value that takes the place of an entry: the given one, mid-scale, or the first choice."""
+    """Returns the default of an entry: the given one, mid-scale, or the first choice."""
     if given is None:
         return entry.choices[0] if isinstance(entry, Categorical) else entry.from_unit(0.5)
     try:

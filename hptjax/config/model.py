@@ -122,7 +122,7 @@ class Model(Recipe):
 
     @property
     def lifted(self) -> Lifted:
-        """The plain model, and the entries that stood in it, each with its default in its place."""
+        """The entries that stood in the model, and the model with their defaults instead."""
         if self._open is None:
             return Lifted(dict(self), {})
         return replace(self._open, model=dict(self))
@@ -154,14 +154,14 @@ class Model(Recipe):
 
     @property
     def located(self) -> tuple[tuple[str, Any], ...]:
-        """As `expanded`, with where each copy stands in the config, for what is said of it."""
+        """As `expanded`, but each layer comes with its place in the config, as errors name it."""
         if self.flax is not None:
             return tuple(("model.flax", layer) for _, layer in self.expanded)
         return tuple((copy.where, layer) for copy, layer in self.placed)
 
     @property
     def placed(self) -> tuple[tuple[Copy, Any], ...]:
-        """As `expanded`, with where each copy stands in the config."""
+        """As `expanded`, but each layer comes with its `Copy`; nothing for a Flax class."""
         return _placed(self.layers, self.outputs)
 
     def __repr__(self) -> str:
@@ -216,7 +216,7 @@ def _layer(layout: Layout, copy: Copy, outputs: int | None) -> Any:
 
 
 def _ends(entry: Entry) -> tuple[Any, ...]:
-    """The values of a depth that decide which is the largest."""
+    """Returns values of a depth, among them the largest."""
     return tuple(entry.choices) if isinstance(entry, Categorical) else (entry.low, entry.high)
 
 
@@ -225,7 +225,7 @@ def _word(item: Item) -> str:
 
 
 def check_kinds(model: Model) -> None:
-    """ConfigError where a layer of units gets maps, or the other way round."""
+    """Raises ConfigError where a layer that takes units gets maps, or the other way round."""
     if any(item.word == "normalize" for item in model.layers[1:]):
         raise ConfigError("model.layers: normalize must come first: it is of the images.")
     kind, shape = "maps", None if model.input is None else (model.input[2], *model.input[:2])
@@ -255,12 +255,12 @@ def _inner(tree: Any) -> Mapping[str, Any]:
 
 
 def is_native(tree: Any) -> bool:
-    """Whether the tree of a model has the native form."""
+    """Says whether the tree of a model has the native form, with `layers` or `flax`."""
     return isinstance(tree, Mapping) and any(key in tree for key in NATIVE)
 
 
 def read_model(tree: Mapping[str, Any]) -> "AnyModel":
-    """A model in either form, with or without its outer key `model`; ConfigError for a mistake."""
+    """Reads a model in either form, with or without its outer key `model`; raises ConfigError."""
     return (Model if is_native(_inner(tree)) else ModelConfig).from_dict(tree)
 
 

@@ -21,18 +21,18 @@ _OF_DATA = {HEAD: ("out_features",)}  # options that no user gives
 
 
 class Depth(Frozen):
-    """As of an option that each layer has."""
+    """A model of the option `depth`, which every layer has."""
 
     depth: int
 
 
 def known_options(word: str, cls: type[BaseModel]) -> tuple[str, ...]:
-    """The options of a layer that a user may give."""
+    """Returns the names of the options of a layer that a user may give."""
     return tuple(name for name in cls.model_fields if name not in _OF_DATA.get(word, ()))
 
 
 def in_class_order(cls: type[BaseModel], options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """The options that are not at their defaults, in the order of the class."""
+    """Returns the options that are not at their defaults, in the order of the class."""
     names = (name for name in cls.model_fields if name in options)
     return tuple((n, options[n]) for n in names if not _is_default(cls, n, options[n]))
 
@@ -43,7 +43,7 @@ def _is_default(cls: type[BaseModel], name: str, value: Any) -> bool:
 
 
 def read_value(cls: type[BaseModel], option: str, tree: Any, path: str, levels: int) -> Any:
-    """The value of an option, for all copies or copy by copy; ConfigError naming the path."""
+    """Reads an option, for all copies or copy by copy; raises ConfigError naming the path."""
     if isinstance(tree, str) and tree.startswith("="):
         return Ref.parse(tree, path)
     if isinstance(tree, list | tuple) and levels:
@@ -55,7 +55,7 @@ def read_value(cls: type[BaseModel], option: str, tree: Any, path: str, levels: 
 
 
 def read_leaf(cls: type[BaseModel], option: str, tree: Any, path: str) -> Any:
-    """The value of an option of one copy."""
+    """Reads an option of one copy; raises ConfigError naming the path."""
     if is_entry(tree):
         raise ConfigError(f"{path}: is open; a study or `train` closes it.")
     kinds = option_kinds(cls, option)
@@ -71,7 +71,7 @@ def read_leaf(cls: type[BaseModel], option: str, tree: Any, path: str) -> Any:
 
 
 def dumped(cls: type[BaseModel], option: str, value: Any) -> Any:
-    """A value of one copy as it is written."""
+    """Writes an option of one copy as plain data."""
     if isinstance(value, Ref):
         return str(value)
     return _only(cls, option).model_construct(**{option: value}).model_dump(mode="json")[option]
@@ -79,14 +79,14 @@ def dumped(cls: type[BaseModel], option: str, value: Any) -> Any:
 
 @cache
 def _only(cls: type[BaseModel], option: str) -> type[BaseModel]:
-    """A config of one option alone: its value is checked without the others."""
+    """Makes a model of one option alone, so that it is checked without the others."""
     field: Any = cls.model_fields[option].rebuild_annotation()
     fields: Any = {option: (field, ...)}
     return create_model("Option", __base__=Frozen, **fields)
 
 
 def option_kinds(cls: type[BaseModel], option: str) -> set[Any]:
-    """The plain types that an option may have."""
+    """Returns the plain types that an option may have."""
     return set(_kinds(cls.model_fields[option].annotation))
 
 

@@ -32,7 +32,7 @@ def _why(problem: Problem, each: float) -> str:
     fewer = _fewer(name, values[name])
     return (
         f"{text}: {name} has {len(values[name])} values; "
-        f"{{choices: [{', '.join(map(str, fewer))}]}} makes {len(fewer)}"
+        f"{{choice: [{', '.join(map(str, fewer))}]}} makes {len(fewer)}"
     )
 
 
