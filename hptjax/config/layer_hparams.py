@@ -208,7 +208,9 @@ def _places(at: Located, layout: Layout, option: str) -> Iterator[tuple[str, flo
     own = {f"{copy.name}.{option}" for copy in layout.copies() if is_copy(copy, at)}
     for copy in layout.copies():
         known = copy.item.known
-        if f"{copy.name}.{option}" in own and option not in known:  # another kind's than the model's
+        if (
+            f"{copy.name}.{option}" in own and option not in known
+        ):  # another kind's than the model's
             yield f"{copy.name}.{option}", 1.0
         for name in known:
             place, factor = layout.root(copy, name)
