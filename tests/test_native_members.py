@@ -5,9 +5,11 @@ import pytest
 
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.yaml_file import parse_yaml
+from hptjax.errors import ConfigError
 from hptjax.population import make_plan
 from hptjax.study.config import StudyConfig
 from hptjax.transpile import Problem
+from hptjax.transpile.traced import TracedProblem
 from tests.nets import SIZE
 from tests.test_population_problem import built_as_on_the_host
 
@@ -70,6 +72,17 @@ layers:
   - flatten
   - head
 """
+REFERRING = """
+layers:
+  - flatten
+  - linear: {label: first, out_features: {int: [3, 6]}, activation: {choice: [relu, tanh]}}
+  - label: second
+    depth: 2
+    choice:
+      - none
+      - linear: {out_features: =1.5 * first.out_features, activation: =first.activation}
+  - head
+"""
 OWN = """
 flax:
   module: tests.own_nets:Ours
@@ -85,9 +98,45 @@ def problem_of(text, **others):
     return Problem(study.model, study.space, IMAGES)
 
 
-@pytest.mark.parametrize("text", [STAGES, EACH, CONSTANTS, STACKS, OWN])
+@pytest.mark.parametrize("text", [STAGES, EACH, CONSTANTS, STACKS, REFERRING, OWN])
 def test_members_of_a_native_space_are_those_that_the_host_builds(text):
     problem = problem_of(text)
     points = np.random.default_rng(4).random((60, len(problem.space))).astype(np.float32)
     built = built_as_on_the_host(problem, make_plan(problem.cover(), max_bodies=8), points)
     assert all(candidate.config for candidate in built)
+
+
+def test_what_static_hparams_do_not_decide_is_refused():
+    problem = problem_of("""
+layers:
+  - conv: {out_channels: {int: [4, 8]}, stride: 3, norm: {group: 2}}
+  - flatten
+  - head
+""")
+    with pytest.raises(ConfigError, match=r"only static hparams may decide .* cannot be split into"):
+        TracedProblem(problem, make_plan(problem.cover()))
+
+
+def test_combinations_that_differ_in_what_is_inactive_count_once():
+    kinds = "[{max_pool: {size: {choice: [2, 3, 4]}}}, {avg_pool: {size: {choice: [2, 3, 4]}}}]"
+    problem = problem_of(f"""
+layers:
+  - {{label: a, choice: {kinds}}}
+  - {{label: b, choice: [none, {{max_pool: {{size: {{choice: [1, 2]}}}}}}]}}
+  - flatten
+  - head
+batch_size: {{choice: [8]}}
+""")
+    values = problem.static_values()
+    assert len(problem.combinations(values)) == 6 * 3  # of 2 * 3 * 3 * 2 * 2 that are written
+    plan = make_plan(problem.cover())
+    assert len(TracedProblem(problem, plan).plan.bodies) == 18
+    more = problem_of(f"""
+layers:
+  - {{label: a, choice: {kinds}}}
+  - {{label: b, choice: {kinds}}}
+  - flatten
+  - head
+""")
+    with pytest.raises(ConfigError, match=r"32 combinations of a, a\.max_pool\.size, .* got 36"):
+        more.combinations(more.static_values())

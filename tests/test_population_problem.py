@@ -105,7 +105,8 @@ def built_as_on_the_host(problem, plan, points):
     """Holds the members of points in a program to the candidates of the host, which it gives."""
     traced = TracedProblem(problem, plan)
     assert traced.choices == plan.choices
-    hparams, body = jax.jit(traced.members)(points, jnp.arange(len(points), dtype=jnp.uint32))
+    members = jax.jit(traced.members)(points, jnp.arange(len(points), dtype=jnp.uint32))
+    hparams, body = jax.device_get(members)
     built = candidates(problem, points)
     for k, candidate in enumerate(built):
         if candidate.config is None:

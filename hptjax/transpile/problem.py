@@ -123,12 +123,14 @@ class Problem:
         return [config for config in configs if signature_of(config) in kept]
 
     def widest(self, config: AnyModel) -> AnyModel:
-        """A network of the same signature with every tuned width at its largest."""
+        """A network of the same signature with every tuned width at its largest.
+
+        The network itself where they do not fit together, as of a norm of groups.
+        """
         widths = {name: self.widest_hparams[name] for name in self._names("width")}
         wide, _ = apply_bound(config, self.targets, widths)
         repaired = build(wide, self.image).config
-        assert repaired is not None  # widths do not decide whether an image vanishes
-        return repaired
+        return config if repaired is None else repaired
 
     @cached_property
     def widest_hparams(self) -> dict[str, Value]:

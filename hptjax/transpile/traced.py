@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hptjax.config.hparams import cast
+from hptjax.config.hparams import bind, cast
 from hptjax.config.model import AnyModel, Model
 from hptjax.entries import Arithmetic, Categorical, Entry, Float, Value, values_of
 from hptjax.errors import ConfigError
@@ -91,10 +91,7 @@ class TracedProblem:
 
     def _beside(self, name: str) -> list[Hparams]:
         """The fewest hparams beside which a traced one is active, and all that it sets is there."""
-        space, places = (
-            self.problem.space,
-            {place for place, _ in self.problem.targets[name].places},
-        )
+        space, places = self.problem.space, self._places[name].keys()
         enabling = {n: v for n, v in self._enabling(name).items() if n in self._traced}
         layers = [fields_of(config) if config else set() for config in self._combinations]
         missing, found = places & set().union(*layers), []
@@ -103,6 +100,19 @@ class TracedProblem:
             if config and name in hparams and (missing & fields or not found):
                 found.append(hparams)
                 missing -= fields
+        return found
+
+    @cached_property
+    def _places(self) -> Mapping[str, Mapping[str, float]]:
+        """Of each traced hparam the numbers that it sets, and what it is multiplied by there.
+
+        A layer that is a choice may refer to it, which the base network need not have.
+        """
+        found = {name: dict(self.problem.targets[name].places) for name in self._traced}
+        for config in self._combinations if isinstance(self.problem.base, Model) else ():
+            targets = bind(self.problem.space, config) if config else {}
+            for name in found.keys() & targets.keys():
+                found[name] |= dict(targets[name].places)
         return found
 
     def _enabling(self, name: str) -> dict[str, Value]:
@@ -228,7 +238,7 @@ class TracedProblem:
     def _tuned(self, name: str, value: Array) -> dict[str, Array]:
         """What an hparam makes of the numbers: {name of the number: values [P]}."""
         entry, target = self.problem.space[name], self.problem.targets[name]
-        places, whole = dict(target.places), target.type != "float"
+        places, whole = self._places[name], target.type != "float"
         if isinstance(entry, Categorical):
             return self._looked_up(self._ends(name), places, value)
         own = cast(value, target.type, TRACED.floor)
