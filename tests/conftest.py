@@ -2,12 +2,16 @@
 
 A process can map only so much memory. HPTJAX_TEST_PLATFORM=cuda tries the tests of the population
 engine on a GPU; their tolerances are those of float32: JAX_DEFAULT_MATMUL_PRECISION=highest.
+
+Most programs run for a few steps, so XLA compiles them without optimizing: a fifth of the time. The
+tests marked `optimized` hold what users run; `XLA_FLAGS= pytest` optimizes in all of them.
 """
 
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partialmethod
 from pathlib import Path
 
 import hypothesis
@@ -19,7 +23,12 @@ from hptjax.table import entry_rows
 
 Install = Callable[[str, str, Mapping[str, str]], None]
 
+UNOPTIMIZED = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+OPTIMIZED = {"xla_backend_optimization_level": 3, "xla_cpu_use_fusion_emitters": True}  # default
+
 pytest.register_assert_rewrite("tests.walk")
+# before XLA starts, which reads it once; processes that tests start inherit it
+os.environ.setdefault("XLA_FLAGS", UNOPTIMIZED)
 jax.config.update("jax_platforms", os.environ.get("HPTJAX_TEST_PLATFORM", "cpu"))
 jax.config.update("jax_num_cpu_devices", 2)
 # the same examples every time: a test that fails, fails for everybody
@@ -31,6 +40,14 @@ hypothesis.settings.load_profile("same")
 def _free_executables():
     yield
     jax.clear_caches()
+
+
+@pytest.fixture(autouse=True)
+def _optimize(request, monkeypatch):
+    """Lets XLA optimize the programs of the engine in a test that is marked `optimized`."""
+    if request.node.get_closest_marker("optimized"):
+        compiled = partialmethod(jax.stages.Lowered.compile, compiler_options=OPTIMIZED)
+        monkeypatch.setattr(jax.stages.Lowered, "compile", compiled)
 
 
 @pytest.fixture(params=["kernels", "xla"])

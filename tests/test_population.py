@@ -1,6 +1,7 @@
 """The promise: each member of a mixed population equals its own run at its exact shape."""
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import numpy as np
@@ -72,7 +73,6 @@ SMOOTHED = [
     else m
     for m in MEMBERS
 ]
-PADDED = make_plan([m.config for m in MEMBERS], max_bodies=1)  # one body for each signature
 
 
 @pytest.fixture(scope="module")
@@ -81,18 +81,29 @@ def after_one_epoch():
     return [alone(m, 3, FEW, VALIDATION, 1)[0] for m in SMOOTHED]
 
 
+LANES = {"devices": jax.devices()[:1], "lanes": 3}  # another number of places changes no bit
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "options",
-    [{}, {"devices": jax.devices()[:1], "lanes": 3}],  # another number of places changes no bit
-    ids=["cores", "lanes"],
+    ("count", "options"),
+    [
+        pytest.param(len(MEMBERS), {}, id="cores"),
+        pytest.param(len(MEMBERS), LANES, id="lanes"),
+        pytest.param(3, {}, id="cores optimized", marks=pytest.mark.optimized),
+        pytest.param(3, LANES, id="lanes optimized", marks=pytest.mark.optimized),
+    ],
 )
-def test_first_epoch_of_a_mixed_population_is_each_members_own(way, after_one_epoch, options):
+def test_first_epoch_of_a_mixed_population_is_each_members_own(
+    way, after_one_epoch, count, options
+):
     """Padded to common widths, several bodies in one call: weights agree to 1e-5."""
-    assert len(PADDED.bodies) < len(MEMBERS)
-    trainer = PopulationTrainer(PADDED, FEW, VALIDATION, seed=3, horizon=1, **options)
-    state, _ = trainer.epoch(trainer.start(SMOOTHED))
-    for k, expected in enumerate(after_one_epoch):
+    members = SMOOTHED[:count]
+    plan = make_plan([m.config for m in members], max_bodies=1)  # one body for each signature
+    assert len(plan.bodies) < count
+    trainer = PopulationTrainer(plan, FEW, VALIDATION, seed=3, horizon=1, **options)
+    state, _ = trainer.epoch(trainer.start(members))
+    for k, expected in enumerate(after_one_epoch[:count]):
 
         def compare(path, ours, theirs, k=k):
             where = f"member {k}{jax.tree_util.keystr(path)}"
@@ -139,24 +150,32 @@ def test_order_does_not_matter(population):
 ONE, OTHER = jax.devices()[:2]
 
 
+PLACES = {"one": (ONE,), "three": (ONE,) * 3, "all": (ONE,) * 8, "devices": (ONE, OTHER)}
+
+
 @pytest.mark.parametrize(
-    "places", [(ONE,), (ONE,) * 3, (ONE,) * 8, (ONE, OTHER)], ids=["one", "three", "all", "devices"]
+    "names",
+    [
+        pytest.param(tuple(PLACES), id="unoptimized"),
+        pytest.param(("devices",), id="optimized", marks=[pytest.mark.optimized, pytest.mark.slow]),
+    ],
 )
-def test_number_of_places_changes_no_bit(way, places):
+def test_number_of_places_changes_no_bit(way, names):
     """Rows of one place, of cores that share a device, of two devices; places without a member."""
     members = MEMBERS[:3]
     plan = make_plan([m.config for m in members], max_bodies=1, capacity=8)
     two = run(members, plan=plan, devices=(ONE,) * 2, epochs=1)
-    other = run(members, plan=plan, devices=places, epochs=1)
-    assert other[0].compilations == 1
-    for name, values in two[2].items():
-        np.testing.assert_array_equal(other[2][name], values, err_msg=name)
-    for k in range(len(members)):
-        jax.tree.map(
-            np.testing.assert_array_equal,
-            two[0].variables(two[1], k),
-            other[0].variables(other[1], k),
-        )
+    for where in names:
+        other = run(members, plan=plan, devices=PLACES[where], epochs=1)
+        assert other[0].compilations == 1
+        for name, values in two[2].items():
+            np.testing.assert_array_equal(other[2][name], values, err_msg=f"{where}: {name}")
+        for k in range(len(members)):
+            jax.tree.map(
+                partial(np.testing.assert_array_equal, err_msg=f"{where}: member {k}"),
+                two[0].variables(two[1], k),
+                other[0].variables(other[1], k),
+            )
 
 
 def test_a_diverging_member_leaves_the_others_bit_identical_and_compiles_nothing(population):
