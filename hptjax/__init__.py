@@ -104,6 +104,7 @@ _MODULES = (
     "records",
     "report",
     "study",
+    "testing",
 )
 
 __getattr__, __dir__ = lazily(__name__, _HOMES, _MODULES)

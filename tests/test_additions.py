@@ -1,15 +1,17 @@
-"""What an addition costs: a package adds a part of each kind to the recipe, hptjax is not touched.
+"""What an addition costs: a package adds a part of each kind, hptjax is not touched.
 
 Lines of code, its imports and entry point included: activation 6, optimizer 14, lr_schedule 10,
-augmentation 10, task 11, metric 7.
+augmentation 10, task 11, metric 7, layer 11.
 """
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
+from hptjax.config.model import read_model
 from hptjax.config.schema import ModelConfig
 from hptjax.population import Member, PopulationTrainer, make_plan
 from hptjax.study import load_study, run_study
@@ -37,6 +39,10 @@ focal = aurora.task:Focal
 
 [hptjax.metrics]
 recall_of_9 = aurora.metric:recall_of_9
+"""
+LAYER_POINT = """
+[hptjax.layers]
+layer_scale = aurora.layer:LayerScale
 """
 PARTS = {
     "aurora.activation": '''
@@ -121,6 +127,22 @@ def recall_of_9(logits, labels):
     """The share of nines that are found."""
     return (logits.argmax(1)[labels == 9] == 9).mean()
 ''',
+    "aurora.layer": '''
+import hptjax
+
+
+class LayerScale(hptjax.Layer):
+    """A trained factor for each channel (Touvron et al. 2021)."""
+
+    main = "start"
+    start: float = 0.01
+
+    def weights(self, incoming):
+        return {"scale": hptjax.Weight.per_channel(incoming, fill=self.start)}
+
+    def forward(self, x, weights, context):
+        return x * weights["scale"]
+''',
 }
 DATA = StudyData(images(48), images(40, seed=1))
 # Of one added part another stands beside it in the space, so that all are selected in the program.
@@ -184,7 +206,7 @@ class Lines(Sink):
 @pytest.fixture(scope="module")
 def written(module_package):
     """The study as a file has it, read where the package is installed."""
-    module_package("aurora_parts", POINTS, PARTS)
+    module_package("aurora_parts", POINTS + LAYER_POINT, PARTS)
     return yaml.safe_dump(tree(), sort_keys=False)
 
 
@@ -196,9 +218,10 @@ def run(written, tmp_path_factory):
 
 
 def test_an_addition_takes_as_few_lines_as_are_said_above():
+    rows = (POINTS + LAYER_POINT).split("\n\n")
     counts = {
         name.partition(".")[2]: len([*filter(None, f"{code}{row}".splitlines())])
-        for (name, code), row in zip(PARTS.items(), POINTS.split("\n\n"), strict=True)
+        for (name, code), row in zip(PARTS.items(), rows, strict=True)
     }
     said = ", ".join(f"{name} {count}" for name, count in counts.items())
     assert said in " ".join(__doc__.split())
@@ -260,3 +283,38 @@ def test_parts_may_be_named_by_where_they_are(written, tmp_path):
         assert [part.options for part in same] == [part.options for part in parts]
     assert by_place.task == by_word.task
     assert by_place.curves == by_word.curves
+
+
+NATIVE = """
+model:
+  layers:
+    - conv: {out_channels: {int: [2, 4]}, stride: 3}
+    - layer_scale: {float: [0.1, 2.0], log: true}
+    - flatten
+    - layer_scale
+    - head
+  batch_size: 16
+population_size: 2
+budget: {generations: 1}
+strategies: [random]
+epochs: 2
+first:
+  - {conv0.out_channels: 4, layer_scale0.start: 0.5}
+  - {conv0.out_channels: 3, layer_scale0.start: 2.0}
+"""
+
+
+def test_a_layer_of_another_package_is_tuned_in_one_program_as_alone(written, tmp_path):
+    lines = Lines()
+    result: Any = run_study(read(tmp_path, NATIVE), DATA, sinks=[lines])
+    assert sum("Compiled in" in text for text in lines.said) == 1
+    assert not any("compiling once more" in text for text in lines.said)
+    assert [trial.hparams["layer_scale0.start"] for trial in result.trials] == [0.5, 2.0]
+    trial = result.trials[1]  # the narrower one, which is padded
+    own = read_model(trial.config)
+    alone = PopulationTrainer(make_plan([own]), DATA.train, DATA.validation, seed=0, horizon=2)
+    state = alone.start([Member(own, trial.key)])
+    for epoch in range(2):
+        state, metrics = alone.epoch(state)
+        for name, value in metrics.items():
+            np.testing.assert_allclose(trial.epochs[name][epoch], value[0], rtol=1e-5)

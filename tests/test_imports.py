@@ -36,6 +36,7 @@ LAYERS = (
     "records",
     "models",
     "nn",
+    "testing",
     "tasks",
     "population",
     "transpile",

@@ -15,7 +15,7 @@ import pytest
 from hptjax.config.named import part
 from hptjax.config.parts import LAYERS
 from hptjax.models.layers.base import Context
-from tests.chains import QUICKLY
+from hptjax.testing import QUICKLY
 
 ARRAYS = np.load(Path(__file__).parent / "data" / "torch_layers.npz")
 CASES = sorted({name.split("/")[0] for name in ARRAYS.files})

@@ -3,12 +3,12 @@
     python -m experiments.benchmarks.step_breakdown [--quick] [--bodies 16,8,2 24,16,1] [--rounds N]
 
 A body is given as the channels of its two blocks and the stride of the first (the default model is
-16,8,2). Each operation of a step runs by itself in a compiled loop at the body's shapes; so does
-the whole step, as the engine makes it. All take turns, with the machine's sgemm; a part is the sum
-of its operations, the median of the rounds. The gradient of the convolutions' inputs is that of
-both less that of the weights. By itself an operation is not fused with its neighbours, and finds
-its arrays where it left them: "not accounted for", the step less its parts, may be negative. The
-last line of output is one JSON object: shares of the step, useful GFLOP/s.
+16,8,2). Each layer of a step runs by itself in a compiled loop at the body's shapes; so does
+the whole step, as the engine makes it. All take turns, with the machine's sgemm; a part is the
+median of the rounds. The backward pass of a layer is both passes less the forward one. By itself a
+layer is not fused with its neighbours, and finds its arrays where it left them: "not accounted
+for", the step less its parts, may be negative. The last line of output is one JSON object: shares
+of the step, useful GFLOP/s.
 """
 
 import argparse
@@ -26,7 +26,7 @@ import jax.numpy as jnp
 
 from .common import machine, rounded, show
 from .peers.sgemm import gflops, products
-from .step_parts import BOTH, FORWARD, INPUTS, STEPS, WEIGHTS, parts_of, step_of
+from .step_parts import BOTH, FORWARD, STEPS, parts_of, step_of
 
 BODIES = ("16,8,2", "24,16,1", "12,12,1", "24,16,2", "8,8,3")
 QUICK = BODIES[:2]
@@ -104,10 +104,12 @@ def summarise(pieces: Pieces, times: Times) -> dict[str, list[Any]]:
     gflop = dict.fromkeys(seconds, 0.0)
     for name, piece in pieces:
         gflop[name] += piece.gflop
-    whole, both = seconds.pop(WHOLE), seconds.pop(BOTH)
-    gflop[INPUTS] = gflop[BOTH] - gflop[WEIGHTS]
-    convolutions = {k: seconds.pop(k) for k in (FORWARD, WEIGHTS)}
-    seconds = {**convolutions, INPUTS: both - convolutions[WEIGHTS], **seconds}
+    whole = seconds.pop(WHOLE)
+    for name in [name for name in seconds if name.endswith(BOTH)]:
+        forward = name.replace(BOTH, FORWARD)
+        backward = name.replace(BOTH, "backward")
+        seconds[backward] = seconds.pop(name) - seconds[forward]
+        gflop[backward] = gflop[name] - gflop[forward]
     seconds |= {REST: whole - sum(seconds.values()), WHOLE: whole}
     return {
         name: [1e3 * s, s / whole, gflop[name] / s if gflop.get(name) else None]

@@ -66,8 +66,8 @@ class Best:
 def search(job: Job) -> dict[str, Any]:
     """Runs a search; its seconds run from when all workers stand ready to the last trial's end.
 
-    Returns search_s, trials, best (validation accuracy) and test (accuracy of that network, None
-    without a test set).
+    Returns search_s, test_s (what the test took afterwards), trials, best (validation accuracy) and
+    test (accuracy of that network, None without a test set).
     """
     context = multiprocessing.get_context("spawn")
     workers = WORKERS[job.form]
@@ -81,13 +81,15 @@ def search(job: Job) -> dict[str, Any]:
         barrier.wait(SETTLED_S)
         began = time.perf_counter()
         barrier.wait()
-        seconds = time.perf_counter() - began
+        ended = time.perf_counter()
         found = [answers.get() for _ in processes]
+        tested = time.perf_counter() - ended
         for process in processes:
             process.join()
     best, test = max(((value, test) for value, test, _ in found), key=lambda pair: pair[0])
     trials = sum(count for *_, count in found)
-    return {"search_s": seconds, "trials": trials, "best": best, "test": test}
+    seconds = {"search_s": ended - began, "test_s": tested}
+    return {**seconds, "trials": trials, "best": best, "test": test}
 
 
 def work(number: int, job: Job, journal: str, started: Any, barrier: Any, answers: Any) -> None:

@@ -198,7 +198,10 @@ def _places(at: Located, layout: Layout, option: str) -> Iterator[tuple[str, flo
     """Yields what an option sets: that of its copies, and all references to them, with factors."""
     own = {f"{copy.name}.{option}" for copy in layout.copies() if is_copy(copy, at)}
     for copy in layout.copies():
-        for name in copy.item.known:
+        known = copy.item.known
+        if f"{copy.name}.{option}" in own and option not in known:
+            yield f"{copy.name}.{option}", 1.0
+        for name in known:
             place, factor = layout.root(copy, name)
             if place in own:
                 yield f"{copy.name}.{name}", factor

@@ -17,6 +17,7 @@ from hptjax.config.named import Part, part
 from hptjax.entries import Categorical, Entry, Float, Integer, Value, values_of
 from hptjax.errors import ConfigError
 from hptjax.glossary import Hparams
+from hptjax.grid import Grid, tree_of
 from hptjax.models.signature import signature_of
 from hptjax.records.change import Change
 from hptjax.space import Space
@@ -25,6 +26,7 @@ from hptjax.transpile.owners import with_conditions
 from hptjax.transpile.repair import Candidate, build
 
 MAX_SIGNATURES = 32  # each costs seconds of compiling; rarer ones are compiled when they turn up
+MOST_COMBINATIONS = 4096  # that are looked at, to find those that differ
 SAMPLES = 512  # random points that stand for the space
 
 
@@ -107,7 +109,7 @@ class Problem:
         of the space can be built.
         """
         drawn = self.space.sample(SAMPLES, np.random.default_rng(seed))
-        rows = self._all_static() if self._countable() else self._seen_static(drawn)
+        rows = self._all_static() or self._seen_static(drawn)
         widest = ({**self.widest_hparams, **row} for row in rows)
         built = (self.build(hparams).config for hparams in itertools.chain(widest, drawn))
         configs = list(dict.fromkeys(config for config in built if config is not None))
@@ -152,16 +154,46 @@ class Problem:
             for name, values in self.static_values().items()
         }
 
+    def combinations(self, values: Mapping[str, Sequence[Value]]) -> list[Hparams]:
+        """All combinations of static hparams that differ in something active, each once.
+
+        values: of each of them. A combination also holds what decides, and is not static itself, in
+        one way that gives it. Raises ConfigError for more than MAX_SIGNATURES.
+        """
+        rows, size = self._distinct(values)
+        if size > MAX_SIGNATURES:
+            raise ConfigError(
+                f"a space inside a compiled program may have {MAX_SIGNATURES} combinations of "
+                f"{', '.join(values)}, got {size}: give fewer choices, or use a study."
+            )
+        return rows
+
+    def _distinct(self, values: Mapping[str, Sequence[Value]]) -> tuple[list[Hparams], int]:
+        """As `combinations`, and how many there are; none of them where they are very many."""
+        conditions, names = self.space.conditions, list(values)
+        for name in names:  # it grows by what decides
+            parents = dict.fromkeys(own.parent for own in conditions.get(name, ()))
+            names += [parent for parent in parents if parent not in names]
+        columns = {name: values.get(name) or values_of(self.space[name]) for name in names[::-1]}
+        own = {name: conditions[name] for name in columns if name in conditions}
+        points = Grid(tuple(columns), tree_of(columns, own))
+        if points.size > MOST_COMBINATIONS:
+            return [], points.size
+        rows: dict[tuple, Hparams] = {}
+        for point in points:
+            rows.setdefault(tuple((n, point[n]) for n in values if n in point), point)
+        return list(rows.values()), len(rows)
+
     def _names(self, kind: str) -> list[str]:
         return [name for name, target in self.targets.items() if target.rule.kind == kind]
 
-    def _countable(self) -> bool:
-        return math.prod(map(len, self.compiled_values().values())) <= MAX_SIGNATURES
-
-    def _all_static(self) -> Iterator[dict[str, Value]]:
+    def _all_static(self) -> list[Hparams]:
+        """All combinations of static hparams; none where they are too many."""
         values = self.compiled_values()
-        for row in itertools.product(*values.values()):
-            yield dict(zip(values, row, strict=True))
+        if math.prod(map(len, values.values())) > MAX_SIGNATURES:
+            rows, size = self._distinct(values)
+            return rows if size <= MAX_SIGNATURES else []
+        return [dict(zip(values, row, strict=True)) for row in itertools.product(*values.values())]
 
     def _seen_static(self, drawn: list[dict[str, Value]]) -> Iterator[dict[str, Value]]:
         names = self._names("static")  # of those that are inactive any value will do

@@ -6,7 +6,7 @@ Only where a coordinate lies within rounding of the border between two values ma
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,19 +15,22 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from hptjax.conditions import parents_first
-from hptjax.config.hparams import Target, cast
-from hptjax.config.model import AnyModel
-from hptjax.entries import Arithmetic, Categorical, Entry, Float, Integer, Value, values_of
+from hptjax.config.hparams import cast
+from hptjax.config.model import AnyModel, Model
+from hptjax.entries import Arithmetic, Categorical, Entry, Float, Value, values_of
 from hptjax.errors import ConfigError
+from hptjax.glossary import Hparams
+from hptjax.models.chain import chain_of
 from hptjax.models.choices import Choices, choices_of
 from hptjax.models.numbers import TracedNumbers, number_types, numbers_of, packed
 from hptjax.models.signature import exact_body, signature_of, width_names
 from hptjax.population.epoch import TracedHparams
 from hptjax.population.plan import Plan
-from hptjax.transpile.problem import MAX_SIGNATURES, Problem
+from hptjax.transpile.problem import Problem
 
 NO_SIGNATURE = -1
+SAMPLES = 128  # points that are tried on the host
+_INACTIVE = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,20 +46,64 @@ class TracedProblem:
 
     def __post_init__(self) -> None:
         _ = self._signatures
+        self._check_feasible()
+
+    def _check_feasible(self) -> None:
+        """ConfigError where more than a static hparam decides whether a network can be built."""
+        if not isinstance(self.problem.base, Model):
+            return
+        traced = {name: self.problem.widest_hparams[name] for name in self._traced}
+        for hparams in self.problem.space.sample(SAMPLES, np.random.default_rng(0)):
+            own, widest = map(self.problem.build, (hparams, {**hparams, **traced}))
+            if (own.config is None) != (widest.config is None):
+                raise ConfigError(
+                    "inside a compiled program only static hparams may decide whether a network "
+                    f"can be built; of others: {own.infeasible or widest.infeasible}"
+                )
+
+    @cached_property
+    def _traced(self) -> list[str]:
+        """The hparams that are not static, each after those that it depends on."""
+        space, targets = self.problem.space, self.problem.targets
+        return [name for name in space.parents_first if targets[name].kind != "static"]
 
     @cached_property
     def choices(self) -> Choices:
         """What the networks of the space may have: all of it, where a plan has seen a sample."""
-        ends = (self._ends(name) for name in self.problem.space)
-        return choices_of([*filter(None, self._combinations), *itertools.chain.from_iterable(ends)])
+        ends = (own for name in self._traced for own in self._ends(name))
+        return choices_of(filter(None, [*self._combinations, *itertools.chain.from_iterable(ends)]))
 
-    def _ends(self, name: str) -> Sequence[AnyModel]:
-        """The base network with each choice of an hparam, or with either end of its range."""
+    def _ends(self, name: str) -> list[list[AnyModel | None]]:
+        """Networks with each choice of an hparam, or with either end of its range."""
         entry = self.problem.space[name]
-        values = entry.choices if isinstance(entry, Categorical) else (entry.low, entry.high)
-        others = {**self._feasible, **self._enabling(name)}
-        built = (self.problem.build({**others, name: value}).config for value in values)
-        return [config for config in built if config is not None]
+        categorical = isinstance(entry, Categorical)
+        return self._built(name, entry.choices if categorical else (entry.low, entry.high))
+
+    def _built(self, name: str, values: Sequence[Value]) -> list[list[AnyModel | None]]:
+        """Networks with each value of an hparam, None where there is none.
+
+        A list for each of the other hparams beside which it sets something.
+        """
+        build = self.problem.build
+        return [
+            [build({**row, name: value}).config for value in values] for row in self._beside(name)
+        ]
+
+    def _beside(self, name: str) -> list[Hparams]:
+        """The fewest hparams beside which a traced one is active, and all that it sets is there."""
+        space, places = (
+            self.problem.space,
+            {place for place, _ in self.problem.targets[name].places},
+        )
+        enabling = {n: v for n, v in self._enabling(name).items() if n in self._traced}
+        layers = [fields_of(config) if config else set() for config in self._combinations]
+        missing, found = places & set().union(*layers), []
+        for row, config, fields in zip(self._rows, self._combinations, layers, strict=True):
+            hparams = space.active({**self.problem.widest_hparams, **row, **enabling})
+            if config and name in hparams and (missing & fields or not found):
+                found.append(hparams)
+                missing -= fields
+        return found
 
     def _enabling(self, name: str) -> dict[str, Value]:
         """Values of other hparams beside which this one means something."""
@@ -73,7 +120,7 @@ class TracedProblem:
         len(plan.bodies).
         """
         values = {
-            name: decode(entry, points[:, k])
+            name: snapped(entry, decode(entry, points[:, k]))
             for k, (name, entry) in enumerate(self.problem.space.items())
         }
         row = jnp.broadcast_to(self._combination(values), points.shape[:1])
@@ -82,27 +129,20 @@ class TracedProblem:
         return hparams, jnp.where(jnp.isnan(points).any(1), len(self.plan.bodies), body)
 
     @cached_property
-    def _feasible(self) -> dict[str, Value]:
-        """Hparams of a network that can be built; what is tuned in it does not matter."""
-        found = zip(self._rows(), self._combinations, strict=True)
-        return next(row for row, config in found if config is not None)
+    def _rows(self) -> list[Hparams]:
+        """The static hparams of each combination, those that are active."""
+        return self.problem.combinations(self._static)
 
-    def _rows(self) -> Iterator[dict[str, Value]]:
-        """Hparams of each combination of static ones, the last name fastest; widths are largest."""
-        values = self.problem.static_values()
-        for row in itertools.product(*values.values()):
-            yield {**self.problem.widest_hparams, **dict(zip(values, row, strict=True))}
+    @cached_property
+    def _static(self) -> Mapping[str, Sequence[Value]]:
+        return self.problem.compiled_values()
 
     @cached_property
     def _combinations(self) -> list[AnyModel | None]:
         """The widest network of each combination of static hparams."""
-        values = self.problem.static_values()
-        if (count := math.prod(map(len, values.values()))) > MAX_SIGNATURES:
-            raise ConfigError(
-                f"a space inside a compiled program may have {MAX_SIGNATURES} combinations of "
-                f"{', '.join(values)}, got {count}: give fewer choices, or use a study."
-            )
-        found = [self.problem.build(row).config for row in self._rows()]
+        widest = self.problem.widest_hparams
+        rows = (self.problem.space.active({**widest, **row}) for row in self._rows)
+        found = [self.problem.build(row).config for row in rows]
         if not any(found):
             raise ConfigError("no point of the space can be built: lower strides or pool_size.")
         return found
@@ -121,16 +161,18 @@ class TracedProblem:
         return out
 
     def _combination(self, values: dict[str, Array]) -> Array:
-        """Which combination of static hparams each point has."""
-        index = jnp.int32(0)
-        for name, listed in self.problem.static_values().items():
-            entry, place = self.problem.space[name], values[name]
-            if isinstance(entry, Float):
-                place = cast(place, "int", TRACED.floor) - cast(entry.low, "int")
-            elif isinstance(entry, Integer):
-                place = (place - entry.low) // entry.step
-            index = index * len(listed) + place
-        return index
+        """Which combination of static hparams each point has; inactive ones do not count."""
+        rows, same = self._rows, jnp.ones((1, len(self._rows)), bool)
+        for name, listed in self._static.items():
+            own = values[name]
+            places = [listed.index(row[name]) if name in row else _INACTIVE for row in rows]
+            if not isinstance(self.problem.space[name], Categorical):
+                numbers = jnp.array([cast(value, "int") for value in listed])
+                own = jnp.argmax(cast(own, "int", TRACED.floor)[:, None] == numbers, 1)
+            active = self._active(name, values)
+            own = own if active is None else jnp.where(active, own, _INACTIVE)
+            same &= own[:, None] == jnp.array(places)
+        return jnp.argmax(same, 1)
 
     def _body_of(self, signature: Array, numbers: TracedNumbers) -> Array:
         """The cheapest body of the signature that holds the widths, as `Plan.body_of`."""
@@ -160,12 +202,9 @@ class TracedProblem:
                 columns[name] = jnp.full(row.shape, known[0])
             else:
                 columns[name] = jnp.asarray([own.get(name, 0) for own in built])[row]
-        order = parents_first(self.problem.space, self.problem.space.conditions)
-        for name, target in ((name, self.problem.targets[name]) for name in order):
-            if target.kind == "static":
-                continue
+        for name in self._traced:
             active = self._active(name, values)
-            for number, value in self._tuned(name, target, values[name]).items():
+            for number, value in self._tuned(name, values[name]).items():
                 chosen = value if active is None else jnp.where(active, value, columns[number])
                 columns[number] = chosen
         return packed(columns, number_types(self.plan.bodies, self.choices), jnp)
@@ -186,19 +225,42 @@ class TracedProblem:
             found = here
         return found
 
-    def _tuned(self, name: str, target: Target, value: Array) -> dict[str, Array]:
+    def _tuned(self, name: str, value: Array) -> dict[str, Array]:
         """What an hparam makes of the numbers: {name of the number: values [P]}."""
-        places = dict(target.places)
-        if not isinstance(self.problem.space[name], Categorical):
-            own = cast(value, target.type, TRACED.floor)
-            return {number: own if by == 1 else own * by for number, by in places.items()}
-        rows = [numbers_of(config, self.choices) for config in self._ends(name)]
-        tuned = [
-            number
-            for number in rows[0]
-            if number in places or len({row.get(number) for row in rows}) > 1
-        ]
-        return {number: jnp.asarray([row[number] for row in rows])[value] for number in tuned}
+        entry, target = self.problem.space[name], self.problem.targets[name]
+        places, whole = dict(target.places), target.type != "float"
+        if isinstance(entry, Categorical):
+            return self._looked_up(self._ends(name), places, value)
+        own = cast(value, target.type, TRACED.floor)
+        if whole and any(by % 1 for by in places.values()):  # each reference rounds by itself
+            low, high = (cast(end, "int") for end in (entry.low, entry.high))
+            networks = self._built(name, range(low, high + 1))
+            return self._looked_up(networks, places, own - low)
+        return {number: own if by == 1 else own * by for number, by in places.items()}
+
+    def _looked_up(
+        self, built: Sequence[Sequence[AnyModel | None]], places: Container[str], index: Array
+    ) -> dict[str, Array]:
+        """What differs between networks, of the one of this index [P]; places: what may not."""
+        tables: dict[str, list[Any]] = {}
+        for configs in built:
+            rows = [numbers_of(config, self.choices) if config else {} for config in configs]
+            for number in dict.fromkeys(itertools.chain.from_iterable(rows)):
+                column = [row.get(number, 0) for row in rows]
+                known = {row[number] for row in rows if number in row}
+                if number in places or len(known) > 1:
+                    tables.setdefault(number, column)
+        return {number: jnp.asarray(table)[index] for number, table in tables.items()}
+
+
+def fields_of(config: AnyModel) -> set[str]:
+    """The names of all numbers of a network's layers."""
+    return {
+        f"{placed.name}.{own}"
+        for placed in chain_of(config)
+        for layer in (placed.layer,)
+        for own in (*layer.widths, *layer.choices, *layer.numbers())
+    }
 
 
 TRACED = Arithmetic(lambda x: jnp.floor(x).astype(jnp.int32), jnp.exp, jnp.minimum, jnp.maximum)
@@ -208,3 +270,14 @@ def decode(entry: Entry, u: Array) -> Array:
     """The values of an entry at u [P], clipped to [0, 1]; of choices their places."""
     value = entry.at(jnp.clip(u, 0, 1), TRACED)
     return jnp.clip(value, entry.low, entry.high) if isinstance(entry, Float) else value
+
+
+def snapped(entry: Entry, value: Array) -> Array:
+    """The nearest grid point, of an entry whose networks take no other value."""
+    if isinstance(entry, Categorical) or not entry.snap:
+        return value
+    points = sorted(entry.points())
+    middles = [
+        math.sqrt(a * b) if entry.log else (a + b) / 2 for a, b in itertools.pairwise(points)
+    ]
+    return jnp.asarray(points)[jnp.searchsorted(jnp.asarray(middles, jnp.float32), value)]

@@ -50,6 +50,14 @@ class Weight:
     fill: Any = 0.0
     pixels: int = 0
 
+    @classmethod
+    def per_channel(cls, incoming: Shape, fill: Any) -> Self:
+        """A number for each channel, or unit, of this shape, which fits images [..., B].
+
+        (C, 1, 1, 1) of maps, (N, 1) of units.
+        """
+        return cls((incoming[0], *(1 for _ in incoming[1:]), 1), fill=fill)
+
     @property
     def size(self) -> int:
         return math.prod(self.shape)
