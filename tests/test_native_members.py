@@ -113,7 +113,9 @@ layers:
   - flatten
   - head
 """)
-    with pytest.raises(ConfigError, match=r"only static hparams may decide .* cannot be split into"):
+    with pytest.raises(
+        ConfigError, match=r"only static hparams may decide .* cannot be split into"
+    ):
         TracedProblem(problem, make_plan(problem.cover()))
 
 
