@@ -10,13 +10,15 @@ the figures as PNG and PDF. On the published logs the minima are .3902 (grid), .
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
+from experiments.original_logs import read_sources
 from hptjax.report import hparam_importances, rank_tests, strategy_statistics
-from hptjax.report.figures import parallel_pictures, pictures_of, write_pictures
-from hptjax.report.sources import families, join_sources, read_sources
+from hptjax.report.figures import named_pictures, parallel_pictures, write_pictures
+from hptjax.report.sources import View, families, join_sources, views_of
 
 PUBLISHED = pd.DataFrame(
     {
@@ -36,32 +38,43 @@ def main() -> int:
     parser.add_argument("--allow-pickle", action="store_true", help="read the original's DES*.npy")
     args = parser.parse_args()
     sources = read_sources(args.sources, allow_pickle=args.allow_pickle)
-    tables = join_sources(sources)
     args.out.mkdir(parents=True, exist_ok=True)
-    made = {
-        "strategies": strategy_statistics(tables.trials),
-        "tests-per-trial": rank_tests(tables.trials, per="trial"),
-        "importances": pd.concat(
-            hparam_importances(f.of(tables.trials), f.space) for f in families(sources)
-        ),
-    }
-    if tables.repeated:  # one run a side is no sample
-        made["tests-per-run"] = rank_tests(tables.trials, per="run")
+    made, pictures = {}, []
+    for view in views_of(join_sources(sources), sources):  # what one metric judged
+        made |= {f"{name}{view.suffix}": table for name, table in tables_of(view).items()}
+        parallel = parallel_pictures(view.tables, view.sources)
+        pictures += named_pictures(view)
+        pictures += [replace(p, name=f"{p.name}{view.suffix}") for p in parallel]
     if "original" in sources:
         made["original"] = as_published(sources["original"].trials)
     for name, table in made.items():
         table.to_csv(args.out / f"{name}.csv", index=False)
         if len(table):
             print(f"{name}:\n{shown(table)}\n")
-    pictures = [*pictures_of(tables, sources), *parallel_pictures(tables, sources)]
     drawn = write_pictures(pictures, args.out, ("png", "pdf"))
     print(f"{args.out}: {len(made)} tables and {len(drawn)} figures")
     return 0
 
 
+def tables_of(view: View) -> dict[str, pd.DataFrame]:
+    """Statistics, tests and importances, by the names of their files."""
+    trials = view.tables.trials
+    made = {
+        "strategies": strategy_statistics(trials),
+        "tests-per-trial": rank_tests(trials, per="trial"),
+        "importances": pd.concat(
+            hparam_importances(f.of(trials), f.space) for f in families(view.sources)
+        ),
+    }
+    if view.tables.repeated:  # one run a side is no sample
+        made["tests-per-run"] = rank_tests(trials, per="run")
+    return made
+
+
 def as_published(trials: pd.DataFrame) -> pd.DataFrame:
     """The original's table, recomputed from its logs, beside the published values."""
     found = strategy_statistics(trials.assign(group=trials["strategy"]), with_stopped=True)
+    found = found.rename(columns={"best": "min"})
     return found[["group", "n", "min", "median", "mean"]].merge(PUBLISHED, on="group")
 
 

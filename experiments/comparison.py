@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from experiments.analyze_trials import as_published
-from hptjax.report import best_so_far, rank_tests, read_original, strategy_statistics
+from experiments.original_logs import read_original
+from hptjax.report import best_so_far, rank_tests, strategy_statistics
 from hptjax.report.figures import compared, write_pictures
 from hptjax.report.numbers import Axis
 from hptjax.report.runs import hparams_of

@@ -1,6 +1,6 @@
 """The original study's published logs, cut down to what the readers need, for the tests.
 
-    python experiments/trim_original_logs.py FOLDER [tests/data/original-study]
+    python -m experiments.trim_original_logs FOLDER [tests/data/original-study]
 
 FOLDER holds gs.csv, rs.csv, bs.csv, des.npz, des.json and LICENSE-original, as published with
 CNN-Hyperparameter-Tuning (R. Staszkiewicz 2023, MIT; des.npz and des.json hold the arrays and the
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hptjax.report.original import BOUNDS, RAY
+from experiments.original_logs import BOUNDS, RAY
 
 CONFIG = [f"config/{name}" for name in BOUNDS]
 ARRAYS = ("value", "pop")

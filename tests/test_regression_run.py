@@ -153,7 +153,7 @@ def test_optuna_and_tensorboard_have_the_metrics(run):
     files = sorted((run / "tb" / "random").rglob("*tfevents*"))
     events = EventFileLoader(str(files[0])).Load()
     tags = {value.tag for event in events for value in event.summary.value}
-    assert {f"ptl/{name}" for name in METRICS} < tags
+    assert {name.replace("_", "/", 1) for name in METRICS} < tags
     (start,) = (run / "tb").glob("*tfevents*")
     assert b"val_rmse" in start.read_bytes()
     assert b"accuracy" not in start.read_bytes()

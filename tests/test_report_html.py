@@ -1,6 +1,5 @@
 """`hptjax report`: one page that needs nothing else, whatever the runs hold."""
 
-import json
 import sys
 
 import numpy as np
@@ -8,15 +7,13 @@ import pandas as pd
 import pytest
 
 from hptjax.cli import main as cli
-from hptjax.errors import DataError
 from hptjax.records import GenerationRecord, RunDirectory, Status, TrialRecord, load_run
 from hptjax.records.environment import environment, note_environment, read_environments
-from hptjax.records.metrics import CLASSIFICATION
-from hptjax.report import page
+from hptjax.report import Source, named_sources, page, read_source, runs_table
 from hptjax.report.figures import pictures_of, render
 from hptjax.report.page import Section
 from hptjax.report.sections import summary_table
-from hptjax.report.sources import join_sources, read_source
+from hptjax.report.sources import join_sources
 from hptjax.space import Categorical, Float, Integer
 from tests import fakes
 from tests.pages import Reader, array, figures_of, make_run, report
@@ -138,7 +135,7 @@ def test_without_plotly_it_says_what_to_install(run, monkeypatch, capsys, tmp_pa
 
 def test_what_is_no_run_is_said_in_one_line(tmp_path, capsys):
     assert cli.main(["report", str(tmp_path)]) == 2
-    assert "neither a run" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"hptjax: {tmp_path}: not a run (it has no journal.jsonl).\n"
 
 
 def test_axes_of_the_parallel_coordinates_follow_the_space():
@@ -194,77 +191,20 @@ def test_the_environment_is_noted_where_it_changes(tmp_path):
         assert read_environments(tmp_path) == [second]
 
 
-@pytest.fixture
-def logs(tmp_path):
-    """Four trials as Ray logged them, the last stopped; two generations of two as DES kept them."""
-    folder = tmp_path / "logs"
-    folder.mkdir()
-    table = {
-        **{f"ptl/{metric}": [0.9, 0.4, 0.6, 0.3] for metric in CLASSIFICATION},
-        "training_iteration": [1, 4, 2, 1],
-        "time_total_s": [101.0, 104.0, 102.0, 9.0],
-        "timestamp": [1101, 1210, 1315, 1325],
-        "done": [True, True, True, True],
-        "config/lr": [0.1, 0.01, 0.1, 0.1],
-        "config/mlp_bn_l0": [True, False, True, True],
-        "config/batch_size": [64, 64, 64, 64],
-    }
-    pd.DataFrame(table).to_csv(folder / "gs.csv")
-    points = np.arange(8.0).reshape(2, 2, 2)  # hparam, place, generation
-    np.savez(folder / "des.npz", value=np.array([[0.8, 0.7], [0.5, 0.6]]), pop=points)
-    told = {"hp_names": ["lr", "width"], "time": 100, "counts": {"function": 4}}
-    (folder / "des.json").write_text(json.dumps(told))
-    return folder
+def test_a_table_of_ones_own_stands_beside_a_run(run):
+    trials = runs_table({"mine": load_run(run)}).query("strategy == 'tpe'")
+    sources = named_sources([read_source(run), Source.from_table("mine", trials)])
+    found = summary_table(join_sources(sources), sources)
+    assert found["series"].tolist() == ["run: random", "run: tpe", "mine: tpe"]
+    assert found["best"][1] == found["best"][2]
+    assert found["stopped by"].isna().tolist() == [False, False, True]
 
 
-def test_the_originals_logs_are_tables_of_trials(logs):
-    source = read_source(logs)
-    grid, des = (own.reset_index() for _, own in source.trials.groupby("strategy", sort=False))
-    assert list(grid["value"]) == [0.9, 0.4, 0.6, 0.3]
-    assert list(grid["member_epochs"]) == [1, 4, 2, 1]
-    assert list(grid["elapsed"]) == [101.0, 210.0, 315.0, 325.0]
-    assert source.hparams == ("lr", "mlp_bn_l0", "width")  # batch_size was the same for all
-    assert list(des["value"]) == [0.8, 0.7, 0.5, 0.6]
-    assert list(des["lr"]) == [0.0, 2.0, 1.0, 3.0]
-    assert list(des["width"]) == [4.0, 6.0, 5.0, 7.0]
-    assert list(des["elapsed"]) == [25.0, 50.0, 75.0, 100.0]
-    table = summary_table(join_sources({"original": source}), {"original": source})
-    assert list(table["series"]) == ["grid", "des"]
-    assert list(table["best"]) == [0.4, 0.5]  # the stopped trial of .3 does not count
-    assert list(table["wall s"]) == [325.0, 100.0]
-    assert table["epochs"][0] == 8
-
-
-def test_a_log_of_something_else_is_named(logs, capsys):
-    (logs / "gs.csv").write_text("a,b\n1,2\n")
-    assert cli.main(["report", str(logs)]) == 2
-    error = capsys.readouterr().err
-    assert "gs.csv: not a Ray Tune log of the study" in error
-    assert error.count("\n") == 1
-
-
-def test_a_pickle_is_not_opened(logs):
-    np.savez(logs / "des.npz", value=np.array([[print]]), pop=np.zeros((1, 1, 1)))
-    with pytest.raises(DataError, match="not a DES result"):
-        read_source(logs / "des.npz")
-
-
-def test_the_published_pickle_is_read_where_it_is_trusted(tmp_path, capsys):
-    file = tmp_path / "DES-Trial1.npy"
-    diagnostic = {"value": np.array([[0.8, 0.7], [0.5, 0.6]]), "pop": np.zeros((1, 2, 2))}
-    told = {"hp_names": ["lr"], "time": 100, "counts": {"function": 4}, "diagnostic": diagnostic}
-    np.save(file, np.array(told, dtype=object), allow_pickle=True)
-    assert cli.main(["report", str(file)]) == 2
-    assert "--allow-pickle" in capsys.readouterr().err
-    report(file, "--allow-pickle", "--out", tmp_path / "out")
-    assert "by des, trial 2" in (tmp_path / "out" / "report.html").read_text()
-
-
-def test_figures_are_files_of_the_formats_asked_for(run, logs, tmp_path):
-    report(run, logs, "--out", tmp_path / "out", "--formats", "png", "svg")
+def test_figures_are_files_of_the_formats_asked_for(run, tmp_path):
+    report(run, "--out", tmp_path / "out", "--formats", "png", "svg")
     files = {path.name for path in (tmp_path / "out" / "figures").iterdir()}
     assert {"values-by-strategy.png", "values-by-strategy.svg"} < files
-    assert {"best-so-far-seconds.png", "evaluations-original-des.svg"} < files
+    assert {"best-so-far-seconds.png", "evaluations-tpe.svg"} < files
     text = (tmp_path / "out" / "report.html").read_text()
     assert text.count('<img src="data:image/png;base64') == sum(
         name.endswith(".png") for name in files

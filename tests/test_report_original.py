@@ -6,11 +6,18 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import hptjax.report as report
+from experiments.original_logs import BOUNDS, original_files, read_original, read_sources
+from experiments.report_original import main
 from hptjax.errors import ConfigError, DataError
-from hptjax.report.original import BOUNDS, original_files
+from hptjax.records.metrics import CLASSIFICATION
+from hptjax.report.sections import summary_table
+from hptjax.report.sources import join_sources
+from tests import fakes
+from tests.pages import figures_of, make_run
 
 LOGS = Path(__file__).parent / "data" / "original-study"
 PUBLISHED = {  # trials, min, median, mean: of all trials, pruned or not
@@ -23,7 +30,7 @@ PUBLISHED = {  # trials, min, median, mean: of all trials, pruned or not
 
 @pytest.fixture(scope="module")
 def table():
-    return report.read_original(LOGS)
+    return read_original(LOGS)
 
 
 def test_the_published_numbers(table):
@@ -86,8 +93,8 @@ def test_a_pickle_is_read_only_when_allowed(table, tmp_path):
     path = tmp_path / "DES-Trial1-29458s.npy"
     np.save(path, np.array({**result, "diagnostic": diagnostic}, object), allow_pickle=True)
     with pytest.raises(ConfigError, match=r"a pickle, which can run any program.*--allow-pickle"):
-        report.read_original(tmp_path)
-    loaded = report.read_original(tmp_path, allow_pickle=True)
+        read_original(tmp_path)
+    loaded = read_original(tmp_path, allow_pickle=True)
     des = table[table["group"] == "des"]
     np.testing.assert_array_equal(loaded["value"], des["value"])
     np.testing.assert_array_equal(loaded["lr"], des["lr"].astype(float))
@@ -123,22 +130,101 @@ def test_importances_of_published_logs_find_the_learning_rate(table):
 def test_damaged_logs_are_named(tmp_path, name, content, error):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=f"{name}: .*{error}"):
-        report.read_original(tmp_path)
+        read_original(tmp_path)
 
 
 def test_a_des_result_needs_its_json_and_populations(tmp_path):
     shutil.copy(LOGS / "des.npz", tmp_path)
     with pytest.raises(DataError, match=r"des.npz: not a DES result.*des.json"):
-        report.read_original(tmp_path)
+        read_original(tmp_path)
     result = json.loads((LOGS / "des.json").read_text())
     (tmp_path / "des.json").write_text(json.dumps({**result, "hp_names": ["lr"]}))
     with pytest.raises(DataError, match="do not agree"):
-        report.read_original(tmp_path)
+        read_original(tmp_path)
 
 
 def test_plain_files_are_read_too_and_none_is_an_error(tmp_path):
     with pytest.raises(ConfigError, match=r"no logs of the original study.*gs\.csv"):
-        report.read_original(tmp_path)
+        read_original(tmp_path)
     (tmp_path / "rs.csv").write_bytes(gzip.decompress((LOGS / "rs.csv.gz").read_bytes()))
     assert original_files(tmp_path) == {"random": tmp_path / "rs.csv"}
-    assert len(report.read_original({"mine": tmp_path / "rs.csv"})) == 378
+    assert len(read_original({"mine": tmp_path / "rs.csv"})) == 378
+
+
+@pytest.fixture
+def logs(tmp_path):
+    """Four trials as Ray logged them, the last stopped; two generations of two as DES kept them."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    table = {
+        **{f"ptl/{metric}": [0.9, 0.4, 0.6, 0.3] for metric in CLASSIFICATION},
+        "training_iteration": [1, 4, 2, 1],
+        "time_total_s": [101.0, 104.0, 102.0, 9.0],
+        "timestamp": [1101, 1210, 1315, 1325],
+        "done": [True, True, True, True],
+        "config/lr": [0.1, 0.01, 0.1, 0.1],
+        "config/mlp_bn_l0": [True, False, True, True],
+        "config/batch_size": [64, 64, 64, 64],
+    }
+    pd.DataFrame(table).to_csv(folder / "gs.csv")
+    points = np.arange(8.0).reshape(2, 2, 2)  # hparam, place, generation
+    np.savez(folder / "des.npz", value=np.array([[0.8, 0.7], [0.5, 0.6]]), pop=points)
+    told = {"hp_names": ["lr", "width"], "time": 100, "counts": {"function": 4}}
+    (folder / "des.json").write_text(json.dumps(told))
+    return folder
+
+
+def test_the_originals_logs_are_tables_of_trials(logs):
+    (source,) = read_sources([logs]).values()
+    grid, des = (own.reset_index() for _, own in source.trials.groupby("strategy", sort=False))
+    assert list(grid["value"]) == [0.9, 0.4, 0.6, 0.3]
+    assert list(grid["member_epochs"]) == [1, 4, 2, 1]
+    assert list(grid["elapsed"]) == [101.0, 210.0, 315.0, 325.0]
+    assert source.hparams == ("lr", "mlp_bn_l0", "width")  # batch_size was the same for all
+    assert list(des["value"]) == [0.8, 0.7, 0.5, 0.6]
+    assert list(des["lr"]) == [0.0, 2.0, 1.0, 3.0]
+    assert list(des["width"]) == [4.0, 6.0, 5.0, 7.0]
+    assert list(des["elapsed"]) == [25.0, 50.0, 75.0, 100.0]
+    table = summary_table(join_sources({"original": source}), {"original": source})
+    assert list(table["series"]) == ["grid", "des"]
+    assert list(table["best"]) == [0.4, 0.5]  # the stopped trial of .3 does not count
+    assert list(table["wall s"]) == [325.0, 100.0]
+    assert table["epochs"][0] == 8
+
+
+def as_published(logs):
+    """Has DES's result as the pickle that was published."""
+    with np.load(logs / "des.npz") as arrays:
+        told = {**json.loads((logs / "des.json").read_text()), "diagnostic": dict(arrays)}
+    np.save(logs / "DES-Trial1.npy", np.array(told, object), allow_pickle=True)
+    (logs / "des.npz").unlink()
+
+
+def test_a_page_shows_them_beside_a_run(logs, tmp_path, capsys):
+    pytest.importorskip("plotly")
+    run = make_run(tmp_path / "mine", fakes.study(strategies=("random",)))
+    as_published(logs)
+    words = [str(logs), str(run), "--out", str(tmp_path / "out")]
+    assert main(words) == 2
+    assert "--allow-pickle" in capsys.readouterr().err
+    assert main([*words, "--allow-pickle"]) == 0
+    text = (tmp_path / "out" / "report.html").read_text()
+    names = [{t["name"] for t in f} for k, f in figures_of(text).items() if "best-so-far" in k]
+    assert names == [{"original: grid", "original: des"}, {"mine: random"}]  # by their metrics
+    assert (tmp_path / "out" / "figures" / "evaluations-original-des.png").exists()
+
+
+def test_what_is_wrong_is_said_in_one_line(logs, tmp_path, capsys):
+    (logs / "gs.csv").write_text("a,b\n1,2\n")
+    said = {logs: "gs.csv: not a Ray Tune log of the study", tmp_path: "and no run"}
+    for folder, words in said.items():
+        assert main([str(folder)]) == 2
+        error = capsys.readouterr().err
+        assert words in error
+        assert error.count("\n") == 1
+
+
+def test_a_pickle_is_not_opened(logs):
+    np.savez(logs / "des.npz", value=np.array([[print]]), pop=np.zeros((1, 1, 1)))
+    with pytest.raises(DataError, match="not a DES result"):
+        read_original(logs / "des.npz")

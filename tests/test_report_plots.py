@@ -12,6 +12,7 @@ from optuna.visualization import matplotlib as optuna_plots
 
 import hptjax.report as report
 import hptjax.report.plots as plots
+from experiments.original_logs import read_original
 from hptjax.errors import ConfigError
 from hptjax.report.plots.style import as_numbers, colours_of, lines_of, log_if_wide
 from hptjax.study import run_study
@@ -45,7 +46,7 @@ def one(table):
 
 @pytest.fixture(scope="module")
 def original():
-    return report.read_original(LOGS)
+    return read_original(LOGS)
 
 
 def close():
@@ -282,12 +283,14 @@ def test_scales_and_columns_of_numbers(table, original):
     assert as_numbers(original["mlp_bn_l0"]).between(0, 1).all()  # booleans and numbers
 
 
-def test_no_pyplot_and_the_users_style_stays(tmp_path):
+def test_no_pyplot_and_the_users_style_stays(original, tmp_path):
+    table = tmp_path / "table.pkl"
+    original.to_pickle(table)
     code = (
         "import matplotlib as mpl\n"
-        "import hptjax.report as report, hptjax.report.plots as plots\n"
+        "import pandas as pd, hptjax.report.plots as plots\n"
         "before = dict(mpl.rcParams)\n"
-        f"table = report.read_original({str(LOGS)!r})\n"
+        f"table = pd.read_pickle({str(table)!r})\n"
         f"plots.save_axes(plots.plot_box(table, plots.new_axes()), {str(tmp_path / 'a.png')!r})\n"
         "same = dict(mpl.rcParams) == before\n"
         "import matplotlib.pyplot as plt\n"

@@ -101,7 +101,7 @@ def test_the_experiment_declares_every_hparam_before_the_first_trial(tmp_path):
     tags = [info.name.tag for info in found.metric_infos]
     assert tags[0] == "val_accuracy"
     assert found.metric_infos[0].display_name == "val_accuracy (maximize)"
-    assert {"ptl/train_loss", "ptl/val_loss", "ptl/train_accuracy", "ptl/val_accuracy"} < set(tags)
+    assert {"train/loss", "val/loss", "train/accuracy", "val/accuracy"} < set(tags)
 
 
 def test_a_trial_is_a_session_with_its_hparams_scalars_and_end(written):
@@ -115,9 +115,9 @@ def test_a_trial_is_a_session_with_its_hparams_scalars_and_end(written):
     assert end.end_time_secs - start.start_time_secs == pytest.approx(10.0)
     assert end.status == Status.Value("STATUS_SUCCESS")
     found = scalars(events)
-    assert found[0] == ("ptl/train_loss", 1, 1.0)
+    assert found[0] == ("train/loss", 1, 1.0)
     assert found[-1] == ("val_accuracy", 3, 0.5)
-    loss = {step: value for tag, step, value in found if tag == "ptl/val_loss"}
+    loss = {step: value for tag, step, value in found if tag == "val/loss"}
     assert (loss[1], loss[3]) == (1.0, 0.5)
     assert math.isnan(loss[2])
     times = [event.wall_time for event in events if event.summary.value]
@@ -157,7 +157,7 @@ def test_scalars_of_numpy_and_jax_are_taken(written, make):
     assert (start["lr"].number_value, start["width"].number_value) == (0.25, 8)
     assert start["bn"].WhichOneof("kind") == "bool_value"
     assert start["act"].string_value == "relu"
-    assert scalars(events) == [("ptl/val_loss", 1, 2.0), ("val_accuracy", 1, 0.5)]
+    assert scalars(events) == [("val/loss", 1, 2.0), ("val_accuracy", 1, 0.5)]
 
 
 def test_a_resume_writes_it_anew(tmp_path):

@@ -189,11 +189,11 @@ def test_the_command_line_takes_a_metric_of_a_module(tmp_path, monkeypatch, caps
     assert find_metric(noted["metric"]).goal == recall_of_9.goal
     assert cli.main(["run", "run"]) == 0
     (start,) = (tmp_path / "run" / "tb").glob("*tfevents*")
-    for name in (b"ptl/val_macro_f1", b"ptl/val_recall_of_9"):
+    for name in (b"val/macro_f1", b"val/recall_of_9"):
         assert name in start.read_bytes()
     (path, *_) = (tmp_path / "run" / "tb" / "random").rglob("*tfevents*")
     tags = {v.tag for event in EventFileLoader(str(path)).Load() for v in event.summary.value}
-    assert {"ptl/val_macro_f1", "ptl/val_recall_of_9", "recall_of_9"} < tags
+    assert {"val/macro_f1", "val/recall_of_9", "recall_of_9"} < tags
 
 
 @pytest.mark.parametrize(

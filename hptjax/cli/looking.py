@@ -60,7 +60,7 @@ def _add_report(commands) -> None:
         type=user_path,
         nargs="+",
         metavar="DIR",
-        help="run directories, or the original study's logs",
+        help="run directories",
     )
     command.add_argument(
         "--out",
@@ -74,12 +74,6 @@ def _add_report(commands) -> None:
         choices=("png", "svg", "pdf"),
         default=["png"],
         help="of the files in figures/ (default: png)",
-    )
-    command.add_argument(
-        "--allow-pickle",
-        action="store_true",
-        help="read the original study's DES*.npy, a pickle: it can run any program, so only where "
-        "you trust the file",
     )
     command.add_argument("--open", action="store_true", help="show it in the browser")
     command.set_defaults(handler=_report)

@@ -10,7 +10,7 @@ from hptjax.report.sources import read_sources
 
 def report(args: argparse.Namespace) -> int:
     """Writes the report and says where it is."""
-    sources = read_sources(args.runs, allow_pickle=args.allow_pickle)
+    sources = read_sources(args.runs)
     path = write_report(sources, args.out or default_folder(args.runs), args.formats)
     print(f"Report: {path}")
     if args.open:

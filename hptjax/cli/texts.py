@@ -64,13 +64,12 @@ REPORT_HELP = """\
 Writes report.html, one page that needs no network and no other file: best so far and parallel
 coordinates to be touched, statistics and rank tests, what hyperparameters mattered, every trial in
 a table that sorts, figures, what it cost, configs, machine and versions. Any number of runs stand
-side by side, and the original study's logs (a folder of gs.csv, rs.csv, bs.csv and des.npz, or one
-of them). Runs that differ in their seed alone are compared as one group. The figures are files,
-too, in figures/.
+side by side; those that differ in their seed alone are compared as one group. The figures are
+files, too, in figures/.
 
 examples:
   hptjax report runs/mine --open
-  hptjax report runs/seed0 runs/seed1 logs/original --out comparison --formats png pdf
+  hptjax report runs/seed0 runs/seed1 --out comparison --formats png pdf
 """
 LIST_HELP = """\
 Lists the names that may stand in a config: those of all tables; what each of one table is; or what

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from hptjax.lazy import lazily
 
 if TYPE_CHECKING:
+    from hptjax.report.html import write_report as write_report
     from hptjax.report.importances import as_optuna_study as as_optuna_study
     from hptjax.report.importances import hparam_importances as hparam_importances
     from hptjax.report.numbers import best_band as best_band
@@ -20,15 +21,15 @@ if TYPE_CHECKING:
     from hptjax.report.numbers import generation_statistics as generation_statistics
     from hptjax.report.numbers import rank_table as rank_table
     from hptjax.report.numbers import survivors as survivors
-    from hptjax.report.original import read_des_result as read_des_result
-    from hptjax.report.original import read_original as read_original
-    from hptjax.report.original import read_ray_csv as read_ray_csv
     from hptjax.report.runs import epochs_table as epochs_table
     from hptjax.report.runs import hparams_of as hparams_of
     from hptjax.report.runs import join_tables as join_tables
     from hptjax.report.runs import ledger_table as ledger_table
     from hptjax.report.runs import load_runs as load_runs
     from hptjax.report.runs import runs_table as runs_table
+    from hptjax.report.sources import Source as Source
+    from hptjax.report.sources import named_sources as named_sources
+    from hptjax.report.sources import read_source as read_source
     from hptjax.report.statistics import bootstrap_interval as bootstrap_interval
     from hptjax.report.statistics import kruskal_test as kruskal_test
     from hptjax.report.statistics import rank_tests as rank_tests
@@ -36,16 +37,17 @@ if TYPE_CHECKING:
     from hptjax.report.statistics import vargha_delaney as vargha_delaney
 
 _NAMES = {
+    "html": ("write_report",),
     "importances": ("as_optuna_study", "hparam_importances"),
     "numbers": (
         *("best_band", "best_so_far", "counted_values"),
         *("generation_statistics", "rank_table", "survivors"),
     ),
-    "original": ("read_des_result", "read_original", "read_ray_csv"),
     "runs": (
         *("epochs_table", "hparams_of", "join_tables", "ledger_table", "load_runs"),
         "runs_table",
     ),
+    "sources": ("Source", "named_sources", "read_source"),
     "statistics": (
         *("bootstrap_interval", "kruskal_test", "rank_tests", "strategy_statistics"),
         "vargha_delaney",

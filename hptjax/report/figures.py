@@ -135,7 +135,7 @@ def compared(tables: Tables) -> list[Picture]:
 
 
 def _compared_runs(tables: Tables) -> list[Picture]:
-    """What only runs tell, not the original's logs: where time went, each epoch."""
+    """What only runs tell, not a table of trials: where time went, each epoch."""
     made = []
     if len(tables.ledger):
         made.append(

@@ -9,7 +9,7 @@ from tensorboardX.proto import api_pb2, plugin_hparams_pb2, summary_pb2
 from hptjax.checks import is_number
 from hptjax.entries import Categorical, Entry
 from hptjax.records.goal import Goal
-from hptjax.records.metrics import TRAIN
+from hptjax.records.metrics import TRAIN, VAL, measure_of
 from hptjax.space import Space
 
 # protobuf makes their classes when they are imported: a type checker sees none of them
@@ -21,8 +21,9 @@ STRATEGY = "strategy"  # shown as one more hparam: to filter and to colour by
 
 
 def scalar_tag(metric: str) -> str:
-    """The original study's tag of a metric."""
-    return f"ptl/{metric}"
+    """The tag of a metric, its part first: `val/loss` of val_loss; a part is a group of plots."""
+    part = TRAIN if metric.startswith(TRAIN) else VAL
+    return f"{part.removesuffix('_')}/{measure_of(metric)}"
 
 
 def experiment(space: Space, strategies: Sequence[str], goal: Goal, metrics: Sequence[str]) -> Any:

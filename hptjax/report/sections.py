@@ -98,7 +98,7 @@ def summary_table(tables: Tables, sources: Mapping[str, Source]) -> pd.DataFrame
     stops = []
     for _, rows in searches:
         source = sources[rows["run"].iloc[0]]
-        unknown = "unfinished" if source.config else None  # a log does not say
+        unknown = "unfinished" if source.config else None  # a table alone does not say
         stops.append(source.stops.get(rows["strategy"].iloc[0], unknown))
     made = made.rename(columns={**NAMES, "group": SERIES})
     spent = _seconds(tables.ledger)
@@ -110,7 +110,7 @@ def summary_table(tables: Tables, sources: Mapping[str, Source]) -> pd.DataFrame
 
 
 def _seconds(ledger: pd.DataFrame) -> pd.DataFrame:
-    """What each series took in all, by the names of SUMMARY; of the logs of others nothing."""
+    """What each series took in all, by the names of SUMMARY; of tables without a ledger nothing."""
     if not len(ledger):
         return pd.DataFrame()
     names = {"train_s": "train s", "compile_s": "compile s", "wall_s": "wall s"}

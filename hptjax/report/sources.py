@@ -1,9 +1,9 @@
-"""What a page is about: runs and the original study's logs, read, named and joined to tables."""
+"""What a page is about: runs and tables of one's own, read, named and joined."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 
@@ -11,10 +11,8 @@ from hptjax.errors import ConfigError
 from hptjax.records.change import describe_changes
 from hptjax.records.environment import read_environments
 from hptjax.records.goal import Goal
-from hptjax.records.reader import NAME
 from hptjax.records.run_dir import label_of, load_run
 from hptjax.report.goals import goals_of
-from hptjax.report.original import NAMES, RUN, original_files, read_original, strategy_of
 from hptjax.report.runs import (
     SERIES,
     UNIT,
@@ -30,10 +28,12 @@ from hptjax.space import Space
 
 @dataclass(frozen=True)
 class Source:
-    """One run, or logs of the original study; trials, epochs, ledger: as of `hptjax.report.runs`.
+    """A run, or a table of trials made elsewhere: all that a page tells of it.
+
+    trials, epochs, ledger: as of `runs_table`, `epochs_table`, `ledger_table`.
 
     hparams: their names; kinds: the searcher of each strategy by its label; stops: why it ended.
-    epochs and ledger are empty where none is known, space is None.
+    What is unknown is empty, space is None.
     """
 
     name: str
@@ -46,6 +46,12 @@ class Source:
     stops: Mapping[str, str] = field(default_factory=dict)
     environments: Sequence[Mapping[str, Any]] = ()
     space: Space | None = None
+
+    @classmethod
+    def from_table(cls, name: str, trials: pd.DataFrame) -> Self:
+        """A table with the columns of `runs_table`, of which nothing else is known."""
+        kinds = {strategy: strategy for strategy in dict.fromkeys(trials["strategy"])}
+        return cls(name, trials, tuple(hparams_of(trials)), kinds)
 
 
 @dataclass(frozen=True)
@@ -93,21 +99,18 @@ class Family:
         return trials.loc[trials["run"].isin(self.names)].drop(columns=[*foreign, *units])
 
 
-def read_sources(paths: Sequence[Path], *, allow_pickle: bool = False) -> dict[str, Source]:
-    """All of them by names of their own. Raises: ConfigError, DataError; see `read_source`."""
-    sources = [read_source(path, allow_pickle=allow_pickle) for path in paths]
+def read_sources(paths: Sequence[Path]) -> dict[str, Source]:
+    """The runs of some directories by names of their own. Raises: as `read_source`."""
+    return named_sources([read_source(path) for path in paths])
+
+
+def named_sources(sources: Sequence[Source]) -> dict[str, Source]:
+    """Sources by their names; those of one name are numbered."""
     return dict(zip(distinct([source.name for source in sources]), sources, strict=True))
 
 
-def read_source(path: Path, *, allow_pickle: bool = False) -> Source:
-    """A run directory, or the original's logs: a folder of them, or one file.
-
-    allow_pickle: as of `hptjax.report.read_des_result`. Raises: ConfigError, DataError.
-    """
-    if not (path / NAME).exists():
-        trials = read_original(_logs(path), allow_pickle=allow_pickle)
-        kinds = {strategy: strategy for strategy in set(trials["strategy"])}
-        return Source(RUN, trials, tuple(hparams_of(trials)), kinds)
+def read_source(path: Path) -> Source:
+    """A run directory. Raises: ConfigError where it holds no results, DataError for damage."""
     run, name = load_run(path), path.resolve().name
     if not run.generations:
         raise ConfigError(
@@ -129,19 +132,6 @@ def read_source(path: Path, *, allow_pickle: bool = False) -> Source:
         environments=read_environments(path),
         space=space,
     )
-
-
-def _logs(path: Path) -> dict[str, Path]:
-    if path.is_file() and path.name.endswith((".csv", ".csv.gz", ".npz", ".npy")):
-        return {strategy_of(path): path}
-    try:
-        return original_files(path)
-    except ConfigError:
-        wanted = ", ".join(name for names in NAMES.values() for name in names)
-        raise ConfigError(
-            f"{path}: neither a run (it has no journal.jsonl) nor logs of the original study "
-            f"({wanted})."
-        ) from None
 
 
 def join_sources(sources: Mapping[str, Source]) -> Tables:

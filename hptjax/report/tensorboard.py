@@ -31,11 +31,11 @@ summaries: Any = summary_pb2
 
 
 class TensorBoardSink(Sink):
-    """Writes a run for each trial: `ptl/train_loss` and so on per epoch, its hparams and its end.
+    """Writes a run for each trial: `train/loss` and so on per epoch, its hparams and its end.
 
-    The tags are the original study's; `spread/...` are standard deviations where candidates are
-    trained more than once. What the HParams page shows is declared before the first trial. Trials
-    of one strategy and the same hparams are one group there.
+    `spread/val_loss` and so on are standard deviations where candidates are trained more than once.
+    What the HParams page shows is declared before the first trial. Trials of one strategy and the
+    same hparams are one group there.
     """
 
     def __init__(

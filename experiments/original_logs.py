@@ -10,7 +10,7 @@ epochs so far.
 import json
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ import pandas as pd
 from hptjax.errors import ConfigError, DataError
 from hptjax.records.goal import Goal
 from hptjax.records.metrics import CLASSIFICATION
+from hptjax.records.reader import NAME as JOURNAL
+from hptjax.report import Source, named_sources, read_source
 from hptjax.report.runs import UNIT, columns_of, join_tables
 
 NAMES = {  # by strategy: the published files, plain or compressed; the first that is there is read
@@ -28,6 +30,7 @@ NAMES = {  # by strategy: the published files, plain or compressed; the first th
     "bayes": ("bs.csv", "bs.csv.gz"),
     "des": ("des.npz", "DES*.npz", "DES*.npy"),
 }
+ENDINGS = (".csv", ".csv.gz", ".npz", ".npy")
 RUN, METRIC = "original", "val_loss_cumulative"
 TRAIN_IMAGES = 48_000  # 80 % of FashionMNIST's
 TIME_LIMIT = 100.0  # seconds of a trial: Ray's default of ASHA's max_t, that the logs keep to
@@ -48,12 +51,27 @@ METRICS = CLASSIFICATION
 RAY = ("training_iteration", "time_total_s", "timestamp", "done", *(f"ptl/{m}" for m in METRICS))
 
 
+def read_sources(paths: Sequence[Path], *, allow_pickle: bool = False) -> dict[str, Source]:
+    """Runs, and logs as `read_original` takes them, by names of their own, for a page of all.
+
+    Raises: ConfigError for what is neither, DataError for damage.
+    """
+    sources = []
+    for path in paths:
+        if (path / JOURNAL).exists():
+            sources.append(read_source(path))
+        else:
+            trials = read_original(path, allow_pickle=allow_pickle)
+            sources.append(Source.from_table(RUN, trials))
+    return named_sources(sources)
+
+
 def read_original(
     path: str | Path | Mapping[str, str | Path], *, allow_pickle: bool = False
 ) -> pd.DataFrame:
     """The table of the original study's logs.
 
-    path: the folder of the published files (or some of them), or {strategy: file}.
+    path: the folder of the published files (or some of them), one of them, or {strategy: file}.
     allow_pickle: see `read_des_result`. Raises: ConfigError where a folder holds none of the files,
     DataError for a file that is damaged or of another kind.
     """
@@ -68,7 +86,12 @@ def read_original(
 
 
 def original_files(folder: Path) -> dict[str, Path]:
-    """The published files in a folder, by strategy. Raises: ConfigError where there is none."""
+    """The published files in a folder, by strategy; of a file itself.
+
+    Raises: ConfigError where there is none.
+    """
+    if folder.is_file() and folder.name.endswith(ENDINGS):
+        return {strategy_of(folder): folder}
     found = {
         strategy: next((file for name in names for file in sorted(folder.glob(name))), None)
         for strategy, names in NAMES.items()
@@ -76,7 +99,10 @@ def original_files(folder: Path) -> dict[str, Path]:
     files = {strategy: file for strategy, file in found.items() if file is not None}
     if not files:
         wanted = ", ".join(name for names in NAMES.values() for name in names)
-        raise ConfigError(f"{folder}: no logs of the original study here (any of {wanted}).")
+        raise ConfigError(
+            f"{folder}: no logs of the original study here (any of {wanted}), and no run "
+            f"(it has no {JOURNAL})."
+        )
     return files
 
 
