@@ -45,7 +45,7 @@ def predicted(
     costs: seconds per epoch of the members of some generations; launches: that an epoch takes
     beyond its members', on every worker.
     """
-    from hptjax.study.ray.deal import deal
+    from hptjax.executors.ray.deal import deal
 
     used = min(workers, max(map(len, costs)))  # the others get nothing
     seconds, busy = [], []
@@ -72,7 +72,7 @@ def candidates(study, image, size: int):
 
 def h100_seconds(sample, images: int) -> tuple[list[list[float]], float]:
     """Of an epoch: those of each network of some generations, and of the launches."""
-    from hptjax.models.signature import exact_body
+    from hptjax.models.signature import net_shape
     from hptjax.population import make_plan
     from hptjax.population.price import LANES
 
@@ -80,7 +80,7 @@ def h100_seconds(sample, images: int) -> tuple[list[list[float]], float]:
     plan = make_plan(every, capacity=max(map(len, sample)), price=LANES)
     costs = [
         [
-            images * LANES.of_body(plan.bodies[plan.body_of(exact_body(config))]) / LANES.per_second
+            images * LANES.of_body(plan.bodies[plan.body_of(net_shape(config))]) / LANES.per_second
             for config in configs
         ]
         for configs in sample
@@ -92,8 +92,8 @@ def h100_seconds(sample, images: int) -> tuple[list[list[float]], float]:
 @contextmanager
 def crew_of(study, data, workers: int, kind: type) -> Iterator:
     """Workers of one core each on a Ray of this machine; gives them and the seconds they took."""
-    from hptjax.study.ray.connect import connected
-    from hptjax.study.ray.crew import Crew
+    from hptjax.executors.ray.connect import connected
+    from hptjax.executors.ray.crew import Crew
 
     with (
         connected(None, workers),
@@ -107,9 +107,9 @@ def crew_of(study, data, workers: int, kind: type) -> Iterator:
 
 def idle_worker() -> type:
     """Workers that answer at once."""
+    from hptjax.executors.ray.worker import Worker
     from hptjax.population import Cost, Outcome
     from hptjax.records.metrics import LOSSES
-    from hptjax.study.ray.worker import Worker
 
     class Idle:
         def __init__(self, members) -> None:
@@ -139,8 +139,8 @@ def idle_worker() -> type:
 
 def measure_driver(study, data, configs, counts=(1, 2, 4)) -> tuple[float, float, float]:
     """Seconds per epoch, per epoch and worker, and until the first worker is there."""
+    from hptjax.executors.ray.executor import RayExecutor
     from hptjax.population import Member
-    from hptjax.study.ray.executor import RayExecutor
 
     members = [Member(config, k) for k, config in enumerate(configs)]
     epochs, starts = [], []
@@ -164,9 +164,9 @@ def _timed(call: Callable[[], object]) -> float:
 
 def train(study, data, workers: int, generations: int = 6) -> list[Mapping[str, float]]:
     """Ledgers of generations on Ray, the first one, which compiles, left out."""
-    from hptjax.study import run_study
-    from hptjax.study.ray.executor import RayExecutor
-    from hptjax.study.ray.worker import Worker
+    from hptjax.executors.ray.executor import RayExecutor
+    from hptjax.executors.ray.worker import Worker
+    from hptjax.search import run_study
 
     budget = type(study.budget).model_validate({"generations": generations})
     with crew_of(study, data, workers, Worker) as (crew, _):
@@ -189,7 +189,7 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     args = parse()
     set_up(compile_cache=True, cores=1)
-    from hptjax.models.signature import exact_body
+    from hptjax.models.signature import net_shape
     from hptjax.population.price import KERNELS
     from hptjax.study import load_study
     from hptjax.study.data import load_study_data
@@ -199,7 +199,7 @@ def main() -> None:
     images, own = data.train.size, study.population_size
 
     def priced(configs) -> list[float]:
-        shapes = [exact_body(config) for config in configs]
+        shapes = [net_shape(config) for config in configs]
         return [KERNELS(shape, shape) * images for shape in shapes]
 
     sample = list(candidates(study, data.image, own))

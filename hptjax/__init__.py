@@ -35,15 +35,15 @@ if TYPE_CHECKING:
     from hptjax.population.lr_schedules.base import LrSchedule as LrSchedule
     from hptjax.population.optimizers.base import Optimizer as Optimizer
     from hptjax.records import load_run as load_run
+    from hptjax.search import run_study as run_study
+    from hptjax.search.objective import make_objective as make_objective
+    from hptjax.search.population_problem import PopulationProblem as PopulationProblem
     from hptjax.space import Space as Space
     from hptjax.study import StudyConfig as StudyConfig
     from hptjax.study import load_study as load_study
-    from hptjax.study import run_study as run_study
     from hptjax.study.data import StudyData as StudyData
     from hptjax.study.metric import Metric as Metric
     from hptjax.study.metric import metric as metric
-    from hptjax.study.objective import make_objective as make_objective
-    from hptjax.study.population_problem import PopulationProblem as PopulationProblem
     from hptjax.study.sink import Sink as Sink
     from hptjax.tasks import Task as Task
     from hptjax.transpile import with_hparams as with_hparams
@@ -63,7 +63,7 @@ _HOMES = {
     "ModelConfig": "hptjax.config.schema",
     "Optimizer": "hptjax.population.optimizers.base",
     "Population": "hptjax.population",
-    "PopulationProblem": "hptjax.study.population_problem",
+    "PopulationProblem": "hptjax.search.population_problem",
     "PopulationTrainer": "hptjax.population",
     "Sink": "hptjax.study.sink",
     "Space": "hptjax.space",
@@ -83,10 +83,10 @@ _HOMES = {
     "load_run": "hptjax.records",
     "load_study": "hptjax.study",
     "loguniform": "hptjax.config.ranges",
-    "make_objective": "hptjax.study.objective",
+    "make_objective": "hptjax.search.objective",
     "make_plan": "hptjax.population",
     "metric": "hptjax.study.metric",
-    "run_study": "hptjax.study",
+    "run_study": "hptjax.search",
     "train_validation_split": "hptjax.data",
     "uniform": "hptjax.config.ranges",
     "with_hparams": "hptjax.transpile",

@@ -14,7 +14,8 @@ generation  the trials that were asked for together
 fitness     what a searcher is told of a trial: lower is better, NaN is worst
 signature   what of a network shapes its program: strides, kernels, paddings, batch size, pool
 widths      its channels and units
-body        one compiled network shape: a signature, and the widths that members are padded to
+net shape   what of a network its arrays follow from: a signature, and widths
+body        a net shape that is compiled: members are padded to its widths
 tier        one of the widths that bodies of one signature have
 row         a place in the packed population
 lane        a row that is computed by vmap, used or not

@@ -59,7 +59,7 @@ def alone(
     hold those against PyTorch.
     """
     c, model, study_key = member.config, module_of(member.config), root_key(seed)
-    variables = init_variables(c, init_key(study_key, jnp.uint32(member.trial)))
+    variables = init_variables(c, init_key(study_key, jnp.uint32(member.key)))
     begin, update = _adam(c) if c.optimizer.name == "adam" else _own(c)
     state = begin(variables["params"])
     weights = class_weights(c.task.options, train)
@@ -85,7 +85,7 @@ def alone(
     for epoch in range(epochs):
         arrays = dataset_arrays(train, validation)
         data = epoch_input(arrays, study_key, jnp.uint32(epoch), augment, False)
-        key = dropout_key(study_key, jnp.uint32(member.trial), jnp.uint32(epoch))
+        key = dropout_key(study_key, jnp.uint32(member.key), jnp.uint32(epoch))
         for i in range(steps):
             part = slice(i * c.batch_size, (i + 1) * c.batch_size)
             x = as_floats(data.train[part].reshape(-1, SIZE, SIZE, 1))

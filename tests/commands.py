@@ -7,7 +7,7 @@ from tests import fakes
 def pretend_training(monkeypatch, executor=fakes.FakeExecutor) -> None:
     """Lets commands of this process pretend to train, and leave JAX as it is set up."""
     monkeypatch.setattr(cli, "set_up", lambda **options: None)
-    monkeypatch.setattr("hptjax.study.local.local_executor", lambda *parts: executor())
+    monkeypatch.setattr("hptjax.executors.local.local_executor", lambda *parts: executor())
 
 
 def refused(capsys, *words: str) -> str:

@@ -64,7 +64,7 @@ class FakeExecutor:
     def restore(
         self, members: Sequence[Member], arrays: Mapping[str, np.ndarray], age: int
     ) -> "FakePopulation":
-        np.testing.assert_array_equal(arrays["trial"], [member.trial for member in members])
+        np.testing.assert_array_equal(arrays["trial"], [member.key for member in members])
         self.log.append(f"restore {len(members)} at {age}")
         return FakePopulation(self, tuple(members), age)
 
@@ -116,16 +116,16 @@ class FakePopulation:
         self.members = tuple(self.members[k] for k in chosen)
 
     def weights(self, k: int) -> Mapping[str, Any]:
-        return {"params": {"trial": np.array([self.members[k].trial])}}
+        return {"params": {"trial": np.array([self.members[k].key])}}
 
     def snapshot(self) -> dict[str, np.ndarray]:
-        return {"trial": np.array([member.trial for member in self.members])}
+        return {"trial": np.array([member.key for member in self.members])}
 
 
 def fake_loss(member: Member, epoch: int) -> float:
     lr = member.config.lr
     if lr > 0.09:
         return float("nan")
-    noise = np.random.default_rng((member.trial, epoch)).uniform(0, 0.05)
+    noise = np.random.default_rng((member.key, epoch)).uniform(0, 0.05)
     stride = member.config.resnet_config.block_list[0].stride
     return abs(np.log10(lr / 0.01)) + 0.1 * stride + noise + 1 / (epoch + 1)

@@ -25,10 +25,10 @@ from rich.console import Console
 
 import hptjax.strategies.tpe  # noqa: F401 - before the forks, not in each
 from hptjax.cli import run as cli_run
+from hptjax.executors import snapshots
 from hptjax.records import RunDirectory, run_dir
 from hptjax.records import journal as journal_module
-from hptjax.study import run as study_run
-from hptjax.study import snapshots
+from hptjax.search import run as study_run
 from tests import fakes
 
 EPOCH_S, SYNC_S = 1.0, 0.03

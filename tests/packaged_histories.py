@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from hptjax.data import ImageDataset
-from hptjax.study import load_study, run_study
+from hptjax.search import run_study
+from hptjax.study import load_study
 from hptjax.study.data import StudyData
 from tests import fakes
 

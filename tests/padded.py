@@ -10,7 +10,7 @@ import numpy as np
 
 from hptjax.models.chain import chain_of
 from hptjax.models.choices import Choices
-from hptjax.models.signature import Body, Widths, map_axes
+from hptjax.models.signature import NetShape, Widths, map_axes
 from hptjax.models.weights import exact_arrays, gathered, initial_statistics, initial_weights
 from hptjax.ops import native
 from hptjax.population import Member, make_plan
@@ -25,7 +25,7 @@ FAST = {"xla_backend_optimization_level": 0}  # half the compile time; the sums 
 
 
 @cache
-def step_of(body: Body, choices: Choices, kernels: bool):
+def step_of(body: NetShape, choices: Choices, kernels: bool):
     """Compiled once for each body: the traced hparams need no other program."""
     jitted = jax.jit(lambda *args: train_step(body, choices, *args)[0], compiler_options=FAST)
 
@@ -37,7 +37,7 @@ def step_of(body: Body, choices: Choices, kernels: bool):
 
 
 def after(
-    member: Member, body: Body, steps: int, *, choices=None, kernels: bool = True
+    member: Member, body: NetShape, steps: int, *, choices=None, kernels: bool = True
 ) -> tuple[dict, dict]:
     """The member's weights and its first slot, at its exact shape, trained in this body.
 
@@ -66,9 +66,9 @@ def after(
     return tuple({name: arrays[name] for name in own} for arrays in (weights, moments))
 
 
-def wider(body: Body) -> Body:
+def wider(body: NetShape) -> NetShape:
     """A body of more channels and units everywhere but in the head."""
     maps = map_axes(body.signature)
     *widths, outputs = body.widths.values
     more = (n + (3 if k in maps else 5) for k, n in enumerate(widths))
-    return Body(body.signature, Widths((*more, outputs)))
+    return NetShape(body.signature, Widths((*more, outputs)))

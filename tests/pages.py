@@ -9,7 +9,7 @@ import pytest
 from hptjax.cli import main as cli
 from hptjax.records import RunDirectory
 from hptjax.records.environment import environment, note_environment
-from hptjax.study import run_study
+from hptjax.search import run_study
 from tests import fakes
 
 

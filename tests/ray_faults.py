@@ -14,9 +14,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from hptjax.executors.base import Resident
+from hptjax.executors.ray.worker import PlannedExecutor, Worker
 from hptjax.population import Member, Outcome
-from hptjax.study.executor import Resident
-from hptjax.study.ray.worker import PlannedExecutor, Worker
 
 VARIABLE = "HPTJAX_TEST_FAULTS"
 
@@ -68,7 +68,7 @@ class FaultyPopulation:
         if taken(folder / f"bug@{self.age}"):
             raise KeyError("a bug")
         poison = folder / "poison"
-        if poison.exists() and int(poison.read_text()) in [m.trial for m in self.members]:
+        if poison.exists() and int(poison.read_text()) in [m.key for m in self.members]:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def keep(self, chosen: Sequence[int]) -> None:

@@ -14,7 +14,8 @@ import yaml
 from hptjax.config.model import read_model
 from hptjax.config.schema import ModelConfig
 from hptjax.population import Member, PopulationTrainer, make_plan
-from hptjax.study import load_study, run_study
+from hptjax.search import run_study
+from hptjax.study import load_study
 from hptjax.study.data import StudyData
 from hptjax.study.metrics import METRICS
 from hptjax.study.sink import Sink

@@ -8,7 +8,7 @@ from hptjax.cli import main as cli
 from hptjax.config.yaml_file import dump_yaml
 from tests import fakes
 
-EXECUTOR = "hptjax.study.local.local_executor"
+EXECUTOR = "hptjax.executors.local.local_executor"
 LEAVES = (
     *(None, True, -1, 0, 1, 3, 10**20, 10**400, 1e308, float("nan"), float("inf"), 0.5, ""),
     *("x", "..", "a\nb", "\x1b[31m", "[/b]", "$HOME", "~nobody/x", "/dev/zero", "=1", "010", "\0"),

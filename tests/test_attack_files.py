@@ -15,6 +15,7 @@ import pytest
 
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
+from hptjax.executors.snapshots import KIND
 from hptjax.records import RunDirectory, load_network, load_run, save_best
 from hptjax.records.best import flatten
 from hptjax.records.environment import environment, note_environment, read_environments
@@ -24,9 +25,9 @@ from hptjax.report.sources import read_source
 from hptjax.report.status import read_status, status_notes, status_table
 from hptjax.report.tables import write_tables
 from hptjax.report.watch import watch_view
-from hptjax.study import StudyConfig, run_study
-from hptjax.study.network import notes
-from hptjax.study.snapshots import KIND
+from hptjax.search import run_study
+from hptjax.search.network import notes
+from hptjax.study import StudyConfig
 from hptjax.study.warm_start import warm_started
 from tests import fakes
 
@@ -78,7 +79,7 @@ def resumed(folder, executor=None):
 @pytest.fixture(autouse=True)
 def _fast(monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-    monkeypatch.setattr("hptjax.study.snapshots.COST_SHARE", float("inf"))
+    monkeypatch.setattr("hptjax.executors.snapshots.COST_SHARE", float("inf"))
 
 
 @pytest.fixture

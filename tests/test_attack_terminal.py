@@ -21,7 +21,7 @@ from hptjax.report.html import write_report
 from hptjax.report.plots import new_axes, plot_best_so_far, plot_box, save_axes
 from hptjax.report.sources import read_sources
 from hptjax.report.tables import write_tables
-from hptjax.study import run_study
+from hptjax.search import run_study
 from hptjax.study.warm_start import warm_started
 from tests import fakes
 

@@ -18,7 +18,7 @@ from hptjax.study.load import load_defaults
 from hptjax.transpile import Problem
 from tests import fakes
 
-EXECUTOR = "hptjax.study.local.local_executor"  # what the command line has no option for
+EXECUTOR = "hptjax.executors.local.local_executor"  # what the command line has no option for
 
 
 def executor(study, data, notify):

@@ -14,7 +14,7 @@ from hptjax.study.load import load_train
 from tests import fakes
 from tests.commands import pretend_training
 
-EXECUTOR = "hptjax.study.local.local_executor"
+EXECUTOR = "hptjax.executors.local.local_executor"
 TREE = {
     "model": fakes.model(),
     "space": fakes.SPACE.to_dict(),

@@ -66,14 +66,16 @@ def test_a_finished_run_gets_its_tables_back(small):
 def test_a_directory_that_is_moved_away_ends_the_study_in_one_line(small, monkeypatch, capsys):
     executor = Moving()
     executor.folder = small / "work" / "run"
-    monkeypatch.setattr("hptjax.study.local.local_executor", lambda *parts: executor)
+    monkeypatch.setattr("hptjax.executors.local.local_executor", lambda *parts: executor)
     words = ["run", "~/small.yaml", "--generations", "3", "--out"]
     assert cli.main([*words, "run"]) == 2
     error = capsys.readouterr().err
     assert "was moved or removed while the study went on" in error
     assert error.count("\n") == 1
     assert [path.name for path in (small / "work").iterdir()] == ["moved"]
-    monkeypatch.setattr("hptjax.study.local.local_executor", lambda *parts: fakes.FakeExecutor())
+    monkeypatch.setattr(
+        "hptjax.executors.local.local_executor", lambda *parts: fakes.FakeExecutor()
+    )
     assert cli.main([*words, "moved"]) == 0
     assert cli.main([*words, "whole"]) == 0
     assert load_run("moved").trials == load_run("whole").trials
@@ -83,7 +85,7 @@ def test_other_rounding_is_said_in_one_line_and_recorded(small, monkeypatch, cap
     class Telling(fakes.FakeExecutor):
         rounding = staticmethod(rounding_facts)
 
-    monkeypatch.setattr("hptjax.study.local.local_executor", lambda *parts: Telling())
+    monkeypatch.setattr("hptjax.executors.local.local_executor", lambda *parts: Telling())
     words = ["run", "~/small.yaml", "--out", "run", "--generations"]
     assert cli.main([*words, "1"]) == 0
     assert cli.main([*words, "2"]) == 0

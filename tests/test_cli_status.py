@@ -10,7 +10,7 @@ from hptjax.cli import main as cli
 from hptjax.records import GenerationRecord, RunDirectory, Status, TrialRecord
 from hptjax.records.journal import encode_line
 from hptjax.report.status import read_status, show_seconds, state_of, status_table
-from hptjax.study import run_study
+from hptjax.search import run_study
 from hptjax.study.budget import Budget
 from tests import fakes
 

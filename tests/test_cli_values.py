@@ -7,7 +7,7 @@ import yaml
 
 from hptjax.cli import main as cli
 from hptjax.records import load_network, load_run
-from hptjax.study.network import value_note
+from hptjax.search.network import value_note
 from tests import fakes
 from tests.test_cli_networks import TREE
 
@@ -28,7 +28,9 @@ def run(tmp_path, monkeypatch):
 
 @pytest.fixture
 def pretended(run, monkeypatch):
-    monkeypatch.setattr("hptjax.study.local.local_executor", lambda *parts: fakes.FakeExecutor())
+    monkeypatch.setattr(
+        "hptjax.executors.local.local_executor", lambda *parts: fakes.FakeExecutor()
+    )
     return run
 
 
@@ -88,7 +90,7 @@ def test_export_of_a_repeated_trial_compares_it_with_the_first_repetition(
 ):
     folder = pretended(repeats=3)
     best = load_run(folder).best
-    monkeypatch.setattr("hptjax.study.network.local_executor", lambda *parts: fakes.FakeExecutor())
+    monkeypatch.setattr("hptjax.search.network.local_executor", lambda *parts: fakes.FakeExecutor())
     name = f"{best.strategy}/{best.number}"
     capsys.readouterr()
     assert cli.main(["export", str(folder), "--trial", name, "--to", "t.safetensors"]) == 0

@@ -10,8 +10,8 @@ from hptjax.cli import main as cli
 from hptjax.errors import ConfigError
 from hptjax.records import load_run
 from hptjax.records.trial import rank_trials
+from hptjax.search import run_study
 from hptjax.space import Categorical, Integer, Space
-from hptjax.study import run_study
 from hptjax.study.config import StudyConfig
 from hptjax.study.warm_start import warm_started
 from tests import fakes

@@ -11,7 +11,7 @@ from hptjax.records import GenerationRecord, RunDirectory, Status, TrialRecord
 from hptjax.records.journal import Journal
 from hptjax.report.status import RunStatus, StrategyStatus, read_status
 from hptjax.report.watch import follow, run_seconds_left, seconds_left, spark, watch_view
-from hptjax.study import run_study
+from hptjax.search import run_study
 from tests import fakes
 
 CONFIG = fakes.study(strategies=("random", "tpe"), budget={"generations": 2})

@@ -6,7 +6,7 @@ import pytest
 from experiments.comparison import HALVING, analyse, read_part
 from hptjax.population import Cost, Outcome
 from hptjax.records import RunDirectory
-from hptjax.study import run_study
+from hptjax.search import run_study
 from tests.fakes import FakeExecutor, FakePopulation, data, study
 
 COMPILING = 1e-5  # seconds that the first epoch of a run claims

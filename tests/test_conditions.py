@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from hptjax.config.hparams import Owner
 from hptjax.errors import ConfigError
+from hptjax.search import run_study
+from hptjax.search.duplicates import EVERY_POINT
 from hptjax.space import Categorical, Condition, Float, Integer, Space
 from hptjax.strategies import CheckedSearcher, Proposal, SearchContext, make_searcher
 from hptjax.strategies.optuna import GroupTPE, OptunaSearcher
-from hptjax.study import run_study
-from hptjax.study.duplicates import EVERY_POINT
 from hptjax.transpile.owners import owner_holds, with_conditions
 from hptjax.transpile.problem import Problem
 from tests import fakes

@@ -10,7 +10,7 @@ from hptjax.data.digest import dataset_digest
 from hptjax.errors import ConfigError
 from hptjax.records import RunDirectory, load_network, load_run
 from hptjax.records.reader import read_run
-from hptjax.study import run_study
+from hptjax.search import run_study
 from hptjax.study.budget import Budget
 from hptjax.study.data import StudyData
 from tests import fakes
@@ -89,7 +89,7 @@ def test_a_run_does_not_go_on_with_other_images(run, capsys, change):
 
 
 def test_a_trial_is_not_made_again_of_other_images(run, capsys, monkeypatch):
-    monkeypatch.setattr("hptjax.study.network.local_executor", lambda *parts: fakes.FakeExecutor())
+    monkeypatch.setattr("hptjax.search.network.local_executor", lambda *parts: fakes.FakeExecutor())
     words = ["export", "run", "--trial", "0", "--to", "a.safetensors"]
     assert cli.main(words) == 0
     assert load_network("a.safetensors").trial["digests"] == load_network("run").trial["digests"]

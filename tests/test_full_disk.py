@@ -8,7 +8,7 @@ from hptjax.errors import DataError
 from hptjax.records import load_network, load_run
 from hptjax.records.files import replace_file
 from hptjax.records.journal import Journal, encode_line, read_journal
-from hptjax.study import run_study
+from hptjax.search import run_study
 from hptjax.study.sink import Sink
 from tests import fakes
 from tests.commands import pretend_training, refused
@@ -131,7 +131,7 @@ def test_a_disk_that_takes_no_snapshot_is_said_once_and_changes_nothing(tmp_path
         return run_study(study, fakes.data(), executor=executor, sinks=[Sayings()], **options)
 
     with pytest.MonkeyPatch.context() as patch, no_file_above(1000):
-        patch.setattr("hptjax.study.snapshots.COST_SHARE", float("inf"))
+        patch.setattr("hptjax.executors.snapshots.COST_SHARE", float("inf"))
         result = run(snapshots=tmp_path / "snapshots")
     assert result.trials == run().trials
     assert [text for text in said if "No more snapshots" in text] == said[:1]

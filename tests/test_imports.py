@@ -42,6 +42,8 @@ LAYERS = (
     "transpile",
     "strategies",
     "study",
+    "executors",
+    "search",
     "report",
     "cli",
     "__main__",

@@ -17,8 +17,8 @@ from hptjax.report.console import leaderboard
 from hptjax.report.numbers import generation_statistics
 from hptjax.report.optuna_journal import open_storage
 from hptjax.report.tables import trials_frame
+from hptjax.search import run_study
 from hptjax.space import Categorical, Float, Space
-from hptjax.study import run_study
 from hptjax.study.warm_start import warm_started
 from hptjax.transpile.problem import Problem
 from tests import fakes

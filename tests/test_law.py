@@ -9,7 +9,7 @@ import pytest
 
 from hptjax.config.parts import ACTIVATIONS
 from hptjax.models.choices import choices_of
-from hptjax.models.signature import exact_body
+from hptjax.models.signature import net_shape
 from hptjax.population import Member
 from tests.nets import config, recipe
 from tests.padded import after, wider
@@ -40,7 +40,7 @@ ALL = choices_of(ROWS.values())
 @pytest.mark.parametrize("row", ROWS)
 def test_three_steps_of_sgd_padded_are_three_narrow(row, kernels):
     member = Member(ROWS[row], 3)
-    body = exact_body(member.config)
+    body = net_shape(member.config)
     narrow, velocity = after(member, body, 3, choices=ALL, kernels=kernels)
     padded, its_velocity = after(member, wider(body), 3, choices=ALL, kernels=kernels)
     for name, want in narrow.items():

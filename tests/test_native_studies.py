@@ -6,9 +6,10 @@ import pytest
 
 from hptjax.config.model import read_model
 from hptjax.config.yaml_file import parse_yaml
+from hptjax.executors import local
 from hptjax.records import Status
 from hptjax.records.journal import Journal
-from hptjax.study import local, run_study
+from hptjax.search import run_study
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
 from hptjax.transpile.identity import as_computed

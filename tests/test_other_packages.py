@@ -8,9 +8,10 @@ import yaml
 from hptjax import importing
 from hptjax.cli import main as cli
 from hptjax.errors import ConfigError
+from hptjax.executors.ray import worker
 from hptjax.records.goal import Goal
-from hptjax.study import load_study, run_study
-from hptjax.study.ray import worker
+from hptjax.search import run_study
+from hptjax.study import load_study
 from hptjax.study.sink import Sink
 from tests import fakes
 

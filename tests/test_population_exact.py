@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hptjax.models.choices import choices_of
-from hptjax.models.signature import exact_body
+from hptjax.models.signature import net_shape
 from hptjax.population import Member
 from tests.nets import config
 from tests.padded import after, wider
@@ -36,7 +36,7 @@ ANY = choices_of(config(**kind) for kind in KINDS.values())
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_step_padded_is_one_step_narrow(kind):
     member = Member(config(**KINDS[kind]), 3)
-    body = exact_body(member.config)
+    body = net_shape(member.config)
     narrow, gradient = after(member, body, 1)
     padded, padded_gradient = after(member, wider(body), 1, choices=ANY)
     size = max(abs(g).max() for name, g in gradient.items() if not name.endswith(RUNNING))
@@ -57,7 +57,7 @@ def test_fifty_steps_padded_stay_with_fifty_narrow(kind):
     of one step.
     """
     member = Member(config(**KINDS[kind]), 3)
-    body = exact_body(member.config)
+    body = net_shape(member.config)
     narrow, _ = after(member, body, 50)
     padded, _ = after(member, wider(body), 50, choices=ANY)
     for name, want in narrow.items():

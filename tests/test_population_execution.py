@@ -11,7 +11,7 @@ import pytest
 
 from hptjax.config.geometry import ImageSpec
 from hptjax.models.costs import costs_of
-from hptjax.models.signature import exact_body
+from hptjax.models.signature import net_shape
 from hptjax.ops import native
 from hptjax.population import Member, Population, PopulationTrainer, execution, make_plan
 from hptjax.population.epoch import initial_state, train_step
@@ -118,7 +118,7 @@ def test_a_cpu_trains_one_after_another_in_the_bodies_of_its_own_price(trial1):
     cpu = jax.devices()[0]
     assert execution_for(cpu, plan, 29) == execution_for(cpu, plan, 29, lanes=1) == Execution(None)
     assert execution_for(cpu, plan, 29, lanes=64).lanes == (29,) * len(plan.bodies)
-    shares = np.bincount([plan.body_of(exact_body(c)) for c in configs]) / len(configs)
+    shares = np.bincount([plan.body_of(net_shape(c)) for c in configs]) / len(configs)
     np.testing.assert_allclose(plan.shares, shares)
 
 

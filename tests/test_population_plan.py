@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hptjax.models.signature import exact_body
+from hptjax.models.signature import net_shape
 from hptjax.population import make_plan
 from hptjax.population.price import KERNELS, LOOPS
 from tests.nets import config
@@ -17,7 +17,7 @@ def test_plan_waste_is_bounded_and_padding_is_counted():
     ]
     one_tier, plan = (make_plan(configs, price=LOOPS, max_bodies=most) for most in (3, None))
     assert len(one_tier.bodies) == 3 < len(plan.bodies) <= 7
-    shapes = [exact_body(c) for c in configs]
+    shapes = [net_shape(c) for c in configs]
     assert 1 <= plan.waste(shapes) < one_tier.waste(shapes)
     assert make_plan(configs, price=KERNELS, max_bodies=3).waste(shapes) == 1
 
@@ -33,5 +33,5 @@ def test_bodies_are_as_many_as_the_work_ahead_pays_for():
     assert len(few.bodies) == 2 < len(some.bodies) < len(many.bodies)
     assert make_plan(configs, samples=1e10, seconds=1.0, price=LOOPS).bodies == few.bodies
     assert len(make_plan(configs, samples=1e10, price=KERNELS).bodies) < len(many.bodies)
-    shapes = [exact_body(c) for c in configs]
+    shapes = [net_shape(c) for c in configs]
     assert many.waste(shapes) < some.waste(shapes) < few.waste(shapes)

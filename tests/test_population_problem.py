@@ -18,9 +18,9 @@ from hptjax.errors import ConfigError
 from hptjax.models.numbers import numbers_of
 from hptjax.population import Member, PopulationTrainer, make_plan
 from hptjax.population.pack import place, traced_hparams
+from hptjax.search.generation import trial_key
+from hptjax.search.population_problem import PopulationProblem
 from hptjax.space import Space
-from hptjax.study.generation import trial_key
-from hptjax.study.population_problem import PopulationProblem
 from hptjax.transpile import Problem
 from hptjax.transpile.apply import with_hparams
 from hptjax.transpile.traced import TracedProblem, decode
@@ -119,7 +119,7 @@ def built_as_on_the_host(problem, plan, points):
         for name in numbers_of(candidate.config, plan.choices):  # others mean nothing
             got, want = hparams.numbers[name][k], host.numbers[name][0]
             np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-9, err_msg=name)
-        assert hparams.trial[k] == host.trial[0]
+        assert hparams.key[k] == host.key[0]
     return built
 
 

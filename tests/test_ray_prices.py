@@ -2,21 +2,21 @@
 
 import pytest
 
-from hptjax.models.signature import exact_body
+from hptjax.models.signature import net_shape
 from hptjax.population.plan import make_plan
 from hptjax.population.price import KERNELS, LANES, LOOPS
 from tests import fakes
 from tests.nets import config
 
 pytest.importorskip("ray")
-from hptjax.study.ray import crew as module
-from hptjax.study.ray.crew import Crew, Hand
-from hptjax.study.ray.executor import RayExecutor
-from hptjax.study.ray.population import RayPopulation
-from hptjax.study.ray.worker import Facts
+from hptjax.executors.ray import crew as module
+from hptjax.executors.ray.crew import Crew, Hand
+from hptjax.executors.ray.executor import RayExecutor
+from hptjax.executors.ray.population import RayPopulation
+from hptjax.executors.ray.worker import Facts
 
 NETS = [config(channels=(width, 8)) for width in (2, 5, 16)]
-SHAPES = [exact_body(net) for net in NETS]
+SHAPES = [net_shape(net) for net in NETS]
 SECONDS = 3.0
 
 
@@ -53,7 +53,7 @@ def test_what_a_worker_took_is_what_the_driver_expects_of_it(crew, first, price)
 
 def test_a_shape_that_the_plan_lacks_has_the_price_of_its_own_body(crew):
     hand = joined(crew, "a kind", LANES)
-    lacked = exact_body(config(strides=(3, 1)))
+    lacked = net_shape(config(strides=(3, 1)))
     assert hand.facts.plan.body_of(lacked) is None
     assert hand.facts.price(lacked) == LANES(lacked, lacked)
 

@@ -11,7 +11,7 @@ from hptjax.records.journal import encode_line, read_journal
 from hptjax.records.reader import VERSION, read_run
 from hptjax.report.sources import read_source
 from hptjax.report.status import read_status
-from hptjax.study import run_study
+from hptjax.search import run_study
 from hptjax.study.warm_start import warm_started
 from tests import fakes
 

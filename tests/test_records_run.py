@@ -25,8 +25,8 @@ from hptjax.records.journal import Journal
 from hptjax.records.trial import rank_trials
 from hptjax.report.console import leaderboard, summary_table
 from hptjax.report.tables import epochs_frame, trials_frame, write_tables
+from hptjax.search import run_study
 from hptjax.space import Integer, Space
-from hptjax.study import run_study
 from hptjax.study.budget import Budget
 from tests.fakes import SPACE, FakeExecutor, data, model, study
 

@@ -26,8 +26,8 @@ from hptjax.report.sources import join_sources, read_sources
 from hptjax.report.status import read_status, status_table
 from hptjax.report.tables import epochs_frame, trials_frame, write_tables
 from hptjax.report.tensorboard import TensorBoardSink
+from hptjax.search.run import run_study
 from hptjax.study.metrics import find_metric
-from hptjax.study.run import run_study
 from tests import fakes
 from tests.pages import Reader, make_run
 from tests.pages import report as make_report

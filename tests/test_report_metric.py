@@ -12,8 +12,8 @@ from hptjax.errors import ConfigError
 from hptjax.report.optuna_journal import OptunaJournalSink, open_storage
 from hptjax.report.plots import new_axes, plot_best_so_far, plot_parallel
 from hptjax.report.status import read_status
+from hptjax.search.run import run_study
 from hptjax.study.metrics import find_metric
-from hptjax.study.run import run_study
 from tests import fakes
 from tests.pages import Reader, array, figures_of, make_run
 from tests.pages import report as make_report

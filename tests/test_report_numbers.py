@@ -16,7 +16,7 @@ from hptjax.records import RunDirectory, Status, StudyResult
 from hptjax.records.trial import best_trial, rank_trials
 from hptjax.report.runs import COLUMNS, UNIT, names_of
 from hptjax.report.statistics import holm, magnitude
-from hptjax.study import run_study
+from hptjax.search import run_study
 from tests.fakes import SPACE, FakeExecutor, data, study
 
 STRATEGIES = ("random", "tpe")

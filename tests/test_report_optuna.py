@@ -8,9 +8,9 @@ from optuna.trial import TrialState
 
 from hptjax.records import Status, TrialRecord
 from hptjax.report.optuna_journal import OptunaJournalSink, frozen_trial, open_storage
+from hptjax.search import run_study
 from hptjax.space import Integer, Space
 from hptjax.strategies.optuna import distribution
-from hptjax.study import run_study
 from hptjax.study.metrics import find_metric
 from tests.fakes import SPACE, FakeExecutor, data, study
 

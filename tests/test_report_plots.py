@@ -15,7 +15,7 @@ import hptjax.report.plots as plots
 from experiments.original_logs import read_original
 from hptjax.errors import ConfigError
 from hptjax.report.plots.style import as_numbers, colours_of, lines_of, log_if_wide
-from hptjax.study import run_study
+from hptjax.search import run_study
 from tests.fakes import SPACE, FakeExecutor, data, study
 
 LOGS = Path(__file__).parent / "data" / "original-study"

@@ -14,8 +14,8 @@ from hptjax.records import GenerationRecord, TrialRecord
 from hptjax.records import Status as Ours
 from hptjax.records.goal import Goal
 from hptjax.report.tensorboard import TensorBoardSink
+from hptjax.search import run_study
 from hptjax.space import Categorical, Float, Integer, Space
-from hptjax.study import run_study
 from tests import fakes
 
 SPACE = Space(

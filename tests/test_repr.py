@@ -6,7 +6,7 @@ import pytest
 import hptjax
 from hptjax.records import SavedNetwork
 from hptjax.records.trial import StudyResult
-from hptjax.study.run import run_study
+from hptjax.search.run import run_study
 from tests import fakes
 
 

@@ -10,6 +10,7 @@ import hptjax
 from hptjax.cli import main as cli
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import DataError
+from hptjax.executors.snapshots import Snapshot, SnapshotExecutor, SnapshotStore, TrainedEpoch
 from hptjax.models import init_variables
 from hptjax.models.keys import root_key
 from hptjax.population import Cost
@@ -17,10 +18,9 @@ from hptjax.records import SavedNetwork, load_network, save_best, save_network
 from hptjax.records.best import flatten
 from hptjax.records.metrics import CLASSIFICATION
 from hptjax.records.tensors import read_tensors, write_tensors
+from hptjax.search.generation import members_of
+from hptjax.search.network import data_notes
 from hptjax.study.config import DataConfig
-from hptjax.study.generation import members_of
-from hptjax.study.network import data_notes
-from hptjax.study.snapshots import Snapshot, SnapshotExecutor, SnapshotStore, TrainedEpoch
 from hptjax.transpile.repair import Candidate
 from tests import fakes
 

@@ -10,7 +10,8 @@ import pytest
 from hptjax.models import init_variables
 from hptjax.models.keys import root_key
 from hptjax.population import Member, PopulationTrainer, make_plan
-from hptjax.study import StudyConfig, run_study
+from hptjax.search import run_study
+from hptjax.study import StudyConfig
 from tests import fakes
 from tests.nets import config, images
 from tests.test_study_engine import SPACE

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from hptjax.errors import ConfigError
+from hptjax.search import run_study
 from hptjax.strategies import CheckedSearcher, Proposal, SearchContext, make_searcher, proposal_at
-from hptjax.study import run_study
 from tests.fakes import SPACE, FakeExecutor, data, study
 
 GOOD = proposal_at(SPACE, np.array([0.5, 0.5, 0.25]))

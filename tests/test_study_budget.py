@@ -6,7 +6,7 @@ import pytest
 
 from hptjax.records import Status
 from hptjax.records.journal import Journal
-from hptjax.study import run_study
+from hptjax.search import run_study
 from hptjax.study.budget import Budget, Meter
 from tests.fakes import FakeExecutor, data, study
 from tests.test_study_resume import lasting

@@ -18,10 +18,10 @@ from hptjax.report.progress import describe_generation
 from hptjax.report.runs import runs_table
 from hptjax.report.statistics import strategy_statistics
 from hptjax.report.tables import epochs_frame, write_tables
+from hptjax.search import run_study
+from hptjax.search.duplicates import MOST_IDLE
 from hptjax.space import Categorical, Float, Integer, Space
 from hptjax.strategies import proposal_at
-from hptjax.study import run_study
-from hptjax.study.duplicates import MOST_IDLE
 from hptjax.study.warm_start import warm_started
 from tests.fakes import FakeExecutor, data, study
 from tests.test_study_resume import lasting

@@ -8,14 +8,15 @@ import jax
 import numpy as np
 import pytest
 
+from hptjax.executors import local as local_module
+from hptjax.executors.local import LocalExecutor
+from hptjax.executors.snapshots import SnapshotStore
 from hptjax.population import Member, Population, PopulationTrainer, make_plan
 from hptjax.records import Status
 from hptjax.records.journal import Journal
+from hptjax.search import run_study
 from hptjax.space import Categorical, Float, Integer, Space
-from hptjax.study import StudyConfig, run_study
-from hptjax.study import local as local_module
-from hptjax.study.local import LocalExecutor
-from hptjax.study.snapshots import SnapshotStore
+from hptjax.study import StudyConfig
 from hptjax.transpile import Problem, with_hparams
 from tests import fakes
 from tests.nets import config, images
@@ -212,7 +213,7 @@ def test_two_hundred_extreme_networks_give_a_number_or_a_failure():
     }
     chosen = [{k: generator.choice(v) for k, v in numbers.items()} for _ in range(200)]
     members = [Member(with_hparams(config(), **h), k) for k, h in enumerate(chosen)]
-    members = [Member(_repaired(member.config), member.trial) for member in members]
+    members = [Member(_repaired(member.config), member.key) for member in members]
     plan = make_plan([member.config for member in members], max_bodies=2)
     trainer = PopulationTrainer(plan, images(64), images(32, seed=1), seed=0)
     curves = Population.start(trainer, members).advance(1).curves

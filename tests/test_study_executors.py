@@ -8,9 +8,10 @@ import yaml
 from hptjax.cli.main import make_parser
 from hptjax.cli.options import overrides
 from hptjax.errors import ConfigError, MissingExtraError
-from hptjax.study import StudyConfig, load_study, run_study
-from hptjax.study.ray.deal import deal, evened, slowest
-from hptjax.study.ray.slots import Slot, slots
+from hptjax.executors.ray.deal import deal, evened, slowest
+from hptjax.executors.ray.slots import Slot, slots
+from hptjax.search import run_study
+from hptjax.study import StudyConfig, load_study
 from tests import fakes
 
 RAY = {"name": "ray", "workers": 2, "resources": {"GPU": 1.0}}

@@ -6,8 +6,8 @@ import pytest
 
 from hptjax.errors import DataError
 from hptjax.records.journal import Journal, read_journal
+from hptjax.search import run_study
 from hptjax.strategies import proposal_at
-from hptjax.study import run_study
 from tests.fakes import FakeExecutor, data, study
 from tests.test_study_resume import lasting
 

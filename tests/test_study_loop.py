@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from hptjax.records import Status
+from hptjax.search import run_study
+from hptjax.search.generation import repeat_key, trial_key
 from hptjax.space import Float, Integer, Space
-from hptjax.study import run_study
-from hptjax.study.generation import repeat_key, trial_key
 from hptjax.study.metrics import find_metric
 from hptjax.study.sink import Sink
 from tests.fakes import SPACE, FakeExecutor, data, study

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from hptjax.executors import snapshots as snapshots_module
 from hptjax.population import Cost, Outcome
 from hptjax.records import RunDirectory, Status
 from hptjax.report.progress import describe_generation
 from hptjax.report.status import read_status, status_table
-from hptjax.study import run_study
-from hptjax.study import snapshots as snapshots_module
+from hptjax.search import run_study
 from tests.fakes import FakeExecutor, FakePopulation, data, study
 from tests.test_study_loop import run
 from tests.test_study_resume import journalled, lasting

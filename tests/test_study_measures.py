@@ -17,10 +17,11 @@ from hptjax.records.metrics import known_direction
 from hptjax.records.run_dir import RunDirectory, load_run
 from hptjax.report.figures import pictures_of
 from hptjax.report.sources import join_sources, read_sources
-from hptjax.study import StudyConfig, run_study
+from hptjax.search import run_study
+from hptjax.search.network import notes, value_note
+from hptjax.study import StudyConfig
 from hptjax.study.data import StudyData
 from hptjax.study.metrics import find_metric, functions_of
-from hptjax.study.network import notes, value_note
 from tests import fakes
 from tests.commands import pretend_training
 
@@ -61,7 +62,7 @@ def outputs(loss):
 @pytest.fixture(autouse=True)
 def pretended(monkeypatch):
     monkeypatch.setattr(
-        "hptjax.study.local.local_executor", lambda study, data, *others: Measuring(study, data)
+        "hptjax.executors.local.local_executor", lambda study, data, *others: Measuring(study, data)
     )
 
 
@@ -173,7 +174,7 @@ def test_an_executor_that_tells_no_outputs_is_named_by_the_missing_curve():
 def test_the_command_line_takes_a_metric_of_a_module(tmp_path, monkeypatch, capsys):
     pretend_training(monkeypatch, lambda: None)
     monkeypatch.setattr(
-        "hptjax.study.local.local_executor", lambda study, data, *others: Measuring(study, data)
+        "hptjax.executors.local.local_executor", lambda study, data, *others: Measuring(study, data)
     )
     monkeypatch.chdir(tmp_path)
     changes = (f"metric={WORD}", "metrics=val_macro_f1", "data.train_limit=100", "epochs=2",

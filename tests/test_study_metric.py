@@ -17,8 +17,8 @@ from hptjax.report.console import leaderboard, summary_table
 from hptjax.report.progress import ProgressLines
 from hptjax.report.status import read_status
 from hptjax.report.tables import trials_frame
+from hptjax.search.run import run_study
 from hptjax.study.metrics import find_metric
-from hptjax.study.run import run_study
 from tests.fakes import FakeExecutor, data, study
 
 HALVING = {"name": "halving", "reduction": 2}

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from hptjax.errors import ConfigError
+from hptjax.executors.compiling import compiling_text
 from hptjax.population import make_plan
 from hptjax.population.price import KERNELS
 from hptjax.report.progress import EVERY_S, ProgressLines
+from hptjax.search import run_study
 from hptjax.space import Categorical, Float, Integer, Space
-from hptjax.study import run_study
-from hptjax.study.compiling import compiling_text
 from hptjax.transpile.problem import Problem
 from tests.fakes import FakeExecutor, data, study
 from tests.test_study_loop import Messages

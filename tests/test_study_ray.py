@@ -15,9 +15,9 @@ from hptjax.errors import ConfigError
 from hptjax.population import Member
 from hptjax.records import Status
 from hptjax.records.journal import Journal
+from hptjax.search import run_study
+from hptjax.search.generation import trial_key
 from hptjax.space import Categorical, Float, Integer, Space
-from hptjax.study import run_study
-from hptjax.study.generation import trial_key
 from hptjax.study.sink import Sink
 from tests import fakes
 from tests.ray_faults import VARIABLE, FaultyWorker, fault, faults_left
@@ -27,11 +27,11 @@ pytest.importorskip("ray")
 import ray
 from ray.cluster_utils import Cluster
 
-from hptjax.study.ray import calls, population
-from hptjax.study.ray import crew as crew_module
-from hptjax.study.ray.connect import connected
-from hptjax.study.ray.crew import Crew
-from hptjax.study.ray.executor import RayExecutor
+from hptjax.executors.ray import calls, population
+from hptjax.executors.ray import crew as crew_module
+from hptjax.executors.ray.connect import connected
+from hptjax.executors.ray.crew import Crew
+from hptjax.executors.ray.executor import RayExecutor
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
@@ -52,7 +52,7 @@ KILLED_DRIVER = """
 import os, signal, sys
 from pathlib import Path
 from hptjax.records.journal import Journal
-from hptjax.study import run_study
+from hptjax.search import run_study
 from hptjax.study.sink import Sink
 from tests import fakes
 from tests.test_study_ray import config
@@ -315,7 +315,7 @@ def test_signals_stay_ours_and_a_start_warns_of_nothing():
         "import os, signal, sys, warnings, jax\n"
         "warnings.simplefilter('error')\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit('ours'))\n"
-        "from hptjax.study.ray.connect import _start\n"
+        "from hptjax.executors.ray.connect import _start\n"
         "_start(address='local', num_cpus=1, include_dashboard=False)\n"
         "os.kill(os.getpid(), signal.SIGTERM)\n"
     )

@@ -10,7 +10,7 @@ import pytest
 
 from hptjax.errors import DataError
 from hptjax.records.journal import Journal, read_journal
-from hptjax.study import run_study
+from hptjax.search import run_study
 from tests.fakes import FakeExecutor, data, study
 
 STRATEGIES = ("des", "random", "tpe")

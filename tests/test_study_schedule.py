@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hptjax.errors import ConfigError
 from hptjax.records import Status
 from hptjax.records.metrics import LOSSES
+from hptjax.search import run_study
+from hptjax.search.generation import Generation
 from hptjax.space import Float, Space
-from hptjax.study import run_study
-from hptjax.study.generation import Generation
 from hptjax.study.metrics import find_metric
 from hptjax.study.schedule import FullEpochs, Hyperband, SuccessiveHalving
 from hptjax.study.schedules import make_schedule

@@ -12,7 +12,8 @@ from hptjax.data import ImageDataset
 from hptjax.data.request import silent
 from hptjax.errors import ConfigError
 from hptjax.records.best import SavedNetwork, save_network
-from hptjax.study import StudyConfig, run_study
+from hptjax.search import run_study
+from hptjax.study import StudyConfig
 from hptjax.study.data import StudyData
 from tests import fakes, nets
 

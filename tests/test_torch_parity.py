@@ -15,7 +15,7 @@ from hptjax.config.schema import ModelConfig
 from hptjax.models.choices import choices_of
 from hptjax.models.classifier import Classifier
 from hptjax.models.forward import cross_entropy, forward
-from hptjax.models.signature import exact_body
+from hptjax.models.signature import net_shape
 from hptjax.models.variables import exact_variables
 from hptjax.models.weights import layouts, statistics, weights
 from hptjax.population.epoch import MemberState, TracedHparams, train_step
@@ -56,17 +56,17 @@ def member(config: ModelConfig) -> TracedHparams:
 
 
 def start(case: str, config: ModelConfig) -> MemberState:
-    body = exact_body(config)
+    body = net_shape(config)
     params = flat(case, "init", config, weights(body))
     stats = flat(case, "init", config, statistics(body))
-    weight_layout, running_layout = layouts(exact_body(config))
+    weight_layout, running_layout = layouts(net_shape(config))
     vector = weight_layout.join(params)
     return MemberState(vector, running_layout.join(stats), (vector * 0, vector * 0), jnp.int32(0))
 
 
 def split(config: ModelConfig, state: MemberState):
     """Weights and running statistics by name."""
-    weight_layout, running_layout = layouts(exact_body(config))
+    weight_layout, running_layout = layouts(net_shape(config))
     return weight_layout.split(state.params), running_layout.split(state.stats)
 
 
@@ -78,7 +78,7 @@ def images_last(x: np.ndarray) -> jnp.ndarray:
 @pytest.mark.parametrize("case", CASES)
 def test_padded_form_equals_pytorch(case):
     config = load(case)
-    body = exact_body(config)
+    body = net_shape(config)
     state, traced = start(case, config), member(config)
     x, labels = (
         images_last(ARRAYS[f"{case}/images"]),
@@ -115,7 +115,7 @@ def test_padded_form_equals_pytorch(case):
 
 
 def compare(case, group, config, state, tolerance):
-    body = exact_body(config)
+    body = net_shape(config)
     kinds = weights(body) | statistics(body)
     arrays = split(config, state)
     for name, want in flat(case, group, config, kinds).items():
@@ -128,7 +128,7 @@ def compare(case, group, config, state, tolerance):
 @pytest.mark.parametrize("case", CASES)
 def test_flax_classifier_equals_pytorch(case):
     config = load(case)
-    body = exact_body(config)
+    body = net_shape(config)
     kinds = weights(body) | statistics(body)
     x = jnp.asarray(ARRAYS[f"{case}/images"].transpose(0, 2, 3, 1))
     model = Classifier.from_config(config)

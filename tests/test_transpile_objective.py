@@ -9,9 +9,9 @@ import pytest
 from hptjax.config.load import load_model_config
 from hptjax.data.dataset import ImageDataset
 from hptjax.errors import ConfigError
+from hptjax.search import objective as module
+from hptjax.search.objective import make_objective
 from hptjax.space import Categorical, Float, Integer, Space
-from hptjax.study import objective as module
-from hptjax.study.objective import make_objective
 from tests.compilations import count_compilations
 
 MODEL = load_model_config(Path(__file__).parents[1] / "configs" / "model.yaml")

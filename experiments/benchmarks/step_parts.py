@@ -15,7 +15,7 @@ from hptjax.models.forward import cross_entropy
 from hptjax.models.layers.base import Context
 from hptjax.models.layers.pieces import within
 from hptjax.models.numbers import bound_layers
-from hptjax.models.signature import Body, exact_body, walk
+from hptjax.models.signature import NetShape, net_shape, walk
 from hptjax.models.weights import statistics, weights
 from hptjax.ops.numbers import Numbers
 from hptjax.population import Member, make_plan
@@ -42,7 +42,7 @@ class Part(NamedTuple):
 class _Network(NamedTuple):
     """The example that is timed: a member of the trial-1 space at its exact shape."""
 
-    body: Body
+    body: NetShape
     choices: Choices
     member: Member
 
@@ -60,7 +60,7 @@ def network_of(text: str, **others: Any) -> _Network:
     hparams = {**HPARAMS, **others, **channels, "resnet_stride_l0": stride}
     config = trial1_problem().build(hparams).config
     assert config is not None, f"{text} cannot be built"
-    return _Network(exact_body(config), choices_of([config]), Member(config, 0))
+    return _Network(net_shape(config), choices_of([config]), Member(config, 0))
 
 
 def step_of(text: str) -> tuple[_Network, Callable[[int], object], float]:
@@ -143,14 +143,14 @@ def _both(forward: Callable[..., Array], x: Array, w: Any, g: Array) -> Any:
     return y, back(g)
 
 
-def _batch(body: Body, train: Array, labels: Array, start: Array) -> tuple[Array, Array]:
+def _batch(body: NetShape, train: Array, labels: Array, start: Array) -> tuple[Array, Array]:
     """What a step does to get its images; augmenting and shuffling are done once an epoch."""
     size = body.signature.batch_size
     x = lax.dynamic_slice_in_dim(train, start, size)
     return to_maps(x, body.signature.image), lax.dynamic_slice_in_dim(labels, start, size)
 
 
-def _images(count: int, body: Body) -> tuple[Array, Array]:
+def _images(count: int, body: NetShape) -> tuple[Array, Array]:
     """Noise of bytes [count, C*H*W], and labels."""
     key, size = jax.random.key(2), math.prod(body.signature.image)
     images = jax.random.randint(key, (count, size), 0, 256, jnp.uint8)

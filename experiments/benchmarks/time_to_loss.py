@@ -119,7 +119,7 @@ def hptjax_search(args: argparse.Namespace, way: str, seed: int) -> dict[str, An
     set_up(compile_cache=False)
     import numpy as np
 
-    from hptjax.study import run_study
+    from hptjax.search import run_study
     from hptjax.study.sink import Sink
 
     clock, trials = Clock(args.losses, args.cap, args.began), 0

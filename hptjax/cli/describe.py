@@ -13,16 +13,16 @@ from hptjax.config.geometry import ImageSpec
 from hptjax.config.model import AnyModel, Model
 from hptjax.data.request import silent
 from hptjax.errors import ConfigError
+from hptjax.executors.compiling import compiling_text
 from hptjax.models.costs import Costs, network_costs
 from hptjax.models.placed import Placed
-from hptjax.models.signature import exact_body
+from hptjax.models.signature import net_shape
 from hptjax.population import Plan, make_plan
 from hptjax.population.execution import execution_for
 from hptjax.population.memory import population_bytes, row_bytes
 from hptjax.population.places import places_for
 from hptjax.report.terminal import PlainTable, make_console
 from hptjax.space import Space
-from hptjax.study.compiling import compiling_text
 from hptjax.study.config import StudyConfig, TrainConfig
 from hptjax.study.data import StudyData, load_study_data, prepare_data
 from hptjax.study.load import is_study, load_defaults, load_study, load_train
@@ -65,7 +65,7 @@ def _describe_study(console: Console, study: StudyConfig) -> None:
     console.print(compiling_text(plan, problem))
     console.print(costs_table([network_costs(config) for config in configs]))
     console.print(
-        f"Padding: {plan.waste(map(exact_body, configs)):.2f} times the FLOPs of the true shapes."
+        f"Padding: {plan.waste(map(net_shape, configs)):.2f} times the FLOPs of the true shapes."
     )
     console.print(memory_text(plan, places_for(capacity=plan.capacity)))
 
@@ -151,7 +151,7 @@ def bodies_table(plan: Plan, configs: Sequence[AnyModel]) -> PlainTable:
     table.add_column("batch")
     table.add_column("layers", ratio=1)
     table.add_column("share", justify="right")
-    places = [plan.body_of(exact_body(config)) for config in configs]
+    places = [plan.body_of(net_shape(config)) for config in configs]
     for i, body in enumerate(plan.bodies):
         share = f"{places.count(i) / len(places):.0%}"
         table.add_row(str(body.signature.batch_size), layers_text(body.layers), share)

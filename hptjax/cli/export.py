@@ -13,9 +13,9 @@ from hptjax.records.reader import read_run
 from hptjax.records.run_dir import check_digests, load_run
 from hptjax.records.trial import StudyResult, TrialRecord
 from hptjax.report.terminal import make_console
+from hptjax.search.network import own_metric, remake, show, value_note
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import data_digests, load_study_data
-from hptjax.study.network import own_metric, remake, show, value_note
 
 TOLERANCE = 0.1  # of the validation loss, as a share of it above 1: training amplifies rounding
 

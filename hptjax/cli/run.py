@@ -23,12 +23,12 @@ from hptjax.report.console import leaderboard, summary_table
 from hptjax.report.progress import ProgressBars, ProgressLines
 from hptjax.report.tables import write_tables
 from hptjax.report.terminal import make_console
+from hptjax.search.network import notes
+from hptjax.search.run import run_study
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import load_study_data, noted_digests
 from hptjax.study.load import load_study
 from hptjax.study.metrics import find_metric
-from hptjax.study.network import notes
-from hptjax.study.run import run_study
 from hptjax.study.sink import Sink
 from hptjax.study.sinks import SINKS
 from hptjax.study.warm_start import warm_started

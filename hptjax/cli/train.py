@@ -10,6 +10,7 @@ from hptjax.cli.options import overrides
 from hptjax.data.dataset import ImageDataset, check_alike
 from hptjax.data.request import NoSplitError, once
 from hptjax.errors import ConfigError
+from hptjax.executors.local import make_trainer
 from hptjax.models import evaluate_variables
 from hptjax.population import Member, Population
 from hptjax.records.best import save_best
@@ -17,11 +18,10 @@ from hptjax.records.files import prove_writable
 from hptjax.records.metrics import TRAIN, VAL, in_order, measure_of
 from hptjax.report.console import show_hparams, show_measures
 from hptjax.report.terminal import make_console
+from hptjax.search.network import OnEpoch, data_notes, train_alone
 from hptjax.study.config import TrainConfig
 from hptjax.study.data import load_test_data, noted_digests, prepare_data
 from hptjax.study.load import load_defaults, load_train
-from hptjax.study.local import make_trainer
-from hptjax.study.network import OnEpoch, data_notes, train_alone
 from hptjax.transpile import build
 
 

@@ -77,7 +77,7 @@ def des_minimize(
     _check(lower.size, start_point, budget, runs, history)
     clock = _Clock(time_limit)
 
-    def prepare(default: Any) -> tuple[runner.Problem, Params, Any]:
+    def prepare(default: Any) -> tuple[runner.Minimization, Params, Any]:
         solution = jnp.zeros(lower.size, default if dtype is None else dtype)
         es = DES(
             population_size,
@@ -89,7 +89,7 @@ def des_minimize(
             midpoint=midpoint,
         )
         point = None if start_point is None else jnp.asarray(start_point, solution.dtype)
-        problem = runner.Problem(es, fn, vectorized, runs, history == "population")
+        problem = runner.Minimization(es, fn, vectorized, runs, history == "population")
         return problem, es.default_params, point
 
     outcome = None
@@ -158,11 +158,11 @@ def _precision(dtype: Any):
     return jax.enable_x64(True) if wide else contextlib.nullcontext()
 
 
-Outcome = tuple[runner.Problem, State, Params, Sequence[runner.Record], int | None]
+Outcome = tuple[runner.Minimization, State, Params, Sequence[runner.Record], int | None]
 
 
 def _compiled(
-    problem: runner.Problem,
+    problem: runner.Minimization,
     params: Params,
     x0: Any,
     seed: int,
@@ -203,7 +203,7 @@ def _slice(callback: Any, clock: _Clock, made: int, capacity: int, left: int) ->
 
 
 def _on_host(
-    problem: runner.Problem,
+    problem: runner.Minimization,
     params: Params,
     x0: Any,
     seed: int,
@@ -244,7 +244,7 @@ def _wants_stop(callback: Callable, problem, state: State, params: Params, clock
 
 
 def _result(
-    problem: runner.Problem,
+    problem: runner.Minimization,
     state: State,
     params: Params,
     pieces: Sequence[runner.Record],

@@ -21,7 +21,7 @@ class Probe:
         self.native = native
 
     def __call__(
-        self, problem: runner.Problem, rows: np.ndarray, counted: np.ndarray
+        self, problem: runner.Minimization, rows: np.ndarray, counted: np.ndarray
     ) -> np.ndarray | None:
         points = rows[counted]
         with jax.enable_x64(self.native):
@@ -32,7 +32,7 @@ class Probe:
         return runner.evaluate_on_host(known, rows, counted)
 
 
-def _traces(problem: runner.Problem, points: np.ndarray) -> bool:
+def _traces(problem: runner.Minimization, points: np.ndarray) -> bool:
     shape = jax.ShapeDtypeStruct(points.shape, jnp.zeros(0).dtype)
     try:
         jax.eval_shape(problem.evaluate, shape)

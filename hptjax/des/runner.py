@@ -33,7 +33,7 @@ class Record(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Problem:
+class Minimization:
     """An objective with the algorithm that minimises it; hashable, so that compilations are shared.
 
     fn: [D] -> scalar or, if vectorized, [M, D] -> [M]. runs: independent runs, None means one
@@ -62,28 +62,30 @@ class Problem:
         return fitness.reshape(rows.shape[:-1])
 
 
-def start(problem: Problem, params: Params, key: jax.Array, x0: Any) -> tuple[jax.Array, State]:
+def start(
+    problem: Minimization, params: Params, key: jax.Array, x0: Any
+) -> tuple[jax.Array, State]:
     """One key and one first state for each run; run 0 of many is the run that is alone."""
     keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(problem.runs or 1))
     keys = keys[0] if problem.runs is None else keys
     return keys, problem.batched(problem.es.init, 0, None, None)(keys, x0, params)
 
 
-def _ask(problem: Problem, keys: jax.Array, state: State, params: Params):
+def _ask(problem: Minimization, keys: jax.Array, state: State, params: Params):
     def one(key: jax.Array, state: State):
         return problem.es._ask(jax.random.fold_in(key, state.generation_counter), state, params)
 
     return problem.batched(one, 0, 0)(keys, state)
 
 
-def _tell(problem: Problem, rows, fitness, state: State, params: Params) -> State:
+def _tell(problem: Minimization, rows, fitness, state: State, params: Params) -> State:
     def one(rows, fitness, state: State) -> State:
         return problem.es.tell(named_key(0), rows, fitness, state, params)[0]
 
     return problem.batched(one, 0, 0, 0)(rows, fitness, state)
 
 
-def _record(problem: Problem, rows, fitness, asked: State, told: State) -> Record:
+def _record(problem: Minimization, rows, fitness, asked: State, told: State) -> Record:
     def one(rows, fitness, counted, told: State) -> Record:
         size = problem.es.num_offspring
         value = fitness.astype(problem.es.fitness_dtype)
@@ -105,7 +107,7 @@ def _record(problem: Problem, rows, fitness, asked: State, told: State) -> Recor
 
 @partial(jax.jit, static_argnames=("problem", "capacity"))
 def advance(
-    problem: Problem, capacity: int, limit: Any, keys: jax.Array, state: State, params: Params
+    problem: Minimization, capacity: int, limit: Any, keys: jax.Array, state: State, params: Params
 ) -> tuple[State, Record | None, jax.Array]:
     """Up to `limit` generations, or until every run has stopped, in one compiled program.
 
@@ -146,7 +148,13 @@ def _shares(es: DES, runs: int, devices: list) -> tuple[int, int]:
 
 
 def _in_turn(
-    problem: Problem, capacity: int, group: int, limit: Any, keys: Any, state: State, params: Params
+    problem: Minimization,
+    capacity: int,
+    group: int,
+    limit: Any,
+    keys: Any,
+    state: State,
+    params: Params,
 ) -> tuple[State, Record | None, jax.Array]:
     """One device's runs, `group` of them at a time."""
     loop = partial(_loop, problem, capacity, True, limit)
@@ -166,7 +174,7 @@ def _in_turn(
     return state, jax.tree.map(joined, buffer), made.ravel()
 
 
-def _devices(problem: Problem) -> list:
+def _devices(problem: Minimization) -> list:
     """Where the runs go: equal shares, the fewest devices that have no smaller largest share."""
     devices = jax.local_devices()
     chosen = getattr(jax.config, "jax_default_device", None)
@@ -177,7 +185,7 @@ def _devices(problem: Problem) -> list:
 
 
 def _loop(
-    problem: Problem,
+    problem: Minimization,
     capacity: int,
     shared: bool,
     limit: Any,
@@ -217,14 +225,14 @@ def _loop(
 
 
 @partial(jax.jit, static_argnames="problem")
-def ask(problem: Problem, keys: jax.Array, state: State, params: Params):
+def ask(problem: Minimization, keys: jax.Array, state: State, params: Params):
     """The next rows of all runs, and the state that waits for their fitness."""
     return _ask(problem, keys, state, params)
 
 
 @partial(jax.jit, static_argnames=("problem", "record"), donate_argnames="state")
 def tell_and_ask(
-    problem: Problem,
+    problem: Minimization,
     record: bool,
     keys: jax.Array,
     rows: jax.Array,
@@ -239,7 +247,7 @@ def tell_and_ask(
     return kept, rows, asked
 
 
-def evaluate_on_host(problem: Problem, rows: np.ndarray, counted: np.ndarray) -> np.ndarray:
+def evaluate_on_host(problem: Minimization, rows: np.ndarray, counted: np.ndarray) -> np.ndarray:
     """Fitness [...] of rows [..., D] by plain calls; rows not counted are NaN and cost nothing."""
     fitness = np.full(counted.shape, np.nan)
     points = rows[counted]

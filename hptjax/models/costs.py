@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from hptjax.config.model import AnyModel
 from hptjax.models.chain import chain_of
-from hptjax.models.signature import Body, exact_body, walk
+from hptjax.models.signature import NetShape, net_shape, walk
 from hptjax.models.weights import gathered, statistics, weights
 
 # How often a training step passes over each number of a map that a convolution gives, if everything
@@ -41,7 +41,7 @@ class Costs:
     step_bytes: int
 
 
-def costs_of(body: Body) -> Costs:
+def costs_of(body: NetShape) -> Costs:
     """Counts the products of convolutions and linear layers, 2 operations each.
 
     A batch norm or an Adam step is not counted.
@@ -67,7 +67,7 @@ def costs_of(body: Body) -> Costs:
     )
 
 
-def _flops(body: Body) -> tuple[int, int]:
+def _flops(body: NetShape) -> tuple[int, int]:
     """Of a forward pass of one image; and the part of the first layer, if it needs no gradient."""
     counts, first = [], 0
     for placed, incoming in walk(body.signature.incoming, body.layers):
@@ -82,6 +82,6 @@ def _flops(body: Body) -> tuple[int, int]:
 
 def network_costs(config: AnyModel) -> Costs:
     """Costs of a network alone: a member of a population carries the norms that are off, too."""
-    body = exact_body(config)
+    body = net_shape(config)
     used = gathered("weights", body.signature.incoming, chain_of(config))
     return replace(costs_of(body), parameters=sum(weight.size for weight in used.values()))

@@ -16,7 +16,7 @@ from hptjax.data.request import silent
 from hptjax.data.resize import resize_and_crop
 from hptjax.errors import ConfigError, DataError
 from hptjax.models.module import module_of
-from hptjax.models.signature import exact_body
+from hptjax.models.signature import net_shape
 from hptjax.models.variables import check_variables, evaluate_variables
 from hptjax.records import best
 from hptjax.settings import fixed_settings
@@ -137,7 +137,7 @@ def load_network(path: str | Path) -> TrainedNetwork:
     Raises DataError where it is missing, damaged or not a network of this program.
     """
     saved = load_saved(path)
-    outputs = exact_body(saved.config).outputs
+    outputs = net_shape(saved.config).outputs
     names = saved.trial.get("class_names") or [str(k) for k in range(outputs)]
     told = saved.config.task.options.kind != "targets"  # a head may have more of these
     if not isinstance(names, list) or (told and len(names) != outputs):

@@ -17,7 +17,7 @@ from hptjax.models.chain import chain_of
 from hptjax.models.choices import Choices, kind_of
 from hptjax.models.layers.base import Chosen
 from hptjax.models.placed import Placed
-from hptjax.models.signature import Body, Signature
+from hptjax.models.signature import NetShape, Signature
 
 AnyArray: TypeAlias = Any  # numpy arrays while packed on the host, JAX arrays in the program
 TracedNumbers: TypeAlias = dict[str, AnyArray]
@@ -76,7 +76,7 @@ def bound_layers(
     return tuple(out)
 
 
-def number_types(bodies: Iterable[Body], choices: Choices) -> dict[str, Any]:
+def number_types(bodies: Iterable[NetShape], choices: Choices) -> dict[str, Any]:
     """The type of each number of the members' layers that these bodies train."""
     types: dict[str, Any] = {}
     for signature in dict.fromkeys(body.signature for body in bodies):

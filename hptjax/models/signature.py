@@ -54,8 +54,11 @@ class Widths:
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
-    """One network shape: a signature and widths; compiled, its members are padded to the widths."""
+class NetShape:
+    """The shape of a network: a signature and widths.
+
+    A program is compiled for some of them, its bodies, to whose widths members are padded.
+    """
 
     signature: Signature
     widths: Widths
@@ -101,21 +104,21 @@ def map_axes(signature: Signature) -> tuple[int, ...]:
 
 def signature_of(config: AnyModel) -> Signature:
     """The signature of a repaired config; ConfigError for one that repair would still change."""
-    return exact_body(config).signature
+    return net_shape(config).signature
 
 
 def widths_of(config: AnyModel) -> Widths:
     """The true widths of a config."""
-    return exact_body(config).widths
+    return net_shape(config).widths
 
 
 @remembered
-def exact_body(config: AnyModel) -> Body:
+def net_shape(config: AnyModel) -> NetShape:
     """The body of a config at its true widths."""
     layers = chain_of(config)
     static = tuple(Placed(p.name, p.layer.static(), p.stream) for p in layers)
     widths = tuple(getattr(p.layer, width) for p in layers for width in p.layer.widths)
-    return Body(_same(Signature(config.image, static, config.batch_size)), Widths(widths))
+    return NetShape(_same(Signature(config.image, static, config.batch_size)), Widths(widths))
 
 
 @remembered
@@ -125,7 +128,7 @@ def _same(signature: Signature) -> Signature:
 
 
 @remembered
-def _filled(body: Body) -> tuple[Placed, ...]:
+def _filled(body: NetShape) -> tuple[Placed, ...]:
     values = iter(body.widths.values)
     return tuple(
         Placed(p.name, p.layer.bound({width: next(values) for width in p.layer.widths}), p.stream)

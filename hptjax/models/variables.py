@@ -12,7 +12,7 @@ from hptjax.data.dataset import ImageDataset
 from hptjax.errors import DataError
 from hptjax.models.chain import chain_of
 from hptjax.models.module import module_of, module_path
-from hptjax.models.signature import exact_body, walk
+from hptjax.models.signature import net_shape, walk
 from hptjax.models.weights import (
     exact_arrays,
     initial_statistics,
@@ -28,7 +28,7 @@ _COLLECTIONS = {"weights": "params", "statistics": "batch_stats"}
 @fixed_settings()
 def init_variables(config: AnyModel, key: Array) -> dict:
     """Initial variables of the config's module, as a member with this key has them."""
-    body = exact_body(config)
+    body = net_shape(config)
     start = (
         initial_weights(key, body, body.layers),
         initial_statistics(key, body, body.layers),
@@ -42,7 +42,7 @@ def exact_variables(config: AnyModel, flat: Mapping[str, np.ndarray]) -> dict:
     flat: by the names of `weights`; norms that are switched off are left out.
     """
     tree: dict = {"params": {}, "batch_stats": {}}
-    incoming = exact_body(config).signature.incoming
+    incoming = net_shape(config).signature.incoming
     for placed, shape in walk(incoming, chain_of(config)):
         for kind, collection in _COLLECTIONS.items():
             for name in getattr(placed.layer, kind)(shape):
@@ -57,7 +57,7 @@ def exact_variables(config: AnyModel, flat: Mapping[str, np.ndarray]) -> dict:
 
 def check_variables(config: AnyModel, variables: Mapping) -> None:
     """DataError, naming the first array, unless these are variables of the config's network."""
-    body = exact_body(config)
+    body = net_shape(config)
     kinds = weights(body) | statistics(body)
     empty = {name: np.empty(kind.shape, np.float32) for name, kind in kinds.items()}
     wanted, found = (_shapes(tree) for tree in (exact_variables(config, empty), variables))

@@ -18,17 +18,17 @@ from jax import Array, lax
 
 from hptjax.models.layers.base import Shape, Weight
 from hptjax.models.placed import Placed
-from hptjax.models.signature import Body, walk
+from hptjax.models.signature import NetShape, walk
 
 Kind = Literal["weights", "statistics"]
 
 
-def weights(body: Body) -> dict[str, Weight]:
+def weights(body: NetShape) -> dict[str, Weight]:
     """All trained arrays of a network: {name: Weight}."""
     return gathered("weights", body.signature.incoming, body.layers)
 
 
-def statistics(body: Body) -> dict[str, Weight]:
+def statistics(body: NetShape) -> dict[str, Weight]:
     """All running statistics of a network: {name: Weight}."""
     return gathered("statistics", body.signature.incoming, body.layers)
 
@@ -72,18 +72,18 @@ def flat_layout(kinds: Mapping[str, Weight]) -> FlatLayout:
 
 
 @lru_cache(maxsize=4096)
-def layouts(body: Body) -> tuple[FlatLayout, FlatLayout]:
+def layouts(body: NetShape) -> tuple[FlatLayout, FlatLayout]:
     """The layouts of a body's weights and of its running statistics."""
     return flat_layout(weights(body)), flat_layout(statistics(body))
 
 
-def longest_vectors(bodies: Iterable[Body]) -> tuple[int, int]:
+def longest_vectors(bodies: Iterable[NetShape]) -> tuple[int, int]:
     """Lengths of a member's vectors that hold those of any of these bodies: weights, statistics."""
     params, stats = zip(*map(layouts, bodies), strict=True)
     return max(layout.size for layout in params), max(layout.size for layout in stats)
 
 
-def initial_weights(key: Array, padded: Body, layers: Sequence[Placed]) -> Array:
+def initial_weights(key: Array, padded: NetShape, layers: Sequence[Placed]) -> Array:
     """How the weights [N] of a padded network start, PyTorch's way; zeros in the padding.
 
     layers: with the true widths, which may be traced. A draw's index is the weight's place in the
@@ -110,7 +110,7 @@ def initial_weights(key: Array, padded: Body, layers: Sequence[Placed]) -> Array
     return jnp.concatenate(parts) if parts else jnp.zeros(0)
 
 
-def initial_statistics(key: Array, padded: Body, layers: Sequence[Placed]) -> Array:
+def initial_statistics(key: Array, padded: NetShape, layers: Sequence[Placed]) -> Array:
     """Running statistics [S] of a padded network before training; zeros in the padding.
 
     As `initial_weights`, of the same key.
@@ -156,7 +156,7 @@ def laid_out(vector: np.ndarray, old: FlatLayout, new: FlatLayout) -> np.ndarray
 
 
 def exact_arrays(
-    true: Body, padded: Body, params: np.ndarray, stats: np.ndarray
+    true: NetShape, padded: NetShape, params: np.ndarray, stats: np.ndarray
 ) -> dict[str, np.ndarray]:
     """A trained member's arrays {name: array} at its exact shape, cut out of the padded vectors."""
     out: dict[str, np.ndarray] = {}

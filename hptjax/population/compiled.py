@@ -12,7 +12,7 @@ from jax import Array
 from hptjax.config.augment import Variants
 from hptjax.models.choices import Choices
 from hptjax.models.keys import root_key
-from hptjax.models.signature import Body
+from hptjax.models.signature import NetShape
 from hptjax.population.epoch import MemberState, TracedHparams
 from hptjax.population.execution import Execution
 from hptjax.population.images import DatasetArrays, EpochInput, epoch_input
@@ -29,7 +29,7 @@ def preparing(chosen: Variants, augment_validation: bool) -> Any:
     return jax.jit(prepare)
 
 
-def training(bodies: tuple[Body, ...], choices: Choices, execution: Execution) -> Any:
+def training(bodies: tuple[NetShape, ...], choices: Choices, execution: Execution) -> Any:
     """The function that trains a place's rows for one epoch, jitted; it uses up their state."""
     return jax.jit(partial(train_local, bodies, choices, execution), donate_argnums=0)
 
@@ -51,7 +51,7 @@ class DevicePrograms:
         self._data, self._study_key = self.put(data), self.put(root_key(seed))
         self._prepare, self._prepared = prepare, None
         self._horizon = self.put(np.float32(horizon or 1))
-        self._started: set[tuple[Body, ...]] = set()
+        self._started: set[tuple[NetShape, ...]] = set()
         self._train: Callable | None = None
 
     def put(self, tree: Any) -> Any:
@@ -59,7 +59,7 @@ class DevicePrograms:
         return jax.device_put(tree, self.device)
 
     def start(
-        self, bodies: tuple[Body, ...], choices: Choices, hparams: TracedHparams, counts: Array
+        self, bodies: tuple[NetShape, ...], choices: Choices, hparams: TracedHparams, counts: Array
     ) -> MemberState:
         """The rows of a place before training; the first call's time is that of compiling."""
         began = time.perf_counter()
@@ -70,7 +70,7 @@ class DevicePrograms:
         return rows
 
     def shapes(
-        self, bodies: tuple[Body, ...], choices: Choices, hparams: TracedHparams, counts: Array
+        self, bodies: tuple[NetShape, ...], choices: Choices, hparams: TracedHparams, counts: Array
     ) -> MemberState:
         """The shapes and types of what `start` gives."""
         return jax.eval_shape(partial(_start, bodies, choices), hparams, counts, self._study_key)

@@ -11,7 +11,7 @@ from hptjax.models.choices import Choices
 from hptjax.models.forward import Arrays, forward
 from hptjax.models.keys import dropout_key, init_key
 from hptjax.models.numbers import AnyArray, TracedNumbers, bound_layers
-from hptjax.models.signature import Body
+from hptjax.models.signature import NetShape
 from hptjax.models.weights import initial_statistics, initial_weights, layouts
 from hptjax.population.images import EpochInput, as_floats, to_maps, train_slice
 from hptjax.population.logits import LOGITS
@@ -32,11 +32,11 @@ Metrics: TypeAlias = dict[str, Array]
 class TracedHparams:
     """The numbers of one member that are traced.
 
-    trial: what its random keys derive from.
+    key: what its random keys derive from.
     """
 
     numbers: TracedNumbers
-    trial: AnyArray  # uint32
+    key: AnyArray  # uint32
 
 
 @struct.dataclass
@@ -51,7 +51,7 @@ class MemberState:
     slots: Slots
     count: Array
 
-    def front(self, body: Body) -> "MemberState":
+    def front(self, body: NetShape) -> "MemberState":
         """The front of the stored vectors, as long as a body needs."""
         params, stats = (layout.size for layout in layouts(body))
         return MemberState(
@@ -63,11 +63,11 @@ class MemberState:
 
 
 def initial_state(
-    body: Body, choices: Choices, study_key: Array, hparams: TracedHparams
+    body: NetShape, choices: Choices, study_key: Array, hparams: TracedHparams
 ) -> MemberState:
     """A member of a body before training, from its true widths and its key."""
     layers = bound_layers(body.signature, choices, hparams.numbers)
-    key = init_key(study_key, hparams.trial)
+    key = init_key(study_key, hparams.key)
     params = initial_weights(key, body, layers)
     slots = start(choices, params, hparams.numbers)
     stats = initial_statistics(key, body, layers)
@@ -75,21 +75,21 @@ def initial_state(
 
 
 def member_epoch(
-    body: Body,
+    body: NetShape,
     choices: Choices,
     state: MemberState,
     hparams: TracedHparams,
     given: EpochInput,
 ) -> tuple[MemberState, Metrics]:
     """Trains one member for one epoch, then measures it on the validation images."""
-    key = dropout_key(given.study_key, hparams.trial, given.epoch)
+    key = dropout_key(given.study_key, hparams.key, given.epoch)
     state, train = train_epoch(body, choices, state, hparams, given, key)
     val = evaluate(body, choices, state, hparams.numbers, given)
     return state, {TRAIN + name: value for name, value in train.items()} | val
 
 
 def train_epoch(
-    body: Body,
+    body: NetShape,
     choices: Choices,
     state: MemberState,
     hparams: TracedHparams,
@@ -117,7 +117,7 @@ def train_epoch(
 
 
 def train_step(
-    body: Body,
+    body: NetShape,
     choices: Choices,
     state: MemberState,
     hparams: TracedHparams,
@@ -155,7 +155,7 @@ def train_step(
 
 
 def evaluate(
-    body: Body, choices: Choices, state: MemberState, numbers: TracedNumbers, given: EpochInput
+    body: NetShape, choices: Choices, state: MemberState, numbers: TracedNumbers, given: EpochInput
 ) -> Metrics:
     """The metrics of the validation images, in evaluation mode; under LOGITS the outputs [V, K]."""
     params, stats = (

@@ -3,7 +3,7 @@
 import math
 
 from hptjax.models.costs import costs_of
-from hptjax.models.signature import Body
+from hptjax.models.signature import NetShape
 from hptjax.models.weights import longest_vectors
 from hptjax.population.plan import Plan
 from hptjax.population.update import slots_of
@@ -17,7 +17,7 @@ def row_bytes(plan: Plan) -> int:
     return 4 * ((1 + slots_of(plan.choices)) * params + stats)
 
 
-def lane_bytes(body: Body) -> int:
+def lane_bytes(body: NetShape) -> int:
     """Bytes that one member in training needs beside what it keeps."""
     return costs_of(body).working_bytes
 

@@ -9,22 +9,22 @@ import numpy as np
 from hptjax.config.model import AnyModel
 from hptjax.errors import ConfigError
 from hptjax.models.numbers import number_types, numbers_of, packed
-from hptjax.models.signature import Body, exact_body
+from hptjax.models.signature import NetShape, net_shape
 from hptjax.population.epoch import TracedHparams
 from hptjax.population.plan import Plan
 
 
 @dataclass(frozen=True)
 class Member:
-    """One candidate in a population; trial is the number from which its random keys derive."""
+    """One candidate in a population; key is the number from which its random keys derive."""
 
     config: AnyModel
-    trial: int
+    key: int
 
     @cached_property
-    def shape(self) -> Body:
+    def shape(self) -> NetShape:
         """The network's exact shape."""
-        return exact_body(self.config)
+        return net_shape(self.config)
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,14 @@ def place(plan: Plan, members: Sequence[Member], places: int) -> Placement:
     room = -(-plan.capacity // places)
     shards: list[list[int]] = [[] for _ in range(places)]
     load = np.zeros(places)
-    for k in sorted(range(len(members)), key=lambda k: (-prices[k], members[k].trial)):
+    for k in sorted(range(len(members)), key=lambda k: (-prices[k], members[k].key)):
         d = min((d for d in range(places) if len(shards[d]) < room), key=lambda d: load[d])
         shards[d].append(k)
         load[d] += prices[k]
     rows = np.zeros(len(members), np.int32)
     counts = np.zeros((places, len(plan.bodies)), np.int32)
     for d, shard in enumerate(shards):
-        for row, k in enumerate(sorted(shard, key=lambda k: (bodies[k], members[k].trial))):
+        for row, k in enumerate(sorted(shard, key=lambda k: (bodies[k], members[k].key))):
             rows[k] = d * room + row
             counts[d, bodies[k]] += 1
     return Placement(rows, np.array(bodies, np.int32), counts, room)
@@ -87,7 +87,7 @@ def traced_hparams(
     numbers = [numbers_of(member.config, plan.choices) for member in members]
     names = dict.fromkeys([*numbers[0], *types])
     columns = {name: [own.get(name, 0) for own in numbers] for name in names}
-    trials = np.array([member.trial for member in members], np.uint32)
+    keys = np.array([member.key for member in members], np.uint32)
 
     def placed(values: np.ndarray) -> np.ndarray:
         out = np.zeros((rows, *values.shape[1:]), values.dtype)
@@ -95,4 +95,4 @@ def traced_hparams(
         return out
 
     arrays = {name: placed(array) for name, array in packed(columns, types).items()}
-    return TracedHparams(arrays, placed(trials))
+    return TracedHparams(arrays, placed(keys))

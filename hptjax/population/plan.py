@@ -9,7 +9,7 @@ from functools import cached_property
 from hptjax.config.model import AnyModel
 from hptjax.errors import ConfigError
 from hptjax.models.choices import Choices, choices_of
-from hptjax.models.signature import Body, Signature, Widths, exact_body, map_axes
+from hptjax.models.signature import NetShape, Signature, Widths, map_axes, net_shape
 from hptjax.population.price import Price, price_for, train_flops
 
 FEW_BODIES, MOST_BODIES = 7, 16  # tiers are added up to here; the first where the work is not known
@@ -24,7 +24,7 @@ class Plan:
     trains; price: by which its bodies were chosen, and members are dealt.
     """
 
-    bodies: tuple[Body, ...]
+    bodies: tuple[NetShape, ...]
     capacity: int
     choices: Choices
     shares: tuple[float, ...]
@@ -40,17 +40,17 @@ class Plan:
             group.sort(key=lambda i: self.price.of_body(self.bodies[i]))
         return dict(groups)
 
-    def body_of(self, shape: Body) -> int | None:
+    def body_of(self, shape: NetShape) -> int | None:
         """Index of the cheapest body that holds a network's exact shape; None: there is none."""
         group = self._by_signature.get(shape.signature, [])
         return next((i for i in group if shape.widths.fits(self.bodies[i].widths)), None)
 
     def covers(self, config: AnyModel) -> bool:
         """Whether this network can be trained without compiling anew."""
-        has_body = self.body_of(exact_body(config)) is not None
+        has_body = self.body_of(net_shape(config)) is not None
         return has_body and self.choices.covers(choices_of([config]))
 
-    def waste(self, shapes: Iterable[Body]) -> float:
+    def waste(self, shapes: Iterable[NetShape]) -> float:
         """Computed over true FLOPs of training networks of these exact shapes on as many images."""
         computed = true = 0
         for shape in shapes:
@@ -86,7 +86,7 @@ def make_plan(
     if not configs:
         raise ConfigError("A plan needs at least one config, got none.")
     groups: dict[Signature, list[Widths]] = defaultdict(list)
-    for shape in map(exact_body, configs):
+    for shape in map(net_shape, configs):
         groups[shape.signature].append(shape.widths)
     if len({signature.image for signature in groups}) > 1:
         sizes = sorted({signature.image for signature in groups})
@@ -95,23 +95,23 @@ def make_plan(
     if max_bodies is None:
         max_bodies = FEW_BODIES if samples == seconds == math.inf else MOST_BODIES
     calls = len(configs) / (capacity or len(configs))
-    own = sum(price.of_shape(Body(s, widths)) for s in groups for widths in groups[s])
+    own = sum(price.of_shape(NetShape(s, widths)) for s in groups for widths in groups[s])
     tiers = {signature: [_largest(members)] for signature, members in groups.items()}
     splits = {s: _best_split(s, groups[s], tiers[s], price) for s in groups}
     while sum(map(len, tiers.values())) < max_bodies:
         signature = max(splits, key=lambda s: splits[s][0])
         padded, tier = splits[signature]
         # a call launches a body once for all its members, so the sample this often
-        saved = padded - price.of_launches(Body(signature, tiers[signature][0])) * calls
+        saved = padded - price.of_launches(NetShape(signature, tiers[signature][0])) * calls
         total = own + sum(_padded(s, groups[s], tiers[s], price) for s in groups)
         work = min(seconds, samples * total / len(configs) / price.per_second)
         if tier is None or saved < MIN_GAIN * total or saved / total * work < price.body_seconds:
             break
         tiers[signature].append(tier)
         splits[signature] = _best_split(signature, groups[signature], tiers[signature], price)
-    bodies = tuple(Body(signature, tier) for signature in tiers for tier in tiers[signature])
+    bodies = tuple(NetShape(signature, tier) for signature in tiers for tier in tiers[signature])
     plan = Plan(bodies, capacity or len(configs), choices_of(configs), (), price)
-    count = Counter(plan.body_of(Body(s, widths)) for s in groups for widths in groups[s])
+    count = Counter(plan.body_of(NetShape(s, widths)) for s in groups for widths in groups[s])
     return replace(plan, shares=tuple(count[i] / len(configs) for i in range(len(bodies))))
 
 
@@ -138,7 +138,9 @@ def _padded(
     signature: Signature, members: list[Widths], tiers: list[Widths], price: Price
 ) -> float:
     """What their tiers add to the price of these members, each in the cheapest that holds it."""
-    priced = sorted((price.of_body(Body(signature, tier)), tier) for tier in dict.fromkeys(tiers))
+    priced = sorted(
+        (price.of_body(NetShape(signature, tier)), tier) for tier in dict.fromkeys(tiers)
+    )
     return sum(next(cost for cost, tier in priced if widths.fits(tier)) for widths in members)
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 import jax
 
 from hptjax.models.costs import costs_of
-from hptjax.models.signature import Body
+from hptjax.models.signature import NetShape
 from hptjax.ops import native
 
 
@@ -26,24 +26,24 @@ class Price:
     body_seconds: float
     per_step: float = 0
 
-    def __call__(self, body: Body, shape: Body) -> float:
+    def __call__(self, body: NetShape, shape: NetShape) -> float:
         """Of a member of this exact shape in a body."""
         return self.of_body(body) + self.of_shape(shape)
 
-    def of_body(self, body: Body) -> float:
+    def of_body(self, body: NetShape) -> float:
         """The part that the body decides."""
         flops = 0 if self.live else train_flops(body)
         return flops + self.per_number * _costs(body).map_numbers
 
-    def of_launches(self, body: Body) -> float:
+    def of_launches(self, body: NetShape) -> float:
         """What a group of members side by side adds, however many they are."""
         return self.per_step / body.signature.batch_size
 
-    def of_shape(self, shape: Body) -> float:
+    def of_shape(self, shape: NetShape) -> float:
         """The part that the member's exact shape decides."""
         return train_flops(shape) if self.live else 0
 
-    def flops(self, body: Body, shape: Body) -> int:
+    def flops(self, body: NetShape, shape: NetShape) -> int:
         """What is computed per image for a member of this exact shape in a body."""
         return train_flops(shape if self.live else body)
 
@@ -65,7 +65,7 @@ def price_for(platform: str | None = None) -> Price:
     return KERNELS if native.available() else LOOPS
 
 
-def train_flops(body: Body) -> int:
+def train_flops(body: NetShape) -> int:
     """Floating-point operations of a training step, per image."""
     return _costs(body).train_flops
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from hptjax.models.choices import Choices
-from hptjax.models.signature import Body
+from hptjax.models.signature import NetShape
 from hptjax.models.weights import longest_vectors
 from hptjax.population.epoch import (
     MemberState,
@@ -27,21 +27,21 @@ Carry = tuple[MemberState, Metrics]
 
 
 def init_local(
-    bodies: tuple[Body, ...],
+    bodies: tuple[NetShape, ...],
     choices: Choices,
     hparams: TracedHparams,
     counts: Array,
     study_key: Array,
 ) -> MemberState:
     """One place's members before training; counts [1, bodies], as for `train_local`."""
-    rows = hparams.trial.shape[0]
+    rows = hparams.key.shape[0]
     params, stats = longest_vectors(bodies)
     weights = jnp.zeros((rows, params))
     slots = tuple(jnp.zeros_like(weights) for _ in range(slots_of(choices)))
     state = MemberState(weights, jnp.zeros((rows, stats)), slots, jnp.zeros(rows, jnp.int32))
     for body, start, stop in _spans(bodies, counts):
 
-        def row(r: Array, state: MemberState, body: Body = body) -> MemberState:
+        def row(r: Array, state: MemberState, body: NetShape = body) -> MemberState:
             own = jax.tree.map(lambda t: t[r], hparams)
             return jax.tree.map(
                 partial(_put, r), state, initial_state(body, choices, study_key, own)
@@ -51,7 +51,7 @@ def init_local(
     return state
 
 
-def _spans(bodies: tuple[Body, ...], counts: Array) -> Iterator[tuple[Body, Array, Array]]:
+def _spans(bodies: tuple[NetShape, ...], counts: Array) -> Iterator[tuple[NetShape, Array, Array]]:
     """Each body with its first row and the one after its last."""
     start = jnp.int32(0)
     for i, body in enumerate(bodies):
@@ -61,7 +61,7 @@ def _spans(bodies: tuple[Body, ...], counts: Array) -> Iterator[tuple[Body, Arra
 
 
 def train_local(
-    bodies: tuple[Body, ...],
+    bodies: tuple[NetShape, ...],
     choices: Choices,
     execution: Execution,
     state: MemberState,
@@ -73,7 +73,7 @@ def train_local(
 
     counts [1, bodies]: the trip counts are traced, so another mix of members needs no new program.
     """
-    rows = hparams.trial.shape[0]
+    rows = hparams.key.shape[0]
     metrics = {name: jnp.full(rows, jnp.nan) for name in metric_names(choices)}
     if choices.logits:
         shape = rows, given.val_real.size, bodies[0].outputs
@@ -92,7 +92,7 @@ def train_local(
 
 def _train_rows(
     one: Callable[[MemberState, TracedHparams], tuple[MemberState, Metrics]],
-    body: Body,
+    body: NetShape,
     hparams: TracedHparams,
     stop: Array,
     row: Array,

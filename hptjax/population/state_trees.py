@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from hptjax.models.signature import Body
+from hptjax.models.signature import NetShape
 from hptjax.models.weights import laid_out, layouts
 from hptjax.population.epoch import MemberState
 
@@ -27,7 +27,9 @@ def names(arrays: MemberState) -> list[str]:
     return [jax.tree_util.keystr(path, simple=True, separator=".") for path in paths]
 
 
-def relaid(name: str, vectors: np.ndarray, old: Sequence[Body], new: Sequence[Body]) -> np.ndarray:
+def relaid(
+    name: str, vectors: np.ndarray, old: Sequence[NetShape], new: Sequence[NetShape]
+) -> np.ndarray:
     """The members' vectors [P, ...] of one part of their state, in the layouts of other bodies."""
     which = int(name == "stats")  # the others hold a number for each weight
     before, after = ([layouts(body)[which] for body in bodies] for bodies in (old, new))

@@ -1,7 +1,6 @@
-"""Studies: search strategies that run over a space, within budgets, resumable."""
+"""What a study is: its network, space, images, searchers, budget."""
 
 from hptjax.study.config import StudyConfig
 from hptjax.study.load import load_study
-from hptjax.study.run import run_study
 
-__all__ = ["StudyConfig", "load_study", "run_study"]
+__all__ = ["StudyConfig", "load_study"]

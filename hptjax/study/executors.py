@@ -25,7 +25,7 @@ class ExecutorKind(Protocol):
 EXECUTORS: Table[ExecutorKind] = Table(
     "executors",
     "executor",
-    {"local": "hptjax.study.local", "ray": "hptjax.study.ray"},
+    {"local": "hptjax.executors.local", "ray": "hptjax.executors.ray"},
     needs=("Options", "open_executor"),
 )
 

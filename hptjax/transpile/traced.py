@@ -23,7 +23,7 @@ from hptjax.glossary import Hparams
 from hptjax.models.chain import chain_of
 from hptjax.models.choices import Choices, choices_of
 from hptjax.models.numbers import TracedNumbers, number_types, numbers_of, packed
-from hptjax.models.signature import exact_body, signature_of, width_names
+from hptjax.models.signature import net_shape, signature_of, width_names
 from hptjax.population.epoch import TracedHparams
 from hptjax.population.plan import Plan
 from hptjax.transpile.problem import Problem
@@ -164,8 +164,8 @@ class TracedProblem:
         for k, config in enumerate(self._combinations):
             if config is None:
                 continue
-            if self.plan.body_of(exact_body(config)) is None:
-                raise ConfigError(f"the plan has no body for {exact_body(config)}.")
+            if self.plan.body_of(net_shape(config)) is None:
+                raise ConfigError(f"the plan has no body for {net_shape(config)}.")
             wanted = signature_of(config)
             out[k] = next(i for i, b in enumerate(self.plan.bodies) if b.signature == wanted)
         return out

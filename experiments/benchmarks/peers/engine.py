@@ -26,7 +26,7 @@ def prepare(task: Task) -> Prepared:
     set_up(compile_cache=True)
     compilations = count_compilations()
     trainer, images = make_trainer(task)
-    from hptjax.models.signature import exact_body
+    from hptjax.models.signature import net_shape
     from hptjax.population import Member, Population
 
     configs = [ModelConfig.from_dict(member) for member in task.members]
@@ -37,7 +37,7 @@ def prepare(task: Task) -> Prepared:
         "places": len(trainer.places),
         "compile_s": trainer.compile_seconds,
         "bodies": len(trainer.plan.bodies),
-        "waste": trainer.plan.waste(map(exact_body, configs)),
+        "waste": trainer.plan.waste(map(net_shape, configs)),
         "gflop": 1e-9 * useful_flops(configs) * images,
         "images": images,
     }
@@ -54,7 +54,7 @@ def prepare(task: Task) -> Prepared:
 
 def make_trainer(task: Task) -> tuple[Any, int]:
     """The trainer of a task, and how many images an epoch trains on."""
-    from hptjax.models.signature import exact_body
+    from hptjax.models.signature import net_shape
     from hptjax.population import PopulationTrainer, make_plan
 
     planned = task.members if task.exact else task.plan or task.members
@@ -62,7 +62,7 @@ def make_trainer(task: Task) -> tuple[Any, int]:
     capacity = max(len(task.members), len(task.others))
     plan = make_plan(configs, capacity=capacity, samples=PLANNED_SAMPLES)
     if task.exact:
-        bodies = tuple(dict.fromkeys(map(exact_body, configs)))
+        bodies = tuple(dict.fromkeys(map(net_shape, configs)))
         plan = replace(plan, bodies=bodies, shares=(1 / len(bodies),) * len(bodies))
     batch = max(config.batch_size for config in configs)
     count = len(task.images) * 4 // 5 if task.augment else batch * task.steps
@@ -83,9 +83,9 @@ def dataset(task: Task, part: slice) -> Any:
 def useful_flops(configs: list[ModelConfig]) -> int:
     """Operations that training these networks on one image takes at their true widths."""
     from hptjax.models.costs import costs_of
-    from hptjax.models.signature import exact_body
+    from hptjax.models.signature import net_shape
 
-    return sum(costs_of(exact_body(config)).train_flops for config in configs)
+    return sum(costs_of(net_shape(config)).train_flops for config in configs)
 
 
 def count_compilations() -> list[str]:

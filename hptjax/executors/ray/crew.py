@@ -12,12 +12,12 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from hptjax.errors import ConfigError
+from hptjax.executors.ray.slots import ACCELERATORS, Slot, slots
+from hptjax.executors.ray.worker import Facts, Worker, versions
 from hptjax.importing import import_folders
-from hptjax.models.signature import Body
+from hptjax.models.signature import NetShape
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
-from hptjax.study.ray.slots import ACCELERATORS, Slot, slots
-from hptjax.study.ray.worker import Facts, Worker, versions
 
 START_S = 120.0  # at first, for all workers that there is room for; then for one at least
 LOOK_S = 2.0  # between two looks at the nodes
@@ -190,7 +190,7 @@ class Crew:
                 for name, value in facts.rounding.items()
             }
 
-    def price(self, shape: Body) -> float:
+    def price(self, shape: NetShape) -> float:
         """Of an epoch of a member of this exact shape, in the unit of all workers' speeds.
 
         The first worker's prices are the unit; a worker must have been there.
@@ -207,7 +207,7 @@ class Crew:
             self._notify(f"Ray: a worker on node {hand.node[:8]} is lost: {why}")
 
     def measured(
-        self, hand: Hand, speed: float | None, shapes: Sequence[Body], compile_s: float
+        self, hand: Hand, speed: float | None, shapes: Sequence[NetShape], compile_s: float
     ) -> None:
         """A worker trained members of these shapes at this speed, after it compiled for so long.
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from hptjax.executors.base import Executor, Resident, TellsRounding
 from hptjax.records.trial import GenerationRecord, TrialRecord
-from hptjax.study.executor import Executor, Resident, TellsRounding
-from hptjax.study.generation import Generation
-from hptjax.study.history import History
-from hptjax.study.ledger import Stopwatch, ledger_of
+from hptjax.search.generation import Generation
+from hptjax.search.history import History
+from hptjax.search.ledger import Stopwatch, ledger_of
 from hptjax.study.sink import Sink
 
 OnBest = Callable[[TrialRecord, Mapping[str, Any]], None]

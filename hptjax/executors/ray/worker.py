@@ -10,17 +10,17 @@ import jax
 import numpy as np
 
 from hptjax.devices import set_up
+from hptjax.executors.base import Executor, Resident
+from hptjax.executors.joined import join_arrays, join_metrics, last_epoch
+from hptjax.executors.local import local_executor
 from hptjax.importing import import_from
-from hptjax.models.signature import Body
+from hptjax.models.signature import NetShape
 from hptjax.population import Cost, Member, Outcome
 from hptjax.population.places import places_for
 from hptjax.population.plan import Plan
 from hptjax.records.environment import rounding_facts
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
-from hptjax.study.executor import Executor, Resident
-from hptjax.study.joined import join_arrays, join_metrics, last_epoch
-from hptjax.study.local import local_executor
 
 PACKAGES = ("hptjax", "jax", "jaxlib")
 
@@ -40,7 +40,7 @@ class Facts:
     plan: Plan
     rounding: Mapping[str, str | bool]
 
-    def price(self, shape: Body) -> float:
+    def price(self, shape: NetShape) -> float:
         """Per image of a member of this exact shape, in the body that trains it there.
 
         A shape that the plan lacks gets a program, and so a body, of its own.

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from hptjax.executors.base import Resident
+from hptjax.executors.ray.crew import Crew
+from hptjax.executors.ray.population import RayPopulation
 from hptjax.population import Member
-from hptjax.study.executor import Resident
-from hptjax.study.ray.crew import Crew
-from hptjax.study.ray.population import RayPopulation
 
 
 class RayExecutor:

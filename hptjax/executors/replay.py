@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from hptjax.errors import DataError
+from hptjax.executors.base import Executor, Resident
 from hptjax.population.pack import Member
 from hptjax.population.resident import Cost, Outcome
 from hptjax.records.metrics import LOSSES
 from hptjax.records.trial import GenerationRecord, Status, TrialRecord
-from hptjax.study.executor import Executor, Resident
 
 
 class ReplayExecutor:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from hptjax.config.model import read_model
 from hptjax.errors import ConfigError
+from hptjax.executors.replay import mismatch
 from hptjax.records.goal import Goal, goal_of_name
 from hptjax.records.reader import (
     DataRecord,
@@ -16,7 +17,6 @@ from hptjax.records.reader import (
 )
 from hptjax.records.run_dir import check_digests
 from hptjax.records.trial import GenerationRecord, TrialRecord
-from hptjax.study.replay import mismatch
 from hptjax.transpile.identity import as_computed
 
 SAME = ("number", "key", "genotype")

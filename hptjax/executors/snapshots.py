@@ -20,12 +20,12 @@ from pydantic import TypeAdapter
 from hptjax.config.explain import validated
 from hptjax.config.frozen import Frozen
 from hptjax.errors import ConfigError, DataError
+from hptjax.executors.base import Executor, Resident
 from hptjax.models.costs import costs_of
 from hptjax.population.pack import Member
 from hptjax.population.resident import Cost, Outcome, Trained
 from hptjax.records.metrics import LOSSES
 from hptjax.records.tensors import read_tensors, write_tensors
-from hptjax.study.executor import Executor, Resident
 
 COST_SHARE = 0.02  # of the training time may go into snapshots
 WRITE_RATE = 2e8  # bytes per second, before the first write is measured
@@ -208,7 +208,7 @@ class SnapshotPopulation(Trained):
 
 def digest_of(members: Sequence[Member]) -> str:
     """Tells populations apart: their networks and keys."""
-    facts = [[member.trial, member.config.to_dict()] for member in members]
+    facts = [[member.key, member.config.to_dict()] for member in members]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

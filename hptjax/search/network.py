@@ -5,6 +5,8 @@ from typing import Any
 
 from hptjax.config.model import read_model
 from hptjax.errors import ConfigError
+from hptjax.executors.base import Resident
+from hptjax.executors.local import local_executor
 from hptjax.population import Member
 from hptjax.records.best import SavedNetwork
 from hptjax.records.goal import Goal
@@ -12,8 +14,6 @@ from hptjax.records.metrics import VAL, in_order
 from hptjax.records.trial import TrialRecord, finite_or_none, metrics_of
 from hptjax.study.config import DataConfig, StudyConfig
 from hptjax.study.data import StudyData, noted_digests
-from hptjax.study.executor import Resident
-from hptjax.study.local import local_executor
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from hptjax.executors.joined import join_arrays
+from hptjax.executors.ray.worker import Arrival
 from hptjax.population import Member
-from hptjax.study.joined import join_arrays
-from hptjax.study.ray.worker import Arrival
 
 RATE = 2e8  # bytes per second of a state on its way, before the first is measured
 

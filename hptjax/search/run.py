@@ -9,22 +9,22 @@ from typing import Any
 
 from hptjax.config.label import check_distinct, check_label
 from hptjax.errors import ConfigError, shown
+from hptjax.executors.base import Executor
+from hptjax.executors.snapshots import SnapshotExecutor, SnapshotStore
 from hptjax.records.goal import Goal
 from hptjax.records.trial import GenerationRecord, StudyResult
+from hptjax.search.history import History, JournalLike, MemoryJournal
+from hptjax.search.loop import Callback, Loop
+from hptjax.search.recorder import OnBest, Recorder
 from hptjax.space import Space
 from hptjax.strategies import SearchContext, Searcher, make_searcher
 from hptjax.study.budget import Meter
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData, data_digests, load_study_data
-from hptjax.study.executor import Executor
 from hptjax.study.executors import EXECUTORS
-from hptjax.study.history import History, JournalLike, MemoryJournal
-from hptjax.study.loop import Callback, Loop
 from hptjax.study.metric import Metric
 from hptjax.study.metrics import find_metric, functions_of, further_metrics
-from hptjax.study.recorder import OnBest, Recorder
 from hptjax.study.sink import Sink
-from hptjax.study.snapshots import SnapshotExecutor, SnapshotStore
 from hptjax.study.warm_start import warm_started
 from hptjax.transpile.problem import Problem
 

@@ -30,8 +30,8 @@ from hptjax.population.images import (
 )
 from hptjax.population.plan import Plan, make_plan
 from hptjax.population.program import init_local, train_local
+from hptjax.search.generation import trial_key
 from hptjax.space import Space
-from hptjax.study.generation import trial_key
 from hptjax.transpile.problem import Problem
 from hptjax.transpile.traced import TracedProblem
 

@@ -11,6 +11,9 @@ import numpy as np
 
 from hptjax.config.frozen import Frozen
 from hptjax.config.model import AnyModel
+from hptjax.executors.base import Executor, Resident
+from hptjax.executors.compiling import compiling_text
+from hptjax.executors.joined import JoinedPopulation
 from hptjax.models.choices import Choices, choices_of
 from hptjax.models.signature import Signature
 from hptjax.population import (
@@ -23,11 +26,8 @@ from hptjax.population import (
 )
 from hptjax.population.plan import Plan
 from hptjax.records.environment import rounding_facts
-from hptjax.study.compiling import compiling_text
 from hptjax.study.config import DataConfig, StudyConfig, Work
 from hptjax.study.data import StudyData
-from hptjax.study.executor import Executor, Resident
-from hptjax.study.joined import JoinedPopulation
 from hptjax.transpile.problem import Problem
 
 UNKNOWN_WORK = Work(samples=math.inf, seconds=math.inf)

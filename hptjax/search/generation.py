@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hptjax.executors.base import Resident
 from hptjax.glossary import Hparams
 from hptjax.population.pack import Member
 from hptjax.population.resident import Cost
@@ -15,7 +16,6 @@ from hptjax.records.metrics import in_order, is_metric
 from hptjax.records.trial import Status, TrialRecord, finite_or_none
 from hptjax.strategies.base import Proposal
 from hptjax.study.budget import SECONDS, Meter
-from hptjax.study.executor import Resident
 from hptjax.study.metric import Metric
 from hptjax.study.schedule import Step
 from hptjax.transpile.repair import Candidate

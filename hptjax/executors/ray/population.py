@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from hptjax.errors import DataError
+from hptjax.executors.joined import join_metrics
+from hptjax.executors.ray.calls import Gone, answers
+from hptjax.executors.ray.crew import GRACE_S, SLACK, Crew, Hand
+from hptjax.executors.ray.deal import deal, evened, slowest
+from hptjax.executors.ray.states import RATE, States
+from hptjax.executors.ray.worker import Order, Report
 from hptjax.models.costs import costs_of
 from hptjax.population import Cost, Member, Outcome
 from hptjax.population.resident import Trained
-from hptjax.study.joined import join_metrics
-from hptjax.study.ray.calls import Gone, answers
-from hptjax.study.ray.crew import GRACE_S, SLACK, Crew, Hand
-from hptjax.study.ray.deal import deal, evened, slowest
-from hptjax.study.ray.states import RATE, States
-from hptjax.study.ray.worker import Order, Report
 
 COST_SHARE = 0.02  # of the training time may go into states that are kept here
 MIN_GAIN = 0.1  # of an epoch that moving members must save

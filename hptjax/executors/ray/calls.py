@@ -8,7 +8,7 @@ import jax
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from hptjax.study.ray.crew import Hand, Waited, reason
+from hptjax.executors.ray.crew import Hand, Waited, reason
 
 POLL_S = 0.5
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from hptjax.executors.base import Executor
+from hptjax.executors.replay import ReplayExecutor
 from hptjax.records.trial import FAILED, GenerationRecord, told_values
+from hptjax.search.duplicates import Tried
+from hptjax.search.generation import Generation, members_of, trial_records
+from hptjax.search.recorder import Recorder
 from hptjax.strategies import CheckedSearcher, Proposal, SearchContext, Searcher
 from hptjax.study.budget import Meter
-from hptjax.study.duplicates import Tried
-from hptjax.study.executor import Executor
-from hptjax.study.generation import Generation, members_of, trial_records
 from hptjax.study.metric import Metric
-from hptjax.study.recorder import Recorder
-from hptjax.study.replay import ReplayExecutor
 from hptjax.study.schedule import Schedule, Step
 from hptjax.transpile.problem import Problem
 

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from hptjax.config.frozen import Frozen, Positive
 from hptjax.errors import MissingExtraError
+from hptjax.executors.base import Executor
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
-from hptjax.study.executor import Executor
 
 
 class Options(Frozen):
@@ -45,9 +45,9 @@ def open_executor(
         import ray  # noqa: F401
     except ImportError:
         raise MissingExtraError("executor ray", "ray", "ray") from None
-    from hptjax.study.ray.connect import connected
-    from hptjax.study.ray.crew import Crew
-    from hptjax.study.ray.executor import RayExecutor
+    from hptjax.executors.ray.connect import connected
+    from hptjax.executors.ray.crew import Crew
+    from hptjax.executors.ray.executor import RayExecutor
 
     with (
         connected(options.address, options.workers or 1),
