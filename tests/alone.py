@@ -8,14 +8,17 @@ import optax
 from hptjax.config.augment import variants
 from hptjax.config.traced import traced_numbers
 from hptjax.data import ImageDataset
-from hptjax.models import init_variables
 from hptjax.models.chain import chain_of
 from hptjax.models.keys import dropout_key, init_key, root_key
 from hptjax.models.layers.norms import BATCH_NORM
 from hptjax.models.module import module_of, module_path
+from hptjax.models.signature import exact_body
+from hptjax.models.variables import exact_variables
+from hptjax.models.weights import exact_arrays, initial_statistics, initial_weights
 from hptjax.ops.numbers import Numbers
 from hptjax.population import Member
-from hptjax.population.images import as_floats, dataset_arrays, epoch_input
+from hptjax.population.compiled import preparing
+from hptjax.population.images import as_floats, dataset_arrays
 from hptjax.population.lr_schedules.warmup import with_warmup
 from tests.nets import SIZE
 
@@ -59,7 +62,7 @@ def alone(
     hold those against PyTorch.
     """
     c, model, study_key = member.config, module_of(member.config), root_key(seed)
-    variables = init_variables(c, init_key(study_key, jnp.uint32(member.key)))
+    variables = initial_variables(c, init_key(study_key, jnp.uint32(member.key)))
     begin, update = _adam(c) if c.optimizer.name == "adam" else _own(c)
     state = begin(variables["params"])
     weights = class_weights(c.task.options, train)
@@ -81,10 +84,9 @@ def alone(
         return {"params": params, **new}, state, loss
 
     losses, steps = [], train.size // c.batch_size
-    augment = variants(True) if c.augment is None else variants(c.augment)
+    prepare = preparing(variants(True) if c.augment is None else variants(c.augment), False)
     for epoch in range(epochs):
-        arrays = dataset_arrays(train, validation)
-        data = epoch_input(arrays, study_key, jnp.uint32(epoch), augment, False)
+        data = prepare(dataset_arrays(train, validation), study_key, jnp.uint32(epoch))
         key = dropout_key(study_key, jnp.uint32(member.key), jnp.uint32(epoch))
         for i in range(steps):
             part = slice(i * c.batch_size, (i + 1) * c.batch_size)
@@ -101,6 +103,19 @@ def alone(
             )
             losses.append(float(loss))
     return variables, np.array(losses)
+
+
+def initial_variables(c, key):
+    """As init_variables has them, by one program and not one for each operation."""
+    body = exact_body(c)
+
+    @jax.jit
+    def start(key):
+        return tuple(
+            initial(key, body, body.layers) for initial in (initial_weights, initial_statistics)
+        )
+
+    return exact_variables(c, exact_arrays(body, body, *jax.device_get(start(key))))
 
 
 def class_weights(task, train: ImageDataset) -> jax.Array:

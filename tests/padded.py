@@ -21,13 +21,26 @@ from hptjax.population.update import start
 from tests.nets import images
 
 DATA = images(64)
-FAST = {"xla_backend_optimization_level": 0}  # half the compile time; the sums are the same
+
+
+@cache
+def start_of(body: Body, exact: Body, choices: Choices):
+    """What gives the state before the first step: one program, not one for each operation."""
+
+    def begin(numbers):
+        params, stats = (
+            initial(jax.random.key(7), body, exact.layers)
+            for initial in (initial_weights, initial_statistics)
+        )
+        return MemberState(params, stats, start(choices, params, numbers), jnp.int32(0))
+
+    return jax.jit(begin)
 
 
 @cache
 def step_of(body: NetShape, choices: Choices, kernels: bool):
     """Compiled once for each body: the traced hparams need no other program."""
-    jitted = jax.jit(lambda *args: train_step(body, choices, *args)[0], compiler_options=FAST)
+    jitted = jax.jit(lambda *args: train_step(body, choices, *args)[0])
 
     def step(*args):
         with nullcontext() if kernels else native.left_out():
@@ -47,10 +60,7 @@ def after(
     plan = replace(plan, choices=choices or plan.choices)
     packed = traced_hparams(plan, [member], place(plan, [member], 1), 1)
     hparams = jax.tree.map(lambda t: jnp.asarray(t[0]), packed)
-    params = initial_weights(jax.random.key(7), body, member.shape.layers)
-    stats = initial_statistics(jax.random.key(7), body, member.shape.layers)
-    slots = start(plan.choices, params, hparams.numbers)
-    state = MemberState(params, stats, slots, jnp.int32(0))
+    state = start_of(body, member.shape, plan.choices)(hparams.numbers)
     batch = member.config.batch_size
     for i in range(steps):
         rows = np.arange(i * batch, (i + 1) * batch) % DATA.size

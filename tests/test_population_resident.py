@@ -94,7 +94,9 @@ def test_a_program_that_keeps_more_of_each_weight_goes_on_from_a_snapshot_of_les
     more = trainer.snapshot(trainer.start([member]))
     assert more.keys() - less.keys() == {"slots.1"}  # SGD keeps one number, Adam two
     restored = trainer.snapshot(trainer.restore([member], less, age=0))
-    equal(restored, more)
+    assert restored.keys() == more.keys()
+    for name, values in more.items():  # first weights of two programs: the last bit may differ
+        np.testing.assert_allclose(restored[name], values, rtol=0, atol=1e-7, err_msg=name)
 
 
 def test_epochs_that_would_end_too_late_are_not_begun(trainer):
