@@ -12,7 +12,7 @@ from hptjax.models.chain import chain_of
 from hptjax.models.keys import dropout_key, init_key, root_key
 from hptjax.models.layers.norms import BATCH_NORM
 from hptjax.models.module import module_of, module_path
-from hptjax.models.signature import exact_body
+from hptjax.models.signature import net_shape
 from hptjax.models.variables import exact_variables
 from hptjax.models.weights import exact_arrays, initial_statistics, initial_weights
 from hptjax.ops.numbers import Numbers
@@ -107,7 +107,7 @@ def alone(
 
 def initial_variables(c, key):
     """As init_variables has them, by one program and not one for each operation."""
-    body = exact_body(c)
+    body = net_shape(c)
 
     @jax.jit
     def start(key):

@@ -24,7 +24,7 @@ DATA = images(64)
 
 
 @cache
-def start_of(body: Body, exact: Body, choices: Choices):
+def start_of(body: NetShape, exact: NetShape, choices: Choices):
     """What gives the state before the first step: one program, not one for each operation."""
 
     def begin(numbers):
