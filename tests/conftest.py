@@ -36,6 +36,34 @@ hypothesis.settings.register_profile("same", derandomize=True)
 hypothesis.settings.load_profile("same")
 
 
+# by the processor time that they take, the dearest first
+LONG = (
+    "test_population",
+    "test_study_ray",
+    "test_population_execution",
+    "test_population_problem",
+    "test_readme",
+    "test_study_engine",
+    "test_layers",
+    "test_law",
+    "test_population_layers",
+    "test_population_resident",
+    "test_cli",
+    "test_attack_cli",
+    "test_population_exact",
+)
+
+
+def pytest_configure(config):
+    config.option.loadscopereorder = False  # xdist would begin with the files of the most tests
+
+
+def pytest_collection_modifyitems(items):
+    """Begins with the files that take longest, so that no core waits for another at the end."""
+    places = {name: k for k, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONG)))
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _free_executables():
     yield
