@@ -10,14 +10,11 @@ import yaml
 from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
-<<<<<<< HEAD
+import hptjax
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.yaml_file import parse_yaml
-from hptjax.models.costs import network_costs
-=======
-import hptjax
 from hptjax.data import load_images
->>>>>>> wt-fast
+from hptjax.models.costs import network_costs
 from hptjax.study import load_study
 from hptjax.study.config import StudyConfig
 from hptjax.transpile import build
