@@ -7,10 +7,13 @@ import pytest
 
 from hptjax.config.named import part
 from hptjax.config.parts import LAYERS, NORMS
+from hptjax.data import ImageDataset
+from hptjax.data.channels import channel_statistics
 from hptjax.models.layers.base import Context, Infeasible
 from hptjax.testing import BATCH, MAPS, UNITS, check_module, check_padding
 
 TWO_GROUPS = {"group": 2}
+IMAGES = (3, 8, 8)
 CASES = {
     "conv": {"out_channels": 6, "kernel_size": [3, 2], "stride": 2, "norm": "none"},
     "conv dilated": {"out_channels": 6, "dilation": 2, "dropout": 0.3},
@@ -57,7 +60,7 @@ def incoming(case):
 
 def test_every_layer_and_norm_has_a_case():
     words = {word for word in LAYERS.names() if not LAYERS.find(word, "layers").whole}
-    assert {case.split()[0] for case in CASES} == words
+    assert {case.split()[0] for case in CASES} == words - {"normalize"}  # images have no padding
     named = [options["norm"] for options in CASES.values() if "norm" in options]
     assert {next(iter(n)) if isinstance(n, dict) else n for n in named} == set(NORMS.names())
 
@@ -101,3 +104,18 @@ MISFITS = [
 def test_layer_says_why_it_cannot_take_what_comes_in(tree, incoming, text):
     with pytest.raises(Infeasible, match=text):
         layer_of(tree).check(incoming)
+
+
+def test_images_are_normalised_by_the_statistics_of_each_channel():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (20, *IMAGES[1:], IMAGES[0]), np.uint8)
+    images[..., 1] = 7  # one grey: divided by a step of it
+    found = channel_statistics(ImageDataset(images, np.zeros(20, int)))
+    own = layer_of({"normalize": {"mean": list(found.mean), "std": list(found.std)}})
+    check_module(own, IMAGES)
+    x = jnp.asarray(images / np.float32(255)).transpose(3, 1, 2, 0)
+    y = np.asarray(own.forward(x, {}, Context(IMAGES, True, None, {})))
+    np.testing.assert_allclose(y.mean((1, 2, 3)), 0, atol=1e-5)
+    np.testing.assert_allclose(y.std((1, 2, 3))[[0, 2]], 1, atol=1e-5)
+    with pytest.raises(Infeasible, match="number for each of the 3 channels, got 1"):
+        layer_of({"normalize": {"mean": [0.5]}}).check(IMAGES)
