@@ -93,7 +93,7 @@ def _option(name: str, at: Located, layout: Layout, chosen: Chosen) -> Target:
         value, more = _nested(name, at, f"{start}{option}", option, inner, chosen)
         rule = Rule(name, (), inner[-1], value, "static")
         return Target(rule, path, (*owners, *more))
-    kind = kind_of(cls, option)
+    kind = kind_of(cls, option, chosen.get(name, ()))
     rule = Rule(name, (), option, type_of(cls, option), kind)
     places = () if kind == "static" else tuple(_places(at, layout, option))
     return Target(rule, path, tuple(owners), places)
@@ -178,11 +178,18 @@ def type_of(cls: Any, option: str) -> ValueType:
     return "part" if any(issubclass(kind, Part) for kind in kinds) else "text"
 
 
-def kind_of(cls: Any, option: str) -> Variation:
+def kind_of(cls: Any, option: str, chosen: Sequence[Any] = ()) -> Variation:
     """Says how an option may differ between networks of one program: traced, width, static."""
     if option in cls.widths:
         return "width"
-    return "traced" if option in cls.choices or option in traced_numbers(cls) else "static"
+    if option in cls.choices:
+        words = [own.name if isinstance(own, Part) else _spelled_word(own) for own in chosen]
+        return "traced" if cls.is_traced(option, words) else "static"
+    return "traced" if option in traced_numbers(cls) else "static"
+
+
+def _spelled_word(tree: Any) -> str:
+    return Spelling.of(tree, "space", "space: must name what is chosen").word
 
 
 def _depth_owners(at: Located, layout: Layout, *, outer: bool = False) -> Iterator[Owner]:

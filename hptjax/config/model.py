@@ -1,6 +1,6 @@
 """The native form of a model: a list of layers, and the recipe by which they are trained."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias
@@ -252,6 +252,11 @@ def _inner(tree: Any) -> Mapping[str, Any]:
     if not isinstance(inner, Mapping):
         raise ConfigError(f"model: must be a mapping, got {shown(inner)}.")
     return inner
+
+
+def is_augmented(models: Iterable["AnyModel"]) -> bool:
+    """Whether images are augmented where nothing says so: as the original study did."""
+    return any(isinstance(model, ModelConfig) for model in models)
 
 
 def is_native(tree: Any) -> bool:

@@ -25,7 +25,7 @@ class Resident(Protocol):
         ...
 
     def weights(self, k: int) -> Mapping[str, Any]:
-        """Weights of member k at its exact shape, in the form of the Flax Classifier."""
+        """Weights of member k at its exact shape, in the form of its Flax module."""
         ...
 
     def snapshot(self) -> Mapping[str, np.ndarray]:

@@ -15,7 +15,7 @@ from hptjax.executors.base import Executor, Resident
 from hptjax.executors.compiling import compiling_text
 from hptjax.executors.joined import JoinedPopulation
 from hptjax.models.choices import Choices, choices_of
-from hptjax.models.signature import Signature
+from hptjax.models.signature import NetShape, net_shape
 from hptjax.population import (
     Member,
     Outcome,
@@ -34,7 +34,7 @@ UNKNOWN_WORK = Work(samples=math.inf, seconds=math.inf)
 MOST_RARE = 32  # programs besides the main one that are kept, each with its copy of the images
 
 MakeTrainer = Callable[[Sequence[AnyModel]], PopulationTrainer]
-_Rare = tuple[Signature, Choices]
+_Rare = tuple[NetShape, Choices]
 
 
 class Options(Frozen):
@@ -111,13 +111,14 @@ class LocalExecutor:
     def _trainer_of(self, member: Member) -> PopulationTrainer:
         if self._main.plan.covers(member.config):
             return self._main
-        rare = member.shape.signature, choices_of([member.config])
+        widest = self._problem.widest(member.config)
+        rare = net_shape(widest), choices_of([member.config])
         if rare not in self._rare:
             self._notify(
                 "A candidate has a shape that the compiled program lacks: compiling once more, "
                 f"about {self._main.plan.price.body_seconds:.1f} s."
             )
-            self._rare[rare] = self._make_trainer([self._problem.widest(member.config)])
+            self._rare[rare] = self._make_trainer([widest])
         self._rare.move_to_end(rare)
         if len(self._rare) > MOST_RARE:
             self._rare.popitem(last=False)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hptjax.config.augment import Augment, AugmentTree, augmentations
-from hptjax.config.model import AnyModel, read_model
+from hptjax.config.model import AnyModel, is_augmented, read_model
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
 from hptjax.errors import ConfigError
@@ -94,7 +94,7 @@ def evaluate_population(
     *,
     epochs: int = 1,
     seed: int = 0,
-    augment: AugmentTree = True,
+    augment: AugmentTree | None = None,
     devices: Sequence[Any] | None = None,
 ) -> dict[str, np.ndarray]:
     """Trains all these (repaired) configs together; {metric: [epochs, P]}, in their order.
@@ -105,7 +105,9 @@ def evaluate_population(
     bodies (`make_plan`), no more of them, on the same images: a cache keeps the last KEPT programs
     with their images, until `hptjax.population.evaluate.clear()`. Threads may call it side by side;
     those that need one program train one after another. For a search over widths keep a
-    PopulationTrainer. Raises ConfigError for a config that is not valid or not repaired.
+    PopulationTrainer. augment: of networks that say nothing themselves; by default, the original's
+    flip and rotation where any has the original's form, and none where all are lists of layers or
+    classes. Raises ConfigError for a config that is not valid or not repaired.
     """
     if epochs < 1:
         raise ConfigError(f"epochs must be at least 1, got {epochs}.")
@@ -116,6 +118,8 @@ def evaluate_population(
         samples=epochs * len(members) * train.size,
         price=price_for(places[0].platform),
     )
+    if augment is None:
+        augment = is_augmented(member.config for member in members)
     horizon = epochs if plan.choices.scheduled else None  # else any number of epochs will do
     kept = _cache.get(plan, train, validation, seed, augmentations(augment), horizon, places)
     with kept.lock:

@@ -81,7 +81,7 @@ def fitted_to(
         body.outputs != train.num_classes for body in plan.bodies
     ):
         raise ConfigError(
-            f"The last MLP layer must have one unit per class ({train.num_classes}):"
+            f"The last layer must have one unit per class ({train.num_classes}):"
             " repair the configs."
         )
     return train, validation

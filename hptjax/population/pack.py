@@ -73,7 +73,7 @@ def body_of(plan: Plan, member: Member) -> int:
     index = plan.body_of(member.shape)
     if index is None or not plan.covers(member.config):
         raise ConfigError(
-            f"The plan has no body for {member.shape}, or not with its activations, batch norms or"
+            f"The plan has no body for {member.shape}, or not with its activations, norms or"
             " dropout: make a plan from configs that include it."
         )
     return index

@@ -143,7 +143,7 @@ class Population(Trained):
         self._settle(self._trainer.keep(self._state, chosen))
 
     def weights(self, k: int) -> Mapping[str, Any]:
-        """Weights of member k at its exact shape, in the form of the Flax Classifier."""
+        """Weights of member k at its exact shape, in the form of its Flax module."""
         return self._trainer.variables(self._state, k)
 
     def snapshot(self) -> dict[str, np.ndarray]:

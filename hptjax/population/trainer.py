@@ -175,7 +175,7 @@ class PopulationTrainer:
         )
 
     def variables(self, state: PopulationState, k: int) -> dict[str, Any]:
-        """Weights of member k at its exact shape, numpy arrays named as the Flax Classifier's."""
+        """Weights of member k at its exact shape, numpy arrays named as its Flax module's."""
         member, (where, row) = state.members[k], divmod(int(state.placement.rows[k]), self.room)
         padded = self.plan.bodies[state.placement.bodies[k]]
         arrays = state.arrays[where]

@@ -32,8 +32,7 @@ WAY_OUT = f"Restore it from a copy, or make it again: {AGAIN}"
 class SavedNetwork:
     """A network as a file has it: config, flax variables (numpy), and what was noted of its trial.
 
-    Apply it with `hptjax.models.Classifier.from_config(config).apply(variables, images,
-    train=False)`.
+    Apply it with `hptjax.models.module_of(config).apply(variables, images, train=False)`.
     """
 
     config: AnyModel

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hptjax.config.hparams import bind
-from hptjax.config.model import AnyModel
+from hptjax.config.model import AnyModel, is_augmented
 from hptjax.data.channels import spec_of
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.resize import fitted_pair
@@ -91,7 +91,8 @@ class _SpaceEvaluator:
 
     def __init__(self, problem: Problem, data: StudyData, *, epochs: int, seed: int) -> None:
         self._problem, self._epochs = problem, epochs
-        self._make = partial(make_trainer, data=data, config=DataConfig(), seed=seed, epochs=epochs)
+        config = DataConfig.model_validate({"augment": is_augmented([problem.base])})
+        self._make = partial(make_trainer, data=data, config=config, seed=seed, epochs=epochs)
         self._executor: LocalExecutor | None = None
 
     def __call__(self, configs: Sequence[AnyModel]) -> Mapping[str, np.ndarray]:

@@ -12,7 +12,7 @@ from flax import struct
 from jax import Array, lax
 
 from hptjax.config.augment import AugmentTree, Variants
-from hptjax.config.model import AnyModel
+from hptjax.config.model import AnyModel, is_augmented
 from hptjax.data.channels import spec_of
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.resize import fitted_pair
@@ -87,14 +87,14 @@ class PopulationProblem(EvosaxProblem):
         *,
         epochs: int = 1,
         seed: int = 0,
-        augment: AugmentTree = True,
+        augment: AugmentTree | None = None,
         label: str = "des",
         plan: Plan | None = None,
     ) -> None:
         """label: the networks get the random keys of a study's strategy of this name and seed.
 
-        plan: the bodies to compile, else those of a study. Raises ConfigError for a space or images
-        that do not fit the network, as a study does.
+        augment: as of `evaluate_population`. plan: the bodies to compile, else those of a study.
+        Raises ConfigError for a space or images that do not fit the network, as a study does.
         """
         if epochs < 1:
             raise ConfigError(f"epochs must be at least 1, got {epochs}.")
@@ -105,6 +105,7 @@ class PopulationProblem(EvosaxProblem):
         train, validation = fitted_to(plan, train, validation)
         self._data = dataset_arrays(train, validation)
         choices = TracedProblem(problem, plan).choices
+        augment = is_augmented([base]) if augment is None else augment
         chosen = chosen_variants(augment, choices.augment, augment_validation=False)
         self._program = _Program.of(
             problem,

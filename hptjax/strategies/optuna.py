@@ -142,7 +142,7 @@ def suggest(trial: optuna.Trial, name: str, among: BaseDistribution) -> None:
     elif isinstance(among, IntDistribution):
         trial.suggest_int(name, among.low, among.high, step=among.step, log=among.log)
     elif isinstance(among, FloatDistribution):
-        trial.suggest_float(name, among.low, among.high, log=among.log)
+        trial.suggest_float(name, among.low, among.high, step=among.step, log=among.log)
 
 
 class GroupTPE(optuna.samplers.TPESampler):

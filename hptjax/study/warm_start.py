@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hptjax.config.hparams import bind
 from hptjax.entries import Categorical, Entry, Value
 from hptjax.errors import ConfigError, shown
 from hptjax.paths import user_path
@@ -19,8 +20,7 @@ from hptjax.records.run_dir import load_run
 from hptjax.records.trial import Status
 from hptjax.space import Space
 from hptjax.study.config import StudyConfig, WarmStart
-from hptjax.transpile.problem import Problem
-from hptjax.transpile.repair import image_of
+from hptjax.transpile.owners import with_conditions
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def best_points(study: StudyConfig) -> list[dict[str, Value]]:
     """The best distinct hparams, best first, that the study's warm start names."""
     start = study.warm_start
     assert start is not None
-    space = Problem(study.model, study.space, image_of(study.model)).space
+    space = with_conditions(study.space, bind(study.space, study.model))
     points: list[dict[str, Value]] = []
     for known in sorted(
         _read(start, study.space, Goal.from_tree(study.metric)), key=lambda known: known.loss

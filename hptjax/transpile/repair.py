@@ -1,12 +1,19 @@
 """Makes a config consistent with itself and with the images, or says why it cannot be built."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hptjax.config.edit import trimmed_items
 from hptjax.config.frozen import SIZE_LIMIT
-from hptjax.config.geometry import ImageSpec, conv_padding, conv_size, same_padding
+from hptjax.config.geometry import (
+    ChannelStatistics,
+    ImageSpec,
+    conv_padding,
+    conv_size,
+    same_padding,
+)
 from hptjax.config.items import Item
 from hptjax.config.model import AnyModel, Model
 from hptjax.config.schema import ConvConfig, MLPConfig, ResNetConfig
@@ -93,25 +100,25 @@ def _repair_native(config: Model, image: ImageSpec, log: _Log) -> RepairResult:
     if config.outputs is not None:
         log.new("outputs", config.outputs, image.classes, "classes")
     layers = trimmed_items(config.layout) if config.layers else ()
-    if any(item.word == NORMALIZE and not item.options for item in layers):
-        layers = _normalized(layers, image)
+    if image.statistics is not None:  # else they stay open: sizes alone are asked for
+        layers = _normalized(layers, image.statistics)
     repaired = config.model_copy(update={"input": size, "outputs": image.classes, "layers": layers})
     check_sizes(repaired)
     return RepairResult(repaired, tuple(log.changes))
 
 
-def _normalized(layers: tuple[Item, ...], image: ImageSpec) -> tuple[Item, ...]:
+def _normalized(
+    layers: tuple[Item, ...], statistics: Callable[[], ChannelStatistics]
+) -> tuple[Item, ...]:
     """The layers with the training set's statistics where the images are normalised by them."""
-    if image.statistics is None:
-        raise ConfigError(
-            "model.layers: normalize needs the training images, or mean and std of its own."
-        )
-    found = image.statistics()
-    own = (("mean", found.mean), ("std", found.std))
-    return tuple(
-        replace(item, options=own) if item.word == NORMALIZE and not item.options else item
-        for item in layers
-    )
+
+    def filled(item: Item) -> Item:
+        if item.word != NORMALIZE or item.options:
+            return item
+        found = statistics()
+        return replace(item, options=(("mean", found.mean), ("std", found.std)))
+
+    return tuple(map(filled, layers))
 
 
 def check_sizes(model: Model) -> None:

@@ -19,7 +19,7 @@ branch on a width.
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
@@ -129,6 +129,11 @@ class Layer(Frozen):
     def numbers(self) -> dict[str, Any]:
         """The traced numbers by names that `bound` takes: the `float` fields, unless overridden."""
         return {name: getattr(self, name) for name in traced_numbers(self)}
+
+    @classmethod
+    def is_traced(cls, option: str, words: Sequence[str]) -> bool:
+        """Whether a choice of these words, in an option of `choices`, costs no compiling."""
+        return True
 
     def static(self) -> Self:
         """What of it is compiled: widths are 1, traced numbers and choices at their defaults."""

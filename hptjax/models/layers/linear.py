@@ -1,6 +1,6 @@
 """A linear layer, with the norm, the activation and the dropout that follow it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, Self
 
 import flax.linen as nn
@@ -11,10 +11,10 @@ from hptjax.config.frozen import Positive
 from hptjax.models.layers.base import Chosen, Context, Layer, Shape, Weight
 from hptjax.models.layers.fields import Rate, UnitActivation
 from hptjax.models.layers.modules import finished, torch_uniform
-from hptjax.models.layers.norms import BATCH_NORM, NO_NORM, BatchNorm, NoNorm, Norm, NormPart
+from hptjax.models.layers.norms import BATCH_NORM, NO_NORM, Norm, NormPart
 from hptjax.models.layers.pieces import activated, affine, dropped, inside, names_of, normed
 
-_SWITCHED = (NoNorm, BatchNorm)
+_SWITCHED = (NO_NORM, BATCH_NORM)  # a network's own may derive from these, and is another
 
 
 class Linear(Layer):
@@ -35,9 +35,14 @@ class Linear(Layer):
     activation: UnitActivation = "none"
     dropout: Rate = 0.0
 
+    @classmethod
+    def is_traced(cls, option: str, words: Sequence[str]) -> bool:
+        """As of any layer; of norms only a batch norm may be there or not."""
+        return option != "norm" or set(words) <= {part.name for part in _SWITCHED}
+
     def static(self) -> Self:
         """As of any layer; one without a norm has the weights of a batch norm beside its own."""
-        norm = BATCH_NORM if isinstance(self.norm.options, _SWITCHED) else self.norm
+        norm = BATCH_NORM if self.norm in _SWITCHED else self.norm
         return super().static().bound({"norm": norm})
 
     def check(self, incoming: Shape) -> None:
@@ -70,7 +75,7 @@ class Linear(Layer):
     def _normed(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
         """x through the norm; where only some members have one, by the traced choice."""
         norm, names = self._widest, names_of(self.norm)
-        if all(isinstance(part.options, NoNorm) for part in names):
+        if all(part == NO_NORM for part in names):
             return x
         y = normed(norm, x, "norm", (self.out_features,), weights, context)
         if NO_NORM not in names or not isinstance(self.norm, Chosen):

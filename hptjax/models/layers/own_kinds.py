@@ -187,6 +187,9 @@ class Nnx(Kind):
         return y, _values(model, nnx.BatchStat) if train else {}
 
 
+_seen: dict[str, Any] = {}  # what each place held when it was first used
+
+
 def find(place: str, path: str = "") -> Kind:
     """The class at a place `module:Class`; path: of the text in the user's config.
 
@@ -200,6 +203,11 @@ def find(place: str, path: str = "") -> Kind:
         cls = load(place)
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"{path}: {place} cannot be imported: {error}.") from error
+    if _seen.setdefault(place, cls) is not cls:
+        raise ConfigError(
+            f"{path}: {place} has changed since it was first used here, and programs of the former "
+            "class may be in use: start the process (or the kernel) anew."
+        )
     kinds: dict[Any, type[Kind]] = {nn.Module: Linen, nnx.Module: Nnx}
     for base, kind in kinds.items():
         if isinstance(cls, type) and issubclass(cls, base):
