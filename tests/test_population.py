@@ -237,7 +237,7 @@ def test_plan_takes_only_the_layers_that_its_configs_have(more):
     assert plan.covers(config(units=4, weight_decay=0.0))
     assert not plan.covers(config(**more))
     trainer = PopulationTrainer(plan, TRAIN, VALIDATION, seed=0)
-    with pytest.raises(ConfigError, match="activations, batch norms or dropout: make a plan"):
+    with pytest.raises(ConfigError, match="activations, norms or dropout: make a plan"):
         trainer.start([Member(config(**more), 0)])
     assert make_plan([config(), config(**more)]).covers(config(**more))
 
