@@ -227,4 +227,4 @@ def test_a_snapshot_of_other_survivors_is_trained_again_to_its_age(tmp_path):
     again.keep([1])
     again.advance(1)
     assert live.log == ["start 3", "epoch 0 of 3", "epoch 1 of 2", "epoch 2 of 1"]
-    assert again.weights(0)["params"]["trial"][0] == members[1].trial
+    assert again.weights(0)["params"]["trial"][0] == members[1].key

@@ -28,6 +28,18 @@ TORCH = {"kernel": "weight", "bias": "bias", "scale": "weight", "shift": "bias"}
 TORCH |= {"mean": "running_mean", "var": "running_var"}
 
 
+STAGES = {"norm1": "bn1", "norm2": "bn2", "norm_projection": "bn_proj", "norm": "bn"}
+STAGES |= {"projection": "conv_proj"}
+
+
+def torch_stage(stage: str) -> str:
+    """What PyTorch's network calls a part of a layer."""
+    if stage == "first_conv.conv":
+        return "first_conv"
+    layer, own = stage.rsplit(".", 1)
+    return f"{layer}.{STAGES.get(own, own)}"
+
+
 def load(case: str) -> ModelConfig:
     return ModelConfig.from_dict(json.loads(ARRAYS[f"{case}/config"].item()))
 
@@ -37,8 +49,9 @@ def flat(case: str, group: str, config: ModelConfig, kinds) -> dict[str, np.ndar
     out = {}
     for name, weight in kinds.items():
         stage, part = name.rsplit(".", 1)
-        key = f"{case}/{group}/{stage}.{TORCH[part]}"
-        if key not in ARRAYS.files:  # a batch norm that the net does not have
+        key = f"{case}/{group}/{torch_stage(stage)}.{TORCH[part]}"
+        if key not in ARRAYS.files:
+            assert stage.startswith("mlp") and stage.endswith("norm")  # that the net does not have
             out[name] = np.full(weight.shape, weight.fill, np.float32)
             continue
         value = ARRAYS[key]
