@@ -545,3 +545,83 @@ def test_points_of_a_space_give_networks_that_repair_leaves_alone(point):
         10,
     ]
     assert set(chosen_of(space)) == set(space)
+
+
+def nested(values=None, inner=None, **options):
+    """A network of a stack of two convolutions, repeated twice."""
+    own: dict[str, Any] = {"label": "c", "depth": inner or 2, "out_channels": values or 3}
+    stack = {"stack": {"label": "s", "depth": 2, "layers": [{"conv": {**own, **options}}]}}
+    return {"layers": [stack, "flatten", "head"]}
+
+
+@pytest.mark.parametrize("written", [[[8], [16]], [[8, 8], [16, 16]], [[8], 16], [8, [16]]])
+def test_a_list_in_which_each_outer_copy_has_one_value_stays_that_of_the_outer_copies(written):
+    network = Model.from_dict(nested(written))
+    assert values(network, "out_channels") == [8, 8, 16, 16]
+    assert Model.from_dict(network.to_dict()) == network
+    assert values(repair(network, GREY).config, "out_channels") == [8, 8, 16, 16]
+
+
+def test_all_inner_copies_of_one_outer_copy_are_set_alone():
+    network = with_hparams(Model.from_dict(nested()), **{"s.0.c.out_channels": 9})
+    assert values(network, "out_channels") == [9, 9, 3, 3]
+    network = with_hparams(Model.from_dict(nested()), **{"s.c.0.out_channels": 9})
+    assert values(network, "out_channels") == [9, 3, 9, 3]
+
+
+def test_entries_in_nested_lists_are_of_the_copies_where_they_stand():
+    tree = nested([[{"int": [4, 5]}, {"int": [6, 7]}], [{"int": [8, 9]}, {"int": [10, 11]}]])
+    own: Any = StudyConfig.from_dict({"model": tree})
+    assert {name: entry.low for name, entry in own.space.items()} == {
+        "s.0.c.0.out_channels": 4,
+        "s.0.c.1.out_channels": 6,
+        "s.1.c.0.out_channels": 8,
+        "s.1.c.1.out_channels": 10,
+    }
+
+
+def test_a_tuned_inner_depth_leaves_the_values_of_the_outer_copies():
+    own = StudyConfig.from_dict(
+        {"model": nested({"int": [4, 8], "each": True}, inner={"int": [1, 2]})}
+    )
+    hparams = {"s.c.depth": 1, "s.0.c.0.out_channels": 4, "s.1.c.0.out_channels": 7}
+    network = apply_bound(own.model, bind(own.space, own.model), hparams)[0]
+    assert values(network, "out_channels") == [4, 7]
+    assert values(repair(network, GREY).config, "out_channels") == [4, 7]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_values_that_are_written_copy_by_copy_are_read_back(data):
+    number = st.integers(1, 3)
+    outer, middle, inner = data.draw(number), data.draw(number), data.draw(number)
+    conv = {"conv": {"label": "c", "depth": inner, "out_channels": 9}}
+    stack = {"stack": {"label": "t", "depth": middle, "layers": [conv]}}
+    stack = {"stack": {"label": "s", "depth": outer, "layers": [stack]}}
+    network = layers(stack, "flatten", "head")
+    paths = [name for name in names(network) if name.startswith("s.")]
+    wanted = {name: data.draw(number) for name in paths}
+    kernels = {name: data.draw(st.sampled_from([1, (1, 3)])) for name in paths}
+    for name in data.draw(st.permutations(paths)):
+        network = with_hparams(network, **{f"{name}.out_channels": wanted[name]})
+        network = Model.from_dict(network.to_dict()) if data.draw(st.booleans()) else network
+    for own in (network, repair(network, GREY).config):
+        for again in (own, Model.from_dict(own.to_dict())):
+            found = {n: layer.out_channels for n, layer in again.expanded if n in wanted}
+            assert found == wanted
+            assert again == own
+    as_list = [
+        [
+            [
+                list(k) if isinstance(k := kernels[f"s.{i}.t.{j}.c.{n}"], tuple) else k
+                for n in range(inner)
+            ]
+            for j in range(middle)
+        ]
+        for i in range(outer)
+    ]
+    conv["conv"]["kernel_size"] = as_list
+    network = layers(stack, "flatten", "head")
+    for own in (network, Model.from_dict(repair(network, GREY).config.to_dict())):
+        found = {n: layer.kernel_size for n, layer in own.expanded if n in wanted}
+        assert found == kernels
