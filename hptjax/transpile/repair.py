@@ -93,7 +93,7 @@ def _repair_native(config: Model, image: ImageSpec, log: _Log) -> RepairResult:
     if config.outputs is not None:
         log.new("outputs", config.outputs, image.classes, "classes")
     layers = trimmed_items(config.layout) if config.layers else ()
-    if any(item.word == NORMALIZE and not item.options for item in layers):
+    if any(copy.item.word == NORMALIZE and not copy.item.options for copy, _ in config.placed):
         layers = _normalized(layers, image)
     repaired = config.model_copy(update={"input": size, "outputs": image.classes, "layers": layers})
     check_sizes(repaired)
@@ -107,9 +107,15 @@ def _normalized(layers: tuple[Item, ...], image: ImageSpec) -> tuple[Item, ...]:
             "model.layers: normalize needs the training images, or mean and std of its own."
         )
     found = image.statistics()
-    own = (("mean", found.mean), ("std", found.std))
+    return _filled(layers, (("mean", found.mean), ("std", found.std)))
+
+
+def _filled(layers: tuple[Item, ...], options: tuple[tuple[str, Any], ...]) -> tuple[Item, ...]:
+    """The layers, also those of stacks, with these options where images are normalised."""
     return tuple(
-        replace(item, options=own) if item.word == NORMALIZE and not item.options else item
+        replace(item, options=options)
+        if item.word == NORMALIZE and not item.options
+        else replace(item, layers=_filled(item.layers, options))
         for item in layers
     )
 
