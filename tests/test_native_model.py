@@ -2,13 +2,14 @@
 
 import copy
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hptjax.config.geometry import ImageSpec
+from hptjax.config.geometry import ChannelStatistics, ImageSpec
 from hptjax.config.hparams import Owner, bind, chosen_of
 from hptjax.config.model import Model, read_model
 from hptjax.config.schema import ModelConfig
@@ -625,3 +626,59 @@ def test_values_that_are_written_copy_by_copy_are_read_back(data):
     for own in (network, Model.from_dict(repair(network, GREY).config.to_dict())):
         found = {n: layer.kernel_size for n, layer in own.expanded if n in wanted}
         assert found == kernels
+
+
+def test_an_option_of_a_chosen_layer_is_kept_in_any_order():
+    pool = {"label": "p", "choice": [{"conv": {"out_channels": 8}}, "avg_pool"]}
+    own = StudyConfig.from_dict(
+        {
+            "model": {"layers": [pool, "flatten", "head"]},
+            "space": {"p.conv.norm": {"choice": ["none", "batch"]}},
+        }
+    )
+    given = {"p.conv.norm": "batch", "p": {"conv": 8}}
+    for order in (given, dict(reversed(given.items()))):
+        network = apply_bound(own.model, bind(own.space, own.model), order)[0]
+        [norm] = values(network, "norm")
+        assert norm.name == "batch"
+
+
+def statistics():
+    return ChannelStatistics((0.25,), (0.5,))
+
+
+def test_only_the_first_copy_of_all_may_be_normalize():
+    stack = {"stack": {"depth": 1, "layers": ["normalize", {"conv": 2}]}}
+    image = replace(GREY, statistics=statistics)
+    fitted = repair(layers(stack, "flatten", "head"), image).config
+    assert values(fitted, "std") == [(0.5,)]
+    for items in (
+        [{"normalize": {"depth": 2}}],
+        [{"stack": {"depth": 2, "layers": ["normalize", {"conv": 2}]}}],
+        [{"stack": {"layers": [{"conv": 2}, "normalize"]}}],
+    ):
+        with pytest.raises(ConfigError, match="normalize must come first"):
+            layers(*items, "flatten", "head")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mean": [0.5]}, "must be given both mean and std, or neither, got"),
+        ({"std": [0.5]}, "must be given both mean and std, or neither, got"),
+        ({"mean": [0.5], "std": [0.0]}, r"layers\.0\.normalize: must be given a std above 0"),
+        ({"mean": [0.5], "std": [1, 1]}, "must be given as many numbers of mean as of std"),
+    ],
+)
+def test_mean_and_std_of_images_fit_together(options, message):
+    with pytest.raises(ConfigError, match=message):
+        layers({"normalize": options}, "flatten", "head")
+
+
+def test_a_whole_network_is_no_layer_of_a_list():
+    own = {"flax": {"place": "tests.own_nets:Plain"}}
+    with pytest.raises(ConfigError, match=r"layers\.0\.flax: is a network by itself.*model: \{fl"):
+        layers(own, "head")
+    study_of = {"layers": [{"label": "p", "choice": ["none", own]}, "flatten", "head"]}
+    with pytest.raises(ConfigError, match="is a network by itself"):
+        StudyConfig.from_dict({"model": study_of})
