@@ -2,13 +2,14 @@
 
 import copy
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hptjax.config.geometry import ImageSpec
+from hptjax.config.geometry import ChannelStatistics, ImageSpec
 from hptjax.config.hparams import Owner, bind, chosen_of
 from hptjax.config.model import Model, read_model
 from hptjax.config.schema import ModelConfig
@@ -545,3 +546,139 @@ def test_points_of_a_space_give_networks_that_repair_leaves_alone(point):
         10,
     ]
     assert set(chosen_of(space)) == set(space)
+
+
+def nested(values=None, inner=None, **options):
+    """A network of a stack of two convolutions, repeated twice."""
+    own: dict[str, Any] = {"label": "c", "depth": inner or 2, "out_channels": values or 3}
+    stack = {"stack": {"label": "s", "depth": 2, "layers": [{"conv": {**own, **options}}]}}
+    return {"layers": [stack, "flatten", "head"]}
+
+
+@pytest.mark.parametrize("written", [[[8], [16]], [[8, 8], [16, 16]], [[8], 16], [8, [16]]])
+def test_a_list_in_which_each_outer_copy_has_one_value_stays_that_of_the_outer_copies(written):
+    network = Model.from_dict(nested(written))
+    assert values(network, "out_channels") == [8, 8, 16, 16]
+    assert Model.from_dict(network.to_dict()) == network
+    assert values(repair(network, GREY).config, "out_channels") == [8, 8, 16, 16]
+
+
+def test_all_inner_copies_of_one_outer_copy_are_set_alone():
+    network = with_hparams(Model.from_dict(nested()), **{"s.0.c.out_channels": 9})
+    assert values(network, "out_channels") == [9, 9, 3, 3]
+    network = with_hparams(Model.from_dict(nested()), **{"s.c.0.out_channels": 9})
+    assert values(network, "out_channels") == [9, 3, 9, 3]
+
+
+def test_entries_in_nested_lists_are_of_the_copies_where_they_stand():
+    tree = nested([[{"int": [4, 5]}, {"int": [6, 7]}], [{"int": [8, 9]}, {"int": [10, 11]}]])
+    own: Any = StudyConfig.from_dict({"model": tree})
+    assert {name: entry.low for name, entry in own.space.items()} == {
+        "s.0.c.0.out_channels": 4,
+        "s.0.c.1.out_channels": 6,
+        "s.1.c.0.out_channels": 8,
+        "s.1.c.1.out_channels": 10,
+    }
+
+
+def test_a_tuned_inner_depth_leaves_the_values_of_the_outer_copies():
+    own = StudyConfig.from_dict(
+        {"model": nested({"int": [4, 8], "each": True}, inner={"int": [1, 2]})}
+    )
+    hparams = {"s.c.depth": 1, "s.0.c.0.out_channels": 4, "s.1.c.0.out_channels": 7}
+    network = apply_bound(own.model, bind(own.space, own.model), hparams)[0]
+    assert values(network, "out_channels") == [4, 7]
+    assert values(repair(network, GREY).config, "out_channels") == [4, 7]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_values_that_are_written_copy_by_copy_are_read_back(data):
+    number = st.integers(1, 3)
+    outer, middle, inner = data.draw(number), data.draw(number), data.draw(number)
+    conv = {"conv": {"label": "c", "depth": inner, "out_channels": 9}}
+    stack = {"stack": {"label": "t", "depth": middle, "layers": [conv]}}
+    stack = {"stack": {"label": "s", "depth": outer, "layers": [stack]}}
+    network = layers(stack, "flatten", "head")
+    paths = [name for name in names(network) if name.startswith("s.")]
+    wanted = {name: data.draw(number) for name in paths}
+    kernels = {name: data.draw(st.sampled_from([1, (1, 3)])) for name in paths}
+    for name in data.draw(st.permutations(paths)):
+        network = with_hparams(network, **{f"{name}.out_channels": wanted[name]})
+        network = Model.from_dict(network.to_dict()) if data.draw(st.booleans()) else network
+    for own in (network, repair(network, GREY).config):
+        for again in (own, Model.from_dict(own.to_dict())):
+            found = {n: layer.out_channels for n, layer in again.expanded if n in wanted}
+            assert found == wanted
+            assert again == own
+    as_list = [
+        [
+            [
+                list(k) if isinstance(k := kernels[f"s.{i}.t.{j}.c.{n}"], tuple) else k
+                for n in range(inner)
+            ]
+            for j in range(middle)
+        ]
+        for i in range(outer)
+    ]
+    conv["conv"]["kernel_size"] = as_list
+    network = layers(stack, "flatten", "head")
+    for own in (network, Model.from_dict(repair(network, GREY).config.to_dict())):
+        found = {n: layer.kernel_size for n, layer in own.expanded if n in wanted}
+        assert found == kernels
+
+
+def test_an_option_of_a_chosen_layer_is_kept_in_any_order():
+    pool = {"label": "p", "choice": [{"conv": {"out_channels": 8}}, "avg_pool"]}
+    own = StudyConfig.from_dict(
+        {
+            "model": {"layers": [pool, "flatten", "head"]},
+            "space": {"p.conv.norm": {"choice": ["none", "batch"]}},
+        }
+    )
+    given = {"p.conv.norm": "batch", "p": {"conv": 8}}
+    for order in (given, dict(reversed(given.items()))):
+        network = apply_bound(own.model, bind(own.space, own.model), order)[0]
+        [norm] = values(network, "norm")
+        assert norm.name == "batch"
+
+
+def statistics():
+    return ChannelStatistics((0.25,), (0.5,))
+
+
+def test_only_the_first_copy_of_all_may_be_normalize():
+    stack = {"stack": {"depth": 1, "layers": ["normalize", {"conv": 2}]}}
+    image = replace(GREY, statistics=statistics)
+    fitted = repair(layers(stack, "flatten", "head"), image).config
+    assert values(fitted, "std") == [(0.5,)]
+    for items in (
+        [{"normalize": {"depth": 2}}],
+        [{"stack": {"depth": 2, "layers": ["normalize", {"conv": 2}]}}],
+        [{"stack": {"layers": [{"conv": 2}, "normalize"]}}],
+    ):
+        with pytest.raises(ConfigError, match="normalize must come first"):
+            layers(*items, "flatten", "head")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mean": [0.5]}, "must be given both mean and std, or neither, got"),
+        ({"std": [0.5]}, "must be given both mean and std, or neither, got"),
+        ({"mean": [0.5], "std": [0.0]}, r"layers\.0\.normalize: must be given a std above 0"),
+        ({"mean": [0.5], "std": [1, 1]}, "must be given as many numbers of mean as of std"),
+    ],
+)
+def test_mean_and_std_of_images_fit_together(options, message):
+    with pytest.raises(ConfigError, match=message):
+        layers({"normalize": options}, "flatten", "head")
+
+
+def test_a_whole_network_is_no_layer_of_a_list():
+    own = {"flax": {"place": "tests.own_nets:Plain"}}
+    with pytest.raises(ConfigError, match=r"layers\.0\.flax: is a network by itself.*model: \{fl"):
+        layers(own, "head")
+    study_of = {"layers": [{"label": "p", "choice": ["none", own]}, "flatten", "head"]}
+    with pytest.raises(ConfigError, match="is a network by itself"):
+        StudyConfig.from_dict({"model": study_of})

@@ -51,7 +51,8 @@ def flat(case: str, group: str, config: ModelConfig, kinds) -> dict[str, np.ndar
         stage, part = name.rsplit(".", 1)
         key = f"{case}/{group}/{torch_stage(stage)}.{TORCH[part]}"
         if key not in ARRAYS.files:
-            assert stage.startswith("mlp") and stage.endswith("norm")  # that the net does not have
+            assert stage.startswith("mlp")  # of a norm that the net does not have
+            assert stage.endswith("norm")
             out[name] = np.full(weight.shape, weight.fill, np.float32)
             continue
         value = ARRAYS[key]

@@ -11,51 +11,64 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """Values for copies 0, 1, ...; the last value is that of all later copies, too."""
+    """Values for copies 0, 1, ...; the last value is that of all later copies, too.
+
+    All values are nested alike.
+    """
 
     values: tuple[Any, ...]
 
 
-def copies_of(values: Sequence[Any]) -> Any:
-    """Returns the shortest form of values given copy by copy."""
-    kept = list(values)
+def copies_of(values: Sequence[Any], levels: int) -> Any:
+    """Returns the shortest form of values given copy by copy, of a layer with more depths inside.
+
+    levels: how many depths lie inside, over which the values may go in turn. Only the outermost
+    depths may be left out, for the length of a nested list says which depths it goes over.
+    """
+    kept = [_shortest(value) for value in values]
     while len(kept) > 1 and kept[-1] == kept[-2]:
         kept.pop()
-    return kept[0] if len(kept) == 1 else Copies(tuple(kept))
+    if len(kept) == 1:
+        return kept[0]
+    return Copies(tuple(_nested(value, levels) for value in kept))
+
+
+def _shortest(value: Any) -> Any:
+    while isinstance(value, Copies) and len(value.values) == 1:
+        [value] = value.values
+    return value
+
+
+def _nested(value: Any, levels: int) -> Any:
+    for _ in range(levels - nesting(value)):
+        value = Copies((value,))
+    return value
 
 
 def nesting(value: Any) -> int:
     """Returns over how many depths a value is a list."""
-    return 1 + max(map(nesting, value.values)) if isinstance(value, Copies) else 0
+    return 1 + nesting(value.values[0]) if isinstance(value, Copies) else 0
 
 
 def pick(value: Any, index: Sequence[int]) -> Any:
     """Returns the value of one copy; index: its number within each depth, outermost first."""
     for k in index[len(index) - nesting(value) :]:
-        if isinstance(value, Copies):
-            value = value.values[min(k, len(value.values) - 1)]
+        value = value.values[min(k, len(value.values) - 1)]
     return value
 
 
 def updated(value: Any, index: Sequence[int | None], change: Callable[[Any], Any]) -> Any:
     """Returns the value with that of some copies changed; None in an index means all copies."""
-    if all(k is None for k in index):
-        return _mapped(value, change)
+    if not index:
+        return change(value)
     head, inner = index[0], index[1:]
-    whole = isinstance(value, Copies) and nesting(value) == len(index)
-    values = list(value.values) if whole else [value]
+    values = list(value.values) if nesting(value) == len(index) else [value]
     if head is None:
-        return copies_of([updated(own, inner, change) for own in values])
+        return copies_of([updated(own, inner, change) for own in values], len(inner))
     # one more, for the copies that follow keep the last value
     values += [values[-1]] * (head + 2 - len(values))
     values[head] = updated(values[head], inner, change)
-    return copies_of(values)
-
-
-def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
-    if not isinstance(value, Copies):
-        return change(value)
-    return copies_of([_mapped(own, change) for own in value.values])
+    return copies_of(values, len(inner))
 
 
 def trimmed(value: Any, counts: Sequence[int]) -> Any:
@@ -64,7 +77,7 @@ def trimmed(value: Any, counts: Sequence[int]) -> Any:
         return value
     own = counts[len(counts) - nesting(value) :]
     kept = value.values[: max(own[0], 1)]
-    return copies_of([trimmed(one, own[1:]) for one in kept])
+    return copies_of([trimmed(one, own[1:]) for one in kept], len(own) - 1)
 
 
 def leaves(value: Any) -> Iterator[Any]:
@@ -81,18 +94,14 @@ def to_tree(value: Any, levels: int, dump: Callable[[Any], Any]) -> Any:
 
     dump: of one value; one that is a list itself stands in as many lists as there are depths.
     """
-    own = nesting(value)
     is_list = any(isinstance(dump(leaf), list | tuple) for leaf in leaves(value))
 
-    def written(value: Any, left: int) -> Any:
+    def written(value: Any) -> Any:
         if isinstance(value, Copies):
-            return [written(own, left - 1) for own in value.values]
-        return _wrapped(dump(value), left if is_list else 0)
+            return [written(own) for own in value.values]
+        return dump(value)
 
-    return _wrapped(written(value, own), levels - own if is_list else 0)
-
-
-def _wrapped(tree: Any, times: int) -> Any:
-    for _ in range(times):
+    tree = written(value)
+    for _ in range(levels - nesting(value) if is_list else 0):
         tree = [tree]
     return tree

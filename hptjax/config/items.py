@@ -181,6 +181,11 @@ def read_item(own: Spelled, levels: int) -> Item:
         _refuse_unknown(given, ("label", DEPTH), own.path)
         return Item(*start)
     cls = LAYERS.find(own.word, own.path)
+    if cls.whole:
+        raise ConfigError(
+            f"{own.path}: is a network by itself, no layer of a list; write "
+            f"model: {{{own.word}: {{...}}}}, without layers."
+        )
     names = known_options(own.word, cls)
     _refuse_unknown(given, names, own.path)
     options = {

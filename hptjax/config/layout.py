@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hptjax.config.copies import Copies, leaves, pick
+from hptjax.config.copies import leaves, nesting, pick
 from hptjax.config.items import ABSENT, STACK, Item
 from hptjax.config.options import DEPTH
 from hptjax.config.reference import Ref
@@ -268,14 +268,15 @@ def _references(items: Sequence[Item], shared: str) -> Iterator[tuple[str, Ref]]
 
 def _shared(value: Any, index: Index, ref: Ref, where: str) -> Any:
     """Returns the value that all copies of an index have; raises ConfigError if they differ."""
-    for k in reversed(range(len(index))):
-        if index[k] is None and isinstance(value, Copies):
+    for k in index[len(index) - nesting(value) :]:
+        if k is None and len(value.values) > 1:
             path = ref.path.rpartition(".")
             example = f"={path[0]}.0.{path[2]}"
             raise ConfigError(
                 f"{where}: {str(ref)!r} differs from copy to copy; name one, as in {example!r}."
             )
-    return pick(value, [k or 0 for k in index])
+        value = value.values[min(k or 0, len(value.values) - 1)]
+    return value
 
 
 def _no_layer(label: str, items: Sequence[Item], shared: str) -> str:

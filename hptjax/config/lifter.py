@@ -6,6 +6,7 @@ from typing import Any
 
 from hptjax.config.entry_forms import entry_tree, is_entry
 from hptjax.config.named import Spelling, main_option, options_of
+from hptjax.config.options import list_nesting
 from hptjax.entries import Categorical, Entry
 from hptjax.errors import ConfigError, shown, shown_key
 from hptjax.space import entry_from_dict
@@ -44,7 +45,7 @@ class Lifter:
         stars = [k for k, step in enumerate(names) if step == "*"]
         if not isinstance(value, list | tuple) or not stars or not any(map(_has_entry, value)):
             return self.value(value, name, path, table, ".".join(names))
-        at = stars[-1]
+        at = stars[-list_nesting(value, len(stars))]
         out = []
         for k, own in enumerate(value):
             one = (*names[:at], str(k), *names[at + 1 :])

@@ -226,8 +226,9 @@ def _word(item: Item) -> str:
 
 def check_kinds(model: Model) -> None:
     """Raises ConfigError where a layer that takes units gets maps, or the other way round."""
-    if any(item.word == "normalize" for item in model.layers[1:]):
-        raise ConfigError("model.layers: normalize must come first: it is of the images.")
+    for copy, _ in model.placed[1:]:
+        if copy.item.word == "normalize":
+            raise ConfigError(f"{copy.where}: normalize must come first: it is of the images.")
     kind, shape = "maps", None if model.input is None else (model.input[2], *model.input[:2])
     for copy, layer in model.placed:
         if layer.takes not in ("any", kind):

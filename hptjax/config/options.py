@@ -50,8 +50,15 @@ def read_value(cls: type[BaseModel], option: str, tree: Any, path: str, levels: 
         if not tree:
             raise ConfigError(f"{path}: must have a value for each copy, it is empty.")
         own = (read_value(cls, option, x, f"{path}.{k}", levels - 1) for k, x in enumerate(tree))
-        return copies_of(list(own))
+        return copies_of(list(own), list_nesting(tree, levels) - 1)
     return read_leaf(cls, option, tree, path)
+
+
+def list_nesting(tree: Any, levels: int) -> int:
+    """Returns over how many depths, of so many at most, a value goes that is written so."""
+    if not isinstance(tree, list | tuple) or not levels:
+        return 0
+    return 1 + max((list_nesting(own, levels - 1) for own in tree), default=0)
 
 
 def read_leaf(cls: type[BaseModel], option: str, tree: Any, path: str) -> Any:

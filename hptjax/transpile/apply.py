@@ -49,7 +49,9 @@ def apply_bound(
     native = isinstance(base, Model)
     tree: Any = dict(base) if native else base.model_dump()
     changes = []
-    for name in sorted(hparams, key=lambda name: targets[name].type != "part"):
+    # parts come before their options, and what holds a part before it
+    order = {name: (target.type != "part", len(target.path)) for name, target in targets.items()}
+    for name in sorted(hparams, key=order.__getitem__):
         given, target = hparams[name], targets[name]
         value = _cast(name, given, target.type)
         if target.type != "part" and _differs(value, given):

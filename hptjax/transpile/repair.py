@@ -113,10 +113,10 @@ def _normalized(
     """The layers with the training set's statistics where the images are normalised by them."""
 
     def filled(item: Item) -> Item:
-        if item.word != NORMALIZE or item.options:
-            return item
-        found = statistics()
-        return replace(item, options=(("mean", found.mean), ("std", found.std)))
+        if item.word == NORMALIZE and not item.options:
+            found = statistics()
+            return replace(item, options=(("mean", found.mean), ("std", found.std)))
+        return replace(item, layers=_normalized(item.layers, statistics))
 
     return tuple(map(filled, layers))
 

@@ -1,12 +1,12 @@
 """The images brought to mean 0 and variance 1."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import Array
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, model_validator
 
 from hptjax.config.frozen import as_tuple
 from hptjax.models.layers.base import Context, Infeasible, Layer, Shape
@@ -26,6 +26,18 @@ class Normalize(Layer):
     mean: Channels | None = None
     std: Channels | None = None
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("given both mean and std, or neither")
+        if self.mean is None or self.std is None:
+            return self
+        if len(self.mean) != len(self.std):
+            raise ValueError("given as many numbers of mean as of std")
+        if min(self.std, default=0.0) <= 0:
+            raise ValueError("given a std above 0")
+        return self
+
     def check(self, incoming: Shape) -> None:
         for name, given in (("mean", self.mean), ("std", self.std)):
             if given is not None and len(given) != incoming[0]:
@@ -33,8 +45,6 @@ class Normalize(Layer):
                     f"{name} must have a number for each of the {incoming[0]} channels, "
                     f"got {len(given)}."
                 )
-        if self.std is not None and min(self.std) <= 0:
-            raise Infeasible(f"std must be above 0, got {list(self.std)}.")
 
     def forward(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
         mean, std = (jnp.asarray(v)[:, None, None, None] for v in self._statistics)
