@@ -1,7 +1,7 @@
 """Hparams of a list of layers: what each name means, and what it sets in a program."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hptjax.config.copies import leaves
@@ -183,13 +183,18 @@ def kind_of(cls: Any, option: str, chosen: Sequence[Any] = ()) -> Variation:
     if option in cls.widths:
         return "width"
     if option in cls.choices:
-        words = [own.name if isinstance(own, Part) else _spelled_word(own) for own in chosen]
+        words = [_spelled_word(own) for own in chosen]
         return "traced" if cls.is_traced(option, words) else "static"
     return "traced" if option in traced_numbers(cls) else "static"
 
 
-def _spelled_word(tree: Any) -> str:
-    return Spelling.of(tree, "space", "space: must name what is chosen").word
+def _spelled_word(own: Any) -> str:
+    """The word of what is chosen; of what is no part, its text."""
+    if isinstance(own, Part):
+        return own.name
+    if not isinstance(own, Mapping):
+        return str(own)
+    return Spelling.of(own, "space", "space: must name what is chosen").word
 
 
 def _depth_owners(at: Located, layout: Layout, *, outer: bool = False) -> Iterator[Owner]:
