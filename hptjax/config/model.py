@@ -217,7 +217,9 @@ def _layer(layout: Layout, copy: Copy, outputs: int | None) -> Any:
 
 def _ends(entry: Entry) -> tuple[Any, ...]:
     """Returns values of a depth, among them the largest."""
-    return tuple(entry.choices) if isinstance(entry, Categorical) else (entry.low, entry.high)
+    if isinstance(entry, Categorical):
+        return tuple(map(entry.meaning, entry.choices))
+    return entry.low, entry.high
 
 
 def _word(item: Item) -> str:

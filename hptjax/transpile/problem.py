@@ -128,7 +128,7 @@ class Problem:
         The network itself where they do not fit together, as of a norm of groups.
         """
         widths = {name: self.widest_hparams[name] for name in self._names("width")}
-        wide, _ = apply_bound(config, self.targets, widths)
+        wide, _ = apply_bound(config, self.targets, meant(widths, self.space))
         repaired = build(wide, self.image).config
         return config if repaired is None else repaired
 
@@ -137,7 +137,7 @@ class Problem:
         """Hparams with every width at its largest; the others may be anything."""
         widths = self._names("width")
         return {
-            name: max(entry.choices, key=float)
+            name: max(entry.choices, key=entry.meaning)
             if name in widths and isinstance(entry, Categorical)
             else entry.from_unit(1.0)
             for name, entry in self.space.items()
