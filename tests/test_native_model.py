@@ -5,6 +5,7 @@ import pickle
 from dataclasses import replace
 from typing import Any
 
+import flax.linen as nn
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -737,3 +738,46 @@ def test_a_multiple_of_a_depth_has_a_copy_once_it_is_rounded_up_to_one(reference
         hparams = {"a.depth": depth, "c.out_channels": 5}
         there = "c.0" in names(problem.build(hparams).config)
         assert there == ("c.out_channels" in problem.active(hparams))
+
+
+def test_two_labels_must_not_be_one_name_in_flax():
+    double = {"conv": {"label": "a", "depth": 2, "out_channels": 2}}
+    other = {"conv": {"label": "a_1", "out_channels": 2}}
+    with pytest.raises(ConfigError, match=r"layers\.1 \(a_1\): a\.1 and a_1 would both be a_1"):
+        layers(double, other, "flatten", "head")
+
+
+class Scaled(nn.Module):
+    """A network whose arguments are annotated otherwise than their defaults are."""
+
+    num_classes: int
+    scale: float = 1
+    rate: float | None = None
+    width: "int" = 4
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        return self.scale * nn.Dense(self.num_classes)(nn.Dense(self.width)(x.mean((1, 2))))
+
+
+def scaled(**space):
+    tree = {"model": {"flax": {"module": Scaled}}, "space": space}
+    return StudyConfig.from_dict(tree)
+
+
+def test_arguments_of_a_flax_class_have_the_types_of_their_annotations():
+    network = Model.from_dict({"flax": {"module": Scaled}})
+    given = {"flax.scale": 1.7, "flax.rate": 0.3, "flax.width": 3.6}
+    tuned: Any = with_hparams(network, **given)
+    found = dict(tuned.flax.arguments)
+    assert found == {"scale": 1.7, "rate": 0.3, "width": 4}
+
+
+def test_a_real_number_that_is_compiled_has_choices_or_a_step():
+    with pytest.raises(ConfigError, match=r"space\.flax\.scale: is part of what .*under call"):
+        scaled(**{"flax.scale": {"float": [0.5, 2.5]}})
+    own = scaled(**{"flax.scale": {"float": [0.5, 1.5], "step": 0.25}})
+    problem = Problem(own.model, own.space, ImageSpec(8, 8, 1, 3))
+    assert problem.static_values() == {"flax.scale": (0.5, 0.75, 1.0, 1.25, 1.5)}
+    configs: Any = problem.cover()
+    assert {dict(own.flax.arguments)["scale"] for own in configs} == {0.5, 0.75, 1.0, 1.25, 1.5}

@@ -145,7 +145,15 @@ class Problem:
 
     def static_values(self) -> dict[str, Sequence[Value]]:
         """All values of each static hparam."""
-        return {name: _values(self.space[name]) for name in self._names("static")}
+        return {
+            name: values_of(entry)
+            if isinstance(entry := self.space[name], Float) and self._is_real(name)
+            else _values(entry)
+            for name in self._names("static")
+        }
+
+    def _is_real(self, name: str) -> bool:
+        return self.targets[name].type == "float"
 
     def compiled_values(self) -> dict[str, Sequence[Value]]:
         """The values of each static hparam that networks take: of one that snaps, its grid."""
