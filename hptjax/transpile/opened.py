@@ -182,7 +182,7 @@ class _Given:
             raise ConfigError(f"space.{error}") from None
         if fixed and not entries:
             raise ConfigError(
-                f"space: nothing is tuned, {' and '.join(fixed)} are given plain values only; give "
+                f"space: nothing is tuned, it only gives plain values ({', '.join(fixed)}); give "
                 "an entry, as in lr: {float: [0.0001, 0.1], log: true}."
             )
         return base, Space(entries) if entries else None
