@@ -118,4 +118,4 @@ def test_images_are_normalised_by_the_statistics_of_each_channel():
     np.testing.assert_allclose(y.mean((1, 2, 3)), 0, atol=1e-5)
     np.testing.assert_allclose(y.std((1, 2, 3))[[0, 2]], 1, atol=1e-5)
     with pytest.raises(Infeasible, match="number for each of the 3 channels, got 1"):
-        layer_of({"normalize": {"mean": [0.5]}}).check(IMAGES)
+        layer_of({"normalize": {"mean": [0.5], "std": [1.0]}}).check(IMAGES)

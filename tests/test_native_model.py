@@ -5,6 +5,7 @@ import pickle
 from dataclasses import replace
 from typing import Any
 
+import flax.linen as nn
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,10 +16,11 @@ from hptjax.config.model import Model, read_model
 from hptjax.config.schema import ModelConfig
 from hptjax.config.yaml_file import parse_yaml
 from hptjax.errors import ConfigError
-from hptjax.space import Space
+from hptjax.space import Condition, Space
 from hptjax.study.config import StudyConfig, TrainConfig
 from hptjax.transpile.apply import apply_bound, with_hparams
 from hptjax.transpile.identity import as_computed
+from hptjax.transpile.problem import Problem
 from hptjax.transpile.repair import build, repair
 
 GREY = ImageSpec(28, 28, 1, 10)
@@ -682,3 +684,100 @@ def test_a_whole_network_is_no_layer_of_a_list():
     study_of = {"layers": [{"label": "p", "choice": ["none", own]}, "flatten", "head"]}
     with pytest.raises(ConfigError, match="is a network by itself"):
         StudyConfig.from_dict({"model": study_of})
+
+
+def test_choices_of_widths_and_depths_may_have_names():
+    conv = {
+        "label": "c",
+        "depth": {"choice": {"few": 1, "many": 2}},
+        "out_channels": {"choice": {"small": 16, "large": 8}, "each": True},
+    }
+    own = StudyConfig.from_dict({"model": {"layers": [{"conv": conv}, "flatten", "head"]}})
+    assert list(own.space) == ["c.depth", "c.0.out_channels", "c.1.out_channels"]
+    problem = Problem(own.model, own.space, ImageSpec(8, 8, 1, 3))
+    assert problem.space.conditions["c.1.out_channels"] == (Condition("c.depth", ("many",)),)
+    assert [values(config, "out_channels") for config in problem.cover()[:2]] == [[16], [16, 16]]
+    narrow = problem.build({"c.depth": "few", "c.0.out_channels": "large"}).config
+    assert values(problem.widest(narrow), "out_channels") == [16]
+    given = Model.from_dict({"layers": [{"conv": conv}, "flatten", "head"]})
+    assert given.names == tuple(own.space)
+
+
+@pytest.mark.parametrize(
+    ("depth", "message"),
+    [
+        ({"choice": [1, "2"]}, r"space\.c\.depth: must be a whole number, got '2'"),
+        ({"choice": [1, 2.4]}, r"c\.depth: must be whole numbers, got 2\.4"),
+    ],
+)
+def test_depths_are_whole_numbers(depth, message):
+    conv = {"label": "c", "depth": depth, "out_channels": {"int": [4, 8], "each": True}}
+    with pytest.raises(ConfigError, match=message):
+        StudyConfig.from_dict({"model": {"layers": [{"conv": conv}, "flatten", "head"]}})
+
+
+def test_a_space_that_only_fixes_values_tunes_nothing():
+    with pytest.raises(ConfigError, match=r"space: nothing is tuned, .*plain values \(lr\); give"):
+        StudyConfig.from_dict({"model": {"layers": ["flatten", "head"]}, "space": {"lr": 0.01}})
+
+
+@pytest.mark.parametrize("reference", ["=0.25 * a.depth", "=0.4 * b.depth"])
+def test_a_multiple_of_a_depth_has_a_copy_once_it_is_rounded_up_to_one(reference):
+    tree = {
+        "layers": [
+            {"conv": {"label": "a", "depth": {"int": [1, 5]}, "out_channels": 4}},
+            {"conv": {"label": "b", "depth": "=0.25 * a.depth", "out_channels": 4}},
+            {"conv": {"label": "c", "depth": reference, "out_channels": {"int": [4, 8]}}},
+            "flatten",
+            "head",
+        ]
+    }
+    own = StudyConfig.from_dict({"model": tree})
+    problem = Problem(own.model, own.space, ImageSpec(8, 8, 1, 3))
+    for depth in range(1, 6):
+        hparams = {"a.depth": depth, "c.out_channels": 5}
+        there = "c.0" in names(problem.build(hparams).config)
+        assert there == ("c.out_channels" in problem.active(hparams))
+
+
+def test_two_labels_must_not_be_one_name_in_flax():
+    double = {"conv": {"label": "a", "depth": 2, "out_channels": 2}}
+    other = {"conv": {"label": "a_1", "out_channels": 2}}
+    with pytest.raises(ConfigError, match=r"layers\.1 \(a_1\): a\.1 and a_1 would both be a_1"):
+        layers(double, other, "flatten", "head")
+
+
+class Scaled(nn.Module):
+    """A network whose arguments are annotated otherwise than their defaults are."""
+
+    num_classes: int
+    scale: float = 1
+    rate: float | None = None
+    width: "int" = 4
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        return self.scale * nn.Dense(self.num_classes)(nn.Dense(self.width)(x.mean((1, 2))))
+
+
+def scaled(**space):
+    tree = {"model": {"flax": {"module": Scaled}}, "space": space}
+    return StudyConfig.from_dict(tree)
+
+
+def test_arguments_of_a_flax_class_have_the_types_of_their_annotations():
+    network = Model.from_dict({"flax": {"module": Scaled}})
+    given = {"flax.scale": 1.7, "flax.rate": 0.3, "flax.width": 3.6}
+    tuned: Any = with_hparams(network, **given)
+    found = dict(tuned.flax.arguments)
+    assert found == {"scale": 1.7, "rate": 0.3, "width": 4}
+
+
+def test_a_real_number_that_is_compiled_has_choices_or_a_step():
+    with pytest.raises(ConfigError, match=r"space\.flax\.scale: is part of what .*under call"):
+        scaled(**{"flax.scale": {"float": [0.5, 2.5]}})
+    own = scaled(**{"flax.scale": {"float": [0.5, 1.5], "step": 0.25}})
+    problem = Problem(own.model, own.space, ImageSpec(8, 8, 1, 3))
+    assert problem.static_values() == {"flax.scale": (0.5, 0.75, 1.0, 1.25, 1.5)}
+    configs: Any = problem.cover()
+    assert {dict(own.flax.arguments)["scale"] for own in configs} == {0.5, 0.75, 1.0, 1.25, 1.5}

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hptjax.config.model import FLAX, Model
+from hptjax.config.options import kinds_of
 from hptjax.config.targets import Rule, Target, ValueType
 from hptjax.errors import ConfigError, did_you_mean, shown_key
 
@@ -29,12 +30,19 @@ def find_in_flax(name: str, config: Model) -> Target:
         rule = Rule(name, (), number, "float", "traced")
         return Target(rule, (FLAX, CALL, number), places=((name, 1.0),))
     if key == FLAX and rest in network.known_arguments:
-        given = network.known_arguments[rest]
-        return Target(
-            Rule(name, (), rest, _TYPES.get(type(given), "value"), "static"), (FLAX, rest)
-        )
+        return Target(Rule(name, (), rest, _type_of(network, rest), "static"), (FLAX, rest))
     known = list(flax_names(config))
     raise ConfigError(f"{shown_key(name)}: unknown hparam; {did_you_mean(name, known)}")
+
+
+def _type_of(network: Any, argument: str) -> ValueType:
+    """Returns the type to which values of an argument are cast: as it is annotated, or is now."""
+    if argument not in network.annotations:
+        return _TYPES.get(type(network.known_arguments[argument]), "value")
+    kinds = set(kinds_of(network.annotations[argument])) - {type(None)}
+    if kinds == {int, float}:
+        return "float"
+    return _TYPES.get(kinds.pop(), "value") if len(kinds) == 1 else "value"
 
 
 def with_argument(network: Any, target: Target, value: Any) -> dict[str, Any]:

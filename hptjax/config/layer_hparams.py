@@ -1,9 +1,11 @@
 """Hparams of a list of layers: what each name means, and what it sets in a program."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from hptjax.checks import is_number
 from hptjax.config.copies import leaves
 from hptjax.config.items import ABSENT, spelled_alone
 from hptjax.config.layout import Copy, Layout, Located, Nowhere, largest_depths
@@ -14,7 +16,9 @@ from hptjax.config.parts import LAYERS, NESTED
 from hptjax.config.reference import Ref
 from hptjax.config.targets import Chosen, Owner, Rule, Target, ValueType, Variation
 from hptjax.config.traced import traced_numbers
-from hptjax.errors import ConfigError, did_you_mean, shown_key
+from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
+
+_DEEPEST = 2**31  # no network is so deep
 
 
 def find_in_layers(name: str, config: Model, chosen: Chosen) -> Target:
@@ -28,6 +32,9 @@ def find_in_layers(name: str, config: Model, chosen: Chosen) -> Target:
     if at.rest == (DEPTH,) and at.item.depth is not None and own is None:
         path = ("layers", *_steps(at), DEPTH)
         _refuse_reference(name, at.item.depth)
+        for value in chosen.get(name, ()):
+            if not is_number(value):
+                raise ConfigError(f"{name}: must be a whole number, got {shown(value)}.")
         rule = Rule(name, (), DEPTH, "int", "static")
         return Target(rule, path, tuple(_depth_owners(at, layout, outer=True)))
     if not at.rest:
@@ -44,8 +51,12 @@ def check_references(config: Model, chosen: Chosen) -> None:
     for name, ref in layout.references():
         at = layout.locate(ref.path)
         for k, (item, shared, copy) in enumerate(at.chain):
-            depth, factor = layout.depth_root(item, shared) if item.depth is not None else ("", 1.0)
-            lowest = min(chosen.get(depth, ()), default=math.inf) * factor
+            depth, lowest = "", math.inf
+            if item.depth is not None:
+                depth, of = layout.depth_root(item, shared)
+                lowest = min(
+                    (of(int(least + 0.5)) for least in chosen.get(depth, ())), default=lowest
+                )
             own_depth = k == len(at.chain) - 1 and at.rest == (DEPTH,)
             if shared in chosen or ((copy or 0) >= lowest and not own_depth):
                 why = shared if shared in chosen else depth
@@ -201,9 +212,10 @@ def _depth_owners(at: Located, layout: Layout, *, outer: bool = False) -> Iterat
     """Yields the depths that must exceed a copy's number; outer: not that of the item itself."""
     for item, shared, copy in at.chain[: -1 if outer else None]:
         if item.depth is not None:
-            name, factor = layout.depth_root(item, shared)
-            # of a multiple of another depth: that one must be larger than this
-            yield Owner(name, copy=int((copy or 0) // factor))
+            name, of = layout.depth_root(item, shared)
+            # of a multiple of another depth, rounded: the first of that which has such a copy
+            least = bisect_right(range(_DEEPEST), copy or 0, key=of)
+            yield Owner(name, copy=least - 1)
 
 
 def _places(at: Located, layout: Layout, option: str) -> Iterator[tuple[str, float]]:

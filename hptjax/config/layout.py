@@ -1,9 +1,10 @@
 """Names in the layers of a model: copies in their order, places by path, references."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hptjax.checks import is_number
 from hptjax.config.copies import leaves, nesting, pick
 from hptjax.config.items import ABSENT, STACK, Item
 from hptjax.config.options import DEPTH
@@ -115,23 +116,23 @@ class Layout:
         _, place, factor = self.follow(own, f"{copy.where}.{option}")
         return place, factor
 
-    def depth_root(self, item: Item, shared: str) -> tuple[str, float]:
-        """Returns the name of the depth that decides an item's, and the factor."""
+    def depth_root(self, item: Item, shared: str) -> tuple[str, Callable[[int], int]]:
+        """Returns the name of the depth that decides an item's, and how the one gives the other."""
         if not isinstance(item.depth, Ref):
-            return f"{shared}.{DEPTH}", 1.0
-        _, place, factor = self.follow(item.depth, shared)
-        return place, factor
+            return f"{shared}.{DEPTH}", lambda value: value
+        refs, located, _ = self._chain(item.depth, shared)
+
+        def depth(value: Any) -> int:
+            for own in reversed(refs):
+                value = own.of(value, shared)
+            return value
+
+        return f"{located.name}.{DEPTH}", depth
 
     def follow(self, ref: Ref, where: str) -> tuple[Any, str, float]:
         """Returns the value of a reference, the name it leads to, and the factor; ConfigError."""
-        refs = [ref]
-        while True:
-            located, option, value = self._read(refs[-1], where)
-            if not isinstance(value, Ref):
-                break
-            refs.append(value)
-            if len(refs) > _LONGEST:
-                raise ConfigError(f"{where}: {str(ref)!r} names itself.")
+        refs, located, value = self._chain(ref, where)
+        option = refs[-1].path.rpartition(".")[2]
         factor = 1.0
         for own in reversed(refs):
             value = own.of(value, where)
@@ -142,7 +143,18 @@ class Layout:
             names = ".".join(own if d is None else f"{own}.{k}" for own, k, d in parts)
         return value, f"{names}.{option}", factor
 
-    def _read(self, ref: Ref, where: str) -> tuple[Located, str, Any]:
+    def _chain(self, ref: Ref, where: str) -> tuple[list[Ref], Located, Any]:
+        """Returns the references that lead on from one, it first, and where they end: the value."""
+        refs = [ref]
+        while True:
+            located, value = self._read(refs[-1], where)
+            if not isinstance(value, Ref):
+                return refs, located, value
+            refs.append(value)
+            if len(refs) > _LONGEST:
+                raise ConfigError(f"{where}: {str(ref)!r} names itself.")
+
+    def _read(self, ref: Ref, where: str) -> tuple[Located, Any]:
         try:
             located = self.locate(ref.path)
         except Nowhere:
@@ -158,13 +170,13 @@ class Layout:
             value = _shared(located.item.depth, located.index[:-1], ref, where)
             if not isinstance(value, Ref):
                 value = self.most.get(f"{located.name}.{DEPTH}", value)
-            return located, option, value
+            return located, value
         field = located.item.layer_class.model_fields[option]
         given = located.item.given
         if option not in given and field.is_required():
             raise ConfigError(f"{where}: {str(ref)!r} names what is not given.")
         value = given[option] if option in given else field.get_default()
-        return located, option, _shared(value, located.index, ref, where)
+        return located, _shared(value, located.index, ref, where)
 
     def locate(self, path: str) -> Located:
         """Finds what a path below `model:` names; raises Nowhere where that is no layer."""
@@ -235,7 +247,8 @@ def largest_depths(chosen: Mapping[str, Sequence[Any]]) -> dict[str, int]:
     return {
         name: int(max(values) + 0.5)
         for name, values in chosen.items()
-        if name.rpartition(".")[2] == DEPTH and values
+        # what is no number is refused where the name is looked up: not all that end so are depths
+        if name.rpartition(".")[2] == DEPTH and values and all(map(is_number, values))
     }
 
 

@@ -105,6 +105,7 @@ class Model(Recipe):
             raise ConfigError(
                 f"model.layers: must end in head (one unit per class), ends in {last}."
             )
+        check_names(self)
         check_kinds(self)
         return self
 
@@ -217,11 +218,25 @@ def _layer(layout: Layout, copy: Copy, outputs: int | None) -> Any:
 
 def _ends(entry: Entry) -> tuple[Any, ...]:
     """Returns values of a depth, among them the largest."""
-    return tuple(entry.choices) if isinstance(entry, Categorical) else (entry.low, entry.high)
+    if isinstance(entry, Categorical):
+        return tuple(map(entry.meaning, entry.choices))
+    return entry.low, entry.high
 
 
 def _word(item: Item) -> str:
     return item.label if item.depth is None else f"{item.depth} x {item.label}"
+
+
+def check_names(model: Model) -> None:
+    """Raises ConfigError where two layers would have one name in Flax, which takes no dots."""
+    first: dict[str, Copy] = {}
+    for copy, _ in model.placed:
+        other = first.setdefault(copy.name.replace(".", "_"), copy)
+        if other is not copy:
+            raise ConfigError(
+                f"{copy.where}: {other.name} and {copy.name} would both be "
+                f"{copy.name.replace('.', '_')} in Flax; give one of them another label."
+            )
 
 
 def check_kinds(model: Model) -> None:

@@ -94,15 +94,16 @@ def _only(cls: type[BaseModel], option: str) -> type[BaseModel]:
 
 def option_kinds(cls: type[BaseModel], option: str) -> set[Any]:
     """Returns the plain types that an option may have."""
-    return set(_kinds(cls.model_fields[option].annotation))
+    return set(kinds_of(cls.model_fields[option].annotation))
 
 
-def _kinds(annotation: Any) -> list[Any]:
+def kinds_of(annotation: Any) -> list[Any]:
+    """Returns the plain types that an annotation allows."""
     origin = get_origin(annotation)
     if origin is Literal:
         return [type(word) for word in get_args(annotation)]
     if origin in (Union, UnionType):
-        return [kind for own in get_args(annotation) for kind in _kinds(own)]
+        return [kind for own in get_args(annotation) for kind in kinds_of(own)]
     if hasattr(annotation, "__metadata__"):  # Annotated
-        return _kinds(annotation.__origin__)
+        return kinds_of(annotation.__origin__)
     return [origin or annotation]

@@ -18,11 +18,11 @@ from hptjax.config.explain import validated
 from hptjax.config.frozen import Frozen, Positive, as_tuple
 from hptjax.config.hparams import Target, bind
 from hptjax.config.label import check_distinct
-from hptjax.config.model import AnyModel, Model, is_native
+from hptjax.config.model import FLAX, AnyModel, Model, is_native
 from hptjax.config.named import Part
 from hptjax.data.augmentations.base import Augmentation
 from hptjax.data.sources import check_source
-from hptjax.entries import Categorical, Value
+from hptjax.entries import Categorical, Entry, Float, Value
 from hptjax.errors import ConfigError, did_you_mean, shown
 from hptjax.records.goal import Goal
 from hptjax.space import Space
@@ -356,12 +356,22 @@ def _check_entry(model: AnyModel, name: str, space: Space, targets: Mapping[str,
             raise ConfigError(
                 f"{name}.snap: must be false; only strides, kernels, paddings and batch sizes snap."
             )
+        _check_compiled(name, entry, target)
         base = with_owners(model, name, space, targets)
         networks = [apply_bound(base, {name: target}, {name: end})[0] for end in ends]
     except ConfigError as error:
         raise ConfigError(f"space.{error}") from None
     if isinstance(entry, Categorical):
         _check_distinct(name, entry.choices, networks)
+
+
+def _check_compiled(name: str, entry: Entry, target: Target) -> None:
+    """ConfigError for a real range, each value of which would need a program of its own."""
+    if target.kind != "static" or target.type != "float" or not isinstance(entry, Float):
+        return
+    if entry.step is None and not entry.snap and entry.low < entry.high:
+        call = ", or put it under call" if target.path[0] == FLAX else ""
+        raise ConfigError(f"{name}: is part of what is compiled; give choices, or a step{call}.")
 
 
 def _check_distinct(name: str, choices: Sequence[Value], networks: Sequence[AnyModel]) -> None:

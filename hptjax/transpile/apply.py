@@ -19,6 +19,7 @@ from hptjax.entries import Categorical, Entry, values_of
 from hptjax.errors import ConfigError, did_you_mean, shown
 from hptjax.glossary import Hparams
 from hptjax.records.change import Change
+from hptjax.transpile.owners import meaning_of
 
 Network = TypeVar("Network", bound=ModelConfig | Model)
 
@@ -110,7 +111,7 @@ def with_owners(
             meanings = map(entry.meaning, entry.choices)
             needed[owner.name] = next(own for own in meanings if _word(own) in owner.words)
         elif entry is not None and owner.copy is not None:
-            copies = max(values_of(entry), key=float)
+            copies = max(meaning_of(entry, value) for value in values_of(entry))
             needed[owner.name] = max(copies, needed.get(owner.name, copies))
     return apply_bound(base, targets, needed)[0] if needed else base
 

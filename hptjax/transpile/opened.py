@@ -180,6 +180,11 @@ class _Given:
             base = apply_bound(self.base, targets, fixed)[0] if fixed else self.base
         except ConfigError as error:
             raise ConfigError(f"space.{error}") from None
+        if fixed and not entries:
+            raise ConfigError(
+                f"space: nothing is tuned, it only gives plain values ({', '.join(fixed)}); give "
+                "an entry, as in lr: {float: [0.0001, 0.1], log: true}."
+            )
         return base, Space(entries) if entries else None
 
     def copies(self, name: str, most: Mapping[str, int]) -> Iterator[str]:

@@ -1,12 +1,13 @@
 """What makes an hparam of a network inactive: the choice of a part, or a depth, in its space."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from hptjax.conditions import Condition
 from hptjax.config.hparams import Owner, Target
 from hptjax.config.named import Spelling
 from hptjax.entries import Categorical, Entry, Float, Value, values_of
-from hptjax.errors import ConfigError
+from hptjax.errors import ConfigError, shown
 from hptjax.space import Space
 
 
@@ -39,18 +40,31 @@ def _condition(owner: Owner, space: Space) -> Condition | None:
             "range."
         )
     values = tuple(values_of(entry))
+    if owner.copy is not None:
+        _check_depths(owner.name, entry)
     kept = tuple(value for value in values if owner_holds(owner, entry, value))
     return None if kept == values else Condition(owner.name, kept)
+
+
+def _check_depths(name: str, entry: Entry) -> None:
+    """ConfigError for a choice of depths that is rounded when it is written in."""
+    for choice in values_of(entry):
+        if meaning_of(entry, choice) % 1:
+            raise ConfigError(f"{name}: must be whole numbers, got {shown(choice)}.")
 
 
 def owner_holds(owner: Owner, entry: Entry, value: Value) -> bool:
     """Whether what an owner decides means anything where its own hparam has this value."""
     if owner.copy is not None:
-        return float(value) > owner.copy
+        return meaning_of(entry, value) > owner.copy
     return word_of(entry, value, owner.name) in owner.words
+
+
+def meaning_of(entry: Entry, value: Value) -> Any:
+    """What a value stands for: of a named choice not its name."""
+    return entry.meaning(value) if isinstance(entry, Categorical) else value
 
 
 def word_of(entry: Entry, value: Value, path: str) -> str:
     """The word of the part that a choice means; ConfigError, under this path, for another value."""
-    meaning = entry.meaning(value) if isinstance(entry, Categorical) else value
-    return Spelling.of(meaning, path, f"{path}: must name a part").word
+    return Spelling.of(meaning_of(entry, value), path, f"{path}: must name a part").word

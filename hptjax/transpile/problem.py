@@ -128,7 +128,7 @@ class Problem:
         The network itself where they do not fit together, as of a norm of groups.
         """
         widths = {name: self.widest_hparams[name] for name in self._names("width")}
-        wide, _ = apply_bound(config, self.targets, widths)
+        wide, _ = apply_bound(config, self.targets, meant(widths, self.space))
         repaired = build(wide, self.image).config
         return config if repaired is None else repaired
 
@@ -137,7 +137,7 @@ class Problem:
         """Hparams with every width at its largest; the others may be anything."""
         widths = self._names("width")
         return {
-            name: max(entry.choices, key=float)
+            name: max(entry.choices, key=entry.meaning)
             if name in widths and isinstance(entry, Categorical)
             else entry.from_unit(1.0)
             for name, entry in self.space.items()
@@ -145,7 +145,15 @@ class Problem:
 
     def static_values(self) -> dict[str, Sequence[Value]]:
         """All values of each static hparam."""
-        return {name: _values(self.space[name]) for name in self._names("static")}
+        return {
+            name: values_of(entry)
+            if isinstance(entry := self.space[name], Float) and self._is_real(name)
+            else _values(entry)
+            for name in self._names("static")
+        }
+
+    def _is_real(self, name: str) -> bool:
+        return self.targets[name].type == "float"
 
     def compiled_values(self) -> dict[str, Sequence[Value]]:
         """The values of each static hparam that networks take: of one that snaps, its grid."""

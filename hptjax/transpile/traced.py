@@ -177,8 +177,10 @@ class TracedProblem:
             own = values[name]
             places = [listed.index(row[name]) if name in row else _INACTIVE for row in rows]
             if not isinstance(self.problem.space[name], Categorical):
-                numbers = jnp.array([cast(value, "int") for value in listed])
-                own = jnp.argmax(cast(own, "int", TRACED.floor)[:, None] == numbers, 1)
+                kind = "float" if self.problem.targets[name].type == "float" else "int"
+                numbers = jnp.array([cast(value, kind) for value in listed])
+                own = cast(own, kind, TRACED.floor)
+                own = jnp.argmin(jnp.abs(own[:, None] - numbers), 1)  # float32 may miss by a bit
             active = self._active(name, values)
             own = own if active is None else jnp.where(active, own, _INACTIVE)
             same &= own[:, None] == jnp.array(places)

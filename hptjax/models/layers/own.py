@@ -82,6 +82,11 @@ class FlaxNetwork(Layer):
         return {n: v for n, v in {**found, **dict(self.arguments)}.items() if n not in others}
 
     @property
+    def annotations(self) -> dict[str, Any]:
+        """What types the constructor's arguments have, of those that say it."""
+        return self._kind.annotations
+
+    @property
     def known_numbers(self) -> tuple[str, ...]:
         """All numbers that a call takes."""
         return tuple(self._kind.numbers)

@@ -7,7 +7,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 import flax.linen as nn
 import jax
@@ -53,6 +53,16 @@ class Kind(ABC):
         ours = (*self._ours, self.outputs)
         given = _parameters(self.cls.__init__)
         return {name: parameter for name, parameter in given.items() if name not in ours}
+
+    @property
+    def annotations(self) -> dict[str, Any]:
+        """What types the constructor's arguments have, of those that say it."""
+        try:
+            found = get_type_hints(self.cls.__init__)
+        except NameError:  # of a name that only type checkers import
+            found = {name: own.annotation for name, own in self.options.items()}
+        unknown = inspect.Parameter.empty
+        return {name: own for name, own in found.items() if own is not unknown}
 
     @property
     def channels(self) -> str | None:
