@@ -1,4 +1,4 @@
-"""configs/own_flax.yaml: the ConvNeXt of configs/convnext.py, layer by layer in PyTorch."""
+"""configs/own_flax.yaml: the ConvNeXt of hptjax/nn/convnext.py, layer by layer in PyTorch."""
 
 import optuna
 import torch

@@ -1,6 +1,6 @@
 """A small ConvNeXt in linen, as a user would write it, to be tuned as a network of its own.
 
-    model: {flax: {module: convnext:ConvNeXt, width: 16, blocks: 2, call: {dropout: 0.1}}}
+    model: {flax: {module: hptjax.nn.convnext:ConvNeXt, width: 16, blocks: 2, call: {dropout: 0.1}}}
 
 After Liu et al., "A ConvNet for the 2020s" (2022): patches, then stages of depthwise convolution,
 layer norm and a pointwise MLP, each beside a shortcut. ours=False leaves Flax's convolutions as
