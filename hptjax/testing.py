@@ -31,7 +31,9 @@ BATCH, CLASSES, MORE, STEPS = 8, 4, 3, 3  # MORE: units or channels of padding
 LR = 0.1
 ATOL, ATOL_WEIGHTS = 1e-5, 1e-6
 # small programs that run a few times: ten times as fast compiled
-QUICKLY = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+QUICKLY: dict[str, int | bool] = {"xla_backend_optimization_level": 0}
+if jax.__version_info__ < (0, 12):  # later ones have no such option
+    QUICKLY["xla_cpu_use_fusion_emitters"] = False
 LAW = (
     "only axis 0 of what a layer gives may be padded",
     "zeros in dead channels in must give zeros in dead channels out, forward and backward; mask by "

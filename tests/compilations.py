@@ -2,7 +2,11 @@
 
 import jax
 
-OPTIMIZED = {"xla_backend_optimization_level": 3, "xla_cpu_use_fusion_emitters": True}  # default
+OPTIMIZED: dict[str, int | bool] = {"xla_backend_optimization_level": 3}  # the default
+UNOPTIMIZED = "--xla_backend_optimization_level=0"
+if jax.__version_info__ < (0, 12):  # a later XLA ends the process at an option that it lacks
+    OPTIMIZED["xla_cpu_use_fusion_emitters"] = True
+    UNOPTIMIZED += " --xla_cpu_use_fusion_emitters=false"
 
 
 class count_compilations(list):

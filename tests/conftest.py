@@ -20,11 +20,10 @@ import pytest
 
 from hptjax.ops import native
 from hptjax.table import entry_rows
-from tests.compilations import OPTIMIZED
+from tests.compilations import OPTIMIZED, UNOPTIMIZED
 
 Install = Callable[[str, str, Mapping[str, str]], None]
 
-UNOPTIMIZED = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 
 pytest.register_assert_rewrite("tests.walk")
 # before XLA starts, which reads it once; processes that tests start inherit it
