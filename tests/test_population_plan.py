@@ -35,3 +35,8 @@ def test_bodies_are_as_many_as_the_work_ahead_pays_for():
     assert len(make_plan(configs, samples=1e10, price=KERNELS).bodies) < len(many.bodies)
     shapes = [net_shape(c) for c in configs]
     assert many.waste(shapes) < some.waste(shapes) < few.waste(shapes)
+
+
+def test_padding_in_pixels_or_by_its_word_is_one_body():
+    configs = [config(first=(6, 3, 1, padding)) for padding in (1, "same")]
+    assert len(make_plan(configs).bodies) == 1

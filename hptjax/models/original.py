@@ -42,12 +42,11 @@ def lowered(config: ModelConfig) -> tuple[Placed, ...]:
 
 
 def _conv(conv: ConvConfig) -> Layer:
-    padding = "same" if conv.padding == "same" else conv.padding
     return Conv.model_construct(
         out_channels=conv.out_channels,
         kernel_size=conv.kernel_size,
         stride=conv.stride,
-        padding=padding,
+        padding=conv.padding,
         activation=conv.activation_fun,
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -26,16 +27,21 @@ def conv_general_dilated(
     rhs_dilation: Sequence[int] | None = None,
     dimension_numbers: Any = None,
     feature_group_count: int = 1,
+    *,
+    strict: bool = False,
     **others: Any,
 ) -> Array:
     """`jax.lax.conv_general_dilated`, by our kernels where they can.
 
-    For `conv_general_dilated=` of flax.linen.Conv and flax.nnx.Conv. Convolutions that
-    `hptjax.nn.Conv` refuses go to lax.
+    For `conv_general_dilated=` of flax.linen.Conv and flax.nnx.Conv. Convolutions that our kernels
+    do not do go to lax; strict: they are a ConfigError.
     """
     call = _Call.of(lhs, rhs, window_strides, padding, rhs_dilation, feature_group_count)
-    if _missing(lhs, rhs, call, lhs_dilation, dimension_numbers, others) is None:
+    missing = _missing(lhs, rhs, call, lhs_dilation, dimension_numbers, others)
+    if missing is None:
         return _convolved(lhs, rhs, call)
+    if strict:
+        raise ConfigError(f"hptjax.nn.Conv: {missing}; flax.linen.Conv takes others, more slowly.")
     return lax.conv_general_dilated(
         lhs,
         rhs,
@@ -49,22 +55,7 @@ def conv_general_dilated(
     )
 
 
-def _strict(
-    lhs: Array,
-    rhs: Array,
-    window_strides: Sequence[int],
-    padding: str | Sequence[tuple[int, int]],
-    lhs_dilation: Sequence[int] | None = None,
-    rhs_dilation: Sequence[int] | None = None,
-    dimension_numbers: Any = None,
-    feature_group_count: int = 1,
-    **others: Any,
-) -> Array:
-    call = _Call.of(lhs, rhs, window_strides, padding, rhs_dilation, feature_group_count)
-    missing = _missing(lhs, rhs, call, lhs_dilation, dimension_numbers, others)
-    if missing is not None:
-        raise ConfigError(f"hptjax.nn.Conv: {missing}; flax.linen.Conv takes others, more slowly.")
-    return _convolved(lhs, rhs, call)
+_strict = partial(conv_general_dilated, strict=True)
 
 
 class Conv(nn.Conv):

@@ -1,7 +1,8 @@
 """A convolution, with the norm, the activation and the dropout that follow it."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -18,7 +19,94 @@ from hptjax.ops.conv import conv
 from hptjax.ops.taps import Pads, convolve
 
 
-class Conv(Layer):
+class Convolution(Layer):
+    """What all convolutions share: their windows, and what follows them.
+
+    A subclass has the fields below; out_channels, where it has them, come first.
+    """
+
+    choices: ClassVar[tuple[str, ...]] = ("activation",)
+    may_miss: ClassVar[tuple[str, ...]] = ("dropout",)
+    takes: ClassVar[Literal["maps", "units", "any"]] = "maps"
+
+    if TYPE_CHECKING:
+        kernel_size: Kernel
+        stride: Positive
+        padding: Padding
+        dilation: Positive
+        norm: NormPart
+        activation: Activation
+        dropout: Rate
+
+    @property
+    def pads(self) -> Pads:
+        """Rows and columns that are added, (before, after) of each."""
+        return padding_of(pair(self.kernel_size), self.padding, self.dilation)
+
+    def static(self) -> Self:
+        """As of any layer; padding counts in pixels, however it is written."""
+        own = super().static()
+        same = own.bound({"padding": "same"})
+        return same if same.pads == own.pads else own
+
+    def check(self, incoming: Shape) -> None:
+        sizes = zip(incoming[1:], pair(self.kernel_size), self.pads, strict=True)
+        for size, kernel, pads in sizes:
+            reach = self.dilation * (kernel - 1) + 1
+            if size + sum(pads) < reach:
+                raise Infeasible(
+                    f"its kernel reaches over {reach} pixels, more than the {size} of the maps and "
+                    f"{sum(pads)} of padding: lower kernel_size or use padding 'same'."
+                )
+        self.norm.options.check(self.out(incoming))
+
+    def sizes(self, incoming: Shape) -> tuple[int, int]:
+        """Height and width of the maps that it gives."""
+        reach = (self.dilation * (size - 1) + 1 for size in pair(self.kernel_size))
+        height, width = (
+            conv_size(size, own, self.stride, pads)
+            for size, own, pads in zip(incoming[1:], reach, self.pads, strict=True)
+        )
+        return height, width
+
+    def statistics(self, incoming: Shape) -> dict[str, Weight]:
+        return inside("norm", self.norm.options.statistics(self.out(incoming)))
+
+    def forward(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
+        bias = weights["conv.bias"]
+        absorbed = self.norm.options.absorbs_bias and context.train
+        x = self.convolved(x, weights, None if absorbed else bias, context)
+        out = self.out(context.incoming)
+        return followed(x, self, out, weights, context, bias if absorbed else None)
+
+    @abstractmethod
+    def convolved(
+        self, x: Array, weights: Mapping[str, Array], bias: Array | None, context: Context
+    ) -> Array:
+        """x after the convolution; bias: [O], None where the norm behind it takes it."""
+
+    @abstractmethod
+    def exact(self, x: Array) -> Array:
+        """x [B, H, W, C] after the convolution, by submodules of the `ConvModule` that calls it."""
+
+    def module(self, name: str | None = None) -> nn.Module:
+        return ConvModule(self, name=name)
+
+
+class ConvModule(nn.Module):
+    """A convolution at its exact shape: x [B, H, W, C]."""
+
+    layer: Convolution
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool, key: Array | None = None) -> Array:
+        own = self.layer
+        norm = own.norm.options.module("norm")
+        x = norm(own.exact(x), train=train)  # pyright: ignore[reportCallIssue]
+        return finished(x, own.activation, own.dropout, train=train, key=key)
+
+
+class Conv(Convolution):
     """A convolution of maps: out_channels kernels of kernel_size, each `stride` pixels.
 
     kernel_size: one number, or [height, width]. padding: pixels on each side, or `same`: at stride
@@ -28,9 +116,6 @@ class Conv(Layer):
 
     main: ClassVar[str | None] = "out_channels"
     widths: ClassVar[tuple[str, ...]] = ("out_channels",)
-    choices: ClassVar[tuple[str, ...]] = ("activation",)
-    may_miss: ClassVar[tuple[str, ...]] = ("dropout",)
-    takes: ClassVar[Literal["maps", "units", "any"]] = "maps"
 
     out_channels: Positive
     kernel_size: Kernel = 3
@@ -41,17 +126,8 @@ class Conv(Layer):
     activation: Activation = "none"
     dropout: Rate = 0.0
 
-    @property
-    def pads(self) -> Pads:
-        """Rows and columns that are added, (before, after) of each."""
-        return padding_of(pair(self.kernel_size), self.padding, self.dilation)
-
-    def check(self, incoming: Shape) -> None:
-        check_reach(self, incoming)
-        self.norm.options.check(self.out(incoming))
-
     def out(self, incoming: Shape) -> Shape:
-        return self.out_channels, *conv_sizes(incoming, self.kernel_size, self)
+        return self.out_channels, *self.sizes(incoming)
 
     def weights(self, incoming: Shape) -> dict[str, Weight]:
         out = self.out(incoming)
@@ -59,17 +135,7 @@ class Conv(Layer):
         own = affine("conv", (out[0], *kernel), kernel[0] * kernel[1] * kernel[2], out[1] * out[2])
         return own | inside("norm", self.norm.options.weights(out))
 
-    def statistics(self, incoming: Shape) -> dict[str, Weight]:
-        return inside("norm", self.norm.options.statistics(self.out(incoming)))
-
-    def forward(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
-        bias = weights["conv.bias"]
-        absorbed = self.norm.options.absorbs_bias and context.train
-        x = self._convolved(x, weights, None if absorbed else bias, context)
-        out = self.out(context.incoming)
-        return followed(x, self, out, weights, context, bias if absorbed else None)
-
-    def _convolved(
+    def convolved(
         self, x: Array, weights: Mapping[str, Array], bias: Array | None, context: Context
     ) -> Array:
         kernel, (before, after) = weights["conv.kernel"], self.pads
@@ -80,28 +146,15 @@ class Conv(Layer):
         x = convolve(x, kernel, stride=self.stride, padding=self.pads, dilation=self.dilation)
         return x if bias is None else x + bias[:, None, None, None]
 
-    def module(self, name: str | None = None) -> nn.Module:
-        return ConvModule(self, name=name)
-
-
-class ConvModule(nn.Module):
-    """A `Conv` at its exact shape: x [B, H, W, C]."""
-
-    layer: Conv
-
-    @nn.compact
-    def __call__(self, x: Array, *, train: bool, key: Array | None = None) -> Array:
-        own = self.layer
-        x = ExactConv(
-            own.out_channels,
-            pair(own.kernel_size),
-            own.stride,
-            own.pads,
-            own.dilation,
+    def exact(self, x: Array) -> Array:
+        return ExactConv(
+            self.out_channels,
+            pair(self.kernel_size),
+            self.stride,
+            self.pads,
+            self.dilation,
             name="conv",
         )(x)
-        x = own.norm.options.module("norm")(x, train=train)  # pyright: ignore[reportCallIssue]
-        return finished(x, own.activation, own.dropout, train=train, key=key)
 
 
 def padding_of(kernel: tuple[int, int], padding: int | str, dilation: int = 1) -> Pads:
@@ -110,28 +163,6 @@ def padding_of(kernel: tuple[int, int], padding: int | str, dilation: int = 1) -
         return (padding, padding), (padding, padding)
     rows, columns = (same_padding(dilation * (size - 1) + 1) for size in kernel)
     return rows, columns
-
-
-def check_reach(layer: Any, incoming: Shape) -> None:
-    """Raises Infeasible where the maps are smaller than the kernel of a convolution."""
-    sizes = zip(incoming[1:], pair(layer.kernel_size), layer.pads, strict=True)
-    for size, kernel, pads in sizes:
-        reach = layer.dilation * (kernel - 1) + 1
-        if size + sum(pads) < reach:
-            raise Infeasible(
-                f"its kernel reaches over {reach} pixels, more than the {size} of the maps and "
-                f"{sum(pads)} of padding: lower kernel_size or use padding 'same'."
-            )
-
-
-def conv_sizes(incoming: Shape, kernel_size: Any, layer: Any) -> tuple[int, int]:
-    """Height and width of the maps that a convolution gives."""
-    reach = (layer.dilation * (size - 1) + 1 for size in pair(kernel_size))
-    height, width = (
-        conv_size(size, own, layer.stride, pads)
-        for size, own, pads in zip(incoming[1:], reach, layer.pads, strict=True)
-    )
-    return height, width
 
 
 def live_of(incoming: Shape, after: Any) -> Array:

@@ -1,10 +1,10 @@
 """Norms of each image by itself: layer, group and instance norm."""
 
 import math
+from abc import abstractmethod
 from typing import Any, ClassVar, Literal
 
 import flax.linen as nn
-import jax
 from jax import Array, lax
 
 from hptjax.config.frozen import Positive
@@ -24,23 +24,15 @@ class _ImageNorm(Norm):
                 "or more channels or pixels."
             )
 
+    @abstractmethod
     def _groups(self, incoming: Shape) -> int:
-        raise NotImplementedError
+        """How many groups of channels there are."""
 
     def weights(self, incoming: Shape) -> dict[str, Weight]:
         return scale_and_shift(incoming)
 
-    def apply(
-        self,
-        x: Array,
-        weights: Weights,
-        context: Context,
-        *,
-        relu: bool = False,
-        bias: Array | float = 0.0,
-    ) -> Array:
-        y = self._normalised(x, weights["scale"], weights["shift"], context.incoming[0])
-        return jax.nn.relu(y) if relu else y
+    def forward(self, x: Array, weights: Weights, context: Context) -> Array:
+        return self._normalised(x, weights["scale"], weights["shift"], context.incoming[0])
 
     def _normalised(self, x: Array, scale: Array, shift: Array, live: Any) -> Array:
         return normalise_groups(x, scale, shift, self._groups((live,)), live)

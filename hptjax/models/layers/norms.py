@@ -26,9 +26,6 @@ class Norm(Layer):
 
     absorbs_bias: ClassVar[bool] = False
 
-    def forward(self, x: Array, weights: Weights, context: Context) -> Array:
-        return self.apply(x, weights, context)
-
     def apply(
         self,
         x: Array,
@@ -42,22 +39,15 @@ class Norm(Layer):
 
         bias: [C], what the layer before has left out of x, as `absorbs_bias` allows.
         """
-        raise NotImplementedError
+        y = self.forward(x, weights, context)
+        return jax.nn.relu(y) if relu else y
 
 
 class NoNorm(Norm):
     """Leaves everything as it is."""
 
-    def apply(
-        self,
-        x: Array,
-        weights: Weights,
-        context: Context,
-        *,
-        relu: bool = False,
-        bias: Array | float = 0.0,
-    ) -> Array:
-        return jax.nn.relu(x) if relu else x
+    def forward(self, x: Array, weights: Weights, context: Context) -> Array:
+        return x
 
     def module(self, name: str | None = None) -> nn.Module:
         return Identity(name=name)
@@ -73,6 +63,9 @@ class BatchNorm(Norm):
 
     def statistics(self, incoming: Shape) -> dict[str, Weight]:
         return {"mean": Weight(incoming[:1]), "var": Weight(incoming[:1], fill=1.0)}
+
+    def forward(self, x: Array, weights: Weights, context: Context) -> Array:
+        return self.apply(x, weights, context)
 
     def apply(
         self,

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 
-import flax.linen as nn
 from jax import Array
 
 from hptjax.models.layers.base import Context, Shape, Weight
 from hptjax.models.layers.conv import Conv, live_of
 from hptjax.models.layers.fields import pair
-from hptjax.models.layers.modules import ExactConv, finished
+from hptjax.models.layers.modules import ExactConv
 from hptjax.ops.conv import conv
 from hptjax.ops.taps import depthwise
 
@@ -26,7 +25,7 @@ class Separable(Conv):
         pointwise = self.bound({"kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1})
         return {"depthwise.kernel": kernel} | Conv.weights(pointwise, (before, *out[1:]))
 
-    def _convolved(
+    def convolved(
         self, x: Array, weights: Mapping[str, Array], bias: Array | None, context: Context
     ) -> Array:
         kernel = weights["depthwise.kernel"][..., 0]
@@ -35,29 +34,9 @@ class Separable(Conv):
         live = live_of(context.incoming, self.out_channels)
         return conv(x, weights["conv.kernel"], bias, live)
 
-    def module(self, name: str | None = None) -> nn.Module:
-        return SeparableModule(self, name=name)
-
-
-class SeparableModule(nn.Module):
-    """A `Separable` at its exact shape: x [B, H, W, C]."""
-
-    layer: Separable
-
-    @nn.compact
-    def __call__(self, x: Array, *, train: bool, key: Array | None = None) -> Array:
-        own, channels = self.layer, x.shape[-1]
-        kernel = pair(own.kernel_size)
-        x = ExactConv(
-            channels,
-            kernel,
-            own.stride,
-            own.pads,
-            own.dilation,
-            channels,
-            use_bias=False,
-            name="depthwise",
-        )(x)
-        x = ExactConv(own.out_channels, (1, 1), 1, ((0, 0), (0, 0)), name="conv")(x)
-        x = own.norm.options.module("norm")(x, train=train)  # pyright: ignore[reportCallIssue]
-        return finished(x, own.activation, own.dropout, train=train, key=key)
+    def exact(self, x: Array) -> Array:
+        kernel, maps = pair(self.kernel_size), x.shape[-1]
+        options = self.stride, self.pads, self.dilation
+        own = {"groups": maps, "use_bias": False, "name": "depthwise"}
+        x = ExactConv(maps, kernel, *options, **own)(x)
+        return ExactConv(self.out_channels, (1, 1), 1, ((0, 0), (0, 0)), name="conv")(x)
