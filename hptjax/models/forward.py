@@ -14,7 +14,6 @@ from hptjax.models.choices import Choices
 from hptjax.models.layers.base import Context
 from hptjax.models.layers.pieces import inside, within
 from hptjax.models.numbers import TracedNumbers, bound_layers
-from hptjax.models.placed import Placed
 from hptjax.models.signature import Signature, walk
 
 Arrays: TypeAlias = dict[str, Array]
@@ -49,10 +48,9 @@ def forward(
 
 def _first_trained(signature: Signature) -> int:
     """The place of the first layer with weights, whose input needs no gradient."""
-    layers: list[Placed] = list(signature.layers)
-    shapes = walk(signature.incoming, layers)
+    shapes = walk(signature.incoming, signature.layers)
     trained = (k for k, (placed, shape) in enumerate(shapes) if placed.layer.weights(shape))
-    return next(trained, len(layers))
+    return next(trained, len(signature.layers))
 
 
 def cross_entropy(logits: Array, labels: Array) -> Array:

@@ -76,8 +76,8 @@ def bound_layers(
     return tuple(out)
 
 
-def number_types(bodies: Iterable[NetShape], choices: Choices) -> dict[str, Any]:
-    """The type of each number of the members' layers that these bodies train."""
+def number_types(bodies: Iterable[NetShape]) -> dict[str, Any]:
+    """The type of each number of the layers of these bodies, by name."""
     types: dict[str, Any] = {}
     for signature in dict.fromkeys(body.signature for body in bodies):
         for placed in signature.layers:

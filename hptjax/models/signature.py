@@ -95,7 +95,6 @@ def width_names(signature: Signature) -> tuple[str, ...]:
 
 def map_axes(signature: Signature) -> tuple[int, ...]:
     """Which of the widths are of layers that give maps; all, where none does."""
-    axes: list[int] = []
     shapes = walk(signature.incoming, signature.layers)
     of_maps = [len(p.layer.out(s)) > 1 for p, s in shapes for _ in p.layer.widths]
     axes = [k for k, maps in enumerate(of_maps) if maps]
@@ -114,7 +113,7 @@ def widths_of(config: AnyModel) -> Widths:
 
 @remembered
 def net_shape(config: AnyModel) -> NetShape:
-    """The body of a config at its true widths."""
+    """The shape of a config's network, at its true widths."""
     layers = chain_of(config)
     static = tuple(Placed(p.name, p.layer.static(), p.stream) for p in layers)
     widths = tuple(getattr(p.layer, width) for p in layers for width in p.layer.widths)

@@ -83,7 +83,7 @@ def traced_hparams(
     plan: Plan, members: Sequence[Member], placement: Placement, rows: int
 ) -> TracedHparams:
     """The members' traced numbers as arrays over rows; rows without a member hold zeros."""
-    types = number_types(plan.bodies, plan.choices)
+    types = number_types(plan.bodies)
     numbers = [numbers_of(member.config, plan.choices) for member in members]
     names = dict.fromkeys([*numbers[0], *types])
     columns = {name: [own.get(name, 0) for own in numbers] for name in names}

@@ -11,10 +11,10 @@ import numpy as np
 
 from hptjax.checks import is_number, plain
 from hptjax.config.geometry import ImageSpec
-from hptjax.config.hparams import PARTS, Target, bind
+from hptjax.config.hparams import PARTS, Target, bind, chosen_of
 from hptjax.config.model import AnyModel
-from hptjax.config.named import Part, part
-from hptjax.entries import Categorical, Entry, Float, Integer, Value, values_of
+from hptjax.config.named import Part
+from hptjax.entries import Categorical, Entry, Float, Value, values_of
 from hptjax.errors import ConfigError
 from hptjax.glossary import Hparams
 from hptjax.grid import Grid, tree_of
@@ -145,15 +145,13 @@ class Problem:
 
     def static_values(self) -> dict[str, Sequence[Value]]:
         """All values of each static hparam."""
-        return {
-            name: values_of(entry)
-            if isinstance(entry := self.space[name], Float) and self._is_real(name)
-            else _values(entry)
-            for name in self._names("static")
-        }
+        return {name: self._static_values(name) for name in self._names("static")}
 
-    def _is_real(self, name: str) -> bool:
-        return self.targets[name].type == "float"
+    def _static_values(self, name: str) -> Sequence[Value]:
+        entry = self.space[name]
+        if isinstance(entry, Float) and self.targets[name].type != "float":
+            return _rounded(entry)
+        return values_of(entry)
 
     def compiled_values(self) -> dict[str, Sequence[Value]]:
         """The values of each static hparam that networks take: of one that snaps, its grid."""
@@ -213,11 +211,9 @@ class Problem:
 
 def chosen_in(space: Mapping[str, Entry | None]) -> dict[str, list[Part]]:
     """What each part may be of which a space holds a choice; ConfigError for an unknown one."""
-    return {
-        key: [part(table, entry.meaning(c), f"space.{key}") for c in entry.choices]
-        for key, table in PARTS.items()
-        if isinstance(entry := space.get(key), Categorical)
-    }
+    entries = ((key, space.get(key)) for key in PARTS)
+    tuned = {key: entry for key, entry in entries if isinstance(entry, Categorical)}
+    return {key: list(parts) for key, parts in chosen_of(tuned).items()}
 
 
 def meant(hparams: Hparams, space: Mapping[str, Entry | None]) -> Hparams:
@@ -230,11 +226,6 @@ def meant(hparams: Hparams, space: Mapping[str, Entry | None]) -> Hparams:
     return {**hparams, **named} if named else hparams
 
 
-def _values(entry: Entry) -> tuple[Value, ...] | range:
-    """All values of a static hparam; a real number is rounded when it is written in."""
-    if isinstance(entry, Categorical):
-        return tuple(entry.choices)
-    if isinstance(entry, Integer):
-        return range(entry.low, entry.high + 1, entry.step)
-    assert isinstance(entry, Float)
+def _rounded(entry: Float) -> range:
+    """The values of a static hparam that is a whole number, of which the entry is a real range."""
     return range(math.floor(entry.low + 0.5), math.floor(entry.high + 0.5) + 1)

@@ -20,7 +20,6 @@ from hptjax.config.model import AnyModel, Model
 from hptjax.entries import Arithmetic, Categorical, Entry, Float, Value, values_of
 from hptjax.errors import ConfigError
 from hptjax.glossary import Hparams
-from hptjax.models.chain import chain_of
 from hptjax.models.choices import Choices, choices_of
 from hptjax.models.numbers import TracedNumbers, number_types, numbers_of, packed
 from hptjax.models.signature import net_shape, signature_of, width_names
@@ -93,7 +92,10 @@ class TracedProblem:
         """The fewest hparams beside which a traced one is active, and all that it sets is there."""
         space, places = self.problem.space, self._places[name].keys()
         enabling = {n: v for n, v in self._enabling(name).items() if n in self._traced}
-        layers = [fields_of(config) if config else set() for config in self._combinations]
+        layers = [
+            set(number_types([net_shape(config)])) if config else set()
+            for config in self._combinations
+        ]
         missing, found = places & set().union(*layers), []
         for row, config, fields in zip(self._rows, self._combinations, layers, strict=True):
             hparams = space.active({**self.problem.widest_hparams, **row, **enabling})
@@ -219,7 +221,7 @@ class TracedProblem:
             for number, value in self._tuned(name, values[name]).items():
                 chosen = value if active is None else jnp.where(active, value, columns[number])
                 columns[number] = chosen
-        return packed(columns, number_types(self.plan.bodies, self.choices), jnp)
+        return packed(columns, number_types(self.plan.bodies), jnp)
 
     def _active(self, name: str, values: dict[str, Array]) -> Array | None:
         """Where an hparam means something [P] bool; None: everywhere."""
@@ -263,16 +265,6 @@ class TracedProblem:
                 if number in places or len(known) > 1:
                     tables.setdefault(number, column)
         return {number: jnp.asarray(table)[index] for number, table in tables.items()}
-
-
-def fields_of(config: AnyModel) -> set[str]:
-    """The names of all numbers of a network's layers."""
-    return {
-        f"{placed.name}.{own}"
-        for placed in chain_of(config)
-        for layer in (placed.layer,)
-        for own in (*layer.widths, *layer.choices, *layer.numbers())
-    }
 
 
 TRACED = Arithmetic(lambda x: jnp.floor(x).astype(jnp.int32), jnp.exp, jnp.minimum, jnp.maximum)
