@@ -1,10 +1,7 @@
 """The promise: each member of a mixed population equals its own run at its exact shape."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 
 import jax
 import numpy as np
@@ -78,8 +75,8 @@ SMOOTHED = [
 
 @pytest.fixture(scope="module")
 def after_one_epoch():
-    """Weights of each member alone, after the 2 to 4 steps of an epoch of few images."""
-    return [alone(m, 3, FEW, VALIDATION, 1)[0] for m in SMOOTHED]
+    """Weights of member k alone, after the 2 to 4 steps of an epoch of few images."""
+    return lru_cache(lambda k: alone(SMOOTHED[k], 3, FEW, VALIDATION, 1)[0])
 
 
 LANES = {"devices": jax.devices()[:1], "lanes": 3}  # another number of places changes no bit
@@ -104,13 +101,13 @@ def test_first_epoch_of_a_mixed_population_is_each_members_own(
     assert len(plan.bodies) < count
     trainer = PopulationTrainer(plan, FEW, VALIDATION, seed=3, horizon=1, **options)
     state, _ = trainer.epoch(trainer.start(members))
-    for k, expected in enumerate(after_one_epoch[:count]):
+    for k in range(count):
 
         def compare(path, ours, theirs, k=k):
             where = f"member {k}{jax.tree_util.keystr(path)}"
             np.testing.assert_allclose(ours, theirs, atol=1e-5, err_msg=where)
 
-        jax.tree.map_with_path(compare, trainer.variables(state, k), expected)
+        jax.tree.map_with_path(compare, trainer.variables(state, k), after_one_epoch(k))
 
 
 def test_validation_metrics_are_those_of_the_exported_network(population):
@@ -155,7 +152,7 @@ PLACES = {"one": (ONE,), "three": (ONE,) * 3, "all": (ONE,) * 8, "devices": (ONE
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(bool(os.environ["XLA_FLAGS"]), reason="below, in a process of its own")
+@pytest.mark.optimized  # otherwise XLA orders sums by the size of an array
 def test_number_of_places_changes_no_bit(way):
     """Rows of one place, of cores that share a device, of two devices; places without a member."""
     members = MEMBERS[:3]
@@ -172,16 +169,6 @@ def test_number_of_places_changes_no_bit(way):
                 two[0].variables(two[1], k),
                 other[0].variables(other[1], k),
             )
-
-
-@pytest.mark.slow
-def test_number_of_places_changes_no_bit_as_users_compile():
-    """Without optimization XLA orders sums by the size of an array."""
-    this = f"{__file__}::test_number_of_places_changes_no_bit"
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", this]
-    done = subprocess.run(command, env=os.environ | {"XLA_FLAGS": ""}, capture_output=True)
-    assert done.returncode == 0, done.stdout.decode()
-    assert b"skipped" not in done.stdout
 
 
 def test_a_diverging_member_leaves_the_others_bit_identical_and_compiles_nothing(population):
