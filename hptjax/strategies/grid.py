@@ -12,6 +12,9 @@ from hptjax.strategies.base import Proposal, SearchContext, identity, proposal_a
 from hptjax.strategies.permutation import Permutation
 
 
+several = True
+
+
 class Options(Frozen):
     """Options of `grid`; the space's entries say their grid points.
 
