@@ -126,7 +126,7 @@ def test_the_program_has_bodies_for_all_that_may_be_trained():
         ),
         (
             {"parameters": 5000},
-            "constraints.parameters: must be a mapping that says which bound it is, as {max: 5000}, got",
+            "constraints.parameters: must be a mapping that says which bound it is, as {max: 5000}",
         ),
         (
             {"parameters": {"min": 9, "max": 1}},

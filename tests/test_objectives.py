@@ -1,11 +1,11 @@
-"""Several objectives: what searchers are told, which trials no other one beats, what is recorded."""
+"""Several objectives: what searchers are told, which trials none beats, what is recorded."""
 
 import optuna
 import pytest
 
+from hptjax.config.model import read_model
 from hptjax.errors import ConfigError
 from hptjax.models.costs import network_costs
-from hptjax.config.model import read_model
 from hptjax.records import Status
 from hptjax.records.goal import Goal
 from hptjax.records.pareto import pareto_front, values_of

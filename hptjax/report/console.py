@@ -64,7 +64,7 @@ def leaderboard(trials: Sequence[TrialRecord], goal: Goal, rows: int = 10) -> Pl
 def pareto_table(
     trials: Sequence[TrialRecord], goals: Sequence[Goal], rows: int = 20
 ) -> PlainTable:
-    """A table of the trials that no other one beats in all objectives; goals: the metric's first."""
+    """A table of the trials that no other one beats; goals: the metric's, then the others."""
     front = pareto_front(trials, goals)
     shown = front[:rows]
     more = f"{len(front) - rows} more are in trials.csv" if len(front) > rows else None

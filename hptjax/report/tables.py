@@ -22,9 +22,8 @@ def trials_frame(
     metric: the name of what value is; told is what the searcher was told, lower is better.
     hparams: names of the space: each has a column, also where no trial has a value. `changes` joins
     what repair did, `reason` says why a trial was not trained to the end, `duplicate_of` is the
-    number of an earlier trial of the same network. Costs have a column where a study is to keep them
-    low, too. Inactive hparams, missing and not finite numbers
-    are empty.
+    number of an earlier trial of the same network. Costs have a column where
+    they are objectives. Inactive hparams, missing and not finite numbers are empty.
     """
     records = list(generations)
     metrics = metrics_of(trials_of(records))

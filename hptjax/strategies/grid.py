@@ -11,8 +11,7 @@ from hptjax.space import Space
 from hptjax.strategies.base import Proposal, SearchContext, identity, proposal_at
 from hptjax.strategies.permutation import Permutation
 
-
-several = True
+several = True  # it takes several objectives
 
 
 class Options(Frozen):

@@ -6,8 +6,7 @@ from hptjax.config.frozen import Frozen
 from hptjax.strategies.base import SearchContext
 from hptjax.strategies.optuna import OptunaSearcher, searcher_of
 
-
-several = True
+several = True  # it takes several objectives
 
 
 class Options(Frozen):

@@ -9,8 +9,7 @@ from hptjax.config.frozen import Frozen, Positive
 from hptjax.strategies.base import SearchContext
 from hptjax.strategies.optuna import GroupTPE, OptunaSearcher, quiet_optuna, searcher_of
 
-
-several = True
+several = True  # it takes several objectives
 
 
 class Options(Frozen):

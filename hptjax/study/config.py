@@ -199,20 +199,19 @@ class StudyConfig(Frozen):
     images after the last epoch, as val_loss (minimised) or val_accuracy (maximised);
     val_loss_cumulative (minimised) is the mean over all epochs so far, as the original study logged
     it; module:attribute names one of your own; {name, direction} notes one that run_study is given.
-    metrics: further measures that are recorded each epoch, as val_macro_f1. objectives: what else is
-    to be good, as parameters or flops, for searchers that take several; `metric: [val_accuracy,
-    parameters]` names both, and the first ranks trials. repeats: how often each
-    candidate is trained, with keys of its own; its curves are the means. paired: whether all
-    candidates are trained with the same keys, so that they differ by their hparams alone; both may
-    be given as `repeats: {n: 3, paired: true}`. constraints: bounds of costs, as
-    `{parameters: {max: 150000}, flops: {max: 1.0e+7}}`; a candidate that breaks one is infeasible,
-    and not trained. duplicates: whether a
-    proposal of a network that its strategy trained already takes that trial's results (reuse), or
-    is trained again with a key of its own (retrain). max_failures: failed trials after which a
-    strategy gives up. first: hparams that each strategy tries before its own, where one that is
-    missing is mid-scale or its first choice; warm_start: more of them, see `study.warm_start`.
-    executor: what trains them, see `study.executors`; sinks: what else watches `hptjax run`, see
-    `study.sinks`; like the budget, both may change where a run goes on.
+    metrics: further measures that are recorded each epoch, as val_macro_f1. objectives: what else
+    is to be good, as parameters or flops, for searchers that take several; `metric: [val_accuracy,
+    parameters]` names both, and the first ranks trials. repeats: how often each candidate is
+    trained, with keys of its own; its curves are the means. paired: whether all candidates are
+    trained with the same keys, so that they differ by their hparams alone; both may be given as
+    `repeats: {n: 3, paired: true}`. constraints: bounds of costs, as `{parameters: {max: 150000},
+    flops: {max: 1.0e+7}}`; a candidate that breaks one is infeasible, and not trained. duplicates:
+    whether a proposal of a network that its strategy trained already takes that trial's results
+    (reuse), or is trained again with a key of its own (retrain). max_failures: failed trials after
+    which a strategy gives up. first: hparams that each strategy tries before its own, where one
+    that is missing is mid-scale or its first choice; warm_start: more of them, see
+    `study.warm_start`. executor: what trains them, see `study.executors`; sinks: what else watches
+    `hptjax run`, see `study.sinks`; like the budget, both may change where a run goes on.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)

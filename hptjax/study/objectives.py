@@ -54,8 +54,8 @@ def _objective(word: str, task: Task) -> Objective:
         raise ConfigError(f"objectives: {reason}; a cost is {' or '.join(COSTS)}.") from None
     if goal_of_name(word) is None:
         raise ConfigError(
-            f"objectives: must be measures of hptjax's own or costs, got {shown(word)}; a metric of "
-            "your own may stand first, under metric."
+            f"objectives: must be measures of hptjax's own or costs, got {shown(word)}; a metric "
+            "of your own may stand first, under metric."
         )
     return Objective(metric.goal, metric)
 

@@ -28,6 +28,7 @@ from hptjax.transpile.repair import Candidate, build
 
 MAX_SIGNATURES = 32  # each costs seconds of compiling; rarer ones are compiled when they turn up
 MOST_COMBINATIONS = 4096  # that are looked at, to find those that differ
+NO_CONSTRAINTS = Constraints()
 SAMPLES = 512  # random points that stand for the space
 
 
@@ -43,7 +44,7 @@ class Problem:
     base: AnyModel
     space: Space
     image: ImageSpec
-    constraints: Constraints = Constraints()
+    constraints: Constraints = NO_CONSTRAINTS
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "space", with_conditions(self.space, self.targets))
