@@ -19,7 +19,7 @@ from hptjax.records.environment import environment, note_environment
 from hptjax.records.reader import NAME as JOURNAL
 from hptjax.records.run_dir import RunDirectory, load_run, recorded_config
 from hptjax.records.trial import StudyResult, TrialRecord
-from hptjax.report.console import leaderboard, summary_table
+from hptjax.report.console import leaderboard, pareto_table, summary_table
 from hptjax.report.progress import ProgressBars, ProgressLines
 from hptjax.report.tables import write_tables
 from hptjax.report.terminal import make_console
@@ -119,6 +119,8 @@ def make_sinks(study: StudyConfig, out: Path, console: Console, stack: ExitStack
 
 def show(console: Console, result: StudyResult, out: Path) -> None:
     console.print(leaderboard(result.trials, result.goal))
+    if len(result.goals) > 1:
+        console.print(pareto_table(result.trials, result.goals))
     console.print(summary_table(result.generations, result.stops, result.goal))
     console.print(f"Run directory: {out}", soft_wrap=True)
 

@@ -171,7 +171,8 @@ def local_executor(
         measures=study.measures,
         notify=notify,
     )
-    problem = Problem(study.model, study.space, data.image_for(study.task))
+    image = data.image_for(study.task)
+    problem = Problem(study.model, study.space, image, study.constraints)
     return LocalExecutor(problem, make, notify=notify)
 
 

@@ -22,7 +22,7 @@ from hptjax.records.change import Change
 from hptjax.records.goal import Direction, Goal
 from hptjax.records.journal import read_journal
 from hptjax.records.metrics import LOSSES, is_metric
-from hptjax.records.trial import GenerationRecord, TrialRecord
+from hptjax.records.trial import LATER, GenerationRecord, TrialRecord
 
 VERSION = 3
 NAME = "journal.jsonl"
@@ -226,7 +226,8 @@ def generation_of(record: Mapping[str, Any]) -> GenerationRecord:
     """The generation of a journal's record; DataError, ValidationError for another form."""
     _same_keys(record, ("kind", *(f.name for f in fields(GenerationRecord))), "a generation")
     for trial in record["trials"]:
-        _same_keys(trial, [f.name for f in fields(TrialRecord)], "a trial")
+        known = [f.name for f in fields(TrialRecord)]
+        _same_keys(trial, [key for key in known if key not in LATER or key in trial], "a trial")
         for change in trial["changes"]:
             _same_keys(change, [f.name for f in fields(Change)], "a change")
     _GENERATION.validate_json(json.dumps(record), strict=True)

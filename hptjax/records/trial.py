@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from hptjax.records.change import Change
-from hptjax.records.goal import Goal, goal_of_config
+from hptjax.records.goal import Goal, goal_of_config, goals_of_config
 from hptjax.records.metrics import CLASSIFICATION, in_order
 
 Curves = Mapping[str, tuple[float | None, ...]]
@@ -24,6 +24,7 @@ class Status(StrEnum):
     LOST = "lost"  # with the worker that trained it
 
 
+LATER = ("objectives",)  # keys that are left out where they say nothing: older journals lack them
 COUNTED = (Status.TRAINED,)  # they may be the best: a stopped one's value is of fewer epochs
 FAILED = (Status.DIVERGED, Status.INFEASIBLE, Status.LOST)  # they have no value
 
@@ -44,7 +45,8 @@ class TrialRecord:
     for a trial that failed. network: the metrics after the last epoch of the one network that is
     kept of a trial, the first of its repetitions; empty where there is but one. duplicate_of:
     number of an earlier trial of the same network; reused: whether that one's results and key are
-    this one's too, which was not trained.
+    this one's too, which was not trained. objectives: what it came to beside
+    its value, as people see it, where a study has several.
     """
 
     strategy: str
@@ -63,6 +65,7 @@ class TrialRecord:
     network: Mapping[str, float | None] = field(default_factory=dict)
     duplicate_of: int | None = None
     reused: bool = False
+    objectives: Mapping[str, float | None] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         value = "no value" if self.value is None else f"value {self.value:.4f}"
@@ -124,7 +127,12 @@ class GenerationRecord:
         return f"GenerationRecord({self.strategy} {self.generation}: {len(self.trials)} trials)"
 
     def to_dict(self) -> dict[str, Any]:
-        return {"kind": "generation", **asdict(self)}
+        tree = {"kind": "generation", **asdict(self)}
+        for trial in tree["trials"]:
+            for key in LATER:
+                if not trial[key]:
+                    del trial[key]
+        return tree
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> "GenerationRecord":
@@ -173,6 +181,11 @@ class StudyResult:
     def goal(self) -> Goal:
         """The metric that trials are judged by, and its direction."""
         return goal_of_config(self.config)
+
+    @property
+    def goals(self) -> tuple[Goal, ...]:
+        """Those of all objectives, that of the metric first."""
+        return goals_of_config(self.config)
 
     @property
     def best(self) -> TrialRecord | None:

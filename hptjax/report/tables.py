@@ -7,6 +7,7 @@ import pandas as pd
 
 from hptjax.records.change import describe_changes
 from hptjax.records.files import replace_file
+from hptjax.records.goal import COSTS
 from hptjax.records.trial import GenerationRecord, StudyResult, TrialRecord, metrics_of
 
 PLACE = ("strategy", "number", "key", "generation", "status")
@@ -21,12 +22,14 @@ def trials_frame(
     metric: the name of what value is; told is what the searcher was told, lower is better.
     hparams: names of the space: each has a column, also where no trial has a value. `changes` joins
     what repair did, `reason` says why a trial was not trained to the end, `duplicate_of` is the
-    number of an earlier trial of the same network. Inactive hparams, missing and not finite numbers
-    are empty.
+    number of an earlier trial of the same network. Costs have a column where
+    they are objectives. Inactive hparams, missing and not finite numbers are empty.
     """
     records = list(generations)
     metrics = metrics_of(trials_of(records))
     names = _hparam_columns(trials_of(records), tuple(hparams))
+    found = dict.fromkeys(n for trial in trials_of(records) for n in trial.objectives)
+    costs = [name for name in found if name in COSTS]
     rows = [
         {
             "strategy": trial.strategy,
@@ -38,6 +41,7 @@ def trials_frame(
             "value": trial.value,
             "told": trial.told,
             **{name: trial.last(name) for name in metrics},
+            **{name: trial.objectives.get(name) for name in costs},
             "epochs": trial.age,
             **{name: trial.hparams.get(name) for name in names},
             "changes": describe_changes(trial.changes),

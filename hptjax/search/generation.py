@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hptjax.config.model import AnyModel
 from hptjax.executors.base import Resident
 from hptjax.glossary import Hparams
 from hptjax.population.pack import Member
@@ -17,18 +18,25 @@ from hptjax.records.trial import Status, TrialRecord, finite_or_none
 from hptjax.strategies.base import Proposal
 from hptjax.study.budget import SECONDS, Meter
 from hptjax.study.metric import Metric
+from hptjax.study.objectives import Objective
 from hptjax.study.schedule import Step
 from hptjax.transpile.repair import Candidate
 
 OnEpoch = Callable[[int, Mapping[str, np.ndarray]], None]
 
 
-def trial_key(label: str, number: int) -> int:
+PAIRED_KEY = zlib.crc32(b"paired") & 0x7FFFFFFF  # of every trial of a study whose keys are paired
+
+
+def trial_key(label: str, number: int, *, paired: bool = False) -> int:
     """The number, below 2^31, from which a trial's random keys derive.
 
     It depends on the strategy's label and the trial's number in it, and not on which other
-    strategies a study runs: a strategy alone has the same history as among others.
+    strategies a study runs: a strategy alone has the same history as among others. Paired trials
+    have one key all.
     """
+    if paired:
+        return PAIRED_KEY
     return (zlib.crc32(label.encode()) & 0x7F) << 24 | number
 
 
@@ -71,6 +79,15 @@ class Track:
 
     def value(self, metric: Metric) -> float:
         return metric({name: np.array(curve) for name, curve in self.curves.items()})
+
+    def objectives(
+        self, objectives: Sequence[Objective], config: AnyModel, value: float | None
+    ) -> dict[str, float | None]:
+        """What it came to beside its value; nothing where it has none."""
+        if value is None:
+            return {}
+        curves = {name: np.array(curve) for name, curve in self.curves.items()}
+        return {own.goal.name: finite_or_none(own.value(curves, config)) for own in objectives}
 
 
 class Generation:
@@ -192,13 +209,16 @@ def members_of(
     candidates: Sequence[Candidate],
     repeats: int,
     copies: Container[int] = (),
+    *,
+    paired: bool = False,
 ) -> list[Member]:
     """The members of the candidates that can be built, the repetitions of each side by side.
 
     copies: places of candidates that are not trained, for another one of the same network is.
+    paired: as of `trial_key`.
     """
     return [
-        Member(candidate.config, repeat_key(trial_key(label, first + place), repeat))
+        Member(candidate.config, repeat_key(trial_key(label, first + place, paired=paired), repeat))
         for place, candidate in enumerate(candidates)
         if candidate.config is not None and place not in copies
         for repeat in range(repeats)
@@ -214,10 +234,13 @@ def trial_records(
     generation: Generation,
     repeats: int,
     copies: Container[int] = (),
+    *,
+    paired: bool = False,
+    objectives: Sequence[Objective] = (),
 ) -> list[TrialRecord]:
     """The records of a generation; first: number of its first trial.
 
-    active: leaves those hparams that mean something beside the others. copies: as of
+    active: leaves those hparams that mean something beside the others. copies, paired: as of
     `members_of`; their records hold nothing of a training yet.
     """
     trained = iter(zip(generation.tracks, generation.values(), generation.told(), strict=True))
@@ -226,7 +249,7 @@ def trial_records(
         common: dict[str, Any] = {
             "strategy": label,
             "number": first + place,
-            "key": trial_key(label, first + place),
+            "key": trial_key(label, first + place, paired=paired),
             "genotype": proposal.genotype,
             "hparams": dict(active(proposal.hparams)),
             "changes": candidate.changes,
@@ -247,6 +270,7 @@ def trial_records(
                 "epochs": _finite(track.curves),
                 "spread": _finite(track.spread) if repeats > 1 else {},
                 "network": _finite_or_none(track.network) if repeats > 1 else {},
+                "objectives": track.objectives(objectives, candidate.config, value),
             }
         records.append(TrialRecord(**common, **fate))
     return records

@@ -24,6 +24,7 @@ from hptjax.study.data import StudyData, data_digests, load_study_data
 from hptjax.study.executors import EXECUTORS
 from hptjax.study.metric import Metric
 from hptjax.study.metrics import find_metric, functions_of, further_metrics
+from hptjax.study.objectives import objectives_of
 from hptjax.study.sink import Sink
 from hptjax.study.warm_start import warm_started
 from hptjax.transpile.problem import Problem
@@ -69,7 +70,7 @@ def run_study(
 
     said = notify if sinks else warnings.warn
     data = load_study_data(study, said) if data is None else data.fitted(study.model, said)
-    functions = functions_of([judge, *further_metrics(study.metrics, task)])
+    functions = functions_of([judge, *further_metrics(study.recorded, task)])
     data = replace(data, functions={**data.functions, **functions})
     data.check(task, study.measures)
     history = History(MemoryJournal() if journal is None else journal, judge.goal, stated)
@@ -80,7 +81,7 @@ def run_study(
         recorder = Recorder(history, tuple(sinks), on_best, data.train.size, live, said)
         recorder.check_rounding()
         loop = Loop(
-            problem=Problem(study.model, study.space, data.image_for(task)),
+            problem=Problem(study.model, study.space, data.image_for(task), study.constraints),
             schedule=study.make_schedule(),
             metric=judge,
             executor=live if store is None else SnapshotExecutor(live, store),
@@ -91,6 +92,8 @@ def run_study(
             budget=study.budget.model_dump(),
             max_failures=study.max_failures,
             reuse=study.duplicates == "reuse",
+            paired=study.paired,
+            objectives=objectives_of(study.objectives, task),
         )
         generations, stops = _run_all(loop, study, searchers or _own_searchers(study))
     if store is not None:
@@ -154,6 +157,8 @@ def _context(study: StudyConfig, space: Space, label: str) -> SearchContext:
         population_size=study.population_size,
         evaluations=study.budget.most_trials(study.population_size),
         first=tuple(space.completed(hparams, drop=True) for hparams in study.first),
+        objectives=len(study.objectives),
+        constraints=study.constraints.names,
     )
 
 
