@@ -52,8 +52,8 @@ def leaderboard(trials: Sequence[TrialRecord], goal: Goal, rows: int = 10) -> Pl
             trial.strategy,
             str(trial.number),
             "failed" if trial.value is None else f"{trial.value:.4f}",
-            str(trial.age),
-            show_number(trial.last(other)),
+            str(trial.age) if trial.epoch is None else f"{trial.epoch} of {trial.age}",
+            show_number(trial.judged(other)),
             show_hparams(trial.hparams),
             _remarks(trial, copies.get((trial.strategy, trial.number), ())) or "-",
         )

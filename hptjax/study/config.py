@@ -179,6 +179,12 @@ class StudyConfig(Frozen):
     images after the last epoch, as val_loss (minimised) or val_accuracy (maximised);
     val_loss_cumulative (minimised) is the mean over all epochs so far, as the original study logged
     it; module:attribute names one of your own; {name, direction} notes one that run_study is given.
+    select: the epoch that a trial is judged by, and whose weights are kept of it: last_epoch, or
+    best_epoch, that of the best metric so far (the earliest of equals; never one that is not
+    finite). patience: a trial whose metric did not improve for so many epochs ends (None: none
+    does); it counts as trained, judged as select says, and its learning rate is scheduled over all
+    epochs. keep_best: of how many trials, the best, the weights are kept; of more than one an
+    ensemble is built when a strategy ends.
     metrics: further measures that are recorded each epoch, as val_macro_f1. repeats: how often each
     candidate is trained, with keys of its own; its curves are the means. duplicates: whether a
     proposal of a network that its strategy trained already takes that trial's results (reuse), or
@@ -211,6 +217,9 @@ class StudyConfig(Frozen):
     seed: Seed = 0
     metric: Annotated[str | dict[str, str], BeforeValidator(_as_metric)] = "val_loss"
     metrics: Annotated[tuple[str, ...], BeforeValidator(_as_metrics)] = ()
+    select: Literal["last_epoch", "best_epoch"] = "last_epoch"
+    patience: Positive | None = None
+    keep_best: Positive = 1
     max_failures: Positive | None = None
     first: Annotated[
         tuple[dict[str, bool | int | float | str], ...], BeforeValidator(as_tuple)
@@ -285,6 +294,11 @@ class StudyConfig(Frozen):
         return self.model.task.options
 
     @property
+    def by_best_epoch(self) -> bool:
+        """Whether trials are judged by their best epoch, and not by their last."""
+        return self.select == "best_epoch"
+
+    @property
     def curves(self) -> tuple[str, ...]:
         """The names of the curves of its trials, but for that of a function for run_study."""
         return known_curves(self.metric, self.metrics, self.task)
@@ -321,9 +335,9 @@ class StudyConfig(Frozen):
         The order of the space's keys is that of the search's axes: write YAML with sort_keys=False.
         """
         tree = self.model_dump(mode="json")
-        for later in ("metrics", "sinks"):
-            if not tree[later]:
-                del tree[later]  # a run that names none is noted as ever
+        for later in ("metrics", "sinks", "select", "patience", "keep_best"):
+            if getattr(self, later) == type(self).model_fields[later].default:
+                del tree[later]  # a run that says nothing of it is noted as ever
         return tree
 
     @classmethod
