@@ -40,7 +40,8 @@ def leaderboard(trials: Sequence[TrialRecord], goal: Goal, rows: int = 10) -> Pl
     table.add_column("strategy", **_names(trial.strategy for trial in trials))
     for column in ("trial", goal.name):
         table.add_column(column, justify="right", no_wrap=True)
-    for column in ("epochs", other):
+    epochs = "epochs" if all(trial.epoch is None for trial in trials) else "epoch"
+    for column in (epochs, other):
         table.add_column(column, justify="right", no_wrap=True, spare=True)
     table.add_column("hparams", ratio=2, overflow="fold")
     table.add_column("remarks", ratio=1, overflow="fold")

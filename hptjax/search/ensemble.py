@@ -21,7 +21,7 @@ from hptjax.tasks.multi_label import MultiLabel
 
 ROUNDS = 50  # networks that an ensemble has at most, each counted as often as it is in it
 BATCH = 250  # images that are applied together
-LEAST = 1e-7  # of a probability whose logarithm is taken
+LEAST, LEAST_OF_LABELS = 1e-30, 1e-7  # probabilities of which a logarithm is taken
 
 
 @dataclass(frozen=True)
@@ -126,9 +126,9 @@ def _averaged_as(
         return np.asarray(task.predicted(jnp.asarray(outputs.T)).T, np.float64)
 
     def back(mean: np.ndarray) -> np.ndarray:
-        logs = np.log(np.maximum(mean, LEAST))
-        return (
-            logs if isinstance(task, Classification) else logs - np.log(np.maximum(1 - mean, LEAST))
-        )
+        if isinstance(task, Classification):
+            return np.log(np.maximum(mean, LEAST))
+        inner = np.clip(mean, LEAST_OF_LABELS, 1 - LEAST_OF_LABELS)
+        return np.log(inner) - np.log1p(-inner)
 
     return spread, back

@@ -10,7 +10,7 @@ from hptjax.config.model import read_model
 from hptjax.errors import DataError
 from hptjax.records.best import SUFFIX, SavedNetwork, load_network, save_network
 from hptjax.records.files import replace_file
-from hptjax.records.trial import TrialRecord
+from hptjax.records.trial import TrialRecord, finite_or_none
 from hptjax.search.ensemble import select
 from hptjax.search.network import notes
 from hptjax.study.config import StudyConfig
@@ -77,7 +77,7 @@ class KeptNetworks:
         counted = zip(names, found.counts, strict=True)
         tree = {
             "members": {name: count for name, count in counted if count},
-            "measures": dict(found.measures),
+            "measures": {name: finite_or_none(value) for name, value in found.measures.items()},
         }
         text = json.dumps(tree, indent=2, allow_nan=False) + "\n"
         replace_file(self._folder / ENSEMBLE, text.encode())
