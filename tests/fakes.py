@@ -66,7 +66,10 @@ class FakeExecutor:
     ) -> "FakePopulation":
         np.testing.assert_array_equal(arrays["trial"], [member.key for member in members])
         self.log.append(f"restore {len(members)} at {age}")
-        return FakePopulation(self, tuple(members), age)
+        population = FakePopulation(self, tuple(members), age)
+        marks = arrays.get("marks", np.zeros(len(members), int)).tolist()
+        population.marks = {m.key: mark for m, mark in zip(members, marks, strict=True) if mark}
+        return population
 
     def epoch(self, members: tuple[Member, ...], age: int) -> dict[str, np.ndarray]:
         losses = np.array([fake_loss(member, age) for member in members], np.float32)
@@ -102,6 +105,7 @@ class FakePopulation:
 
     def __init__(self, executor: FakeExecutor, members: tuple[Member, ...], age: int) -> None:
         self.executor, self.members, self.age = executor, members, age
+        self.marks: dict[int, int] = {}
 
     def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
         if seconds <= 0:
@@ -115,11 +119,18 @@ class FakePopulation:
     def keep(self, chosen: Sequence[int]) -> None:
         self.members = tuple(self.members[k] for k in chosen)
 
-    def weights(self, k: int) -> Mapping[str, Any]:
-        return {"params": {"trial": np.array([self.members[k].key])}}
+    def mark(self, chosen: Sequence[int]) -> None:
+        self.marks |= {self.members[k].key: self.age for k in chosen}
+
+    def weights(self, k: int, *, marked: bool = False) -> Mapping[str, Any]:
+        key = self.members[k].key
+        age = self.marks[key] if marked else self.age
+        return {"params": {"trial": np.array([key]), "age": np.array([age])}}
 
     def snapshot(self) -> dict[str, np.ndarray]:
-        return {"trial": np.array([member.key for member in self.members])}
+        keys = [member.key for member in self.members]
+        marks = [self.marks.get(key, 0) for key in keys]
+        return {"trial": np.array(keys)} | ({"marks": np.array(marks)} if any(marks) else {})
 
 
 def fake_loss(member: Member, epoch: int) -> float:

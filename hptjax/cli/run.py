@@ -23,6 +23,7 @@ from hptjax.report.console import leaderboard, pareto_table, summary_table
 from hptjax.report.progress import ProgressBars, ProgressLines
 from hptjax.report.tables import write_tables
 from hptjax.report.terminal import make_console
+from hptjax.search.kept import KeptNetworks
 from hptjax.search.network import notes
 from hptjax.search.run import run_study
 from hptjax.study.config import StudyConfig
@@ -71,6 +72,10 @@ def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> St
         noted = notes(trial, study, digests, data.train.class_names)
         save_best(directory.best, config, variables, noted)
 
+    keeper = None
+    if study.keep_best > 1:
+        check = directory.journal.check_place
+        keeper = KeptNetworks(directory.kept, study, data, digests, check=check, notify=notify)
     with ExitStack() as stack:
         stack.push(lambda kind, error, trace: leave_tables(directory, error))
         sinks = make_sinks(study, directory.path, console, stack)
@@ -80,6 +85,7 @@ def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> St
             journal=directory.journal,
             sinks=sinks,
             on_best=on_best,
+            keeper=keeper,
             snapshots=directory.path / "snapshots",
         )
 

@@ -23,7 +23,7 @@ from hptjax.records.trial import StudyResult
 FREE_KEYS = ("out", "tensorboard", "sinks", "budget", "executor")
 CONFIG = "config.yaml"
 FILES = (CONFIG, "environment.json", "trials.csv", "epochs.csv", "optuna.journal")
-FOLDERS = ("best", "snapshots", "tb")
+FOLDERS = ("best", "kept", "snapshots", "tb")
 
 
 class RunDirectory:
@@ -67,6 +67,11 @@ class RunDirectory:
     @property
     def best(self) -> Path:
         return self.path / "best"
+
+    @property
+    def kept(self) -> Path:
+        """The folder of the best trials' networks, where a study keeps several."""
+        return self.path / "kept"
 
     @property
     def resumed(self) -> bool:

@@ -41,7 +41,8 @@ def leaderboard(trials: Sequence[TrialRecord], goal: Goal, rows: int = 10) -> Pl
     table.add_column("strategy", **_names(trial.strategy for trial in trials))
     for column in ("trial", goal.name):
         table.add_column(column, justify="right", no_wrap=True)
-    for column in ("epochs", other):
+    epochs = "epochs" if all(trial.epoch is None for trial in trials) else "epoch"
+    for column in (epochs, other):
         table.add_column(column, justify="right", no_wrap=True, spare=True)
     table.add_column("hparams", ratio=2, overflow="fold")
     table.add_column("remarks", ratio=1, overflow="fold")
@@ -53,8 +54,8 @@ def leaderboard(trials: Sequence[TrialRecord], goal: Goal, rows: int = 10) -> Pl
             trial.strategy,
             str(trial.number),
             "failed" if trial.value is None else f"{trial.value:.4f}",
-            str(trial.age),
-            show_number(trial.last(other)),
+            str(trial.age) if trial.epoch is None else f"{trial.epoch} of {trial.age}",
+            show_number(trial.judged(other)),
             show_hparams(trial.hparams),
             _remarks(trial, copies.get((trial.strategy, trial.number), ())) or "-",
         )

@@ -114,8 +114,9 @@ def _attributes(trial: TrialRecord, generation: int) -> dict[str, Any]:
         "reason": trial.reason,
         "changes": describe_changes(trial.changes),
         "generation": generation,
-        **{name: trial.last(name) for name in metrics},
+        **{name: trial.judged(name) for name in metrics},
         "epochs": trial.age,
+        **({} if trial.epoch is None else {"epoch": trial.epoch}),
         "duplicate_of": trial.duplicate_of,
     }
 

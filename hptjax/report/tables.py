@@ -17,16 +17,19 @@ LAST = ("changes", "reason", "duplicate_of")
 def trials_frame(
     generations: Iterable[GenerationRecord], metric: str, hparams: Iterable[str] = ()
 ) -> pd.DataFrame:
-    """One row per trial: its place, value, metrics after the last epoch, hparams, repairs.
+    """One row per trial: its place, value, metrics after the judged epoch, hparams, repairs.
 
     metric: the name of what value is; told is what the searcher was told, lower is better.
     hparams: names of the space: each has a column, also where no trial has a value. `changes` joins
     what repair did, `reason` says why a trial was not trained to the end, `duplicate_of` is the
     number of an earlier trial of the same network. Costs have a column where
-    they are objectives. Inactive hparams, missing and not finite numbers are empty.
+    they are objectives. Inactive hparams, missing and not finite numbers are empty. `epoch` stands
+    only where trials are judged by their best epoch, and is that one; elsewhere it is the last of
+    `epochs`.
     """
     records = list(generations)
     metrics = metrics_of(trials_of(records))
+    chosen = any(trial.epoch is not None for trial in trials_of(records))
     names = _hparam_columns(trials_of(records), tuple(hparams))
     found = dict.fromkeys(n for trial in trials_of(records) for n in trial.objectives)
     costs = [name for name in found if name in COSTS]
@@ -40,9 +43,10 @@ def trials_frame(
             "metric": metric,
             "value": trial.value,
             "told": trial.told,
-            **{name: trial.last(name) for name in metrics},
+            **{name: trial.judged(name) for name in metrics},
             **{name: trial.objectives.get(name) for name in costs},
             "epochs": trial.age,
+            **({"epoch": trial.epoch} if chosen else {}),
             **{name: trial.hparams.get(name) for name in names},
             "changes": describe_changes(trial.changes),
             "reason": trial.reason or "",
@@ -92,7 +96,8 @@ def write_tables(result: StudyResult, folder: Path) -> None:
     """Writes trials.csv and epochs.csv; each is replaced whole."""
     records = result.generations
     trials = trials_frame(records, result.goal.name, result.config.get("space", ()))
-    trials = trials.astype(dict.fromkeys(_whole(result.trials), "Int64"))
+    whole = [*_whole(result.trials), *({"epoch"} & set(trials.columns))]
+    trials = trials.astype(dict.fromkeys(whole, "Int64"))
     for name, frame in (("trials", trials), ("epochs", epochs_frame(records))):
         replace_file(folder / f"{name}.csv", frame.to_csv(index=False).encode())
 

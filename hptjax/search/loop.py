@@ -12,10 +12,10 @@ from hptjax.executors.replay import ReplayExecutor
 from hptjax.records.trial import FAILED, GenerationRecord, TrialRecord, told_values
 from hptjax.search.duplicates import Tried
 from hptjax.search.generation import Generation, members_of, trial_records
+from hptjax.search.judging import Judging
 from hptjax.search.recorder import Recorder
 from hptjax.strategies import CheckedSearcher, Proposal, SearchContext, Searcher
 from hptjax.study.budget import Meter
-from hptjax.study.metric import Metric
 from hptjax.study.objectives import Objective
 from hptjax.study.schedule import Schedule, Step
 from hptjax.transpile.problem import Problem
@@ -35,7 +35,7 @@ class Loop:
 
     problem: Problem
     schedule: Schedule
-    metric: Metric
+    judging: Judging
     executor: Executor
     recorder: Recorder
     callbacks: Sequence[Callback]
@@ -131,11 +131,13 @@ class StrategyRun:
         members = members_of(
             self.label, first, candidates, loop.repeats, copies, paired=loop.paired
         )
-        generation = Generation(len(members) // loop.repeats, loop.repeats, loop.metric)
+        recorded = bool(loop.recorder.history.ahead(self.label))
+        spared = None if recorded else loop.recorder.spared()
+        count = len(members) // loop.repeats
+        generation = Generation(count, loop.repeats, loop.judging, spared)
         population = self.executor.start(members) if members else None
         if population is not None:
             decide: Callable[..., Step | None] = partial(loop.schedule.decide, number)
-            recorded = bool(loop.recorder.history.ahead(self.label))
             bound = meter.unbounded() if recorded else meter  # it was kept to a budget before
             generation.train(population, decide, bound, partial(loop.recorder.epoch, self.label))
             if generation.age == 0:

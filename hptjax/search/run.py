@@ -14,8 +14,9 @@ from hptjax.executors.snapshots import SnapshotExecutor, SnapshotStore
 from hptjax.records.goal import Goal
 from hptjax.records.trial import GenerationRecord, StudyResult
 from hptjax.search.history import History, JournalLike, MemoryJournal
+from hptjax.search.judging import Judging
 from hptjax.search.loop import Callback, Loop
-from hptjax.search.recorder import OnBest, Recorder
+from hptjax.search.recorder import Keeper, OnBest, Recorder
 from hptjax.space import Space
 from hptjax.strategies import SearchContext, Searcher, make_searcher
 from hptjax.study.budget import Meter
@@ -40,6 +41,7 @@ def run_study(
     sinks: Sequence[Sink] = (),
     callbacks: Sequence[Callback] = (),
     on_best: OnBest | None = None,
+    keeper: Keeper | None = None,
     metric: Metric | str | None = None,
     executor: Executor | None = None,
     snapshots: Path | None = None,
@@ -51,7 +53,8 @@ def run_study(
     generations that it holds are replayed, not trained, so that an interrupted study ends as if it
     had not been; it notes, too, which images these are and what decides rounding. callbacks: each
     sees every generation, and ends its strategy by returning True. on_best(trial, variables) is
-    called for each new best trial, before its record is written. metric: a name, or one of
+    called for each new best trial, before its record is written; keeper: has the networks of the
+    study's `keep_best` best trials, as `search.kept.KeptNetworks`. metric: a name, or one of
     your own made with `hptjax.metric`, instead of the study's; searchers are told so that lower is
     better. executor: what trains, the study's own if None. snapshots: a folder in which long
     generations are kept, so that they resume at an epoch. searchers: {label: factory(context)} to
@@ -78,12 +81,14 @@ def run_study(
         history.check_data(data_digests(data), study.data.source)
     store = None if snapshots is None else SnapshotStore(snapshots, notify=notify)
     with _opened(executor, study, data, notify) as live:
-        recorder = Recorder(history, tuple(sinks), on_best, data.train.size, live, said)
+        most = study.keep_best if keeper is not None else 1
+        images, parts = data.train.size, (live, said, judge, keeper, most)
+        recorder = Recorder(history, tuple(sinks), on_best, images, *parts)
         recorder.check_rounding()
         loop = Loop(
             problem=Problem(study.model, study.space, data.image_for(task), study.constraints),
             schedule=study.make_schedule(),
-            metric=judge,
+            judging=Judging.of(study, judge),
             executor=live if store is None else SnapshotExecutor(live, store),
             recorder=recorder,
             callbacks=tuple(callbacks),

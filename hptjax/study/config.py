@@ -45,6 +45,11 @@ from hptjax.transpile.repair import build, image_of
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Point = dict[str, bool | int | float | str]
 MOST_CANDIDATES = 2**20  # in a population: each has a row in every array of the program
+# keys that are left out of what is noted where they stand at their defaults
+LATER = (
+    *("metrics", "objectives", "select", "patience", "keep_best"),
+    *("paired", "constraints", "sinks"),
+)
 SAMPLED_GENERATIONS = 12  # stand for all: more than any schedule takes to begin anew
 
 
@@ -199,6 +204,12 @@ class StudyConfig(Frozen):
     images after the last epoch, as val_loss (minimised) or val_accuracy (maximised);
     val_loss_cumulative (minimised) is the mean over all epochs so far, as the original study logged
     it; module:attribute names one of your own; {name, direction} notes one that run_study is given.
+    select: the epoch that a trial is judged by, and whose weights are kept of it: last_epoch, or
+    best_epoch, that of the best metric so far (the earliest of equals; never one that is not
+    finite). patience: a trial whose metric did not improve for so many epochs ends (None: none
+    does); it counts as trained, judged as select says, and its learning rate is scheduled over all
+    epochs. keep_best: of how many trials, the best, the weights are kept; of more than one an
+    ensemble is built when a strategy ends.
     metrics: further measures that are recorded each epoch, as val_macro_f1. objectives: what else
     is to be good, as parameters or flops, for searchers that take several; `metric: [val_accuracy,
     parameters]` names both, and the first ranks trials. repeats: how often each candidate is
@@ -239,6 +250,9 @@ class StudyConfig(Frozen):
     metric: Annotated[str | dict[str, str], BeforeValidator(_as_metric)] = "val_loss"
     metrics: Annotated[tuple[str, ...], BeforeValidator(_as_metrics)] = ()
     objectives: Annotated[tuple[str, ...], BeforeValidator(_as_objectives)] = ()
+    select: Literal["last_epoch", "best_epoch"] = "last_epoch"
+    patience: Positive | None = None
+    keep_best: Positive = 1
     max_failures: Positive | None = None
     first: Annotated[
         tuple[dict[str, bool | int | float | str], ...], BeforeValidator(as_tuple)
@@ -343,6 +357,11 @@ class StudyConfig(Frozen):
         return tuple(dict.fromkeys(wanted))
 
     @property
+    def by_best_epoch(self) -> bool:
+        """Whether trials are judged by their best epoch, and not by their last."""
+        return self.select == "best_epoch"
+
+    @property
     def curves(self) -> tuple[str, ...]:
         """The names of the curves of its trials, but for that of a function for run_study."""
         return known_curves(self.metric, self.recorded, self.task)
@@ -379,10 +398,9 @@ class StudyConfig(Frozen):
         The order of the space's keys is that of the search's axes: write YAML with sort_keys=False.
         """
         tree = self.model_dump(mode="json")
-        for later in ("metrics", "objectives", "sinks", "paired"):
-            if not tree[later]:
-                del tree[later]  # a run that names none is noted as ever
-        del tree["constraints"]
+        for later in LATER:
+            if getattr(self, later) == type(self).model_fields[later].default:
+                del tree[later]  # a run that says nothing of it is noted as ever
         if self.constraints:
             tree["constraints"] = self.constraints.model_dump(mode="json", exclude_none=True)
         return tree
