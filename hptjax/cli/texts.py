@@ -63,9 +63,9 @@ examples:
 REPORT_HELP = """\
 Writes report.html, one page that needs no network and no other file: the best network, what it
 reaches and how to use it, curves to be touched, every trial in a table that sorts and filters, what
-hyperparameters mattered, what it cost, statistics and rank tests, configs, machine and versions. Any
-number of runs stand side by side; those that differ in their seed alone are compared as one group.
-Figures for print are files in figures/.
+hyperparameters mattered, what it cost, statistics and rank tests, configs, machine and versions.
+Any number of runs stand side by side; those that differ in their seed alone are compared as one
+group. Figures for print are files in figures/.
 
 examples:
   hptjax report runs/mine --open

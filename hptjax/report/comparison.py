@@ -12,7 +12,7 @@ from hptjax.report.sources import Source, Tables, View
 from hptjax.report.statistics import kruskal_test, rank_tests, strategy_statistics
 
 CHANCE = 0.05  # p values from which on a difference may be chance
-SECONDS = ("training (s)", "compiling (s)", "wall time without compiling (s)")
+SECONDS = ("training (s)", "compiling (s)", "own wall time (s)")
 NAMES = {  # of the columns of `strategy_statistics`
     "group": "search",
     "n": "trials",
@@ -84,8 +84,8 @@ def summary(view: View) -> str:
     goal = view.goal
     made: Any = summary_table(view.tables, view.sources)
     text = (
-        f"best to mean are the {goal} of the trials that were trained to the end. Compiling is "
-        "told apart: the first search of a run compiles for all."
+        f"best to mean are the {goal} of the trials that were trained to the end. A search's own "
+        "wall time is without compiling, which the first search of a run does for all."
     )
     if any(made["stopped"]):
         text += " Of a trial that its schedule stopped only epochs and seconds count."

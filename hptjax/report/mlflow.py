@@ -54,9 +54,9 @@ class MLflowSink(TrackerSink):
         points = [(*pair, step) for step, values in trial.epochs for pair in values.items()]
         points += [(name, value, len(trial.epochs)) for name, value in trial.result.items()]
         params = [entities.Param(name, str(value)) for name, value in trial.params.items()]
-        for some in _parts(params, BATCH):
+        for some in _parts(params):
             client.log_batch(run.info.run_id, params=some)
-        for some in _parts(points, BATCH):
+        for some in _parts(points):
             metrics = [entities.Metric(name, value, now, step) for name, value, step in some]
             client.log_batch(run.info.run_id, metrics=metrics)
         client.set_terminated(run.info.run_id, status="FAILED" if trial.failed else "FINISHED")

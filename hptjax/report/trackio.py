@@ -1,5 +1,7 @@
 """The sink `trackio`: each trial as a run of a Trackio project, on this machine or in a Space."""
 
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,14 +36,19 @@ class TrackioSink(TrackerSink):
         return cls(folder, Goal.from_tree(study.metric), options)
 
     def log(self, trial: TrackedTrial) -> None:
-        run = self._trackio.init(
-            project=self._options.project,
-            name=f"{self.study_name}/{trial.name}",
-            group=self.study_name,
-            space_id=self._options.space,
-            config={**trial.params, **trial.tags},
-        )
-        for epoch, values in trial.epochs:
-            run.log(values, step=epoch)
-        run.log(dict(trial.result), step=len(trial.epochs))
-        run.finish()
+        with redirect_stdout(StringIO()):  # it greets and takes leave for each run
+            run = self._trackio.init(
+                project=self._options.project,
+                name=f"{self.study_name}/{trial.name}",
+                group=self.study_name,
+                space_id=self._options.space,
+                config={**trial.params, **trial.tags},
+                embed=False,
+                auto_log_gpu=False,  # what the machine does is no trial's
+                auto_log_cpu=False,
+            )
+            for epoch, values in trial.epochs:
+                run.log(values, step=epoch)
+            if trial.result:
+                run.log(dict(trial.result), step=len(trial.epochs))
+            self._trackio.finish()

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from hptjax.config.frozen import Frozen
+from hptjax.errors import ConfigError
 from hptjax.records.goal import Goal
 from hptjax.report.tracker import TrackedTrial, TrackerSink, tracker
 from hptjax.study.config import StudyConfig
@@ -35,7 +36,23 @@ class WandbSink(TrackerSink):
         return cls(folder, Goal.from_tree(study.metric), options)
 
     def log(self, trial: TrackedTrial) -> None:
-        run = self._wandb.init(
+        run = self._begun(trial)
+        for epoch, values in trial.epochs:
+            run.log(values, step=epoch)
+        run.summary.update({**trial.result, **trial.tags})
+        run.finish(exit_code=1 if trial.failed else 0)
+
+    def _begun(self, trial: TrackedTrial) -> Any:
+        try:
+            return self._init(trial)
+        except self._wandb.Error as error:
+            raise ConfigError(
+                f"sinks: wandb must be able to log, it says: {error}; `wandb login`, or write "
+                "{wandb: {offline: true}}. The run goes on where it is."
+            ) from None
+
+    def _init(self, trial: TrackedTrial) -> Any:
+        return self._wandb.init(
             project=self._options.project,
             entity=self._options.entity,
             name=trial.name,
@@ -48,7 +65,3 @@ class WandbSink(TrackerSink):
             reinit="create_new",  # beside a run of the user's own
             settings=self._wandb.Settings(silent=True, console="off", x_disable_stats=True),
         )
-        for epoch, values in trial.epochs:
-            run.log(values, step=epoch)
-        run.summary.update({**trial.result, **trial.tags})
-        run.finish(exit_code=1 if trial.failed else 0)
