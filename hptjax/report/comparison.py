@@ -146,7 +146,7 @@ def verdict(row: Mapping[Any, Any]) -> str:
     a12, corrected = row["a12"], row["p_holm"]
     better, share = (row["a"], a12) if a12 >= 0.5 else (row["b"], 1 - a12)
     if corrected >= CHANCE:
-        return f"no difference beyond chance, which gives p {corrected:.2g}"
+        return f"no difference beyond chance (p {corrected:.2g})"
     return f"{better} is better in {share:.0%} of pairs, a {row['effect']} effect beyond chance"
 
 

@@ -147,7 +147,7 @@ def _compared_runs(tables: Tables) -> list[Picture]:
         made.append(
             Picture(
                 "ledger",
-                "Where the wall time went.",
+                "Where the wall time went: the search that comes first compiles for all.",
                 lambda ax: plots.plot_ledger(tables.ledger, ax),
                 height=max(1.6, 0.3 * len(set(tables.ledger["group"])) + 0.9),
             )

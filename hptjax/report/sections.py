@@ -87,13 +87,11 @@ def best_so_far(view: View) -> str:
 
 def learning_curves(view: View) -> str:
     tables = view.tables
-    if not len(tables.epochs):
+    if not _has_curves(view):
         return ""
     ranked = rank_table(tables.trials)
     board = f"leaderboard{view.suffix}"
     chart = charts.learning_curves(tables.epochs, ranked, view.goal, looks(tables.trials), board)
-    if not chart["views"]:
-        return ""
     few = f", of the best {charts.CURVES} trials" if len(ranked) > charts.CURVES else ""
     text = (
         f"After each epoch{few}. Boxes in the leaderboard, and clicks on curves, make them stand "
@@ -132,6 +130,12 @@ def leaderboard(view: View) -> str:
     return page.note(text) + page.table_controls(table_id, hint) + made
 
 
+def _has_curves(view: View) -> bool:
+    """Whether any trial was trained for more than an epoch."""
+    epochs = view.tables.epochs
+    return len(epochs) > 0 and column(epochs, "epoch").max() > 1
+
+
 def _example(view: View) -> str:
     """A condition that half of the trials fulfil."""
     middle = counted_values(view.tables.trials).median()
@@ -139,9 +143,11 @@ def _example(view: View) -> str:
 
 
 def _curves(view: View, ranked: pd.DataFrame) -> list[str | None]:
-    """The name of each trial's curve among the learning curves; None where there is none."""
+    """The name of each trial's curve among the learning curves; empty where none are shown."""
+    if not _has_curves(view):
+        return []
     epochs = view.tables.epochs
-    drawn = set(zip(epochs[SERIES], epochs["number"], strict=True)) if len(epochs) else set()
+    drawn = set(zip(epochs[SERIES], epochs["number"], strict=True))
     pairs = list(zip(ranked[SERIES], ranked["number"], strict=True))
     return [
         charts.trial_name(*pair) if pair in drawn and k < charts.CURVES else None
