@@ -3,9 +3,6 @@
 import json
 from html.parser import HTMLParser
 
-import numpy as np
-import pytest
-
 from hptjax.cli import main as cli
 from hptjax.records import RunDirectory
 from hptjax.records.environment import environment, note_environment
@@ -51,24 +48,20 @@ def make_run(path, config, executor=fakes.FakeExecutor, **options):
 
 
 def report(*words):
-    pytest.importorskip("plotly")
     assert cli.main(["report", *map(str, words)]) == 0
 
 
-def figures_of(text):
-    """What plotly is asked to draw: the first argument after each picture's name."""
-    decoder, found = json.JSONDecoder(), {}
-    for part in text.split("Plotly.newPlot(")[1:]:
-        name, rest = part.split(",", 1)
-        if name.strip().startswith('"plot-'):
-            found[json.loads(name)] = decoder.raw_decode(rest.lstrip())[0]
+def charts_of(text):
+    """What the page's charts hold, by their ids."""
+    found = {}
+    for part in text.split('id="plot-')[1:]:
+        name, rest = part.split('"', 1)
+        start = '><script type="application/json">'
+        if rest.startswith(start):
+            found[name] = json.loads(rest.removeprefix(start).split("</script>", 1)[0])
     return found
 
 
-def array(values):
-    """Plotly packs arrays as base64."""
-    if not isinstance(values, dict):
-        return values
-    import base64
-
-    return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]).tolist()
+def series_of(chart, view=0):
+    """What a view of a chart draws, by name."""
+    return {series["name"]: series for series in chart["views"][view]["series"]}

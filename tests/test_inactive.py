@@ -23,7 +23,7 @@ from hptjax.study.warm_start import warm_started
 from hptjax.transpile.problem import Problem
 from tests import fakes
 from tests.commands import pretend_training
-from tests.pages import Reader, array, figures_of, report
+from tests.pages import Reader, charts_of, report
 from tests.test_report_tensorboard import plugin, read
 from tests.test_study_resume import journalled, lasting
 
@@ -131,15 +131,14 @@ def test_the_page_shows_where_it_is_inactive(run, trials):
     place, chosen = board[0].index(MOMENTUM), board[0].index("optimizer")
     empty = {row[chosen]: row[place] for row in board[1:] if row[chosen] == "adam"}
     assert set(empty.values()) == {""} or set(empty.values()) == {"-"}
-    (name,) = (name for name in figures_of(text) if "parallel" in name)
-    axes = {axis["label"]: axis for axis in figures_of(text)[name][0]["dimensions"]}
-    below = axes[MOMENTUM]["range"][0]
+    (chart,) = (chart for name, chart in charts_of(text).items() if "parallel" in name)
+    axes = {axis["label"]: axis for axis in chart["axes"]}
     adams = sum(
         trial.hparams["optimizer"] == "adam" and trial.value is not None for trial in trials
     )
-    assert array(axes[MOMENTUM]["values"]).count(below) == adams
+    assert axes[MOMENTUM]["at"].count(0) == adams
     for label in (MOMENTUM, NESTEROV):
-        assert "inactive" in axes[label]["ticktext"]
+        assert "inactive" in [text for _, text in axes[label]["ticks"]]
 
 
 def test_a_resumed_study_gives_the_same_records(tmp_path):

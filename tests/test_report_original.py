@@ -14,10 +14,10 @@ from experiments.original_logs import BOUNDS, original_files, read_original, rea
 from experiments.report_original import main
 from hptjax.errors import ConfigError, DataError
 from hptjax.records.metrics import CLASSIFICATION
-from hptjax.report.sections import summary_table
+from hptjax.report.comparison import summary_table
 from hptjax.report.sources import join_sources
 from tests import fakes
-from tests.pages import figures_of, make_run
+from tests.pages import charts_of, make_run, series_of
 
 LOGS = Path(__file__).parent / "data" / "original-study"
 PUBLISHED = {  # trials, min, median, mean: of all trials, pruned or not
@@ -186,9 +186,9 @@ def test_the_originals_logs_are_tables_of_trials(logs):
     assert list(des["width"]) == [4.0, 6.0, 5.0, 7.0]
     assert list(des["elapsed"]) == [25.0, 50.0, 75.0, 100.0]
     table = summary_table(join_sources({"original": source}), {"original": source})
-    assert list(table["series"]) == ["grid", "des"]
+    assert list(table["search"]) == ["grid", "des"]
     assert list(table["best"]) == [0.4, 0.5]  # the stopped trial of .3 does not count
-    assert list(table["wall s"]) == [325.0, 100.0]
+    assert list(table["own wall time (s)"]) == [325.0, 100.0]
     assert table["epochs"][0] == 8
 
 
@@ -201,7 +201,6 @@ def as_published(logs):
 
 
 def test_a_page_shows_them_beside_a_run(logs, tmp_path, capsys):
-    pytest.importorskip("plotly")
     run = make_run(tmp_path / "mine", fakes.study(strategies=("random",)))
     as_published(logs)
     words = [str(logs), str(run), "--out", str(tmp_path / "out")]
@@ -209,7 +208,8 @@ def test_a_page_shows_them_beside_a_run(logs, tmp_path, capsys):
     assert "--allow-pickle" in capsys.readouterr().err
     assert main([*words, "--allow-pickle"]) == 0
     text = (tmp_path / "out" / "report.html").read_text()
-    names = [{t["name"] for t in f} for k, f in figures_of(text).items() if "best-so-far" in k]
+    charts = charts_of(text).items()
+    names = [set(series_of(chart)) for name, chart in charts if "best-so-far" in name]
     assert names == [{"original: grid", "original: des"}, {"mine: random"}]  # by their metrics
     assert (tmp_path / "out" / "figures" / "evaluations-original-des.png").exists()
 

@@ -61,11 +61,11 @@ examples:
   hptjax watch runs/mine --once
 """
 REPORT_HELP = """\
-Writes report.html, one page that needs no network and no other file: best so far and parallel
-coordinates to be touched, statistics and rank tests, what hyperparameters mattered, every trial in
-a table that sorts, figures, what it cost, configs, machine and versions. Any number of runs stand
-side by side; those that differ in their seed alone are compared as one group. The figures are
-files, too, in figures/.
+Writes report.html, one page that needs no network and no other file: the best network, what it
+reaches and how to use it, curves to be touched, every trial in a table that sorts and filters, what
+hyperparameters mattered, what it cost, statistics and rank tests, configs, machine and versions.
+Any number of runs stand side by side; those that differ in their seed alone are compared as one
+group. Figures for print are files in figures/.
 
 examples:
   hptjax report runs/mine --open

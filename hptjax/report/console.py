@@ -18,6 +18,7 @@ from hptjax.records.trial import (
     metrics_of,
     rank_trials,
 )
+from hptjax.report.seconds import own_seconds
 from hptjax.report.terminal import PlainTable
 
 LONG_NAME = 24  # characters
@@ -150,8 +151,9 @@ def _summary(records: Sequence[GenerationRecord]) -> list[str]:
     values = [t.value for t in counted if t.value is not None]
     total = {
         key: sum(record.ledger.get(key, 0) for record in records)
-        for key in ("member_epochs", "train_s", "compile_s", "wall_s")
+        for key in ("member_epochs", "train_s", "compile_s")
     }
+    total["wall_s"] = sum(own_seconds(record.ledger) for record in records)
     return [
         str(len(trials)),
         show_number(best_value(trials)),

@@ -29,7 +29,10 @@ COMPARED, SEARCHES, HPARAMS = "Comparison", "Searches", "Hyperparameters"
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture to be drawn; draw fills the one Axes that it is given; part: of the page."""
+    """A picture to be drawn; draw fills the one Axes that it is given; part: of the page.
+
+    shown: whether the page shows it, too, which has charts to be touched of the same as others.
+    """
 
     name: str
     caption: str
@@ -37,6 +40,7 @@ class Picture:
     part: str = COMPARED
     height: float = HEIGHT
     width: float = COLUMN
+    shown: bool = True
 
 
 def render(picture: Picture) -> Axes:
@@ -104,6 +108,7 @@ def compared(tables: Tables) -> list[Picture]:
             f"{text}1.5 times their distance.",
             lambda ax: plots.plot_box(trials, ax),
             height=tall,
+            shown=groups > 1,
         )
     ]
     name = goal_of(trials).name
@@ -116,6 +121,7 @@ def compared(tables: Tables) -> list[Picture]:
                     f"Best {name} so far against {AXIS_LABELS[axis]}{several}",
                     lambda ax, axis=axis: plots.plot_best_so_far(trials, ax, axis),
                     height=HEIGHT + 0.09 * groups,
+                    shown=False,
                 )
             )
     text = (
@@ -141,7 +147,7 @@ def _compared_runs(tables: Tables) -> list[Picture]:
         made.append(
             Picture(
                 "ledger",
-                "Where the wall time went.",
+                "Where the wall time went: the search that comes first compiles for all.",
                 lambda ax: plots.plot_ledger(tables.ledger, ax),
                 height=max(1.6, 0.3 * len(set(tables.ledger["group"])) + 0.9),
             )
@@ -160,6 +166,7 @@ def _compared_runs(tables: Tables) -> list[Picture]:
                 lambda ax: plots.plot_learning_curves(
                     tables.epochs, ax, shown.name, direction=shown.direction
                 ),
+                shown=False,
             )
         )
     return made
@@ -204,6 +211,7 @@ def of_search(name: str, rows: pd.DataFrame, *, blind: bool) -> list[Picture]:
             lambda ax, plot=plot: plot(own, ax),
             SEARCHES,
             height,
+            shown=kind != "evaluations",
         )
         for kind, seen, caption, plot, height in plotted
         if seen
@@ -229,6 +237,7 @@ def of_hparams(family: Family, trials: pd.DataFrame, suffix: str) -> list[Pictur
                 lambda ax: plots.plot_importances(importances, ax),
                 HPARAMS,
                 max(HEIGHT, 0.07 * bars + 0.15 * len(family.hparams) + 0.8),
+                shown=False,
             )
         )
     for name in family.hparams:
@@ -239,6 +248,7 @@ def of_hparams(family: Family, trials: pd.DataFrame, suffix: str) -> list[Pictur
                     f"Values against {name}{where}.",
                     lambda ax, name=name: plots.plot_slice(own, ax, name),
                     HPARAMS,
+                    shown=False,
                 )
             )
     return made

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from hptjax.report import interactive, page, sections
+from hptjax.report import appendix, comparison, page, sections
 from hptjax.report.figures import Picture, named_pictures, write_pictures
 from hptjax.report.page import Section
 from hptjax.report.sources import Source, View, join_sources, views_of
@@ -15,19 +15,15 @@ def write_report(
 ) -> Path:
     """Writes report.html and figures/ to a folder; gives the page's path.
 
-    sources: as of `read_sources`; formats: of the figures, any of png, svg, pdf. Raises:
-    MissingExtraError without plotly.
+    sources: as of `read_sources`; formats: of the figures, any of png, svg, pdf.
     """
-    script = interactive.script()  # what is missing is missed before anything is written
     folder.mkdir(parents=True, exist_ok=True)
     tables = join_sources(sources)
     views = views_of(tables, sources)
     pictures = [picture for view in views for picture in named_pictures(view)]
     made = write_pictures(pictures, folder / "figures", formats)
     path = folder / "report.html"
-    path.write_text(
-        _page(views, sources, made, script), encoding="utf-8", errors="backslashreplace"
-    )
+    path.write_text(_page(views, sources, made), encoding="utf-8", errors="backslashreplace")
     return path
 
 
@@ -35,21 +31,18 @@ def _page(
     views: Sequence[View],
     named: Mapping[str, Source],
     pictures: Sequence[tuple[Picture, bytes]],
-    script: str,
 ) -> str:
-    """The page's text; script: that of plotly."""
+    """The page's text: the answer first, then what a reader looks into, ever closer."""
     each = partial(sections.each, views)
     parts = [
-        Section("Strategies", each(sections.summary)),
-        Section("Statistics", each(sections.statistics)),
         Section("Best so far", each(sections.best_so_far)),
-        Section("Parallel coordinates", each(sections.parallel)),
-        Section("Importances", each(sections.importances)),
+        Section("Learning curves", each(sections.learning_curves)),
         Section("Leaderboard", each(sections.leaderboard)),
+        Section("Hyperparameters", each(sections.hyperparameters)),
+        Section("Searches", each(comparison.summary)),
         Section("Figures", sections.figures(pictures)),
-        Section("Ledger", sections.ledger(named)),
-        Section("Configs", sections.configs(named)),
-        Section("Environment", sections.environments(named)),
+        Section("Statistics", each(comparison.statistics)),
+        Section("Details", appendix.details(named)),
     ]
     shown = [part for part in parts if part.content]
-    return page.page(", ".join(named), sections.lead(views), shown, [script])
+    return page.page(", ".join(named), sections.opening(views), shown)

@@ -19,6 +19,7 @@ from hptjax.records.change import describe_changes
 from hptjax.records.goal import Goal
 from hptjax.records.metrics import VAL
 from hptjax.records.trial import GenerationRecord, Status, TrialRecord, metrics_of
+from hptjax.report.seconds import own_seconds
 from hptjax.space import Space
 from hptjax.strategies.optuna import distribution
 from hptjax.study.config import StudyConfig
@@ -64,7 +65,7 @@ class OptunaJournalSink(Sink):
         self._studies[strategy] = _new_study(strategy, self._storage, self._goals)
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
-        took = timedelta(seconds=record.ledger["wall_s"])
+        took = timedelta(seconds=own_seconds(record.ledger))
         began, oldest = datetime.now() - took, max(trial.age for trial in record.trials)
         frozen = []
         for trial in record.trials:

@@ -5,80 +5,17 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from importlib.resources import files
 from typing import Any
+
+import pandas as pd
 
 from hptjax.records.metrics import VAL
 
-STYLE = """
-:root { color-scheme: light; --line: #d9dde3; --soft: #f4f6f8; --text: #1c2733; --link: #0b5cad; }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 1180px; padding: 0 16px 64px; color: var(--text);
-  background: #fff; font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
-h1 { font-size: 1.6rem; margin: 1.2rem 0 .2rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.2rem; margin: 2.2rem 0 .6rem; padding-top: .6rem;
-  border-top: 1px solid var(--line); }
-h3 { font-size: 1rem; margin: 1.2rem 0 .4rem; overflow-wrap: anywhere; }
-nav { display: flex; flex-wrap: wrap; gap: 4px 16px; margin: .8rem 0; }
-a { color: var(--link); text-decoration: none; } a:hover { text-decoration: underline; }
-p { max-width: 75ch; margin: .4rem 0; } .note { color: #56616d; font-size: .9rem; }
-.scroll { overflow: auto; border: 1px solid var(--line); border-radius: 6px; }
-.tall { max-height: 70vh; }
-table { border-collapse: collapse; width: 100%; font-size: .85rem;
-  font-variant-numeric: tabular-nums; }
-th, td { padding: 4px 10px; text-align: right; white-space: nowrap;
-  border-bottom: 1px solid var(--line); }
-th { position: sticky; top: 0; background: var(--soft); }
-td.text, th.text { text-align: left; } td.long { max-width: 36ch;
-  overflow: hidden; text-overflow: ellipsis; }
-th:empty { padding: 0; border: 0; }
-tbody tr:hover { background: var(--soft); } tbody tr:last-child td { border-bottom: 0; }
-.sortable th { cursor: pointer; user-select: none; }
-.sortable th:hover, .sortable th:focus-visible { color: var(--link); }
-th[aria-sort=ascending]::after { content: " \\25B2"; font-size: .7em; }
-th[aria-sort=descending]::after { content: " \\25BC"; font-size: .7em; }
-input[type=search] { font: inherit; width: min(100%, 320px); padding: 4px 8px; margin: .3rem 0;
-  border: 1px solid var(--line); border-radius: 6px; }
-.figures { display: grid; gap: 16px;
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); }
-figure { margin: 0; } figure img { width: 100%; height: auto; }
-figcaption { color: #56616d; font-size: .9rem; }
-details { margin: .5rem 0; } summary { cursor: pointer; font-weight: 600;
-  overflow-wrap: anywhere; }
-pre { background: var(--soft); border-radius: 6px; padding: 10px; overflow: auto;
-  font-size: .8rem; max-height: 60vh; }
-.plot { border: 0; } .plot > div { min-width: var(--plot, 0); }
-"""
-SORT = """
-document.querySelectorAll("table.sortable").forEach(table => {
-  const body = table.tBodies[0], heads = [...table.tHead.rows[0].cells];
-  const key = (row, k) => row.cells[k].dataset.key ?? row.cells[k].textContent;
-  const sort = k => {
-    const up = heads[k].getAttribute("aria-sort") !== "ascending", sign = up ? 1 : -1;
-    heads.forEach(head => head.removeAttribute("aria-sort"));
-    heads[k].setAttribute("aria-sort", up ? "ascending" : "descending");
-    const number = !heads[k].classList.contains("text");
-    const compare = (a, b) => number
-      ? ((a === "") - (b === "")) || sign * (a - b)  // what is missing stays last
-      : sign * a.localeCompare(b, undefined, {numeric: true});
-    body.append(...[...body.rows].sort((a, b) => compare(key(a, k), key(b, k))));
-  };
-  heads.forEach((head, k) => {
-    head.tabIndex = 0;
-    head.onclick = () => sort(k);
-    head.onkeydown = event => { if (event.key === "Enter") sort(k); };
-  });
-});
-document.querySelectorAll("input[data-filter]").forEach(input => input.oninput = () => {
-  const words = input.value.toLowerCase().split(/\\s+/);
-  for (const row of document.getElementById(input.dataset.filter).tBodies[0].rows) {
-    const text = row.textContent.toLowerCase();
-    row.hidden = !words.every(word => text.includes(word));
-  }
-});
-"""
-FIXED = (  # columns of four decimals
-    *("best", "q1", "median", "q3", "mean", "mean best", "from", "to"),
-)
+ASSETS = ("charts.js", "parallel.js", "tables.js")
+FIXED = ("first quartile", "median", "third quartile", "mean", "mean best", "from", "to")
+"""Columns of four decimals."""
+CARDS = 4
 
 
 @dataclass(frozen=True)
@@ -94,22 +31,27 @@ class Section:
         return "-".join(["section", *(word for word in kept.split("-") if word)])
 
 
-def page(title: str, lead: str, sections: Sequence[Section], scripts: Sequence[str] = ()) -> str:
-    """The whole document; lead: HTML under the title; scripts: that the sections' own need."""
+def page(title: str, opening: str, sections: Sequence[Section]) -> str:
+    """The whole document; opening: HTML under the title."""
     links = "".join(f'<a href="#{s.anchor}">{escape(s.title)}</a>' for s in sections)
     parts = "".join(
         f'<section id="{s.anchor}"><h2>{escape(s.title)}</h2>{s.content}</section>\n'
         for s in sections
     )
-    head = "".join(f"<script>{script}</script>\n" for script in scripts)
+    scripts = "".join(f"<script>\n{asset(name)}</script>\n" for name in ASSETS)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<title>{escape(title)}</title><link rel="icon" href="data:,">\n'
-        f"<style>{STYLE}</style>\n{head}</head>\n<body>\n"
-        f"<h1>{escape(title)}</h1>\n{lead}\n<nav>{links}</nav>\n{parts}"
-        f"<script>{SORT}</script>\n</body></html>\n"
+        f"<style>\n{asset('page.css')}</style>\n</head>\n<body>\n"
+        f"<h1>{escape(title)}</h1>\n<nav>{links}</nav>\n{opening}\n{parts}"
+        f"{scripts}</body></html>\n"
     )
+
+
+def asset(name: str) -> str:
+    """A style sheet or script of the page, as text."""
+    return (files("hptjax.report") / "assets" / name).read_text(encoding="utf-8")
 
 
 def table(
@@ -118,35 +60,75 @@ def table(
     *,
     text: Sequence[str] = (),
     fixed: Sequence[str] = (),
+    bars: Sequence[str] = (),
+    wrapped: Sequence[str] = (),
     sortable: str | None = None,
+    ticks: Sequence[str | None] = (),
+    ticked: int = 0,
 ) -> str:
-    """An HTML table; text: columns that hold words; sortable: its id, if clicks sort it.
+    """An HTML table; on a narrow window each row of more than CARDS columns is a card.
 
-    fixed: more columns of four decimals than FIXED and the metrics of validation.
+    text: columns that hold words; fixed: more columns of four decimals than FIXED and the metrics
+    of validation; bars: columns of parts of 1, drawn, too; wrapped: of words that may take several
+    lines; sortable: its id, if clicks sort it.
+    ticks: for each row the name of the curve that the box in its first cell, of numbers, shows
+    (None: no box); the first `ticked` are ticked.
     """
-    words = {name for name in columns if name in text}
-    decimals = [name in FIXED or name in fixed or name.startswith(VAL) for name in columns]
-    kinds = [(name in words, four) for name, four in zip(columns, decimals, strict=True)]
-    heads = "".join(f"<th{_class(name in words)}>{escape(name)}</th>" for name in columns)
-    body = "".join(
-        "<tr>"
-        + "".join(_cell(value, *kind) for value, kind in zip(row, kinds, strict=True))
-        + "</tr>"
-        for row in rows
-    )
-    kind = "" if sortable is None else f' class="sortable" id="{escape(sortable)}"'
+    kinds = [
+        _Kind(name, name in text, _is_fixed(name, fixed), name in bars, name in wrapped)
+        for name in columns
+    ]
+    heads = "".join(f"<th{_class(kind.words)}>{_breakable(kind.name)}</th>" for kind in kinds)
+    body = ""
+    for k, row in enumerate(rows):
+        box = _box(ticks[k], k < ticked) if ticks else ""
+        cells = [_cell(value, kind) for value, kind in zip(row, kinds, strict=True)]
+        body += f"<tr>{cells[0].replace('>', f'>{box}', 1)}{''.join(cells[1:])}</tr>"
+    named = "" if sortable is None else f' id="{escape(sortable)}"'
+    kind = "cards " * (len(columns) > CARDS) + "sortable" * (sortable is not None)
     tall = "" if sortable is None else " tall"
     return (
-        f'<div class="scroll{tall}"><table{kind}><thead><tr>{heads}</tr></thead>'
+        f'<div class="scroll{tall}"><table class="{kind}"{named}><thead><tr>{heads}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 
 
-def search_box(table_id: str, hint: str) -> str:
-    """A field whose words filter the rows of a table."""
+@dataclass(frozen=True)
+class _Kind:
+    """How the cells of a column are shown."""
+
+    name: str
+    words: bool
+    fixed: bool
+    bar: bool
+    wrapped: bool
+
+
+def _breakable(name: str) -> str:
+    """A head that may take several lines."""
+    return escape(name).replace(".", ".<wbr>").replace("_", "_<wbr>")
+
+
+def _is_fixed(name: str, more: Sequence[str]) -> bool:
+    return name in FIXED or name in more or name.startswith(VAL)
+
+
+def _box(curve: str | None, on: bool) -> str:
+    if curve is None:
+        return ""
+    label, checked = escape(curve), " checked" if on else ""
+    return f'<input type="checkbox" data-curve="{label}" aria-label="curve of {label}"{checked}> '
+
+
+def table_controls(table_id: str, hint: str) -> str:
+    """A field whose words filter the rows of a table, their count, and a menu that sorts."""
+    name = escape(table_id)
     return (
-        f'<input type="search" data-filter="{escape(table_id)}" '
+        f'<div class="controls"><input type="search" data-filter="{name}" '
         f'placeholder="{escape(hint)}" aria-label="{escape(hint)}">'
+        f'<span class="note" data-count="{name}"></span>'
+        f'<select class="only-narrow" data-sort="{name}" aria-label="sort by">'
+        '<option value="" disabled selected>sort by</option></select></div>'
     )
 
 
@@ -165,14 +147,14 @@ def details(summary: str, text: str) -> str:
     return f"<details><summary>{escape(summary)}</summary><pre>{escape(text)}</pre></details>"
 
 
+def folded(summary: str, content: str) -> str:
+    """HTML folded away under a line."""
+    return f"<details><summary>{escape(summary)}</summary>{content}</details>"
+
+
 def definitions(pairs: Mapping[str, Any]) -> str:
     """A table of two columns."""
     return table(("", ""), pairs.items(), text=("",))
-
-
-def plot(html: str, width: int = 0) -> str:
-    """An interactive picture; on a window narrower than `width` pixels it scrolls."""
-    return f'<div class="scroll plot" style="--plot: {width}px">{html}</div>'
 
 
 def heading(text: str) -> str:
@@ -197,13 +179,21 @@ def show(value: Any, fixed: bool = False) -> str:
     return "" if value is None else str(value)
 
 
-def _cell(value: Any, words: bool, fixed: bool) -> str:
-    shown = escape(show(value, fixed))
-    if words:
+def plain_rows(frame: pd.DataFrame) -> list[list[Any]]:
+    """The values of a table, None where there is none."""
+    return frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
+
+
+def _cell(value: Any, kind: _Kind) -> str:
+    shown = escape(show(value, kind.fixed))
+    if kind.words:
         cut = f' long" title="{shown}' if len(shown) > 40 else ""
+        cut = " wrap" if kind.wrapped else cut
         return f'<td class="text{cut}">{shown}</td>'
     exact = repr(value) if isinstance(value, float) and shown else shown
     key = f' data-key="{exact}"' if exact != shown or not shown else ""
+    if kind.bar and shown:
+        return f'<td class="bar" style="--share: {value:.1%}"{key}>{shown}</td>'
     return f"<td{key}>{shown}</td>"
 
 

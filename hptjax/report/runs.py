@@ -17,6 +17,7 @@ from hptjax.errors import ConfigError
 from hptjax.records.metrics import CLASSIFICATION, in_order, is_metric
 from hptjax.records.run_dir import label_of, load_run
 from hptjax.records.trial import GenerationRecord, StudyResult, TrialRecord
+from hptjax.report.seconds import own_seconds
 from hptjax.report.tables import epochs_frame, trials_frame
 from hptjax.space import Space
 
@@ -215,7 +216,7 @@ def _costs(result: StudyResult) -> list[tuple[float, float, float, float]]:
         ledger, trained = record.ledger, sum(ages)
         spent = ledger["member_epochs"]
         images = ledger["samples"] / spent if spent else 0.0
-        wall = max(0.0, ledger["wall_s"] - ledger.get("compile_s", 0.0))
+        wall = own_seconds(ledger)
         elapsed[record.strategy] = elapsed.get(record.strategy, 0.0) + wall
         for age in ages:
             members = age * repeats

@@ -12,6 +12,7 @@ from hptjax.records.change import describe_changes
 from hptjax.records.environment import read_environments
 from hptjax.records.goal import Goal
 from hptjax.records.run_dir import label_of, load_run
+from hptjax.report.best import BestNetwork, best_network
 from hptjax.report.goals import goals_of
 from hptjax.report.runs import (
     SERIES,
@@ -33,7 +34,7 @@ class Source:
     trials, epochs, ledger: as of `runs_table`, `epochs_table`, `ledger_table`.
 
     hparams: their names; kinds: the searcher of each strategy by its label; stops: why it ended.
-    What is unknown is empty, space is None.
+    What is unknown is empty, space and best are None.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Source:
     stops: Mapping[str, str] = field(default_factory=dict)
     environments: Sequence[Mapping[str, Any]] = ()
     space: Space | None = None
+    best: BestNetwork | None = None
 
     @classmethod
     def from_table(cls, name: str, trials: pd.DataFrame) -> Self:
@@ -131,6 +133,7 @@ def read_source(path: Path) -> Source:
         stops=run.stops,
         environments=read_environments(path),
         space=space,
+        best=best_network(path, run),
     )
 
 

@@ -22,6 +22,7 @@ from hptjax.report.hparams_plugin import (
     session_end,
     session_start,
 )
+from hptjax.report.seconds import own_seconds
 from hptjax.space import Space
 from hptjax.study.config import StudyConfig
 from hptjax.study.sink import Sink
@@ -73,7 +74,7 @@ class TensorBoardSink(Sink):
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
         # how long a replayed generation took is known, but not when: it ends now, too
         ended = time.time()
-        began = ended - record.ledger.get("wall_s", 0.0)
+        began = ended - own_seconds(record.ledger)
         for trial in record.trials:
             name = f"{trial.strategy}/trial-{trial.number:05d}"
             start = session_start(

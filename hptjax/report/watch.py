@@ -13,6 +13,7 @@ from hptjax.records.journal import is_open
 from hptjax.records.reader import NAME
 from hptjax.records.trial import FAILED, GenerationRecord
 from hptjax.report.console import show_number
+from hptjax.report.seconds import own_seconds
 from hptjax.report.status import (
     RunStatus,
     StrategyStatus,
@@ -90,7 +91,7 @@ def seconds_left(strategy: StrategyStatus) -> float | None:
     if strategy.stop is not None:
         return 0.0
     ledgers = [record.ledger for record in strategy.generations]
-    going = sum(ledger["wall_s"] - ledger.get("compile_s", 0.0) for ledger in ledgers)
+    going = sum(map(own_seconds, ledgers))
     spent, ends = strategy.spent, []
     for name, limit in strategy.budget.items():
         if name == "seconds":

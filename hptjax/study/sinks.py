@@ -11,8 +11,11 @@ SINKS: Table[type[Sink]] = Table(
     "sinks",
     "sink",
     {
+        "mlflow": "hptjax.report.mlflow:MLflowSink",
         "optuna_journal": "hptjax.report.optuna_journal:OptunaJournalSink",
         "tensorboard": "hptjax.report.tensorboard:TensorBoardSink",
+        "trackio": "hptjax.report.trackio:TrackioSink",
+        "wandb": "hptjax.report.wandb:WandbSink",
     },
     base="hptjax.study.sink:Sink",
 )

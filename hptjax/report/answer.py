@@ -1,0 +1,194 @@
+"""The head of the page: the best network in words, what it reaches, and how to use it."""
+
+import shlex
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from hptjax.records.goal import Goal
+from hptjax.records.metrics import VAL, known_direction, measure_of
+from hptjax.report import page
+from hptjax.report.best import BestNetwork, TestFigures
+from hptjax.report.confusion import confusion
+from hptjax.report.console import show_number
+
+SHOWN_FIRST = ("accuracy", "micro_f1", "r2", "mae")  # of the measures of a task, in a headline
+
+
+def answer(best: BestNetwork, goal: Goal, trials: int, data: str | None) -> str:
+    """HTML of all that matters first; trials: how many there were; data: their source."""
+    parts = [
+        f'<p class="lead">{escape(_sentence(best, goal, trials))}</p>',
+        _headline(best, goal),
+        f'<div class="halves"><div>{_network(best)}</div><div>{_reached(best, goal, data)}'
+        f"{_commands(best)}{confusion(best.test) if best.test else ''}</div></div>",
+        _wrong(best.test) if best.test else "",
+    ]
+    return "".join(parts)
+
+
+def _sentence(best: BestNetwork, goal: Goal, trials: int) -> str:
+    value = show_number(best.trial.value)
+    epochs = getattr(best.trial, "epoch", None) or best.trial.age
+    several = f"The best of {trials} trials is" if trials > 1 else "The one trial is"
+    return (
+        f"{several} {best.name}: {goal.name} {value} ({goal.better} is better) after {epochs} "
+        f"epoch{'s' * (epochs != 1)} of training."
+    )
+
+
+def _headline(best: BestNetwork, goal: Goal) -> str:
+    """The few numbers that matter, large."""
+    numbers = []
+    main = main_measure(best, goal)
+    if best.test is not None and main is not None:
+        numbers.append((show_number(best.test.measures[main]), f"test {main}, {_images(best)}"))
+    numbers.append((show_number(best.trial.value), f"{goal.name}, {goal.better} is better"))
+    if best.ensemble is not None:
+        numbers += _ensemble_numbers(best, main)
+    if best.parameters is not None:
+        numbers.append((f"{best.parameters:,}", "parameters"))
+    if best.flops is not None:
+        numbers.append((count_text(best.flops), "FLOPs for an image"))
+    shown = "".join(
+        f'<div class="number{" first" * (k == 0)}"><b>{escape(value)}</b>'
+        f"<span>{escape(what)}</span></div>"
+        for k, (value, what) in enumerate(numbers)
+    )
+    return f'<div class="figures-row">{shown}</div>'
+
+
+def _images(best: BestNetwork) -> str:
+    assert best.test is not None
+    return f"{best.test.images:,} images"
+
+
+def _ensemble_numbers(best: BestNetwork, main: str | None) -> list[tuple[str, str]]:
+    assert best.ensemble is not None
+    measures, networks = best.ensemble.measures, len(best.ensemble.members)
+    name = next((n for n in (main, f"{VAL}{main}", *measures) if n in measures), None)
+    if name is None:
+        return []
+    return [(show_number(measures[name]), f"{name} of the ensemble of {networks} networks")]
+
+
+def main_measure(best: BestNetwork, goal: Goal) -> str | None:
+    """The measure of the test that a headline shows: that of the metric, or the best known one."""
+    if best.test is None or not best.test.measures:
+        return None
+    wanted = (*SHOWN_FIRST, measure_of(goal.name), *best.test.measures)
+    if goal.name != "val_loss":
+        wanted = (measure_of(goal.name), *wanted)
+    return next(name for name in wanted if name in best.test.measures)
+
+
+def _network(best: BestNetwork) -> str:
+    parts = []
+    if best.layers:
+        rows = [(row.name, row.words, row.out, f"{row.parameters:,}") for row in best.layers]
+        columns = ("layer", "what it is", "gives", "parameters")
+        made = page.table(columns, rows, text=columns[:3], wrapped=("what it is",))
+        parts += [page.heading("Its layers"), made, page.note(f"Trained by {best.recipe}.")]
+    else:
+        parts.append(page.note(f"Its layers cannot be shown here: {best.trouble}"))
+    return "".join(parts) + _hparams(best.trial.hparams)
+
+
+def _hparams(hparams: Mapping[str, Any]) -> str:
+    if not hparams:
+        return ""
+    rows = [(name, page.show(value)) for name, value in hparams.items()]
+    made = page.table(("name", "value"), rows, text=("name", "value"))
+    return page.heading("Its hyperparameters") + made
+
+
+def _reached(best: BestNetwork, goal: Goal, data: str | None) -> str:
+    """Each measure in validation and on test images, and which way it is better."""
+    rows = []
+    tested = {} if best.test is None else best.test.measures
+    held = [name for name in best.trial.epochs if name.startswith(VAL)]
+    for name in dict.fromkeys([*map(measure_of, held), *tested]):
+        direction = known_direction(f"{VAL}{name}")
+        better = {"minimize": "lower", "maximize": "higher", None: ""}[direction]
+        if f"{VAL}{name}" == goal.name:
+            better = goal.better
+        values = (show_number(best.judged(f"{VAL}{name}")), show_number(tested.get(name)))
+        rows.append((name, better, *values[: 1 + bool(tested)]))
+    columns = ("measure", "better is", "validation", "test")[: 3 + bool(tested)]
+    made = page.table(columns, rows, text=columns[:2])
+    text = _test_text(best, data)
+    return page.heading("What it reaches") + made + page.note(text) + _ensemble(best)
+
+
+def _test_text(best: BestNetwork, data: str | None) -> str:
+    if best.test is not None:
+        return (
+            f"The test images ({best.test.images:,}) took no part in the search: their figures are "
+            "what to expect of new images. Those of validation chose the network and flatter it."
+        )
+    source = f" of {data}" if data else ""
+    return (
+        "There are no test figures: the run ended without a test split, is not over, or is of an "
+        f"earlier version. hptjax evaluate {_run(best)} measures the network on the test images"
+        f"{source}, with --data on others. Figures of validation chose the network and flatter it."
+    )
+
+
+def _ensemble(best: BestNetwork) -> str:
+    if best.ensemble is None:
+        return ""
+    members = ", ".join(
+        f"{name} ({count} times)" if count > 1 else name
+        for name, count in best.ensemble.members.items()
+    )
+    reached = ", ".join(f"{n} {show_number(v)}" for n, v in best.ensemble.measures.items())
+    text = f"An ensemble of {members} reaches {reached}: its members' probabilities are averaged."
+    return page.heading("Several networks together") + page.note(text)
+
+
+def _commands(best: BestNetwork) -> str:
+    """What to type to use it."""
+    run = _run(best)
+    lines = [
+        f"hptjax predict {run} image.png",
+        f"hptjax export {run} --to best.onnx",
+        *([f"hptjax predict {run} image.png --ensemble"] if best.ensemble else []),
+        "",
+        "# in Python",
+        "import hptjax",
+        f"network = hptjax.load_network({str(best.path)!r})",
+        "network.predict(images)  # [N, H, W, C]",
+    ]
+    return page.heading("How to use it") + f"<pre>{escape(chr(10).join(lines))}</pre>"
+
+
+def _run(best: BestNetwork) -> str:
+    return shlex.quote(str(best.path))
+
+
+def _wrong(test: TestFigures) -> str:
+    """The pictures that the network is most sure of, and wrong about."""
+    if not test.wrong:
+        return ""
+    shown = "".join(
+        f'<figure><img src="data:image/png;base64,{escape(own.png)}" alt="test image {own.index}">'
+        f"<figcaption>{escape(own.label)}, taken for <b>{escape(own.predicted)}</b> "
+        f"({own.probability:.0%})</figcaption></figure>"
+        for own in test.wrong
+    )
+    text = "Test images that it takes for something else, those that it is surest of first."
+    return page.heading("Where it is wrong") + page.note(text) + f'<div class="wrong">{shown}</div>'
+
+
+def count_text(count: float) -> str:
+    """A large number in a word: `3.1 million`."""
+    for size, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
+        if count >= size:
+            return f"{count / size:.3g} {word}"
+    return f"{count:,.0f}"
+
+
+def answer_of_table(hparams: Mapping[str, Any], name: str, goal: Goal, value: float) -> str:
+    """What is known of the best trial of a table that no run stands behind."""
+    text = f"The best trial is {name}: {goal.name} {value:.4f} ({goal.better} is better)."
+    return f'<p class="lead">{escape(text)}</p>{_hparams(hparams)}'

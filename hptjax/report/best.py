@@ -1,0 +1,211 @@
+"""The best network of a run: what it is, what it costs, what it reaches, read from the run."""
+
+import json
+from base64 import b64decode
+from binascii import Error as NoBase64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+
+from hptjax.config.explain import validated
+from hptjax.config.model import AnyModel, read_model
+from hptjax.config.parts import LAYERS
+from hptjax.config.recipe import Recipe
+from hptjax.errors import ConfigError, DataError, shown
+from hptjax.models.chain import chain_of
+from hptjax.models.costs import network_costs
+from hptjax.models.layers.base import Layer, Shape
+from hptjax.models.signature import walk
+from hptjax.records.trial import StudyResult, TrialRecord
+
+TEST, ENSEMBLE = Path("best/test.json"), Path("kept/ensemble.json")
+PNG = b"\x89PNG\r\n\x1a\n"
+Form = TypeVar("Form", bound=BaseModel)
+
+
+class WrongPicture(BaseModel):
+    """A test image that the network took for something else; png: base64, for a page."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    index: int
+    label: str
+    predicted: str
+    probability: float
+    png: str
+
+    @field_validator("png")
+    @classmethod
+    def _is_png(cls, text: str) -> str:
+        try:
+            content = b64decode(text, validate=True)
+        except NoBase64:
+            raise ValueError("must be base64") from None
+        if not content.startswith(PNG):
+            raise ValueError("must be a PNG")
+        return text
+
+
+class TestFigures(BaseModel):
+    """What a network reached on test images, once the search was over.
+
+    trial: `tpe/57`; confusion: [K, K], a row for each true class; wrong: most confident first.
+    """
+
+    __test__ = False  # no test of pytest's
+    model_config = ConfigDict(extra="ignore")
+
+    trial: str
+    images: int
+    measures: dict[str, float | None]
+    class_names: list[str] = []
+    confusion: list[list[int]] = []
+    wrong: list[WrongPicture] = []
+
+    @model_validator(mode="after")
+    def _is_square(self) -> "TestFigures":
+        sides = {len(self.confusion), *map(len, self.confusion)}
+        if self.confusion and sides != {len(self.class_names)}:
+            raise ValueError("confusion must have a row and a column for each of class_names")
+        return self
+
+
+class Ensemble(BaseModel):
+    """Networks that predict together; members: how often each trial's counts."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    members: dict[str, int]
+    measures: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """A layer in words; out: the size of what it gives; parameters: of it alone."""
+
+    name: str
+    words: str
+    out: str
+    parameters: int
+
+
+@dataclass(frozen=True)
+class BestNetwork:
+    """The best trial of a run, and what is known of its network.
+
+    layers is empty, parameters and flops (of a forward pass of an image) are None where the network
+    cannot be described here, which trouble then says. test, ensemble: None where the run has none.
+    """
+
+    path: Path
+    trial: TrialRecord
+    layers: tuple[LayerRow, ...] = ()
+    recipe: str = ""
+    parameters: int | None = None
+    flops: int | None = None
+    trouble: str = ""
+    test: TestFigures | None = None
+    ensemble: Ensemble | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.trial.strategy}/{self.trial.number}"
+
+    def judged(self, metric: str) -> float | None:
+        """A metric after the epoch that the trial is judged by: as a rule its last."""
+        curve = self.trial.epochs.get(metric, ())
+        epoch = getattr(self.trial, "epoch", None)
+        return curve[(epoch or len(curve)) - 1] if curve else None
+
+
+def best_network(path: Path, run: StudyResult) -> BestNetwork | None:
+    """The best network of a run's directory; None where no trial was trained to the end.
+
+    Raises DataError for a damaged best/test.json or kept/ensemble.json.
+    """
+    trial = run.best
+    if trial is None or trial.config is None:
+        return None
+    test = _read(path / TEST, TestFigures)
+    if test is not None and test.trial != f"{trial.strategy}/{trial.number}":
+        test = None  # of a network that was the best before
+    found = {"test": test, "ensemble": _read(path / ENSEMBLE, Ensemble)}
+    try:
+        return BestNetwork(path, trial, **_described(read_model(trial.config)), **found)
+    except ConfigError as error:  # a class of the user's that is not there any more
+        return BestNetwork(path, trial, trouble=str(error), **found)
+
+
+def _described(config: AnyModel) -> dict[str, Any]:
+    costs = network_costs(config)
+    height, width, channels = config.image
+    rows = []
+    for placed, incoming in walk((channels, height, width), chain_of(config)):
+        count = sum(weight.size for weight in placed.layer.weights(incoming).values())
+        out = size_text(placed.layer.out(incoming))
+        rows.append(LayerRow(placed.name, layer_words(placed.layer), out, count))
+    return {
+        "layers": tuple(rows),
+        "recipe": recipe_words(config),
+        "parameters": costs.parameters,
+        "flops": costs.forward_flops,
+    }
+
+
+def layer_words(layer: Layer) -> str:
+    """A layer and those of its options that are not at their defaults: `conv 16, kernel_size 5`."""
+    word = LAYERS.word_of(type(layer)).rpartition(":")[2]
+    told, fields = [word], type(layer).model_fields
+    for name, field in fields.items():
+        value = getattr(layer, name)
+        if name == type(layer).main or name in layer.widths:
+            told[0] += f" {option_text(value)}"
+        elif field.is_required() or value != field.get_default():
+            told.append(f"{name} {option_text(value)}")
+    return ", ".join(told)
+
+
+def option_text(value: Any) -> str:
+    """The value of an option in a word: of a part its name, of a pair `3 x 5`."""
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, tuple):
+        numbers = all(isinstance(own, int) for own in value)
+        return (" x " if numbers else ", ").join(map(option_text, value))
+    name = getattr(value, "name", value)
+    return name if isinstance(name, str) else shown(name)
+
+
+def size_text(shape: Shape) -> str:
+    """`14 x 14 x 16` of maps, `128` of units."""
+    channels, *sides = shape
+    return " x ".join(map(str, (*sides, channels)))
+
+
+def recipe_words(config: AnyModel) -> str:
+    """How a network was trained, in a few words: `adam, lr 0.003, batch_size 64`."""
+    told = [option_text(config.optimizer)]
+    for name, field in Recipe.model_fields.items():
+        value = getattr(config, name)
+        always = name in ("lr", "batch_size")
+        plain = option_text(value) == option_text(field.get_default())
+        if name not in ("optimizer", "task") and (always or not plain):
+            told.append(f"{name} {option_text(value)}")
+    return ", ".join(told)
+
+
+def _read(path: Path, form: type[Form]) -> Form | None:
+    """What a file of the run says, None where there is none; DataError for a damaged one."""
+    try:
+        tree: Mapping[str, Any] = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not a file of a run: {error}.") from None
+    try:
+        return validated(form, tree, path.name)
+    except ConfigError as error:
+        raise DataError(f"{path}: {error}") from None

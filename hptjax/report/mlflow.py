@@ -1,0 +1,78 @@
+"""The sink `mlflow`: each trial as a run of an MLflow experiment."""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from hptjax.config.frozen import Frozen
+from hptjax.records.goal import Goal
+from hptjax.report.tracker import TrackedTrial, TrackerSink, tracker
+from hptjax.study.config import StudyConfig
+
+BATCH = 90  # params, and metrics, of one request: MLflow takes 100 and 1000
+
+
+class MLflowSink(TrackerSink):
+    """Logs params, the metrics of each epoch (`val/loss`, the step is the epoch) and the value.
+
+    tracking_uri: a server, or a store as MLflow writes it; else MLflow's own setting.
+    """
+
+    class Options(Frozen):
+        """experiment: its name, that of the run's directory unless given.
+
+        offline: into mlflow.db in the run's directory, for `mlflow ui --backend-store-uri
+        sqlite:///RUN/mlflow.db`.
+        """
+
+        experiment: str | None = None
+        tracking_uri: str | None = None
+        offline: bool = False
+
+    def __init__(self, folder: Path, goal: Goal, options: "MLflowSink.Options") -> None:
+        self._mlflow = tracker("mlflow")
+        uri = f"sqlite:///{folder.resolve()}/mlflow.db" if options.offline else options.tracking_uri
+        uri = uri or self._mlflow.get_tracking_uri()
+        self._experiment_name = options.experiment or folder.resolve().name
+        super().__init__("mlflow", folder, goal, f"{uri} {self._experiment_name}")
+        self._client = self._mlflow.MlflowClient(tracking_uri=uri)
+        self._experiment: str | None = None
+
+    @classmethod
+    def open(cls, study: StudyConfig, folder: Path, options: Any) -> Self:
+        return cls(folder, Goal.from_tree(study.metric), options)
+
+    def log(self, trial: TrackedTrial) -> None:
+        client, entities = self._client, self._mlflow.entities
+        now = int(1000 * time.time())
+        run = client.create_run(
+            self._experiment_id(),
+            run_name=trial.name,
+            tags={"study": self.study_name, **trial.tags},
+        )
+        points = [(*pair, step) for step, values in trial.epochs for pair in values.items()]
+        points += [(name, value, len(trial.epochs)) for name, value in trial.result.items()]
+        params = [entities.Param(name, str(value)) for name, value in trial.params.items()]
+        for some in _parts(params):
+            client.log_batch(run.info.run_id, params=some)
+        for some in _parts(points):
+            metrics = [entities.Metric(name, value, now, step) for name, value, step in some]
+            client.log_batch(run.info.run_id, metrics=metrics)
+        client.set_terminated(run.info.run_id, status="FAILED" if trial.failed else "FINISHED")
+
+    def _experiment_id(self) -> str:
+        if self._experiment is None:
+            found = self._client.get_experiment_by_name(self._experiment_name)
+            self._experiment = (
+                found.experiment_id
+                if found is not None
+                else self._client.create_experiment(self._experiment_name)
+            )
+        return self._experiment
+
+
+def _parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """BATCH of them at a time."""
+    for start in range(0, len(values), BATCH):
+        yield values[start : start + BATCH]
