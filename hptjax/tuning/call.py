@@ -1,0 +1,187 @@
+"""`hptjax.tune`: one call from a network and images to trials, in a directory of its own."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from hptjax.errors import ConfigError, shown
+from hptjax.notebook import in_notebook
+from hptjax.paths import user_path
+from hptjax.records import run_dir
+from hptjax.records.trial import StudyResult
+from hptjax.report.progress import Display, python_display
+from hptjax.study.sink import Sink
+from hptjax.tuning.arguments import Order, in_python, read_order
+from hptjax.tuning.following import Follower, Stopped, read_callbacks
+from hptjax.tuning.result import INTERRUPTED, STOPPED, Result
+from hptjax.tuning.running import run_here
+from hptjax.tuning.trial import Trial
+
+if TYPE_CHECKING:
+    from hptjax.config.model import Model
+    from hptjax.config.schema import ModelConfig
+    from hptjax.data.dataset import ImageDataset
+    from hptjax.executors.base import Executor
+    from hptjax.space import Entry, Space
+    from hptjax.strategies.base import Searcher
+    from hptjax.study.data import StudyData
+    from hptjax.study.metric import Metric
+
+
+def tune(
+    model: "Model | ModelConfig | Mapping[str, Any] | str | Path",
+    data: "str | tuple[Any, Any] | ImageDataset | StudyData | Mapping[str, Any]",
+    *,
+    epochs: int,
+    trials: int | None = None,
+    seconds: float | None = None,
+    space: "Mapping[str, Entry | Any] | Space | None" = None,
+    searcher: "str | Mapping[str, Any] | Searcher | type | Sequence[Any]" = "tpe",
+    metric: "str | Metric" = "val_loss",
+    patience: int | None = None,
+    validation: "float | int | str | Mapping[str, Any] | ImageDataset | tuple[Any, Any]" = 0.2,
+    select: Literal["last_epoch", "best_epoch"] = "last_epoch",
+    constraints: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    schedule: str | Mapping[str, Any] = "full",
+    population_size: int | None = None,
+    repeats: int | Mapping[str, Any] = 1,
+    keep_best: int = 1,
+    first: Sequence[Mapping[str, Any] | Trial] = (),
+    warm_start: Result | str | Path | Mapping[str, Any] | None = None,
+    progress: bool | None = None,
+    executor: "str | Mapping[str, Any] | Executor" = "local",
+    out: str | Path | Literal[False] | None = None,
+    callbacks: Sequence[Sink | Callable[[Result, Trial], object]] = (),
+    **others: Any,
+) -> Result:
+    """Tunes a network: trains whole generations of different ones in one compiled call each.
+
+    The same call goes on where it was interrupted, or gives back at once what it found; with more
+    trials or seconds it goes on from the end. Ctrl-C, or the stop button of a notebook, ends it
+    after the epoch, with a snapshot: a notebook gets the result so far, a script
+    KeyboardInterrupt.
+
+    Args:
+        model: a Model, a ModelConfig, a mapping as a file holds it, a file's path or the name of a
+            packaged config. Of a study's file its model and space are taken.
+        data: a source as "sample" or "npz:mine.npz"; (X, y), X: [N, H, W, C] or [N, H, W], y: [N]
+            names or numbers of classes, or what the model's task learns; an ImageDataset; a
+            StudyData; or a mapping as `data` of a file, whose source may be any of these.
+        epochs: of a network that is trained to the end.
+        trials: how many networks each searcher may try.
+        seconds: how long each searcher may take, compiling included; trials, seconds or both.
+        space: what is tuned, by path, as {"lr": hptjax.loguniform(1e-4, 1e-1)}; entries within
+            the model are tuned, too.
+        searcher: "tpe", "des", "grid", "random", "optuna.<name>", "evosax.<name>", one with
+            options as {"des": {"preset": "tevc"}}, a class or an instance of one's own, or a list
+            of these, which search one after another.
+        metric: what trials are judged by: a measure of the task as "val_accuracy", or a function
+            under `hptjax.metric`.
+        patience: a study's key of this name, as are select, constraints and keep_best.
+        validation: the share of the images that is held out for validation, or images of their
+            own, (X, y) or an ImageDataset.
+        select: see patience.
+        constraints: see patience.
+        seed: of the search, the split and the weights.
+        schedule: "full", "halving" or "hyperband", or one with options.
+        population_size: networks of a generation; if None, 16, or 4 D + 1 with DES in a space of
+            D hparams.
+        repeats: how often each network is trained; its values are the means.
+        keep_best: see patience.
+        first: hparams, or trials, that are tried first; what they lack is the default.
+        warm_start: a result or a run, whose best trials are tried first.
+        progress: None shows bars in a notebook and on a terminal, lines elsewhere; True shows bars
+            anywhere; False shows nothing, and warns of what is done to the images.
+        executor: "local", {"ray": {"workers": 4}}, or an executor of one's own.
+        out: the run's directory; if None, `runs/<model>-<digest>-seed<N>`; False keeps no files.
+        callbacks: functions f(result, trial), called once for each trial, after its generation;
+            `result.stop()` ends the search. Or sinks.
+        **others: further keys of a study: metrics, duplicates, max_failures, tensorboard, sinks,
+            budget.
+
+    Returns:
+        The trials, their networks, tables and plots.
+
+    Raises:
+        ConfigError: for an argument that means nothing, and where `out` holds another study.
+        DataError: for images that cannot be read, and damaged files.
+        KeyboardInterrupt: in a script, after a snapshot.
+
+    Example:
+        >>> import hptjax
+        >>> from hptjax import layers as L
+        >>> conv = L.Conv(hptjax.integer(4, 8), kernel_size=3, stride=2, activation="relu")
+        >>> model = hptjax.Model(
+        ...     layers=[conv, L.GlobalAvgPool(), L.Head()], lr=hptjax.loguniform(1e-3, 1e-1)
+        ... )
+        >>> train = hptjax.load_images("sample").take(range(100))
+        >>> result = hptjax.tune(
+        ...     model, (train.images, train.labels), epochs=1, trials=2, out=False, progress=False
+        ... )
+        >>> sorted(result.best.hparams)
+        ['conv0.out_channels', 'lr']
+    """
+    arguments = {key: value for key, value in locals().items() if key not in ("model", "data")}
+    _check_flags(progress, out)
+    display = python_display(progress)
+    with in_python():
+        sinks, functions = read_callbacks(callbacks)
+        order = read_order(model, data, arguments, display.warn)
+        for text in order.warnings:
+            display.say(text)
+        return _run(order, out, display, sinks, functions)
+
+
+def _check_flags(progress: Any, out: Any) -> None:
+    if progress is not None and not isinstance(progress, bool):
+        raise ConfigError(f"progress: must be True, False or None, got {shown(progress)}.")
+    if out is not None and out is not False and not isinstance(out, str | Path):
+        raise ConfigError(f"out: must be a path, None or False, got {shown(out)}.")
+
+
+def _run(
+    order: Order,
+    out: Any,
+    display: Display,
+    sinks: Sequence[Sink],
+    functions: Sequence[Callable[[Result, Trial], object]],
+) -> Result:
+    """Runs an order in its directory, or in one that lives as long as its result."""
+    temporary = tempfile.TemporaryDirectory(prefix="hptjax-") if out is False else None
+    study = order.study
+    if temporary is not None:
+        folder = Path(temporary.name) / "run"
+    else:
+        folder = order.place if out is None else user_path(out)
+        display.say(f"Run directory: {folder}")
+    nothing = StudyResult((), {}, study.to_dict())
+    result = Result(
+        nothing,
+        None if temporary else folder,
+        images=order.given.images,
+        folder=temporary,
+    )
+    given = order.with_sinks([*sinks, Follower(result, functions)], dashboards=temporary is None)
+    try:
+        result._end(run_here(study, folder, display, given))
+    except Stopped:
+        result._end(run_dir.load_run(folder), STOPPED)
+    except KeyboardInterrupt as error:
+        if not in_notebook():
+            if temporary is None:
+                error.add_note(f"{folder}: the same call goes on from here.")
+            raise
+        result._end(_recorded(folder, nothing), INTERRUPTED)
+        goes_on = "; the same call goes on." if temporary is None else "."
+        display.say(f"Interrupted with {len(result.trials)} trials{goes_on}")
+    return result
+
+
+def _recorded(folder: Path, nothing: StudyResult) -> StudyResult:
+    """What the journal of a run that was interrupted holds, if it had begun."""
+    try:
+        return run_dir.load_run(folder)
+    except ConfigError:
+        return nothing

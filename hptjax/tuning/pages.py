@@ -1,0 +1,61 @@
+"""What a result shows of itself: a line, and in a notebook its best trials and a small picture."""
+
+import base64
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from hptjax import notebook
+from hptjax.records.trial import Status
+from hptjax.report.console import show_number
+
+if TYPE_CHECKING:
+    from hptjax.tuning.result import Result
+
+NEXT = "Next: .best.predict(images), .to_frame(), .plot(), .report()"
+ROWS, COLUMNS = 10, 8  # of the table of the best trials; hparams beyond are left out
+
+
+def headline(result: "Result") -> str:
+    """`runs/mine: 100 trials, 71 trained, 26 stopped, 3 infeasible`."""
+    counts = Counter(trial.status for trial in result.trials)
+    told = [f"{counts[status.value]} {status.value}" for status in Status if counts[status.value]]
+    where = "" if result.path is None else f"{result.path}: "
+    return f"{where}{', '.join([f'{len(result.trials)} trials', *told])}"
+
+
+def result_html(result: "Result") -> str:
+    """A line of what was tried, the best network, the ten best trials, the best so far."""
+    best = result.best
+    ended = f"; ended by {result.stopped}" if result.stopped else ""
+    parts = [notebook.line(f"judged by {result.metric}{ended}")]
+    if best is not None:
+        size = f", {best.parameters:,} parameters" if best.parameters is not None else ""
+        name = result.metric.name
+        parts.append(notebook.line(f"best {best.id}: {name} {show_number(best.value)}{size}"))
+    if result.trials:
+        parts += [_leaders(result), _picture(result)]
+    return notebook.block(f"Result {headline(result)}", *parts, note=NEXT)
+
+
+def _leaders(result: "Result") -> str:
+    frame = result.leaderboard(ROWS)
+    columns = [str(name) for name in frame][: 4 + COLUMNS]
+    left = len(frame.columns) - len(columns)
+    rows = [
+        [rank, *(_plain(value) for value in row[: len(columns)])]
+        for rank, *row in frame.itertuples()
+    ]
+    more = notebook.line(f"{left} more hparams: .leaderboard()") if left else ""
+    return notebook.table(("rank", *columns), rows) + more
+
+
+def _plain(value: Any) -> Any:
+    """A cell of a table, nothing where it is empty."""
+    missing = value is None or value != value
+    return None if missing else value
+
+
+def _picture(result: "Result") -> str:
+    png = base64.b64encode(result.plot()._repr_png_()).decode()
+    shown = f"best {result.metric.name} so far"
+    return f'<img src="data:image/png;base64,{png}" alt="{shown}" style="width:min(100%,420px)">'
