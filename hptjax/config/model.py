@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from hptjax import notebook
 from hptjax.config.explain import validated
 from hptjax.config.frozen import Positive
 from hptjax.config.inline import NATIVE, Lifted, lift
@@ -176,6 +177,20 @@ class Model(Recipe):
 
     __str__ = __repr__
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it: its layers, how it is trained, and what is tuned in it."""
+        tree = self.to_dict()
+        layers = zip(self.layers, tree.pop("layers", ()), strict=True)
+        rows = [(item.label, item.word, _given(own)) for item, own in layers]
+        parts = [notebook.table(("layer", "kind", "options"), rows)] if rows else []
+        parts.append(notebook.table(("recipe", ""), notebook.pairs(tree)))
+        if self.lifted.entries:
+            tuned = self.space.to_dict().items()
+            parts.append(notebook.table(("tuned", ""), tuned))
+        count = f"{len(rows)} layers" if rows else self.flax.place
+        open_ones = len(self.names) if self.lifted.entries else 0
+        return notebook.block(f"Model: {count}, {open_ones} hparams open", *parts)
+
     def to_dict(self) -> dict[str, Any]:
         """The normal form, fit for YAML; `from_dict` gives an equal model back."""
         return self.model_dump(mode="json")
@@ -221,6 +236,18 @@ def _ends(entry: Entry) -> tuple[Any, ...]:
     if isinstance(entry, Categorical):
         return tuple(map(entry.meaning, entry.choices))
     return entry.low, entry.high
+
+
+def _given(tree: Any) -> Any:
+    """What stands beside a layer's word, nothing where the word is all."""
+    if isinstance(tree, str):
+        return None
+    [own] = tree.values()
+    return (
+        {key: value for key, value in own.items() if key != "label"}
+        if isinstance(own, Mapping)
+        else own
+    )
 
 
 def _word(item: Item) -> str:

@@ -84,7 +84,7 @@ class SnapshotStore:
         """
         expected = size / WRITE_RATE if self._write_s is None else self._write_s
         in_time = self._clock() - self._last >= expected / COST_SHARE
-        return not self._broken and (in_time or self._leaving())
+        return (self._leaving() or in_time) and not self._broken
 
     def save(self, make: Callable[[], Snapshot]) -> None:
         """Takes and writes a snapshot; a disk that refuses it is reported, no error."""

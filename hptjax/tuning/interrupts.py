@@ -23,12 +23,14 @@ class Interrupts(Sink):
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        self._say, self._training, self._asked = say, False, False
+        self._say, self._training = say, False
+        self._asked = self._told = False
         self._old: Any = None
         self._taken = False
 
-    def asked(self) -> bool:
-        """Whether the study is about to be left."""
+    def leaving(self) -> bool:
+        """Whether the study is about to be left, for who takes snapshots after an epoch."""
+        self._told = self._asked
         return self._asked
 
     def __enter__(self) -> "Interrupts":
@@ -57,11 +59,9 @@ class Interrupts(Sink):
         self._training = True
 
     def epoch(self, strategy: str, epoch: int, metrics: Mapping[str, np.ndarray]) -> None:
-        self._leave()
+        if self._told:  # else it came too late for a snapshot of this epoch
+            raise KeyboardInterrupt
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
-        self._leave()
-
-    def _leave(self) -> None:
         if self._asked:
             raise KeyboardInterrupt

@@ -43,7 +43,7 @@ def _leaders(result: "Result") -> str:
     left = len(frame.columns) - len(columns)
     rows = [
         [rank, *(_plain(value) for value in row[: len(columns)])]
-        for rank, *row in frame.itertuples()
+        for rank, *row in frame.itertuples(name=None)
     ]
     more = notebook.line(f"{left} more hparams: .leaderboard()") if left else ""
     return notebook.table(("rank", *columns), rows) + more

@@ -116,7 +116,7 @@ def execute(
             executor=given.executor,
             snapshots=directory.path / "snapshots",
             searchers=given.searchers,
-            leaving=interrupts.asked,
+            leaving=interrupts.leaving,
         )
 
 
