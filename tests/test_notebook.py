@@ -21,7 +21,9 @@ from tests.nets import images
 
 found = images(120)
 X, y = found.images, np.array(list("abcdefghij"))[found.labels]
-model = hptjax.Model(layers=[L.Flatten(), L.Head()], lr=hptjax.loguniform(1e-3, 1e-1), batch_size=16)
+model = hptjax.Model(
+    layers=[L.Flatten(), L.Head()], lr=hptjax.loguniform(1e-3, 1e-1), batch_size=16
+)
 
 class Stop(hptjax.Sink):
     def epoch(self, strategy, epoch, metrics):

@@ -1,5 +1,6 @@
 """`hptjax.tune`: one call, its run directory, how it goes on, and what it says of mistakes."""
 
+import gc
 import signal
 
 import numpy as np
@@ -95,6 +96,7 @@ def test_nothing_is_kept_where_nothing_shall_be(tmp_path):
     folder = result._folder
     assert folder.exists()
     del result
+    gc.collect()
     assert not folder.exists()
 
 

@@ -1,11 +1,11 @@
 """What `hptjax.tune` gives back, of networks that are trained: tables, plots, networks, pages."""
 
-import hptjax
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 
+import hptjax
 from hptjax import layers as L
 from hptjax.cli import main as cli
 from hptjax.config.yaml_file import dump_yaml

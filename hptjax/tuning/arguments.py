@@ -3,13 +3,14 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hptjax.data.dataset import ImageDataset
+from hptjax.data.request import once
 from hptjax.data.sources import path_of
 from hptjax.entries import Categorical, Float, Integer
 from hptjax.errors import ConfigError, did_you_mean, shown
@@ -48,12 +49,15 @@ _NOT_TUNED = (
 
 @dataclass(frozen=True)
 class Order:
-    """A study as a caller in Python asks for it; name: of the model, for the run's directory."""
+    """A study as a caller in Python asks for it.
+
+    name: of the model, for the run's directory; notices: what was done to arguments, in lines.
+    """
 
     study: StudyConfig
     given: Given
     name: str
-    warnings: tuple[str, ...] = field(default=())
+    notices: tuple[str, ...] = ()
 
     @property
     def place(self) -> Path:
@@ -70,13 +74,8 @@ class Order:
         return replace(self.given, sinks=tuple(sinks), dashboards=dashboards)
 
 
-def read_order(
-    model: Any, data: Any, arguments: Mapping[str, Any], notify: Callable[[str], None]
-) -> Order:
-    """Reads the arguments of `tune` by their names; raises ConfigError, DataError.
-
-    notify: told of what is done to images.
-    """
+def read_order(model: Any, data: Any, arguments: Mapping[str, Any]) -> Order:
+    """Reads the arguments of `tune` by their names; raises ConfigError, DataError."""
     network = read_network(model)
     source, images = split_source(data)
     trees, own = read_searchers(arguments["searcher"])
@@ -96,13 +95,13 @@ def read_order(
     executor, tree["executor"] = _executor(arguments["executor"])
     tree |= _warm_start(arguments["warm_start"])
     study = _sized(StudyConfig.from_dict(tree), arguments["population_size"])
+    notices = [f"{network.name}: only its model and space are taken."] * bool(network.unused)
     found = None
     if images is not None:
-        kind, channels = study.task.kind, study.data.channels
-        found = read_images(images, _held(arguments["validation"]), kind, channels, notify)
+        kind, channels, held = study.task.kind, study.data.channels, _held(arguments["validation"])
+        found = read_images(images, held, kind, channels, once(notices.append))
     given = Given(found, metric, executor, factories(study, own))
-    said = f"{network.name}: only its model and space are taken." if network.unused else None
-    return Order(study, given, network.name, (said,) if said else ())
+    return Order(study, given, network.name, tuple(notices))
 
 
 @contextmanager

@@ -128,9 +128,7 @@ def tune(
     display = python_display(progress)
     with in_python():
         sinks, functions = read_callbacks(callbacks)
-        order = read_order(model, data, arguments, display.warn)
-        for text in order.warnings:
-            display.say(text)
+        order = read_order(model, data, arguments)
         return _run(order, out, display, sinks, functions)
 
 
@@ -149,32 +147,28 @@ def _run(
     functions: Sequence[Callable[[Result, Trial], object]],
 ) -> Result:
     """Runs an order in its directory, or in one that lives as long as its result."""
-    temporary = tempfile.TemporaryDirectory(prefix="hptjax-") if out is False else None
-    study = order.study
-    if temporary is not None:
-        folder = Path(temporary.name) / "run"
-    else:
+    kept = out is not False
+    if kept:
         folder = order.place if out is None else user_path(out)
         display.say(f"Run directory: {folder}")
-    nothing = StudyResult((), {}, study.to_dict())
-    result = Result(
-        nothing,
-        None if temporary else folder,
-        images=order.given.images,
-        folder=temporary,
-    )
-    given = order.with_sinks([*sinks, Follower(result, functions)], dashboards=temporary is None)
+    else:
+        folder = Path(tempfile.mkdtemp(prefix="hptjax-")) / "run"
+    for text in order.notices:
+        display.warn(text)
+    nothing = StudyResult((), {}, order.study.to_dict())
+    result = Result(nothing, folder, images=order.given.images, kept=kept)
+    given = order.with_sinks([*sinks, Follower(result, functions)], dashboards=kept)
     try:
-        result._end(run_here(study, folder, display, given))
+        result._end(run_here(order.study, folder, display, given))
     except Stopped:
         result._end(run_dir.load_run(folder), STOPPED)
     except KeyboardInterrupt as error:
         if not in_notebook():
-            if temporary is None:
+            if kept:
                 error.add_note(f"{folder}: the same call goes on from here.")
             raise
         result._end(_recorded(folder, nothing), INTERRUPTED)
-        goes_on = "; the same call goes on." if temporary is None else "."
+        goes_on = "; the same call goes on." if kept else "."
         display.say(f"Interrupted with {len(result.trials)} trials{goes_on}")
     return result
 

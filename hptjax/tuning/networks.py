@@ -48,9 +48,15 @@ def as_network(saved: SavedNetwork) -> Network:
 
 
 def study_of(config: Mapping[str, Any]) -> StudyConfig:
-    """The study of a run, for training one of its networks: who searched does not matter then.
+    """The study of a run, for training one of its networks: the same bodies are compiled for it.
 
-    A searcher of a caller's own need not be importable.
+    How many searched decides on those, and who does not: a caller's own need not be importable.
     """
-    seen = {"strategies": ["random"], "sinks": [], "first": [], "warm_start": None}
-    return StudyConfig.from_dict({**config, **seen})
+    labels = [f"searcher{k}" for k in range(len(config["strategies"]))]
+    others = {
+        "strategies": [{"name": "random", "label": label} for label in labels],
+        "sinks": [],
+        "first": [],
+        "warm_start": None,
+    }
+    return StudyConfig.from_dict({**config, **others})

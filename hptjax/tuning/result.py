@@ -1,6 +1,7 @@
 """What `hptjax.tune` gives back: the trials of a run, what they show, and their networks."""
 
-import tempfile
+import shutil
+import weakref
 import webbrowser
 from pathlib import Path
 from typing import Any
@@ -56,17 +57,18 @@ class Result(Views):
     def __init__(
         self,
         records: StudyResult,
-        path: Path | None,
+        folder: Path,
         *,
         images: Images | None = None,
-        folder: Any = None,
+        kept: bool = True,
     ) -> None:
-        """records: of the run. images: that a caller gave for it. folder: a TemporaryDirectory.
+        """records: of the run in a folder. images: that a caller gave for it.
 
-        It is there instead of a path, for as long as the result.
+        kept: False has the folder's parent removed with the result.
         """
-        self._records, self._path, self._images = records, path, images
-        self._temporary: tempfile.TemporaryDirectory[str] | None = folder
+        self._records, self._folder, self._images, self._kept = records, folder, images, kept
+        if not kept:
+            weakref.finalize(self, shutil.rmtree, folder.parent, ignore_errors=True)
         self._ended: str | None = None
         self._asked_to_stop = False
         self._made: dict[tuple[str, int], Trial] = {}
@@ -92,7 +94,7 @@ class Result(Views):
     @property
     def path(self) -> Path | None:
         """The run's directory; None where no files are kept."""
-        return self._path
+        return self._folder if self._kept else None
 
     @property
     def stopped(self) -> str | None:
@@ -136,7 +138,7 @@ class Result(Views):
         from hptjax.report.html import write_report
         from hptjax.report.sources import named_sources, read_source
 
-        if folder is None and self._path is None:
+        if folder is None and not self._kept:
             raise ConfigError("report: this result keeps no files; give a folder.")
         place = user_path(folder) if folder is not None else self._folder / "report"
         page = write_report(named_sources([read_source(self._folder)]), place)
@@ -192,14 +194,6 @@ class Result(Views):
                 "retrain(trial, data=(X, y))."
             )
         return self._images
-
-    @property
-    def _folder(self) -> Path:
-        """Where the files are, as long as they are kept."""
-        if self._path is not None:
-            return self._path
-        assert self._temporary is not None
-        return Path(self._temporary.name) / "run"
 
     @property
     def _name(self) -> str:
