@@ -25,7 +25,7 @@ import hptjax.strategies.tpe  # noqa: F401 - before the forks, not in each
 from hptjax.executors import snapshots
 from hptjax.records import RunDirectory, run_dir
 from hptjax.records import journal as journal_module
-from hptjax.report.progress import Display
+from hptjax.report.display import Display
 from hptjax.search import run as study_run
 from hptjax.study.sink import Sink
 from hptjax.tuning import running

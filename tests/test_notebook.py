@@ -26,8 +26,11 @@ model = hptjax.Model(
 )
 
 class Stop(hptjax.Sink):
+    epochs = 0
+
     def epoch(self, strategy, epoch, metrics):
-        if epoch == 1:
+        self.epochs += 1
+        if self.epochs == 6:  # in the middle of the second generation
             os.kill(os.getpid(), signal.SIGINT)
 
 def tune(*callbacks):
@@ -55,7 +58,7 @@ def test_a_cell_that_is_stopped_goes_on(tmp_path):
     client.execute()
     _, stopped, snapshots, whole, best, predicted, plot, model = map(outputs, book.cells)
     assert "Run directory: run" in stopped["stream"]
-    assert "Interrupted with 0 trials; the same call goes on." in stopped["stream"]
+    assert "Interrupted with 4 trials; the same call goes on." in stopped["stream"]
     assert "ended by interrupted" in stopped["text/html"]
     assert "safetensors" in snapshots["text/plain"]
     assert "run: going on with the run that is there." in whole["stream"]

@@ -11,6 +11,7 @@ from hptjax.cli import main as cli
 from hptjax.config.yaml_file import dump_yaml
 from hptjax.errors import ConfigError
 from hptjax.records import run_dir
+from hptjax.records.best import flatten
 from tests.nets import images
 
 MODEL = {
@@ -41,10 +42,7 @@ def test_the_best_network_predicts_names(result, given):
     assert set(found) <= set(NAMES)
     np.testing.assert_array_equal(found, best.network.predict(given[0]))
     assert best.predict_proba(given[0][:3]).sum(1) == pytest.approx(1, abs=1e-5)
-    # what the weights reach on the part that was held out is what the trial says
-    data = hptjax.ImageDataset(*given)
-    held = hptjax.train_validation_split(data, seed=0)[1]
-    assert best.evaluate(held)["loss"] == pytest.approx(best.value, abs=1e-5)
+    assert best.evaluate(held_out(given))["loss"] == pytest.approx(best.value, abs=1e-5)
     assert best.value == min(trial.value for trial in result.trials)
 
 
@@ -97,24 +95,20 @@ def test_plots_are_shown_by_a_notebook_and_saved_by_a_script(result, tmp_path):
         result.plot_curves("val_acuracy")
 
 
-def test_a_network_that_was_not_kept_is_trained_again(result, given):
-    other = next(trial for trial in result.trials if trial.id != result.best.id)
-    with pytest.raises(
-        ConfigError, match=rf"{other.id}: its weights were not kept; result.retrain"
-    ):
-        other.predict(given[0])
+def held_out(given):
+    """The part of the images that the study judges by."""
+    return hptjax.train_validation_split(hptjax.ImageDataset(*given), seed=0)[1]
+
+
+def test_a_network_is_trained_again_and_longer(result, given):
     best = result.retrain(result.best)
-    for name, weights in best.variables["params"]["head"].items():
-        kept = result.best.network.variables["params"]["head"][name]
-        np.testing.assert_array_equal(weights, kept)
-    network = result.retrain(other.id)
-    assert other.network is network
-    held = hptjax.train_validation_split(hptjax.ImageDataset(*given), seed=0)[1]
-    assert other.evaluate(held)["loss"] == pytest.approx(other.value, abs=1e-5)
-    longer = result.retrain(other, epochs=6)
+    kept = flatten(hptjax.load_network(result.path).variables)
+    for name, weights in flatten(best.variables).items():
+        np.testing.assert_array_equal(weights, kept[name])
+    assert result.best.network is best
+    longer = result.retrain(result.trials[0], epochs=6)
     assert longer.trial["epoch"] == 6
-    assert longer.evaluate(held)["loss"] < other.value
-    assert other.network is network
+    assert longer.evaluate(held_out(given))["loss"] < result.trials[0].value
 
 
 def test_a_run_on_the_disk_is_the_same_result(result, given):
@@ -122,10 +116,16 @@ def test_a_run_on_the_disk_is_the_same_result(result, given):
     assert repr(loaded) == repr(result)
     assert loaded.stopped == result.stopped == "trial budget"
     np.testing.assert_array_equal(loaded.best.predict(given[0]), result.best.predict(given[0]))
+    other = next(trial for trial in loaded.trials if trial.id != loaded.best.id)
+    with pytest.raises(
+        ConfigError, match=rf"{other.id}: its weights were not kept; result.retrain"
+    ):
+        other.predict(given[0])
     with pytest.raises(ConfigError, match=r"were given in Python; give them again, as in retrain"):
-        loaded.retrain("random/0")
-    again = loaded.retrain("random/0", data=given)
-    assert again.predict(given[0]).shape == (160,)
+        loaded.retrain(other)
+    network = loaded.retrain(other.id, data=given)
+    assert other.network is network
+    assert other.evaluate(held_out(given))["loss"] == pytest.approx(other.value, abs=1e-5)
 
 
 def test_what_is_shown_is_short_in_a_terminal_and_a_page_in_a_notebook(result):
@@ -146,10 +146,17 @@ def test_what_is_shown_is_short_in_a_terminal_and_a_page_in_a_notebook(result):
     assert "val_accuracy" in own
 
 
-def test_a_page_about_the_run_is_written(result, tmp_path):
-    pytest.importorskip("plotly")
-    page = result.report(tmp_path / "page")
-    assert result.best.id.partition("/")[0] in page.read_text()
+def test_a_page_about_the_run_is_written_in_it_or_where_it_shall_be(result, tmp_path, monkeypatch):
+    asked = []
+
+    def write_report(sources, folder):
+        asked.append((folder, [len(source.trials) for source in sources.values()]))
+        return folder / "report.html"
+
+    monkeypatch.setattr("hptjax.report.html.write_report", write_report)
+    assert result.report() == result.path / "report" / "report.html"
+    assert result.report(tmp_path) == tmp_path / "report.html"
+    assert asked == [(result.path / "report", [4]), (tmp_path, [4])]
 
 
 def test_a_file_and_a_call_give_the_same_run(tmp_path, monkeypatch):
@@ -174,34 +181,31 @@ def test_a_file_and_a_call_give_the_same_run(tmp_path, monkeypatch):
     assert cli.main(again) == 0  # and either goes on with what the other began
 
 
-def test_a_metric_of_logits_judges_networks(given):
+def test_a_metric_of_logits_judges_on_images_that_are_given_for_it(given):
     @hptjax.metric("maximize", sees="logits")
     def recall_of_3(logits, labels):
         return (logits.argmax(1)[labels == 3] == 3).mean()
 
-    found = hptjax.tune(MODEL, given, **WHERE, metric=recall_of_3, out=False, progress=False)
+    held = hptjax.ImageDataset(given[0][:40], given[1][:40], sorted(set(NAMES)), name="held")
+    own = {"metric": recall_of_3, "validation": held, "out": False, "progress": False}
+    found = hptjax.tune(MODEL, given, **WHERE, **own)
     assert found.best.value == max(trial.value for trial in found.trials)
     assert found.best.curves["val_recall_of_3"][-1] == found.best.value
-    shown = {"recall_of_3", "val_recall_of_3"} & set(found.to_frame().iloc[0].astype(str))
-    assert shown == {"recall_of_3"}
-
-
-def test_images_for_validation_may_be_given(given):
-    others = hptjax.ImageDataset(given[0][:40], given[1][:40], sorted(set(NAMES)), name="held")
-    found = hptjax.tune(MODEL, given, **WHERE, validation=others, out=False, progress=False)
-    assert found.best.evaluate(others)["loss"] == pytest.approx(found.best.value, abs=1e-5)
+    loss = found.best.metrics["val_loss"]
+    assert found.best.evaluate(held)["loss"] == pytest.approx(loss, abs=1e-5)
+    assert found.plot_curves().axes.get_ylabel() == "val recall of 3"
 
 
 @pytest.mark.parametrize("thing", ["Model", "flax", "ModelConfig", "StudyConfig"])
 def test_configs_have_pages(thing):
     if thing == "Model":
-        conv = L.Conv(hptjax.integer(4, 8), label="stem", kernel_size=3)
+        conv = L.Conv(hptjax.integer(4, 8), label="stem", kernel_size=5)
         model = hptjax.Model(layers=[conv, L.Flatten(), L.Head()], lr=hptjax.loguniform(1e-3, 0.1))
-        wanted = ("Model: 3 layers, 2 hparams open", "stem", "stem.out_channels", "kernel_size: 3")
+        wanted = ("Model: 3 layers, 2 hparams open", "stem", "stem.out_channels", "kernel_size: 5")
     elif thing == "flax":
-        module = {"module": "tests.own_nets:Linen", "width": 4}
+        module = {"module": "tests.own_nets:Plain"}
         model = hptjax.Model(flax=module)
-        wanted = ("tests.own_nets:Linen",)
+        wanted = ("tests.own_nets:Plain",)
     elif thing == "ModelConfig":
         model = hptjax.load_model_config("model")
         wanted = ("ModelConfig", "batch_size", "resnet_config.first_conv")

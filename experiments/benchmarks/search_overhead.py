@@ -56,7 +56,7 @@ def run_quietly(study: StudyConfig) -> StudyResult:
     """As `hptjax run` does, in a run directory that is thrown away."""
     # after set_up: the imports start JAX
     from hptjax.records import RunDirectory
-    from hptjax.report.progress import python_display
+    from hptjax.report.display import python_display
     from hptjax.tuning.running import execute
 
     with (

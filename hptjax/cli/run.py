@@ -11,7 +11,7 @@ from hptjax.paths import user_path
 from hptjax.records.reader import NAME as JOURNAL
 from hptjax.records.trial import StudyResult
 from hptjax.report.console import leaderboard, summary_table
-from hptjax.report.progress import console_display
+from hptjax.report.display import console_display
 from hptjax.report.terminal import make_console
 from hptjax.study.config import StudyConfig
 from hptjax.study.load import load_study

@@ -20,6 +20,7 @@ from hptjax.config.frozen import Positive
 from hptjax.config.inline import NATIVE, Lifted, lift
 from hptjax.config.items import Item, items_tree, read_items
 from hptjax.config.layout import Copy, Layout, largest_depths
+from hptjax.config.named import main_option
 from hptjax.config.options import DEPTH, HEAD
 from hptjax.config.parts import LAYERS
 from hptjax.config.recipe import Recipe
@@ -181,7 +182,7 @@ class Model(Recipe):
         """What a notebook shows of it: its layers, how it is trained, and what is tuned in it."""
         tree = self.to_dict()
         layers = zip(self.layers, tree.pop("layers", ()), strict=True)
-        rows = [(item.label, item.word, _given(own)) for item, own in layers]
+        rows = [(item.label, item.word, _given(item, own)) for item, own in layers]
         parts = [notebook.table(("layer", "kind", "options"), rows)] if rows else []
         parts.append(notebook.table(("recipe", ""), notebook.pairs(tree)))
         if self.lifted.entries:
@@ -238,16 +239,13 @@ def _ends(entry: Entry) -> tuple[Any, ...]:
     return entry.low, entry.high
 
 
-def _given(tree: Any) -> Any:
+def _given(item: Item, tree: Any) -> dict[str, Any] | None:
     """What stands beside a layer's word, nothing where the word is all."""
     if isinstance(tree, str):
         return None
     [own] = tree.values()
-    return (
-        {key: value for key, value in own.items() if key != "label"}
-        if isinstance(own, Mapping)
-        else own
-    )
+    own = own if isinstance(own, Mapping) else {main_option(item.layer_class): own}
+    return {key: value for key, value in own.items() if key != "label"}
 
 
 def _word(item: Item) -> str:

@@ -1,9 +1,7 @@
 """What a run shows while it goes: a bar on a terminal, one line per generation elsewhere."""
 
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
@@ -19,55 +17,12 @@ from rich.progress import (
 )
 
 from hptjax.errors import printable
-from hptjax.notebook import in_notebook
 from hptjax.records.trial import GenerationRecord, TrialRecord, best_trial
 from hptjax.report.console import show_number, show_workers
-from hptjax.report.terminal import make_console, plain_text
+from hptjax.report.terminal import plain_text
 from hptjax.study.sink import Sink
 
 EVERY_S = 5.0  # between two lines, before an epoch is worth another
-
-
-@dataclass(frozen=True)
-class Display:
-    """Where a run tells what it does.
-
-    say: shows a line; warn: shows one that nobody should miss, on what is done to the images;
-    watch(metric): the sink that shows how far the run is, by the name of what trials are judged by.
-    """
-
-    say: Callable[[str], None]
-    warn: Callable[[str], None]
-    watch: Callable[[str], Sink]
-
-
-def console_display(console: Console) -> Display:
-    """Lines, and a bar where the console is a terminal."""
-
-    def say(text: str) -> None:
-        console.print(text, soft_wrap=True)
-
-    def watch(metric: str) -> Sink:
-        if console.is_terminal:
-            return ProgressBars(console, metric)
-        return ProgressLines(console.file, metric)
-
-    return Display(say, say, watch)
-
-
-def python_display(progress: bool | None = None) -> Display:
-    """What a caller in Python sees: a cell of a notebook, or what the command line shows.
-
-    progress: False shows nothing, and what is done to the images becomes a warning; True shows bars
-    also where the output is no terminal.
-    """
-    if progress is False:
-        return Display(lambda text: None, warnings.warn, lambda metric: Sink())
-    if in_notebook():
-        from hptjax.report.cell import ProgressCell  # needs IPython, which a notebook has
-
-        return Display(print, print, ProgressCell)
-    return console_display(make_console(terminal=True if progress else None))
 
 
 class ProgressLines(Sink):

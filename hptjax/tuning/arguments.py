@@ -111,8 +111,9 @@ def in_python() -> Iterator[None]:
         yield
     except ConfigError as error:
         text = str(error).replace("--out", "out")
-        for key, name in _RENAMED:
+        for key, name in _RENAMED:  # at its beginning, or as the first key that differs
             text = name + text.removeprefix(key) if text.startswith(key) else text
+            text = text.replace(f"holds another study ({key}", f"holds another study ({name}")
         text = _NOT_TUNED if text.startswith("space: must be given") else text
         raise type(error)(text) from None
 

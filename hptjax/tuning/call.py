@@ -10,7 +10,7 @@ from hptjax.notebook import in_notebook
 from hptjax.paths import user_path
 from hptjax.records import run_dir
 from hptjax.records.trial import StudyResult
-from hptjax.report.progress import Display, python_display
+from hptjax.report.display import Display, python_display
 from hptjax.study.sink import Sink
 from hptjax.tuning.arguments import Order, in_python, read_order
 from hptjax.tuning.following import Follower, Stopped, read_callbacks
@@ -112,16 +112,16 @@ def tune(
     Example:
         >>> import hptjax
         >>> from hptjax import layers as L
-        >>> conv = L.Conv(hptjax.integer(4, 8), kernel_size=3, stride=2, activation="relu")
+        >>> hidden = L.Linear(hptjax.integer(4, 8), activation="relu")
         >>> model = hptjax.Model(
-        ...     layers=[conv, L.GlobalAvgPool(), L.Head()], lr=hptjax.loguniform(1e-3, 1e-1)
+        ...     layers=[L.Flatten(), hidden, L.Head()], lr=hptjax.loguniform(1e-3, 1e-1)
         ... )
         >>> train = hptjax.load_images("sample").take(range(100))
         >>> result = hptjax.tune(
         ...     model, (train.images, train.labels), epochs=1, trials=2, out=False, progress=False
         ... )
         >>> sorted(result.best.hparams)
-        ['conv0.out_channels', 'lr']
+        ['linear0.out_features', 'lr']
     """
     arguments = {key: value for key, value in locals().items() if key not in ("model", "data")}
     _check_flags(progress, out)

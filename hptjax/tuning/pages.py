@@ -2,20 +2,44 @@
 
 import base64
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from hptjax import notebook
+from hptjax.records.goal import Goal
 from hptjax.records.trial import Status
 from hptjax.report.console import show_number
-
-if TYPE_CHECKING:
-    from hptjax.tuning.result import Result
+from hptjax.tuning.plots import Plot
+from hptjax.tuning.trial import Trial
 
 NEXT = "Next: .best.predict(images), .to_frame(), .plot(), .report()"
 ROWS, COLUMNS = 10, 8  # of the table of the best trials; hparams beyond are left out
 
 
-def headline(result: "Result") -> str:
+class Shown(Protocol):
+    """What of a result is shown."""
+
+    @property
+    def trials(self) -> tuple[Trial, ...]: ...
+
+    @property
+    def best(self) -> Trial | None: ...
+
+    @property
+    def metric(self) -> Goal: ...
+
+    @property
+    def path(self) -> Path | None: ...
+
+    @property
+    def stopped(self) -> str | None: ...
+
+    def leaderboard(self, n: int = 10) -> Any: ...
+
+    def plot(self) -> Plot: ...
+
+
+def headline(result: Shown) -> str:
     """`runs/mine: 100 trials, 71 trained, 26 stopped, 3 infeasible`."""
     counts = Counter(trial.status for trial in result.trials)
     told = [f"{counts[status.value]} {status.value}" for status in Status if counts[status.value]]
@@ -23,7 +47,7 @@ def headline(result: "Result") -> str:
     return f"{where}{', '.join([f'{len(result.trials)} trials', *told])}"
 
 
-def result_html(result: "Result") -> str:
+def result_html(result: Shown) -> str:
     """A line of what was tried, the best network, the ten best trials, the best so far."""
     best = result.best
     ended = f"; ended by {result.stopped}" if result.stopped else ""
@@ -37,7 +61,7 @@ def result_html(result: "Result") -> str:
     return notebook.block(f"Result {headline(result)}", *parts, note=NEXT)
 
 
-def _leaders(result: "Result") -> str:
+def _leaders(result: Shown) -> str:
     frame = result.leaderboard(ROWS)
     columns = [str(name) for name in frame][: 4 + COLUMNS]
     left = len(frame.columns) - len(columns)
@@ -55,7 +79,7 @@ def _plain(value: Any) -> Any:
     return None if missing else value
 
 
-def _picture(result: "Result") -> str:
+def _picture(result: Shown) -> str:
     png = base64.b64encode(result.plot()._repr_png_()).decode()
     shown = f"best {result.metric.name} so far"
     return f'<img src="data:image/png;base64,{png}" alt="{shown}" style="width:min(100%,420px)">'

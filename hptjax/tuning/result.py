@@ -43,15 +43,12 @@ class Result(Views):
         stopped: why the search ended, as "trial budget"; None while it goes on.
 
     Example:
-        >>> import hptjax
-        >>> from hptjax import layers as L
-        >>> model = hptjax.Model(layers=[L.Flatten(), L.Head()], lr=hptjax.loguniform(1e-3, 1e-1))
-        >>> data = {"source": "sample", "train_limit": 100}
-        >>> result = hptjax.tune(model, data, epochs=1, trials=2, out=False, progress=False)
-        >>> len(result.trials), result.metric.name, result.stopped
-        (2, 'val_loss', 'trial budget')
-        >>> result.best.network.predict(hptjax.load_images("sample", split="test").images).shape
-        (1000,)
+        >>> result.stopped  # of result = hptjax.tune(...)
+        'trial budget'
+        >>> result.trial(result.best.id) is result.best
+        True
+        >>> list(result.leaderboard(3))[:4]
+        ['trial', 'status', 'val_loss', 'epochs']
     """
 
     def __init__(

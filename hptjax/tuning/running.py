@@ -18,7 +18,7 @@ from hptjax.records.goal import Goal
 from hptjax.records.reader import read_run
 from hptjax.records.run_dir import RunDirectory, check_digests, load_run, recorded_config
 from hptjax.records.trial import StudyResult, TrialRecord
-from hptjax.report.progress import Display
+from hptjax.report.display import Display
 from hptjax.report.tables import write_tables
 from hptjax.search.network import notes
 from hptjax.search.run import SearcherFactory, run_study

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from hptjax.errors import ConfigError, did_you_mean
 from hptjax.records.goal import Goal
+from hptjax.records.metrics import VAL
 from hptjax.records.trial import StudyResult
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def epochs(records: StudyResult, name: str) -> "DataFrame":
 def curve_of(goal: Goal, metric: str | None, table: "DataFrame") -> str:
     """The curve that is drawn: the one asked for, what trials are judged by, or the loss."""
     if metric is None:
-        return goal.name if goal.name in table else "val_loss"
+        own = [name for name in (goal.name, VAL + goal.name) if name in table]
+        return own[0] if own else "val_loss"
     known = [str(name) for name in table if str(name).startswith(("train_", "val_"))]
     if metric not in known:
         raise ConfigError(f"metric: no curve is called {metric!r}; {did_you_mean(metric, known)}")

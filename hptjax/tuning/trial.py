@@ -1,9 +1,9 @@
 """One network that was tried: what it was, how it fared, and what it predicts if it was kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,12 +12,19 @@ from hptjax.config.model import AnyModel, read_model
 from hptjax.data.dataset import ImageDataset
 from hptjax.models.costs import Costs, network_costs
 from hptjax.records.change import Change
+from hptjax.records.goal import Goal
 from hptjax.records.trial import TrialRecord
-from hptjax.report.console import show_hparams, show_number
+from hptjax.report.console import show_number
+from hptjax.tuning.networks import Network
 
-if TYPE_CHECKING:
-    from hptjax.tuning.networks import Network
-    from hptjax.tuning.result import Result
+
+class Owner(Protocol):
+    """The result that a trial is of."""
+
+    @property
+    def metric(self) -> Goal: ...
+
+    def _network_of(self, record: TrialRecord) -> Network: ...
 
 
 class Trial:
@@ -37,9 +44,14 @@ class Trial:
         flops: operations of a forward pass of one image, likewise.
         changes: what was repaired in the network that was asked for, and why.
         network: the trained network, if its weights were kept.
+
+    Example:
+        >>> trial = result.best  # of result = hptjax.tune(...)
+        >>> trial.status, trial.value == trial.curves["val_loss"][trial.epoch - 1]
+        ('trained', True)
     """
 
-    def __init__(self, record: TrialRecord, result: "Result") -> None:
+    def __init__(self, record: TrialRecord, result: Owner) -> None:
         self._record, self._result = record, result
 
     @property
@@ -112,7 +124,7 @@ class Trial:
         return self._record.changes
 
     @property
-    def network(self) -> "Network":
+    def network(self) -> Network:
         """The trained network.
 
         Raises:
@@ -166,9 +178,3 @@ class Trial:
         if changes:
             tables.append(notebook.folded("What was repaired", notebook.table(("",), changes)))
         return notebook.block(f"Trial {self._words()}", *tables, note=note)
-
-
-def summary(hparams: Mapping[str, Any], most: int = 6) -> str:
-    """A few hparams in words."""
-    chosen = dict(list(hparams.items())[:most])
-    return show_hparams(chosen) + (" ..." if len(hparams) > most else "")

@@ -107,7 +107,7 @@ class Views:
 
         table = tables.epochs(self._records, self._name)
         name = tables.curve_of(self.metric, metric, table)
-        direction = self.metric.direction if name == self.metric.name else None
+        direction = self.metric.direction if name.endswith(self.metric.name) else None
         return drawn(lambda own: plot_learning_curves(table, own, name, direction=direction), ax)
 
     def plot_importances(self, *, ax: "Axes | None" = None) -> Plot:
