@@ -105,18 +105,17 @@ def run(
     clock: of the rule for snapshots; None: there is one after every epoch.
     """
     executor.rounding = lambda: {"processor": "pretended"}
-    train = partial(study_run.run_study, executor=executor)
     timed = {} if clock is None else {"clock": clock}
     share = math.inf if clock is None else snapshots.COST_SHARE
     nothing = Display(lambda text: None, lambda text: None, lambda metric: Sink())
     with (
-        replaced(running, run_study=train, prepared_data=lambda *parts: fakes.data()),
+        replaced(running, prepared_data=lambda *parts: fakes.data()),
         replaced(running, noted_digests=lambda *parts: {"train": "abc"}),
         replaced(study_run, SnapshotStore=partial(snapshots.SnapshotStore, **timed)),
         replaced(snapshots, COST_SHARE=share),
         RunDirectory(folder, config().to_dict()) as directory,
     ):
-        running.execute(config(), directory, nothing)
+        running.execute(config(), directory, nothing, running.Given(executor=executor))
 
 
 def killed(folder: str, at: str, pace: str) -> None:

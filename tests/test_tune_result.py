@@ -66,7 +66,9 @@ def test_tables_are_those_of_the_run_directory(result):
     np.testing.assert_allclose(frame["value"].astype(float), written["value"])
     assert list(frame) == list(written)
     assert len(epochs) == 8
-    board = result.leaderboard(2)
+    text, board = repr(result.leaderboard(2)), result.leaderboard(2).to_frame()
+    assert "Leaderboard (val_loss, lower is better)" in text
+    assert f" {result.best.value:.4f} " in text
     assert board.index.tolist() == [1, 2]
     assert board["trial"].iloc[0] == result.best.id
     assert board["val_loss"].is_monotonic_increasing

@@ -27,6 +27,7 @@ from hptjax.config.recipe import Recipe
 from hptjax.config.schema import ModelConfig
 from hptjax.config.yaml_file import dump_yaml
 from hptjax.entries import Categorical, Entry
+from hptjax.entry_form import short_form
 from hptjax.errors import ConfigError, shown
 from hptjax.space import Space, entry_from_dict
 
@@ -186,7 +187,7 @@ class Model(Recipe):
         parts = [notebook.table(("layer", "kind", "options"), rows)] if rows else []
         parts.append(notebook.table(("recipe", ""), notebook.pairs(tree)))
         if self.lifted.entries:
-            tuned = self.space.to_dict().items()
+            tuned = [(name, short_form(entry)) for name, entry in self.space.items()]
             parts.append(notebook.table(("tuned", ""), tuned))
         count = f"{len(rows)} layers" if rows else self.flax.place
         open_ones = len(self.names) if self.lifted.entries else 0
@@ -245,7 +246,7 @@ def _given(item: Item, tree: Any) -> dict[str, Any] | None:
         return None
     [own] = tree.values()
     own = own if isinstance(own, Mapping) else {main_option(item.layer_class): own}
-    return {key: value for key, value in own.items() if key != "label"}
+    return {key: value for key, value in own.items() if key != "label"} or None
 
 
 def _word(item: Item) -> str:

@@ -3,17 +3,18 @@
 import base64
 from collections import Counter
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from hptjax import notebook
 from hptjax.records.goal import Goal
 from hptjax.records.trial import Status
 from hptjax.report.console import show_number
+from hptjax.tuning.board import Leaderboard
 from hptjax.tuning.plots import Plot
 from hptjax.tuning.trial import Trial
 
 NEXT = "Next: .best.predict(images), .to_frame(), .plot(), .report()"
-ROWS, COLUMNS = 10, 8  # of the table of the best trials; hparams beyond are left out
+ROWS = 10  # of the table of the best trials
 
 
 class Shown(Protocol):
@@ -34,7 +35,7 @@ class Shown(Protocol):
     @property
     def stopped(self) -> str | None: ...
 
-    def leaderboard(self, n: int = 10) -> Any: ...
+    def leaderboard(self, n: int = 10) -> Leaderboard: ...
 
     def plot(self) -> Plot: ...
 
@@ -57,26 +58,8 @@ def result_html(result: Shown) -> str:
         name = result.metric.name
         parts.append(notebook.line(f"best {best.id}: {name} {show_number(best.value)}{size}"))
     if result.trials:
-        parts += [_leaders(result), _picture(result)]
+        parts += [result.leaderboard(ROWS)._repr_html_(), _picture(result)]
     return notebook.block(f"Result {headline(result)}", *parts, note=NEXT)
-
-
-def _leaders(result: Shown) -> str:
-    frame = result.leaderboard(ROWS)
-    columns = [str(name) for name in frame][: 4 + COLUMNS]
-    left = len(frame.columns) - len(columns)
-    rows = [
-        [rank, *(_plain(value) for value in row[: len(columns)])]
-        for rank, *row in frame.itertuples(name=None)
-    ]
-    more = notebook.line(f"{left} more hparams: .leaderboard()") if left else ""
-    return notebook.table(("rank", *columns), rows) + more
-
-
-def _plain(value: Any) -> Any:
-    """A cell of a table, nothing where it is empty."""
-    missing = value is None or value != value
-    return None if missing else value
 
 
 def _picture(result: Shown) -> str:

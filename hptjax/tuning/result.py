@@ -47,8 +47,8 @@ class Result(Views):
         'trial budget'
         >>> result.trial(result.best.id) is result.best
         True
-        >>> list(result.leaderboard(3))[:4]
-        ['trial', 'status', 'val_loss', 'epochs']
+        >>> list(result.leaderboard(3).to_frame())
+        ['trial', 'status', 'val_loss', 'epochs', 'lr']
     """
 
     def __init__(

@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING
 
 from hptjax.records.goal import Goal
-from hptjax.records.trial import StudyResult, rank_trials
+from hptjax.records.trial import StudyResult
 from hptjax.space import Space
 from hptjax.tuning import tables
+from hptjax.tuning.board import Leaderboard
 from hptjax.tuning.plots import Plot, drawn
 
 if TYPE_CHECKING:
@@ -52,30 +53,17 @@ class Views:
 
         return epochs_frame(self._records.generations)
 
-    def leaderboard(self, n: int = 10) -> "DataFrame":
-        """The best trials, best first; a network that was tried several times once.
+    def leaderboard(self, n: int = 10) -> Leaderboard:
+        """The best trials, best first; a network that was tried several times stands there once.
 
         Args:
             n: how many.
 
         Returns:
-            A row for each, by its rank from 1: trial, status, value, epochs and hparams.
+            A table, which prints as one; its `to_frame()` gives it as data.
         """
-        import pandas as pd
-
-        ranked = rank_trials(t for t in self._records.trials if t.duplicate_of is None)[:n]
-        names = list(self._records.config.get("space", ()))
-        rows = [
-            {
-                "trial": f"{trial.strategy}/{trial.number}",
-                "status": trial.status.value,
-                self.metric.name: trial.value,
-                "epochs": trial.age,
-                **{name: trial.hparams.get(name) for name in names},
-            }
-            for trial in ranked
-        ]
-        return pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="rank"))
+        names = tuple(self._records.config.get("space", ()))
+        return Leaderboard(self._records.trials, self.metric, n, names)
 
     def plot(self, *, ax: "Axes | None" = None) -> Plot:
         """Draws the best value so far against the number of trials.
