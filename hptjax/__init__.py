@@ -2,6 +2,7 @@
 
 Tune a network:
     tune            one call: a network, images and a budget in, a Result out
+    run             a study as a file says it
     Result, Trial   the trials of a run: tables, plots, networks, a report
     load_run        the Result of a run that is on the disk
     metric, Metric  a function of one's own that trials are judged by
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
     from hptjax.tasks import Task as Task
     from hptjax.transpile import with_hparams as with_hparams
     from hptjax.tuning.call import tune as tune
+    from hptjax.tuning.file import run as run
     from hptjax.tuning.result import Result as Result
     from hptjax.tuning.result import load_run as load_run
     from hptjax.tuning.trial import Trial as Trial
@@ -135,6 +137,7 @@ __all__ = [
     "make_objective",
     "make_plan",
     "metric",
+    "run",
     "run_study",
     "train_validation_split",
     "tune",
@@ -183,6 +186,7 @@ _HOMES = {
     "make_objective": "hptjax.search.objective",
     "make_plan": "hptjax.population",
     "metric": "hptjax.study.metric",
+    "run": "hptjax.tuning.file",
     "run_study": "hptjax.search",
     "train_validation_split": "hptjax.data",
     "tune": "hptjax.tuning.call",

@@ -11,7 +11,18 @@ import hptjax
 from hptjax.tuning.plots import Plot
 from tests import fakes
 
-OWN = ("tune", "Result", "Trial", "load_run", "uniform", "loguniform", "integer", "choice", "Ref")
+OWN = (
+    "tune",
+    "run",
+    "Result",
+    "Trial",
+    "load_run",
+    "uniform",
+    "loguniform",
+    "integer",
+    "choice",
+    "Ref",
+)
 PARTS = ("Args:", "Returns:", "Raises:", "Example:")
 
 
@@ -64,7 +75,9 @@ def test_every_argument_is_typed_and_told(name, function):
             assert told, argument
 
 
-@pytest.mark.parametrize("name", ["tune", "load_run", "uniform", "loguniform", "integer", "choice"])
+@pytest.mark.parametrize(
+    "name", ["tune", "run", "load_run", "uniform", "loguniform", "integer", "choice"]
+)
 def test_functions_say_what_they_take_give_and_raise(name):
     text = inspect.getdoc(getattr(hptjax, name))
     assert [part for part in PARTS if part not in text] == []
@@ -88,7 +101,7 @@ def result(tmp_path_factory):
 def test_examples_run(name, result, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = getattr(hptjax, name)
-    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     for test in doctest.DocTestFinder().find(found, name, globs={"result": result}):
         runner.run(test)
     failed, tried = runner.summarize(verbose=False)

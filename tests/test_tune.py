@@ -118,8 +118,8 @@ MISTAKES = {
     "source": ({"data": "nosuch"}, "data.source: must be sample, fashion_mnist, "),
     "searcher": ({"searcher": "tpee"}, "searcher: unknown strategy 'tpee'; did you mean 'tpe'?"),
     "sampler": (
-        {"searcher": optuna.samplers.QMCSampler(seed=1)},
-        "searcher: give optuna's by its word, 'optuna.QMCSampler', with its options",
+        {"searcher": optuna.samplers.RandomSampler(seed=1)},
+        "searcher: give optuna's by its word, 'optuna.RandomSampler', with its options",
     ),
     "searcher_type": ({"searcher": 3}, "searcher: must be a word such as 'tpe', a mapping such as"),
     "metric": ({"metric": "f1"}, "metric: classification has no 'f1'; did you mean 'val_macro_f1'"),
@@ -136,6 +136,10 @@ MISTAKES = {
     "validation": (
         {"validation": 0.5},
         "validation: a StudyData has its validation images; leave one out.",
+    ),
+    "held": (
+        {"data": "sample", "validation": (np.zeros((2, 5, 5), np.uint8), [0, 1])},
+        "validation: images are held out of a source; where you give some for validation, give",
     ),
     "progress": ({"progress": 1}, "progress: must be True, False or None, got 1."),
     "out": ({"out": 3}, "out: must be a path, None or False, got 3."),

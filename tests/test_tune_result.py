@@ -181,6 +181,18 @@ def test_a_file_and_a_call_give_the_same_run(tmp_path, monkeypatch):
     assert {path.name for path in (tmp_path / "call").iterdir()} == names
     again = ["run", "small.yaml", "--out", "call", "--no-compile-cache"]
     assert cli.main(again) == 0  # and either goes on with what the other began
+    read = hptjax.run("small.yaml", out="file", progress=False)
+    assert read.best.id == called.best.id
+    with pytest.raises(ConfigError, match=r"^file holds another study \(epochs: 1 there, 2 here\)"):
+        hptjax.run("small.yaml", set={"epochs": 2}, out="file", progress=False)
+    for change, text in (
+        ({"epoch": 2}, "set={'epoch': 2}: epoch: unknown key; did you mean 'epochs'?"),
+        ({"": 2}, "set={'': 2}: a key must be text such as 'budget.trials'."),
+        ([1], "set: must be a mapping such as {'epochs': 5}, got [1]."),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            hptjax.run("small.yaml", set=change, progress=False)
+        assert str(caught.value) == text
 
 
 def test_a_metric_of_logits_judges_on_images_that_are_given_for_it(given):

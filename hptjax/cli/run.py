@@ -6,15 +6,12 @@ from pathlib import Path
 from rich.console import Console
 
 from hptjax.cli.options import overrides
-from hptjax.config.load import find_config
-from hptjax.paths import user_path
-from hptjax.records.reader import NAME as JOURNAL
 from hptjax.records.trial import StudyResult
 from hptjax.report.console import leaderboard, summary_table
 from hptjax.report.display import console_display
 from hptjax.report.terminal import make_console
-from hptjax.study.config import StudyConfig
 from hptjax.study.load import load_study
+from hptjax.tuning.file import default_out
 from hptjax.tuning.running import run_here
 
 
@@ -31,13 +28,3 @@ def show(console: Console, result: StudyResult, out: Path) -> None:
     console.print(leaderboard(result.trials, result.goal))
     console.print(summary_table(result.generations, result.stops, result.goal))
     console.print(f"Run directory: {out}", soft_wrap=True)
-
-
-def default_out(study: StudyConfig, config: Path) -> Path:
-    """The run that wrote the config, or the config's own `out`, or a name that tells runs apart."""
-    found = find_config(config)
-    if (found.parent / JOURNAL).is_file():
-        return found.parent
-    if study.out is not None:
-        return user_path(study.out)
-    return Path("runs") / f"{config.stem}-{'-'.join(study.labels)}-seed{study.seed}"

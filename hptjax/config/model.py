@@ -245,7 +245,8 @@ def _given(item: Item, tree: Any) -> dict[str, Any] | None:
     if isinstance(tree, str):
         return None
     [own] = tree.values()
-    own = own if isinstance(own, Mapping) else {main_option(item.layer_class): own}
+    if not isinstance(own, Mapping):
+        return {main_option(item.layer_class) or "": own}
     return {key: value for key, value in own.items() if key != "label"} or None
 
 

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,12 @@ from hptjax.study.config import DataConfig, StudyConfig
 from hptjax.study.data import StudyData
 from hptjax.study.executors import ExecutorConfig
 from hptjax.study.metric import Metric, advice
-from hptjax.study.sink import Sink
 from hptjax.tuning.images import digest_of, read_images, split_source
 from hptjax.tuning.models import read_network
+from hptjax.tuning.result import Result
 from hptjax.tuning.running import Given
 from hptjax.tuning.searchers import factories, read_searchers
+from hptjax.tuning.start import Start
 
 FRACTION = 0.2  # of the images, for validation, where nothing else is said
 # Study keys that are arguments by their own names, with their defaults there: one at its default is
@@ -69,9 +70,9 @@ class Order:
         digest = hashlib.blake2b(text.encode(), digest_size=3).hexdigest()
         return Path("runs") / f"{self.name}-{digest}-seed{self.study.seed}"
 
-    def with_sinks(self, sinks: Sequence[Sink], *, dashboards: bool) -> Given:
-        """What is handed in beside the config, with what watches the run."""
-        return replace(self.given, sinks=tuple(sinks), dashboards=dashboards)
+    def begin(self, how: Start) -> Result:
+        """Runs it."""
+        return how.run(self.study, self.given, self.place, self.notices)
 
 
 def read_order(model: Any, data: Any, arguments: Mapping[str, Any]) -> Order:
@@ -88,7 +89,7 @@ def read_order(model: Any, data: Any, arguments: Mapping[str, Any]) -> Order:
         "budget": _budget(arguments),
         "first": _points(arguments["first"]),
         **{key: arguments[key] for key in ("epochs", "seed", "schedule", "repeats")},
-        **{key: arguments[key] for key, own in KEYS.items() if arguments[key] != own},
+        **{key: arguments[key] for key, usual in KEYS.items() if arguments[key] != usual},
         **_others(arguments["others"]),
     }
     metric, tree["metric"] = _metric(arguments["metric"])
@@ -96,10 +97,15 @@ def read_order(model: Any, data: Any, arguments: Mapping[str, Any]) -> Order:
     tree |= _warm_start(arguments["warm_start"])
     study = _sized(StudyConfig.from_dict(tree), arguments["population_size"])
     notices = [f"{network.name}: only its model and space are taken."] * bool(network.unused)
-    found = None
+    held, found = _held(arguments["validation"]), None
     if images is not None:
-        kind, channels, held = study.task.kind, study.data.channels, _held(arguments["validation"])
+        kind, channels = study.task.kind, study.data.channels
         found = read_images(images, held, kind, channels, once(notices.append))
+    elif held is not None:
+        raise ConfigError(
+            "validation: images are held out of a source; where you give some for validation, "
+            "give those for training, too, as data=(X, y)."
+        )
     given = Given(found, metric, executor, factories(study, own))
     return Order(study, given, network.name, tuple(notices))
 

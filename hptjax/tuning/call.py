@@ -1,21 +1,13 @@
 """`hptjax.tune`: one call from a network and images to trials, in a directory of its own."""
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from hptjax.errors import ConfigError, shown
-from hptjax.notebook import in_notebook
-from hptjax.paths import user_path
-from hptjax.records import run_dir
-from hptjax.records.trial import StudyResult
-from hptjax.report.display import Display, python_display
 from hptjax.study.sink import Sink
-from hptjax.tuning.arguments import Order, in_python, read_order
-from hptjax.tuning.following import Follower, Stopped, read_callbacks
-from hptjax.tuning.result import INTERRUPTED, STOPPED, Result
-from hptjax.tuning.running import run_here
+from hptjax.tuning.arguments import in_python, read_order
+from hptjax.tuning.result import Result
+from hptjax.tuning.start import Start
 from hptjax.tuning.trial import Trial
 
 if TYPE_CHECKING:
@@ -124,58 +116,6 @@ def tune(
         ['linear0.out_features', 'lr']
     """
     arguments = {key: value for key, value in locals().items() if key not in ("model", "data")}
-    _check_flags(progress, out)
-    display = python_display(progress)
+    how = Start.of(out, progress, callbacks)
     with in_python():
-        sinks, functions = read_callbacks(callbacks)
-        order = read_order(model, data, arguments)
-        return _run(order, out, display, sinks, functions)
-
-
-def _check_flags(progress: Any, out: Any) -> None:
-    if progress is not None and not isinstance(progress, bool):
-        raise ConfigError(f"progress: must be True, False or None, got {shown(progress)}.")
-    if out is not None and out is not False and not isinstance(out, str | Path):
-        raise ConfigError(f"out: must be a path, None or False, got {shown(out)}.")
-
-
-def _run(
-    order: Order,
-    out: Any,
-    display: Display,
-    sinks: Sequence[Sink],
-    functions: Sequence[Callable[[Result, Trial], object]],
-) -> Result:
-    """Runs an order in its directory, or in one that lives as long as its result."""
-    kept = out is not False
-    if kept:
-        folder = order.place if out is None else user_path(out)
-        display.say(f"Run directory: {folder}")
-    else:
-        folder = Path(tempfile.mkdtemp(prefix="hptjax-")) / "run"
-    for text in order.notices:
-        display.warn(text)
-    nothing = StudyResult((), {}, order.study.to_dict())
-    result = Result(nothing, folder, images=order.given.images, kept=kept)
-    given = order.with_sinks([*sinks, Follower(result, functions)], dashboards=kept)
-    try:
-        result._end(run_here(order.study, folder, display, given))
-    except Stopped:
-        result._end(run_dir.load_run(folder), STOPPED)
-    except KeyboardInterrupt as error:
-        if not in_notebook():
-            if kept:
-                error.add_note(f"{folder}: the same call goes on from here.")
-            raise
-        result._end(_recorded(folder, nothing), INTERRUPTED)
-        goes_on = "; the same call goes on." if kept else "."
-        display.say(f"Interrupted with {len(result.trials)} trials{goes_on}")
-    return result
-
-
-def _recorded(folder: Path, nothing: StudyResult) -> StudyResult:
-    """What the journal of a run that was interrupted holds, if it had begun."""
-    try:
-        return run_dir.load_run(folder)
-    except ConfigError:
-        return nothing
+        return read_order(model, data, arguments).begin(how)

@@ -89,8 +89,8 @@ def _dataset(
         return given
     if not _is_pair(given):
         raise ConfigError(f"{path}: must be (X, y) or an ImageDataset, got {_kind(given)}.")
-    name = NAME if path == "data" else f"{NAME} for {path}"
-    return ImageDataset(*given, classes, name, channels=channels, kind=kind, notify=notify)
+    name, (images, labels) = NAME if path == "data" else f"{NAME} for {path}", given
+    return ImageDataset(images, labels, classes, name, channels=channels, kind=kind, notify=notify)
 
 
 def digest_of(images: Images) -> str:

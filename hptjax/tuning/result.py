@@ -130,7 +130,7 @@ class Result(Views):
         Raises:
             ConfigError: where no trial is recorded yet, or no files are kept and no folder is
                 given.
-            MissingExtraError: without plotly, which the extra `report` brings.
+            MissingExtraError: without a package that the page needs, which an extra brings.
         """
         from hptjax.report.html import write_report
         from hptjax.report.sources import named_sources, read_source

@@ -57,7 +57,7 @@ def factories(
 
 def _own(item: Any) -> tuple[StrategyConfig, SearcherFactory]:
     """A class of searchers, or one searcher, with the label of its class."""
-    kind = item if inspect.isclass(item) else type(item)
+    kind: Any = item if inspect.isclass(item) else type(item)
     library = kind.__module__.partition(".")[0]
     if library in LIBRARIES:
         raise ConfigError(
