@@ -21,14 +21,14 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-
 import hptjax.strategies.tpe  # noqa: F401 - before the forks, not in each
-from hptjax.cli import run as cli_run
 from hptjax.executors import snapshots
 from hptjax.records import RunDirectory, run_dir
 from hptjax.records import journal as journal_module
+from hptjax.report.display import Display
 from hptjax.search import run as study_run
+from hptjax.study.sink import Sink
+from hptjax.tuning import running
 from tests import fakes
 
 EPOCH_S, SYNC_S = 1.0, 0.03
@@ -105,18 +105,17 @@ def run(
     clock: of the rule for snapshots; None: there is one after every epoch.
     """
     executor.rounding = lambda: {"processor": "pretended"}
-    train = partial(study_run.run_study, executor=executor)
     timed = {} if clock is None else {"clock": clock}
     share = math.inf if clock is None else snapshots.COST_SHARE
+    nothing = Display(lambda text: None, lambda text: None, lambda metric: Sink())
     with (
-        open(os.devnull, "w") as nowhere,
-        replaced(cli_run, run_study=train, load_study_data=lambda *parts: fakes.data()),
-        replaced(cli_run, noted_digests=lambda *parts: {"train": "abc"}),
+        replaced(running, prepared_data=lambda *parts: fakes.data()),
+        replaced(running, noted_digests=lambda *parts: {"train": "abc"}),
         replaced(study_run, SnapshotStore=partial(snapshots.SnapshotStore, **timed)),
         replaced(snapshots, COST_SHARE=share),
         RunDirectory(folder, config().to_dict()) as directory,
     ):
-        cli_run.execute(config(), directory, Console(file=nowhere))
+        running.execute(config(), directory, nothing, running.Given(executor=executor))
 
 
 def killed(folder: str, at: str, pace: str) -> None:

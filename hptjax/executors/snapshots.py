@@ -36,17 +36,26 @@ class SnapshotStore:
         *,
         notify: Callable[[str], None] = lambda text: None,
         clock: Callable[[], float] = time.perf_counter,
+        leaving: Callable[[], bool] = lambda: False,
     ) -> None:
-        """notify: told once when the disk takes no snapshot; the study goes on without."""
+        """notify: told once when the disk takes no snapshot; the study goes on without.
+
+        leaving: whether the study is about to be left, so that a snapshot is worth its time.
+        """
         self._folder, self._notify, self._clock = folder, notify, clock
+        self._leaving = leaving
         self._write_s: float | None = None
         self._last, self._broken = clock(), False
         self._damaged: set[str] = set()
 
     def due(self, size: int) -> bool:
-        """Whether a snapshot of so many bytes now would keep to COST_SHARE of the time."""
+        """Whether a snapshot of so many bytes now would keep to COST_SHARE of the time.
+
+        Always where the study is about to be left.
+        """
         expected = size / WRITE_RATE if self._write_s is None else self._write_s
-        return not self._broken and self._clock() - self._last >= expected / COST_SHARE
+        in_time = self._clock() - self._last >= expected / COST_SHARE
+        return (self._leaving() or in_time) and not self._broken
 
     def save(self, make: Callable[[], Snapshot]) -> None:
         """Takes and writes a snapshot; a disk that refuses it is reported, no error."""

@@ -92,13 +92,17 @@ def trials_of(generations: Iterable[GenerationRecord]) -> list[TrialRecord]:
     return [trial for record in generations for trial in record.trials]
 
 
+def whole_frame(result: StudyResult) -> pd.DataFrame:
+    """As `trials_frame`, of a run; whole numbers stay whole where cells are empty."""
+    frame = trials_frame(result.generations, result.goal.name, result.config.get("space", ()))
+    whole = [*_whole(result.trials), *({"epoch"} & set(frame.columns))]
+    return frame.astype(dict.fromkeys(whole, "Int64"))
+
+
 def write_tables(result: StudyResult, folder: Path) -> None:
     """Writes trials.csv and epochs.csv; each is replaced whole."""
-    records = result.generations
-    trials = trials_frame(records, result.goal.name, result.config.get("space", ()))
-    whole = [*_whole(result.trials), *({"epoch"} & set(trials.columns))]
-    trials = trials.astype(dict.fromkeys(whole, "Int64"))
-    for name, frame in (("trials", trials), ("epochs", epochs_frame(records))):
+    frames = {"trials": whole_frame(result), "epochs": epochs_frame(result.generations)}
+    for name, frame in frames.items():
         replace_file(folder / f"{name}.csv", frame.to_csv(index=False).encode())
 
 

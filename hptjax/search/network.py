@@ -31,25 +31,32 @@ def train_alone(
 
 
 def remake(
-    study: StudyConfig, trial: TrialRecord, data: StudyData, on_epoch: OnEpoch
+    study: StudyConfig,
+    trial: TrialRecord,
+    data: StudyData,
+    on_epoch: OnEpoch,
+    epochs: int | None = None,
 ) -> SavedNetwork:
     """The network of a trial, trained again from its record: the first one, where it was repeated.
 
     It is trained up to the epoch that the trial is judged by. The study's own program trains it: on
-    devices like the run's it becomes what it was, bit by bit. Raises ConfigError for a trial that
-    was never trained.
+    devices like the run's it becomes what it was, bit by bit. epochs: to train it for instead, over
+    which a rate that is scheduled runs. Raises ConfigError for a trial that was never trained.
     """
     if trial.config is None or not trial.age:
         why = trial.reason or trial.status.value
         raise ConfigError(f"trial {trial.strategy}/{trial.number} was never trained: {why}.")
     member = Member(read_model(trial.config), trial.key)
+    if epochs is not None:
+        study = study.model_copy(update={"epochs": epochs})
     population = local_executor(study, data).start([member])
-    variables, metrics = train_alone(population, trial.judged_epoch, on_epoch)
+    age = trial.judged_epoch if epochs is None else epochs
+    variables, metrics = train_alone(population, age, on_epoch)
     digests = noted_digests(study.data, study.model, data)
     own = [name for name in noted_metrics(trial) if name in metrics]
     reached = {name: finite_or_none(metrics[name]) for name in own}
-    noted = notes(trial, study, digests, data.train.class_names) | {"network": reached}
-    return SavedNetwork(member.config, variables, noted)
+    noted = notes(trial, study, digests, data.train.class_names)
+    return SavedNetwork(member.config, variables, noted | {"epoch": age, "network": reached})
 
 
 def notes(

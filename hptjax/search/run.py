@@ -46,6 +46,7 @@ def run_study(
     executor: Executor | None = None,
     snapshots: Path | None = None,
     searchers: Mapping[str, SearcherFactory] | None = None,
+    leaving: Callable[[], bool] = lambda: False,
 ) -> StudyResult:
     """Runs the strategies of a study one after another, and returns all their trials.
 
@@ -58,7 +59,8 @@ def run_study(
     your own made with `hptjax.metric`, instead of the study's; searchers are told so that lower is
     better. executor: what trains, the study's own if None. snapshots: a folder in which long
     generations are kept, so that they resume at an epoch. searchers: {label: factory(context)} to
-    run instead of the study's strategies. Raises: ConfigError for what the study cannot mean, or a
+    run instead of the study's strategies. leaving: whether the study is about to be left: then a
+    snapshot is taken after each epoch. Raises: ConfigError for what the study cannot mean, or a
     journal of other images; DataError for a journal of another study.
     """
     _check_parts(study, data, searchers)
@@ -79,7 +81,7 @@ def run_study(
     history = History(MemoryJournal() if journal is None else journal, judge.goal, stated)
     if journal is not None:
         history.check_data(data_digests(data), study.data.source)
-    store = None if snapshots is None else SnapshotStore(snapshots, notify=notify)
+    store = None if snapshots is None else SnapshotStore(snapshots, notify=notify, leaving=leaving)
     with _opened(executor, study, data, notify) as live:
         most = study.keep_best if keeper is not None else 1
         images, parts = data.train.size, (live, said, judge, keeper, most)
