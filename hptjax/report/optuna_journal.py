@@ -93,8 +93,9 @@ def frozen_trial(
     """
     active = {name: kind for name, kind in distributions.items() if name in trial.hparams}
     state = STATES.get(trial.status, TrialState.FAIL)
-    values = [trial.value, *trial.objectives.values()]
-    if any(value is None for value in values):
+    told = (trial.value, *trial.objectives.values())
+    values = [value for value in told if value is not None]
+    if len(values) < len(told):
         state = TrialState.FAIL
     return optuna.trial.create_trial(
         state=state,

@@ -14,6 +14,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.samplers import BaseSampler, TPESampler
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from hptjax.entries import Value
@@ -243,7 +244,7 @@ class _Study(optuna.Study):
 
 def _study(sampler: BaseSampler, objectives: int) -> optuna.Study:
     storage = optuna.storages.InMemoryStorage()
-    directions = ["minimize"] * objectives
+    directions = [StudyDirection.MINIMIZE] * objectives
     name = optuna.create_study(storage=storage, directions=directions).study_name
     return _Study(name, storage, sampler)
 
