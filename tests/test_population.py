@@ -10,6 +10,7 @@ import pytest
 from hptjax.errors import ConfigError
 from hptjax.models import Classifier, evaluate_variables
 from hptjax.models.weights import laid_out, layouts
+from hptjax.ops import native
 from hptjax.population import (
     Member,
     PopulationTrainer,
@@ -84,13 +85,16 @@ LANES = {"devices": jax.devices()[:1], "lanes": 3}  # another number of places c
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("count", "options"),
+    ("way", "count", "options"),
     [
-        pytest.param(len(MEMBERS), {}, id="cores"),
-        pytest.param(len(MEMBERS), LANES, id="lanes"),
-        pytest.param(3, {}, id="cores optimized", marks=pytest.mark.optimized),
-        pytest.param(3, LANES, id="lanes optimized", marks=pytest.mark.optimized),
+        pytest.param("kernels", len(MEMBERS), {}, id="kernels-cores"),
+        pytest.param("kernels", len(MEMBERS), LANES, id="kernels-lanes"),
+        pytest.param("xla", len(MEMBERS), {}, id="xla-cores"),
+        pytest.param("xla", len(MEMBERS), LANES, id="xla-lanes"),
+        pytest.param("kernels", 3, {}, id="kernels-cores optimized", marks=pytest.mark.optimized),
+        pytest.param("xla", 3, LANES, id="xla-lanes optimized", marks=pytest.mark.optimized),
     ],
+    indirect=["way"],
 )
 def test_first_epoch_of_a_mixed_population_is_each_members_own(
     way, after_one_epoch, count, options
@@ -158,7 +162,8 @@ def test_number_of_places_changes_no_bit(way):
     members = MEMBERS[:3]
     plan = make_plan([m.config for m in members], max_bodies=1, capacity=8)
     two = run(members, plan=plan, devices=(ONE,) * 2, epochs=1)
-    for where, devices in PLACES.items():
+    # compiling takes most of the time, without kernels twice as long
+    for where, devices in PLACES.items() if native.available() else [("devices", (ONE, OTHER))]:
         other = run(members, plan=plan, devices=devices, epochs=1)
         assert other[0].compilations == 1
         for name, values in two[2].items():
