@@ -23,28 +23,10 @@ from hptjax.search.judging import Judging
 from hptjax.search.spared import Spared
 from hptjax.space import Float, Space
 from hptjax.study.metrics import find_metric
-from tests.fakes import FakeExecutor, data, fake_loss, study
+from tests.fakes import Bumpy, Kept, bumpy, data, lowest, study
 
 EPOCHS = 9
 SPACE = Space({"lr": Float(0.001, 0.2, log=True)})
-
-
-class Bumpy(FakeExecutor):
-    """Losses that fall to an epoch of the member's own, and rise from there on."""
-
-    def epoch(self, members, age):
-        losses = [bumpy(member, age) for member in members]
-        self.log.append(f"epoch {age} of {len(members)}")
-        return self.measured(np.array(losses, np.float32))
-
-
-def lowest(member: Member) -> int:
-    """The epoch, from 1, of a member's least loss."""
-    return 1 + member.key % 7
-
-
-def bumpy(member: Member, age: int) -> float:
-    return fake_loss(member, 0) + 0.1 * abs(age + 1 - lowest(member))
 
 
 def tuned(executor=None, **changes):
@@ -253,23 +235,6 @@ def test_mistakes_are_named(changes, message):
         study(**changes)
 
 
-class Kept:
-    """A keeper that notes what it is told."""
-
-    def __init__(self):
-        self.networks, self.finished = {}, []
-
-    def keep(self, trial, variables):
-        self.networks[trial.strategy, trial.number] = variables["params"]
-
-    def only(self, trials):
-        wanted = [(trial.strategy, trial.number) for trial in trials]
-        self.networks = {name: self.networks[name] for name in wanted}
-
-    def finish(self, trials, metric):
-        self.finished.append([(trial.strategy, trial.number) for trial in trials])
-
-
 BOTH = {"select": "best_epoch", "patience": 2, "keep_best": 4, "strategies": ("random", "tpe")}
 
 
@@ -280,7 +245,7 @@ def test_the_best_are_kept_as_they_were_after_their_best_epochs():
     assert list(kept.networks) == [(trial.strategy, trial.number) for trial in expected]
     assert sum(trial.age < EPOCHS for trial in expected) > 0
     for trial in expected:
-        own = kept.networks[trial.strategy, trial.number]
+        own = kept.networks[trial.strategy, trial.number]["params"]
         assert (own["trial"][0], own["age"][0]) == (trial.key, trial.epoch)
     assert best[-1][0] == result.best
     assert best[-1][1]["params"]["age"] == [result.best.epoch]
@@ -292,7 +257,7 @@ def test_patience_alone_keeps_the_weights_that_a_trial_ended_with():
     kept = Kept()
     result, _ = tuned(keeper=kept, **{**BOTH, "select": "last_epoch"})
     for trial in best_trials(result.trials, 4):
-        assert kept.networks[trial.strategy, trial.number]["age"] == [trial.age]
+        assert kept.networks[trial.strategy, trial.number]["params"]["age"] == [trial.age]
 
 
 class Stop(Exception):

@@ -102,13 +102,13 @@ def select(
 def outputs_of(network: SavedNetwork, dataset: ImageDataset) -> np.ndarray:
     """The outputs of a network for all images of a data set, float32 [N, K]."""
     model = module_of(network.config)
-    apply = jax.jit(lambda x: jnp.asarray(model.apply(network.variables, x, train=False)))
+    apply = jax.jit(lambda variables, x: jnp.asarray(model.apply(variables, x, train=False)))
     parts = []
     for start in range(0, dataset.size, BATCH):
         images = dataset.images[start : start + BATCH]
         spare = min(BATCH, dataset.size) - len(images)  # one shape is compiled, not two
         padded = np.concatenate([images, np.zeros((spare, *images.shape[1:]), images.dtype)])
-        parts.append(np.asarray(apply(padded))[: len(images)])
+        parts.append(np.asarray(apply(network.variables, padded))[: len(images)])
     return np.concatenate(parts)
 
 
