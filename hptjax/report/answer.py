@@ -28,13 +28,11 @@ def answer(best: BestNetwork, goal: Goal, trials: int, data: str | None) -> str:
 
 
 def _sentence(best: BestNetwork, goal: Goal, trials: int) -> str:
-    value = show_number(best.trial.value)
-    epochs = getattr(best.trial, "epoch", None) or best.trial.age
+    value, age, epoch = show_number(best.trial.value), best.trial.age, best.epoch
     several = f"The best of {trials} trials is" if trials > 1 else "The one trial is"
-    return (
-        f"{several} {best.name}: {goal.name} {value} ({goal.better} is better) after {epochs} "
-        f"epoch{'s' * (epochs != 1)} of training."
-    )
+    when = f"after {age} epoch{'s' * (age != 1)} of training"
+    when = when if epoch == age else f"as it was after epoch {epoch} of {age}"
+    return f"{several} {best.name}: {goal.name} {value} ({goal.better} is better) {when}."
 
 
 def _headline(best: BestNetwork, goal: Goal) -> str:

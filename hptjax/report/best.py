@@ -114,11 +114,15 @@ class BestNetwork:
     def name(self) -> str:
         return f"{self.trial.strategy}/{self.trial.number}"
 
+    @property
+    def epoch(self) -> int:
+        """The epoch, from 1, that the trial is judged by: its last, unless it says another."""
+        return getattr(self.trial, "epoch", None) or self.trial.age
+
     def judged(self, metric: str) -> float | None:
-        """A metric after the epoch that the trial is judged by: as a rule its last."""
+        """A metric after that epoch."""
         curve = self.trial.epochs.get(metric, ())
-        epoch = getattr(self.trial, "epoch", None)
-        return curve[(epoch or len(curve)) - 1] if curve else None
+        return curve[self.epoch - 1] if curve else None
 
 
 def best_network(path: Path, run: StudyResult) -> BestNetwork | None:

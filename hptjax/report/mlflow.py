@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from hptjax.config.frozen import Frozen
+from hptjax.errors import ConfigError
 from hptjax.records.goal import Goal
-from hptjax.report.tracker import TrackedTrial, TrackerSink, tracker
+from hptjax.report.tracker import TrackedTrial, TrackerSink, first_line, tracker
 from hptjax.study.config import StudyConfig
 
 BATCH = 90  # params, and metrics, of one request: MLflow takes 100 and 1000
@@ -37,7 +38,7 @@ class MLflowSink(TrackerSink):
         self._experiment_name = options.experiment or folder.resolve().name
         super().__init__("mlflow", folder, goal, f"{uri} {self._experiment_name}")
         self._client = self._mlflow.MlflowClient(tracking_uri=uri)
-        self._experiment: str | None = None
+        self._experiment = self._found_or_made(uri)
 
     @classmethod
     def open(cls, study: StudyConfig, folder: Path, options: Any) -> Self:
@@ -47,7 +48,7 @@ class MLflowSink(TrackerSink):
         client, entities = self._client, self._mlflow.entities
         now = int(1000 * time.time())
         run = client.create_run(
-            self._experiment_id(),
+            self._experiment,
             run_name=trial.name,
             tags={"study": self.study_name, **trial.tags},
         )
@@ -61,15 +62,17 @@ class MLflowSink(TrackerSink):
             client.log_batch(run.info.run_id, metrics=metrics)
         client.set_terminated(run.info.run_id, status="FAILED" if trial.failed else "FINISHED")
 
-    def _experiment_id(self) -> str:
-        if self._experiment is None:
-            found = self._client.get_experiment_by_name(self._experiment_name)
-            self._experiment = (
-                found.experiment_id
-                if found is not None
-                else self._client.create_experiment(self._experiment_name)
-            )
-        return self._experiment
+    def _found_or_made(self, uri: str) -> str:
+        """The id of the experiment. Raises ConfigError where MLflow cannot be reached."""
+        name = self._experiment_name
+        try:
+            found = self._client.get_experiment_by_name(name)
+            return self._client.create_experiment(name) if found is None else found.experiment_id
+        except self._mlflow.exceptions.MlflowException as error:
+            raise ConfigError(
+                f"sinks: mlflow must be able to log to {uri}, it says: {first_line(error)}; give "
+                "another tracking_uri, or write {mlflow: {offline: true}}."
+            ) from None
 
 
 def _parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -102,3 +102,8 @@ def tracker(package: str) -> Any:
         if error.name != package:
             raise
         raise MissingExtraError(f"the sink {package}", package, package) from None
+
+
+def first_line(error: Exception) -> str:
+    """What an error of a tracker says, for a line of ours."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -6,7 +6,7 @@ from typing import Any, Self
 from hptjax.config.frozen import Frozen
 from hptjax.errors import ConfigError
 from hptjax.records.goal import Goal
-from hptjax.report.tracker import TrackedTrial, TrackerSink, tracker
+from hptjax.report.tracker import TrackedTrial, TrackerSink, first_line, tracker
 from hptjax.study.config import StudyConfig
 
 
@@ -47,8 +47,8 @@ class WandbSink(TrackerSink):
             return self._init(trial)
         except self._wandb.Error as error:
             raise ConfigError(
-                f"sinks: wandb must be able to log, it says: {error}; `wandb login`, or write "
-                "{wandb: {offline: true}}. The run goes on where it is."
+                f"sinks: wandb must be able to log, it says: {first_line(error)}; "
+                "`wandb login`, or write {wandb: {offline: true}}. The run goes on where it is."
             ) from None
 
     def _init(self, trial: TrackedTrial) -> Any:
