@@ -145,7 +145,14 @@ MISTAKES = {
     "out": ({"out": 3}, "out: must be a path, None or False, got 3."),
     "callbacks": ({"callbacks": print}, "callbacks: must be a list of functions f(result, trial)"),
     "callback": ({"callbacks": [3]}, "callbacks: must be functions f(result, trial) or sinks, got"),
-    "other": ({"n_trials": 3}, "n_trials: tune has no such argument; "),
+    "other": (
+        {"n_trials": 3, "trials": None},
+        "tune has no argument 'n_trials'; did you mean 'trials'?",
+    ),
+    "renamed": ({"strategies": 3}, "tune has no argument 'strategies'; it is called 'searcher' he"),
+    "list_of_two": ({"data": [1, 2]}, "data: must be a source such as 'folder:digits', (X, y), an"),
+    "no_source": ({"data": {"train_limit": 9}}, "data.source: must be given, it is missing."),
+    "lines": ({"searcher": np.zeros((3, 3))}, "searcher: must be a word such as 'tpe', a mapping"),
     "size": ({"population_size": 1}, "population_size: must be greater than or equal to 2, got 1."),
 }
 
