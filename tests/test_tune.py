@@ -147,7 +147,7 @@ MISTAKES = {
     "callback": ({"callbacks": [3]}, "callbacks: must be functions f(result, trial) or sinks, got"),
     "other": (
         {"n_trials": 3, "trials": None},
-        "tune has no argument 'n_trials'; did you mean 'trials'?",
+        "tune has no argument 'n_trials'; hptjax calls it 'trials'.",
     ),
     "renamed": ({"strategies": 3}, "tune has no argument 'strategies'; it is called 'searcher' he"),
     "list_of_two": ({"data": [1, 2]}, "data: must be a source such as 'folder:digits', (X, y), an"),
