@@ -326,6 +326,18 @@ def test_ctrl_c_ends_a_script_after_the_epoch_and_the_same_call_goes_on(at):
     assert sum(text.startswith("epoch") for text in again.log) == 6 - at  # none is trained twice
 
 
+def test_ctrl_c_after_the_last_epoch_is_not_lost():
+    class Late(hptjax.Sink):
+        def end(self, strategy, reason):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(out="run", callbacks=[Late()])
+    executor = fakes.FakeExecutor()
+    assert len(tune(executor, out="run").trials) == 8
+    assert executor.log == []
+
+
 def test_a_second_ctrl_c_stops_at_once():
     class Twice(fakes.FakeExecutor):
         def epoch(self, members, age):
