@@ -58,6 +58,8 @@ def test_a_cell_that_is_stopped_goes_on(tmp_path):
     client.execute()
     _, stopped, snapshots, whole, best, predicted, plot, model = map(outputs, book.cells)
     assert "Run directory: run" in stopped["stream"]
+    assert "1 body, about " in stopped["stream"]
+    assert "Stopping after this epoch; a second time stops at once." in stopped["stream"]
     assert "Interrupted with 4 trials; the same call goes on." in stopped["stream"]
     assert "ended by interrupted" in stopped["text/html"]
     assert "safetensors" in snapshots["text/plain"]

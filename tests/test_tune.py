@@ -145,7 +145,14 @@ MISTAKES = {
     "out": ({"out": 3}, "out: must be a path, None or False, got 3."),
     "callbacks": ({"callbacks": print}, "callbacks: must be a list of functions f(result, trial)"),
     "callback": ({"callbacks": [3]}, "callbacks: must be functions f(result, trial) or sinks, got"),
-    "other": ({"n_trials": 3}, "n_trials: tune has no such argument; "),
+    "other": (
+        {"n_trials": 3, "trials": None},
+        "tune has no argument 'n_trials'; hptjax calls it 'trials'.",
+    ),
+    "renamed": ({"strategies": 3}, "tune has no argument 'strategies'; it is called 'searcher' he"),
+    "list_of_two": ({"data": [1, 2]}, "data: must be a source such as 'folder:digits', (X, y), an"),
+    "no_source": ({"data": {"train_limit": 9}}, "data.source: must be given, it is missing."),
+    "lines": ({"searcher": np.zeros((3, 3))}, "searcher: must be a word such as 'tpe', a mapping"),
     "size": ({"population_size": 1}, "population_size: must be greater than or equal to 2, got 1."),
 }
 
@@ -317,6 +324,18 @@ def test_ctrl_c_ends_a_script_after_the_epoch_and_the_same_call_goes_on(at):
     again = fakes.FakeExecutor()
     assert history(tune(again, out="run", epochs=3)) == history(whole)
     assert sum(text.startswith("epoch") for text in again.log) == 6 - at  # none is trained twice
+
+
+def test_ctrl_c_after_the_last_epoch_is_not_lost():
+    class Late(hptjax.Sink):
+        def end(self, strategy, reason):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(out="run", callbacks=[Late()])
+    executor = fakes.FakeExecutor()
+    assert len(tune(executor, out="run").trials) == 8
+    assert executor.log == []
 
 
 def test_a_second_ctrl_c_stops_at_once():

@@ -77,6 +77,7 @@ class Order:
 
 def read_order(model: Any, data: Any, arguments: Mapping[str, Any]) -> Order:
     """Reads the arguments of `tune` by their names; raises ConfigError, DataError."""
+    others = _others(arguments["others"])
     network = read_network(model)
     source, images = split_source(data)
     trees, own = read_searchers(arguments["searcher"])
@@ -90,7 +91,7 @@ def read_order(model: Any, data: Any, arguments: Mapping[str, Any]) -> Order:
         "first": _points(arguments["first"]),
         **{key: arguments[key] for key in ("epochs", "seed", "schedule", "repeats")},
         **{key: arguments[key] for key, usual in KEYS.items() if arguments[key] != usual},
-        **_others(arguments["others"]),
+        **others,
     }
     metric, tree["metric"] = _metric(arguments["metric"])
     executor, tree["executor"] = _executor(arguments["executor"])
@@ -190,8 +191,9 @@ def _others(others: Mapping[str, Any]) -> dict[str, Any]:
     known = [key for key in StudyConfig.model_fields if key not in _TAKEN]
     for key in others:
         if key not in known and key not in OTHERS:
-            names = [*ARGUMENTS, *known]
-            raise ConfigError(f"{key}: tune has no such argument; {did_you_mean(key, names)}")
+            named = {"strategies": "searcher", "strategy": "searcher"}.get(key)
+            hint = f"it is called {named!r} here." if named else did_you_mean(key, _NAMES)
+            raise ConfigError(f"tune has no argument {key!r}; {hint}")
     return {key: value for key, value in others.items() if key != "budget"}
 
 
@@ -200,6 +202,7 @@ ARGUMENTS = (
     *("schedule", "population_size", "repeats", "first", "warm_start", "progress", "executor"),
     *("out", "callbacks", *KEYS),
 )
+_NAMES = (*ARGUMENTS, *OTHERS)
 _TAKEN = (*ARGUMENTS, "model", "data", "strategies")
 
 

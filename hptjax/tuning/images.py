@@ -49,7 +49,9 @@ def split_source(data: Any) -> tuple[Any, Any]:
     if isinstance(data, DataConfig):
         return data.model_dump(mode="json", exclude_unset=True), None
     if isinstance(data, Mapping):
-        source = data.get("source")
+        if "source" not in data:
+            raise ConfigError("data.source: must be given, it is missing.")
+        source = data["source"]
         given = None if isinstance(source, str | None) else source
         return {**data, **({} if given is None else {"source": SOURCE})}, given
     if isinstance(data, ImageDataset | StudyData) or _is_pair(data):
@@ -105,6 +107,10 @@ def _is_pair(data: Any) -> bool:
 
 
 def _kind(data: Any) -> str:
-    """A value as an error shows it; of an array its shape."""
+    """A value as an error shows it; of an array its shape, of several their number."""
     shape = getattr(data, "shape", None)
-    return shown(data) if shape is None else f"one array {list(shape)}; (X, y) has the labels, too"
+    if shape is not None:
+        return f"one array {list(shape)}; (X, y) has the labels, too"
+    if isinstance(data, list | tuple):
+        return f"a {type(data).__name__} of {len(data)}"
+    return shown(data)

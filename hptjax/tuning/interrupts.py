@@ -40,10 +40,12 @@ class Interrupts(Sink):
             self._taken = True
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         if self._taken:
             signal.signal(signal.SIGINT, self._old or signal.SIG_DFL)
             self._taken = False
+        if self._asked and kind is None:  # it came when nothing was left to be trained
+            raise KeyboardInterrupt
 
     def _take(self, number: int, frame: FrameType | None) -> None:
         if self._training and not self._asked:
