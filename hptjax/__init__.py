@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from hptjax.models import init_variables as init_variables
     from hptjax.models.layers.base import Layer as Layer
     from hptjax.models.layers.base import Weight as Weight
+    from hptjax.models.network import Network as Network
     from hptjax.models.network import load_best as load_best
     from hptjax.models.network import load_network as load_network
     from hptjax.population import Member as Member
@@ -158,6 +159,7 @@ _HOMES = {
     "MissingExtraError": "hptjax.errors",
     "Model": "hptjax.config.model",
     "ModelConfig": "hptjax.config.schema",
+    "Network": "hptjax.models.network",
     "Optimizer": "hptjax.population.optimizers.base",
     "Population": "hptjax.population",
     "PopulationProblem": "hptjax.search.population_problem",
