@@ -1,7 +1,6 @@
 """Trained networks in the forms of other programs: what these compute is what the network does."""
 
 import importlib.util
-import json
 
 import jax
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 
 import hptjax
 from hptjax.config.model import read_model
-from hptjax.errors import ConfigError, MissingExtraError
 from hptjax.exports.torch import source_path
 from hptjax.models import init_variables
 from hptjax.models.keys import root_key
@@ -71,7 +69,9 @@ def network(config, image) -> hptjax.Network:
     names = tuple(f"class {k}" for k in range(config.outputs))
     keys = iter(jax.random.split(jax.random.key(5), 200))
     variables = jax.tree.map(
-        lambda leaf: np.asarray(leaf * jax.random.uniform(next(keys), leaf.shape, minval=0.7) + 0.1),
+        lambda leaf: np.asarray(
+            leaf * jax.random.uniform(next(keys), leaf.shape, minval=0.7) + 0.1
+        ),
         init_variables(config, root_key(3)),
     )
     assert config.image == image
@@ -127,9 +127,7 @@ def check_torch(net, folder):
     pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'hptjax[torch]'")
     images, path = bytes_for(net), folder / "net.pt"
     net.export(path)
-    np.testing.assert_allclose(
-        run_torch(path, images), net.logits(images), atol=1e-5, rtol=1e-5
-    )
+    np.testing.assert_allclose(run_torch(path, images), net.logits(images), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("check", [check_onnx, check_torch], ids=["onnx", "torch"])
