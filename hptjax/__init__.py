@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hptjax.errors import ConfigError as ConfigError
     from hptjax.models import Classifier as Classifier
     from hptjax.models import init_variables as init_variables
+    from hptjax.models.ensemble import Ensemble as Ensemble
     from hptjax.models.layers.base import Layer as Layer
     from hptjax.models.layers.base import Weight as Weight
     from hptjax.models.network import load_best as load_best
@@ -54,6 +55,7 @@ _HOMES = {
     "Augmentation": "hptjax.data.augmentations.base",
     "Classifier": "hptjax.models",
     "ConfigError": "hptjax.errors",
+    "Ensemble": "hptjax.models.ensemble",
     "ImageDataset": "hptjax.data",
     "Layer": "hptjax.models.layers.base",
     "LrSchedule": "hptjax.population.lr_schedules.base",

@@ -23,7 +23,7 @@ from hptjax.report.console import leaderboard, summary_table
 from hptjax.report.progress import ProgressBars, ProgressLines
 from hptjax.report.tables import write_tables
 from hptjax.report.terminal import make_console
-from hptjax.search.kept import KeptNetworks
+from hptjax.search.kept import keeper_of
 from hptjax.search.network import notes
 from hptjax.search.run import run_study
 from hptjax.study.config import StudyConfig
@@ -72,10 +72,7 @@ def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> St
         noted = notes(trial, study, digests, data.train.class_names)
         save_best(directory.best, config, variables, noted)
 
-    keeper = None
-    if study.keep_best > 1:
-        check = directory.journal.check_place
-        keeper = KeptNetworks(directory.kept, study, data, digests, check=check, notify=notify)
+    said = {"check": directory.journal.check_place, "notify": notify}
     with ExitStack() as stack:
         stack.push(lambda kind, error, trace: leave_tables(directory, error))
         sinks = make_sinks(study, directory.path, console, stack)
@@ -85,7 +82,7 @@ def execute(study: StudyConfig, directory: RunDirectory, console: Console) -> St
             journal=directory.journal,
             sinks=sinks,
             on_best=on_best,
-            keeper=keeper,
+            keeper=keeper_of(study, data, directory.kept, digests, **said),
             snapshots=directory.path / "snapshots",
         )
 
