@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from hptjax.layers import Ref as Ref
     from hptjax.models import Classifier as Classifier
     from hptjax.models import init_variables as init_variables
+    from hptjax.models.ensemble import Ensemble as Ensemble
     from hptjax.models.layers.base import Layer as Layer
     from hptjax.models.layers.base import Weight as Weight
     from hptjax.models.network import Network as Network
@@ -151,6 +152,7 @@ _HOMES = {
     "Classifier": "hptjax.models",
     "ConfigError": "hptjax.errors",
     "DataError": "hptjax.errors",
+    "Ensemble": "hptjax.models.ensemble",
     "ImageDataset": "hptjax.data",
     "Layer": "hptjax.models.layers.base",
     "LrSchedule": "hptjax.population.lr_schedules.base",

@@ -7,6 +7,7 @@ Searches the space of a study and writes everything to a run directory:
   journal.jsonl  all trials, one generation to a line: the truth
   trials.csv     one row per trial          epochs.csv  one row per trial and epoch
   tb/            TensorBoard, with HParams  best/       config and weights of the best network
+  kept/          with keep_best: 5, the networks of the five best, and their ensemble
   environment.json  machine, devices and versions
   optuna.journal an Optuna study for each strategy: optuna-dashboard DIR/optuna.journal
 

@@ -20,7 +20,7 @@ from hptjax.records.run_dir import RunDirectory, check_digests, load_run, record
 from hptjax.records.trial import StudyResult, TrialRecord
 from hptjax.report.display import Display
 from hptjax.report.tables import write_tables
-from hptjax.search.kept import KeptNetworks
+from hptjax.search.kept import keeper_of
 from hptjax.search.network import notes
 from hptjax.search.run import SearcherFactory, run_study
 from hptjax.study.config import StudyConfig
@@ -104,10 +104,7 @@ def execute(
         noted = notes(trial, study, digests, data.train.class_names)
         save_best(directory.best, config, variables, noted)
 
-    keeper = None
-    if study.keep_best > 1:
-        check = directory.journal.check_place
-        keeper = KeptNetworks(directory.kept, study, data, digests, check=check, notify=display.say)
+    said = {"check": directory.journal.check_place, "notify": display.say}
     with ExitStack() as stack:
         stack.push(lambda kind, error, trace: leave_tables(directory, error))
         interrupts = stack.enter_context(Interrupts(display.say))
@@ -118,7 +115,7 @@ def execute(
             journal=directory.journal,
             sinks=[*watching, interrupts],
             on_best=on_best,
-            keeper=keeper,
+            keeper=keeper_of(study, data, directory.kept, digests, **said),
             metric=given.metric,
             executor=given.executor,
             snapshots=directory.path / "snapshots",
