@@ -3,16 +3,14 @@
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from hptjax.config.yaml_file import read_yaml
 from hptjax.errors import ConfigError
-from hptjax.models.network import TrainedNetwork, load_network
+from hptjax.models.network import Network, load_network
 from hptjax.records.best import CONFIG, SUFFIX, SavedNetwork, save_network
 from hptjax.records.trial import TrialRecord
 from hptjax.study.config import StudyConfig
-
-Network: TypeAlias = TrainedNetwork
 
 BEST, KEPT = "best", "kept"
 

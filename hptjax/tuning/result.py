@@ -9,6 +9,7 @@ from typing import Any
 from hptjax.config.hparams import bind
 from hptjax.data.request import silent
 from hptjax.errors import ConfigError, shown
+from hptjax.models.network import Network
 from hptjax.paths import user_path
 from hptjax.records import run_dir
 from hptjax.records.trial import (
@@ -22,7 +23,7 @@ from hptjax.space import Space
 from hptjax.transpile.owners import with_conditions
 from hptjax.tuning import pages
 from hptjax.tuning.images import SOURCE, Images, prepared_data, read_images
-from hptjax.tuning.networks import Network, as_network, kept_network, study_of
+from hptjax.tuning.networks import as_network, kept_network, study_of
 from hptjax.tuning.trial import Trial
 from hptjax.tuning.views import Views
 
