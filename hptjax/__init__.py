@@ -21,7 +21,8 @@ Say which images:
     StudyData       training and validation images
 
 Use a trained network:
-    load_network    the best network of a run, or one from a file: predict, evaluate
+    load_network, Network
+                    the best network of a run, or one from a file: predict, evaluate, export
     load_best, Classifier, init_variables
                     its weights, and networks as Flax modules
 
@@ -111,6 +112,7 @@ __all__ = [
     "MissingExtraError",
     "Model",
     "ModelConfig",
+    "Network",
     "Optimizer",
     "Population",
     "PopulationProblem",
