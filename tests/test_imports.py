@@ -35,6 +35,7 @@ LAYERS = (
     "des",
     "records",
     "models",
+    "exports",
     "nn",
     "testing",
     "tasks",

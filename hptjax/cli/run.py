@@ -23,6 +23,7 @@ from hptjax.report.console import leaderboard, summary_table
 from hptjax.report.progress import ProgressBars, ProgressLines
 from hptjax.report.tables import write_tables
 from hptjax.report.terminal import make_console
+from hptjax.search.judged import judge_best
 from hptjax.search.network import notes
 from hptjax.search.run import run_study
 from hptjax.study.config import StudyConfig
@@ -45,11 +46,13 @@ def run(args: argparse.Namespace) -> int:
             console.print(f"{out}: this run is finished; a larger budget goes on with it.")
             result = load_run(out)
             write_tables(result, out)
+            judge_best(out, study, notify=lambda text: console.print(text, soft_wrap=True))
             show(console, result, out)
             return 0
         if directory.resumed:
             console.print(f"{out}: going on with the run that is there.")
         result = execute(study, directory, console)
+        judge_best(out, study, notify=lambda text: console.print(text, soft_wrap=True))
     show(console, result, out)
     return 0
 
