@@ -20,6 +20,7 @@ from hptjax.records.run_dir import RunDirectory, check_digests, load_run, record
 from hptjax.records.trial import StudyResult, TrialRecord
 from hptjax.report.display import Display
 from hptjax.report.tables import write_tables
+from hptjax.search.judged import judge_best
 from hptjax.search.kept import keeper_of
 from hptjax.search.network import notes
 from hptjax.search.run import SearcherFactory, run_study
@@ -68,10 +69,13 @@ def run_here(
             display.say(f"{out}: this run is finished; a larger budget goes on with it.")
             result = load_run(out)
             write_tables(result, out)
+            judge_best(out, study, notify=display.say)
             return result
         if directory.resumed:
             display.say(f"{out}: going on with the run that is there.")
-        return execute(study, directory, display, given)
+        result = execute(study, directory, display, given)
+        judge_best(out, study, notify=display.say)
+        return result
 
 
 def _warm_started(study: StudyConfig, recorded: Mapping[str, Any] | None) -> StudyConfig:
