@@ -121,6 +121,7 @@ def test_a_run_on_the_disk_is_the_same_result(result, given):
     assert repr(loaded) == repr(result)
     assert loaded.stopped == result.stopped == "trial budget"
     assert loaded.ensemble is None
+    assert loaded.test is None
     assert [trial.id for trial in loaded.pareto] == [loaded.best.id]
     np.testing.assert_array_equal(loaded.best.predict(given[0]), result.best.predict(given[0]))
     other = next(trial for trial in loaded.trials if trial.id != loaded.best.id)
@@ -178,6 +179,9 @@ def test_a_file_and_a_call_give_the_same_run(tmp_path, monkeypatch):
     )
     assert run_dir.load_run("call").trials == run_dir.load_run("file").trials
     assert hptjax.load_run("file").best.id == called.best.id
+    test = called.best.evaluate(hptjax.load_images("sample", split="test"))
+    assert called.test["accuracy"] == pytest.approx(test["accuracy"], abs=1e-6)
+    assert f"test loss {called.test['loss']:.4f}, accuracy " in called._repr_html_()
     for name in ("weights.safetensors", "config.yaml"):
         assert (tmp_path / "call" / "best" / name).read_bytes() == (
             tmp_path / "file" / "best" / name

@@ -40,6 +40,7 @@ class Result(Views):
     Attributes:
         best: the best trial, None where none was trained to the end.
         trials: all trials, in the order in which they were asked for.
+        test: what the best network reaches on the source's test images, None without any.
         pareto: the trials that none beats in all objectives, best by the metric first.
         ensemble: networks that predict together, with `keep_best` above 1; else None.
         metric: what they are judged by: its `name` and `direction`.
@@ -96,6 +97,18 @@ class Result(Views):
     def ensemble(self) -> Ensemble | None:
         """The kept networks that predict best together; None unless the study keeps several."""
         return kept_ensemble(self._folder)
+
+    @property
+    def test(self) -> dict[str, float | None] | None:
+        """What the best network reaches on the source's test images, by the task's measures.
+
+        None where the source has none, or before the end of the search; a number is None where it
+        is not finite.
+        """
+        from hptjax.report.best import best_network
+
+        best = best_network(self._folder, self._records)
+        return None if best is None or best.test is None else dict(best.test.measures)
 
     @property
     def space(self) -> Space:
