@@ -23,6 +23,7 @@ Say which images:
 Use a trained network:
     load_network, Network
                     the best network of a run, or one from a file: predict, evaluate, export
+    Ensemble        networks that predict together
     load_best, Classifier, init_variables
                     its weights, and networks as Flax modules
 
@@ -104,6 +105,7 @@ __all__ = [
     "Classifier",
     "ConfigError",
     "DataError",
+    "Ensemble",
     "ImageDataset",
     "Layer",
     "LrSchedule",

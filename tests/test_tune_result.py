@@ -86,8 +86,9 @@ def test_plots_are_shown_by_a_notebook_and_saved_by_a_script(result, tmp_path):
         result.plot_importances(),
         result.plot_parallel(),
     ):
-        assert plot._repr_png_().startswith(b"\x89PNG")
         assert plot.axes.figure is plot.figure
+        assert plot.axes.has_data()
+    assert result.plot()._repr_png_().startswith(b"\x89PNG")
     assert result.plot().save(tmp_path / "best.svg").read_text().startswith("<?xml")
     assert result.plot_curves("val_accuracy").axes.get_ylabel() == "val accuracy"
     figure = matplotlib.figure.Figure()
