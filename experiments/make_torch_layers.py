@@ -10,6 +10,7 @@ Per case, with NAME a state-dict name:
     {case}/init/NAME     the layer's weights
     {case}/y, {case}/g   what it gives in training, and a gradient of that
     {case}/grad/x, {case}/grad/NAME
+    {case}/last/x, {case}/last/NAME   after STEPS steps of SGD, which bring y to g, from x and init
 
 Computed in float64 from float32 values and stored as float32, so the only rounding that a test sees
 is its own.
@@ -31,6 +32,7 @@ from torch.nn import functional as F  # noqa: E402
 
 MAPS = (3, 4, 7, 6)  # images, channels, rows, columns
 UNITS = (3, 8)
+STEPS, LR, MOMENTUM = 10, 0.01, 0.9  # of the loss: half the sum of squares of y - g
 Chain = dict[str, nn.Module]  # by the names that the layer's weights begin with
 
 
@@ -108,8 +110,20 @@ def freeze(tree: Any, module: nn.Module, x: Any) -> dict[str, Any]:
     y = module(x)
     g = torch.randn(y.shape, generator=generator)
     y.backward(g.double())
-    out |= {f"grad/{name}": value.grad for name, value in module.named_parameters()}
-    return out | {"y": y.detach(), "g": g, "grad/x": x.grad}
+    out |= {f"grad/{name}": value.grad.clone() for name, value in module.named_parameters()}
+    out |= {"y": y.detach(), "g": g, "grad/x": x.grad.clone()}
+    return out | {f"last/{name}": value for name, value in descended(module, x, g.double()).items()}
+
+
+def descended(module: nn.Module, x: Any, target: Any) -> dict[str, Any]:
+    """What comes in and the weights, by name, after STEPS steps that change both."""
+    parameters = {"x": x, **dict(module.named_parameters())}
+    optimizer = torch.optim.SGD(parameters.values(), LR, MOMENTUM)
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        (0.5 * (module(x) - target).square().sum()).backward()
+        optimizer.step()
+    return {name: value.detach() for name, value in parameters.items()}
 
 
 def as_array(value: Any) -> np.ndarray:

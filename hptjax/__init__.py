@@ -1,6 +1,45 @@
 """hptjax: a population of different small image classifiers trained in one compiled call.
 
-The names below are loaded when first used, so that `import hptjax` stays light.
+Tune a network:
+    tune            one call: a network, images and a budget in, a Result out
+    run             a study as a file says it
+    Result, Trial   the trials of a run: tables, plots, networks, a report
+    load_run        the Result of a run that is on the disk
+    metric, Metric  a function of one's own that trials are judged by
+
+Say which networks:
+    Model           a list of layers and how they are trained; `hptjax.layers` has the layers
+    uniform, loguniform, integer, choice
+                    what is tuned, in the place of a value
+    Ref             the value of another option
+    ModelConfig, load_model_config, with_hparams
+                    networks of the original study's form, and copies with other hparams
+    Space           what is tuned, by names
+
+Say which images:
+    ImageDataset, load_images, train_validation_split
+    StudyData       training and validation images
+
+Use a trained network:
+    load_network    the best network of a run, or one from a file: predict, evaluate
+    load_best, Classifier, init_variables
+                    its weights, and networks as Flax modules
+
+Take the parts:
+    StudyConfig, load_study, run_study
+                    a study as a file says it, and its search
+    evaluate_population, Population, PopulationTrainer, Member, make_plan
+                    populations of different networks in one compiled call
+    PopulationProblem, make_objective, des_minimize
+                    a whole search within one compiled call; a function to be minimised; DES
+
+Write a part:
+    Layer, Weight, Optimizer, LrSchedule, Augmentation, Task, Sink
+
+Mistakes:
+    ConfigError, DataError, MissingExtraError
+
+The names are loaded when first used, so that `import hptjax` stays light.
 """
 
 from typing import TYPE_CHECKING
@@ -21,10 +60,14 @@ if TYPE_CHECKING:
     from hptjax.data.augmentations.base import Augmentation as Augmentation
     from hptjax.des import des_minimize as des_minimize
     from hptjax.errors import ConfigError as ConfigError
+    from hptjax.errors import DataError as DataError
+    from hptjax.errors import MissingExtraError as MissingExtraError
+    from hptjax.layers import Ref as Ref
     from hptjax.models import Classifier as Classifier
     from hptjax.models import init_variables as init_variables
     from hptjax.models.layers.base import Layer as Layer
     from hptjax.models.layers.base import Weight as Weight
+    from hptjax.models.network import Network as Network
     from hptjax.models.network import load_best as load_best
     from hptjax.models.network import load_network as load_network
     from hptjax.population import Member as Member
@@ -34,7 +77,6 @@ if TYPE_CHECKING:
     from hptjax.population import make_plan as make_plan
     from hptjax.population.lr_schedules.base import LrSchedule as LrSchedule
     from hptjax.population.optimizers.base import Optimizer as Optimizer
-    from hptjax.records import load_run as load_run
     from hptjax.search import run_study as run_study
     from hptjax.search.objective import make_objective as make_objective
     from hptjax.search.population_problem import PopulationProblem as PopulationProblem
@@ -47,29 +89,89 @@ if TYPE_CHECKING:
     from hptjax.study.sink import Sink as Sink
     from hptjax.tasks import Task as Task
     from hptjax.transpile import with_hparams as with_hparams
+    from hptjax.tuning.call import tune as tune
+    from hptjax.tuning.file import run as run
+    from hptjax.tuning.result import Result as Result
+    from hptjax.tuning.result import load_run as load_run
+    from hptjax.tuning.trial import Trial as Trial
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Augmentation",
+    "Classifier",
+    "ConfigError",
+    "DataError",
+    "ImageDataset",
+    "Layer",
+    "LrSchedule",
+    "Member",
+    "Metric",
+    "MissingExtraError",
+    "Model",
+    "ModelConfig",
+    "Optimizer",
+    "Population",
+    "PopulationProblem",
+    "PopulationTrainer",
+    "Ref",
+    "Result",
+    "Sink",
+    "Space",
+    "StudyConfig",
+    "StudyData",
+    "Task",
+    "Trial",
+    "Weight",
+    "choice",
+    "des_minimize",
+    "evaluate_population",
+    "init_variables",
+    "integer",
+    "load_best",
+    "load_images",
+    "load_model_config",
+    "load_network",
+    "load_run",
+    "load_study",
+    "loguniform",
+    "make_objective",
+    "make_plan",
+    "metric",
+    "run",
+    "run_study",
+    "train_validation_split",
+    "tune",
+    "uniform",
+    "with_hparams",
+]
 
 _HOMES = {
     "Augmentation": "hptjax.data.augmentations.base",
     "Classifier": "hptjax.models",
     "ConfigError": "hptjax.errors",
+    "DataError": "hptjax.errors",
     "ImageDataset": "hptjax.data",
     "Layer": "hptjax.models.layers.base",
     "LrSchedule": "hptjax.population.lr_schedules.base",
     "Member": "hptjax.population",
     "Metric": "hptjax.study.metric",
+    "MissingExtraError": "hptjax.errors",
     "Model": "hptjax.config.model",
     "ModelConfig": "hptjax.config.schema",
+    "Network": "hptjax.models.network",
     "Optimizer": "hptjax.population.optimizers.base",
     "Population": "hptjax.population",
     "PopulationProblem": "hptjax.search.population_problem",
     "PopulationTrainer": "hptjax.population",
+    "Ref": "hptjax.layers",
+    "Result": "hptjax.tuning.result",
     "Sink": "hptjax.study.sink",
     "Space": "hptjax.space",
     "StudyConfig": "hptjax.study",
     "StudyData": "hptjax.study.data",
     "Task": "hptjax.tasks",
+    "Trial": "hptjax.tuning.trial",
     "Weight": "hptjax.models.layers.base",
     "choice": "hptjax.config.ranges",
     "des_minimize": "hptjax.des",
@@ -80,14 +182,16 @@ _HOMES = {
     "load_images": "hptjax.data",
     "load_model_config": "hptjax.config.load",
     "load_network": "hptjax.models.network",
-    "load_run": "hptjax.records",
+    "load_run": "hptjax.tuning.result",
     "load_study": "hptjax.study",
     "loguniform": "hptjax.config.ranges",
     "make_objective": "hptjax.search.objective",
     "make_plan": "hptjax.population",
     "metric": "hptjax.study.metric",
+    "run": "hptjax.tuning.file",
     "run_study": "hptjax.search",
     "train_validation_split": "hptjax.data",
+    "tune": "hptjax.tuning.call",
     "uniform": "hptjax.config.ranges",
     "with_hparams": "hptjax.transpile",
 }
@@ -105,6 +209,7 @@ _MODULES = (
     "report",
     "study",
     "testing",
+    "tuning",
 )
 
 __getattr__, __dir__ = lazily(__name__, _HOMES, _MODULES)

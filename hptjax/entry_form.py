@@ -58,6 +58,17 @@ def long_form(kind: str, given: Any, others: Mapping[str, Any], path: str) -> di
     return {"type": kind, "low": given[0], "high": given[1], **others}
 
 
+def short_form(entry: Entry) -> dict[str, Any]:
+    """An entry as people write it: `{float: [0.001, 0.1], log: true}`."""
+    tree = entry_to_dict(entry)
+    kind = tree.pop("type")
+    if kind == "choice":
+        return {"choice": tree.pop("choices"), **tree}
+    if tree.get("step") == 1:
+        del tree["step"]
+    return {kind: [tree.pop("low"), tree.pop("high")], **tree}
+
+
 def entry_to_dict(entry: Entry) -> dict[str, Any]:
     """Plain data of which `entry_from_dict` makes an equal entry."""
     tree: dict[str, Any] = {"type": entry.kind}

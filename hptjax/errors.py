@@ -37,6 +37,7 @@ def shown(value: object, limit: int = 60) -> str:
         text = repr(value)
     except Exception:  # too deep, an integer of too many digits, or a class's own repr that fails
         return f"<{type(value).__name__} that cannot be shown>"
+    text = " ".join(text.split()) if "\n" in text else text  # an error is one line
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 

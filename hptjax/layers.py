@@ -16,7 +16,22 @@ from hptjax.errors import ConfigError, did_you_mean
 
 
 def Ref(text: str) -> str:
-    """The value of another option: `Ref("2 * stem.out_channels")`."""
+    """The value of another option, in the place of a value.
+
+    Args:
+        text: the other option's path, or a number times it.
+
+    Returns:
+        The reference, as a file writes it.
+
+    Raises:
+        ConfigError: for another text.
+
+    Example:
+        >>> import hptjax
+        >>> hptjax.Ref("2 * stem.out_channels")
+        '=2 * stem.out_channels'
+    """
     return str(_Ref.parse(f"={text.removeprefix('=')}", "Ref"))
 
 

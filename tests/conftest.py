@@ -4,14 +4,14 @@ A process can map only so much memory. HPTJAX_TEST_PLATFORM=cuda tries the tests
 engine on a GPU; their tolerances are those of float32: JAX_DEFAULT_MATMUL_PRECISION=highest.
 
 Most programs run for a few steps, so XLA compiles them without optimizing: a fifth of the time. The
-tests marked `optimized` hold what users run; `XLA_FLAGS= pytest` optimizes in all of them.
+tests marked `optimized` hold what users run: test_optimized.py starts them in a process of its own.
+`XLA_FLAGS= pytest` optimizes in all tests.
 """
 
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partialmethod
 from pathlib import Path
 
 import hypothesis
@@ -20,7 +20,7 @@ import pytest
 
 from hptjax.ops import native
 from hptjax.table import entry_rows
-from tests.compilations import OPTIMIZED, UNOPTIMIZED
+from tests.compilations import UNOPTIMIZED
 
 Install = Callable[[str, str, Mapping[str, str]], None]
 
@@ -38,6 +38,7 @@ hypothesis.settings.load_profile("same")
 # by the processor time that they take, the dearest first
 LONG = (
     "test_population",
+    "test_optimized",
     "test_study_ray",
     "test_population_execution",
     "test_population_problem",
@@ -63,18 +64,15 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: places.get(item.path.stem, len(LONG)))
 
 
+def pytest_runtest_setup(item):
+    if os.environ["XLA_FLAGS"] == UNOPTIMIZED and item.get_closest_marker("optimized"):
+        pytest.skip("test_optimized.py runs it, in a process of its own")
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _free_executables():
     yield
     jax.clear_caches()
-
-
-@pytest.fixture(autouse=True)
-def _optimize(request, monkeypatch):
-    """Lets XLA optimize the programs of the engine in a test that is marked `optimized`."""
-    if request.node.get_closest_marker("optimized"):
-        compiled = partialmethod(jax.stages.Lowered.compile, compiler_options=OPTIMIZED)
-        monkeypatch.setattr(jax.stages.Lowered, "compile", compiled)
 
 
 @pytest.fixture(params=["kernels", "xla"])

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from hptjax.population import Cost, Member, Outcome
+from hptjax.records.trial import TrialRecord
 from hptjax.space import Categorical, Float, Integer, Space
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
+from hptjax.study.metric import Metric
 from tests.nets import SIZE, images
 
 SPACE = Space(
@@ -66,7 +68,10 @@ class FakeExecutor:
     ) -> "FakePopulation":
         np.testing.assert_array_equal(arrays["trial"], [member.key for member in members])
         self.log.append(f"restore {len(members)} at {age}")
-        return FakePopulation(self, tuple(members), age)
+        population = FakePopulation(self, tuple(members), age)
+        marks = arrays.get("marks", np.zeros(len(members), int)).tolist()
+        population.marks = {m.key: mark for m, mark in zip(members, marks, strict=True) if mark}
+        return population
 
     def epoch(self, members: tuple[Member, ...], age: int) -> dict[str, np.ndarray]:
         losses = np.array([fake_loss(member, age) for member in members], np.float32)
@@ -97,11 +102,30 @@ class FakeRegression(FakeExecutor):
         }
 
 
+class Bumpy(FakeExecutor):
+    """Losses that fall to an epoch of the member's own, and rise from there on."""
+
+    def epoch(self, members: tuple[Member, ...], age: int) -> dict[str, np.ndarray]:
+        losses = [bumpy(member, age) for member in members]
+        self.log.append(f"epoch {age} of {len(members)}")
+        return self.measured(np.array(losses, np.float32))
+
+
+def lowest(member: Member) -> int:
+    """The epoch, from 1, of a member's least loss."""
+    return 1 + member.key % 7
+
+
+def bumpy(member: Member, age: int) -> float:
+    return fake_loss(member, 0) + 0.1 * abs(age + 1 - lowest(member))
+
+
 class FakePopulation:
     """Members that only pretend to be trained."""
 
     def __init__(self, executor: FakeExecutor, members: tuple[Member, ...], age: int) -> None:
         self.executor, self.members, self.age = executor, members, age
+        self.marks: dict[int, int] = {}
 
     def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
         if seconds <= 0:
@@ -115,11 +139,18 @@ class FakePopulation:
     def keep(self, chosen: Sequence[int]) -> None:
         self.members = tuple(self.members[k] for k in chosen)
 
-    def weights(self, k: int) -> Mapping[str, Any]:
-        return {"params": {"trial": np.array([self.members[k].key])}}
+    def mark(self, chosen: Sequence[int]) -> None:
+        self.marks |= {self.members[k].key: self.age for k in chosen}
+
+    def weights(self, k: int, *, marked: bool = False) -> Mapping[str, Any]:
+        key = self.members[k].key
+        age = self.marks[key] if marked else self.age
+        return {"params": {"trial": np.array([key]), "age": np.array([age])}}
 
     def snapshot(self) -> dict[str, np.ndarray]:
-        return {"trial": np.array([member.key for member in self.members])}
+        keys = [member.key for member in self.members]
+        marks = [self.marks.get(key, 0) for key in keys]
+        return {"trial": np.array(keys)} | ({"marks": np.array(marks)} if any(marks) else {})
 
 
 def fake_loss(member: Member, epoch: int) -> float:
@@ -129,3 +160,21 @@ def fake_loss(member: Member, epoch: int) -> float:
     noise = np.random.default_rng((member.key, epoch)).uniform(0, 0.05)
     stride = member.config.resnet_config.block_list[0].stride
     return abs(np.log10(lr / 0.01)) + 0.1 * stride + noise + 1 / (epoch + 1)
+
+
+class Kept:
+    """A keeper that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.networks: dict[tuple[str, int], Mapping[str, Any]] = {}
+        self.finished: list[list[tuple[str, int]]] = []
+
+    def keep(self, trial: TrialRecord, variables: Mapping[str, Any]) -> None:
+        self.networks[trial.strategy, trial.number] = variables
+
+    def only(self, trials: Sequence[TrialRecord]) -> None:
+        wanted = [(trial.strategy, trial.number) for trial in trials]
+        self.networks = {name: self.networks[name] for name in wanted}
+
+    def finish(self, trials: Sequence[TrialRecord], metric: Metric) -> None:
+        self.finished.append([(trial.strategy, trial.number) for trial in trials])

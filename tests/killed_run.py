@@ -2,13 +2,15 @@
 
     python -m tests.killed_run
 
-reads jobs from its input, a line of DIR MOMENT PACE each, and forks a process for each: importing
-takes a hundred times as long as the study. Moments are counted: each half-written journal line,
-each synced file, each epoch. It answers with the moments, a line each, unless the process was
+reads jobs from its input, a line of DIR MOMENT PACE KIND each, and forks a process for each:
+importing takes a hundred times as long as the study. Moments are counted: each half-written journal
+line, each synced file, each epoch. It answers with the moments, a line each, unless the process was
 killed, and then with the word `exit` and the code.
 
 PACE: `always`, a snapshot after every epoch, or `due`, when the store's own rule says so, on a
 clock on which an epoch takes a second and a sync some hundredths.
+
+KIND: `halving`, or `kept`, a study of patience that judges by best epochs and keeps three networks.
 """
 
 import math
@@ -21,14 +23,16 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-
 import hptjax.strategies.tpe  # noqa: F401 - before the forks, not in each
-from hptjax.cli import run as cli_run
 from hptjax.executors import snapshots
 from hptjax.records import RunDirectory, run_dir
 from hptjax.records import journal as journal_module
+from hptjax.report.display import Display
+from hptjax.search import kept
 from hptjax.search import run as study_run
+from hptjax.search.ensemble import Selection
+from hptjax.study.sink import Sink
+from hptjax.tuning import running
 from tests import fakes
 
 EPOCH_S, SYNC_S = 1.0, 0.03
@@ -74,14 +78,26 @@ class Epochs(fakes.FakeExecutor):
         return super().epoch(members, age)
 
 
-def config():
-    return fakes.study(
-        strategies=("random", "tpe"),
-        budget={"generations": 2},
-        epochs=4,
-        schedule={"name": "halving", "reduction": 2},
-        tensorboard=False,
-    )
+class BumpyEpochs(Epochs, fakes.Bumpy):
+    """The losses of `Bumpy`."""
+
+
+EXECUTORS = {"halving": fakes.FakeExecutor, "kept": fakes.Bumpy}
+KINDS = {
+    "halving": {"epochs": 4, "schedule": {"name": "halving", "reduction": 2}},
+    "kept": {"epochs": 6, "select": "best_epoch", "patience": 1, "keep_best": 3},
+}
+
+
+def config(kind: str = "halving"):
+    tree = {"strategies": ("random", "tpe"), "budget": {"generations": 2}, "tensorboard": False}
+    return fakes.study(**tree | KINDS[kind])
+
+
+def selected(networks, *parts) -> Selection:
+    """Of pretended networks, which predict nothing."""
+    ages = [int(own.variables["params"]["age"][0]) for own in networks]
+    return Selection(tuple(ages), {"loss": 0.5})
 
 
 @contextmanager
@@ -98,28 +114,31 @@ def replaced(owner, **attributes):
 
 
 def run(
-    folder: Path, executor: fakes.FakeExecutor, clock: Callable[[], float] | None = None
+    folder: Path,
+    executor: fakes.FakeExecutor,
+    clock: Callable[[], float] | None = None,
+    kind: str = "halving",
 ) -> None:
     """What `hptjax run` does, with a pretended executor and data.
 
     clock: of the rule for snapshots; None: there is one after every epoch.
     """
     executor.rounding = lambda: {"processor": "pretended"}
-    train = partial(study_run.run_study, executor=executor)
     timed = {} if clock is None else {"clock": clock}
     share = math.inf if clock is None else snapshots.COST_SHARE
+    nothing = Display(lambda text: None, lambda text: None, lambda metric: Sink())
     with (
-        open(os.devnull, "w") as nowhere,
-        replaced(cli_run, run_study=train, load_study_data=lambda *parts: fakes.data()),
-        replaced(cli_run, noted_digests=lambda *parts: {"train": "abc"}),
+        replaced(running, prepared_data=lambda *parts: fakes.data()),
+        replaced(running, noted_digests=lambda *parts: {"train": "abc"}),
         replaced(study_run, SnapshotStore=partial(snapshots.SnapshotStore, **timed)),
         replaced(snapshots, COST_SHARE=share),
-        RunDirectory(folder, config().to_dict()) as directory,
+        replaced(kept, select=selected),
+        RunDirectory(folder, config(kind).to_dict()) as directory,
     ):
-        cli_run.execute(config(), directory, Console(file=nowhere))
+        running.execute(config(kind), directory, nothing, running.Given(executor=executor))
 
 
-def killed(folder: str, at: str, pace: str) -> None:
+def killed(folder: str, at: str, pace: str, kind: str) -> None:
     """Runs until its moment, in a process of its own."""
     global kill_at
     kill_at = int(at)
@@ -132,7 +151,8 @@ def killed(folder: str, at: str, pace: str) -> None:
 
     os.fsync = synced
     run_dir.Journal = TornJournal
-    run(Path(folder), Epochs(), (lambda: now) if pace == "due" else None)
+    executor = BumpyEpochs() if kind == "kept" else Epochs()
+    run(Path(folder), executor, (lambda: now) if pace == "due" else None, kind)
     print("\n".join(moments))
 
 

@@ -75,8 +75,11 @@ class FaultyPopulation:
         self.live.keep(chosen)
         self.members = [self.members[k] for k in chosen]
 
-    def weights(self, k: int) -> Mapping[str, Any]:
-        return self.live.weights(k)
+    def mark(self, chosen: Sequence[int]) -> None:
+        self.live.mark(chosen)
+
+    def weights(self, k: int, *, marked: bool = False) -> Mapping[str, Any]:
+        return self.live.weights(k, marked=marked)
 
     def snapshot(self) -> Mapping[str, np.ndarray]:
         return self.live.snapshot()

@@ -72,7 +72,7 @@ def attack(tmp_path, monkeypatch, capsys):
         raise Reached
 
     monkeypatch.setattr(cli, "set_up", lambda **options: None)
-    monkeypatch.setattr("hptjax.cli.run.execute", stop)
+    monkeypatch.setattr("hptjax.tuning.running.execute", stop)
     monkeypatch.setattr("hptjax.cli.train.prepare_data", stop)
     monkeypatch.setattr("hptjax.cli.describe.make_plan", stop)
     monkeypatch.chdir(tmp_path)

@@ -15,7 +15,7 @@ import pytest
 
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError
-from hptjax.executors.snapshots import KIND
+from hptjax.executors.snapshot_files import KIND
 from hptjax.records import RunDirectory, load_network, load_run, save_best
 from hptjax.records.best import flatten
 from hptjax.records.environment import environment, note_environment, read_environments

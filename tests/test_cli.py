@@ -176,7 +176,7 @@ def test_broken_idx_files_are_named(study, fail, tmp_path):
 
 def test_another_config_in_the_same_directory(study, fail):
     cli.main(["run", str(study), "--out", "run"])
-    assert "epochs was 1, now 2" in fail("run", study, "--out", "run", "--epochs", "2")
+    assert "epochs: 1 there, 2 here" in fail("run", study, "--out", "run", "--epochs", "2")
 
 
 def test_a_damaged_journal_is_named_with_its_line(study, fail, tmp_path):

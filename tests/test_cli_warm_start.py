@@ -79,7 +79,7 @@ def test_another_warm_start_in_the_same_directory_is_refused(run, capsys):
     assert run("--warm-start", "old", "--out", "new") == 0
     capsys.readouterr()
     assert run("--warm-start", "old", "--best", "2", "--out", "new") == 2
-    assert "new holds a run of another config (first was" in capsys.readouterr().err
+    assert "new holds another study (first: " in capsys.readouterr().err
 
 
 def test_a_table_of_trials_is_as_good_as_its_run(run, tmp_path):

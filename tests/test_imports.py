@@ -16,6 +16,7 @@ LAYERS = (
     "lazy",
     "synonyms",
     "errors",
+    "notebook",
     "glossary",
     "importing",
     "table",
@@ -45,6 +46,7 @@ LAYERS = (
     "executors",
     "search",
     "report",
+    "tuning",
     "cli",
     "__main__",
 )

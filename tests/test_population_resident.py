@@ -87,6 +87,7 @@ def test_a_program_of_other_bodies_goes_on_from_a_snapshot(trainer, whole):
         np.testing.assert_array_equal(array, arrays[name])
 
 
+@pytest.mark.optimized  # otherwise first weights of two programs may differ in the last bit
 def test_a_program_that_keeps_more_of_each_weight_goes_on_from_a_snapshot_of_less(trainer):
     member = MEMBERS[2]
     own = PopulationTrainer(make_plan([member.config]), TRAIN, VALIDATION, seed=3, horizon=3)
@@ -95,8 +96,8 @@ def test_a_program_that_keeps_more_of_each_weight_goes_on_from_a_snapshot_of_les
     assert more.keys() - less.keys() == {"slots.1"}  # SGD keeps one number, Adam two
     restored = trainer.snapshot(trainer.restore([member], less, age=0))
     assert restored.keys() == more.keys()
-    for name, values in more.items():  # first weights of two programs: the last bit may differ
-        np.testing.assert_allclose(restored[name], values, rtol=0, atol=1e-7, err_msg=name)
+    for name, values in more.items():
+        np.testing.assert_array_equal(restored[name], values, err_msg=name)
 
 
 def test_epochs_that_would_end_too_late_are_not_begun(trainer):

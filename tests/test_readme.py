@@ -43,11 +43,14 @@ def test_the_programs_run(tmp_path, monkeypatch):
         example.evaluate()
         results.append(dict(document.namespace))
     assert len(results) == README.read_text().count("```python\n") >= 2
-    accuracy = results[0]["metrics"]["val_accuracy"]
+    [tuned] = [found["result"] for found in results if "result" in found]
+    assert (len(tuned.trials), tuned.stopped) == (8, "trial budget")
+    [metrics] = [found["metrics"] for found in results if "metrics" in found]
+    accuracy = metrics["val_accuracy"]
     assert accuracy.shape == (2, 4)
     assert ((accuracy >= 0) & (accuracy <= 1)).all()
     assert accuracy[-1].max() > 0.2  # chance is 0.1
-    losses = np.asarray(results[1]["losses"])
+    [losses] = [np.asarray(found["losses"]) for found in results if "losses" in found]
     assert losses.shape == (3, 29)
     assert np.isfinite(losses.min(1)).all()
 

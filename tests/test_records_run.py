@@ -155,7 +155,7 @@ def test_another_config_in_the_same_directory_is_refused_naming_the_key(tmp_path
     with RunDirectory(out, CONFIG.to_dict()) as directory:
         directory.journal.append({"kind": "stop", "strategy": "des", "reason": "x", "budget": {}})
     other = CONFIG.model_copy(update={"epochs": 7})
-    with pytest.raises(ConfigError, match=r"epochs was 2, now 7"):
+    with pytest.raises(ConfigError, match=r"epochs: 2 there, 7 here"):
         RunDirectory(out, other.to_dict())
     moved = CONFIG.model_copy(update={"out": "elsewhere"})
     RunDirectory(out, moved.to_dict()).__exit__(None, None, None)

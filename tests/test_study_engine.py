@@ -8,17 +8,22 @@ import jax
 import numpy as np
 import pytest
 
+from hptjax.config.model import read_model
 from hptjax.executors import local as local_module
 from hptjax.executors.local import LocalExecutor
 from hptjax.executors.snapshots import SnapshotStore
+from hptjax.models import evaluate_variables
 from hptjax.population import Member, Population, PopulationTrainer, make_plan
 from hptjax.records import Status
 from hptjax.records.journal import Journal
+from hptjax.records.trial import best_trials
 from hptjax.search import run_study
+from hptjax.search.network import train_alone
 from hptjax.space import Categorical, Float, Integer, Space
 from hptjax.study import StudyConfig
 from hptjax.transpile import Problem, with_hparams
 from tests import fakes
+from tests.compilations import count_compilations
 from tests.nets import config, images
 
 SPACE = Space(
@@ -230,3 +235,112 @@ def _repaired(model):
     from hptjax.transpile import repair
 
     return repair(model, ImageSpec(12, 12, 1, 10)).config
+
+
+CHOSEN = {"select": "best_epoch", "patience": 1, "keep_best": 3, "epochs": 5}
+
+
+def kept_by(executor, **changes):
+    """The trials and the networks of a study that judges by best epochs."""
+    keeper = fakes.Kept()
+    given = {"executor": executor, "keeper": keeper}
+    return run_study(study(**CHOSEN, **changes), fakes.data(), **given).trials, keeper.networks
+
+
+def same_networks(found, expected):
+    assert found.keys() == expected.keys()
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
+
+
+@pytest.fixture(scope="module")
+def five():
+    """The executor of a study of five epochs."""
+    return executor(study(epochs=5))
+
+
+@pytest.fixture(scope="module", params=["full", {"name": "halving", "reduction": 2}])
+def chosen(request, five):
+    """A schedule, and what came of it."""
+    return request.param, *kept_by(five, schedule=request.param)
+
+
+def test_to_select_and_to_be_patient_changes_no_bit_and_compiles_nothing(five, chosen):
+    schedule, trials, _ = chosen
+    plain = run(five, epochs=5, schedule="full").trials
+    for trial, full in zip(trials, plain, strict=True):
+        for name, curve in trial.epochs.items():
+            assert curve == full.epochs[name][: trial.age]
+    assert {trial.epoch for trial in trials} != {trial.age for trial in trials}
+    if schedule == "full":
+        assert any(trial.age < 5 for trial in trials)
+    with count_compilations() as compiled:
+        kept_by(five, schedule=schedule)
+    assert compiled == []
+
+
+def test_what_is_kept_is_what_training_alone_to_that_epoch_gives(five, chosen):
+    _, trials, networks = chosen
+    best = best_trials(trials, 3)
+    assert list(networks) == [(trial.strategy, trial.number) for trial in best]
+    assert any(trial.epoch < 5 for trial in best)
+    for trial in best:
+        alone = five.start([Member(read_model(trial.config), trial.key)])
+        variables, metrics = train_alone(alone, trial.epoch)
+        same_networks(networks[trial.strategy, trial.number], variables)
+        assert metrics["val_loss"] == trial.value
+        measured = evaluate_variables(read_model(trial.config), variables, fakes.data().validation)
+        assert measured["loss"] == pytest.approx(trial.value, rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def three_places():
+    return executor(study(epochs=5), devices=jax.devices()[:1] * 3)
+
+
+def test_the_number_of_places_changes_no_bit_of_what_is_kept(three_places, chosen):
+    schedule, trials, networks = chosen
+    again = kept_by(three_places, schedule=schedule)
+    assert again[0] == trials
+    same_networks(again[1], networks)
+
+
+def test_lanes_keep_what_they_trained():
+    """Against the lanes' own training: other lanes round otherwise."""
+    one_body = {"space": Space({"lr": SPACE["lr"]}), "schedule": "full", "budget": {}}
+    lanes = executor(study(epochs=5, **one_body), devices=jax.devices()[:1], lanes=2)
+    trials, networks = kept_by(lanes, **one_body)
+    members = [Member(read_model(t.config), t.key) for t in trials if t.config is not None]
+    for trial in best_trials(trials, 3):
+        population = lanes.start(members)
+        population.advance(trial.epoch)
+        expected = population.weights([member.key for member in members].index(trial.key))
+        same_networks(networks[trial.strategy, trial.number], expected)
+
+
+@pytest.mark.parametrize("at", [3, 5])
+def test_a_generation_that_was_cut_off_keeps_the_same(tmp_path, five, chosen, monkeypatch, at):
+    schedule, trials, networks = chosen
+    monkeypatch.setattr(SnapshotStore, "due", lambda self, size: True)
+
+    class Stop(Exception):
+        pass
+
+    epochs, advance, keeper = iter(range(99)), Population.advance, fakes.Kept()
+
+    def breaking(self, count, *, seconds=float("inf")):
+        if next(epochs) == at:
+            raise Stop
+        return advance(self, count, seconds=seconds)
+
+    def journalled():
+        given = {"executor": five, "keeper": keeper, "snapshots": tmp_path / "snapshots"}
+        with Journal(tmp_path / "journal.jsonl") as journal:
+            config = study(**CHOSEN, schedule=schedule)
+            return run_study(config, fakes.data(), journal=journal, **given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Population, "advance", breaking)
+        with pytest.raises(Stop):
+            journalled()
+    assert journalled().trials == trials
+    same_networks(keeper.networks, networks)

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import FakeExecutor
+from hptjax.records import load_run
+from hptjax.records.best import load_network
+from hptjax.records.trial import best_trials
+from tests.fakes import Bumpy, FakeExecutor
 from tests.killed_run import run
 from tests.test_study_resume import lasting
 
@@ -33,11 +36,11 @@ class Server:
             text=True,
         )
 
-    def run(self, folder, moment, pace):
+    def run(self, folder, moment, pace, kind="halving"):
         """The exit code of a run that kills itself at a moment (-1: never), and the moments."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{folder} {moment} {pace}\n")
+        self._process.stdin.write(f"{folder} {moment} {pace} {kind}\n")
         self._process.stdin.flush()
         lines = []
         for line in self._process.stdout:
@@ -90,6 +93,15 @@ def whole(request, server, tmp_path_factory):
     return request.param, folder, moments
 
 
+@pytest.fixture(scope="module")
+def whole_kept(server, tmp_path_factory):
+    """As `whole`, of the study that keeps several networks."""
+    folder = tmp_path_factory.mktemp("kept") / "run"
+    code, moments = server.run(folder, -1, "always", "kept")
+    assert code == 0
+    return folder, moments
+
+
 def chosen(moments):
     """KILLS seeded moments, every kind of them among these."""
     generator = random.Random(7)
@@ -98,7 +110,7 @@ def chosen(moments):
         kinds.setdefault(kind.split("/")[-1], []).append(number)
     picked = [generator.choice(numbers) for numbers in kinds.values()]
     others = [number for number in range(len(moments)) if number not in picked]
-    return sorted(picked + generator.sample(others, KILLS - len(picked)))
+    return sorted(picked + generator.sample(others, max(0, KILLS - len(picked))))
 
 
 @pytest.mark.slow
@@ -127,3 +139,35 @@ def test_a_generation_goes_on_from_its_last_snapshot(tmp_path, server, whole):
     if pace == "always":
         assert [line.split()[0] for line in executor.log] == ["restore", "epoch"]
     assert executor.log[-1].startswith("epoch 3")
+
+
+@pytest.mark.slow
+def test_killed_anywhere_the_same_networks_are_kept(tmp_path, server, whole_kept):
+    """And before it goes on: a run has the networks of the best trials that its journal names."""
+    folder, moments = whole_kept
+    result = load_run(folder)
+    best = best_trials(result.trials, 3)
+    names = {"ensemble.json", *(f"{trial.strategy}-{trial.number}.safetensors" for trial in best)}
+    assert {path.name for path in (folder / "kept").iterdir()} == names
+    assert any(trial.age < 6 for trial in best)
+    for number in chosen(moments):
+        again = tmp_path / str(number)
+        code, _ = server.run(again, number, "always", "kept")
+        assert code == -signal.SIGKILL
+        so_far = load_run(again).trials if (again / "config.yaml").exists() else ()
+        for trial in best_trials(so_far, 3):
+            network = load_network(again / "kept" / f"{trial.strategy}-{trial.number}.safetensors")
+            assert network.variables["params"]["age"] == [trial.epoch]
+        run(again, Bumpy(), kind="kept")
+        assert files(again) == files(folder), f"killed {moments[number]}, moment {number}"
+
+
+def test_who_ended_before_the_kill_is_not_trained_again(tmp_path, server, whole_kept):
+    """The weights of those that were let go are in the snapshot."""
+    folder, moments = whole_kept
+    last = max(k for k, kind in enumerate(moments) if kind == "before an epoch")
+    server.run(tmp_path / "run", last, "always", "kept")
+    executor = Bumpy()
+    run(tmp_path / "run", executor, kind="kept")
+    assert [line.split()[0] for line in executor.log] == ["restore", "epoch"]
+    assert files(tmp_path / "run") == files(folder)

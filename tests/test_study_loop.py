@@ -6,10 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hptjax.errors import ConfigError
 from hptjax.records import Status
 from hptjax.search import run_study
 from hptjax.search.generation import repeat_key, trial_key
-from hptjax.space import Float, Integer, Space
+from hptjax.space import Categorical, Float, Integer, Space
+from hptjax.study.config import StudyConfig
 from hptjax.study.metrics import find_metric
 from hptjax.study.sink import Sink
 from tests.fakes import SPACE, FakeExecutor, data, study
@@ -178,3 +180,43 @@ def test_trial_keys_are_unique_and_fit_an_int32():
     assert len(keys) == 2000
     assert max(keys) < 2**31
     assert len({repeat_key(key, repeat) for key in keys for repeat in range(3)}) == 6000
+
+
+def test_paired_trials_have_one_key_and_their_repetitions_the_same_others():
+    config = study(strategies=("random", "tpe"), repeats={"n": 3, "paired": True})
+    assert (config.repeats, config.paired) == (3, True)
+    assert StudyConfig.from_dict(config.to_dict()) == config
+    trials = run(config).trials
+    assert {trial.key for trial in trials} == {trial_key("random", 0, paired=True)}
+    keys = {(trial.hparams["lr"], trial.hparams["resnet_stride_l0"]): trial for trial in trials}
+    assert len(keys) > 16
+
+
+def test_networks_of_equal_numbers_are_equal_only_where_keys_are_paired():
+    """The pretended loss is of learning rate, stride and key, and of no batch norm."""
+    space = Space({"mlp_bn_l0": Categorical((False, True))})
+
+    def losses(paired):
+        config = study(space, strategies=("grid",), repeats={"n": 2, "paired": paired})
+        return {trial.value for trial in run(config).trials}
+
+    assert len(losses(True)) == 1
+    assert len(losses(False)) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"repeats": {"n": 2, "pared": True}}, "repeats.pared: unknown key; did you mean 'paired'"),
+        ({"repeats": {"n": 0, "paired": True}}, "repeats: "),
+        ({"repeats": {"paired": True}, "paired": False}, "paired: is given twice"),
+        ({"paired": True, "duplicates": "retrain"}, "duplicates: must be reuse where keys are"),
+    ],
+)
+def test_mistakes_about_pairs_are_named(changes, text):
+    with pytest.raises(ConfigError, match=text):
+        study(**changes)
+
+
+def test_a_study_without_pairs_says_nothing_of_them():
+    assert "paired" not in study().to_dict()

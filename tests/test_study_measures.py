@@ -202,7 +202,7 @@ def test_the_command_line_takes_a_metric_of_a_module(tmp_path, monkeypatch, caps
     [
         ({"metric": "f1"}, "metric: classification has no 'f1'; did you mean 'val_macro_f1'?"),
         ({"metric": "val_los"}, "classification has no 'val_los'; did you mean 'val_loss'?"),
-        ({"metrics": ["val_mae"]}, "metrics: classification has no 'val_mae'; known are val_acc"),
+        ({"metrics": ["val_rmse"]}, "metrics: classification has no 'val_rmse'; known are val_acc"),
         ({"metrics": [3]}, "metrics: must be a list of names, got [3]"),
         ({"metrics": ["val_loss_cumulative"]}, "is made of curves, and has none"),
         ({"metrics": [f"{HERE}:best_accuracy"]}, "best_accuracy is made of curves"),

@@ -161,6 +161,63 @@ def test_one_worker_and_one_that_joins_have_the_history_of_the_local_executor(
     assert ledgers(result, "workers") == [1, 2]
 
 
+CHOSEN = {"select": "best_epoch", "patience": 1, "keep_best": 3, "schedule": "full"}
+
+
+def chosen(executor=None):
+    """The trials and the networks of a study that judges by best epochs."""
+    kept = fakes.Kept()
+    config_ = config(**CHOSEN)
+    return run_study(config_, fakes.data(), executor=executor, keeper=kept).trials, kept.networks
+
+
+@pytest.fixture(scope="module")
+def local_chosen():
+    return chosen()
+
+
+def check_chosen(found, expected):
+    assert found[0] == expected[0]
+    assert found[1].keys() == expected[1].keys()
+    jax.tree.map(np.testing.assert_array_equal, found[1], expected[1])
+
+
+def test_one_worker_keeps_what_the_local_executor_keeps(crew, local_chosen):
+    assert any(trial.age < 4 for trial in local_chosen[0])
+    assert {trial.epoch for trial in local_chosen[0]} > {4}
+    check_chosen(chosen(RayExecutor(crew, 3, crew.messages.append)), local_chosen)
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_marks_outlive_a_worker(crew, second_node, local_chosen, monkeypatch, saved):
+    """Two workers, one of which is lost after members were marked on it."""
+    monkeypatch.setattr(population, "COST_SHARE", 1e9 if saved else 1e-9)
+    both(crew)
+    fault("kill@3")
+    found = chosen(RayExecutor(crew, 3, crew.messages.append))
+    assert faults_left() == []
+    check_chosen(found, local_chosen)
+
+
+def test_marks_are_in_a_snapshot_of_workers(crew, second_node):
+    executor = RayExecutor(both(crew), 3)
+    members = [Member(config().model, 5 + k) for k in range(3)]
+    started = executor.start(members)
+    started.advance(1)
+    started.mark([0, 2])
+    first = [started.weights(k) for k in range(3)]
+    started.advance(1)
+    started.mark([1])
+    second = started.weights(1)
+    again = executor.restore(members, started.snapshot(), 2)
+    for resident in (started, again):
+        resident.advance(1)
+        resident.keep([2, 1])
+        for place, expected in enumerate((first[2], second)):
+            marked = resident.weights(place, marked=True)
+            jax.tree.map(np.testing.assert_array_equal, marked, expected)
+
+
 @pytest.mark.parametrize("saved", [True, False])
 @pytest.mark.parametrize("what", ["kill@1", "device@2"])
 def test_a_worker_lost_within_an_epoch(crew, second_node, local, monkeypatch, what, saved):

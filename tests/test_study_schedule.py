@@ -12,6 +12,7 @@ from hptjax.records import Status
 from hptjax.records.metrics import LOSSES
 from hptjax.search import run_study
 from hptjax.search.generation import Generation
+from hptjax.search.judging import Judging
 from hptjax.space import Float, Space
 from hptjax.study.metrics import find_metric
 from hptjax.study.schedule import FullEpochs, Hyperband, SuccessiveHalving
@@ -152,10 +153,12 @@ def test_what_is_told_is_never_better_for_the_stopped():
 
 
 def test_told_values_move_the_stopped_up_together():
-    generation = Generation(4, 1, find_metric("val_loss"))
+    generation = Generation(4, 1, Judging(find_metric("val_loss")))
     for trial, losses in enumerate([[0.5, 0.9], [0.7], [0.6, 0.8], [0.8]]):
         for loss in losses:
             generation.tracks[trial].add({name: np.array([loss]) for name in LOSSES})
+    for trial in (1, 3):
+        generation.tracks[trial].end(Status.STOPPED, "stopped by the schedule after epoch 1")
     assert generation.values() == [0.9, 0.7, 0.8, 0.8]
     assert generation.told() == pytest.approx([0.9, 0.9, 0.8, 1.0])
 

@@ -1,4 +1,4 @@
-"""Single layers against PyTorch, on frozen arrays: what they give, and all gradients.
+"""Single layers against PyTorch, on frozen arrays: what they give, all gradients, ten steps.
 
 experiments/make_torch_layers.py made them, with torch 2.13 in float64 arithmetic.
 """
@@ -48,10 +48,12 @@ def test_layer_and_its_gradients_are_those_of_pytorch(case):
     kinds = layer.statistics(incoming)
     stats = {name: jnp.full(kind.shape, kind.fill) for name, kind in kinds.items()}
 
+    def forward(x, weights):
+        return layer.forward(x, weights, Context(incoming, True, None, dict(stats)))
+
     @partial(jax.jit, compiler_options=QUICKLY)
     def both(x, weights):
-        context = Context(incoming, True, None, stats)
-        y, back = jax.vjp(lambda x, w: layer.forward(x, w, context), x, weights)
+        y, back = jax.vjp(forward, x, weights)
         return y, *back(jnp.asarray(g))
 
     got, dx, dw = both(x, weights)
@@ -60,3 +62,20 @@ def test_layer_and_its_gradients_are_those_of_pytorch(case):
     for name, theirs in names.items():
         want = ours(ARRAYS[f"{case}/grad/{theirs}"])
         np.testing.assert_allclose(dw[name], want, atol=1e-5, rtol=1e-5, err_msg=name)
+
+    @partial(jax.jit, compiler_options=QUICKLY)
+    def descended(x, weights):
+        def step(state, _):
+            (x, weights), velocity = state
+            y, back = jax.vjp(forward, x, weights)
+            velocity = jax.tree.map(lambda v, d: 0.9 * v + d, velocity, back(y - jnp.asarray(g)))
+            return (jax.tree.map(lambda p, v: p - 0.01 * v, (x, weights), velocity), velocity), None
+
+        start = jax.tree.map(jnp.asarray, (x, weights))
+        return jax.lax.scan(step, (start, jax.tree.map(jnp.zeros_like, start)), length=10)[0][0]
+
+    last_x, last = descended(x, weights)
+    np.testing.assert_allclose(last_x, images_last(ARRAYS[f"{case}/last/x"]), atol=1e-5)
+    for name, theirs in names.items():
+        want = ours(ARRAYS[f"{case}/last/{theirs}"])
+        np.testing.assert_allclose(last[name], want, atol=1e-5, rtol=1e-5, err_msg=name)

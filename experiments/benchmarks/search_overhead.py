@@ -10,7 +10,6 @@ the record before it. The last line of output is one JSON object.
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -55,17 +54,16 @@ def main() -> int:
 
 def run_quietly(study: StudyConfig) -> StudyResult:
     """As `hptjax run` does, in a run directory that is thrown away."""
-    from rich.console import Console  # after set_up: the imports start JAX
-
-    from hptjax.cli.run import execute
+    # after set_up: the imports start JAX
     from hptjax.records import RunDirectory
+    from hptjax.report.display import python_display
+    from hptjax.tuning.running import execute
 
     with (
         tempfile.TemporaryDirectory() as folder,
-        open(os.devnull, "w") as nowhere,
         RunDirectory(Path(folder) / "run", study.to_dict()) as directory,
     ):
-        return execute(study, directory, Console(file=nowhere))
+        return execute(study, directory, python_display(progress=False))
 
 
 def share(result: StudyResult, strategy: str) -> dict[str, float]:

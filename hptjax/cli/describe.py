@@ -55,7 +55,7 @@ def _describe_study(console: Console, study: StudyConfig) -> None:
         data = load_study_data(study, silent)
         image, images = data.image_for(study.task), data.train.size
         console.print(images_text(data, image), soft_wrap=True)
-    problem = Problem(study.model, study.space, image)
+    problem = Problem(study.model, study.space, image, study.constraints)
     configs = problem.cover()
     capacity = study.population_size * study.repeats
     plan = make_plan(configs, capacity=capacity, **study.work_ahead(images))

@@ -68,7 +68,7 @@ def _remade(run: Path, name: str, data_dir: str | None, console: Console) -> Sav
 
     images = load_study_data(study, notify)
     check_digests(run, recorded.data, data_digests(images), study.data.source)
-    network = remake(study, trial, images, epoch_lines(console, trial.age))
+    network = remake(study, trial, images, epoch_lines(console, trial.judged_epoch))
     console.print(_comparison(trial, network, study.repeats), soft_wrap=True)
     return network
 
@@ -98,7 +98,7 @@ def _comparison(trial: TrialRecord, network: SavedNetwork, repeats: int) -> str:
     recorded, reached = own_metric(trial, "val_loss"), network.trial["network"]["val_loss"]
     text = f"val loss {show(reached)}, recorded {show(recorded)}"
     if repeats > 1:
-        mean = show(trial.last("val_loss"))
+        mean = show(trial.judged("val_loss"))
         text += f" (the first of {repeats} repetitions, whose mean is {mean})"
     if recorded is None or reached is None:
         far = recorded is not reached

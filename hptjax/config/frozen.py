@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from hptjax import notebook
 from hptjax.checks import is_text, plain
 from hptjax.config.explain import validated
 from hptjax.errors import shown
@@ -60,6 +61,12 @@ class Frozen(BaseModel):
             if name in tree and tree[name] in (default, [] if default == () else default):
                 del tree[name]
         return {name: tree[name] for name in (*self.leading, *tree) if name in tree}
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it: its keys and values, nested ones by dotted keys."""
+        to_dict: Callable[[], Mapping[str, Any]] = getattr(self, "to_dict", lambda: dict(self))
+        given = [(key, value) for key, value in notebook.pairs(to_dict()) if value is not None]
+        return notebook.block(type(self).__name__, notebook.table(("", ""), given))
 
     @model_validator(mode="before")
     @classmethod

@@ -14,17 +14,20 @@ from pydantic import (
     model_validator,
 )
 
+from hptjax import notebook
 from hptjax.config.explain import validated
 from hptjax.config.frozen import Positive
 from hptjax.config.inline import NATIVE, Lifted, lift
 from hptjax.config.items import Item, items_tree, read_items
 from hptjax.config.layout import Copy, Layout, largest_depths
+from hptjax.config.named import main_option
 from hptjax.config.options import DEPTH, HEAD
 from hptjax.config.parts import LAYERS
 from hptjax.config.recipe import Recipe
 from hptjax.config.schema import ModelConfig
 from hptjax.config.yaml_file import dump_yaml
 from hptjax.entries import Categorical, Entry
+from hptjax.entry_form import short_form
 from hptjax.errors import ConfigError, shown
 from hptjax.space import Space, entry_from_dict
 
@@ -176,6 +179,20 @@ class Model(Recipe):
 
     __str__ = __repr__
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it: its layers, how it is trained, and what is tuned in it."""
+        tree = self.to_dict()
+        layers = zip(self.layers, tree.pop("layers", ()), strict=True)
+        rows = [(item.label, item.word, _given(item, own)) for item, own in layers]
+        parts = [notebook.table(("layer", "kind", "options"), rows)] if rows else []
+        parts.append(notebook.table(("recipe", ""), notebook.pairs(tree)))
+        if self.lifted.entries:
+            tuned = [(name, short_form(entry)) for name, entry in self.space.items()]
+            parts.append(notebook.table(("tuned", ""), tuned))
+        count = f"{len(rows)} layers" if rows else self.flax.place
+        open_ones = len(self.names) if self.lifted.entries else 0
+        return notebook.block(f"Model: {count}, {open_ones} hparams open", *parts)
+
     def to_dict(self) -> dict[str, Any]:
         """The normal form, fit for YAML; `from_dict` gives an equal model back."""
         return self.model_dump(mode="json")
@@ -221,6 +238,16 @@ def _ends(entry: Entry) -> tuple[Any, ...]:
     if isinstance(entry, Categorical):
         return tuple(map(entry.meaning, entry.choices))
     return entry.low, entry.high
+
+
+def _given(item: Item, tree: Any) -> dict[str, Any] | None:
+    """What stands beside a layer's word, nothing where the word is all."""
+    if isinstance(tree, str):
+        return None
+    [own] = tree.values()
+    if not isinstance(own, Mapping):
+        return {main_option(item.layer_class) or "": own}
+    return {key: value for key, value in own.items() if key != "label"} or None
 
 
 def _word(item: Item) -> str:

@@ -18,6 +18,7 @@ SOURCES: Table[Source] = Table(
     {
         "sample": "hptjax.data.npz:load_sample",
         "fashion_mnist": "hptjax.data.fashion_mnist:load_fashion_mnist",
+        "memory": "hptjax.data.memory:load_memory",
         "tfds:<name>": "hptjax.data.tfds:tfds_source",
         "npz:<path>": "hptjax.data.npz:npz_source",
     },

@@ -24,12 +24,25 @@ class Resident(Protocol):
         """Lets all members go but these, which take the places 0, 1, ... in the order given."""
         ...
 
-    def weights(self, k: int) -> Mapping[str, Any]:
-        """Weights of member k at its exact shape, in the form of its Flax module."""
+    def mark(self, chosen: Sequence[int]) -> None:
+        """Notes the present weights of some members, in the place of those noted before.
+
+        Called only where a study judges trials by their best epoch.
+        """
+        ...
+
+    def weights(self, k: int, *, marked: bool = False) -> Mapping[str, Any]:
+        """Weights of member k at its exact shape, in the form of its Flax module.
+
+        marked: those that it had when it was marked last, of one that was.
+        """
         ...
 
     def snapshot(self) -> Mapping[str, np.ndarray]:
-        """All that training changed, {name: [P, ...]}; `restore` goes on from it exactly."""
+        """All that training changed, {name: [P, ...]}; `restore` goes on from it exactly.
+
+        What was marked is in it, once anything was.
+        """
         ...
 
 

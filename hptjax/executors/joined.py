@@ -37,9 +37,15 @@ class JoinedPopulation(Trained):
                 kept.append((part, [new[places[k]] for k in inside]))
         self._parts = kept
 
-    def weights(self, k: int) -> Mapping[str, Any]:
+    def mark(self, chosen: Sequence[int]) -> None:
+        for part, places in self._parts:
+            own = [places.index(k) for k in chosen if k in places]
+            if own:
+                part.mark(own)
+
+    def weights(self, k: int, *, marked: bool = False) -> Mapping[str, Any]:
         part, places = next(pair for pair in self._parts if k in pair[1])
-        return part.weights(places.index(k))
+        return part.weights(places.index(k), marked=marked)
 
     def snapshot(self) -> dict[str, np.ndarray]:
         """In the order of the members; vectors of shorter programs are filled up with zeros."""

@@ -169,9 +169,11 @@ def local_executor(
         capacity=capacity or study.population_size * study.repeats,
         work=study.work_ahead(data.train.size),
         measures=study.measures,
+        marks=study.by_best_epoch,
         notify=notify,
     )
-    problem = Problem(study.model, study.space, data.image_for(study.task))
+    image = data.image_for(study.task)
+    problem = Problem(study.model, study.space, image, study.constraints)
     return LocalExecutor(problem, make, notify=notify)
 
 
@@ -185,12 +187,13 @@ def make_trainer(
     capacity: int | None = None,
     work: Work = UNKNOWN_WORK,
     measures: Sequence[str] = (),
+    marks: bool = False,
     notify: Callable[[str], None] = warnings.warn,
 ) -> PopulationTrainer:
     """A trainer for networks like these, on a study's images.
 
     epochs: of a fully trained network; capacity: members of one call; work: that lies ahead, as
-    `StudyConfig.work_ahead` has it; measures, notify: as of `PopulationTrainer`.
+    `StudyConfig.work_ahead` has it; measures, marks, notify: as of `PopulationTrainer`.
     """
     return PopulationTrainer(
         make_plan(configs, capacity=capacity, **work),
@@ -202,5 +205,6 @@ def make_trainer(
         augment_validation=config.augment_validation,
         measures=measures,
         functions=data.functions,
+        marks=marks,
         notify=notify,
     )

@@ -66,7 +66,10 @@ class RecordedPopulation:
     def keep(self, chosen: Sequence[int]) -> None:
         self._trials = [self._trials[k] for k in chosen]
 
-    def weights(self, k: int) -> Mapping[str, Any]:
+    def mark(self, chosen: Sequence[int]) -> None:
+        """There is nothing to be noted."""
+
+    def weights(self, k: int, *, marked: bool = False) -> Mapping[str, Any]:
         raise RuntimeError("a record holds no weights")
 
     def snapshot(self) -> Mapping[str, np.ndarray]:

@@ -10,50 +10,21 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter
 
-from hptjax.config.explain import validated
-from hptjax.config.frozen import Frozen
-from hptjax.errors import ConfigError, DataError
+from hptjax.errors import DataError
 from hptjax.executors.base import Executor, Resident
+from hptjax.executors.snapshot_files import Snapshot, TrainedEpoch, read_snapshot, write_snapshot
 from hptjax.models.costs import costs_of
 from hptjax.population.pack import Member
-from hptjax.population.resident import Cost, Outcome, Trained
-from hptjax.records.metrics import LOSSES
-from hptjax.records.tensors import read_tensors, write_tensors
+from hptjax.population.resident import Outcome, Trained
 
 COST_SHARE = 0.02  # of the training time may go into snapshots
 WRITE_RATE = 2e8  # bytes per second, before the first write is measured
-KIND = "snapshot 2"  # the first kind named the state of one optimizer
 NAMES = ("a.safetensors", "b.safetensors")  # the older one is replaced: one is always whole
-
-
-@dataclass(frozen=True)
-class TrainedEpoch:
-    """One epoch of a generation: who was trained, as places in it, their metrics, and the cost.
-
-    lost: the places among these that were lost, and how.
-    """
-
-    alive: tuple[int, ...]
-    metrics: Mapping[str, np.ndarray]
-    cost: Cost
-    lost: Mapping[int, str]
-    workers: int
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The epochs so far, and the state [P, ...] of those trained in the last of them."""
-
-    digest: str
-    epochs: tuple[TrainedEpoch, ...]
-    state: Mapping[str, np.ndarray]
 
 
 class SnapshotStore:
@@ -65,24 +36,33 @@ class SnapshotStore:
         *,
         notify: Callable[[str], None] = lambda text: None,
         clock: Callable[[], float] = time.perf_counter,
+        leaving: Callable[[], bool] = lambda: False,
     ) -> None:
-        """notify: told once when the disk takes no snapshot; the study goes on without."""
+        """notify: told once when the disk takes no snapshot; the study goes on without.
+
+        leaving: whether the study is about to be left, so that a snapshot is worth its time.
+        """
         self._folder, self._notify, self._clock = folder, notify, clock
+        self._leaving = leaving
         self._write_s: float | None = None
         self._last, self._broken = clock(), False
         self._damaged: set[str] = set()
 
     def due(self, size: int) -> bool:
-        """Whether a snapshot of so many bytes now would keep to COST_SHARE of the time."""
+        """Whether a snapshot of so many bytes now would keep to COST_SHARE of the time.
+
+        Always where the study is about to be left.
+        """
         expected = size / WRITE_RATE if self._write_s is None else self._write_s
-        return not self._broken and self._clock() - self._last >= expected / COST_SHARE
+        in_time = self._clock() - self._last >= expected / COST_SHARE
+        return (self._leaving() or in_time) and not self._broken
 
     def save(self, make: Callable[[], Snapshot]) -> None:
         """Takes and writes a snapshot; a disk that refuses it is reported, no error."""
         began = self._clock()
         try:
             self._folder.mkdir(exist_ok=True)  # a run directory that was moved stays away
-            _write(self._oldest(), make())
+            write_snapshot(self._oldest(), make())
         except OSError as error:
             self._broken = True
             self._notify(f"No more snapshots: {self._folder}: {error.strerror}.")
@@ -94,7 +74,7 @@ class SnapshotStore:
         found = []
         for name in NAMES:
             try:
-                found.append(_read(self._folder / name))
+                found.append(read_snapshot(self._folder / name))
             except FileNotFoundError:
                 continue
             except DataError as error:  # it costs time, not the study
@@ -134,13 +114,19 @@ class SnapshotExecutor:
 
 
 class SnapshotPopulation(Trained):
-    """Members whose first epochs may come from a snapshot."""
+    """Members whose first epochs may come from a snapshot.
+
+    A snapshot is taken when an epoch is over, before members are marked after it: it holds the
+    marks of the epochs before.
+    """
 
     def __init__(self, live: Executor, store: SnapshotStore, members: tuple[Member, ...]) -> None:
         self._executor, self._store, self._members = live, store, members
         self._digest = digest_of(members)
         self._found = store.load(self._digest)
         self._done: list[TrainedEpoch] = []
+        self._marks: list[tuple[int, ...]] = []  # after each epoch, as places in the generation
+        self._asked: dict[int, Mapping[str, Any]] = {}  # weights, by place in the generation
         self._alive = tuple(range(len(members)))
         self._population: Resident | None = None
 
@@ -149,6 +135,7 @@ class SnapshotPopulation(Trained):
         if epoch is None:
             return None
         self._done.append(epoch)
+        self._marks.append(())
         if self._population is not None and self._store.due(self._size()):
             self._store.save(self._snapshot)
         others = {"lost": dict(epoch.lost), "workers": epoch.workers}
@@ -176,13 +163,16 @@ class SnapshotPopulation(Trained):
                 held = found.epochs[-1].alive
                 members = [self._members[k] for k in held]
                 self._population = self._executor.restore(members, found.state, age)
+                self._mark(self._marks[-1], held)
             else:
                 held = tuple(range(len(self._members)))
                 self._population = self._executor.start(self._members)
-                for epoch in self._done:  # a snapshot whose survivors are now others: anew
+                # a snapshot whose survivors are now others: anew
+                for epoch, marks in zip(self._done, self._marks, strict=True):
                     self._population.keep([held.index(k) for k in epoch.alive])
                     self._population.advance(1)
                     held = epoch.alive
+                    self._mark(marks, held)
             if held != self._alive:
                 self._population.keep([held.index(k) for k in self._alive])
         return self._population
@@ -192,8 +182,26 @@ class SnapshotPopulation(Trained):
         if self._population is not None:
             self._population.keep(chosen)
 
-    def weights(self, k: int) -> Mapping[str, Any]:
-        return self._resident().weights(k)
+    def mark(self, chosen: Sequence[int]) -> None:
+        own = tuple(self._alive[k] for k in chosen)
+        self._marks[-1] = tuple(dict.fromkeys((*self._marks[-1], *own)))
+        if self._population is not None:
+            self._population.mark(chosen)
+
+    def _mark(self, marked: Sequence[int], held: Sequence[int]) -> None:
+        """Marks members of the population, given as places in the generation."""
+        if marked and self._population is not None:
+            self._population.mark([held.index(k) for k in marked])
+
+    def weights(self, k: int, *, marked: bool = False) -> Mapping[str, Any]:
+        own, found = self._alive[k], self._found
+        spared = found.spared if found is not None and self._population is None else {}
+        given = spared.get(own)
+        if given is None:
+            resident = self._resident()
+            given = resident.weights(k, marked=True) if marked else resident.weights(k)
+        self._asked[own] = given
+        return given
 
     def snapshot(self) -> Mapping[str, np.ndarray]:
         return self._resident().snapshot()
@@ -203,68 +211,11 @@ class SnapshotPopulation(Trained):
         return sum(costs_of(self._members[k].shape).state_bytes for k in self._alive)
 
     def _snapshot(self) -> Snapshot:
-        return Snapshot(self._digest, tuple(self._done), self.snapshot())
+        spared = {k: own for k, own in self._asked.items() if k not in self._alive}
+        return Snapshot(self._digest, tuple(self._done), self.snapshot(), spared)
 
 
 def digest_of(members: Sequence[Member]) -> str:
     """Tells populations apart: their networks and keys."""
     facts = [[member.key, member.config.to_dict()] for member in members]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def _write(path: Path, snapshot: Snapshot) -> None:
-    arrays = {f"state/{name}": array for name, array in snapshot.state.items()}
-    for number, epoch in enumerate(snapshot.epochs):
-        arrays |= {f"epoch/{number}/{name}": values for name, values in epoch.metrics.items()}
-    epochs = [
-        {"alive": e.alive, "cost": asdict(e.cost), "lost": dict(e.lost), "workers": e.workers}
-        for e in snapshot.epochs
-    ]
-    write_tensors(path, arrays, {"digest": snapshot.digest, "epochs": epochs}, KIND)
-
-
-def _read(path: Path) -> Snapshot:
-    """Raises: FileNotFoundError, DataError for a file that is damaged or of another form."""
-    if not path.exists():
-        raise FileNotFoundError(path)
-    arrays, tree = read_tensors(path, KIND)
-    try:
-        facts = validated(_Facts, tree, "its notes")
-        epochs = tuple(_epoch_of(entry, arrays, k) for k, entry in enumerate(facts.epochs))
-    except (ConfigError, TypeError, ValueError) as error:
-        raise DataError(f"it is of another form: {error}") from None
-    state, held = _below(arrays, "state/"), len(epochs[-1].alive) if epochs else 0
-    if not epochs or any(array.shape[:1] != (held,) for array in state.values()):
-        raise DataError("it is of another form: its state is not of its members")
-    return Snapshot(facts.digest, epochs, state)
-
-
-_COST = TypeAdapter(Cost)
-
-
-class _Epoch(Frozen):
-    """What is noted of an epoch beside its metrics; see TrainedEpoch."""
-
-    alive: list[int]
-    cost: dict[str, int | float]
-    lost: dict[str, str]
-    workers: int
-
-
-class _Facts(Frozen):
-    digest: str
-    epochs: list[_Epoch]
-
-
-def _epoch_of(noted: _Epoch, arrays: Mapping[str, np.ndarray], number: int) -> TrainedEpoch:
-    metrics = _below(arrays, f"epoch/{number}/")
-    shapes = {column.shape for column in metrics.values()}
-    if not metrics.keys() >= set(LOSSES) or shapes != {(len(noted.alive),)}:
-        raise DataError(f"the metrics of epoch {number} are not of its members")
-    lost = {int(k): reason for k, reason in noted.lost.items()}
-    cost = _COST.validate_python(noted.cost)
-    return TrainedEpoch(tuple(noted.alive), metrics, cost, lost, noted.workers)
-
-
-def _below(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

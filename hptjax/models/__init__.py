@@ -1,13 +1,13 @@
 """The networks: Flax modules at their exact shape, and the padded form that populations train."""
 
 from hptjax.models.classifier import MLP, Classifier, ResBlock, ResNet
-from hptjax.models.module import Network, module_of
+from hptjax.models.module import Chain, module_of
 from hptjax.models.variables import check_variables, evaluate_variables, init_variables
 
 __all__ = [
     "MLP",
+    "Chain",
     "Classifier",
-    "Network",
     "ResBlock",
     "ResNet",
     "check_variables",

@@ -16,7 +16,7 @@ def module_of(config: AnyModel) -> nn.Module:
     """The network of a repaired config: images [B, H, W, C] -> logits [B, K]."""
     if isinstance(config, ModelConfig):
         return Classifier.from_config(config)
-    return Network(chain_of(config))
+    return Chain(chain_of(config))
 
 
 def module_path(config: AnyModel, layer: str, inner: tuple[str, ...]) -> tuple[str, ...]:
@@ -31,7 +31,7 @@ def flax_name(layer: str) -> str:
     return layer.replace(".", "_")
 
 
-class Network(nn.Module):
+class Chain(nn.Module):
     """Layers in a row: images [B, H, W, C] in [0, 1] -> logits [B, K]."""
 
     layers: tuple[Placed, ...]

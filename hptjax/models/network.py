@@ -1,33 +1,43 @@
 """A trained network with what its inputs and outputs mean: images in, what it learned out."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from hptjax.config.model import AnyModel
 from hptjax.data.dataset import ImageDataset
-from hptjax.data.pixels import as_images, scale_of, to_bytes
-from hptjax.data.request import silent
-from hptjax.data.resize import resize_and_crop
+from hptjax.data.labels import listed
+from hptjax.data.resize import fitted
 from hptjax.errors import ConfigError, DataError
+from hptjax.models.confusion import PerClass, confusion_of, per_class_of
+from hptjax.models.costs import network_costs
+from hptjax.models.formats import find_format
 from hptjax.models.module import module_of
+from hptjax.models.prepare import prepared
+from hptjax.models.preprocess import Preprocess
 from hptjax.models.signature import net_shape
+from hptjax.models.summary import summary_of
 from hptjax.models.variables import check_variables, evaluate_variables
+from hptjax.paths import user_path
 from hptjax.records import best
 from hptjax.settings import fixed_settings
 
-_BATCH = 250  # images applied together
+_BATCH = 256  # images applied together
 
 
-@dataclass(frozen=True, repr=False)
-class TrainedNetwork:
-    """A network that was saved. `predict` takes images as the training took them.
+@dataclass(frozen=True, repr=False, eq=False)
+class Network:
+    """A trained network. `predict` takes images as they are; the training's preparation is its own.
 
+    config: the model; variables: of its Flax module, numpy arrays. trial: what was noted with it.
     class_names: of the classes, labels or targets, in the order of its outputs (their indices,
     where its file has none).
     """
@@ -36,9 +46,35 @@ class TrainedNetwork:
     variables: dict[str, Any]
     trial: Mapping[str, Any]
     class_names: tuple[str, ...]
+    _said: set[str] = field(default_factory=set, init=False)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of the images that it is applied to."""
+        return self.config.image
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """What becomes of an image before the network sees it."""
+        return Preprocess.of(self.config)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were trained."""
+        return network_costs(self.config).parameters
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of one image, of convolutions and linear layers."""
+        return network_costs(self.config).forward_flops
+
+    @property
+    def module(self) -> nn.Module:
+        """The Flax module: `module.apply(variables, images, train=False)` gives logits [B, K]."""
+        return module_of(self.config)
 
     def predict(self, images: Any) -> np.ndarray:
-        """What the network takes each image for; images as of `predict_proba`.
+        """What the network takes each image for; images as of `logits`.
 
         The name of its class [N]; of several labels bool [N, K], which of them it has; real numbers
         [N, T], or [N] where there is one.
@@ -51,11 +87,9 @@ class TrainedNetwork:
         return found[:, 0] if found.shape[1] == 1 else found
 
     def predict_proba(self, images: Any) -> np.ndarray:
-        """The probability of each class or label, float32 [N, K].
+        """The probability of each class or label, float32 [N, K]; images as of `logits`.
 
-        images: [N, H, W, C], or [N, H, W] for grey ones: uint8, floats from 0 to 1, or another
-        plain range as of `ImageDataset`; another size is resized as in training. Raises DataError,
-        and ConfigError of a network that predicts numbers.
+        Raises ConfigError of a network that predicts numbers.
         """
         if self._kind == "targets":
             raise ConfigError(
@@ -64,12 +98,92 @@ class TrainedNetwork:
             )
         return self._predicted(images)
 
+    def logits(self, images: Any) -> np.ndarray:
+        """What the last layer gives, float32 [N, K].
+
+        images: [N, H, W, C], one image [H, W, C], of grey ones also [N, H, W] or [H, W], or a list
+        of images of any sizes: uint8, floats from 0 to 1, or another plain range as of
+        `ImageDataset`. Another size is resized as in training, which a warning says once. Raises
+        DataError.
+        """
+        return self._outputs(prepared(images, self.input_shape, self._say))
+
     def evaluate(self, dataset: ImageDataset, measures: Sequence[str] = ()) -> dict[str, float]:
         """What its task measures of it on a data set; see `evaluate_variables`.
 
-        The images must be of the network's size and channels, the labels of its classes.
+        Images of another size are resized as in training. Raises ConfigError for other channels or
+        other classes than the network's.
         """
-        return evaluate_variables(self.config, self.variables, dataset, measures=measures)
+        images = self.fit(dataset)
+        return evaluate_variables(self.config, self.variables, images, measures=measures)
+
+    def confusion(self, dataset: ImageDataset) -> np.ndarray:
+        """int64 [K, K]: how many images of each class (rows) it takes for each class (columns).
+
+        An image whose logits are not finite is in no column. Raises ConfigError as `evaluate` does,
+        and of a network of another task than classification.
+        """
+        return self.per_class(dataset).confusion
+
+    def per_class(self, dataset: ImageDataset) -> PerClass:
+        """Precision, recall, F1 and number of images of each class; raises as `confusion` does."""
+        if self._kind != "classes":
+            raise ConfigError(
+                f"per class: a {self.config.task.name} has no classes; evaluate measures it."
+            )
+        images = self.fit(dataset)
+        confusion = confusion_of(images.labels, self._outputs(images.images))
+        return per_class_of(self.class_names, images.labels, confusion)
+
+    def export(self, path: str | Path, **options: Any) -> None:
+        """Writes it as `.safetensors`, `.onnx` (extra [onnx]) or `.pt` (extra [torch]).
+
+        options: of the format, as `input="float32"` of .onnx. Raises ConfigError for another
+        ending, and for a layer that the format has no form for.
+        """
+        path = user_path(path)
+        find_format(path, f"export {path}")(self, path, **options)
+
+    def save(self, path: str | Path) -> None:
+        """Writes it as one .safetensors file, which `hptjax.load_network` reads."""
+        path = user_path(path)
+        if path.suffix != best.SUFFIX:
+            raise ConfigError(f"save {path}: must end in {best.SUFFIX}; export writes others.")
+        best.save_network(path, best.SavedNetwork(self.config, self.variables, self.noted))
+
+    @property
+    def noted(self) -> dict[str, Any]:
+        """What its file notes: of its trial, its classes, and what is done to images."""
+        told = {"class_names": list(self.class_names), "preprocess": self.preprocess.to_dict()}
+        return {**self.trial, **told}
+
+    def summary(self) -> str:
+        """Its layers, with the shapes that they give and their parameters, as text."""
+        return summary_of(self.config, self.variables, repr(self))
+
+    def fit(
+        self, dataset: ImageDataset, notify: Callable[[str], None] | None = None
+    ) -> ImageDataset:
+        """The data set at the size of the network.
+
+        notify: told of a resizing, in place of a warning. Raises ConfigError for labels of another
+        kind, other channels, or other classes than the network's.
+        """
+        task = self.config.task.options
+        task.check(dataset)
+        found = dataset.image_shape[-1], task.outputs(dataset)
+        if found != (self.input_shape[2], self.config.outputs):
+            raise ConfigError(
+                f"{dataset.name}: {found[0]} channels and {found[1]} {dataset.kind}, but the "
+                f"network is for {self.input_shape[2]} and {self.config.outputs}."
+            )
+        known = self.trial.get("class_names")
+        if known is not None and list(known) != list(dataset.class_names):
+            raise ConfigError(
+                f"{dataset.name}: the {dataset.kind} are {listed(dataset.class_names)}, but those "
+                f"of the network are {listed(known)}."
+            )
+        return fitted(dataset, *self.input_shape[:2], notify or self._say)
 
     @property
     def _kind(self) -> str:
@@ -78,38 +192,38 @@ class TrainedNetwork:
     @fixed_settings()
     def _predicted(self, images: Any) -> np.ndarray:
         """What the outputs mean, float32 [N, K]."""
-        prepared = self._prepared(images)
-        model, task = module_of(self.config), self.config.task.options
+        outputs = self.logits(images)
+        return np.asarray(self.config.task.options.predicted(jnp.asarray(outputs.T)).T)
 
-        @jax.jit
-        def apply(x):
-            outputs = jnp.asarray(model.apply(self.variables, x, train=False))
-            return task.predicted(outputs.T).T
+    @cached_property
+    def _apply(self) -> Callable[[Any, Any], jax.Array]:
+        """The compiled network, of variables and bytes."""
+        return jax.jit(lambda variables, x: self.module.apply(variables, x, train=False))
 
-        parts = [prepared[k : k + _BATCH] for k in range(0, len(prepared), _BATCH)]
-        return np.concatenate([np.asarray(apply(part)) for part in parts])
+    @fixed_settings()
+    def _outputs(self, images: np.ndarray) -> np.ndarray:
+        """The logits of bytes [N, H, W, C]; parts are filled up, so that few programs do."""
+        parts = []
+        for start in range(0, len(images), _BATCH):
+            part = images[start : start + _BATCH]
+            room = 1 << (len(part) - 1).bit_length()
+            filled = np.zeros((room, *part.shape[1:]), part.dtype)
+            filled[: len(part)] = part
+            parts.append(np.asarray(self._apply(self.variables, filled))[: len(part)])
+        return np.concatenate(parts)
 
-    def _prepared(self, images: Any) -> np.ndarray:
-        """The images as bytes, at the size of the network."""
-        channels = self.config.image[2]
-        images = as_images(images, "predict", channels if channels not in (1, 3) else None)
-        if images.shape[-1] != channels:
-            raise DataError(
-                f"predict: the network takes images [N, H, W, {channels}], got {images.shape}."
-            )
-        kind, low, high = images.dtype.kind, images.min(), images.max()
-        in_unit = kind == "f" and low >= 0 and high <= 1  # few images may all be dark
-        scale = "unit" if in_unit else scale_of(images, "predict")
-        bytes_ = to_bytes(images, scale, "predict")
-        # a size is fitted as a data set's is; the targets are of no account
-        blank = np.zeros(len(bytes_))
-        dataset = ImageDataset(
-            bytes_, blank, name="predict", channels=channels, kind="targets", notify=silent
-        )
-        return resize_and_crop(dataset, *self.config.image[:2]).images
+    def _say(self, text: str) -> None:
+        """A warning, once in this network's life."""
+        if text not in self._said:
+            self._said.add(text)
+            warnings.warn(text, stacklevel=4)
 
     def __repr__(self) -> str:
-        return f"<TrainedNetwork of {len(self.class_names)} {self._kind}>"
+        height, width, channels = self.input_shape
+        return (
+            f"<Network {height}x{width}x{channels} -> {len(self.class_names)} {self._kind}, "
+            f"{self.parameters:,} parameters>"
+        )
 
 
 def load_saved(path: str | Path) -> best.SavedNetwork:
@@ -131,15 +245,19 @@ def load_best(path: str | Path) -> tuple[AnyModel, dict[str, Any]]:
     return saved.config, saved.variables
 
 
-def load_network(path: str | Path) -> TrainedNetwork:
+def load_network(path: str | Path) -> Network:
     """The network of an exported file, or the best one of a run; path: the file, or the run.
 
     Raises DataError where it is missing, damaged or not a network of this program.
     """
-    saved = load_saved(path)
+    return network_of(load_saved(path), path)
+
+
+def network_of(saved: best.SavedNetwork, where: object) -> Network:
+    """The network of what a file holds; DataError, which begins with where, for wrong names."""
     outputs = net_shape(saved.config).outputs
     names = saved.trial.get("class_names") or [str(k) for k in range(outputs)]
     told = saved.config.task.options.kind != "targets"  # a head may have more of these
     if not isinstance(names, list) or (told and len(names) != outputs):
-        raise DataError(f"{path}: class_names must be {outputs} names, one for each output.")
-    return TrainedNetwork(saved.config, saved.variables, saved.trial, tuple(map(str, names)))
+        raise DataError(f"{where}: class_names must be {outputs} names, one for each output.")
+    return Network(saved.config, saved.variables, saved.trial, tuple(map(str, names)))

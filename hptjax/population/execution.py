@@ -46,12 +46,18 @@ class Execution:
 
 
 def execution_for(
-    device: Any, plan: Plan, rows: int, *, lanes: int | None = None, images: int = 0
+    device: Any,
+    plan: Plan,
+    rows: int,
+    *,
+    lanes: int | None = None,
+    images: int = 0,
+    marks: bool = False,
 ) -> Execution:
     """How a device (of JAX) trains up to `rows` members of a plan.
 
     lanes: to have one's own number, for all bodies; images: bytes of all their copies, which
-    take room beside the members.
+    take room beside the members; marks: whether members keep a second copy of their weights.
     """
     if lanes is not None:
         alone = device.platform == "cpu" and lanes == 1
@@ -61,7 +67,8 @@ def execution_for(
     wanted = lanes_by_share(plan, rows)
     stats = device.memory_stats() or {}
     # The limit and not what happens to be free: the same run has the same lanes every time.
-    fitting = lanes_within(stats.get("bytes_limit", math.inf), plan, rows, images)
+    limit = stats.get("bytes_limit", math.inf)
+    fitting = lanes_within(limit, plan, rows, images, marks=marks)
     return Execution(tuple(map(min, wanted, fitting)))
 
 

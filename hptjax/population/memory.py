@@ -11,10 +11,14 @@ from hptjax.population.update import slots_of
 USABLE = 0.9  # of a device's memory: allocators leave gaps
 
 
-def row_bytes(plan: Plan) -> int:
-    """Bytes that a member's place keeps: every vector is as long as the longest body's."""
+def row_bytes(plan: Plan, *, marks: bool = False) -> int:
+    """Bytes that a member's place keeps: every vector is as long as the longest body's.
+
+    marks: whether a second copy of weights and statistics is kept, as of `PopulationTrainer`.
+    """
     params, stats = longest_vectors(plan.bodies)
-    return 4 * ((1 + slots_of(plan.choices)) * params + stats)
+    marked = params + stats if marks else 0
+    return 4 * ((1 + slots_of(plan.choices)) * params + stats + marked)
 
 
 def lane_bytes(body: NetShape) -> int:
@@ -22,26 +26,31 @@ def lane_bytes(body: NetShape) -> int:
     return costs_of(body).working_bytes
 
 
-def population_bytes(plan: Plan, rows: int, lanes: tuple[int, ...] | None) -> int:
+def population_bytes(
+    plan: Plan, rows: int, lanes: tuple[int, ...] | None, *, marks: bool = False
+) -> int:
     """Bytes of a call with `rows` members on a device, without the images.
 
-    lanes: as in `Execution`.
+    lanes: as in `Execution`; marks: as of `row_bytes`.
     """
     widest = max(
         count * lane_bytes(body)
         for count, body in zip(lanes or (1,) * len(plan.bodies), plan.bodies, strict=True)
     )
-    return rows * row_bytes(plan) + widest
+    return rows * row_bytes(plan, marks=marks) + widest
 
 
-def lanes_within(memory: float, plan: Plan, rows: int, images: int) -> list[int]:
+def lanes_within(
+    memory: float, plan: Plan, rows: int, images: int, *, marks: bool = False
+) -> list[int]:
     """The most lanes of each body that a device's memory [bytes] holds beside all else.
 
     images: bytes of all their copies. The members count twice: keeping some of them makes a copy.
+    marks: as of `row_bytes`.
     """
     if memory == math.inf:
         return [rows] * len(plan.bodies)
-    free = USABLE * memory - 2 * rows * row_bytes(plan) - images
+    free = USABLE * memory - 2 * rows * row_bytes(plan, marks=marks) - images
     return [max(1, int(free // lane_bytes(body))) for body in plan.bodies]
 
 

@@ -142,9 +142,16 @@ class Population(Trained):
         """Lets all members go but these, which take the places 0, 1, ... in the order given."""
         self._settle(self._trainer.keep(self._state, chosen))
 
-    def weights(self, k: int) -> Mapping[str, Any]:
-        """Weights of member k at its exact shape, in the form of its Flax module."""
-        return self._trainer.variables(self._state, k)
+    def mark(self, chosen: Sequence[int]) -> None:
+        """Copies the present weights of some members to where marked ones lie, on the devices."""
+        self._state = self._trainer.mark(self._state, chosen)
+
+    def weights(self, k: int, *, marked: bool = False) -> Mapping[str, Any]:
+        """Weights of member k at its exact shape, in the form of its Flax module.
+
+        marked: those that it had when it was marked last, of one that was.
+        """
+        return self._trainer.variables(self._state, k, marked=marked)
 
     def snapshot(self) -> dict[str, np.ndarray]:
         """All that training changed in the members, {name: [P, ...]}."""

@@ -1,6 +1,6 @@
 """The state of a population as trees of arrays: by place, by leaf, in other bodies' layouts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -8,7 +8,6 @@ import numpy as np
 
 from hptjax.models.signature import NetShape
 from hptjax.models.weights import laid_out, layouts
-from hptjax.population.epoch import MemberState
 
 
 def by_leaf(trees: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -22,7 +21,8 @@ def by_place(leaves: Sequence[Sequence[Any]], like: Any) -> tuple[Any, ...]:
     return tuple(jax.tree.unflatten(structure, own) for own in zip(*leaves, strict=True))
 
 
-def names(arrays: MemberState) -> list[str]:
+def names(arrays: Any) -> list[str]:
+    """Of a tree's leaves, in their order."""
     paths = [path for path, _ in jax.tree.leaves_with_path(arrays)]
     return [jax.tree_util.keystr(path, simple=True, separator=".") for path in paths]
 
@@ -37,3 +37,37 @@ def relaid(
     for row, vector, source, target in zip(out, vectors, before, after, strict=True):
         row[: target.size] = laid_out(vector, source, target)
     return out
+
+
+def gathered(
+    trees: Sequence[Any], rows: np.ndarray, old: Sequence[NetShape], new: Sequence[NetShape]
+) -> dict[str, np.ndarray]:
+    """The members' rows {name: [P, ...]} of the places' trees, in the layouts of other bodies."""
+    out = {}
+    for name, leaves in zip(names(trees[0]), by_leaf(trees), strict=True):
+        values = np.concatenate(jax.device_get(leaves))[rows]
+        out[name] = values if values.ndim == 1 else relaid(name, values, old, new)
+    return out
+
+
+def scattered(
+    arrays: Mapping[str, np.ndarray],
+    like: Any,
+    rows: np.ndarray,
+    count: int,
+    old: Sequence[NetShape],
+    new: Sequence[NetShape],
+) -> list[np.ndarray]:
+    """The inverse: the leaves [count, ...] of a tree like this one, zeros where no member is."""
+    filled = []
+    for name, leaf in zip(names(like), jax.tree.leaves(like), strict=True):
+        whole = np.zeros((count, *leaf.shape[1:]), leaf.dtype)
+        # The members' own program may have kept fewer slots.
+        values = np.asarray(arrays.get(name, whole[rows] if "slots" in name else None))
+        if values.ndim > 1:
+            values = relaid(name, values, old, new)
+            whole[rows, : values.shape[1]] = values
+        else:
+            whole[rows] = values
+        filled.append(whole)
+    return filled

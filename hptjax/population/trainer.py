@@ -22,18 +22,23 @@ from hptjax.population.epoch import MemberState, TracedHparams
 from hptjax.population.execution import execution_for
 from hptjax.population.images import chosen_variants, dataset_arrays, fitted_to, room
 from hptjax.population.logits import Functions, add_points
+from hptjax.population.marked import PREFIX, MarkedWeights, marked_anew, marked_part
 from hptjax.population.memory import is_exhausted
 from hptjax.population.pack import Member, Placement, place, traced_hparams
 from hptjax.population.places import places_for, side_by_side
 from hptjax.population.plan import Plan
-from hptjax.population.state_trees import by_leaf, by_place, names, relaid
+from hptjax.population.state_trees import by_leaf, by_place, gathered, scattered
 from hptjax.records.metrics import in_order
 from hptjax.settings import fixed_settings
 
 
 @dataclass(frozen=True)
 class PopulationState:
-    """A population between two epochs: who is in it, its age, and the arrays of each place."""
+    """A population between two epochs: who is in it, its age, and the arrays of each place.
+
+    marked: of each place, the weights that its members had when they were marked; None before any
+    was.
+    """
 
     members: tuple[Member, ...]
     age: int
@@ -41,6 +46,7 @@ class PopulationState:
     arrays: tuple[MemberState, ...]
     hparams: tuple[TracedHparams, ...]
     counts: tuple[Array, ...]
+    marked: tuple[MarkedWeights, ...] | None = None
 
 
 class PopulationTrainer:
@@ -63,6 +69,7 @@ class PopulationTrainer:
         devices: Sequence[Any] | None = None,
         lanes: int | None = None,
         functions: Functions | None = None,
+        marks: bool = False,
         notify: Callable[[str], None] = warnings.warn,
     ) -> None:
         """Copies the images to the devices; compiles nothing yet.
@@ -76,6 +83,7 @@ class PopulationTrainer:
         images, too.
         devices: where rows are trained side by side, as `places_for` has it. lanes: members trained
         side by side in one call; by default one on CPU, elsewhere as `execution_for` has it.
+        marks: whether members are going to be marked, for which memory is set apart.
         notify: told when they turn out to be too many for the memory. Images of another size than
         the plan's are resized, which notify is told, too. Raises ConfigError when a batch is larger
         than the training set, and for a schedule or warm-up without a horizon.
@@ -95,7 +103,12 @@ class PopulationTrainer:
         self._targets = validation.labels
         data = dataset_arrays(train, validation)
         self.execution = execution_for(
-            self.places[0], plan, self.room, lanes=lanes, images=room(data, chosen)
+            self.places[0],
+            plan,
+            self.room,
+            lanes=lanes,
+            images=room(data, chosen),
+            marks=marks,
         )
         self._notify = notify
         self._fits, self._halved = False, False  # the program has run once; its lanes were too many
@@ -168,17 +181,43 @@ class PopulationTrainer:
             rows = np.zeros(self.room * len(self.places), np.int32)
             rows[placement.rows] = state.placement.rows[list(chosen)]
             parts = self._split(rows)
-            # One array after another: each is gathered whole on every device.
-            moved = [self._taken(leaves, parts) for leaves in by_leaf(state.arrays)]
+            arrays = self._moved(state.arrays, parts)
+            marked = None if state.marked is None else self._moved(state.marked, parts)
         return PopulationState(
-            tuple(members), state.age, placement, by_place(moved, state.arrays[0]), hparams, counts
+            tuple(members), state.age, placement, arrays, hparams, counts, marked
         )
 
-    def variables(self, state: PopulationState, k: int) -> dict[str, Any]:
-        """Weights of member k at its exact shape, numpy arrays named as its Flax module's."""
+    def mark(self, state: PopulationState, chosen: Sequence[int]) -> PopulationState:
+        """Copies the present weights and statistics of some members to where marked ones lie.
+
+        The marked weights of the state given are used up; go on with the state returned. Compiles
+        no training.
+        """
+        mask = np.zeros(self.room * len(self.places), bool)
+        mask[state.placement.rows[list(chosen)]] = True
+        with fixed_settings():
+            marked = tuple(
+                marked_anew(old, MarkedWeights.of(new), own)
+                for old, new, own in zip(
+                    self._marked_of(state), state.arrays, self._split(mask), strict=True
+                )
+            )
+        return replace(state, marked=marked)
+
+    def _marked_of(self, state: PopulationState) -> tuple[MarkedWeights, ...]:
+        if state.marked is not None:
+            return state.marked
+        blank = map(MarkedWeights.blank, state.arrays)
+        return tuple(self.programs[d].put(b) for d, b in zip(self.places, blank, strict=True))
+
+    def variables(self, state: PopulationState, k: int, *, marked: bool = False) -> dict[str, Any]:
+        """Weights of member k at its exact shape, numpy arrays named as its Flax module's.
+
+        marked: those that it had when it was marked last, of one that was.
+        """
         member, (where, row) = state.members[k], divmod(int(state.placement.rows[k]), self.room)
         padded = self.plan.bodies[state.placement.bodies[k]]
-        arrays = state.arrays[where]
+        arrays = self._marked_of(state)[where] if marked else state.arrays[where]
         with fixed_settings():
             stored = jax.device_get((arrays.params[row], arrays.stats[row]))
         return exact_variables(member.config, exact_arrays(member.shape, padded, *stored))
@@ -187,15 +226,15 @@ class PopulationTrainer:
         """All that training changed, {name: [P, ...]}, in the order of the members.
 
         Vectors are those of the exact shapes, filled up with zeros: programs of other bodies can
-        restore them.
+        restore them. Marked weights are in it, once there are any.
         """
         rows, bodies = state.placement.rows, [self.plan.bodies[b] for b in state.placement.bodies]
         shapes = [member.shape for member in state.members]
-        out = {}
-        for name, leaves in zip(names(state.arrays[0]), by_leaf(state.arrays), strict=True):
-            values = np.concatenate(jax.device_get(leaves))[rows]
-            out[name] = values if values.ndim == 1 else relaid(name, values, bodies, shapes)
-        return out
+        out = gathered(state.arrays, rows, bodies, shapes)
+        if state.marked is None:
+            return out
+        marks = gathered(state.marked, rows, bodies, shapes)
+        return out | {PREFIX + name: values for name, values in marks.items()}
 
     def restore(
         self, members: Sequence[Member], arrays: Mapping[str, np.ndarray], age: int
@@ -205,21 +244,17 @@ class PopulationTrainer:
             placement, hparams, counts = self._placed(members)
             program = self.programs[self.places[0]]
             empty = program.shapes(self.plan.bodies, self.choices, hparams[0], counts[0])
-        rows, bodies = placement.rows, [self.plan.bodies[b] for b in placement.bodies]
+        bodies = [self.plan.bodies[b] for b in placement.bodies]
         shapes = [member.shape for member in members]
-        filled = []
-        for name, leaf in zip(names(empty), jax.tree.leaves(empty), strict=True):
-            whole = np.zeros((self.room * len(self.places), *leaf.shape[1:]), leaf.dtype)
-            # The members' own program may have kept fewer slots.
-            values = np.asarray(arrays.get(name, whole[rows] if "slots" in name else None))
-            if values.ndim > 1:
-                values = relaid(name, values, shapes, bodies)
-                whole[rows, : values.shape[1]] = values
-            else:
-                whole[rows] = values
-            filled.append(self._split(whole))
-        tree = by_place(filled, empty)
-        return PopulationState(tuple(members), age, placement, tree, hparams, counts)
+
+        def filled(values: Mapping[str, np.ndarray], like: Any) -> tuple[Any, ...]:
+            count = self.room * len(self.places)
+            leaves = scattered(values, like, placement.rows, count, shapes, bodies)
+            return by_place([self._split(leaf) for leaf in leaves], like)
+
+        state, marks = filled(arrays, empty), marked_part(arrays)
+        marked = filled(marks, MarkedWeights.of(empty)) if marks else None
+        return PopulationState(tuple(members), age, placement, state, hparams, counts, marked)
 
     def lower(self, members: Sequence[Member], platforms: Sequence[str]):
         """The epoch of a place, lowered for platforms ("cuda", "tpu") without such a device."""
@@ -299,6 +334,12 @@ class PopulationTrainer:
         """An array [places * n, ...] as a part [n, ...] on each place's device."""
         parts = np.split(whole, len(self.places))
         return tuple(self.programs[d].put(p) for d, p in zip(self.places, parts, strict=True))
+
+    def _moved(self, trees: Sequence[Any], rows: Sequence[Array]) -> tuple[Any, ...]:
+        """The places' arrays with the rows [room] that each place gets of them all."""
+        # One array after another: each is gathered whole on every device.
+        moved = [self._taken(leaves, rows) for leaves in by_leaf(trees)]
+        return by_place(moved, trees[0])
 
     def _taken(self, parts: Sequence[Array], rows: Sequence[Array]) -> list[Array]:
         """The rows [room] that each place gets of the places' arrays [room, ...]."""

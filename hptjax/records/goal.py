@@ -8,6 +8,7 @@ from hptjax.checks import is_text
 from hptjax.errors import ConfigError, did_you_mean, shown
 from hptjax.records.metrics import VAL, Direction, known_direction
 
+COSTS = {"parameters": "parameters", "flops": "FLOPs of a forward pass of one image"}
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 
 
@@ -61,7 +62,9 @@ EXAMPLES = ("val_loss", "val_accuracy", "val_loss_cumulative")
 
 
 def goal_of_name(name: str) -> Goal | None:
-    """The goal of a metric of validation by one of hptjax's own measures, None for another."""
+    """The goal of a cost, or of one of hptjax's own measures on validation, None for another."""
+    if name in COSTS:
+        return Goal(name, "minimize")
     direction = known_direction(name) if name.startswith(VAL) else None
     return None if direction is None else Goal(name, direction)
 
@@ -81,6 +84,12 @@ def choices(names: Iterable[str]) -> str:
     """`'a', 'b' or 'c'`."""
     *others, last = [repr(name) for name in names]
     return f"{', '.join(others)} or {last}"
+
+
+def goals_of_config(config: Mapping[str, Any]) -> tuple[Goal, ...]:
+    """The goals of all objectives that a run's config states, that of its metric first."""
+    others = (goal_of_name(name) for name in config.get("objectives", ()))
+    return goal_of_config(config), *(goal for goal in others if goal is not None)
 
 
 def goal_of_config(config: Mapping[str, Any]) -> Goal:

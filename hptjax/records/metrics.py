@@ -15,7 +15,7 @@ MEASURES: Mapping[str, Direction] = {
     **dict.fromkeys(("loss", "loss_cumulative", "hamming_loss", "mae", "rmse"), "minimize"),
     **dict.fromkeys(("accuracy", "balanced_accuracy", "top_<k>_accuracy"), "maximize"),
     **dict.fromkeys(("macro_f1", "micro_f1", "macro_precision", "macro_recall"), "maximize"),
-    **dict.fromkeys(("recall_<class>", "r2"), "maximize"),
+    **dict.fromkeys(("recall_<class>", "r2", "auc"), "maximize"),
 }
 _NUMBERED = re.compile(r"(?<=^top_)\d+(?=_accuracy$)|(?<=^recall_)\d+$")
 

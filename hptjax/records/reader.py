@@ -22,7 +22,7 @@ from hptjax.records.change import Change
 from hptjax.records.goal import Direction, Goal
 from hptjax.records.journal import read_journal
 from hptjax.records.metrics import LOSSES, is_metric
-from hptjax.records.trial import GenerationRecord, TrialRecord
+from hptjax.records.trial import OPTIONAL, GenerationRecord, TrialRecord
 
 VERSION = 3
 NAME = "journal.jsonl"
@@ -226,7 +226,7 @@ def generation_of(record: Mapping[str, Any]) -> GenerationRecord:
     """The generation of a journal's record; DataError, ValidationError for another form."""
     _same_keys(record, ("kind", *(f.name for f in fields(GenerationRecord))), "a generation")
     for trial in record["trials"]:
-        _same_keys(trial, [f.name for f in fields(TrialRecord)], "a trial")
+        _same_keys(trial, [f.name for f in fields(TrialRecord)], "a trial", OPTIONAL)
         for change in trial["changes"]:
             _same_keys(change, [f.name for f in fields(Change)], "a change")
     _GENERATION.validate_json(json.dumps(record), strict=True)
@@ -240,10 +240,10 @@ def generation_of(record: Mapping[str, Any]) -> GenerationRecord:
     return generation
 
 
-def _same_keys(tree: Any, wanted: Sequence[str], what: str) -> None:
+def _same_keys(tree: Any, wanted: Sequence[str], what: str, optional: Sequence[str] = ()) -> None:
     if not isinstance(tree, Mapping):
         raise DataError(f"{what} must be a mapping, got {shown(tree)}")
-    missing = [key for key in wanted if key not in tree]
+    missing = [key for key in wanted if key not in tree and key not in optional]
     unknown = [key for key in tree if key not in wanted]
     if missing or unknown:
         problem = f"lacks the key {missing[0]}" if missing else f"has the unknown key {unknown[0]}"
@@ -265,5 +265,7 @@ def _check_trial(trial: TrialRecord, strategy: str, metrics: Set[str]) -> None:
         named = metrics >= set(LOSSES) and all(map(is_metric, metrics))
         if curves and (set(curves) != metrics or not named or len(lengths) > 1):
             raise DataError(f"trial {trial.number} has curves of other names or lengths")
+    if trial.epoch is not None and not 1 <= trial.epoch <= trial.age:
+        raise DataError(f"trial {trial.number} is judged by an epoch that it has not")
     if any(not isinstance(value, bool | int | float | str) for value in trial.hparams.values()):
         raise DataError(f"trial {trial.number} has an hparam that is no plain value")

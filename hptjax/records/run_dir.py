@@ -1,7 +1,7 @@
 """The directory of a run: its files, and whether a study may go on in it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from hptjax.records.trial import StudyResult
 FREE_KEYS = ("out", "tensorboard", "sinks", "budget", "executor")
 CONFIG = "config.yaml"
 FILES = (CONFIG, "environment.json", "trials.csv", "epochs.csv", "optuna.journal")
-FOLDERS = ("best", "snapshots", "tb")
+FOLDERS = ("best", "kept", "snapshots", "tb")
+_NOTHING = object()  # in the place of a key that one of two configs lacks
 
 
 class RunDirectory:
@@ -67,6 +68,11 @@ class RunDirectory:
     @property
     def best(self) -> Path:
         return self.path / "best"
+
+    @property
+    def kept(self) -> Path:
+        """The folder of the best trials' networks, where a study keeps several."""
+        return self.path / "kept"
 
     @property
     def resumed(self) -> bool:
@@ -121,13 +127,31 @@ def check_digests(
 
 def check_same_config(path: Path, known: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     """ConfigError, naming the first key that differs, unless a run is one of this config."""
-    old, new = (_leaves(tree) for tree in (known, config))
-    for key in sorted(old.keys() | new.keys()):
-        if key.split(".")[0] not in FREE_KEYS and old.get(key) != new.get(key):
-            raise ConfigError(
-                f"{path} holds a run of another config ({key} was {shown(old.get(key))}, now "
-                f"{shown(new.get(key))}); use another --out, or the old config to resume."
-            )
+    old, new = (
+        {key: value for key, value in tree.items() if key not in FREE_KEYS}
+        for tree in (known, config)
+    )
+    for key, there, here in _differences(old, new):
+        raise ConfigError(
+            f"{path} holds another study ({key}: {there} there, {here} here); use another --out, "
+            "or the old config to resume."
+        )
+
+
+def _differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
+    """Where two trees differ, in the order of the new one: the dotted key, and both values.
+
+    Lists of one length are compared item by item, and mappings that share a key.
+    """
+    if isinstance(old, Mapping) and isinstance(new, Mapping) and (old.keys() & new.keys()):
+        for key in dict.fromkeys([*new, *old]):
+            yield from _differences(old.get(key, _NOTHING), new.get(key, _NOTHING), f"{path}.{key}")
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for k, items in enumerate(zip(old, new, strict=True)):
+            yield from _differences(*items, f"{path}.{k}")
+    elif old != new:
+        there, here = ("nothing" if own is _NOTHING else shown(own) for own in (old, new))
+        yield path.removeprefix("."), there, here
 
 
 def recorded_config(path: Path) -> Mapping[str, Any] | None:
@@ -141,16 +165,6 @@ def recorded_config(path: Path) -> Mapping[str, Any] | None:
 def label_of(strategy: str | Mapping[str, Any]) -> str:
     """The label of an entry of the config's strategies."""
     return strategy if isinstance(strategy, str) else strategy.get("label", strategy["name"])
-
-
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    leaves: dict[str, Any] = {}
-    for name, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            leaves |= _leaves(value, f"{prefix}{name}.")
-        else:
-            leaves[f"{prefix}{name}"] = value
-    return leaves
 
 
 def load_run(path: str | Path) -> StudyResult:

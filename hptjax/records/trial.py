@@ -3,12 +3,12 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
 from hptjax.records.change import Change
-from hptjax.records.goal import Goal, goal_of_config
+from hptjax.records.goal import Goal, goal_of_config, goals_of_config
 from hptjax.records.metrics import CLASSIFICATION, in_order
 
 Curves = Mapping[str, tuple[float | None, ...]]
@@ -25,6 +25,10 @@ class Status(StrEnum):
 
 
 COUNTED = (Status.TRAINED,)  # they may be the best: a stopped one's value is of fewer epochs
+OPTIONAL = (
+    "epoch",
+    "objectives",
+)  # keys of a record that are written only where they say something
 FAILED = (Status.DIVERGED, Status.INFEASIBLE, Status.LOST)  # they have no value
 
 
@@ -35,16 +39,19 @@ class TrialRecord:
     number counts within its strategy; key is what its random keys derive from. genotype is its
     point in the unit cube, hparams its decoding without the options of parts that are not chosen,
     config the repaired network that was trained (None if infeasible), changes what the repair did.
-    reason says why a trial was not trained to the end.
+    reason says why a trial was not trained to the end; one that ran out of patience counts as
+    trained. epoch, from 1, is the one that it is judged by, where the study says that the best one
+    is it; None where the last one is, and of a trial without a value.
     epochs are the metrics [epochs] by name, spread their standard deviations where a candidate was
     trained more than once; in both None means not finite. value is the metric that the study asks
     for, as people see it; told is what the strategy was told instead, lower is always better: of a
     trained trial the value itself or, where it is maximised, its negative (val_accuracy: one minus
     it), of one that the schedule stopped never better than of one that outlived it. Both are None
-    for a trial that failed. network: the metrics after the last epoch of the one network that is
+    for a trial that failed. network: the metrics after the judged epoch of the one network that is
     kept of a trial, the first of its repetitions; empty where there is but one. duplicate_of:
     number of an earlier trial of the same network; reused: whether that one's results and key are
-    this one's too, which was not trained.
+    this one's too, which was not trained. objectives: what it came to beside
+    its value, as people see it, where a study has several.
     """
 
     strategy: str
@@ -63,6 +70,8 @@ class TrialRecord:
     network: Mapping[str, float | None] = field(default_factory=dict)
     duplicate_of: int | None = None
     reused: bool = False
+    epoch: int | None = None
+    objectives: Mapping[str, float | None] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         value = "no value" if self.value is None else f"value {self.value:.4f}"
@@ -85,6 +94,24 @@ class TrialRecord:
         """A metric after the last epoch, None if not trained or not finite."""
         curve = self.epochs.get(metric, ())
         return curve[-1] if curve else None
+
+    @property
+    def judged_epoch(self) -> int:
+        """The epoch, from 1, that the trial is judged by; 0 of one that was not trained."""
+        return self.age if self.epoch is None else self.epoch
+
+    def judged(self, metric: str) -> float | None:
+        """A metric after the epoch that the trial is judged by; None as of `last`."""
+        curve = self.epochs.get(metric, ())
+        return curve[self.judged_epoch - 1] if curve else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data; OPTIONAL keys are left out where they say nothing."""
+        tree = asdict(self)
+        for key in OPTIONAL:
+            if not tree[key]:
+                del tree[key]
+        return tree
 
     @classmethod
     def from_dict(cls, tree: Mapping[str, Any]) -> "TrialRecord":
@@ -124,7 +151,9 @@ class GenerationRecord:
         return f"GenerationRecord({self.strategy} {self.generation}: {len(self.trials)} trials)"
 
     def to_dict(self) -> dict[str, Any]:
-        return {"kind": "generation", **asdict(self)}
+        tree = {f.name: getattr(self, f.name) for f in fields(self)}
+        trials = tuple(trial.to_dict() for trial in self.trials)
+        return {"kind": "generation", **tree, "ledger": dict(self.ledger), "trials": trials}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> "GenerationRecord":
@@ -175,6 +204,11 @@ class StudyResult:
         return goal_of_config(self.config)
 
     @property
+    def goals(self) -> tuple[Goal, ...]:
+        """Those of all objectives, that of the metric first."""
+        return goals_of_config(self.config)
+
+    @property
     def best(self) -> TrialRecord | None:
         """The best trained trial, the earlier of equals; None if there is none."""
         return best_trial(self.trials)
@@ -201,9 +235,17 @@ def best_trial(trials: Iterable[TrialRecord]) -> TrialRecord | None:
     "Best" means this everywhere: on the screen, in the tables, of the network that is kept. A
     network that was trained several times has the value of the first: it is not the luckiest's.
     """
-    counted = [t for t in trials if t.status in COUNTED and t.told is not None]
-    counted = [t for t in counted if t.duplicate_of is None]
-    return rank_trials(counted)[0] if counted else None
+    return next(iter(best_trials(trials, 1)), None)
+
+
+def best_trials(trials: Iterable[TrialRecord], most: int) -> list[TrialRecord]:
+    """The best trained trials, at most so many, best first; as `best_trial` has them."""
+    return rank_trials(filter(may_be_best, trials))[:most]
+
+
+def may_be_best(trial: TrialRecord) -> bool:
+    """Whether a trial was trained, has a value and is the first of its network."""
+    return trial.status in COUNTED and trial.told is not None and trial.duplicate_of is None
 
 
 def best_value(trials: Iterable[TrialRecord]) -> float | None:

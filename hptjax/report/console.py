@@ -6,8 +6,9 @@ from statistics import mean, median, stdev
 from typing import Any
 
 from hptjax.records.change import describe_changes
-from hptjax.records.goal import Goal
+from hptjax.records.goal import COSTS, Goal
 from hptjax.records.metrics import VAL
+from hptjax.records.pareto import pareto_front, values_of
 from hptjax.records.trial import (
     COUNTED,
     GenerationRecord,
@@ -41,7 +42,8 @@ def leaderboard(trials: Sequence[TrialRecord], goal: Goal, rows: int = 10) -> Pl
     table.add_column("strategy", **_names(trial.strategy for trial in trials))
     for column in ("trial", goal.name):
         table.add_column(column, justify="right", no_wrap=True)
-    for column in ("epochs", other):
+    epochs = "epochs" if all(trial.epoch is None for trial in trials) else "epoch"
+    for column in (epochs, other):
         table.add_column(column, justify="right", no_wrap=True, spare=True)
     table.add_column("hparams", ratio=2, overflow="fold")
     table.add_column("remarks", ratio=1, overflow="fold")
@@ -53,12 +55,42 @@ def leaderboard(trials: Sequence[TrialRecord], goal: Goal, rows: int = 10) -> Pl
             trial.strategy,
             str(trial.number),
             "failed" if trial.value is None else f"{trial.value:.4f}",
-            str(trial.age),
-            show_number(trial.last(other)),
+            str(trial.age) if trial.epoch is None else f"{trial.epoch} of {trial.age}",
+            show_number(trial.judged(other)),
             show_hparams(trial.hparams),
             _remarks(trial, copies.get((trial.strategy, trial.number), ())) or "-",
         )
     return table
+
+
+def pareto_table(
+    trials: Sequence[TrialRecord], goals: Sequence[Goal], rows: int = 20
+) -> PlainTable:
+    """A table of the trials that no other one beats; goals: the metric's, then the others."""
+    front = pareto_front(trials, goals)
+    shown = front[:rows]
+    more = f"{len(front) - rows} more are in trials.csv" if len(front) > rows else None
+    table = PlainTable(
+        title=f"Pareto front ({'; '.join(map(str, goals))})", title_justify="left", caption=more
+    )
+    table.add_column("strategy", **_names(trial.strategy for trial in shown))
+    for column in ("trial", *(goal.name for goal in goals)):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("hparams", ratio=1, overflow="fold")
+    for trial in shown:
+        values = zip(goals, values_of(trial), strict=True)
+        table.add_row(
+            trial.strategy,
+            str(trial.number),
+            *(show_value(goal, value) for goal, value in values),
+            show_hparams(trial.hparams),
+        )
+    return table
+
+
+def show_value(goal: Goal, value: float | None) -> str:
+    """A cost as a whole number, anything else with four digits."""
+    return f"{value:,.0f}" if goal.name in COSTS and value is not None else show_number(value)
 
 
 def _names(names: Iterable[str]) -> dict[str, Any]:

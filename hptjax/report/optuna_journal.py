@@ -1,7 +1,7 @@
 """A run as Optuna studies, one per strategy and whoever searched: for its plots and dashboard."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -25,6 +25,7 @@ from hptjax.strategies.optuna import distribution
 from hptjax.study.config import StudyConfig
 from hptjax.study.metric import Metric
 from hptjax.study.metrics import find_metric
+from hptjax.study.objectives import objectives_of
 from hptjax.study.sink import Sink
 
 STATES = {Status.TRAINED: TrialState.COMPLETE, Status.STOPPED: TrialState.PRUNED}  # others failed
@@ -39,18 +40,20 @@ class OptunaJournalSink(Sink):
     Load it with `optuna.load_study(study_name="des", storage=open_storage(path))`.
     """
 
-    def __init__(self, path: Path, space: Space, metric: Metric) -> None:
-        """metric: of the study. Leaves the file as it is until a strategy begins."""
+    def __init__(
+        self, path: Path, space: Space, metric: Metric, objectives: Sequence[Goal] = ()
+    ) -> None:
+        """metric, objectives: of the study. Leaves the file as it is until a strategy begins."""
         self._path = path
         self._distributions = {name: distribution(entry) for name, entry in space.items()}
-        self._metric = metric
+        self._metric, self._goals = metric, (metric.goal, *objectives)
         self._studies: dict[str, optuna.Study] = {}
 
     @classmethod
     def open(cls, study: StudyConfig, folder: Path, options: Any) -> Self:
-        return cls(
-            folder / "optuna.journal", study.space, find_metric(study.metric, task=study.task)
-        )
+        metric = find_metric(study.metric, task=study.task)
+        others = [own.goal for own in objectives_of(study.objectives, study.task)]
+        return cls(folder / "optuna.journal", study.space, metric, others)
 
     @cached_property
     def _storage(self) -> JournalStorage:
@@ -59,7 +62,7 @@ class OptunaJournalSink(Sink):
         return open_storage(self._path)
 
     def begin(self, strategy: str, trials: int | None) -> None:
-        self._studies[strategy] = _new_study(strategy, self._storage, self._metric)
+        self._studies[strategy] = _new_study(strategy, self._storage, self._goals)
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
         took = timedelta(seconds=own_seconds(record.ledger))
@@ -90,11 +93,13 @@ def frozen_trial(
     """
     active = {name: kind for name, kind in distributions.items() if name in trial.hparams}
     state = STATES.get(trial.status, TrialState.FAIL)
-    if trial.value is None:
+    told = (trial.value, *trial.objectives.values())
+    values = [value for value in told if value is not None]
+    if len(values) < len(told):
         state = TrialState.FAIL
     return optuna.trial.create_trial(
         state=state,
-        value=None if state == TrialState.FAIL else trial.value,
+        values=None if state == TrialState.FAIL else values,
         params={name: trial.hparams[name] for name in active},
         distributions=active,
         user_attrs=_attributes(trial, generation),
@@ -111,8 +116,9 @@ def _attributes(trial: TrialRecord, generation: int) -> dict[str, Any]:
         "reason": trial.reason,
         "changes": describe_changes(trial.changes),
         "generation": generation,
-        **{name: trial.last(name) for name in metrics},
+        **{name: trial.judged(name) for name in metrics},
         "epochs": trial.age,
+        **({} if trial.epoch is None else {"epoch": trial.epoch}),
         "duplicate_of": trial.duplicate_of,
     }
 
@@ -127,12 +133,14 @@ def _intermediate(trial: TrialRecord, metric: Metric) -> dict[int, float]:
     return {age: value for age, value in values.items() if np.isfinite(value)}
 
 
-def _new_study(name: str, storage: JournalStorage, goal: Goal) -> optuna.Study:
-    """A study of a metric, in its own direction and under its own name."""
+def _new_study(name: str, storage: JournalStorage, goals: Sequence[Goal]) -> optuna.Study:
+    """A study of some objectives, each in its own direction and under its own name."""
     with quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study = optuna.create_study(storage=storage, study_name=name, direction=goal.direction)
-        study.set_metric_names([goal.name])
+        study = optuna.create_study(
+            storage=storage, study_name=name, directions=[g.direction for g in goals]
+        )
+        study.set_metric_names([goal.name for goal in goals])
     return study
 
 

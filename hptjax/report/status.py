@@ -183,7 +183,7 @@ def _best_lines(best: TrialRecord | None, goal: Goal) -> list[str]:
         return ["-"]
     other = other_metric(goal, metrics_of([best]))
     measure = measure_of(other)
-    beside = f"{SHORT.get(measure, measure)} {show_number(best.last(other))}"
+    beside = f"{SHORT.get(measure, measure)} {show_number(best.judged(other))}"
     return [show_number(best.value), f"trial {best.number}", beside]
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from hptjax.records.change import describe_changes
 from hptjax.records.files import replace_file
+from hptjax.records.goal import COSTS
 from hptjax.records.trial import GenerationRecord, StudyResult, TrialRecord, metrics_of
 
 PLACE = ("strategy", "number", "key", "generation", "status")
@@ -16,17 +17,22 @@ LAST = ("changes", "reason", "duplicate_of")
 def trials_frame(
     generations: Iterable[GenerationRecord], metric: str, hparams: Iterable[str] = ()
 ) -> pd.DataFrame:
-    """One row per trial: its place, value, metrics after the last epoch, hparams, repairs.
+    """One row per trial: its place, value, metrics after the judged epoch, hparams, repairs.
 
     metric: the name of what value is; told is what the searcher was told, lower is better.
     hparams: names of the space: each has a column, also where no trial has a value. `changes` joins
     what repair did, `reason` says why a trial was not trained to the end, `duplicate_of` is the
-    number of an earlier trial of the same network. Inactive hparams, missing and not finite numbers
-    are empty.
+    number of an earlier trial of the same network. Costs have a column where
+    they are objectives. Inactive hparams, missing and not finite numbers are empty. `epoch` stands
+    only where trials are judged by their best epoch, and is that one; elsewhere it is the last of
+    `epochs`.
     """
     records = list(generations)
     metrics = metrics_of(trials_of(records))
+    chosen = any(trial.epoch is not None for trial in trials_of(records))
     names = _hparam_columns(trials_of(records), tuple(hparams))
+    found = dict.fromkeys(n for trial in trials_of(records) for n in trial.objectives)
+    costs = [name for name in found if name in COSTS]
     rows = [
         {
             "strategy": trial.strategy,
@@ -37,8 +43,10 @@ def trials_frame(
             "metric": metric,
             "value": trial.value,
             "told": trial.told,
-            **{name: trial.last(name) for name in metrics},
+            **{name: trial.judged(name) for name in metrics},
+            **{name: trial.objectives.get(name) for name in costs},
             "epochs": trial.age,
+            **({"epoch": trial.epoch} if chosen else {}),
             **{name: trial.hparams.get(name) for name in names},
             "changes": describe_changes(trial.changes),
             "reason": trial.reason or "",
@@ -84,12 +92,17 @@ def trials_of(generations: Iterable[GenerationRecord]) -> list[TrialRecord]:
     return [trial for record in generations for trial in record.trials]
 
 
+def whole_frame(result: StudyResult) -> pd.DataFrame:
+    """As `trials_frame`, of a run; whole numbers stay whole where cells are empty."""
+    frame = trials_frame(result.generations, result.goal.name, result.config.get("space", ()))
+    whole = [*_whole(result.trials), *({"epoch"} & set(frame.columns))]
+    return frame.astype(dict.fromkeys(whole, "Int64"))
+
+
 def write_tables(result: StudyResult, folder: Path) -> None:
     """Writes trials.csv and epochs.csv; each is replaced whole."""
-    records = result.generations
-    trials = trials_frame(records, result.goal.name, result.config.get("space", ()))
-    trials = trials.astype(dict.fromkeys(_whole(result.trials), "Int64"))
-    for name, frame in (("trials", trials), ("epochs", epochs_frame(records))):
+    frames = {"trials": whole_frame(result), "epochs": epochs_frame(result.generations)}
+    for name, frame in frames.items():
         replace_file(folder / f"{name}.csv", frame.to_csv(index=False).encode())
 
 

@@ -22,10 +22,14 @@ class PlainConsole(Console):
         return plain_text(*text.split("\n"), style=style, **layout)
 
 
-def make_console(file: IO[str] | None = None) -> Console:
-    """The console that commands print to. file: standard output unless given."""
-    piped = not (file or sys.stdout).isatty()
-    return PlainConsole(file=file, width=PIPED_WIDTH if piped else None, highlight=False)
+def make_console(file: IO[str] | None = None, *, terminal: bool | None = None) -> Console:
+    """The console that commands print to. file: standard output unless given.
+
+    terminal: True takes it for a terminal, whatever it is.
+    """
+    piped = not (file or sys.stdout).isatty() and not terminal
+    width = PIPED_WIDTH if piped else None
+    return PlainConsole(file=file, width=width, highlight=False, force_terminal=terminal)
 
 
 def plain_text(*lines: object, **layout: Any) -> Text:

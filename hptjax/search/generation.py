@@ -8,27 +8,37 @@ from typing import Any
 
 import numpy as np
 
+from hptjax.config.model import AnyModel
 from hptjax.executors.base import Resident
 from hptjax.glossary import Hparams
 from hptjax.population.pack import Member
 from hptjax.population.resident import Cost
 from hptjax.records.metrics import in_order, is_metric
 from hptjax.records.trial import Status, TrialRecord, finite_or_none
+from hptjax.search.judging import Judging
+from hptjax.search.spared import Spared
 from hptjax.strategies.base import Proposal
 from hptjax.study.budget import SECONDS, Meter
 from hptjax.study.metric import Metric
+from hptjax.study.objectives import Objective
 from hptjax.study.schedule import Step
 from hptjax.transpile.repair import Candidate
 
 OnEpoch = Callable[[int, Mapping[str, np.ndarray]], None]
 
 
-def trial_key(label: str, number: int) -> int:
+PAIRED_KEY = zlib.crc32(b"paired") & 0x7FFFFFFF  # of every trial of a study whose keys are paired
+
+
+def trial_key(label: str, number: int, *, paired: bool = False) -> int:
     """The number, below 2^31, from which a trial's random keys derive.
 
     It depends on the strategy's label and the trial's number in it, and not on which other
-    strategies a study runs: a strategy alone has the same history as among others.
+    strategies a study runs: a strategy alone has the same history as among others. Paired trials
+    have one key all.
     """
+    if paired:
+        return PAIRED_KEY
     return (zlib.crc32(label.encode()) & 0x7F) << 24 | number
 
 
@@ -39,13 +49,20 @@ def repeat_key(key: int, repeat: int) -> int:
 
 @dataclass
 class Track:
-    """What is known of one trial while its generation is trained: means over its repetitions."""
+    """What is known of one trial while its generation is trained: means over its repetitions.
+
+    best, top: the best epoch so far, from 1, and its value, where these are followed. network: the
+    metrics of the first repetition, after the last epoch or the best one, as trials are judged.
+    """
 
     status: Status = Status.TRAINED
     reason: str | None = None
     curves: dict[str, list[float]] = field(default_factory=dict)
     spread: dict[str, list[float]] = field(default_factory=dict)
-    network: dict[str, float] = field(default_factory=dict)  # of the first repetition, last epoch
+    network: dict[str, float] = field(default_factory=dict)
+    best: int = 0
+    top: float | None = None
+    _last: dict[str, float] = field(default_factory=dict)
 
     def add(self, epoch: Mapping[str, np.ndarray]) -> None:
         """One epoch's metrics {name: [repeats]}."""
@@ -54,35 +71,72 @@ class Track:
             deviation = float(values.std(ddof=1)) if len(values) > 1 else 0.0
             self.curves.setdefault(name, []).append(float(values.mean()))
             self.spread.setdefault(name, []).append(deviation)
-            self.network[name] = float(values[0])
+            self._last[name] = float(values[0])
         failed = int(np.sum(~np.isfinite([epoch["train_loss"], epoch["val_loss"]]).all(0)))
         if failed:
             age, count = self.age, len(epoch["val_loss"])
             who = f"{failed} of {count} repetitions: " if count > 1 else ""
             self.end(Status.DIVERGED, f"{who}loss not finite after epoch {age}")
 
+    def judge(self, judging: Judging) -> bool:
+        """Whether the last epoch is the best so far, where these are followed."""
+        value = self._latest(judging.metric) if judging.watches else math.nan
+        improved = math.isfinite(value) and judging.better(value, self.top)
+        if improved:
+            self.best, self.top = self.age, value
+        if improved or not judging.by_best:
+            self.network = dict(self._last)
+        return improved
+
     @property
     def age(self) -> int:
         """Epochs that it was trained."""
         return len(self.curves.get("val_loss", ()))
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it ended before its generation did."""
+        return self.reason is not None
+
     def end(self, status: Status, reason: str) -> None:
         self.status, self.reason = status, reason
 
-    def value(self, metric: Metric) -> float:
+    def value(self, judging: Judging) -> float:
+        """After the epoch that it is judged by; NaN where none was finite."""
+        if judging.by_best:
+            return math.nan if self.top is None else self.top
+        return self._latest(judging.metric)
+
+    def _latest(self, metric: Metric) -> float:
         return metric({name: np.array(curve) for name, curve in self.curves.items()})
+
+    def objectives(
+        self,
+        objectives: Sequence[Objective],
+        config: AnyModel,
+        value: float | None,
+        epoch: int | None,
+    ) -> dict[str, float | None]:
+        """What it came to beside its value, where it has one; epoch: the judged one, None: last."""
+        if value is None:
+            return {}
+        curves = {name: np.array(curve[:epoch]) for name, curve in self.curves.items()}
+        return {own.goal.name: finite_or_none(own.value(curves, config)) for own in objectives}
 
 
 class Generation:
     """Trials that are trained together, and all of one age: they share each epoch's images."""
 
-    def __init__(self, trials: int, repeats: int, metric: Metric) -> None:
+    def __init__(
+        self, trials: int, repeats: int, judging: Judging, spared: Spared | None = None
+    ) -> None:
+        """spared: takes the weights of trials that run out of patience; None: nobody wants any."""
         self.tracks = [Track() for _ in range(trials)]
         self.alive = list(range(trials))
         self.age, self.cost, self.member_epochs, self.workers = 0, Cost(), 0, 1
         self.cut: str | None = None
         self.members = trials * repeats
-        self._repeats, self._metric = repeats, metric
+        self._repeats, self._judging, self._spared = repeats, judging, spared
         self._resident = list(range(trials))
 
     def train(
@@ -127,17 +181,59 @@ class Generation:
                 self.tracks[trial].add({name: rows[k] for name, rows in by_trial.items()})
         self.member_epochs += members
         self.age += 1
-        self.alive = [t for t in self.alive if self.tracks[t].status is Status.TRAINED]
+        self._judge(population)
+        self.alive = [t for t in self.alive if not self.tracks[t].is_over]
         if self.age == 1:
             self._values()  # a metric that gives no number is refused before more is trained
         on_epoch(self.age - 1, metrics)
         return True
 
+    def _judge(self, population: Resident) -> None:
+        """Marks those whose last epoch is their best; ends those that have no patience left."""
+        judging = self._judging
+        going = [trial for trial in self.alive if not self.tracks[trial].is_over]
+        improved = [trial for trial in going if self.tracks[trial].judge(judging)]
+        if judging.by_best and improved:
+            first = map(self.place_of, improved)
+            population.mark([place + r for place in first for r in range(self._repeats)])
+        for trial in going:
+            if judging.out_of_patience(self.age, self.tracks[trial].best):
+                why = f"no improvement in {judging.patience} epochs, after epoch {self.age}"
+                self.tracks[trial].end(Status.TRAINED, why)
+
     def _let_go(self, population: Resident) -> None:
         if self.alive != self._resident:
+            self._spare(population)
             places = [self._resident.index(trial) for trial in self.alive]
             population.keep([p * self._repeats + r for p in places for r in range(self._repeats)])
             self._resident = list(self.alive)
+
+    def _spare(self, population: Resident) -> None:
+        """Takes the weights of those that are let go and may be among the best."""
+        gone = set(self._resident) - set(self.alive)
+        if self._spared is None:
+            return
+        for told, trial in sorted((self._told(trial), trial) for trial in gone):
+            if math.isfinite(told) and self._spared.wants(told, trial):
+                self._spared.take(told, trial, self._weights(trial, population))
+
+    def _told(self, trial: int) -> float:
+        """What a searcher is told of a trial that may be the best, infinity of others."""
+        track = self.tracks[trial]
+        value = track.value(self._judging) if track.status is Status.TRAINED else math.nan
+        return self._judging.metric.loss(value) if math.isfinite(value) else math.inf
+
+    def weights(self, trial: int, population: Resident) -> Mapping[str, Any]:
+        """Of the network that is kept of a trial: the first repetition, at the judged epoch."""
+        if self._spared is not None and trial in self._spared.weights:
+            return self._spared.weights[trial]
+        return self._weights(trial, population)
+
+    def _weights(self, trial: int, population: Resident) -> Mapping[str, Any]:
+        place = self.place_of(trial)
+        if self._judging.by_best:
+            return population.weights(place, marked=True)
+        return population.weights(place)
 
     def place_of(self, trial: int) -> int:
         """The place of a trial's first member in the population as it stands."""
@@ -147,16 +243,16 @@ class Generation:
         """What the schedule sees, lower is better; NaN of a user's metric counts as the worst."""
         if self.age == 0:
             return dict.fromkeys(self.alive, 0.0)
-        values = {trial: self.tracks[trial].value(self._metric) for trial in self.alive}
+        values = {trial: self.tracks[trial].value(self._judging) for trial in self.alive}
         return {
-            trial: self._metric.loss(value) if math.isfinite(value) else math.inf
+            trial: self._judging.metric.loss(value) if math.isfinite(value) else math.inf
             for trial, value in values.items()
         }
 
     def values(self) -> list[float | None]:
         """What each trial came to, as the metric says it; None where it failed."""
         return [
-            finite_or_none(track.value(self._metric))
+            finite_or_none(track.value(self._judging))
             if track.status in (Status.TRAINED, Status.STOPPED) and track.age
             else None
             for track in self.tracks
@@ -166,24 +262,35 @@ class Generation:
         """Why a trial that was trained to the end has no value, None where it has one."""
         if value is not None or track.status is not Status.TRAINED:
             return None
-        return f"{self._metric.name} is not a finite number after epoch {self.age}"
+        when = "any epoch" if self._judging.by_best else f"epoch {track.age}"
+        return f"{self._judging.metric.name} is not a finite number after {when}"
 
     def told(self) -> list[float | None]:
-        """What a searcher is told: lower is better, never of a trial than of one that outlived it.
+        """What a searcher is told: lower is better, never of a stopped trial than of who went on.
 
         The trials stopped together are moved up together, so that their order and their distances
-        stay.
+        stay. One that ran out of patience was compared with nobody, and is told as it is.
         """
-        told = [None if value is None else self._metric.loss(value) for value in self.values()]
+        loss, values = self._judging.metric.loss, self.values()
+        told = [None if value is None else loss(value) for value in values]
         floor = -np.inf
         ages = [track.age for track in self.tracks]
         for age in sorted(set(ages), reverse=True):
-            here = {k: v for k, v in enumerate(told) if v is not None and ages[k] == age}
-            shift = max(0.0, floor - min(here.values(), default=np.inf))
-            for k, value in here.items():
-                told[k] = value + shift
-            floor = max([floor, *(value + shift for value in here.values())])
+            here = [k for k, value in enumerate(told) if value is not None and ages[k] == age]
+            stopped = [k for k in here if self.tracks[k].status is Status.STOPPED]
+            shift = max(0.0, floor - min((told[k] for k in stopped), default=np.inf))
+            for k in stopped:
+                told[k] += shift
+            floor = max([floor, *(told[k] for k in here)])
         return told
+
+    def epochs(self) -> list[int | None]:
+        """The epoch, from 1, that each trial is judged by, where it is the best one."""
+        values = self.values() if self._judging.by_best else [None] * len(self.tracks)
+        return [
+            None if value is None else track.best
+            for value, track in zip(values, self.tracks, strict=True)
+        ]
 
 
 def members_of(
@@ -192,13 +299,16 @@ def members_of(
     candidates: Sequence[Candidate],
     repeats: int,
     copies: Container[int] = (),
+    *,
+    paired: bool = False,
 ) -> list[Member]:
     """The members of the candidates that can be built, the repetitions of each side by side.
 
     copies: places of candidates that are not trained, for another one of the same network is.
+    paired: as of `trial_key`.
     """
     return [
-        Member(candidate.config, repeat_key(trial_key(label, first + place), repeat))
+        Member(candidate.config, repeat_key(trial_key(label, first + place, paired=paired), repeat))
         for place, candidate in enumerate(candidates)
         if candidate.config is not None and place not in copies
         for repeat in range(repeats)
@@ -214,19 +324,23 @@ def trial_records(
     generation: Generation,
     repeats: int,
     copies: Container[int] = (),
+    *,
+    paired: bool = False,
+    objectives: Sequence[Objective] = (),
 ) -> list[TrialRecord]:
     """The records of a generation; first: number of its first trial.
 
-    active: leaves those hparams that mean something beside the others. copies: as of
+    active: leaves those hparams that mean something beside the others. copies, paired: as of
     `members_of`; their records hold nothing of a training yet.
     """
-    trained = iter(zip(generation.tracks, generation.values(), generation.told(), strict=True))
+    results = generation.values(), generation.told(), generation.epochs()
+    trained = iter(zip(generation.tracks, *results, strict=True))
     records = []
     for place, (proposal, candidate) in enumerate(zip(proposals, candidates, strict=True)):
         common: dict[str, Any] = {
             "strategy": label,
             "number": first + place,
-            "key": trial_key(label, first + place),
+            "key": trial_key(label, first + place, paired=paired),
             "genotype": proposal.genotype,
             "hparams": dict(active(proposal.hparams)),
             "changes": candidate.changes,
@@ -237,16 +351,18 @@ def trial_records(
         elif place in copies:
             fate = {"config": candidate.config.to_dict()}
         else:
-            track, value, told = next(trained)
+            track, value, told, epoch = next(trained)
             fate = {
                 "config": candidate.config.to_dict(),
                 "status": track.status,
                 "reason": track.reason or generation.no_value(track, value),
                 "value": value,
                 "told": told,
+                "epoch": epoch,
                 "epochs": _finite(track.curves),
                 "spread": _finite(track.spread) if repeats > 1 else {},
                 "network": _finite_or_none(track.network) if repeats > 1 else {},
+                "objectives": track.objectives(objectives, candidate.config, value, epoch),
             }
         records.append(TrialRecord(**common, **fate))
     return records

@@ -9,15 +9,17 @@ import numpy as np
 
 from hptjax.executors.base import Executor
 from hptjax.executors.replay import ReplayExecutor
-from hptjax.records.trial import FAILED, GenerationRecord, told_values
+from hptjax.records.trial import FAILED, GenerationRecord, TrialRecord, told_values
 from hptjax.search.duplicates import Tried
 from hptjax.search.generation import Generation, members_of, trial_records
+from hptjax.search.judging import Judging
 from hptjax.search.recorder import Recorder
 from hptjax.strategies import CheckedSearcher, Proposal, SearchContext, Searcher
 from hptjax.study.budget import Meter
-from hptjax.study.metric import Metric
+from hptjax.study.objectives import Objective
 from hptjax.study.schedule import Schedule, Step
 from hptjax.transpile.problem import Problem
+from hptjax.transpile.repair import Candidate
 
 EXHAUSTED, FAILURES, CALLBACK = "search exhausted", "too many failures", "callback"
 Callback = Callable[[GenerationRecord], bool | None]
@@ -27,12 +29,13 @@ Callback = Callable[[GenerationRecord], bool | None]
 class Loop:
     """The parts that all strategies of a study share.
 
-    budget: as the journal notes it; reuse: whether equal networks are trained once.
+    budget: as the journal notes it; reuse: whether equal networks are trained once;
+    paired: whether all trials have one key; objectives: beside the metric.
     """
 
     problem: Problem
     schedule: Schedule
-    metric: Metric
+    judging: Judging
     executor: Executor
     recorder: Recorder
     callbacks: Sequence[Callback]
@@ -41,6 +44,8 @@ class Loop:
     budget: Mapping[str, Any]
     max_failures: int | None = None
     reuse: bool = True
+    paired: bool = False
+    objectives: Sequence[Objective] = ()
 
     def run(
         self, make: Callable[[SearchContext], Searcher], context: SearchContext, meter: Meter
@@ -69,7 +74,7 @@ class StrategyRun:
 
     loop: Loop
     context: SearchContext
-    searcher: Searcher
+    searcher: CheckedSearcher
     executor: Executor
     meter: Meter
     tried: Tried
@@ -123,12 +128,16 @@ class StrategyRun:
         number, first = meter.generations, meter.trials
         candidates = [loop.problem.build(proposal.hparams) for proposal in proposals]
         copies = self.tried.copies(first, candidates)
-        members = members_of(self.label, first, candidates, loop.repeats, copies)
-        generation = Generation(len(members) // loop.repeats, loop.repeats, loop.metric)
+        members = members_of(
+            self.label, first, candidates, loop.repeats, copies, paired=loop.paired
+        )
+        recorded = bool(loop.recorder.history.ahead(self.label))
+        spared = None if recorded else loop.recorder.spared()
+        count = len(members) // loop.repeats
+        generation = Generation(count, loop.repeats, loop.judging, spared)
         population = self.executor.start(members) if members else None
         if population is not None:
             decide: Callable[..., Step | None] = partial(loop.schedule.decide, number)
-            recorded = bool(loop.recorder.history.ahead(self.label))
             bound = meter.unbounded() if recorded else meter  # it was kept to a budget before
             generation.train(population, decide, bound, partial(loop.recorder.epoch, self.label))
             if generation.age == 0:
@@ -142,6 +151,8 @@ class StrategyRun:
             generation,
             loop.repeats,
             copies,
+            paired=loop.paired,
+            objectives=loop.objectives,
         )
         trials = self.tried.named(candidates, self.tried.taken(trials, copies))
         new = GenerationRecord(
@@ -155,4 +166,19 @@ class StrategyRun:
         )
         record = loop.recorder.generation(new, generation, population)
         self.tried.add(candidates, record.trials, cut=record.cut is not None)
+        self._inform(candidates, record.trials)
         return record, generation.cut
+
+    def _inform(self, candidates: Sequence[Candidate], trials: Sequence[TrialRecord]) -> None:
+        """Tells the searcher what one value does not say."""
+        objectives = self.loop.objectives
+        if not objectives and not self.context.constraints:
+            return
+        told = np.full((len(trials), len(objectives)), np.nan)
+        for row, trial in zip(told, trials, strict=True):
+            for k, own in enumerate(objectives):
+                value = trial.objectives.get(own.goal.name)
+                row[k] = np.nan if value is None else own.loss(value)
+        violations = np.array([candidate.violations for candidate in candidates], float)
+        with self.loop.recorder.watch("searcher_s"):
+            self.searcher.inform(told, violations.reshape(len(candidates), -1))

@@ -31,24 +31,32 @@ def train_alone(
 
 
 def remake(
-    study: StudyConfig, trial: TrialRecord, data: StudyData, on_epoch: OnEpoch
+    study: StudyConfig,
+    trial: TrialRecord,
+    data: StudyData,
+    on_epoch: OnEpoch,
+    epochs: int | None = None,
 ) -> SavedNetwork:
     """The network of a trial, trained again from its record: the first one, where it was repeated.
 
-    The study's own program trains it: on devices like the run's it becomes what it was, bit by bit.
-    Raises ConfigError for a trial that was never trained.
+    It is trained up to the epoch that the trial is judged by. The study's own program trains it: on
+    devices like the run's it becomes what it was, bit by bit. epochs: to train it for instead, over
+    which a rate that is scheduled runs. Raises ConfigError for a trial that was never trained.
     """
     if trial.config is None or not trial.age:
         why = trial.reason or trial.status.value
         raise ConfigError(f"trial {trial.strategy}/{trial.number} was never trained: {why}.")
     member = Member(read_model(trial.config), trial.key)
+    if epochs is not None:
+        study = study.model_copy(update={"epochs": epochs})
     population = local_executor(study, data).start([member])
-    variables, metrics = train_alone(population, trial.age, on_epoch)
+    age = trial.judged_epoch if epochs is None else epochs
+    variables, metrics = train_alone(population, age, on_epoch)
     digests = noted_digests(study.data, study.model, data)
     own = [name for name in noted_metrics(trial) if name in metrics]
     reached = {name: finite_or_none(metrics[name]) for name in own}
-    noted = notes(trial, study, digests, data.train.class_names) | {"network": reached}
-    return SavedNetwork(member.config, variables, noted)
+    noted = notes(trial, study, digests, data.train.class_names)
+    return SavedNetwork(member.config, variables, noted | {"epoch": age, "network": reached})
 
 
 def notes(
@@ -60,8 +68,9 @@ def notes(
     """What is saved with a network: its trial, and the images that it learned from.
 
     value, val_loss and the other metrics of validation are the trial's, means over its `repeats`
-    repetitions; epoch and network are of the weights that are saved: those of the first repetition,
-    after its last epoch, and what they reach themselves.
+    repetitions, after the epoch that it is judged by; epoch and network are of the weights that are
+    saved: those of the first repetition after that epoch, and what they reach themselves. epochs,
+    where it is not the last one: how many it was trained.
     """
     goal, own = Goal.from_tree(study.metric), noted_metrics(trial)
     return {
@@ -71,8 +80,9 @@ def notes(
         "direction": goal.direction,
         "value": trial.value,
         "repeats": study.repeats,
-        **{name: trial.last(name) for name in own},
-        "epoch": trial.age,
+        **{name: trial.judged(name) for name in own},
+        "epoch": trial.judged_epoch,
+        **({} if trial.epoch is None else {"epochs": trial.age}),
         "network": {name: own_metric(trial, name) for name in own},
         "hparams": dict(trial.hparams),
         **data_notes(study.data, study.seed, digests, class_names),
@@ -86,7 +96,7 @@ def noted_metrics(trial: TrialRecord) -> list[str]:
 
 def own_metric(trial: TrialRecord, name: str) -> float | None:
     """A metric of the network that is kept of a trial: of the first one, where it was repeated."""
-    return trial.network[name] if trial.network else trial.last(name)
+    return trial.network[name] if trial.network else trial.judged(name)
 
 
 def value_note(noted: Mapping[str, Any]) -> str | None:

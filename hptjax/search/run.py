@@ -14,8 +14,9 @@ from hptjax.executors.snapshots import SnapshotExecutor, SnapshotStore
 from hptjax.records.goal import Goal
 from hptjax.records.trial import GenerationRecord, StudyResult
 from hptjax.search.history import History, JournalLike, MemoryJournal
+from hptjax.search.judging import Judging
 from hptjax.search.loop import Callback, Loop
-from hptjax.search.recorder import OnBest, Recorder
+from hptjax.search.recorder import Keeper, OnBest, Recorder
 from hptjax.space import Space
 from hptjax.strategies import SearchContext, Searcher, make_searcher
 from hptjax.study.budget import Meter
@@ -24,6 +25,7 @@ from hptjax.study.data import StudyData, data_digests, load_study_data
 from hptjax.study.executors import EXECUTORS
 from hptjax.study.metric import Metric
 from hptjax.study.metrics import find_metric, functions_of, further_metrics
+from hptjax.study.objectives import objectives_of
 from hptjax.study.sink import Sink
 from hptjax.study.warm_start import warm_started
 from hptjax.transpile.problem import Problem
@@ -39,10 +41,12 @@ def run_study(
     sinks: Sequence[Sink] = (),
     callbacks: Sequence[Callback] = (),
     on_best: OnBest | None = None,
+    keeper: Keeper | None = None,
     metric: Metric | str | None = None,
     executor: Executor | None = None,
     snapshots: Path | None = None,
     searchers: Mapping[str, SearcherFactory] | None = None,
+    leaving: Callable[[], bool] = lambda: False,
 ) -> StudyResult:
     """Runs the strategies of a study one after another, and returns all their trials.
 
@@ -50,11 +54,13 @@ def run_study(
     generations that it holds are replayed, not trained, so that an interrupted study ends as if it
     had not been; it notes, too, which images these are and what decides rounding. callbacks: each
     sees every generation, and ends its strategy by returning True. on_best(trial, variables) is
-    called for each new best trial, before its record is written. metric: a name, or one of
+    called for each new best trial, before its record is written; keeper: has the networks of the
+    study's `keep_best` best trials, as `search.kept.KeptNetworks`. metric: a name, or one of
     your own made with `hptjax.metric`, instead of the study's; searchers are told so that lower is
     better. executor: what trains, the study's own if None. snapshots: a folder in which long
     generations are kept, so that they resume at an epoch. searchers: {label: factory(context)} to
-    run instead of the study's strategies. Raises: ConfigError for what the study cannot mean, or a
+    run instead of the study's strategies. leaving: whether the study is about to be left: then a
+    snapshot is taken after each epoch. Raises: ConfigError for what the study cannot mean, or a
     journal of other images; DataError for a journal of another study.
     """
     _check_parts(study, data, searchers)
@@ -69,20 +75,22 @@ def run_study(
 
     said = notify if sinks else warnings.warn
     data = load_study_data(study, said) if data is None else data.fitted(study.model, said)
-    functions = functions_of([judge, *further_metrics(study.metrics, task)])
+    functions = functions_of([judge, *further_metrics(study.recorded, task)])
     data = replace(data, functions={**data.functions, **functions})
     data.check(task, study.measures)
     history = History(MemoryJournal() if journal is None else journal, judge.goal, stated)
     if journal is not None:
         history.check_data(data_digests(data), study.data.source)
-    store = None if snapshots is None else SnapshotStore(snapshots, notify=notify)
+    store = None if snapshots is None else SnapshotStore(snapshots, notify=notify, leaving=leaving)
     with _opened(executor, study, data, notify) as live:
-        recorder = Recorder(history, tuple(sinks), on_best, data.train.size, live, said)
+        most = study.keep_best if keeper is not None else 1
+        images, parts = data.train.size, (live, said, judge, keeper, most)
+        recorder = Recorder(history, tuple(sinks), on_best, images, *parts)
         recorder.check_rounding()
         loop = Loop(
-            problem=Problem(study.model, study.space, data.image_for(task)),
+            problem=Problem(study.model, study.space, data.image_for(task), study.constraints),
             schedule=study.make_schedule(),
-            metric=judge,
+            judging=Judging.of(study, judge),
             executor=live if store is None else SnapshotExecutor(live, store),
             recorder=recorder,
             callbacks=tuple(callbacks),
@@ -91,6 +99,8 @@ def run_study(
             budget=study.budget.model_dump(),
             max_failures=study.max_failures,
             reuse=study.duplicates == "reuse",
+            paired=study.paired,
+            objectives=objectives_of(study.objectives, task),
         )
         generations, stops = _run_all(loop, study, searchers or _own_searchers(study))
     if store is not None:
@@ -154,6 +164,8 @@ def _context(study: StudyConfig, space: Space, label: str) -> SearchContext:
         population_size=study.population_size,
         evaluations=study.budget.most_trials(study.population_size),
         first=tuple(space.completed(hparams, drop=True) for hparams in study.first),
+        objectives=len(study.objectives),
+        constraints=study.constraints.names,
     )
 
 

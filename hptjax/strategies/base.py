@@ -4,7 +4,7 @@ import math
 import zlib
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from pydantic import BaseModel
@@ -46,6 +46,22 @@ class Searcher(Protocol):
         ...
 
 
+@runtime_checkable
+class Informed(Protocol):
+    """A searcher that is told more than one value: of several objectives, and of constraints."""
+
+    def inform(
+        self, proposals: Sequence[Proposal], objectives: np.ndarray, violations: np.ndarray
+    ) -> None:
+        """What `tell`, which comes next, says nothing of.
+
+        objectives: the further ones [len(proposals), M], lower is better, NaN = failed. violations:
+        by how much each constraint is broken [len(proposals), C], at most 0 where it is kept,
+        infinite where no network can be built.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class SearchContext:
     """What a searcher is made from, beside its own options.
@@ -53,7 +69,8 @@ class SearchContext:
     seed: of the study; label: the searcher's name in it. population_size: proposals that are
     trained together, None: as many as the searcher likes. evaluations: how many it could count on
     when it began, None: unknown; a larger budget later leaves this as it is, and asks for more.
-    first: active hparams of points to be tried before its own.
+    first: active hparams of points to be tried before its own. objectives: how many more there are
+    than the one whose values `tell` gives. constraints: their names.
     """
 
     space: Space
@@ -62,6 +79,8 @@ class SearchContext:
     population_size: int | None = None
     evaluations: int | None = None
     first: tuple[Hparams, ...] = ()
+    objectives: int = 0
+    constraints: tuple[str, ...] = ()
 
     @property
     def own_seed(self) -> int:
@@ -73,12 +92,13 @@ class SearchContext:
 class SearcherKind:
     """What a name under `strategies` stands for: its options, and how it is made from them.
 
-    about: what it is, in a sentence.
+    about: what it is, in a sentence. several: whether it takes several objectives.
     """
 
     Options: type[BaseModel]
     make: Callable[[SearchContext, Any], Searcher]
     about: str = ""
+    several: bool = False
 
 
 def identity(hparams: Hparams) -> Hashable:

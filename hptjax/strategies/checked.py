@@ -9,7 +9,7 @@ from hptjax.checks import is_number, plain
 from hptjax.entries import Entry, Float, Value
 from hptjax.errors import ConfigError, shown
 from hptjax.space import Space
-from hptjax.strategies.base import Proposal, Searcher
+from hptjax.strategies.base import Informed, Proposal, Searcher
 
 AGREEMENT = 1e-9  # of a real number's size or range, between it and its genotype decoded
 
@@ -44,6 +44,11 @@ class CheckedSearcher:
             raise self._broken(f"must give at most the {count} that it is asked, gave {len(given)}")
         self._asked = list(given)
         return [self._checked(k, proposal) for k, proposal in enumerate(given)]
+
+    def inform(self, objectives: np.ndarray, violations: np.ndarray) -> None:
+        """Of the last ask, as of `Informed`; a searcher that cannot be told is told nothing."""
+        if isinstance(self._searcher, Informed):
+            self._searcher.inform(self._asked, objectives, violations)
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
         """proposals: those of the last ask; the searcher is handed its own objects back."""

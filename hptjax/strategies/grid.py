@@ -11,6 +11,8 @@ from hptjax.space import Space
 from hptjax.strategies.base import Proposal, SearchContext, identity, proposal_at
 from hptjax.strategies.permutation import Permutation
 
+several = True  # it takes several objectives
+
 
 class Options(Frozen):
     """Options of `grid`; the space's entries say their grid points.

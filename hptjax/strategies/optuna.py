@@ -14,12 +14,19 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.samplers import BaseSampler, TPESampler
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from hptjax.entries import Value
 from hptjax.glossary import Hparams
 from hptjax.space import Categorical, Float, Integer, Space
-from hptjax.strategies.base import Proposal, identity, proposal_at, worst_if_failed
+from hptjax.strategies.base import (
+    Proposal,
+    SearchContext,
+    identity,
+    proposal_at,
+    worst_if_failed,
+)
 
 MAX_REPEATS = 10  # times that a sampler is asked again for what is not in the batch yet
 MAX_DRAWS = 100  # points drawn at random after that
@@ -42,7 +49,7 @@ class OptunaSearcher:
     sampler's own. fixed: those that it never varies. exhaustive: the sampler visits each point of a
     finite space, and the search is over when it has no new one. Any other repeats nothing within a
     batch, unless the space is smaller than that. whole: asks for inactive hparams, too, for a
-    sampler that learns nothing.
+    sampler that learns nothing. objectives, constraints: as of SearchContext.
     """
 
     def __init__(
@@ -54,8 +61,13 @@ class OptunaSearcher:
         fixed: Hparams | None = None,
         exhaustive: bool = False,
         whole: bool = False,
+        objectives: int = 0,
+        constraints: Sequence[str] = (),
     ) -> None:
         self._space = space
+        self._constraints = tuple(constraints)
+        self._others = np.zeros((0, objectives))
+        self._worst = np.full(1 + objectives, -np.inf)  # finite values told so far
         later = () if whole else space.conditions.keys()
         self._distributions = {name: distribution(space[name]) for name in space.parents_first}
         self._always = {n: self._distributions[n] for n in space if n not in later}
@@ -67,7 +79,8 @@ class OptunaSearcher:
         self._repeated: list[optuna.Trial] = []
         self._first = len(first)
         with quiet_optuna():
-            self._study = _study(_steady(sampler, self._always) if self._later else sampler)
+            steady = _steady(sampler, self._always) if self._later else sampler
+            self._study = _study(steady, 1 + objectives)
             for hparams in first:
                 self._study.enqueue_trial(self._decoded(hparams))
 
@@ -125,14 +138,43 @@ class OptunaSearcher:
         # decoded again: encoding may move the twelfth digit, and the genotype must tell all
         return proposal_at(self._space, point, trial)
 
+    def inform(
+        self, proposals: Sequence[Proposal], objectives: np.ndarray, violations: np.ndarray
+    ) -> None:
+        self._others = objectives
+        with quiet_optuna():
+            for proposal, row in zip(proposals, violations, strict=True):
+                for name, violation in zip(self._constraints, row, strict=True):
+                    proposal.handle.set_constraint(name, float(violation))
+
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
-        """A failed proposal is told as +inf and not as a failed trial.
+        """A failed proposal is told as the worst and not as a failed trial.
 
         TPE leaves failed trials out, and would go on proposing what cannot be built.
         """
+        several = self._others.shape[1] > 0
+        told = np.column_stack([values, self._others]) if several else np.asarray(values)[:, None]
+        finite = told[np.isfinite(told).all(1)]
+        self._worst = np.maximum(self._worst, finite.max(0, initial=-np.inf))
         with quiet_optuna():
-            for proposal, value in zip(proposals, values, strict=True):
-                self._study.tell(proposal.handle, worst_if_failed(value))
+            for proposal, row in zip(proposals, told, strict=True):
+                self._tell(proposal.handle, row)
+
+    def _tell(self, trial: optuna.Trial, row: np.ndarray) -> None:
+        if len(row) == 1:
+            self._study.tell(trial, worst_if_failed(row[0]))
+        elif np.isfinite(row).all():
+            self._study.tell(trial, row.tolist())
+        elif np.isfinite(self._worst).all():  # a volume, of several objectives, must be finite
+            self._study.tell(trial, self._worst.tolist())
+        else:
+            self._study.tell(trial, state=TrialState.FAIL)
+
+
+def searcher_of(context: SearchContext, sampler: BaseSampler, **options: Any) -> OptunaSearcher:
+    """A searcher as its study wants it; options: as of OptunaSearcher."""
+    told = {"objectives": context.objectives, "constraints": context.constraints}
+    return OptunaSearcher(context.space, sampler, context.first, **told, **options)
 
 
 def suggest(trial: optuna.Trial, name: str, among: BaseDistribution) -> None:
@@ -200,9 +242,10 @@ class _Study(optuna.Study):
         pass
 
 
-def _study(sampler: BaseSampler) -> optuna.Study:
+def _study(sampler: BaseSampler, objectives: int) -> optuna.Study:
     storage = optuna.storages.InMemoryStorage()
-    name = optuna.create_study(storage=storage).study_name
+    directions = [StudyDirection.MINIMIZE] * objectives
+    name = optuna.create_study(storage=storage, directions=directions).study_name
     return _Study(name, storage, sampler)
 
 

@@ -19,7 +19,7 @@ from hptjax.config.frozen import Frozen
 from hptjax.errors import ConfigError, MissingExtraError, did_you_mean
 from hptjax.space import Categorical, Float, Space
 from hptjax.strategies.base import SearchContext, SearcherKind
-from hptjax.strategies.optuna import GroupTPE, OptunaSearcher, quiet_optuna
+from hptjax.strategies.optuna import GroupTPE, OptunaSearcher, quiet_optuna, searcher_of
 from hptjax.strategies.reflect import (
     PLAIN,
     about_of,
@@ -36,6 +36,7 @@ SKIPPED = {
     "nsgaii": "it is a module of crossovers, not a sampler",
 }
 EXTRAS = {"CmaEsSampler": "cmaes", "GPSampler": "torch"}  # packages that Optuna does not bring
+SINGLE = ("CmaEsSampler", "PartialFixedSampler")  # take one objective, or may
 EXHAUSTIVE = ("BruteForceSampler", "GridSampler")
 MOST_GRID_POINTS = 100_000  # Optuna's grid is a list
 OURS = ("seed", "search_space", "warn_independent_sampling", "warn_asynchronous_seeding")
@@ -48,9 +49,8 @@ def kind(name: str) -> SearcherKind:
     Raises ConfigError for one that is unknown or cannot be used.
     """
     check_member("optuna", name, optuna.samplers.__all__, SKIPPED)
-    return SearcherKind(
-        _options(name), partial(_make, name), about_of(getattr(optuna.samplers, name))
-    )
+    about = about_of(getattr(optuna.samplers, name))
+    return SearcherKind(_options(name), partial(_make, name), about, name not in SINGLE)
 
 
 def members() -> list[str]:
@@ -155,10 +155,9 @@ def _make(name: str, context: SearchContext, options: SamplerOptions) -> OptunaS
         chosen.setdefault("group", True)
     with quiet_optuna():
         sampler = _build(name, chosen, context.own_seed, context.space)
-    return OptunaSearcher(
-        context.space,
+    return searcher_of(
+        context,
         sampler,
-        context.first,
         fixed=chosen.get("fixed_params"),
         exhaustive=name in EXHAUSTIVE,
     )

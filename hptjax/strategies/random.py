@@ -4,7 +4,9 @@ import optuna
 
 from hptjax.config.frozen import Frozen
 from hptjax.strategies.base import SearchContext
-from hptjax.strategies.optuna import OptunaSearcher
+from hptjax.strategies.optuna import OptunaSearcher, searcher_of
+
+several = True  # it takes several objectives
 
 
 class Options(Frozen):
@@ -13,4 +15,4 @@ class Options(Frozen):
 
 def make(context: SearchContext, options: Options) -> OptunaSearcher:
     sampler = optuna.samplers.RandomSampler(seed=context.own_seed)
-    return OptunaSearcher(context.space, sampler, context.first, whole=True)
+    return searcher_of(context, sampler, whole=True)

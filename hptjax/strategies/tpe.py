@@ -7,7 +7,9 @@ from pydantic import Field
 
 from hptjax.config.frozen import Frozen, Positive
 from hptjax.strategies.base import SearchContext
-from hptjax.strategies.optuna import GroupTPE, OptunaSearcher, quiet_optuna
+from hptjax.strategies.optuna import GroupTPE, OptunaSearcher, quiet_optuna, searcher_of
+
+several = True  # it takes several objectives
 
 
 class Options(Frozen):
@@ -31,4 +33,4 @@ def make(context: SearchContext, options: Options) -> OptunaSearcher:
             sampler = GroupTPE(group=True, **given)
         else:
             sampler = optuna.samplers.TPESampler(**given)
-    return OptunaSearcher(context.space, sampler, context.first)
+    return searcher_of(context, sampler)

@@ -19,22 +19,24 @@ from hptjax.config.frozen import Frozen, Positive, as_tuple
 from hptjax.config.hparams import Target, bind
 from hptjax.config.label import check_distinct
 from hptjax.config.model import FLAX, AnyModel, Model, is_native
-from hptjax.config.named import Part
+from hptjax.config.named import Part, with_name
 from hptjax.data.augmentations.base import Augmentation
 from hptjax.data.sources import check_source
 from hptjax.entries import Categorical, Entry, Float, Value
 from hptjax.errors import ConfigError, did_you_mean, shown
 from hptjax.records.goal import Goal
 from hptjax.space import Space
-from hptjax.strategies.table import StrategyConfig, strategies_of
+from hptjax.strategies.table import SEARCHERS, StrategyConfig, strategies_of
 from hptjax.study.budget import Budget
 from hptjax.study.executors import ExecutorConfig
 from hptjax.study.metrics import known_curves, measures_of, metric_tree, metric_words
+from hptjax.study.objectives import objective_words, recorded_words, with_objectives
 from hptjax.study.schedule import Schedule, member_epochs
 from hptjax.study.schedules import make_schedule, noted
 from hptjax.study.sinks import sinks_of
 from hptjax.tasks.base import Task
 from hptjax.transpile.apply import apply_bound, with_owners
+from hptjax.transpile.constraints import Constraints
 from hptjax.transpile.identity import as_computed
 from hptjax.transpile.opened import closed, opened
 from hptjax.transpile.owners import with_conditions
@@ -43,6 +45,11 @@ from hptjax.transpile.repair import build, image_of
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Point = dict[str, bool | int | float | str]
 MOST_CANDIDATES = 2**20  # in a population: each has a row in every array of the program
+# keys that are left out of what is noted where they stand at their defaults
+LATER = (
+    *("metrics", "objectives", "select", "patience", "keep_best"),
+    *("paired", "constraints", "sinks"),
+)
 SAMPLED_GENERATIONS = 12  # stand for all: more than any schedule takes to begin anew
 
 
@@ -119,6 +126,20 @@ def _with_augment(tree: dict[str, Any]) -> dict[str, Any]:
     return tree
 
 
+def _with_pairs(tree: dict[str, Any]) -> dict[str, Any]:
+    """`repeats: {n: 3, paired: true}` as two keys."""
+    given = tree.get("repeats")
+    if not isinstance(given, Mapping):
+        return tree
+    for key in given:
+        if key not in ("n", "paired"):
+            raise ConfigError(f"repeats.{key}: unknown key; {did_you_mean(key, ('n', 'paired'))}")
+    if "paired" in given and "paired" in tree:
+        raise ConfigError("paired: is given twice, here and in repeats.")
+    paired = {"paired": given["paired"]} if "paired" in given else {}
+    return {**tree, "repeats": given.get("n", 1), **paired}
+
+
 def _check_augment(data: DataConfig, own: bool) -> None:
     """ConfigError where the data say that nothing is augmented, and networks say what is."""
     if own and not data.augment:
@@ -161,6 +182,10 @@ def _as_metrics(value: Any, info: ValidationInfo) -> Any:
     return metric_words(value, info.data["model"].task.options) if "model" in info.data else ()
 
 
+def _as_objectives(value: Any, info: ValidationInfo) -> Any:
+    return objective_words(value, info.data["model"].task.options) if "model" in info.data else ()
+
+
 def _as_space(value: Any) -> Space:
     return value if isinstance(value, Space) else Space.from_dict(value)
 
@@ -179,14 +204,25 @@ class StudyConfig(Frozen):
     images after the last epoch, as val_loss (minimised) or val_accuracy (maximised);
     val_loss_cumulative (minimised) is the mean over all epochs so far, as the original study logged
     it; module:attribute names one of your own; {name, direction} notes one that run_study is given.
-    metrics: further measures that are recorded each epoch, as val_macro_f1. repeats: how often each
-    candidate is trained, with keys of its own; its curves are the means. duplicates: whether a
-    proposal of a network that its strategy trained already takes that trial's results (reuse), or
-    is trained again with a key of its own (retrain). max_failures: failed trials after which a
-    strategy gives up. first: hparams that each strategy tries before its own, where one that is
-    missing is mid-scale or its first choice; warm_start: more of them, see `study.warm_start`.
-    executor: what trains them, see `study.executors`; sinks: what else watches `hptjax run`, see
-    `study.sinks`; like the budget, both may change where a run goes on.
+    select: the epoch that a trial is judged by, and whose weights are kept of it: last_epoch, or
+    best_epoch, that of the best metric so far (the earliest of equals; never one that is not
+    finite). patience: a trial whose metric did not improve for so many epochs ends (None: none
+    does); it counts as trained, judged as select says, and its learning rate is scheduled over all
+    epochs. keep_best: of how many trials, the best, the weights are kept; of more than one an
+    ensemble is built when a strategy ends.
+    metrics: further measures that are recorded each epoch, as val_macro_f1. objectives: what else
+    is to be good, as parameters or flops, for searchers that take several; `metric: [val_accuracy,
+    parameters]` names both, and the first ranks trials. repeats: how often each candidate is
+    trained, with keys of its own; its curves are the means. paired: whether all candidates are
+    trained with the same keys, so that they differ by their hparams alone; both may be given as
+    `repeats: {n: 3, paired: true}`. constraints: bounds of costs, as `{parameters: {max: 150000},
+    flops: {max: 1.0e+7}}`; a candidate that breaks one is infeasible, and not trained. duplicates:
+    whether a proposal of a network that its strategy trained already takes that trial's results
+    (reuse), or is trained again with a key of its own (retrain). max_failures: failed trials after
+    which a strategy gives up. first: hparams that each strategy tries before its own, where one
+    that is missing is mid-scale or its first choice; warm_start: more of them, see
+    `study.warm_start`. executor: what trains them, see `study.executors`; sinks: what else watches
+    `hptjax run`, see `study.sinks`; like the budget, both may change where a run goes on.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -207,10 +243,16 @@ class StudyConfig(Frozen):
     epochs: Positive = 1
     schedule: Annotated[str | dict[str, Any], BeforeValidator(noted)] = "full"
     repeats: Positive = 1
+    paired: bool = False
+    constraints: Constraints = Constraints()
     duplicates: Literal["reuse", "retrain"] = "reuse"
     seed: Seed = 0
     metric: Annotated[str | dict[str, str], BeforeValidator(_as_metric)] = "val_loss"
     metrics: Annotated[tuple[str, ...], BeforeValidator(_as_metrics)] = ()
+    objectives: Annotated[tuple[str, ...], BeforeValidator(_as_objectives)] = ()
+    select: Literal["last_epoch", "best_epoch"] = "last_epoch"
+    patience: Positive | None = None
+    keep_best: Positive = 1
     max_failures: Positive | None = None
     first: Annotated[
         tuple[dict[str, bool | int | float | str], ...], BeforeValidator(as_tuple)
@@ -234,7 +276,8 @@ class StudyConfig(Frozen):
         if not isinstance(tree, Mapping) or "model" not in tree:
             return tree
         model, space = opened(tree["model"], tree.get("space"))
-        return _with_augment({**tree, "model": model} | ({} if space is None else {"space": space}))
+        tree = {**tree, "model": model} | ({} if space is None else {"space": space})
+        return _with_augment(with_objectives(_with_pairs(tree)))
 
     @model_validator(mode="after")
     def _consistent(self) -> "StudyConfig":
@@ -244,8 +287,31 @@ class StudyConfig(Frozen):
             _check_entry(self.model, name, self.space, targets)
         self._check_points(with_conditions(self.space, targets))
         check_distinct(self.labels, "strategies")
+        if self.paired and self.duplicates == "retrain":
+            raise ConfigError(
+                "duplicates: must be reuse where keys are paired: a network that is trained again "
+                "with the same keys comes to the same."
+            )
         make_schedule(self.schedule, self.epochs)
+        self._check_objectives()
         return self
+
+    def _check_objectives(self) -> None:
+        """ConfigError where something in the study can deal with one objective only."""
+        if not self.objectives:
+            return
+        names = [Goal.from_tree(self.metric).name, *self.objectives]
+        check_distinct(names, "objectives")
+        for strategy in self.strategies:
+            if not getattr(SEARCHERS.find(strategy.name, "strategies"), "several", False):
+                raise ConfigError(
+                    f"strategies: {strategy.name} takes one metric, got {', '.join(names)}; use "
+                    "tpe, random, grid or optuna.NSGAIISampler."
+                )
+        if with_name(self.schedule)["name"] != "full":
+            raise ConfigError(
+                "schedule: must be full where there are several objectives: it ranks by one."
+            )
 
     def _check_points(self, space: Space) -> None:
         """ConfigError unless what is to be tried first is of the space, given with its conditions.
@@ -285,14 +351,25 @@ class StudyConfig(Frozen):
         return self.model.task.options
 
     @property
+    def recorded(self) -> tuple[str, ...]:
+        """The metrics that are recorded each epoch beside those of every study."""
+        wanted = (*self.metrics, *recorded_words(self.objectives, self.task))
+        return tuple(dict.fromkeys(wanted))
+
+    @property
+    def by_best_epoch(self) -> bool:
+        """Whether trials are judged by their best epoch, and not by their last."""
+        return self.select == "best_epoch"
+
+    @property
     def curves(self) -> tuple[str, ...]:
         """The names of the curves of its trials, but for that of a function for run_study."""
-        return known_curves(self.metric, self.metrics, self.task)
+        return known_curves(self.metric, self.recorded, self.task)
 
     @property
     def measures(self) -> tuple[str, ...]:
         """What is measured on the validation images after each epoch, by the task's names."""
-        return measures_of([Goal.from_tree(self.metric).name, *self.metrics], self.task)
+        return measures_of([Goal.from_tree(self.metric).name, *self.recorded], self.task)
 
     def make_schedule(self) -> Schedule:
         return make_schedule(self.schedule, self.epochs)
@@ -321,9 +398,11 @@ class StudyConfig(Frozen):
         The order of the space's keys is that of the search's axes: write YAML with sort_keys=False.
         """
         tree = self.model_dump(mode="json")
-        for later in ("metrics", "sinks"):
-            if not tree[later]:
-                del tree[later]  # a run that names none is noted as ever
+        for later in LATER:
+            if getattr(self, later) == type(self).model_fields[later].default:
+                del tree[later]  # a run that says nothing of it is noted as ever
+        if self.constraints:
+            tree["constraints"] = self.constraints.model_dump(mode="json", exclude_none=True)
         return tree
 
     @classmethod

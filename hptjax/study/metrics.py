@@ -15,7 +15,12 @@ from hptjax.tasks.classification import Classification
 
 # Beside the measures of the task. A row is a Metric, made with `hptjax.metric`.
 METRICS: Table[Metric] = Table(
-    "metrics", "metric", {"val_loss_cumulative": "hptjax.study.metric:cumulative"}
+    "metrics",
+    "metric",
+    {
+        "val_loss_cumulative": "hptjax.study.metric:cumulative",
+        "val_auc": "hptjax.study.auc:auc",
+    },
 )
 
 

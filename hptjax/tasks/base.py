@@ -146,9 +146,9 @@ class Task(Frozen):
     def unknown(self, metric: str, path: str, others: Iterable[str] = ()) -> ConfigError:
         """The error about a metric that is none; others: names that would be known, too."""
         word = metric.removeprefix(VAL)
-        near = [name for name in self.known() if word and f"_{name}".endswith(f"_{word}")]
         known = [*(VAL + name for name in self.known()), *others]
-        hint = f"did you mean {VAL + near[0]!r}?" if near else did_you_mean(metric, known)
+        near = [name for name in known if word and name.endswith(f"_{word}")]
+        hint = f"did you mean {near[0]!r}?" if near else did_you_mean(metric, known)
         return ConfigError(f"{path}: {self.name} has no {shown(metric)}; {hint}")
 
 

@@ -73,7 +73,7 @@ def _is_loose(space: Any) -> bool:
         return False
     return any(
         (isinstance(tree, Mapping) and is_entry(tree) and not _is_normal(tree))
-        or isinstance(tree, bool | int | float | str)
+        or isinstance(tree, bool | int | float | str | list | tuple)
         for tree in space.values()
     )
 

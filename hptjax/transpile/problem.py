@@ -4,7 +4,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,11 +22,13 @@ from hptjax.models.signature import signature_of
 from hptjax.records.change import Change
 from hptjax.space import Space
 from hptjax.transpile.apply import apply_bound
+from hptjax.transpile.constraints import Constraints
 from hptjax.transpile.owners import with_conditions
 from hptjax.transpile.repair import Candidate, build
 
 MAX_SIGNATURES = 32  # each costs seconds of compiling; rarer ones are compiled when they turn up
 MOST_COMBINATIONS = 4096  # that are looked at, to find those that differ
+NO_CONSTRAINTS = Constraints()
 SAMPLES = 512  # random points that stand for the space
 
 
@@ -35,12 +37,14 @@ class Problem:
     """What is tuned: the hparams of a space, in a base network, for images of one size.
 
     Its space has the conditions that follow from the network: which hparams mean anything where.
-    Raises ConfigError for a name that the network does not have.
+    constraints: that a network must keep to be trained. Raises ConfigError for a name that the
+    network does not have.
     """
 
     base: AnyModel
     space: Space
     image: ImageSpec
+    constraints: Constraints = NO_CONSTRAINTS
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "space", with_conditions(self.space, self.targets))
@@ -82,7 +86,21 @@ class Problem:
         }
 
     def build(self, hparams: Hparams) -> Candidate:
-        """The candidate of some hparams; ConfigError for a value that no network can take."""
+        """The candidate of some hparams; ConfigError for a value that no network can take.
+
+        One that breaks a constraint is infeasible.
+        """
+        candidate, limits = self.repaired(hparams), self.constraints
+        if not limits:
+            return candidate
+        if candidate.config is None:
+            return replace(candidate, violations=(math.inf,) * len(limits.names))
+        violations, broken = limits.violations(candidate.config), limits.broken(candidate.config)
+        config = candidate.config if broken is None else None
+        return Candidate(config, candidate.changes, broken, violations)
+
+    def repaired(self, hparams: Hparams) -> Candidate:
+        """As `build`, whatever the constraints."""
         taken, snaps = self._snapped(meant(hparams, self.space))
         config, casts = apply_bound(self.base, self.targets, taken)
         active = self.active(hparams)
@@ -106,18 +124,21 @@ class Problem:
 
         The widest network of each signature comes first, then random points. Of more than
         MAX_SIGNATURES signatures only the most frequent are kept. Raises ConfigError when no point
-        of the space can be built.
+        of the space can be built, and when none of the points keeps the constraints.
         """
         drawn = self.space.sample(SAMPLES, np.random.default_rng(seed))
         rows = self._all_static() or self._seen_static(drawn)
-        widest = ({**self.widest_hparams, **row} for row in rows)
-        built = (self.build(hparams).config for hparams in itertools.chain(widest, drawn))
+        candidates = [self.repaired({**self.widest_hparams, **row}) for row in rows]
+        candidates += map(self.build, drawn)
+        built = (candidate.config for candidate in candidates)
         configs = list(dict.fromkeys(config for config in built if config is not None))
         if not configs:
             raise ConfigError(
                 "No point of the space gives a network that fits the images of "
                 f"{self.image.height}x{self.image.width}: lower strides, kernel sizes or pool_size."
             )
+        if self.constraints:
+            _check_kept(candidates[-len(drawn) :])
         count = Counter(signature_of(config) for config in configs)
         kept = {signature for signature, _ in count.most_common(MAX_SIGNATURES)}
         return [config for config in configs if signature_of(config) in kept]
@@ -207,6 +228,16 @@ class Problem:
         names = self._names("static")  # of those that are inactive any value will do
         seen = (tuple((n, hparams[n]) for n in names if n in hparams) for hparams in drawn)
         return map(dict, dict.fromkeys(seen))
+
+
+def _check_kept(candidates: Sequence[Candidate]) -> None:
+    """ConfigError unless one of these candidates keeps the constraints."""
+    nearest = min(candidates, key=lambda candidate: max(candidate.violations))
+    if nearest.config is None:
+        raise ConfigError(
+            f"constraints: none of {len(candidates)} random networks of the space keeps them; of "
+            f"the nearest one, {nearest.infeasible}."
+        )
 
 
 def chosen_in(space: Mapping[str, Entry | None]) -> dict[str, list[Part]]:

@@ -38,11 +38,16 @@ class RepairResult:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """The network that repair made of a proposal, or the reason why there is none."""
+    """The network that repair made of a proposal, or the reason why none is trained.
+
+    violations: by how much it breaks each constraint of its problem, at most 0 where it keeps one;
+    infinite where no network can be built.
+    """
 
     config: Any
     changes: tuple[Change, ...] = ()
     infeasible: str | None = None
+    violations: tuple[float, ...] = ()
 
 
 def image_of(model: AnyModel) -> ImageSpec:

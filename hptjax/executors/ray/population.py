@@ -19,6 +19,7 @@ from hptjax.executors.ray.states import RATE, States
 from hptjax.executors.ray.worker import Order, Report
 from hptjax.models.costs import costs_of
 from hptjax.population import Cost, Member, Outcome
+from hptjax.population.marked import with_marks
 from hptjax.population.resident import Trained
 
 COST_SHARE = 0.02  # of the training time may go into states that are kept here
@@ -29,7 +30,8 @@ class RayPopulation(Trained):
     """Members by their numbers in it: where each lies, and the last state of each that is here.
 
     A member has a home, the worker that holds it at the population's age, or none: then it starts
-    from its last state, or anew, where the next epoch is trained.
+    from its last state, or anew, where the next epoch is trained. Workers learn who is marked with
+    the order for the epoch after it: who loses its worker is marked again on its way.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class RayPopulation(Trained):
         self._ids = list(range(len(members)))  # by place
         self._home: dict[int, Hand] = {}
         self._bound: dict[int, Hand] = {}  # where those that are moved go
+        self._marks: dict[int, int] = {}  # the age of each at which it was marked last
         self._states = States()
         if arrays is not None:
             self._states.put(self._ids, arrays, age)
@@ -71,9 +74,13 @@ class RayPopulation(Trained):
         self._ids = [self._ids[k] for k in chosen]
         self._home = {k: self._home[k] for k in self._ids if k in self._home}
 
-    def weights(self, k: int) -> Mapping[str, Any]:
+    def mark(self, chosen: Sequence[int]) -> None:
+        self._marks |= {self._ids[k]: self._age for k in chosen}
+
+    def weights(self, k: int, *, marked: bool = False) -> Mapping[str, Any]:
         """Raises DataError where the member is lost by now."""
         member = self._ids[k]
+        earlier = marked and self._marks.get(member) != self._age  # else they are the present ones
         while True:
             self._bring(self._age, set(self._home))
             if member in self._lost:
@@ -82,7 +89,7 @@ class RayPopulation(Trained):
                     "same command again, it is trained anew."
                 )
             hand = self._home[member]
-            call = {hand: hand.actor.weights.remote(self._number, member)}
+            call = {hand: hand.actor.weights.remote(self._number, member, earlier)}
             for _, answer in answers(call, self._moving_allowed):
                 if not isinstance(answer, Gone):
                     return answer
@@ -95,7 +102,8 @@ class RayPopulation(Trained):
             if self._fetch(self._alive):
                 break
         places = [p for p, k in enumerate(self._ids) if k not in self._lost]
-        return self._states.joined(self._alive, places, len(self._ids))
+        arrays = self._states.joined(self._alive, places, len(self._ids))
+        return with_marks(arrays, [p for p in places if self._marks.get(self._ids[p]) == self._age])
 
     @property
     def _alive(self) -> list[int]:
@@ -151,7 +159,11 @@ class RayPopulation(Trained):
         at_work = {self._home[k] for k in behind if k in self._home} | arriving.keys()
         orders = {
             hand: Order(
-                self._number, held[hand], self._states.arrivals(arriving[hand], self._members), age
+                self._number,
+                held[hand],
+                self._states.arrivals(arriving[hand], self._members),
+                age,
+                {k: self._marks[k] for k in held[hand] + arriving[hand] if k in self._marks},
             )
             for hand in at_work
         }

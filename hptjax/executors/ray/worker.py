@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, Protocol
 
@@ -74,12 +74,14 @@ class Order:
     """What a worker shall do: let go of all members but these, take in others, train all to an age.
 
     population: its number; members that a worker holds under another number stay as they are.
+    marks: {id: age at which it was marked last}; of those below the age to train to.
     """
 
     population: int
     held: Sequence[int]
     arrivals: Sequence[Arrival]
     age: int
+    marks: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,11 +108,16 @@ class Held:
     resident: Resident
     age: int
 
-    def advance(self, age: int) -> Outcome:
-        """Trains them to this age, if they are younger."""
-        outcome = self.resident.advance(max(0, age - self.age))
-        self.age = max(age, self.age)
-        return outcome
+    def advance(self, age: int, marks: Mapping[int, int]) -> Outcome:
+        """Trains them to this age, if they are younger; who passes its mark's age is marked."""
+        outcomes = []
+        while self.age < age:
+            due = [place for place, k in enumerate(self.ids) if marks.get(k) == self.age]
+            if due:
+                self.resident.mark(due)
+            outcomes.append(self.resident.advance(1))
+            self.age += 1
+        return Outcome.of(outcomes)
 
     def keep(self, ids: Sequence[int]) -> None:
         places = [self.ids.index(k) for k in ids]
@@ -174,12 +181,12 @@ class Worker:
         ahead = [group for group in groups if group.age > level]
         for group in groups:
             if group.age < level:
-                cost += group.advance(level - 1).cost
-                done.append((group.ids, group.advance(level)))
+                cost += group.advance(level - 1, order.marks).cost
+                done.append((group.ids, group.advance(level, order.marks)))
         ready = self._merged([group for group in groups if group.age == level])
         if level < order.age:
             cost = sum((outcome.cost for _, outcome in done), cost)
-            done = [(group.ids, group.advance(order.age)) for group in ready]
+            done = [(group.ids, group.advance(order.age, order.marks)) for group in ready]
         self._held[order.population] = self._merged([*ready, *ahead])[0]
         places = len(places_for(capacity=self._most))
         return _report(done, cost, places, tuple(self._messages[began:]))
@@ -220,9 +227,9 @@ class Worker:
         places = [held.ids.index(k) for k in ids]
         return {name: array[places] for name, array in held.resident.snapshot().items()}
 
-    def weights(self, population: int, member: int) -> Mapping[str, Any]:
+    def weights(self, population: int, member: int, marked: bool) -> Mapping[str, Any]:
         held = self._held[population]
-        return held.resident.weights(held.ids.index(member))
+        return held.resident.weights(held.ids.index(member), marked=marked)
 
     def drop(self, population: int) -> None:
         """Forgets a population."""

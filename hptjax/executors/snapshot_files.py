@@ -1,0 +1,116 @@
+"""Files of snapshots: a generation's epochs so far, and the state of its members."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from hptjax.config.explain import validated
+from hptjax.config.frozen import Frozen
+from hptjax.errors import ConfigError, DataError
+from hptjax.population.resident import Cost
+from hptjax.records.best import flatten, unflatten
+from hptjax.records.metrics import LOSSES
+from hptjax.records.tensors import read_tensors, write_tensors
+
+KIND = "snapshot 2"  # the first kind named the state of one optimizer
+SPARED = "spared/"  # before the names of weights of members that were let go
+
+
+@dataclass(frozen=True)
+class TrainedEpoch:
+    """One epoch of a generation: who was trained, as places in it, their metrics, and the cost.
+
+    lost: the places among these that were lost, and how.
+    """
+
+    alive: tuple[int, ...]
+    metrics: Mapping[str, np.ndarray]
+    cost: Cost
+    lost: Mapping[int, str]
+    workers: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The epochs so far, and the state [P, ...] of those trained in the last of them.
+
+    spared: by place in the generation, the weights of members that were let go after they had been
+    asked for: they may yet be the best.
+    """
+
+    digest: str
+    epochs: tuple[TrainedEpoch, ...]
+    state: Mapping[str, np.ndarray]
+    spared: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def write_snapshot(path: Path, snapshot: Snapshot) -> None:
+    """Replaces a file whole or not at all. Raises OSError."""
+    arrays = {f"state/{name}": array for name, array in snapshot.state.items()}
+    for number, epoch in enumerate(snapshot.epochs):
+        arrays |= {f"epoch/{number}/{name}": values for name, values in epoch.metrics.items()}
+    for place, weights in snapshot.spared.items():
+        arrays |= {f"{SPARED}{place}/{name}": array for name, array in flatten(weights).items()}
+    epochs = [
+        {"alive": e.alive, "cost": asdict(e.cost), "lost": dict(e.lost), "workers": e.workers}
+        for e in snapshot.epochs
+    ]
+    write_tensors(path, arrays, {"digest": snapshot.digest, "epochs": epochs}, KIND)
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """Raises: FileNotFoundError, DataError for a file that is damaged or of another form."""
+    if not path.exists():
+        raise FileNotFoundError(path)
+    arrays, tree = read_tensors(path, KIND)
+    try:
+        facts = validated(_Facts, tree, "its notes")
+        epochs = tuple(_epoch_of(entry, arrays, k) for k, entry in enumerate(facts.epochs))
+        spared = _spared(arrays)
+    except (ConfigError, TypeError, ValueError) as error:
+        raise DataError(f"it is of another form: {error}") from None
+    state, held = _below(arrays, "state/"), len(epochs[-1].alive) if epochs else 0
+    if not epochs or any(array.shape[:1] != (held,) for array in state.values()):
+        raise DataError("it is of another form: its state is not of its members")
+    return Snapshot(facts.digest, epochs, state, spared)
+
+
+def _spared(arrays: Mapping[str, np.ndarray]) -> dict[int, Mapping[str, Any]]:
+    """Raises ValueError for a name that none of ours is."""
+    tree = unflatten(_below(arrays, SPARED))
+    return {int(place): weights for place, weights in tree.items()}
+
+
+_COST = TypeAdapter(Cost)
+
+
+class _Epoch(Frozen):
+    """What is noted of an epoch beside its metrics; see TrainedEpoch."""
+
+    alive: list[int]
+    cost: dict[str, int | float]
+    lost: dict[str, str]
+    workers: int
+
+
+class _Facts(Frozen):
+    digest: str
+    epochs: list[_Epoch]
+
+
+def _epoch_of(noted: _Epoch, arrays: Mapping[str, np.ndarray], number: int) -> TrainedEpoch:
+    metrics = _below(arrays, f"epoch/{number}/")
+    shapes = {column.shape for column in metrics.values()}
+    if not metrics.keys() >= set(LOSSES) or shapes != {(len(noted.alive),)}:
+        raise DataError(f"the metrics of epoch {number} are not of its members")
+    lost = {int(k): reason for k, reason in noted.lost.items()}
+    cost = _COST.validate_python(noted.cost)
+    return TrainedEpoch(tuple(noted.alive), metrics, cost, lost, noted.workers)
+
+
+def _below(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,0 +1,153 @@
+"""ONNX: the whole network with what is done to bytes, for onnxruntime and others.
+
+Our own writer, by the onnx package: the converters of JAX programs take XLA's operations, and none
+of our kernels; here a conv stays a Conv.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+
+from hptjax import __version__
+from hptjax.errors import ConfigError, MissingExtraError, shown
+from hptjax.exports.graph import Graph, names_table
+from hptjax.exports.lower import lowered
+from hptjax.exports.onnx_ops import OPS
+from hptjax.models.network import Network
+from hptjax.records.files import replace_file
+
+OPSET, IR = 20, 9  # of 2023: what every runtime of today reads
+_BATCH = "N"
+Input = Literal["uint8", "float32"]
+
+
+def write(network: Network, path: Path, *, input: Input = "uint8") -> None:
+    """Writes the network as one .onnx file: images [N, H, W, C] in, logits and more [N, K] out.
+
+    input: bytes from 0 to 255, or floats from 0 to 1. N is free. Outputs: `logits`, and
+    `probabilities` where the task has some. The metadata holds class_names, preprocess and the
+    table of names, as JSON. Raises ConfigError for a layer that has no form in ONNX, and
+    MissingExtraError without the onnx package.
+    """
+    if input not in ("uint8", "float32"):
+        raise ConfigError(f"export {path}: input must be uint8 or float32, got {shown(input)}.")
+    onnx = _onnx()
+    graph = lowered(network.config, network.variables)
+    nodes = Writer(onnx)
+    nodes.images(network.input_shape, input)
+    for node in graph:
+        nodes.write(node)
+    outputs = nodes.outputs(network)
+    model = _model(onnx, nodes, network, graph, input, outputs)
+    onnx.checker.check_model(model)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, model.SerializeToString())
+
+
+def _onnx() -> ModuleType:
+    try:
+        import onnx
+        import onnx.checker
+        import onnx.helper
+        import onnx.numpy_helper
+    except ModuleNotFoundError:
+        raise MissingExtraError("export to .onnx", "onnx", "onnx") from None
+    return onnx
+
+
+class Writer:
+    """Collects ONNX nodes and constants; each value gets a name of its own."""
+
+    def __init__(self, onnx: ModuleType) -> None:
+        self.onnx = onnx
+        self.nodes: list[Any] = []
+        self.constants: dict[str, Any] = {}
+        self.values: dict[str, str] = {}  # of each variable of the graph, its value as of now
+        self._count = 0
+
+    def images(self, shape: tuple[int, int, int], kind: Input) -> None:
+        """What becomes of the input before the first layer."""
+        value = "images"
+        if kind == "uint8":
+            value = self.op("Cast", value, to=self.onnx.TensorProto.FLOAT)
+            value = self.op("Div", value, self.constant(255.0))
+        self.values["x"] = self.op("Transpose", value, perm=[0, 3, 1, 2])
+
+    def write(self, node: Any) -> None:
+        """Appends one operation of the graph."""
+        given = [self.values[name] for name in node.of]
+        self.values[node.into] = OPS[node.op](self, node, *given)
+
+    def op(self, kind: str, *inputs: str, into: str | None = None, **attributes: Any) -> str:
+        """Appends a node; returns the name of what it gives."""
+        self._count += 1
+        name = into or f"{kind.lower()}_{self._count}"
+        made = self.onnx.helper.make_node(kind, list(inputs), [name], name, **attributes)
+        self.nodes.append(made)
+        return name
+
+    def constant(self, value: Any, name: str = "", kind: Any = np.float32) -> str:
+        """An array that the file holds; returns its name."""
+        self._count += not name
+        name = name or f"constant_{self._count}"
+        array = np.asarray(value, kind)
+        self.constants[name] = self.onnx.numpy_helper.from_array(array, name)
+        return name
+
+    def tensor(self, node: Any, role: str) -> str:
+        """An array of the network, under PyTorch's name."""
+        return self.constant(node.tensors[role].value, f"{node.name}.{role}")
+
+    def outputs(self, network: Network) -> list[str]:
+        """The names of what the file gives."""
+        self.op("Identity", self.values["x"], into="logits")
+        act = {"classes": "Softmax", "labels": "Sigmoid"}.get(network.config.task.options.kind)
+        if act is None:
+            return ["logits"]
+        self.op(act, "logits", into="probabilities", **({"axis": 1} if act == "Softmax" else {}))
+        return ["logits", "probabilities"]
+
+
+def _model(
+    onnx: ModuleType,
+    nodes: Writer,
+    network: Network,
+    graph: Graph,
+    kind: Input,
+    outputs: list[str],
+) -> Any:
+    """The file's content."""
+    helper, types = onnx.helper, onnx.TensorProto
+    element = types.UINT8 if kind == "uint8" else types.FLOAT
+    shape = [_BATCH, *network.input_shape]
+    images = helper.make_tensor_value_info("images", element, shape)
+    given = [
+        helper.make_tensor_value_info(name, types.FLOAT, [_BATCH, network.config.outputs])
+        for name in outputs
+    ]
+    whole = helper.make_graph(nodes.nodes, "hptjax", [images], given, [*nodes.constants.values()])
+    model = helper.make_model(
+        whole,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR,
+        producer_name="hptjax",
+        producer_version=__version__,
+    )
+    helper.set_model_props(model, metadata(network, graph, kind))
+    return model
+
+
+def metadata(network: Network, graph: Graph, kind: Input) -> Mapping[str, str]:
+    """What the file says of itself."""
+    told = network.preprocess.to_dict()
+    words = "bytes from 0 to 255, divided by 255 in the graph" if kind == "uint8" else "floats 0..1"
+    return {
+        "class_names": json.dumps(list(network.class_names)),
+        "preprocess": json.dumps(told),
+        "input": f"images [N, {', '.join(map(str, network.input_shape))}]: {words}",
+        "names": json.dumps(names_table(graph)),
+    }

@@ -1,0 +1,89 @@
+"""Trained networks that predict together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from hptjax.errors import ConfigError
+
+
+class Predicting(Protocol):
+    """A trained network, as far as an ensemble needs one."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
+
+    def predict(self, images: Any) -> np.ndarray: ...
+
+    def predict_proba(self, images: Any) -> np.ndarray: ...
+
+
+@dataclass(frozen=True, repr=False)
+class Ensemble:
+    """Networks whose probabilities are averaged, each by its weight.
+
+    weights: at least 0, of any sum above it, as the counts of `search.ensemble.greedy_counts`.
+    Raises ConfigError for networks of other classes than the first one's, and for other weights.
+    """
+
+    networks: tuple[Predicting, ...]
+    weights: tuple[float, ...]
+
+    def __init__(self, networks: Sequence[Predicting], weights: Sequence[float]) -> None:
+        object.__setattr__(self, "networks", tuple(networks))
+        object.__setattr__(self, "weights", tuple(map(float, weights)))
+        self._check()
+
+    def _check(self) -> None:
+        networks, weights = self.networks, self.weights
+        if not networks or len(networks) != len(weights):
+            raise ConfigError(
+                f"an ensemble needs networks with a weight each, got {len(networks)} networks and "
+                f"{len(weights)} weights."
+            )
+        sound = np.isfinite(weights).all() and min(weights) >= 0 and sum(weights) > 0
+        if not sound:
+            raise ConfigError(
+                f"an ensemble's weights must be at least 0, and one above it, got {list(weights)}."
+            )
+        for network in networks[1:]:
+            if network.class_names != networks[0].class_names:
+                raise ConfigError(
+                    "an ensemble's networks must be of the same classes, in one order, got "
+                    f"{list(networks[0].class_names)} and {list(network.class_names)}."
+                )
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Of the classes or labels, in the order of the probabilities."""
+        return self.networks[0].class_names
+
+    def predict_proba(self, images: Any) -> np.ndarray:
+        """The averaged probability of each class or label, float32 [N, K]; images as a network's.
+
+        Raises as the networks do.
+        """
+        return self._mean([network.predict_proba(images) for network in self._used])
+
+    def predict(self, images: Any) -> np.ndarray:
+        """As a network's `predict`, by the averaged probabilities, or numbers."""
+        found = [network.predict(images) for network in self._used]
+        if found[0].dtype.kind == "f":  # a regression has no probabilities
+            return self._mean(found)
+        probabilities = self.predict_proba(images)
+        if found[0].dtype.kind == "b":
+            return probabilities > 0.5
+        return np.array(self.class_names)[probabilities.argmax(1)]
+
+    @property
+    def _used(self) -> list[Predicting]:
+        return [own for own, weight in zip(self.networks, self.weights, strict=True) if weight]
+
+    def _mean(self, values: Sequence[np.ndarray]) -> np.ndarray:
+        weights = [weight for weight in self.weights if weight]
+        return np.average(np.asarray(values, np.float64), 0, weights).astype(np.float32)
+
+    def __repr__(self) -> str:
+        return f"<Ensemble of {len(self._used)} networks, {len(self.class_names)} outputs>"

@@ -1,0 +1,134 @@
+"""Greedy ensemble selection: which of the kept networks predict best together."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from hptjax.data.dataset import ImageDataset
+from hptjax.models.module import module_of
+from hptjax.records.best import SavedNetwork
+from hptjax.records.metrics import VAL, measure_of
+from hptjax.settings import fixed_settings
+from hptjax.study.metric import Metric
+from hptjax.tasks.base import Task, batch_sums
+from hptjax.tasks.classification import Classification
+from hptjax.tasks.multi_label import MultiLabel
+
+ROUNDS = 50  # networks that an ensemble has at most, each counted as often as it is in it
+BATCH = 250  # images that are applied together
+LEAST, LEAST_OF_LABELS = 1e-30, 1e-7  # probabilities of which a logarithm is taken
+
+
+@dataclass(frozen=True)
+class Selection:
+    """counts: how often each network is in the ensemble; measures: of it, on the same images."""
+
+    counts: tuple[int, ...]
+    measures: Mapping[str, float]
+
+
+def greedy_counts(
+    predictions: np.ndarray, loss: Callable[[np.ndarray], float], rounds: int = ROUNDS
+) -> tuple[int, ...]:
+    """How often each of M networks is in the ensemble of the least loss that is found.
+
+    predictions: [M, N, K], of which those of an ensemble are the mean. Round by round the network
+    joins, again or not, with which the loss is the least; of the ensembles on the way the best one
+    counts, the smaller of equals. A loss that is not finite is the worst.
+
+    Source: Caruana et al., Ensemble selection from libraries of models, 2004.
+    """
+    counts = np.zeros(len(predictions), int)
+    total = np.zeros(predictions.shape[1:])
+    best, lowest = counts, np.inf
+    for size in range(1, rounds + 1):
+        losses = np.array([loss((total + own) / size) for own in predictions])
+        losses = np.where(np.isfinite(losses), losses, np.inf)
+        chosen = int(losses.argmin())
+        counts = counts + (np.arange(len(counts)) == chosen)
+        total = total + predictions[chosen]
+        if size == 1 or losses[chosen] < lowest:
+            best, lowest = counts, losses[chosen]
+    return tuple(map(int, best))
+
+
+@fixed_settings()
+def select(
+    networks: Sequence[SavedNetwork],
+    validation: ImageDataset,
+    metric: Metric,
+    measures: Sequence[str],
+) -> Selection:
+    """The greedy ensemble of some networks of one task, by a study's metric on its validation set.
+
+    A metric that is a function of curves says nothing of an ensemble: the loss stands in for it.
+    measures: of the task, by their names, that are told of it.
+    """
+    task = networks[0].config.task.options.fitted(validation)
+    spread, back = _averaged_as(task)
+    predictions = np.stack([spread(outputs_of(own, validation)) for own in networks])
+    measure = task.find(measure_of(metric.name)) if metric.name.startswith(VAL) else None
+    judged = measure_of(metric.name) if measure is not None else "loss"
+
+    @partial(jax.jit, static_argnums=1)
+    def measured(outputs: Array, names: tuple[str, ...]) -> dict[str, Array]:
+        """outputs: [N, K]."""
+        chosen = {name: task.measure(name) for name in names}
+        real = jnp.ones(validation.size, bool)
+        sums = batch_sums(chosen.values(), outputs.T, validation.labels, real)
+        images = {"images": jnp.float32(validation.size)}
+        return {name: own.value({**sums, **images}) for name, own in chosen.items()}
+
+    def loss(mean: np.ndarray) -> float:
+        outputs = back(mean).astype(np.float32)
+        if metric.curve:
+            return metric.loss(metric.of_logits(outputs, validation.labels))
+        value = float(measured(outputs, (judged,))[judged])
+        return metric.sign * value if measure is not None else value
+
+    counts = greedy_counts(predictions, loss)
+    outputs = back(np.average(predictions, 0, counts)).astype(np.float32)
+    found = {name: float(value) for name, value in measured(outputs, tuple(measures)).items()}
+    if metric.curve:
+        found[measure_of(metric.curve)] = metric.of_logits(outputs, validation.labels)
+    return Selection(counts, found)
+
+
+def outputs_of(network: SavedNetwork, dataset: ImageDataset) -> np.ndarray:
+    """The outputs of a network for all images of a data set, float32 [N, K]."""
+    model = module_of(network.config)
+    apply = jax.jit(lambda variables, x: jnp.asarray(model.apply(variables, x, train=False)))
+    parts = []
+    for start in range(0, dataset.size, BATCH):
+        images = dataset.images[start : start + BATCH]
+        spare = min(BATCH, dataset.size) - len(images)  # one shape is compiled, not two
+        padded = np.concatenate([images, np.zeros((spare, *images.shape[1:]), images.dtype)])
+        parts.append(np.asarray(apply(network.variables, padded))[: len(images)])
+    return np.concatenate(parts)
+
+
+def _averaged_as(
+    task: Task,
+) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
+    """From a network's outputs to what is averaged, and back to outputs of the same meaning.
+
+    Probabilities of classes and of labels; of other tasks the outputs themselves.
+    """
+    if not isinstance(task, Classification | MultiLabel):
+        return lambda outputs: outputs, lambda mean: mean
+
+    def spread(outputs: np.ndarray) -> np.ndarray:
+        return np.asarray(task.predicted(jnp.asarray(outputs.T)).T, np.float64)
+
+    def back(mean: np.ndarray) -> np.ndarray:
+        if isinstance(task, Classification):
+            return np.log(np.maximum(mean, LEAST))
+        inner = np.clip(mean, LEAST_OF_LABELS, 1 - LEAST_OF_LABELS)
+        return np.log(inner) - np.log1p(-inner)
+
+    return spread, back

@@ -1,0 +1,88 @@
+"""The files of a study's best trials: a network of each, and the ensemble of them."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from hptjax.config.model import read_model
+from hptjax.errors import DataError
+from hptjax.records.best import SUFFIX, SavedNetwork, load_network, save_network
+from hptjax.records.files import replace_file
+from hptjax.records.trial import TrialRecord, finite_or_none
+from hptjax.search.ensemble import select
+from hptjax.search.network import notes
+from hptjax.study.config import StudyConfig
+from hptjax.study.data import StudyData
+from hptjax.study.metric import Metric
+
+ENSEMBLE = "ensemble.json"
+
+
+class KeptNetworks:
+    """A folder with a file `<strategy>-<number>.safetensors` for each of the best trials.
+
+    A file is whole before the journal names its trial, and goes only after the journal has the
+    trials that are better: a run that is killed in between has files too many, never too few. Each
+    strategy's end leaves `ensemble.json`: {"members": {"tpe/57": 3}, "measures": {"loss": .3}}, how
+    often each network is in the ensemble, and what that reaches on the validation images.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        study: StudyConfig,
+        data: StudyData,
+        digests: Mapping[str, str],
+        *,
+        check: Callable[[], None] = lambda: None,
+        notify: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """check: raises where the run is no longer in its place; notify: of lines for the user."""
+        self._folder, self._study, self._data = folder, study, data
+        self._digests, self._check, self._notify = digests, check, notify
+
+    def keep(self, trial: TrialRecord, variables: Mapping[str, Any]) -> None:
+        """Writes the network of a trial, replaced whole or not at all."""
+        assert trial.config is not None  # it was trained
+        self._check()
+        self._folder.mkdir(exist_ok=True)
+        noted = notes(trial, self._study, self._digests, self._data.train.class_names)
+        network = SavedNetwork(read_model(trial.config), dict(variables), noted)
+        save_network(self._folder / file_name(trial), network)
+
+    def only(self, trials: Sequence[TrialRecord]) -> None:
+        """Removes the files of other trials than these; files that are not ours stay."""
+        wanted = set(map(file_name, trials))
+        for path in self._folder.glob(f"*-*{SUFFIX}*"):
+            label, _, number = path.name.removesuffix(".new").removesuffix(SUFFIX).rpartition("-")
+            own = label in self._study.labels and number.isdecimal()
+            if own and path.name not in wanted:
+                with suppress(OSError):  # the next generation tries again
+                    path.unlink()
+
+    def finish(self, trials: Sequence[TrialRecord], metric: Metric) -> None:
+        """Writes the ensemble of these trials; a file that cannot be read is said, no error."""
+        if not trials:
+            return
+        self._check()
+        try:
+            networks = [load_network(self._folder / file_name(trial)) for trial in trials]
+        except DataError as error:
+            self._notify(f"No ensemble: {error}")
+            return
+        found = select(networks, self._data.validation, metric, self._study.measures)
+        names = [f"{trial.strategy}/{trial.number}" for trial in trials]
+        counted = zip(names, found.counts, strict=True)
+        tree = {
+            "members": {name: count for name, count in counted if count},
+            "measures": {name: finite_or_none(value) for name, value in found.measures.items()},
+        }
+        text = json.dumps(tree, indent=2, allow_nan=False) + "\n"
+        replace_file(self._folder / ENSEMBLE, text.encode())
+
+
+def file_name(trial: TrialRecord) -> str:
+    """Of the network of a trial: `tpe-57.safetensors`."""
+    return f"{trial.strategy}-{trial.number}{SUFFIX}"

@@ -1,0 +1,121 @@
+"""`hptjax.tune`: one call from a network and images to trials, in a directory of its own."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from hptjax.study.sink import Sink
+from hptjax.tuning.arguments import in_python, read_order
+from hptjax.tuning.result import Result
+from hptjax.tuning.start import Start
+from hptjax.tuning.trial import Trial
+
+if TYPE_CHECKING:
+    from hptjax.config.model import Model
+    from hptjax.config.schema import ModelConfig
+    from hptjax.data.dataset import ImageDataset
+    from hptjax.executors.base import Executor
+    from hptjax.space import Entry, Space
+    from hptjax.strategies.base import Searcher
+    from hptjax.study.data import StudyData
+    from hptjax.study.metric import Metric
+
+
+def tune(
+    model: "Model | ModelConfig | Mapping[str, Any] | str | Path",
+    data: "str | tuple[Any, Any] | ImageDataset | StudyData | Mapping[str, Any]",
+    *,
+    epochs: int,
+    trials: int | None = None,
+    seconds: float | None = None,
+    space: "Mapping[str, Entry | Any] | Space | None" = None,
+    searcher: "str | Mapping[str, Any] | Searcher | type | Sequence[Any]" = "tpe",
+    metric: "str | Metric" = "val_loss",
+    patience: int | None = None,
+    validation: "float | int | str | Mapping[str, Any] | ImageDataset | tuple[Any, Any]" = 0.2,
+    select: Literal["last_epoch", "best_epoch"] = "last_epoch",
+    constraints: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    schedule: str | Mapping[str, Any] = "full",
+    population_size: int | None = None,
+    repeats: int | Mapping[str, Any] = 1,
+    keep_best: int = 1,
+    first: Sequence[Mapping[str, Any] | Trial] = (),
+    warm_start: Result | str | Path | Mapping[str, Any] | None = None,
+    progress: bool | None = None,
+    executor: "str | Mapping[str, Any] | Executor" = "local",
+    out: str | Path | Literal[False] | None = None,
+    callbacks: Sequence[Sink | Callable[[Result, Trial], object]] = (),
+    **others: Any,
+) -> Result:
+    """Tunes a network: trains whole generations of different ones in one compiled call each.
+
+    The same call goes on where it was interrupted, or gives back at once what it found; with more
+    trials or seconds it goes on from the end. Ctrl-C, or the stop button of a notebook, ends it
+    after the epoch, with a snapshot: a notebook gets the result so far, a script
+    KeyboardInterrupt.
+
+    Args:
+        model: a Model, a ModelConfig, a mapping as a file holds it, a file's path or the name of a
+            packaged config. Of a study's file its model and space are taken.
+        data: a source as "sample" or "npz:mine.npz"; (X, y), X: [N, H, W, C] or [N, H, W], y: [N]
+            names or numbers of classes, or what the model's task learns; an ImageDataset; a
+            StudyData; or a mapping as `data` of a file, whose source may be any of these.
+        epochs: of a network that is trained to the end.
+        trials: how many networks each searcher may try.
+        seconds: how long each searcher may take, compiling included; trials, seconds or both.
+        space: what is tuned, by path, as {"lr": hptjax.loguniform(1e-4, 1e-1)}; entries within
+            the model are tuned, too.
+        searcher: "tpe", "des", "grid", "random", "optuna.<name>", "evosax.<name>", one with
+            options as {"des": {"preset": "tevc"}}, a class or an instance of one's own, or a list
+            of these, which search one after another.
+        metric: what trials are judged by: a measure of the task as "val_accuracy", or a function
+            under `hptjax.metric`.
+        patience: a study's key of this name, as are select, constraints and keep_best.
+        validation: the share of the images that is held out for validation, or images of their
+            own, (X, y) or an ImageDataset.
+        select: see patience.
+        constraints: see patience.
+        seed: of the search, the split and the weights.
+        schedule: "full", "halving" or "hyperband", or one with options.
+        population_size: networks of a generation; if None, 16, or 4 D + 1 with DES in a space of
+            D hparams.
+        repeats: how often each network is trained; its values are the means.
+        keep_best: see patience.
+        first: hparams, or trials, that are tried first; what they lack is the default.
+        warm_start: a result or a run, whose best trials are tried first.
+        progress: None shows bars in a notebook and on a terminal, lines elsewhere; True shows bars
+            anywhere; False shows nothing, and warns of what is done to the images.
+        executor: "local", {"ray": {"workers": 4}}, or an executor of one's own.
+        out: the run's directory; if None, `runs/<model>-<digest>-seed<N>`; False keeps no files.
+        callbacks: functions f(result, trial), called once for each trial, after its generation;
+            `result.stop()` ends the search. Or sinks.
+        **others: further keys of a study: metrics, duplicates, max_failures, tensorboard, sinks,
+            budget.
+
+    Returns:
+        The trials, their networks, tables and plots.
+
+    Raises:
+        ConfigError: for an argument that means nothing, and where `out` holds another study.
+        DataError: for images that cannot be read, and damaged files.
+        KeyboardInterrupt: in a script, after a snapshot.
+
+    Example:
+        >>> import hptjax
+        >>> from hptjax import layers as L
+        >>> hidden = L.Linear(hptjax.integer(4, 8), activation="relu")
+        >>> model = hptjax.Model(
+        ...     layers=[L.Flatten(), hidden, L.Head()], lr=hptjax.loguniform(1e-3, 1e-1)
+        ... )
+        >>> train = hptjax.load_images("sample").take(range(100))
+        >>> result = hptjax.tune(
+        ...     model, (train.images, train.labels), epochs=1, trials=2, out=False, progress=False
+        ... )
+        >>> sorted(result.best.hparams)
+        ['linear0.out_features', 'lr']
+    """
+    arguments = {key: value for key, value in locals().items() if key not in ("model", "data")}
+    how = Start.of(out, progress, callbacks)
+    with in_python():
+        return read_order(model, data, arguments).begin(how)

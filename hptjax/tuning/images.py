@@ -1,0 +1,116 @@
+"""The images that a caller gives in Python, and how a study comes by its data."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from hptjax.data.dataset import ImageDataset
+from hptjax.data.digest import dataset_digest
+from hptjax.data.split import limited, train_validation_split
+from hptjax.data.targets import Kind
+from hptjax.errors import ConfigError, shown
+from hptjax.study.config import DataConfig, StudyConfig
+from hptjax.study.data import StudyData, data_digests, load_study_data
+
+Images: TypeAlias = ImageDataset | StudyData
+Notify: TypeAlias = Callable[[str], None]
+
+SOURCE = "memory"  # of a study whose images are a caller's
+NAME = "the images given"  # of (X, y), as errors and lines begin
+WANTED = "a source such as 'folder:digits', (X, y), an ImageDataset, a StudyData or a mapping"
+
+
+def prepared_data(study: StudyConfig, given: Images | None, notify: Notify) -> StudyData:
+    """The training and validation images of a study; given: in place of its source's."""
+    if given is None:
+        return load_study_data(study, notify)
+    return _given_data(study.data, given, study, notify)
+
+
+def _given_data(config: DataConfig, given: Images, study: StudyConfig, notify: Notify) -> StudyData:
+    """Does for images in memory what `study.data.prepare_data` does for those of a source."""
+    if isinstance(given, StudyData):
+        return given.fitted(study.model, notify)
+    stratified = given.stratified if config.stratified is None else config.stratified
+    if config.train_limit is not None:
+        given = limited(given, config.train_limit, study.seed, stratified)
+    parts = train_validation_split(
+        given, fraction=config.validation_fraction, seed=study.seed, stratified=stratified
+    )
+    return StudyData(*parts).fitted(study.model, notify)
+
+
+def split_source(data: Any) -> tuple[Any, Any]:
+    """What a config says of its data, and what a caller gives in place of a source, or None.
+
+    Raises ConfigError for what is neither.
+    """
+    if isinstance(data, str):
+        return {"source": data}, None
+    if isinstance(data, DataConfig):
+        return data.model_dump(mode="json", exclude_unset=True), None
+    if isinstance(data, Mapping):
+        if "source" not in data:
+            raise ConfigError("data.source: must be given, it is missing.")
+        source = data["source"]
+        given = None if isinstance(source, str | None) else source
+        return {**data, **({} if given is None else {"source": SOURCE})}, given
+    if isinstance(data, ImageDataset | StudyData) or _is_pair(data):
+        return {"source": SOURCE}, data
+    hint = "; a list is not (X, y)" if isinstance(data, list) and len(data) == 2 else ""
+    raise ConfigError(f"data: must be {WANTED}, got {_kind(data)}{hint}.")
+
+
+def read_images(
+    given: Any, validation: Any, kind: Kind, channels: int | None, notify: Notify
+) -> Images:
+    """What a caller gives, in the form that the engine takes.
+
+    given: (X, y), an ImageDataset or a StudyData. validation: images for validation, None: cut off.
+    kind: what the task learns; channels: as of ImageDataset. Raises: ConfigError, DataError.
+    """
+    if isinstance(given, StudyData):
+        if validation is not None:
+            raise ConfigError("validation: a StudyData has its validation images; leave one out.")
+        return given
+    train = _dataset(given, None, kind, channels, notify, "data")
+    if validation is None:
+        return train
+    held = _dataset(validation, train.class_names, kind, channels, notify, "validation")
+    return StudyData(train, held)
+
+
+def _dataset(
+    given: Any, classes: Any, kind: Kind, channels: int | None, notify: Notify, path: str
+) -> ImageDataset:
+    if isinstance(given, ImageDataset):
+        if given.kind != kind:
+            raise ConfigError(
+                f"{path}: {given.name} has {given.kind}, but {kind} are to be learned; say "
+                f"ImageDataset(..., kind={kind!r})."
+            )
+        return given
+    if not _is_pair(given):
+        raise ConfigError(f"{path}: must be (X, y) or an ImageDataset, got {_kind(given)}.")
+    name, (images, labels) = NAME if path == "data" else f"{NAME} for {path}", given
+    return ImageDataset(images, labels, classes, name, channels=channels, kind=kind, notify=notify)
+
+
+def digest_of(images: Images) -> str:
+    """What tells images apart, whatever they are called."""
+    if isinstance(images, StudyData):
+        return "".join(data_digests(images).values())
+    return dataset_digest(images)
+
+
+def _is_pair(data: Any) -> bool:
+    return isinstance(data, tuple) and len(data) == 2
+
+
+def _kind(data: Any) -> str:
+    """A value as an error shows it; of an array its shape, of several their number."""
+    shape = getattr(data, "shape", None)
+    if shape is not None:
+        return f"one array {list(shape)}; (X, y) has the labels, too"
+    if isinstance(data, list | tuple):
+        return f"a {type(data).__name__} of {len(data)}"
+    return shown(data)

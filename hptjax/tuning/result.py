@@ -1,0 +1,272 @@
+"""What `hptjax.tune` gives back: the trials of a run, what they show, and their networks."""
+
+import shutil
+import weakref
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+from hptjax.config.hparams import bind
+from hptjax.data.request import silent
+from hptjax.errors import ConfigError, shown
+from hptjax.paths import user_path
+from hptjax.records import run_dir
+from hptjax.records.trial import (
+    GenerationRecord,
+    StudyResult,
+    TrialRecord,
+    best_trial,
+)
+from hptjax.search.network import remake
+from hptjax.space import Space
+from hptjax.transpile.owners import with_conditions
+from hptjax.tuning import pages
+from hptjax.tuning.images import SOURCE, Images, prepared_data, read_images
+from hptjax.tuning.networks import Network, as_network, kept_network, study_of
+from hptjax.tuning.trial import Trial
+from hptjax.tuning.views import Views
+
+STOPPED, INTERRUPTED = "stop()", "interrupted"
+
+
+class Result(Views):
+    """The trials of a run, best first where they are ranked, and what can be made of them.
+
+    While a run goes on, as its callbacks see it, it holds the trials so far.
+
+    Attributes:
+        best: the best trial, None where none was trained to the end.
+        trials: all trials, in the order in which they were asked for.
+        metric: what they are judged by: its `name` and `direction`.
+        space: what was tuned, with the conditions of what is not always there.
+        path: the run's directory; None where no files are kept.
+        stopped: why the search ended, as "trial budget"; None while it goes on.
+
+    Example:
+        >>> result.stopped  # of result = hptjax.tune(...)
+        'trial budget'
+        >>> result.trial(result.best.id) is result.best
+        True
+        >>> list(result.leaderboard(3).to_frame())
+        ['trial', 'status', 'val_loss', 'epochs', 'lr']
+    """
+
+    def __init__(
+        self,
+        records: StudyResult,
+        folder: Path,
+        *,
+        images: Images | None = None,
+        kept: bool = True,
+    ) -> None:
+        """records: of the run in a folder. images: that a caller gave for it.
+
+        kept: False has the folder's parent removed with the result.
+        """
+        self._records, self._folder, self._images, self._kept = records, folder, images, kept
+        if not kept:
+            weakref.finalize(self, shutil.rmtree, folder.parent, ignore_errors=True)
+        self._ended: str | None = None
+        self._asked_to_stop = False
+        self._made: dict[tuple[str, int], Trial] = {}
+        self._again: dict[str, Network] = {}
+
+    @property
+    def best(self) -> Trial | None:
+        """The best trial that was trained to the end; None if there is none."""
+        best = best_trial(self._records.trials)
+        return None if best is None else self._trial(best)
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """All trials, in the order in which they were asked for."""
+        return tuple(map(self._trial, self._records.trials))
+
+    @property
+    def space(self) -> Space:
+        """What was tuned, with the conditions of what is not always there."""
+        study = study_of(self._records.config)
+        return with_conditions(study.space, bind(study.space, study.model))
+
+    @property
+    def path(self) -> Path | None:
+        """The run's directory; None where no files are kept."""
+        return self._folder if self._kept else None
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the search ended; None while it goes on. Of several searchers each one's reason."""
+        if self._ended is not None:
+            return self._ended
+        stops = self._records.stops
+        if len(set(stops.values())) <= 1:
+            return next(iter(stops.values()), None)
+        return "; ".join(f"{label}: {reason}" for label, reason in stops.items())
+
+    def trial(self, name: str) -> Trial:
+        """One trial.
+
+        Args:
+            name: its id, as "tpe/57".
+
+        Returns:
+            The trial.
+
+        Raises:
+            ConfigError: where there is none of this id.
+        """
+        return self._trial(self._record(name))
+
+    def report(self, folder: str | Path | None = None, *, open: bool = False) -> Path:
+        """Writes one HTML page about the run, which needs no network, and its figures.
+
+        Args:
+            folder: where to; `report` within the run if None.
+            open: whether a browser shows it.
+
+        Returns:
+            The path of the page.
+
+        Raises:
+            ConfigError: where no trial is recorded yet, or no files are kept and no folder is
+                given.
+            MissingExtraError: without a package that the page needs, which an extra brings.
+        """
+        from hptjax.report.html import write_report
+        from hptjax.report.sources import named_sources, read_source
+
+        if folder is None and not self._kept:
+            raise ConfigError("report: this result keeps no files; give a folder.")
+        place = user_path(folder) if folder is not None else self._folder / "report"
+        page = write_report(named_sources([read_source(self._folder)]), place)
+        if open:
+            webbrowser.open(page.resolve().as_uri())
+        return page
+
+    def retrain(
+        self,
+        trial: Trial | str,
+        epochs: int | None = None,
+        data: Any = None,
+    ) -> Network:
+        """Trains the network of a trial again, from its recorded random key.
+
+        For its recorded epochs it becomes what it was: bit by bit on devices like the run's.
+
+        Args:
+            trial: a trial of this result, or its id as "tpe/57".
+            epochs: of the training, over which a rate that is scheduled runs; the recorded ones
+                if None.
+            data: the images, (X, y), an ImageDataset or a StudyData, where they were given in
+                Python and the result was loaded by `hptjax.load_run`.
+
+        Returns:
+            The trained network.
+
+        Raises:
+            ConfigError: for a trial that was never trained, or images that are not given.
+        """
+        record = self._record(trial)
+        study = study_of(self._records.config)
+        images = prepared_data(study, self._given(study.data.source, data, study), silent)
+        made = as_network(remake(study, record, images, lambda epoch, metrics: None, epochs))
+        if epochs is None:
+            self._again[_id(record)] = made
+        return made
+
+    def stop(self) -> None:
+        """Ends the search after the present generation: for callbacks, while it goes on.
+
+        The same call of `tune` goes on from there.
+        """
+        self._asked_to_stop = True
+
+    def _given(self, source: str, data: Any, study: Any) -> Images | None:
+        """The images in place of a source's; ConfigError where nobody gave any."""
+        if data is not None:
+            return read_images(data, None, study.task.kind, study.data.channels, silent)
+        if self._images is None and source == SOURCE:
+            raise ConfigError(
+                "retrain: the images of this run were given in Python; give them again, as in "
+                "retrain(trial, data=(X, y))."
+            )
+        return self._images
+
+    @property
+    def _name(self) -> str:
+        return self._folder.name
+
+    def _trial(self, record: TrialRecord) -> Trial:
+        """The one trial of a record."""
+        key = record.strategy, record.number
+        if key not in self._made:
+            self._made[key] = Trial(record, self)
+        return self._made[key]
+
+    def _record(self, trial: Trial | str) -> TrialRecord:
+        name = trial.id if isinstance(trial, Trial) else trial
+        for record in self._records.trials:
+            if _id(record) == name:
+                return record
+        ids = [_id(record) for record in self._records.trials]
+        held = f"{ids[0]} to {ids[-1]}" if ids else "none yet"
+        raise ConfigError(f"trial: there is none {shown(name)}; this result holds {held}.")
+
+    def _network_of(self, record: TrialRecord) -> Network:
+        """The network of a trial that was kept, or trained again."""
+        name = _id(record)
+        found = self._again.get(name) or kept_network(self._folder, record)
+        if found is None:
+            if not record.age:
+                raise ConfigError(
+                    f"trial {name} was never trained: {record.reason or record.status}."
+                )
+            raise ConfigError(
+                f"trial {name}: its weights were not kept; result.retrain({name!r}) trains it "
+                "again."
+            )
+        return found
+
+    def _take(self, record: GenerationRecord) -> None:
+        """Adds a generation while the run goes on."""
+        old = self._records
+        self._records = StudyResult((*old.generations, record), old.stops, old.config)
+
+    def _end(self, records: StudyResult, reason: str | None = None) -> None:
+        """All that was recorded; reason: why the run was left, if not by its budget."""
+        self._records, self._ended = records, reason
+
+    def __repr__(self) -> str:
+        best = self.best
+        reached = "" if best is None else f"; best {best.id}: {self.metric.name} {best.value:.4f}"
+        return f"<Result {pages.headline(self)}{reached}>"
+
+    def _repr_html_(self) -> str:
+        return pages.result_html(self)
+
+
+def _id(record: TrialRecord) -> str:
+    return f"{record.strategy}/{record.number}"
+
+
+def load_run(path: str | Path) -> Result:
+    """The result of a run that `hptjax.tune` or `hptjax run` made, finished or not.
+
+    Args:
+        path: the run's directory.
+
+    Returns:
+        Its trials, networks, plots and report.
+
+    Raises:
+        ConfigError: where there is no run, or one of another version.
+        DataError: where its journal is damaged.
+
+    Example:
+        >>> import hptjax
+        >>> hptjax.load_run("nowhere")
+        Traceback (most recent call last):
+        hptjax.errors.ConfigError: nowhere: not a run (it has no journal.jsonl).
+    """
+    folder = user_path(path)
+    return Result(run_dir.load_run(folder), folder)
