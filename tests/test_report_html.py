@@ -8,6 +8,7 @@ from hptjax.cli import main as cli
 from hptjax.records import GenerationRecord, RunDirectory, Status, TrialRecord, load_run
 from hptjax.records.environment import environment, note_environment, read_environments
 from hptjax.report import Source, named_sources, page, read_source, runs_table
+from hptjax.report.charts import values_against
 from hptjax.report.comparison import summary_table
 from hptjax.report.figures import pictures_of, render
 from hptjax.report.page import Section
@@ -154,6 +155,29 @@ def test_axes_of_the_parallel_coordinates_follow_the_space():
     assert [text for _, text in axes["act"]["ticks"]] == ["relu", "tanh"]
     assert drawn["names"] == ["des/1: 0.7000", "des/0: 0.5000"]
     assert drawn["colors"][0] != drawn["colors"][1]
+
+
+def test_choices_of_numbers_stand_by_name_beside_runs_that_lack_them():
+    trials = pd.DataFrame(
+        {
+            "series": "des",
+            "number": [0, 1, 2],
+            "kernel": [3.0, 5.0, 3.0],  # as a table is where another run has no such hparam
+            "flag": [True, False, None],
+            "value": [0.5, 0.7, 0.6],
+            "status": "trained",
+        }
+    )
+    space = {"kernel": Categorical((5, 3)), "flag": Categorical((False, True))}
+    looks = {"des": ("#000000", "-")}
+    views = {v["label"]: v for v in values_against(trials, list(space), space, looks)["views"]}
+    assert views["kernel"]["x"]["categories"] == ["5", "3"]
+    assert views["kernel"]["series"][0]["x"] == [1, 0, 1]
+    assert views["flag"]["series"][0]["x"] == [1, 0]
+    drawn = {axis["label"]: axis for axis in parallel_coordinates(trials, space, space)["axes"]}
+    assert drawn["kernel"]["ticks"] == [[0, "5"], [1, "3"]]
+    assert drawn["kernel"]["at"] == [0, 1, 1]  # the best one last
+    assert [text for _, text in drawn["flag"]["ticks"]] == ["False", "True", "inactive"]
 
 
 def test_cells_sort_by_their_exact_value():

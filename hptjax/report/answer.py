@@ -126,9 +126,9 @@ def _test_text(best: BestNetwork, data: str | None) -> str:
         )
     source = f" of {data}" if data else ""
     return (
-        "There are no test figures: the run ended without a test split, is not over, or is of an "
-        f"earlier version. hptjax evaluate {_run(best)} measures the network on the test images"
-        f"{source}, with --data on others. Figures of validation chose the network and flatter it."
+        "There are no test figures: the run has no test split, is not over, or is of an earlier "
+        f"version. hptjax evaluate {_run(best)} measures the network on the test images{source}, "
+        "with --data on others. Figures of validation chose the network and flatter it."
     )
 
 
@@ -148,6 +148,7 @@ def _commands(best: BestNetwork) -> str:
     """What to type to use it."""
     run = _run(best)
     lines = [
+        *([] if best.test else [f"hptjax evaluate {run}  # on test images"]),
         f"hptjax predict {run} image.png",
         f"hptjax export {run} --to best.onnx",
         *([f"hptjax predict {run} image.png --ensemble"] if best.ensemble else []),

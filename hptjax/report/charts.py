@@ -140,11 +140,23 @@ def _axis_of(values: pd.Series, label: str, entry: Entry | None) -> tuple[pd.Ser
     if is_numbers(values) and not isinstance(entry, Categorical):
         log = isinstance(entry, Float | Integer) and entry.log
         return values.astype(float), {"label": label, **({"log": True} if log else {})}
-    order = entry.choices if isinstance(entry, Categorical) else sorted(set(map(str, values)))
-    found = set(map(str, values))
-    names = [name for name in dict.fromkeys(map(str, order)) if name in found]
-    codes = values.map(lambda value: float(names.index(str(value))))
+    texts = texts_of(values, entry)
+    names = [name for name in order_of(texts, entry) if name in set(texts)]
+    codes = texts.map(lambda text: float(names.index(text)))
     return codes.astype(float), {"label": label, "categories": names}
+
+
+def texts_of(values: pd.Series, entry: Entry | None) -> pd.Series:
+    """Values as their entry writes them: a table of several runs has 3.0 where the choice is 3."""
+    choices = entry.choices if isinstance(entry, Categorical) else ()
+    written = {choice: str(choice) for choice in choices}
+    return values.map(lambda value: written.get(value, str(value)))
+
+
+def order_of(texts: Iterable[str], entry: Entry | None) -> list[str]:
+    """Each text once, in the order of the choices, where there are any."""
+    choices = map(str, entry.choices) if isinstance(entry, Categorical) else ()
+    return list(dict.fromkeys([*choices, *sorted(set(texts))]))
 
 
 def is_numbers(values: Iterable[Any]) -> bool:

@@ -157,8 +157,9 @@ def definitions(pairs: Mapping[str, Any]) -> str:
     return table(("", ""), pairs.items(), text=("",))
 
 
-def heading(text: str) -> str:
-    return f"<h3>{escape(text)}</h3>"
+def heading(text: str, kind: str = "") -> str:
+    """A heading within a section; kind: of it, `metric` over all that one metric judges."""
+    return f'<h3 class="{kind}">{escape(text)}</h3>' if kind else f"<h3>{escape(text)}</h3>"
 
 
 def note(text: str) -> str:

@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 
 from hptjax.entries import Categorical, Entry, Float, Integer
 from hptjax.records.goal import Goal
-from hptjax.report.charts import is_numbers, trial_name
+from hptjax.report.charts import is_numbers, order_of, texts_of, trial_name
 from hptjax.report.console import show_number
 from hptjax.report.goals import goal_of
 from hptjax.report.runs import SERIES
@@ -81,10 +81,9 @@ def _axis(name: str, column: pd.Series, entry: Entry | None) -> dict[str, Any]:
 
 
 def _names_axis(name: str, column: pd.Series, entry: Entry | None) -> dict[str, Any]:
-    known = column.dropna()
-    order = entry.choices if isinstance(entry, Categorical) else sorted(set(map(str, known)))
-    texts = column.astype(object).where(column.notna(), INACTIVE).map(str)
-    places = {text: k for k, text in enumerate(dict.fromkeys([*map(str, order), *texts]))}
+    known = texts_of(column.dropna(), entry)
+    texts = known.reindex(column.index, fill_value=INACTIVE)
+    places = {text: k for k, text in enumerate(dict.fromkeys([*order_of(known, entry), *texts]))}
     last = max(1, len(places) - 1)
     return {
         "label": name,

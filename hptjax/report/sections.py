@@ -45,7 +45,7 @@ def each(views: Sequence[View], make: Callable[[View], str]) -> str:
     if len(views) == 1:
         return make(views[0])
     made = [(str(view.goal), make(view)) for view in views]
-    return "".join(page.heading(title) + content for title, content in made if content)
+    return "".join(page.heading(title, "metric") + content for title, content in made if content)
 
 
 def opening(views: Sequence[View]) -> str:

@@ -70,7 +70,7 @@ class Tables:
     @property
     def repeated(self) -> bool:
         """Whether any group is of more than one run."""
-        return any(self.trials["group"] != self.trials[SERIES])
+        return bool((self.trials.groupby("group")[SERIES].nunique() > 1).any())
 
 
 @dataclass(frozen=True)
