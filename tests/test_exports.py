@@ -1,6 +1,8 @@
 """Trained networks in the forms of other programs: what these compute is what the network does."""
 
 import importlib.util
+import json
+import sys
 from functools import cache
 
 import numpy as np
@@ -8,6 +10,9 @@ import pytest
 
 import hptjax
 from hptjax.config.model import read_model
+from hptjax.errors import ConfigError, MissingExtraError
+from hptjax.exports.graph import names_table
+from hptjax.exports.lower import lowered
 from hptjax.exports.torch import source_path
 from hptjax.models.signature import net_shape
 from hptjax.models.variables import exact_variables
@@ -72,7 +77,7 @@ def network(config, image) -> hptjax.Network:
     flat = {
         name: rng.uniform(0.5, 1.5, kind.shape).astype(np.float32)
         if kind.fan_in is None
-        else rng.uniform(-1, 1, kind.shape).astype(np.float32) / np.sqrt(kind.fan_in)
+        else rng.uniform(-1, 1, kind.shape).astype(np.float32) / np.float32(kind.fan_in**0.5)
         for name, kind in (weights(body) | statistics(body)).items()
     }
     assert config.image == image
@@ -155,3 +160,78 @@ def test_every_layer_gives_what_it_gave(name, check, tmp_path):
 def test_the_networks_of_the_original_give_what_they_gave(check, tmp_path):
     for k, net in enumerate(originals()):
         check(net, tmp_path / str(k))
+
+
+def test_an_onnx_file_takes_any_batch_and_says_what_it_is(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    net, path = native("pools"), tmp_path / "net.onnx"
+    net.export(path)
+    for count in (1, 7):
+        images = bytes_for(net, count)
+        session, found = run_onnx(path, images)
+        assert found["logits"].shape == (count, 3)
+        np.testing.assert_allclose(found["probabilities"], net.predict_proba(images), atol=1e-5)
+    told = session.get_modelmeta().custom_metadata_map
+    assert json.loads(told["class_names"]) == ["class 0", "class 1", "class 2"]
+    assert json.loads(told["preprocess"])["height"] == 9
+    net.export(path, input="float32")
+    images = bytes_for(net)
+    _, found = run_onnx(path, (images / 255).astype(np.float32))
+    np.testing.assert_allclose(found["logits"], logits_of(net), atol=1e-5)
+    names = {row["torch"] for row in json.loads(told["names"])}
+    assert names == {array.name for array in onnx.load(path).graph.initializer} & names
+    with pytest.raises(ConfigError, match="input must be uint8 or float32, got 'int8'"):
+        net.export(path, input="int8")
+
+
+def test_the_table_of_names_tells_how_axes_turn():
+    net = native("residuals")
+    table = {row["torch"]: row for row in names_table(lowered(net.config, net.variables))}
+    row = table["train_conv1.weight"]
+    assert row["flax"] == "params/train/conv1/kernel"
+    assert (row["axes"], row["shape"]) == ("HWIO -> OIHW", [5, 3, 3, 3])
+    assert table["head.weight"]["axes"] == "IN, OUT -> OUT, IN"
+    other = native("norms")  # a layer has the label `class`, which Python keeps for itself
+    names = {row["torch"] for row in names_table(lowered(other.config, other.variables))}
+    assert {"class_.weight", "class_norm.bias"} <= names
+    assert table["train_norm1.running_var"]["flax"] == "batch_stats/train/norm1/var"
+
+
+def test_the_source_of_a_pt_file_overwrites_nothing_of_others(tmp_path):
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'hptjax[torch]'")
+    net, path = native("pools"), tmp_path / "3-nets.pt"
+    net.export(path)
+    net.export(path)
+    assert source_path(path).name == "_3_nets_net.py"
+    assert list(net.class_names) == module_of(path).CLASS_NAMES
+    source_path(path).write_text("mine = 1\n")
+    with pytest.raises(ConfigError, match=r"_3_nets_net\.py is there already, and not of hptjax"):
+        net.export(path)
+
+
+@pytest.mark.parametrize(("ending", "extra"), [("onnx", "onnx"), ("pt", "torch")])
+def test_without_its_library_an_export_names_the_extra(ending, extra, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, extra, None)
+    with pytest.raises(MissingExtraError, match=rf"pip install 'hptjax\[{extra}\]'"):
+        native("pools").export(tmp_path / f"net.{ending}")
+
+
+def test_what_has_no_other_form_is_refused_in_a_line(tmp_path):
+    pytest.importorskip("onnx")
+    own = {"flax": {"module": "hptjax.nn.convnext:ConvNeXt", "width": 4, "blocks": 1}}
+    config = read_model({**own, "input": list(IMAGE), "outputs": 3})
+    net = hptjax.Network(config, {}, {}, ("a", "b", "c"))
+    with pytest.raises(ConfigError, match=r"can be exported as \.safetensors alone"):
+        net.export(tmp_path / "net.onnx")
+    with pytest.raises(ConfigError, match=r"must end in \.safetensors, \.onnx or \.pt"):
+        net.export(tmp_path / "net.h5")
+
+
+def test_a_safetensors_file_says_what_is_done_to_images(tmp_path):
+    net, path = native("residuals"), tmp_path / "net.safetensors"
+    net.export(path)
+    again = hptjax.load_network(path)
+    assert again.class_names == net.class_names
+    assert again.trial["preprocess"] == net.preprocess.to_dict()
+    assert again.trial["preprocess"]["mean"] == list(net.preprocess.mean)
+    np.testing.assert_array_equal(again.logits(bytes_for(net)), logits_of(net))

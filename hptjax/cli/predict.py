@@ -41,7 +41,7 @@ def predict(args: argparse.Namespace) -> int:
         _print(console, header, rows)
     else:
         _write(args.csv, header, rows)
-        console.print(f"{args.csv}: {len(rows)} predictions.", soft_wrap=True)
+        console.print(f"{args.csv}: predictions of {len(rows)} pictures.", soft_wrap=True)
     return 2 if broken else 0
 
 
@@ -100,8 +100,8 @@ def _rows(
 
 def _print(console: Any, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = PlainTable()
-    for k, name in enumerate(header):
-        number = name.startswith("probability") or k > 2
+    for name in header:
+        number = name != "file" and not name.startswith(("class", "labels"))
         table.add_column(
             name, justify="right" if number else "left", no_wrap=number, overflow="fold"
         )

@@ -1,6 +1,7 @@
 """`hptjax train RUN --trial ID` and `--continue`: a network of a run trained anew, or on."""
 
 import argparse
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -109,12 +110,14 @@ def _onward(
     tree = dict(known["data"]) | ({} if args.data_dir is None else {"data_dir": args.data_dir})
     source, seed = validated(DataConfig, tree, "data"), known["seed"]
     data = prepare_data(source, network.config, seed, notify)
-    check_digests(args.config, known.get("digests"), data_digests(data), source.source)
+    own = data_digests(data)
+    noted_of = {part: digest for part, digest in known.get("digests", {}).items() if part in own}
+    check_digests(args.config, noted_of, own, source.source)
     age = known.get("epoch", 0)
     again = ", its learning rate's schedule" if is_scheduled(network.config) else ""
     notify(
-        f"Going on from the weights after epoch {age}, for {args.epochs} more: the optimizer begins "
-        f"with fresh moments{again}."
+        f"Going on from the weights after epoch {age}, for {args.epochs} more: the optimizer "
+        f"begins with fresh moments{again}."
     )
     lines = epoch_lines(console, age + args.epochs)
     variables, last = train_on(
@@ -152,8 +155,8 @@ def kept_network(path: Path, trial: str | None) -> SavedNetwork:
     if (best.get("strategy"), best.get("number")) == (found.strategy, found.number):
         return load_saved(path)
     raise ConfigError(
-        f"--trial {name}: its weights are not kept, those of the best trial are; without --continue "
-        "it is trained anew, for as many epochs as --epochs says."
+        f"--trial {name}: its weights are not kept, those of the best trial are; without "
+        "--continue it is trained anew, for as many epochs as --epochs says."
     )
 
 
@@ -195,9 +198,8 @@ def _against_record(
             f"The learning rate is scheduled over {epochs} epochs, in the run over {study.epochs}: "
             "the curve is another one."
         )
-    far = max(
-        (abs(old - new) for old, new in pairs if None not in (old, new)), default=float("nan")
-    )
+    both = [(old, new) for old, new in pairs if old is not None and new is not None]
+    far = max((abs(old - new) for old, new in both), default=math.nan)
     return (
         f"{which} not as recorded, by at most {far:.2g}; other images, another version or another "
         "machine than the run's?"

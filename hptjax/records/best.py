@@ -1,9 +1,9 @@
 """Saved networks: exact-shape weights and config, loadable without the run that made them.
 
-The best one of a run is a folder of two files, weights.safetensors and config.yaml, and of test.json
-once the run is done; an exported one is a single safetensors file, which holds the config in its
-metadata. Weights carry a version and a
-checksum (`records.tensors`), and config.yaml must be what the weights' own metadata says.
+The best one of a run is a folder of weights.safetensors and config.yaml, and of test.json once the
+run is done; an exported one is a single safetensors file, which holds the config in its metadata.
+Weights carry a version and a checksum (`records.tensors`), and config.yaml must be what the
+weights' own metadata says.
 """
 
 from collections.abc import Mapping

@@ -41,11 +41,8 @@ def measures_table(found: PerClass) -> PlainTable:
 
 def confusion_table(found: PerClass) -> PlainTable:
     """How many images of each class (rows) are taken for each (columns, by number)."""
-    table = PlainTable(
-        title="Confusion: images of a class (rows), taken for a class (columns)",
-        title_justify="left",
-    )
-    table.add_column("class", no_wrap=True)
+    table = PlainTable()
+    table.add_column("is / taken for", no_wrap=True)
     for k in range(len(found.class_names)):
         table.add_column(str(k), justify="right", no_wrap=True)
     for k, (name, row) in enumerate(zip(found.class_names, found.confusion, strict=True)):
