@@ -67,8 +67,8 @@ LANES = Price(
 )
 
 
-# Fitted on two cores with AVX-512, to 40 %: seconds of compiling what all bodies share, a body, each
-# convolution, each linear layer, and each pixel of a depthwise kernel of a user's own module.
+# Fitted on two cores with AVX-512, to 40 %: seconds of compiling what all bodies share, a body,
+# each convolution, each linear layer, and each pixel of a depthwise kernel of a user's own module.
 COMPILE_SHARED, COMPILE_BODY = 1.5, 0.5
 COMPILE_CONV, COMPILE_LINEAR, COMPILE_PIXEL = 0.45, 0.2, 0.1
 

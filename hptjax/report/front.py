@@ -1,7 +1,7 @@
 """The part of the page about several objectives: the trials that no other one beats."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -62,7 +62,8 @@ def against(
     first, views = goals[0], []
     for other in goals[1:]:
         series = []
-        for (name, on), rows in trials.groupby([trials[SERIES], front], sort=False):
+        for key, rows in trials.groupby([trials[SERIES], front], sort=False):
+            name, on = cast(tuple[Any, Any], key)
             colour, _ = colours[str(name)]
             own = {"name": f"{name}, on the front" if on else str(name)}
             own |= {"color": FRONT if on else colour}
@@ -78,7 +79,7 @@ def _table(front: pd.DataFrame, goals: Sequence[Goal], source: Source, judged: G
     """The trials of the front, best by the metric first."""
     names = [goal.name for goal in goals]
     ordered = front.sort_values(names[0], ascending=judged.direction == "minimize", kind="stable")
-    shown = ordered.rename(columns={SERIES: "search", "number": "trial"})
+    shown: Any = ordered.rename(columns={SERIES: "search", "number": "trial"})
     columns = ["search", "trial", *names, *(n for n in source.hparams if n in shown)]
     columns = list(dict.fromkeys(columns))
     words = [n for n in columns if not pd.api.types.is_numeric_dtype(shown[n])]
