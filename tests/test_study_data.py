@@ -184,7 +184,7 @@ def test_predict_takes_images_as_the_training_did(here):
     )
     for wrong, message in [
         (images / 16, "save"),
-        (images[0], "reshape"),
+        (images.reshape(60, -1), "reshape"),
         (np.zeros((2, 12, 12, 3), np.uint8), r"takes images \[N, H, W, 1\]"),
         (np.full((2, 12, 12), np.nan), "finite"),
     ]:
