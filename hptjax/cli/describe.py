@@ -23,8 +23,9 @@ from hptjax.population.memory import population_bytes, row_bytes
 from hptjax.population.places import places_for
 from hptjax.report.terminal import PlainTable, make_console
 from hptjax.space import Space
-from hptjax.study.config import StudyConfig, TrainConfig
+from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData, load_study_data, prepare_data
+from hptjax.study.data_config import TrainConfig
 from hptjax.study.load import is_study, load_defaults, load_study, load_train
 from hptjax.transpile import Problem, build
 from hptjax.transpile.repair import image_of

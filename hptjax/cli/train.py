@@ -19,8 +19,8 @@ from hptjax.records.metrics import TRAIN, VAL, in_order, measure_of
 from hptjax.report.console import show_hparams, show_measures
 from hptjax.report.terminal import make_console
 from hptjax.search.network import OnEpoch, data_notes, train_alone
-from hptjax.study.config import TrainConfig
 from hptjax.study.data import load_test_data, noted_digests, prepare_data
+from hptjax.study.data_config import TrainConfig
 from hptjax.study.load import load_defaults, load_train
 from hptjax.transpile import build
 

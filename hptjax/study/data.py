@@ -15,7 +15,8 @@ from hptjax.data.resize import fitted, fitted_pair
 from hptjax.data.sources import load_images
 from hptjax.data.split import limited, train_validation_split
 from hptjax.data.targets import Kind, absent_labels
-from hptjax.study.config import DataConfig, StudyConfig
+from hptjax.study.config import StudyConfig
+from hptjax.study.data_config import DataConfig
 from hptjax.study.metric import Function
 from hptjax.tasks.base import Task
 

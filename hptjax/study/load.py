@@ -23,7 +23,8 @@ from hptjax.data.sources import path_of
 from hptjax.errors import ConfigError
 from hptjax.importing import import_from
 from hptjax.paths import user_path
-from hptjax.study.config import StudyConfig, TrainConfig
+from hptjax.study.config import StudyConfig
+from hptjax.study.data_config import TrainConfig
 from hptjax.transpile.opened import defaults_of
 
 INCLUDED = ("model", "space")  # keys that may hold a path instead of a mapping
