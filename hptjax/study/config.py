@@ -25,12 +25,13 @@ from hptjax.records.goal import Goal
 from hptjax.space import Space
 from hptjax.strategies.table import StrategyConfig, strategies_of
 from hptjax.study.budget import Budget
-from hptjax.study.data_config import DataConfig, Seed, check_augment, with_augment
+from hptjax.study.data_config import DataConfig, check_augment, with_augment
 from hptjax.study.executors import ExecutorConfig
 from hptjax.study.metrics import known_curves, measures_of, metric_tree, metric_words
 from hptjax.study.schedule import Schedule, member_epochs
 from hptjax.study.schedules import make_schedule, noted
 from hptjax.study.sinks import sinks_of
+from hptjax.study.validation import Seed
 from hptjax.tasks.base import Task
 from hptjax.transpile.apply import apply_bound, with_owners
 from hptjax.transpile.identity import as_computed
