@@ -1,22 +1,28 @@
 """One contract for labelled images: whatever a user gives is read here, and kept in one form."""
 
 import copy
+import html
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hptjax.data.deal import held_out, read_groups
+from hptjax.data.from_others import FromOthers
 from hptjax.data.labels import Labels, checked_names, classes_of, indices_of, listed, read_labels
 from hptjax.data.pixels import SAID, as_images, darkness, scale_of, to_bytes
+from hptjax.data.sheet import chosen, columns_for, png_text, sheet
 from hptjax.data.targets import Kind, names_of, read_targets
 from hptjax.errors import ConfigError, DataError
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, init=False)
-class ImageDataset:
+class ImageDataset(FromOthers):
     """Labelled images of one size. Kept as images: uint8 [N, H, W, C]; labels: int32 [N] in [0, K).
 
     kind: what the labels are. `classes`, the default, as above; `labels`, of which an image may
@@ -174,6 +180,39 @@ class ImageDataset:
         for key, value in arrays.items():
             object.__setattr__(other, key, value)
         return other
+
+    def show(self, n: int = 50) -> "Image":
+        """A Pillow image: a grid of about n pictures, of each class as many, with their names."""
+        if n < 1:
+            raise ConfigError(f"show: needs at least 1 picture, got {n}.")
+        some = self.take(self._some(n))
+        classes = len(np.unique(some.labels)) if self.kind == "classes" else 10
+        captions = [some.caption(index) for index in range(some.size)]
+        return sheet(some.images, captions, columns_for(some.size, classes))
+
+    def caption(self, index: int) -> str:
+        """What an image is: its class, its labels, or its targets."""
+        own = self.labels[index]
+        if self.kind == "classes":
+            return self.class_names[own]
+        if self.kind == "labels":
+            return ", ".join(self.class_names[k] for k in np.flatnonzero(own)) or "none"
+        return ", ".join(f"{value:.3g}" for value in np.atleast_1d(own))
+
+    def _some(self, n: int) -> np.ndarray:
+        if self.kind == "classes":
+            return chosen(self.labels, self.num_classes, n)
+        return np.arange(min(n, self.size))
+
+    def _repr_html_(self) -> str:
+        """The short text and ten small pictures, for notebooks."""
+        some = self.take(self._some(10)[:10])
+        pictures = "".join(
+            f'<img src="data:image/png;base64,{png_text(some.images[k])}" '
+            f'title="{html.escape(some.caption(k))}" style="margin:2px">'
+            for k in range(some.size)
+        )
+        return f"<div>{html.escape(repr(self))}<br>{pictures}</div>"
 
     def __repr__(self) -> str:
         height, width, channels = self.image_shape

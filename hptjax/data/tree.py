@@ -43,10 +43,8 @@ def find_pictures(
     """
     parts = _parts(folder, name)
     if split not in parts:
-        has = "train alone" if set(parts) == {"train"} else ", ".join(parts)
         raise NoSplitError(
-            f"{name}: has no {split} set, which would be a folder {PARTS[split][0]}/ beside "
-            f"train/; it has {has}."
+            f"{name}: has no {split} set, which would be a folder {PARTS[split][0]}/ beside train/."
         )
     place = parts[split]
     what = name if place == folder else f"{name}/{place.name}"
@@ -104,8 +102,8 @@ def _by_class(
     others += [file for file in _children(place) if file.is_file()]
     if others:
         names = listed([file.name for file in others])
-        files = "1 file that is" if len(others) == 1 else f"{len(others)} files that are"
-        notify(f"{what}: {files} no picture in a class's folder left out: {names}.")
+        files = "1 file is" if len(others) == 1 else f"{len(others)} files are"
+        notify(f"{what}: {files} no picture of a class and left out: {names}.")
     return found
 
 
