@@ -19,7 +19,7 @@ from hptjax.models import Classifier, evaluate_variables, init_variables
 from hptjax.models.keys import root_key
 from hptjax.records import SavedNetwork, Status, load_network, load_run, save_network
 from hptjax.search.network import data_notes
-from hptjax.study.config import DataConfig
+from hptjax.study.data_config import DataConfig
 from tests import fakes
 from tests.commands import pretend_training
 

@@ -9,8 +9,8 @@ from hptjax.cli import main as cli
 from hptjax.errors import ConfigError, DataError
 from hptjax.models import Classifier, evaluate_variables, init_variables
 from hptjax.models.keys import root_key
-from hptjax.study.config import DataConfig
 from hptjax.study.data import StudyData, load_test_data, prepare_data
+from hptjax.study.data_config import DataConfig
 from tests import fakes, nets
 
 MODEL = hptjax.ModelConfig.from_dict(fakes.model())

@@ -23,9 +23,11 @@ from hptjax.population.memory import population_bytes, row_bytes
 from hptjax.population.places import places_for
 from hptjax.report.terminal import PlainTable, make_console
 from hptjax.space import Space
-from hptjax.study.config import StudyConfig, TrainConfig
+from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData, load_study_data, prepare_data
+from hptjax.study.data_config import TrainConfig
 from hptjax.study.load import is_study, load_defaults, load_study, load_train
+from hptjax.study.validation import FRACTION
 from hptjax.transpile import Problem, build
 from hptjax.transpile.repair import image_of
 
@@ -104,7 +106,12 @@ def _image_of_settings(console: Console, settings: TrainConfig) -> ImageSpec:
 def training_images(study: StudyConfig) -> int:
     """How many images a run trains on, as far as its config says."""
     loaded = min(study.data.train_limit or IMAGES, IMAGES)
-    return round(loaded * (1 - study.data.validation_fraction))
+    wanted = study.data.wanted
+    if wanted.images is not None:
+        return max(1, loaded - wanted.images)
+    if wanted.source is not None:
+        return loaded
+    return round(loaded * (1 - (wanted.fraction or FRACTION)))
 
 
 def memory_text(plan: Plan, places: Sequence[Any], *, marks: bool = False) -> str:

@@ -17,8 +17,8 @@ from hptjax.records.metrics import measure_of
 from hptjax.report.console import show_measures
 from hptjax.report.per_class import per_class_tables
 from hptjax.report.terminal import make_console
-from hptjax.study.config import DataConfig
 from hptjax.study.data import load_test_data, prepare_data
+from hptjax.study.data_config import DataConfig
 
 
 def evaluate(args: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ from hptjax.records.trial import TrialRecord, finite_or_none
 from hptjax.report.terminal import make_console
 from hptjax.search.network import data_notes, preprocess_note
 from hptjax.search.retrain import is_scheduled, train_anew, train_on
-from hptjax.study.config import DataConfig, StudyConfig
+from hptjax.study.config import StudyConfig
 from hptjax.study.data import (
     StudyData,
     data_digests,
@@ -31,6 +31,7 @@ from hptjax.study.data import (
     noted_digests,
     prepare_data,
 )
+from hptjax.study.data_config import DataConfig
 
 Notify = Callable[[str], None]
 

@@ -21,8 +21,8 @@ from hptjax.report.console import show_hparams, show_measures
 from hptjax.report.terminal import make_console
 from hptjax.search.network import data_notes, preprocess_note
 from hptjax.search.retrain import OnEpoch, train_alone
-from hptjax.study.config import DataConfig, TrainConfig
 from hptjax.study.data import StudyData, load_test_data, noted_digests, prepare_data
+from hptjax.study.data_config import DataConfig, TrainConfig
 from hptjax.study.load import load_defaults, load_train
 from hptjax.transpile import build
 

@@ -26,8 +26,9 @@ from hptjax.population import (
 )
 from hptjax.population.plan import Plan
 from hptjax.records.environment import rounding_facts
-from hptjax.study.config import DataConfig, StudyConfig, Work
+from hptjax.study.config import StudyConfig, Work
 from hptjax.study.data import StudyData
+from hptjax.study.data_config import DataConfig
 from hptjax.transpile.problem import Problem
 
 UNKNOWN_WORK = Work(samples=math.inf, seconds=math.inf)

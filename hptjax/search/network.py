@@ -10,8 +10,9 @@ from hptjax.records.goal import Goal
 from hptjax.records.metrics import VAL, in_order
 from hptjax.records.trial import TrialRecord, finite_or_none, metrics_of
 from hptjax.search.retrain import OnEpoch, train_anew
-from hptjax.study.config import DataConfig, StudyConfig
+from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData, noted_digests
+from hptjax.study.data_config import DataConfig
 
 
 def remake(

@@ -16,8 +16,9 @@ from hptjax.population import Member, Population, PopulationTrainer
 from hptjax.population.update import start
 from hptjax.records.trial import TrialRecord
 from hptjax.settings import fixed_settings
-from hptjax.study.config import DataConfig, StudyConfig
+from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
+from hptjax.study.data_config import DataConfig
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 Trained = tuple[dict[str, Any], dict[str, float]]

@@ -18,8 +18,9 @@ from hptjax.executors.base import Executor
 from hptjax.paths import user_path
 from hptjax.records.run_dir import FREE_KEYS
 from hptjax.space import Space
-from hptjax.study.config import DataConfig, StudyConfig
+from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
+from hptjax.study.data_config import DataConfig
 from hptjax.study.executors import ExecutorConfig
 from hptjax.study.metric import Metric, advice
 from hptjax.tuning.images import digest_of, read_images, split_source

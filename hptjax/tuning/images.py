@@ -8,8 +8,9 @@ from hptjax.data.digest import dataset_digest
 from hptjax.data.split import limited, train_validation_split
 from hptjax.data.targets import Kind
 from hptjax.errors import ConfigError, shown
-from hptjax.study.config import DataConfig, StudyConfig
+from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData, data_digests, load_study_data
+from hptjax.study.data_config import DataConfig
 
 Images: TypeAlias = ImageDataset | StudyData
 Notify: TypeAlias = Callable[[str], None]
