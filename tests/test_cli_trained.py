@@ -131,12 +131,12 @@ def test_a_broken_picture_is_named_and_the_others_are_done(tmp_path, capsys):
     words.save(tmp_path / "words.png")
     assert cli.main(["predict", "run", str(tmp_path)]) == 2
     out, error = capsys.readouterr()
-    assert "colours become grey" in out
-    assert "16 bits are divided by 257" in out
+    assert "pictures in colour: made grey" in out
+    assert "pictures of 16 bits: divided by 257" in out
     assert "colour.png" in out
     assert error.count("\n") == 2
     assert "bad.png: it cannot be read" in error
-    assert "no.jpg: it is no picture that Pillow can read." in error
+    assert "no.jpg: is no sound picture" in error
 
 
 @pytest.mark.parametrize(

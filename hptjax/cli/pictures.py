@@ -4,12 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
+from hptjax.data import picture
 from hptjax.errors import ConfigError, DataError
-
-_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-_COLOURS = {"RGB", "RGBA", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV"}
 
 
 def picture_files(paths: Sequence[Path]) -> list[Path]:
@@ -20,7 +17,7 @@ def picture_files(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            known = Image.registered_extensions()
+            known = picture.picture_endings()
             own = sorted(f for f in path.rglob("*") if f.suffix.lower() in known and f.is_file())
             if not own:
                 raise ConfigError(f"{path}: there is no picture in this folder.")
@@ -33,30 +30,17 @@ def picture_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def read_picture(path: Path, channels: int, notify: Callable[[str], None]) -> np.ndarray:
-    """Bytes [H, W, C] of a picture, turned upright as its camera says.
+    """Bytes [H, W, C] of a picture, read as those of a folder of training images are.
 
-    notify: told what is done to colours. Raises DataError, which names the file, for one that is
-    damaged or no picture, and for a network of other channels than pictures have.
+    notify: told what is done to it. Raises DataError, which names the file, for one that is damaged
+    or no picture, and for a network of other channels than pictures have.
     """
-    if channels not in _MODES:
-        raise DataError(f"{path}: the network is for {channels} channels, which no picture has.")
-    try:
-        with Image.open(path) as picture:
-            image = ImageOps.exif_transpose(picture)
-            image.load()
-    except (UnidentifiedImageError, Image.DecompressionBombError):
-        raise DataError(f"{path}: it is no picture that Pillow can read.") from None
-    except (OSError, SyntaxError, ValueError) as error:  # SyntaxError: of a broken PNG
-        raise DataError(f"{path}: it cannot be read: {error}.") from None
-    mode = _MODES[channels]
-    if image.mode.startswith("I") and channels in (1, 3):  # 16 bits
-        words = np.clip(np.asarray(image), 0, 65535)
-        grey = np.round(words / 257).astype(np.uint8)[..., None]
-        notify("grey levels of 16 bits are divided by 257.")
-        return np.repeat(grey, channels, -1)
-    if image.has_transparency_data and channels in (1, 3):
-        notify("transparency is left out.")
-    if channels == 1 and image.mode in _COLOURS:
-        notify("the network is for grey images: colours become grey (ITU-R 601-2 luma).")
-    array = np.asarray(image.convert(mode))
-    return array[..., None] if array.ndim == 2 else array
+    if channels not in (1, 3):
+        raise DataError(
+            f"{path}: the network is for {channels} channels, pictures have 1 or 3; give arrays to "
+            "hptjax.load_network(...).predict."
+        )
+    found = picture.read_picture(path, channels=channels)
+    for key in found.done:
+        notify(f"pictures {picture.SAID[key]}.")
+    return found.pixels

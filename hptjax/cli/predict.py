@@ -27,7 +27,7 @@ def predict(args: argparse.Namespace) -> int:
     if args.csv is not None:
         prove_writable(args.csv.parent, f"--csv {args.csv}")
     console = make_console()
-    notify = once(lambda text: console.print(text.removeprefix(": "), soft_wrap=True))
+    notify = once(lambda text: console.print(text, soft_wrap=True))
     rows: list[list[str]] = []
     broken = 0
     for start in range(0, len(files), _TOGETHER):
@@ -52,7 +52,7 @@ def _read(
     found, broken = [], 0
     for path in files:
         try:
-            image = read_picture(path, network.input_shape[2], lambda text: notify(f": {text}"))
+            image = read_picture(path, network.input_shape[2], notify)
         except DataError as error:
             say(str(error))
             broken += 1
