@@ -135,7 +135,7 @@ def test_a_broken_picture_is_named_and_the_others_are_done(tmp_path, capsys):
     assert "pictures of 16 bits: divided by 257" in out
     assert "colour.png" in out
     assert error.count("\n") == 2
-    assert "bad.png: it cannot be read" in error
+    assert "bad.png: is no sound picture (image file is truncated" in error
     assert "no.jpg: is no sound picture" in error
 
 
