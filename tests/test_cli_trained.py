@@ -86,6 +86,26 @@ def test_the_best_network_is_tested_once_at_the_end(made, capsys):
     assert said == []
 
 
+def test_an_ensemble_is_tested_beside_the_best_network_and_predicts(made, tmp_path, capsys):
+    """Of the best network alone, twice: it is worth what that is."""
+    copy = tmp_path / "run"
+    shutil.copytree(made / "run", copy)
+    error = refused(capsys, "predict", str(copy), "0.png", "--ensemble")
+    assert "is no run that built one; a study does, with keep_best above 1." in error
+    best = load_run("run").best
+    (copy / "kept").mkdir()
+    hptjax.load_network("run").save(copy / f"kept/random-{best.number}.safetensors")
+    members = {f"random/{best.number}": 2}
+    (copy / "kept/ensemble.json").write_text(json.dumps({"members": members, "measures": {}}))
+    said: list[str] = []
+    found = judge_best(copy, StudyConfig.from_dict(load_run("run").config), notify=said.append)
+    assert found["ensemble"]["members"] == members
+    assert found["ensemble"]["measures"] == pytest.approx(found["measures"], abs=1e-5)
+    assert "Ensemble of 1: test accuracy" in said[0]
+    alone = run(capsys, "predict", str(copy), "0.png", "1.png")
+    assert run(capsys, "predict", str(copy), "0.png", "1.png", "--ensemble") == alone
+
+
 def test_a_run_without_test_images_is_not_tested(made, tmp_path):
     shutil.copytree(made / "run", tmp_path / "run")
     (tmp_path / "run/best/test.json").unlink()

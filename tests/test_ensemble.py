@@ -5,7 +5,7 @@ import json
 import jax
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hptjax
@@ -35,6 +35,7 @@ def random_predictions(seed, networks=4, count=30, classes=3):
     return values, generator.integers(0, classes, count)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 99))
 def test_an_ensemble_is_never_worse_than_its_best_network(seed):
     predictions, labels = random_predictions(seed)

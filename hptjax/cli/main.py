@@ -318,6 +318,9 @@ def _add_predict(commands) -> None:
         "images", type=user_path, nargs="+", metavar="IMAGE", help="pictures, or folders of some"
     )
     command.add_argument(
+        "--ensemble", action="store_true", help="by the run's kept networks together (keep_best)"
+    )
+    command.add_argument(
         "--top", type=int, metavar="K", help="the K most likely classes (default: the likeliest)"
     )
     command.add_argument(

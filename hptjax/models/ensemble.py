@@ -15,6 +15,8 @@ class Predicting(Protocol):
     @property
     def class_names(self) -> tuple[str, ...]: ...
 
+    def outcomes(self, images: Any) -> np.ndarray: ...
+
     def predict(self, images: Any) -> np.ndarray: ...
 
     def predict_proba(self, images: Any) -> np.ndarray: ...
@@ -66,6 +68,10 @@ class Ensemble:
         Raises as the networks do.
         """
         return self._mean([network.predict_proba(images) for network in self._used])
+
+    def outcomes(self, images: Any) -> np.ndarray:
+        """The averaged probabilities, or numbers where these are learned, float32 [N, K]."""
+        return self._mean([network.outcomes(images) for network in self._used])
 
     def predict(self, images: Any) -> np.ndarray:
         """As a network's `predict`, by the averaged probabilities, or numbers."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -75,14 +76,7 @@ def select(
     measure = task.find(measure_of(metric.name)) if metric.name.startswith(VAL) else None
     judged = measure_of(metric.name) if measure is not None else "loss"
 
-    @partial(jax.jit, static_argnums=1)
-    def measured(outputs: Array, names: tuple[str, ...]) -> dict[str, Array]:
-        """outputs: [N, K]."""
-        chosen = {name: task.measure(name) for name in names}
-        real = jnp.ones(validation.size, bool)
-        sums = batch_sums(chosen.values(), outputs.T, jnp.asarray(validation.labels), real)
-        images = {"images": jnp.float32(validation.size)}
-        return {name: own.value({**sums, **images}) for name, own in chosen.items()}
+    measured = _measuring(task, validation)
 
     def loss(mean: np.ndarray) -> float:
         outputs = back(mean).astype(np.float32)
@@ -97,6 +91,37 @@ def select(
     if metric.curve:
         found[measure_of(metric.curve)] = metric.of_logits(outputs, validation.labels)
     return Selection(counts, found)
+
+
+def _measuring(
+    task: Task, dataset: ImageDataset
+) -> Callable[[Any, tuple[str, ...]], dict[str, Array]]:
+    """Measures by their names of outputs [N, K] for all images of a data set."""
+
+    @partial(jax.jit, static_argnums=1)
+    def measured(outputs: Array, names: tuple[str, ...]) -> dict[str, Array]:
+        chosen = {name: task.measure(name) for name in names}
+        real = jnp.ones(dataset.size, bool)
+        sums = batch_sums(chosen.values(), outputs.T, jnp.asarray(dataset.labels), real)
+        images = {"images": jnp.float32(dataset.size)}
+        return {name: own.value({**sums, **images}) for name, own in chosen.items()}
+
+    return measured
+
+
+@fixed_settings()
+def measures_together(
+    networks: Sequence[SavedNetwork],
+    counts: Sequence[float],
+    dataset: ImageDataset,
+    measures: Sequence[str],
+) -> dict[str, float]:
+    """What an ensemble reaches on a data set; counts: of each network; measures: of the task."""
+    task = networks[0].config.task.options.fitted(dataset)
+    spread, back = _averaged_as(task)
+    mean = np.average([spread(outputs_of(own, dataset)) for own in networks], 0, counts)
+    found = _measuring(task, dataset)(back(mean).astype(np.float32), tuple(measures))
+    return {name: float(value) for name, value in found.items()}
 
 
 def outputs_of(network: SavedNetwork, dataset: ImageDataset) -> np.ndarray:

@@ -16,9 +16,11 @@ from hptjax.data.request import NoSplitError, silent
 from hptjax.errors import ConfigError
 from hptjax.models.confusion import confusion_of
 from hptjax.models.network import Network, load_network
-from hptjax.records.best import CONFIG, TEST
+from hptjax.records.best import CONFIG, TEST, SavedNetwork
 from hptjax.records.files import replace_file
 from hptjax.records.trial import finite_or_none
+from hptjax.search.ensemble import measures_together
+from hptjax.search.kept import ensemble_members, kept_ensemble
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import load_test_data
 
@@ -46,13 +48,16 @@ def judge_best(
         return None
     try:
         network = load_network(folder)
-        known = _known(folder / TEST, network)
+        known = _known(folder / TEST, network, ensemble_members(run))
         if known is not None:
             return known
         images = _test_images(network, study, test)
         if images is None:
             return None
         found = judgement(network, images, study)
+        together = _together(run, images, study)
+        if together is not None:
+            found["ensemble"] = together
     except ConfigError as error:
         notify(f"The best network was not tested: {error}")
         return None
@@ -80,26 +85,53 @@ def judgement(network: Network, images: ImageDataset, study: StudyConfig) -> dic
     return {**found, "confusion": confusion.tolist(), "wrong": wrong}
 
 
+def _together(run: Path, images: ImageDataset, study: StudyConfig) -> dict[str, Any] | None:
+    """What the run's ensemble reaches, and how often each network is in it."""
+    ensemble = kept_ensemble(run)
+    if ensemble is None:
+        return None
+    networks = [SavedNetwork(n.config, n.variables, n.trial) for n in ensemble.networks]
+    measures = measures_together(networks, ensemble.weights, images, study.measures)
+    known = {name: finite_or_none(value) for name, value in measures.items()}
+    return {"members": ensemble_members(run), "measures": known}
+
+
 def told(found: Mapping[str, Any]) -> str:
-    """`Test: accuracy 0.9030, loss 0.3000 on 1000 images.`: the loss comes last."""
-    measures = dict(found["measures"])
-    loss = {"loss": measures.pop("loss")} if "loss" in measures else {}
-    texts = [
-        f"{name} {'not finite' if value is None else f'{value:.4f}'}"
-        for name, value in {**measures, **loss}.items()
-    ]
-    return f"Best network ({found['trial']}): test {', '.join(texts)} on {found['images']} images."
+    """`Best network (tpe/57): test accuracy 0.9030, loss 0.3000 on 1000 images.`
+
+    The loss comes last; an ensemble has a sentence of its own.
+    """
+    text = f"Best network ({found['trial']}): test {_texts(found['measures'])}"
+    text += f" on {found['images']} images."
+    together = found.get("ensemble")
+    if together is None:
+        return text
+    count = len(together["members"])
+    return f"{text} Ensemble of {count}: test {_texts(together['measures'])}."
 
 
-def _known(path: Path, network: Network) -> dict[str, Any] | None:
-    """What an earlier call found of the same trial."""
+def _texts(measures: Mapping[str, float | None]) -> str:
+    """`accuracy 0.9030, loss 0.3000`."""
+    last = sorted(measures.items(), key=lambda pair: pair[0] == "loss")
+    return ", ".join(
+        f"{name} {'not finite' if value is None else f'{value:.4f}'}" for name, value in last
+    )
+
+
+def _known(
+    path: Path, network: Network, members: Mapping[str, float] | None
+) -> dict[str, Any] | None:
+    """What an earlier call found of the same trial, and of the same ensemble."""
     try:
         found = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
     trial = network.trial
     own = f"{trial.get('strategy')}/{trial.get('number')}"
-    return found if isinstance(found, dict) and found.get("trial") == own else None
+    if not isinstance(found, dict) or found.get("trial") != own:
+        return None
+    together = found.get("ensemble", {}).get("members")
+    return found if together == members else None
 
 
 def _test_images(

@@ -8,6 +8,8 @@ from typing import Any
 
 from hptjax.config.model import read_model
 from hptjax.errors import DataError
+from hptjax.models.ensemble import Ensemble
+from hptjax.models.network import load_network as trained_network
 from hptjax.records.best import SUFFIX, SavedNetwork, load_network, save_network
 from hptjax.records.files import replace_file
 from hptjax.records.trial import TrialRecord, finite_or_none
@@ -17,7 +19,7 @@ from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
 from hptjax.study.metric import Metric
 
-ENSEMBLE = "ensemble.json"
+KEPT, ENSEMBLE = "kept", "ensemble.json"
 
 
 class KeptNetworks:
@@ -96,3 +98,31 @@ def keeper_of(
 def file_name(trial: TrialRecord) -> str:
     """Of the network of a trial: `tpe-57.safetensors`."""
     return f"{trial.strategy}-{trial.number}{SUFFIX}"
+
+
+def ensemble_members(run: Path) -> dict[str, float] | None:
+    """How often each trial, as `tpe/57`, is in a run's ensemble; None where it built none.
+
+    Raises DataError for a damaged file.
+    """
+    path = run / KEPT / ENSEMBLE
+    if not path.is_file():
+        return None
+    try:
+        members = json.loads(path.read_text())["members"]
+        return {str(name): float(count) for name, count in members.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: cannot be read: {error!r}.") from None
+
+
+def kept_ensemble(run: Path) -> Ensemble | None:
+    """The networks of a run that predict together; None where it built no ensemble.
+
+    Raises: DataError where a file of it is damaged or missing.
+    """
+    members = ensemble_members(run)
+    if members is None:
+        return None
+    names = [name.rpartition("/") for name in members]
+    files = [run / KEPT / f"{label}-{number}{SUFFIX}" for label, _, number in names]
+    return Ensemble([trained_network(file) for file in files], list(members.values()))

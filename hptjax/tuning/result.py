@@ -20,12 +20,13 @@ from hptjax.records.trial import (
     TrialRecord,
     best_trial,
 )
+from hptjax.search.kept import kept_ensemble
 from hptjax.search.network import remake
 from hptjax.space import Space
 from hptjax.transpile.owners import with_conditions
 from hptjax.tuning import pages
 from hptjax.tuning.images import SOURCE, Images, prepared_data, read_images
-from hptjax.tuning.networks import as_network, kept_ensemble, kept_network, study_of
+from hptjax.tuning.networks import as_network, kept_network, study_of
 from hptjax.tuning.trial import Trial
 from hptjax.tuning.views import Views
 
