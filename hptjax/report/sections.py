@@ -139,7 +139,7 @@ def leaderboard(view: View) -> str:
 def _has_curves(view: View) -> bool:
     """Whether any trial was trained for more than an epoch."""
     epochs = view.tables.epochs
-    return len(epochs) > 0 and column(epochs, "epoch").max() > 1
+    return len(epochs) > 0 and bool((column(epochs, "epoch") > 1).any())
 
 
 def _example(view: View) -> str:
