@@ -116,7 +116,7 @@ def leaderboard(view: View) -> str:
         ranked = ranked.assign(**{FRONT: _on_front(view, ranked)})
     first = (*HEADS.values(), own, *(more or (other,)), FRONT, "epoch", "epochs")
     columns = [n for n in dict.fromkeys((*first, *hparams, *LAST)) if n in ranked]
-    columns = [name for name in columns if name not in LAST or ranked[name].nunique() > 1]
+    columns = [name for name in columns if name not in LAST or len(set(ranked[name])) > 1]
     table_id = f"leaderboard{view.suffix}"
     words = [name for name in columns if name in WORDS or not _numeric(ranked[name])]
     repeated = any(source.config.get("repeats", 1) > 1 for source in view.sources.values())
