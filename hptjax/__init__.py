@@ -21,7 +21,9 @@ Say which images:
     StudyData       training and validation images
 
 Use a trained network:
-    load_network    the best network of a run, or one from a file: predict, evaluate
+    load_network, Network
+                    the best network of a run, or one from a file: predict, evaluate, export
+    Ensemble        networks that predict together
     load_best, Classifier, init_variables
                     its weights, and networks as Flax modules
 
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
     from hptjax.layers import Ref as Ref
     from hptjax.models import Classifier as Classifier
     from hptjax.models import init_variables as init_variables
+    from hptjax.models.ensemble import Ensemble as Ensemble
     from hptjax.models.layers.base import Layer as Layer
     from hptjax.models.layers.base import Weight as Weight
     from hptjax.models.network import Network as Network
@@ -102,6 +105,7 @@ __all__ = [
     "Classifier",
     "ConfigError",
     "DataError",
+    "Ensemble",
     "ImageDataset",
     "Layer",
     "LrSchedule",
@@ -110,6 +114,7 @@ __all__ = [
     "MissingExtraError",
     "Model",
     "ModelConfig",
+    "Network",
     "Optimizer",
     "Population",
     "PopulationProblem",
@@ -151,6 +156,7 @@ _HOMES = {
     "Classifier": "hptjax.models",
     "ConfigError": "hptjax.errors",
     "DataError": "hptjax.errors",
+    "Ensemble": "hptjax.models.ensemble",
     "ImageDataset": "hptjax.data",
     "Layer": "hptjax.models.layers.base",
     "LrSchedule": "hptjax.population.lr_schedules.base",

@@ -9,6 +9,8 @@ proposal    what a searcher asks to try: a point in the unit cube and its hparam
 candidate   the network that repair made of a proposal
 member      a candidate with its random key, in a population
 trial       the record of a candidate
+judged      of an epoch: the one whose value, and weights, a trial is worth, the last or the best
+mark        to note a member's weights as those of its best epoch so far
 duplicate   a trial of a network that its strategy has tried before
 generation  the trials that were asked for together
 fitness     what a searcher is told of a trial: lower is better, NaN is worst

@@ -23,7 +23,8 @@ from hptjax.data.augmentations.flip import Flip
 from hptjax.data.augmentations.original import Original
 from hptjax.data.augmentations.rotate import Rotate
 from hptjax.errors import ConfigError
-from hptjax.study.config import DataConfig, StudyConfig
+from hptjax.study.config import StudyConfig
+from hptjax.study.data_config import DataConfig
 from hptjax.study.load import load_study
 from hptjax.table import entry_rows
 

@@ -19,7 +19,7 @@ from hptjax.models import Classifier, evaluate_variables, init_variables
 from hptjax.models.keys import root_key
 from hptjax.records import SavedNetwork, Status, load_network, load_run, save_network
 from hptjax.search.network import data_notes
-from hptjax.study.config import DataConfig
+from hptjax.study.data_config import DataConfig
 from tests import fakes
 from tests.commands import pretend_training
 
@@ -111,7 +111,7 @@ def test_the_best_network_is_exported_as_it_was_saved(run, capsys):
 def test_a_trial_is_trained_again_from_its_record(run, monkeypatch, capsys):
     trial = next(t for t in load_run(run).trials if t.strategy == "tpe" and t.age == 2)
     executor = fakes.FakeExecutor()
-    monkeypatch.setattr("hptjax.search.network.local_executor", lambda *parts: executor)
+    monkeypatch.setattr("hptjax.search.retrain.local_executor", lambda *parts: executor)
     words = ["export", str(run), "--trial", f"tpe/{trial.number}", "--to", "t.safetensors"]
     assert cli.main(words) == 0
     assert executor.log == ["start 1", "epoch 0 of 1", "epoch 1 of 1"]
@@ -131,7 +131,7 @@ def test_a_trial_is_trained_again_from_its_record(run, monkeypatch, capsys):
         (["--trial", "3", "--to", "a.safetensors"], "several strategies: random/3, tpe/3"),
         (["--trial", "tpe/99", "--to", "a.safetensors"], "this run holds random/0..5, tpe/0..5"),
         (["--trial", "tpe/x", "--to", "a.safetensors"], "must be STRATEGY/N or N"),
-        (["--to", "a.txt"], "must end in .safetensors"),
+        (["--to", "a.txt"], "must end in .safetensors, .onnx or .pt"),
         (["--to", "small.yaml/a.safetensors"], "cannot write it"),
     ],
 )

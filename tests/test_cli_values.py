@@ -90,7 +90,7 @@ def test_export_of_a_repeated_trial_compares_it_with_the_first_repetition(
 ):
     folder = pretended(repeats=3)
     best = load_run(folder).best
-    monkeypatch.setattr("hptjax.search.network.local_executor", lambda *parts: fakes.FakeExecutor())
+    monkeypatch.setattr("hptjax.search.retrain.local_executor", lambda *parts: fakes.FakeExecutor())
     name = f"{best.strategy}/{best.number}"
     capsys.readouterr()
     assert cli.main(["export", str(folder), "--trial", name, "--to", "t.safetensors"]) == 0

@@ -89,7 +89,7 @@ def test_a_run_does_not_go_on_with_other_images(run, capsys, change):
 
 
 def test_a_trial_is_not_made_again_of_other_images(run, capsys, monkeypatch):
-    monkeypatch.setattr("hptjax.search.network.local_executor", lambda *parts: fakes.FakeExecutor())
+    monkeypatch.setattr("hptjax.search.retrain.local_executor", lambda *parts: fakes.FakeExecutor())
     words = ["export", "run", "--trial", "0", "--to", "a.safetensors"]
     assert cli.main(words) == 0
     assert load_network("a.safetensors").trial["digests"] == load_network("run").trial["digests"]
@@ -99,7 +99,9 @@ def test_a_trial_is_not_made_again_of_other_images(run, capsys, monkeypatch):
 
 def test_evaluate_refuses_other_images_unless_they_are_asked_for(run, capsys, monkeypatch):
     values = {"loss": 0.5, "accuracy": 0.5}
-    monkeypatch.setattr("hptjax.cli.evaluate.evaluate_variables", lambda *parts, **options: values)
+    monkeypatch.setattr(
+        "hptjax.models.network.evaluate_variables", lambda *parts, **options: values
+    )
     monkeypatch.setattr("hptjax.models.network.check_variables", lambda *parts: None)
     for split in ("train", "validation", "test"):
         assert cli.main(["evaluate", "run", "--split", split]) == 0

@@ -96,7 +96,7 @@ def test_a_run_on_a_full_disk_stops_in_one_line_and_goes_on(small, capsys, kibib
 
 
 def test_what_cannot_be_written_is_said_before_training(small, capsys, monkeypatch):
-    for module in ("cli.train.make_trainer", "search.network.local_executor"):
+    for module in ("cli.train.make_trainer", "search.retrain.local_executor"):
         monkeypatch.setattr(f"hptjax.{module}", lambda *parts, **options: pytest.fail("trained"))
     assert "--out small.yaml: cannot write it" in refused(
         capsys, "train", "small.yaml", "--out", "small.yaml"

@@ -36,6 +36,7 @@ LAYERS = (
     "des",
     "records",
     "models",
+    "exports",
     "nn",
     "testing",
     "tasks",

@@ -17,7 +17,8 @@ from hptjax.config.schema import ModelConfig
 from hptjax.config.yaml_file import parse_yaml
 from hptjax.errors import ConfigError
 from hptjax.space import Condition, Space
-from hptjax.study.config import StudyConfig, TrainConfig
+from hptjax.study.config import StudyConfig
+from hptjax.study.data_config import TrainConfig
 from hptjax.transpile.apply import apply_bound, with_hparams
 from hptjax.transpile.identity import as_computed
 from hptjax.transpile.problem import Problem

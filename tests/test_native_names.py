@@ -8,7 +8,8 @@ from hptjax.config.items import RESERVED
 from hptjax.config.parts import LAYERS, NESTED
 from hptjax.config.yaml_file import parse_yaml
 from hptjax.errors import ConfigError
-from hptjax.study.config import StudyConfig, TrainConfig
+from hptjax.study.config import StudyConfig
+from hptjax.study.data_config import TrainConfig
 from hptjax.transpile.opened import opened
 
 EXAMPLES = {

@@ -1,17 +1,23 @@
 """Several objectives: what searchers are told, which trials none beats, what is recorded."""
 
+import json
+import re
+
+import numpy as np
 import optuna
 import pytest
 
 from hptjax.config.model import read_model
 from hptjax.errors import ConfigError
 from hptjax.models.costs import network_costs
-from hptjax.records import Status
+from hptjax.records import RunDirectory, Status
 from hptjax.records.goal import Goal
 from hptjax.records.pareto import pareto_front, values_of
 from hptjax.records.trial import GenerationRecord, TrialRecord
 from hptjax.report.console import pareto_table
+from hptjax.report.html import write_report
 from hptjax.report.optuna_journal import OptunaJournalSink, open_storage
+from hptjax.report.sources import read_source
 from hptjax.report.tables import trials_frame
 from hptjax.search import run_study
 from hptjax.space import Float, Integer, Space
@@ -170,3 +176,27 @@ def test_optunas_journal_has_all_objectives(tmp_path):
 def test_mistakes_are_named(changes, text):
     with pytest.raises(ConfigError, match=text):
         several(**({"metric": "val_loss"} | changes))
+
+
+def test_the_page_has_the_front_that_the_records_have(tmp_path):
+    config = several()
+    with RunDirectory(tmp_path / "run", config.to_dict()) as directory:
+        result = run(config, journal=directory.journal)
+    page = write_report({"run": read_source(tmp_path / "run")}, tmp_path / "report").read_text()
+    (chart,) = re.findall(r'id="plot-front-0"><script type="application/json">(.*?)</script>', page)
+    (view,) = json.loads(chart)["views"]
+    found = [own for own in view["series"] if own["name"].endswith("on the front")]
+    points = {(x, y) for own in found for x, y in zip(own["x"], own["y"], strict=True)}
+    front = pareto_front(result.trials, result.goals)
+    wanted = {(own.objectives["parameters"], own.value) for own in front}
+    assert np.array(sorted(points)) == pytest.approx(np.array(sorted(wanted)), rel=1e-4)
+    count = sum(len(own["x"]) for own in view["series"])
+    assert count == sum(own.status is Status.TRAINED for own in result.trials)
+
+
+def test_a_page_of_one_metric_speaks_of_no_front(tmp_path):
+    config = several("val_loss")
+    with RunDirectory(tmp_path / "run", config.to_dict()) as directory:
+        run(config, journal=directory.journal)
+    page = write_report({"run": read_source(tmp_path / "run")}, tmp_path / "report").read_text()
+    assert "Pareto" not in page

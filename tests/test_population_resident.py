@@ -4,7 +4,9 @@ import jax
 import numpy as np
 import pytest
 
+from hptjax.executors.joined import JoinedPopulation
 from hptjax.population import Member, Population, PopulationTrainer, make_plan
+from hptjax.population.memory import row_bytes
 from tests.compilations import count_compilations
 from tests.nets import images, mixed
 
@@ -98,6 +100,73 @@ def test_a_program_that_keeps_more_of_each_weight_goes_on_from_a_snapshot_of_les
     assert restored.keys() == more.keys()
     for name, values in more.items():
         np.testing.assert_array_equal(restored[name], values, err_msg=name)
+
+
+def marked_on_the_way(population):
+    """Marks members after the first epoch and after the second; their weights then, by place."""
+    population.advance(1)
+    population.mark([0, 3])
+    first = {k: population.weights(k) for k in range(5)}
+    population.advance(1)
+    population.mark([3, 1])
+    return {0: first[0], 1: population.weights(1), 3: population.weights(3)}
+
+
+def same_weights(found, expected):
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
+
+
+def test_marked_weights_stay_whatever_becomes_of_the_others(trainer, whole):
+    expected = marked_on_the_way(Population.start(trainer, MEMBERS))  # once, to compile the copy
+    population = Population.start(trainer, MEMBERS)
+    with count_compilations() as compiled:
+        marked_on_the_way(population)
+        population.keep([3, 1, 0])
+        curves = population.advance(1).curves
+    assert compiled == []
+    equal(curves, {name: curve[2:, [3, 1, 0]] for name, curve in whole.items()})
+    for place, k in enumerate([3, 1, 0]):
+        same_weights(population.weights(place, marked=True), expected[k])
+    assert not np.array_equal(
+        population.snapshot()["params"], population.snapshot()["marked.params"]
+    )
+
+
+def test_a_snapshot_holds_what_was_marked_for_programs_of_other_bodies_too(trainer):
+    population = Population.start(trainer, MEMBERS)
+    expected = marked_on_the_way(population)
+    arrays = population.snapshot()
+    exact = make_plan([member.config for member in MEMBERS])
+    other = PopulationTrainer(exact, TRAIN, VALIDATION, seed=3, horizon=3, marks=True)
+    for any_trainer in (trainer, other):
+        again = Population(any_trainer, any_trainer.restore(MEMBERS, arrays, age=2))
+        for name, array in again.snapshot().items():
+            np.testing.assert_array_equal(array, arrays[name], err_msg=name)
+        again.mark([4])
+        for k, weights in (expected | {4: again.weights(4)}).items():
+            same_weights(again.weights(k, marked=True), weights)
+
+
+def test_marked_members_take_the_memory_that_was_told(trainer):
+    state = trainer.mark(trainer.start(MEMBERS), [2])
+    leaves = jax.tree.leaves((state.arrays, state.marked))
+    rows = trainer.room * len(trainer.places)
+    counts = 4 * rows  # of the steps taken, which the estimate leaves out
+    told = rows * row_bytes(trainer.plan, marks=True)
+    assert told == sum(leaf.nbytes for leaf in leaves) - counts
+
+
+def test_parts_of_a_population_mark_their_own(trainer):
+    parts = [[3, 0], [2, 1]]
+    joined = JoinedPopulation(
+        [(Population.start(trainer, [MEMBERS[k] for k in own]), own) for own in parts]
+    )
+    joined.advance(1)
+    joined.mark([0, 1])
+    expected = joined.weights(0), joined.weights(1)
+    joined.advance(1)
+    joined.keep([1, 0])
+    same_weights((joined.weights(1, marked=True), joined.weights(0, marked=True)), expected)
 
 
 def test_epochs_that_would_end_too_late_are_not_begun(trainer):

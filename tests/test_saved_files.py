@@ -20,7 +20,7 @@ from hptjax.records.metrics import CLASSIFICATION
 from hptjax.records.tensors import read_tensors, write_tensors
 from hptjax.search.generation import members_of
 from hptjax.search.network import data_notes
-from hptjax.study.config import DataConfig
+from hptjax.study.data_config import DataConfig
 from hptjax.transpile.repair import Candidate
 from tests import fakes
 

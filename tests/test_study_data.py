@@ -9,8 +9,8 @@ from hptjax.cli import main as cli
 from hptjax.errors import ConfigError, DataError
 from hptjax.models import Classifier, evaluate_variables, init_variables
 from hptjax.models.keys import root_key
-from hptjax.study.config import DataConfig
 from hptjax.study.data import StudyData, load_test_data, prepare_data
+from hptjax.study.data_config import DataConfig
 from tests import fakes, nets
 
 MODEL = hptjax.ModelConfig.from_dict(fakes.model())
@@ -184,7 +184,7 @@ def test_predict_takes_images_as_the_training_did(here):
     )
     for wrong, message in [
         (images / 16, "save"),
-        (images[0], "reshape"),
+        (images.reshape(60, -1), "reshape"),
         (np.zeros((2, 12, 12, 3), np.uint8), r"takes images \[N, H, W, 1\]"),
         (np.full((2, 12, 12), np.nan), "finite"),
     ]:

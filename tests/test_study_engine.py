@@ -18,7 +18,7 @@ from hptjax.records import Status
 from hptjax.records.journal import Journal
 from hptjax.records.trial import best_trials
 from hptjax.search import run_study
-from hptjax.search.network import train_alone
+from hptjax.search.retrain import train_alone
 from hptjax.space import Categorical, Float, Integer, Space
 from hptjax.study import StudyConfig
 from hptjax.transpile import Problem, with_hparams

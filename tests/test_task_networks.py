@@ -78,7 +78,7 @@ def test_the_measures_of_a_saved_network_are_those_of_its_trial(labelled):
 def test_a_network_of_labels_predicts_which_of_them_there_are(labelled):
     path, _, data = labelled
     network = hptjax.load_network(path)
-    assert repr(network) == "<TrainedNetwork of 3 labels>"
+    assert repr(network).startswith("<Network 12x12x1 -> 3 labels, ")
     chances = network.predict_proba(data.validation.images)
     guesses = network.predict(data.validation.images)
     assert guesses.dtype == bool

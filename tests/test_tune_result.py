@@ -36,7 +36,7 @@ def result(given, tmp_path_factory):
     return hptjax.tune(MODEL, given, **WHERE, out=out, progress=False)
 
 
-def test_the_best_network_predicts_names(result, given):
+def test_the_best_network_predicts_names(result, given, tmp_path):
     best = result.best
     found = best.predict(given[0])
     assert set(found) <= set(NAMES)
@@ -44,6 +44,9 @@ def test_the_best_network_predicts_names(result, given):
     assert best.predict_proba(given[0][:3]).sum(1) == pytest.approx(1, abs=1e-5)
     assert best.evaluate(held_out(given))["loss"] == pytest.approx(best.value, abs=1e-5)
     assert best.value == min(trial.value for trial in result.trials)
+    best.export(tmp_path / "best.safetensors")
+    alone = hptjax.load_network(tmp_path / "best.safetensors")
+    np.testing.assert_array_equal(alone.predict(given[0]), found)
 
 
 def test_a_trial_says_all_of_itself(result):
@@ -83,8 +86,9 @@ def test_plots_are_shown_by_a_notebook_and_saved_by_a_script(result, tmp_path):
         result.plot_importances(),
         result.plot_parallel(),
     ):
-        assert plot._repr_png_().startswith(b"\x89PNG")
         assert plot.axes.figure is plot.figure
+        assert plot.axes.has_data()
+    assert result.plot()._repr_png_().startswith(b"\x89PNG")
     assert result.plot().save(tmp_path / "best.svg").read_text().startswith("<?xml")
     assert result.plot_curves("val_accuracy").axes.get_ylabel() == "val accuracy"
     figure = matplotlib.figure.Figure()
@@ -117,6 +121,9 @@ def test_a_run_on_the_disk_is_the_same_result(result, given):
     loaded = hptjax.load_run(result.path)
     assert repr(loaded) == repr(result)
     assert loaded.stopped == result.stopped == "trial budget"
+    assert loaded.ensemble is None
+    assert loaded.test is None
+    assert [trial.id for trial in loaded.pareto] == [loaded.best.id]
     np.testing.assert_array_equal(loaded.best.predict(given[0]), result.best.predict(given[0]))
     other = next(trial for trial in loaded.trials if trial.id != loaded.best.id)
     with pytest.raises(
@@ -173,6 +180,9 @@ def test_a_file_and_a_call_give_the_same_run(tmp_path, monkeypatch):
     )
     assert run_dir.load_run("call").trials == run_dir.load_run("file").trials
     assert hptjax.load_run("file").best.id == called.best.id
+    test = called.best.evaluate(hptjax.load_images("sample", split="test"))
+    assert called.test["accuracy"] == pytest.approx(test["accuracy"], abs=1e-6)
+    assert f"test loss {called.test['loss']:.4f}, accuracy " in called._repr_html_()
     for name in ("weights.safetensors", "config.yaml"):
         assert (tmp_path / "call" / "best" / name).read_bytes() == (
             tmp_path / "file" / "best" / name
@@ -208,6 +218,20 @@ def test_a_metric_of_logits_judges_on_images_that_are_given_for_it(given):
     loss = found.best.metrics["val_loss"]
     assert found.best.evaluate(held)["loss"] == pytest.approx(loss, abs=1e-5)
     assert found.plot_curves().axes.get_ylabel() == "val recall of 3"
+
+
+def test_several_networks_are_kept_and_predict_together(given):
+    own = {"keep_best": 2, "select": "best_epoch", "out": False, "progress": False}
+    found = hptjax.tune(MODEL, given, **WHERE, metric=["val_accuracy", "parameters"], **own)
+    ranked = sorted(found.trials, key=lambda trial: -trial.value)
+    for trial in ranked[:2]:
+        reached = trial.evaluate(held_out(given))["accuracy"]
+        assert reached == pytest.approx(trial.value, abs=1e-6)
+        assert trial.value == max(trial.curves["val_accuracy"])
+        assert trial.epoch == 1 + int(np.argmax(trial.curves["val_accuracy"]))
+    assert set(found.ensemble.predict(given[0])) <= set(NAMES)
+    assert found.pareto[0].id == found.best.id
+    assert hptjax.load_run(found._folder).ensemble.weights == found.ensemble.weights
 
 
 @pytest.mark.parametrize("thing", ["Model", "flax", "ModelConfig", "StudyConfig"])

@@ -23,9 +23,11 @@ from hptjax.population.memory import population_bytes, row_bytes
 from hptjax.population.places import places_for
 from hptjax.report.terminal import PlainTable, make_console
 from hptjax.space import Space
-from hptjax.study.config import StudyConfig, TrainConfig
+from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData, load_study_data, prepare_data
+from hptjax.study.data_config import TrainConfig
 from hptjax.study.load import is_study, load_defaults, load_study, load_train
+from hptjax.study.validation import FRACTION
 from hptjax.transpile import Problem, build
 from hptjax.transpile.repair import image_of
 
@@ -67,7 +69,8 @@ def _describe_study(console: Console, study: StudyConfig) -> None:
     console.print(
         f"Padding: {plan.waste(map(net_shape, configs)):.2f} times the FLOPs of the true shapes."
     )
-    console.print(memory_text(plan, places_for(capacity=plan.capacity)))
+    places = places_for(capacity=plan.capacity)
+    console.print(memory_text(plan, places, marks=study.by_best_epoch))
 
 
 def is_sized(model: AnyModel) -> bool:
@@ -103,19 +106,25 @@ def _image_of_settings(console: Console, settings: TrainConfig) -> ImageSpec:
 def training_images(study: StudyConfig) -> int:
     """How many images a run trains on, as far as its config says."""
     loaded = min(study.data.train_limit or IMAGES, IMAGES)
-    return round(loaded * (1 - study.data.validation_fraction))
+    wanted = study.data.wanted
+    if wanted.images is not None:
+        return max(1, loaded - wanted.images)
+    if wanted.source is not None:
+        return loaded
+    return round(loaded * (1 - (wanted.fraction or FRACTION)))
 
 
-def memory_text(plan: Plan, places: Sequence[Any]) -> str:
-    """What a full population takes at these places, in sentences."""
+def memory_text(plan: Plan, places: Sequence[Any], *, marks: bool = False) -> str:
+    """What a full population takes at these places, in sentences; marks: as of `row_bytes`."""
     used = len(places)
     rows = -(-plan.capacity // used)
-    lanes = execution_for(places[0], plan, rows).lanes
-    kept, whole = (used * n for n in (rows * row_bytes(plan), population_bytes(plan, rows, lanes)))
+    lanes = execution_for(places[0], plan, rows, marks=marks).lanes
+    each = row_bytes(plan, marks=marks)
+    kept, whole = used * rows * each, used * population_bytes(plan, rows, lanes, marks=marks)
     unit = "core" if places[0].platform == "cpu" else "device"
     side = "one after another" if lanes is None else f"up to {max(lanes)} side by side"
     return (
-        f"Memory: {row_bytes(plan):,} bytes of weights, moments and statistics for each member, "
+        f"Memory: {each:,} bytes of weights, moments and statistics for each member, "
         f"padded to the largest body; {kept / MEBIBYTE:.1f} MiB for {plan.capacity} on {used} "
         f"{places[0].platform} {unit}(s), about {whole / MEBIBYTE:.1f} MiB in training, {side}; "
         f"the images come on top."

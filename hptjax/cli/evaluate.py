@@ -8,22 +8,23 @@ from hptjax.cli.export import name_of, print_note
 from hptjax.config.explain import validated
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
-from hptjax.data.labels import listed
+from hptjax.data.request import NoSplitError
 from hptjax.data.sources import check_source
-from hptjax.errors import ConfigError
-from hptjax.models import evaluate_variables
-from hptjax.models.network import load_saved
+from hptjax.errors import ConfigError, DataError
+from hptjax.models.network import load_network
 from hptjax.records.best import SavedNetwork
 from hptjax.records.metrics import measure_of
 from hptjax.report.console import show_measures
+from hptjax.report.per_class import per_class_tables
 from hptjax.report.terminal import make_console
-from hptjax.study.config import DataConfig
 from hptjax.study.data import load_test_data, prepare_data
+from hptjax.study.data_config import DataConfig
 
 
 def evaluate(args: argparse.Namespace) -> int:
     """Prints what a network's task measures of it on a split."""
-    network = load_saved(args.network)
+    whole = load_network(args.network)
+    network = SavedNetwork(whole.config, whole.variables, whole.trial)
     data = _data_config(network, args)
     console = make_console()
 
@@ -33,16 +34,16 @@ def evaluate(args: argparse.Namespace) -> int:
     images = _images(network, data, args.split, notify)
     if args.data is None:
         _check_same(network, images, args, data.source)
-    _check_fit(network, images)
-    values = evaluate_variables(
-        network.config, network.variables, images, measures=_noted_measures(network)
-    )
+    values = whole.evaluate(images, _noted_measures(network))
     console.print(
         f"{name_of(network)} on {args.split} of {data.source} ({images.size} images): "
         f"{show_measures(values)}",
         soft_wrap=True,
     )
     print_note(network, console)
+    if args.per_class:
+        for part in per_class_tables(whole.per_class(images), console.width):
+            console.print(part)
     return 0
 
 
@@ -74,7 +75,11 @@ def _images(
 ) -> ImageDataset:
     if split == "test":
         classes = network.trial.get("class_names")
-        return load_test_data(data, network.config, classes=classes, notify=notify)
+        try:
+            return load_test_data(data, network.config, classes=classes, notify=notify)
+        except NoSplitError as error:
+            text = str(error).rstrip(".")
+            raise DataError(f"{text}; --split validation measures on what it has.") from None
     both = prepare_data(data, network.config, network.trial["seed"], notify)
     return both.train if split == "train" else both.validation
 
@@ -88,24 +93,4 @@ def _check_same(
         raise ConfigError(
             f"{args.network}: the {args.split} images or labels of {source} are not those that its "
             f"run had; restore them, or give --data {source} to measure on these."
-        )
-
-
-def _check_fit(network: SavedNetwork, images: ImageDataset) -> None:
-    """ConfigError for images of other channels, or of other classes, than the network's."""
-    task = network.config.task.options
-    task.check(images)
-    channels = network.config.image[2]
-    outputs = network.config.outputs
-    found = images.image_shape[-1], task.outputs(images)
-    if found != (channels, outputs):
-        raise ConfigError(
-            f"{images.name}: {found[0]} channels and {found[1]} {images.kind}, but the network is "
-            f"for {channels} and {outputs}."
-        )
-    known = network.trial.get("class_names")
-    if known is not None and list(known) != list(images.class_names):
-        raise ConfigError(
-            f"{images.name}: the {images.kind} are {listed(images.class_names)}, but those of the "
-            f"network are {listed(known)}."
         )

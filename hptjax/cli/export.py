@@ -1,4 +1,4 @@
-"""`hptjax export`: the best network of a run, or any trial's made again, as one file."""
+"""`hptjax export`: the best network of a run, or any trial's, kept or made again, as a file."""
 
 import argparse
 from pathlib import Path
@@ -6,14 +6,18 @@ from pathlib import Path
 from rich.console import Console
 
 from hptjax.cli.train import epoch_lines
+from hptjax.cli.trials import find_trial, kept_path
 from hptjax.errors import ConfigError
+from hptjax.exports.torch import source_path
+from hptjax.models.formats import find_format
+from hptjax.models.network import network_of
 from hptjax.records.best import SUFFIX, SavedNetwork, flatten, load_network, save_network
 from hptjax.records.files import prove_writable
 from hptjax.records.reader import read_run
 from hptjax.records.run_dir import check_digests, load_run
-from hptjax.records.trial import StudyResult, TrialRecord
+from hptjax.records.trial import TrialRecord
 from hptjax.report.terminal import make_console
-from hptjax.search.network import own_metric, remake, show, value_note
+from hptjax.search.network import own_metric, preprocess_note, remake, show, value_note
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import data_digests, load_study_data
 
@@ -21,28 +25,52 @@ TOLERANCE = 0.1  # of the validation loss, as a share of it above 1: training am
 
 
 def export(args: argparse.Namespace) -> int:
-    """Writes a network to a safetensors file."""
-    if args.to.suffix != SUFFIX:
-        raise ConfigError(f"--to {args.to}: must end in {SUFFIX}.")
+    """Writes a network to a file of the format that its ending says."""
+    find_format(args.to, f"--to {args.to}")
+    if args.input is not None and args.to.suffix != ".onnx":
+        raise ConfigError(f"--input {args.input}: is of .onnx files, not of {args.to}.")
     console = make_console()
     prove_writable(args.to.parent, f"--to {args.to}")
-    if args.trial is None:
-        network = load_network(args.run)
-    else:
-        network = _remade(args.run, args.trial, args.data_dir, console)
+    network = _network(args, console)
     try:
-        save_network(args.to, network)
+        _write(args.to, network, args.input)
     except OSError as error:
         raise ConfigError(f"--to {args.to}: cannot write it: {error.strerror}.") from None
     count = sum(array.size for array in flatten(network.variables).values())
-    console.print(f"{args.to}: {name_of(network)}, {count:,} numbers.", soft_wrap=True)
+    told = f"{args.to}: {name_of(network)}, {count:,} numbers."
+    if args.to.suffix == ".pt":
+        told += f" {source_path(args.to)}: the module, which needs torch alone."
+    console.print(told, soft_wrap=True)
     print_note(network, console)
     return 0
+
+
+def _network(args: argparse.Namespace, console: Console) -> SavedNetwork:
+    """The best network, or that of a trial: kept by the run, or else made again."""
+    if args.trial is None:
+        return load_network(args.run)
+    trial = find_trial(load_run(args.run), args.trial)
+    kept = kept_path(args.run, trial)
+    if kept.is_file():
+        return load_network(kept)
+    return _remade(args.run, args.trial, args.data_dir, console)
+
+
+def _write(path: Path, network: SavedNetwork, kind: str | None) -> None:
+    """Our own form holds what was saved as it is; others what the network computes."""
+    if path.suffix == SUFFIX:
+        noted = {**preprocess_note(network.config), **network.trial}
+        save_network(path, SavedNetwork(network.config, network.variables, noted))
+        return
+    options = {} if kind is None else {"input": kind}
+    network_of(network, path).export(path, **options)
 
 
 def name_of(network: SavedNetwork) -> str:
     """Which network a file holds, in words."""
     trial = network.trial
+    if "from" in trial:
+        return f"trial {trial['from']} trained again, {trial['epoch']} epochs"
     if "strategy" not in trial:
         return "a network trained alone"
     return f"trial {trial['strategy']}/{trial['number']}"
@@ -71,26 +99,6 @@ def _remade(run: Path, name: str, data_dir: str | None, console: Console) -> Sav
     network = remake(study, trial, images, epoch_lines(console, trial.judged_epoch))
     console.print(_comparison(trial, network, study.repeats), soft_wrap=True)
     return network
-
-
-def find_trial(result: StudyResult, name: str) -> TrialRecord:
-    """The trial named des/12, or 12 where a run has one strategy; ConfigError if there is none."""
-    label, slash, number = name.rpartition("/")
-    labels = list(dict.fromkeys(trial.strategy for trial in result.trials))
-    if not number.isdecimal():
-        raise ConfigError(f"--trial {name}: must be STRATEGY/N or N, as in des/12.")
-    if not slash and len(labels) > 1:
-        choices = ", ".join(f"{label}/{number}" for label in labels)
-        raise ConfigError(f"--trial {name}: this run has several strategies: {choices}.")
-    own = [trial for trial in result.trials if trial.strategy == label or not slash]
-    found = [trial for trial in own if trial.number == int(number)]
-    if not found:
-        held = ", ".join(
-            f"{label}/0..{sum(trial.strategy == label for trial in result.trials) - 1}"
-            for label in labels
-        )
-        raise ConfigError(f"--trial {name}: no such trial; this run holds {held or 'none yet'}.")
-    return found[0]
 
 
 def _comparison(trial: TrialRecord, network: SavedNetwork, repeats: int) -> str:

@@ -15,6 +15,7 @@ from hptjax.cli.texts import (
     DESCRIBE_HELP,
     EVALUATE_HELP,
     EXPORT_HELP,
+    PREDICT_HELP,
     RUN_HELP,
     TRAIN_HELP,
 )
@@ -96,6 +97,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_describe(commands)
     add_looking(commands)
     _add_export(commands)
+    _add_predict(commands)
     _add_evaluate(commands)
     add_help(parser, commands)
     shtab.add_argument_to(
@@ -234,6 +236,18 @@ def _add_train(commands) -> None:
     _add_config(command)
     _add_training(command)
     command.add_argument(
+        "--trial",
+        metavar="STRATEGY/N",
+        help="CONFIG is a run: train the network of this trial again, from its recorded key",
+    )
+    command.add_argument(
+        "--continue",
+        dest="onward",
+        action="store_true",
+        help="go on from the kept weights of a run's best network, of --trial, or of an exported "
+        "file, for --epochs more",
+    )
+    command.add_argument(
         "--out", type=user_path, metavar="DIR", help="save config and weights in DIR/best"
     )
     _add_compile_cache(command)
@@ -249,15 +263,26 @@ def _add_describe(commands) -> None:
 
 def _add_export(commands) -> None:
     command = add_command(commands, "export", "write a network of a run to one file", EXPORT_HELP)
-    command.add_argument("run", type=user_path, metavar="DIR", help="the run directory")
+    command.add_argument(
+        "run", type=user_path, metavar="DIR|FILE", help="a run directory, or an exported file"
+    )
     command.add_argument(
         "--trial",
         metavar="STRATEGY/N",
-        help="the trial to train again, or N alone where the run has one strategy (default: the "
-        "best network, which is saved)",
+        help="a trial, or N alone where the run has one strategy; trained again where its weights "
+        "are not kept (default: the best network, which is saved)",
     )
     command.add_argument(
-        "--to", type=user_path, required=True, metavar="FILE", help="must end in .safetensors"
+        "--to",
+        type=user_path,
+        required=True,
+        metavar="FILE",
+        help="must end in .safetensors, .onnx (extra [onnx]) or .pt (extra [torch])",
+    )
+    command.add_argument(
+        "--input",
+        choices=("uint8", "float32"),
+        help="of an .onnx file: bytes (the default), or floats from 0 to 1",
     )
     command.add_argument(
         "--data-dir", metavar="DIR", help="where the source's files lie now (with --trial)"
@@ -274,9 +299,35 @@ def _add_evaluate(commands) -> None:
     command.add_argument(
         "--split", choices=("test", "train", "validation"), default="test", help="default: test"
     )
+    command.add_argument(
+        "--per-class",
+        action="store_true",
+        help="print precision, recall and F1 of each class, and which are taken for which",
+    )
     _add_images(command)
     _add_compile_cache(command)
     command.set_defaults(handler=_evaluate, only_prints=True)
+
+
+def _add_predict(commands) -> None:
+    command = add_command(commands, "predict", "say what is in pictures", PREDICT_HELP)
+    command.add_argument(
+        "network", type=user_path, metavar="RUN|FILE", help="a run directory, or an exported file"
+    )
+    command.add_argument(
+        "images", type=user_path, nargs="+", metavar="IMAGE", help="pictures, or folders of some"
+    )
+    command.add_argument(
+        "--top", type=int, metavar="K", help="the K most likely classes (default: the likeliest)"
+    )
+    command.add_argument(
+        "--probabilities", action="store_true", help="those of all classes, a column each"
+    )
+    command.add_argument(
+        "--csv", type=user_path, metavar="FILE", help="write them there, instead of printing"
+    )
+    _add_compile_cache(command)
+    command.set_defaults(handler=_predict, only_prints=True)
 
 
 # The handlers import what they need: `--help` and a wrong option answer at once.
@@ -289,6 +340,10 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
+    if args.trial is not None or args.onward:
+        from hptjax.cli.retrain import retrain
+
+        return retrain(args)
     from hptjax.cli.train import train
 
     return train(args)
@@ -310,3 +365,9 @@ def _evaluate(args: argparse.Namespace) -> int:
     from hptjax.cli.evaluate import evaluate
 
     return evaluate(args)
+
+
+def _predict(args: argparse.Namespace) -> int:
+    from hptjax.cli.predict import predict
+
+    return predict(args)

@@ -7,6 +7,7 @@ Searches the space of a study and writes everything to a run directory:
   journal.jsonl  all trials, one generation to a line: the truth
   trials.csv     one row per trial          epochs.csv  one row per trial and epoch
   tb/            TensorBoard, with HParams  best/       config and weights of the best network
+  kept/          with keep_best: 5, the networks of the five best, and their ensemble
   environment.json  machine, devices and versions
   optuna.journal an Optuna study for each strategy: optuna-dashboard DIR/optuna.journal
 
@@ -27,7 +28,12 @@ TRAIN_HELP = """\
 Trains one network at its exact shape and prints loss and accuracy after every epoch, then those on
 the test set if the source has one. CONFIG is a model (`model: {layers: [...]}`, `model:
 {flax: {...}}`, or the original study's `model: {...}`), or a study, of which the model is taken.
-What is open in it gets its default, which is printed.
+What is open in it gets its default, which is printed. CONFIG may be a run, or a saved network.
+
+With --trial a network of a run is trained anew from its recorded random key: the same epochs as
+recorded, bit for bit on the machine that recorded them, and more where --epochs says so. With
+--continue it goes on from its weights, where the run keeps them; its optimizer begins with fresh
+moments, for these are not kept.
 
 An .npz file of your own holds x_train, y_train, and may hold x_val, y_val, x_test, y_test and
 class_names; or images, labels. Images: [N, H, W, C] or [N, H, W], uint8 or floats from 0 to 1;
@@ -36,6 +42,8 @@ labels: names or whole numbers.
 examples:
   hptjax train model --data fashion_mnist --epochs 5 --out runs/model
   hptjax train model --data npz:mine.npz
+  hptjax train runs/mine --trial tpe/41 --epochs 30 --out longer
+  hptjax train runs/mine --continue --epochs 10 --out longer
 """
 DESCRIBE_HELP = """\
 Says what a study would do, without training: its space, the bodies that would be compiled,
@@ -84,10 +92,19 @@ examples:
   hptjax list configs quickstart > mine.yaml
 """
 EXPORT_HELP = """\
-Writes the weights of a network at its exact shape to a safetensors file, which holds its config in
-its metadata: the best network of the run, or with --trial any other.
+Writes a network of a run to a file: the best one, or with --trial any other. The ending says how:
 
-A run keeps the weights of its best network only, so those of another trial are made again: the
+  .safetensors  weights at their exact shape; config, class names and what is done to an image in
+                the metadata. Every command that takes a run takes such a file.
+  .onnx         the whole network for onnxruntime and others (extra [onnx]): bytes or, by --input,
+                floats [N, H, W, C] in, logits and probabilities out.
+  .pt           a state_dict for PyTorch (extra [torch]), and NAME_net.py beside it: the module as
+                plain source, whose load() needs no hptjax.
+
+Both of the latter hold a table of the arrays: Flax's path, PyTorch's name, how axes were turned.
+Networks with layers of others, or of your own Flax class, are .safetensors alone.
+
+Weights of a trial that the run did not keep are made again: the
 recorded network is trained by the run's own program, with its recorded random key and for its
 recorded epochs, on the images that the run used. That takes the time of compiling the program,
 unless it is cached, and of training one network. On the same kind of device it becomes what it was;
@@ -96,9 +113,20 @@ warning. Of a candidate that was trained several times it is the first repetitio
 
 examples:
   hptjax export runs/mine --to best.safetensors
+  hptjax export runs/mine --to best.onnx
   hptjax export runs/mine --trial tpe/41 --to tpe-41.safetensors
 
-In Python: config, variables = hptjax.load_best("best.safetensors")
+In Python: hptjax.load_network("best.safetensors").predict(images)
+"""
+PREDICT_HELP = """\
+Says which class a network sees in pictures: PNG, JPEG and what else Pillow reads; of a folder all
+pictures in it. They are prepared as the training images were: other sizes are resized in
+proportion, the centre cropped. A file that cannot be read is named, the others are done (exit
+code 2).
+
+examples:
+  hptjax predict runs/mine photo.png
+  hptjax predict best.safetensors photos/ --top 3 --csv found.csv
 """
 EVALUATE_HELP = """\
 Prints what the task of a network measures, as loss and accuracy, on images that are not augmented:
@@ -110,4 +138,5 @@ examples:
   hptjax evaluate runs/mine
   hptjax evaluate best.safetensors --split validation
   hptjax evaluate best.safetensors --data npz:other.npz
+  hptjax evaluate runs/mine --per-class
 """

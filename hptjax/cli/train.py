@@ -7,8 +7,9 @@ from typing import Any
 from rich.console import Console
 
 from hptjax.cli.options import overrides
+from hptjax.config.model import AnyModel
 from hptjax.data.dataset import ImageDataset, check_alike
-from hptjax.data.request import NoSplitError, once
+from hptjax.data.request import NoSplitError, once, silent
 from hptjax.errors import ConfigError
 from hptjax.executors.local import make_trainer
 from hptjax.models import evaluate_variables
@@ -18,9 +19,10 @@ from hptjax.records.files import prove_writable
 from hptjax.records.metrics import TRAIN, VAL, in_order, measure_of
 from hptjax.report.console import show_hparams, show_measures
 from hptjax.report.terminal import make_console
-from hptjax.search.network import OnEpoch, data_notes, train_alone
-from hptjax.study.config import TrainConfig
-from hptjax.study.data import load_test_data, noted_digests, prepare_data
+from hptjax.search.network import data_notes, preprocess_note
+from hptjax.search.retrain import OnEpoch, train_alone
+from hptjax.study.data import StudyData, load_test_data, noted_digests, prepare_data
+from hptjax.study.data_config import DataConfig, TrainConfig
 from hptjax.study.load import load_defaults, load_train
 from hptjax.transpile import build
 
@@ -60,6 +62,7 @@ def train(args: argparse.Namespace) -> int:
     if args.out is not None:
         digests = noted_digests(settings.data, settings.model, data)
         noted = data_notes(settings.data, settings.seed, digests, data.train.class_names)
+        noted |= {"epoch": settings.epochs} | preprocess_note(repaired.config)
         save_best(args.out / "best", repaired.config, variables, noted | last)
         console.print(f"Saved in {args.out / 'best'}", soft_wrap=True)
     return 0
@@ -83,6 +86,22 @@ def epoch_lines(console: Console, epochs: int) -> OnEpoch:
         )
 
     return line
+
+
+def say_test(
+    config: AnyModel,
+    variables: Mapping[str, Any],
+    source: DataConfig,
+    data: StudyData,
+    notify: Callable[[str], None],
+) -> None:
+    """Says what a network reaches on the test set of its source, if there is one."""
+    try:
+        names = data.train.class_names
+        test = load_test_data(source, config, classes=names, notify=silent)
+    except NoSplitError:
+        return
+    notify(f"test {show_measures(evaluate_variables(config, variables, test))}")
 
 
 def _test_images(settings: TrainConfig, notify: Callable[[str], None]) -> ImageDataset | None:

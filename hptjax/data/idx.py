@@ -4,31 +4,33 @@ import gzip
 import math
 import zlib
 from pathlib import Path
+from typing import IO, cast
 
 import numpy as np
 
 from hptjax.data.archive import DEFLATE_AT_BEST, memory_bytes
 from hptjax.errors import DataError
 
+_GZIP = b"\x1f\x8b"
 _UNSIGNED_BYTE = 0x08
 HEAD_ROOM = 2**20  # bytes: a small file is read, and then says what is wrong with it
 _KINDS = {1: "labels (idx1)", 3: "images (idx3)"}
 
 
 def read_idx_images(path: Path) -> np.ndarray:
-    """Reads a gzipped idx3 file of grey images as uint8 [N, H, W, 1]; DataError if damaged."""
+    """Reads an idx3 file, gzipped or not, as uint8 [N, H, W, 1]; DataError if damaged."""
     return _read_idx(path, ndim=3)[..., None]
 
 
 def read_idx_labels(path: Path) -> np.ndarray:
-    """Reads a gzipped idx1 file of labels as int32 [N]; DataError if damaged."""
+    """Reads an idx1 file, gzipped or not, of labels as int32 [N]; DataError if damaged."""
     return _read_idx(path, ndim=1).astype(np.int32)
 
 
 def _read_idx(path: Path, ndim: int) -> np.ndarray:
     header = 4 + 4 * ndim  # magic number, then one big-endian 32-bit size per axis
     try:
-        with gzip.open(path) as file:
+        with _opened(path) as file:
             head = file.read(header)
             _check_magic(path, head, ndim)
             if len(head) < header:
@@ -53,6 +55,13 @@ def _read_idx(path: Path, ndim: int) -> np.ndarray:
             f"got {got}."
         )
     return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """The file, unpacked where it is gzipped, whatever its name."""
+    with path.open("rb") as file:
+        packed = file.read(2) == _GZIP
+    return cast(IO[bytes], gzip.open(path)) if packed or path.suffix == ".gz" else path.open("rb")
 
 
 def _check_size(path: Path, shape: tuple[int, ...], expected: int) -> None:

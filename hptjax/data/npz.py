@@ -1,6 +1,6 @@
 """Images from a NumPy archive of the user's, and the sample that comes with the package."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from hptjax.data.labels import (
 from hptjax.data.pixels import as_images, scale_of, to_bytes
 from hptjax.data.request import NoSplitError, Request, Source
 from hptjax.data.targets import names_of, read_targets
-from hptjax.errors import DataError, shown_key
+from hptjax.errors import ConfigError, DataError, shown_key
 from hptjax.paths import user_path
 
 SAMPLE_PATH = Path(__file__).with_name("fashion_mnist_sample.npz")
@@ -34,7 +34,8 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "test": (("x_test", "y_test"), ("test_images", "test_labels")),
 }
-ONE_SET = ("images", "labels")  # a file with one split, which is for training
+# The names of a file with one split, which is for training; the second ones: np.savez(f, X, y).
+ONE_SET = (("images", "labels"), ("arr_0", "arr_1"))
 
 Pair = tuple[str, str]
 
@@ -59,11 +60,11 @@ def load_npz(
     """Reads one split of an .npz file.
 
     The file holds x_train, y_train, and may hold x_val, y_val, x_test, y_test (or MedMNIST's
-    train_images, train_labels and so on); images and labels are for training where there is no
-    x_train. What the arrays may be is said at `ImageDataset`. The classes are the distinct labels
-    of the training part, or class_names, a list of K strings. The labels of all parts are
-    checked, whichever is read; they are of the request's kind. Raises NoSplitError for a split that
-    is not there, DataError for a file that is missing, damaged or not of this form.
+    train_images, train_labels and so on); images and labels, or arr_0 and arr_1, are for training
+    where there is nothing else. What the arrays may be is said at `ImageDataset`. The classes are
+    the distinct labels of the training part, or class_names, a list of K strings. The labels of all
+    parts are checked, whichever is read; they are of the request's kind. Raises NoSplitError for a
+    split that is not there, DataError for a file that is missing, damaged or not of this form.
     """
     with Archive(path) as archive:
         pairs = _pairs(archive)
@@ -88,6 +89,7 @@ def load_npz(
             channels=request.channels,
             stratified=stratified,
             kind=request.kind,
+            groups=_groups(archive, request),
             notify=request.notify,
         )
 
@@ -100,11 +102,30 @@ def _pairs(archive: Archive) -> dict[str, Pair]:
             _check_whole(archive, pair)
             if pair[0] in archive.headers and split not in pairs:
                 pairs[split] = pair
-    if "train" not in pairs:
-        _check_whole(archive, ONE_SET)
-        if ONE_SET[0] in archive.headers:
-            pairs["train"] = ONE_SET
+    for pair in ONE_SET:
+        if not pairs:
+            _check_whole(archive, pair)
+            if pair[0] in archive.headers:
+                pairs["train"] = pair
+    if pairs.get("train") == ONE_SET[1] and "arr_2" in archive.headers:
+        raise DataError(
+            f"{archive.path}: holds more than two arrays without names; which are images and "
+            "labels of which part? Save np.savez(file, x_train=..., y_train=..., x_test=..., ...)."
+        )
     return pairs
+
+
+def _groups(archive: Archive, request: Request) -> np.ndarray | None:
+    """The groups of the images that are read, where the user says their key."""
+    if request.groups is None:
+        return None
+    if request.groups not in archive.headers:
+        held = listed([shown_key(key) for key in sorted(archive.headers)])
+        raise ConfigError(
+            f"data.validation.groups: {archive.path} has no array {shown_key(request.groups)}; it "
+            f"holds {held}."
+        )
+    return archive.read(request.groups)
 
 
 def _check_whole(archive: Archive, pair: Pair) -> None:
@@ -117,12 +138,13 @@ def _check_whole(archive: Archive, pair: Pair) -> None:
 def _no_split(archive: Archive, split: str, pairs: dict[str, Pair]) -> NoSplitError:
     held = ", ".join(shown_key(key) for key in sorted(archive.headers)) or "nothing"
     keys = KEYS[split][0]
-    if list(pairs.values()) == [ONE_SET]:
+    alone = next(iter(pairs.values()), None)
+    if alone in ONE_SET:
         return NoSplitError(
-            f"{archive.path}: has one split ({', '.join(ONE_SET)}), which is for training, and no "
+            f"{archive.path}: has one split ({', '.join(alone)}), which is for training, and no "
             f"{split} set; that would be the arrays {keys[0]} and {keys[1]}."
         )
-    other = f", or {ONE_SET[0]} and {ONE_SET[1]}" if split == "train" else ""
+    other = f", or {ONE_SET[0][0]} and {ONE_SET[0][1]}" if split == "train" else ""
     return NoSplitError(
         f"{archive.path}: has no {split} set: that needs the arrays {keys[0]} and {keys[1]}"
         f"{other}; it holds {held}."
@@ -165,7 +187,8 @@ def _checked_names(
 
 
 def _say_unused(archive: Archive, request: Request, pairs: dict[str, Pair]) -> None:
-    used: Iterable[str] = {key for pair in pairs.values() for key in pair} | {"class_names"}
+    used = {key for pair in pairs.values() for key in pair} | {"class_names"}
+    used |= {request.groups} - {None}
     unused = sorted(archive.headers.keys() - used)
     if unused:
         shown_keys = listed([shown_key(key) for key in unused])

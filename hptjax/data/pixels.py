@@ -110,10 +110,10 @@ def _as_array(images: Any, what: str) -> np.ndarray:
 
 def _check_channels(shape: tuple[int, ...], what: str, channels: int | None) -> None:
     found = shape[-1]
-    if found == channels or (channels is None and found in (1, 3)):
+    if found == channels or (channels in (None, 1, 3) and found in (1, 3)):
         return
     must = "the last axis of images must be their channels"
-    if channels is not None:
+    if channels not in (None, 1, 3):
         raise DataError(f"{what}: {must}, {channels} as data.channels says, got shape {shape}.")
     if shape[1] in (1, 3) and (found > 4 or found == shape[2]):
         hint = "[N, C, H, W]? Save images.transpose(0, 2, 3, 1)"

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from hptjax.data.parts import NoSplitError, Split, silent
 from hptjax.data.targets import Kind
-from hptjax.errors import DataError
 
 if TYPE_CHECKING:
     from hptjax.data.dataset import ImageDataset
 
-Split = Literal["train", "validation", "test"]
+__all__ = ["Broken", "NoSplitError", "Request", "Source", "Split", "once", "silent"]
 
-
-class NoSplitError(DataError):
-    """A source has no such split: one with a training set need have no other."""
+Broken = Literal["refuse", "skip"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,11 @@ class Request:
 
     data_dir: the folder of the source's files. channels: allows another number than 1 or 3.
     classes: names of the classes where the source itself does not say them. notify: told in one
-    line of each thing that is done to the images and labels. kind: what the labels must be.
+    line of each thing that is done to the images and labels. kind: what the labels must be. size:
+    (height, width) for a source whose images may be of several sizes; one whose images are all of
+    one size need not look at it. broken: whether files that cannot be decoded are refused or left
+    out. groups: the user's word for where the groups of images stand (a key, a regular expression);
+    a source that has groups sets them on its dataset.
     """
 
     split: Split
@@ -34,14 +36,13 @@ class Request:
     classes: Sequence[str] | None = None
     notify: Callable[[str], None] = warnings.warn
     kind: Kind = "classes"
+    size: tuple[int, int] | None = None
+    broken: Broken = "refuse"
+    groups: str | None = None
 
 
 # Gives the images of the split that is asked for; NoSplitError where it has none.
 Source: TypeAlias = "Callable[[Request], ImageDataset]"
-
-
-def silent(text: str) -> None:
-    """A `notify` that says nothing: what another part of the same source has said already."""
 
 
 def once(notify: Callable[[str], None]) -> Callable[[str], None]:

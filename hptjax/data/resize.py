@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from hptjax.data.cover import covering_size
 from hptjax.data.dataset import ImageDataset, check_alike
 from hptjax.data.request import silent
-from hptjax.errors import ConfigError, DataError
+from hptjax.errors import ConfigError
 
-MOST_CROPPED = 10  # times the proportions of the images that those of the target may be
 _BLOCK = 1024  # images resized at a time, so that the float copies stay small
 _BLOCK_NUMBERS = 2**26  # of one such copy
 
@@ -55,14 +55,7 @@ def resize_and_crop(dataset: ImageDataset, height: int, width: int) -> ImageData
     old_height, old_width, _ = dataset.image_shape
     if (old_height, old_width) == (height, width):
         return dataset
-    ratio = old_height * width / (old_width * height)
-    if max(ratio, 1 / ratio) > MOST_CROPPED:
-        raise DataError(
-            f"{dataset.name}: images of {old_height} x {old_width} pixels cannot become {height} x "
-            f"{width}: more than {1 - 1 / MOST_CROPPED:.0%} of each would be cropped away; crop or "
-            "pad them, or set model.init_length and model.init_width."
-        )
-    target = _covering_size(dataset, height, width)
+    target = covering_size((old_height, old_width), (height, width), dataset.name)
     top, left = (round((a - b) / 2) for a, b in zip(target, (height, width), strict=True))
     rows = _triangle_weights(old_height, target[0])[top : top + height]
     columns = _triangle_weights(old_width, target[1])[left : left + width]
@@ -89,13 +82,6 @@ def _resized(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.nd
         block = _to_grey_levels(np.einsum("yh,nhxc->nyxc", rows, block, optimize=True))
         resized[start : start + block_size] = block
     return resized
-
-
-def _covering_size(dataset: ImageDataset, height: int, width: int) -> tuple[int, int]:
-    old_height, old_width, _ = dataset.image_shape
-    if height * old_width >= width * old_height:  # the height is what limits
-        return height, max(int(old_width * height / old_height), width)
-    return max(int(old_height * width / old_width), height), width
 
 
 def _triangle_weights(old: int, new: int) -> np.ndarray:

@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from hptjax.data.convert import with_channels
 from hptjax.data.dataset import ImageDataset
-from hptjax.data.request import Request, Source, Split
+from hptjax.data.request import Broken, Request, Source, Split
+from hptjax.data.resize import fitted
 from hptjax.data.targets import Kind
 from hptjax.errors import ConfigError, DataError, shown
 from hptjax.paths import user_path
@@ -18,6 +20,11 @@ SOURCES: Table[Source] = Table(
     {
         "sample": "hptjax.data.npz:load_sample",
         "fashion_mnist": "hptjax.data.fashion_mnist:load_fashion_mnist",
+        "folder:<path>": "hptjax.data.folder:folder_source",
+        "idx:<path>": "hptjax.data.idx_files:idx_source",
+        "cifar10:<path>": "hptjax.data.cifar:cifar10_source",
+        "cifar100:<path>": "hptjax.data.cifar:cifar100_source",
+        "mnist_5k": "hptjax.data.mnist_5k:load_mnist_5k",
         "memory": "hptjax.data.memory:load_memory",
         "tfds:<name>": "hptjax.data.tfds:tfds_source",
         "npz:<path>": "hptjax.data.npz:npz_source",
@@ -34,31 +41,43 @@ def load_images(
     channels: int | None = None,
     classes: Sequence[str] | None = None,
     kind: Kind = "classes",
+    size: tuple[int, int] | None = None,
+    broken: Broken = "refuse",
+    groups: str | None = None,
     notify: Callable[[str], None] = warnings.warn,
 ) -> ImageDataset:
-    """Reads one split of a source: sample, fashion_mnist, tfds:<name>, npz:<path>, module:function.
+    """Reads one split of a source: sample, folder:<path>, npz:<path>, ..., or module:function.
 
     split: train, validation (where the source has a validation set of its own) or test. data_dir:
     the folder of the idx.gz files (fashion_mnist), of tensorflow-datasets (tfds), or the one to
-    which a relative path is relative (npz); sample has no use for it. channels: allows images of
-    that many channels, besides 1 and 3. classes: their names, for a source that does not say them
-    and has no training part. kind: what the labels must be, as of `ImageDataset`. notify: told in
-    one line of each thing that is done to the images and labels. Raises ConfigError for an unknown
-    source or split, NoSplitError (a DataError) for a split that the source does not have, DataError
-    for files that are missing, damaged or of the wrong form, and for labels of another kind,
-    MissingExtraError where tfds needs a package that is not installed.
+    which a relative path is relative; sample has no use for it. channels: 1 or 3, that images are
+    made (3 to 1 by ITU-R 601's weights); another number allows images of that many. classes: their
+    names, for a source that does not say them and has no training part. kind: what the labels must
+    be, as of `ImageDataset`. size: (height, width) that images are scaled and cropped to. broken:
+    refuse, or skip, which leaves out files that cannot be decoded. groups: where a source says of
+    which group each image is: for folder a regular expression on the files' names, for npz a key.
+    notify: told in one line of each thing that is done to the images and labels. Raises
+    ConfigError for an unknown source or split, NoSplitError (a DataError) for a split that the
+    source does not have, DataError for files that are missing, damaged or of the wrong form, and
+    for labels of another kind, MissingExtraError where a package is not installed.
     """
     if split not in get_args(Split):
         raise ConfigError(f"split must be train, validation or test, got {shown(split)}.")
     check_source(source, "data source")
     load = SOURCES.find(source, "data source")
     folder = None if data_dir is None else user_path(data_dir)
-    images = load(Request(split, folder, channels, classes, notify, kind))
+    images = load(Request(split, folder, channels, classes, notify, kind, size, broken, groups))
     if not isinstance(images, ImageDataset):
         raise ConfigError(f"data source {source}: must give an ImageDataset, got {shown(images)}.")
     if images.kind != kind:
         raise DataError(f"data source {source}: has {images.kind}, but {kind} are to be learned.")
-    return images
+    if groups is not None and images.groups is None:
+        raise ConfigError(
+            f"data.validation.groups: {source} has none; folder:<path> has them by the names of "
+            "files, npz:<path> by a key."
+        )
+    images = with_channels(images, channels, notify)
+    return images if size is None else fitted(images, *size, notify)
 
 
 def check_source(source: Any, path: str) -> None:

@@ -12,12 +12,13 @@ FEW = 4  # values that are proposed instead
 
 
 def compiling_text(plan: Plan, problem: Problem) -> str:
-    """`3 bodies, about 8 s of compiling`; what makes them so many, if one hparam does.
+    """`3 bodies, about 13 s of compiling`; what makes them so many, if one hparam does.
 
     The seconds are those of a first start: programs that were compiled before come from a cache.
     """
-    count, each = len(plan.bodies), plan.price.body_seconds
-    text = f"{count} {'body' if count == 1 else 'bodies'}, about {_duration(count * each)}"
+    count, seconds = len(plan.bodies), plan.price.compile_seconds(plan.bodies)
+    each = seconds / count
+    text = f"{count} {'body' if count == 1 else 'bodies'}, about {_duration(seconds)}"
     return f"{text} of compiling{_why(problem, each)}."
 
 

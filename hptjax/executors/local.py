@@ -26,8 +26,9 @@ from hptjax.population import (
 )
 from hptjax.population.plan import Plan
 from hptjax.records.environment import rounding_facts
-from hptjax.study.config import DataConfig, StudyConfig, Work
+from hptjax.study.config import StudyConfig, Work
 from hptjax.study.data import StudyData
+from hptjax.study.data_config import DataConfig
 from hptjax.transpile.problem import Problem
 
 UNKNOWN_WORK = Work(samples=math.inf, seconds=math.inf)
@@ -114,9 +115,10 @@ class LocalExecutor:
         widest = self._problem.widest(member.config)
         rare = net_shape(widest), choices_of([member.config])
         if rare not in self._rare:
+            seconds = self._main.plan.price.compile_seconds([rare[0]])
             self._notify(
                 "A candidate has a shape that the compiled program lacks: compiling once more, "
-                f"about {self._main.plan.price.body_seconds:.1f} s."
+                f"about {seconds:.1f} s."
             )
             self._rare[rare] = self._make_trainer([widest])
         self._rare.move_to_end(rare)

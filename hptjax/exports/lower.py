@@ -184,7 +184,7 @@ def _linear(own: _Lowering, layer: Linear | Head, incoming: Shape) -> None:
 
 def _residual(own: _Lowering, layer: Residual, incoming: Shape) -> None:
     shape, norm = layer.out(incoming), layer.norm.options
-    pads = {"pads": (layer.pads, layer.pads)}
+    pads: dict[str, Any] = {"pads": (layer.pads, layer.pads)}
     own.conv("conv1", shape, layer, into="y", **pads)
     own.norm("norm1", norm, shape, "y")
     own.activation(layer.activation, shape, "y")

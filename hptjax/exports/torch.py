@@ -49,7 +49,7 @@ def source_path(path: Path) -> Path:
 
 
 def state_dict(torch: ModuleType, graph: Graph) -> dict[str, Any]:
-    """The arrays under PyTorch's names; batch norms count no batches, as those of fixed momentum."""
+    """The arrays under PyTorch's names; batch norms begin to count batches."""
     state = {
         name: torch.from_numpy(np.array(tensor.value)) for name, tensor in tensors_of(graph).items()
     }

@@ -166,7 +166,7 @@ from torch import nn
 
 CLASS_NAMES = {class_names}
 PREPROCESS = {preprocess}
-# Of each array: the path of the Flax variable, the name in the state_dict, how its axes were turned.
+# Of each array: path of the Flax variable, name in the state_dict, how its axes were turned.
 NAMES = {names}
 
 

@@ -79,7 +79,7 @@ class Network:
         The name of its class [N]; of several labels bool [N, K], which of them it has; real numbers
         [N, T], or [N] where there is one.
         """
-        found = self._predicted(images)
+        found = self.outcomes(images)
         if self._kind == "classes":
             return np.array(self.class_names)[found.argmax(1)]
         if self._kind == "labels":
@@ -96,15 +96,21 @@ class Network:
                 f"predict_proba: a {self.config.task.name} has no probabilities; predict gives its "
                 "numbers."
             )
-        return self._predicted(images)
+        return self.outcomes(images)
+
+    @fixed_settings()
+    def outcomes(self, images: Any) -> np.ndarray:
+        """What people read, float32 [N, K]: probabilities of classes or labels, or numbers."""
+        outputs = jnp.asarray(self.logits(images).T)
+        return np.asarray(self.config.task.options.predicted(outputs).T)
 
     def logits(self, images: Any) -> np.ndarray:
         """What the last layer gives, float32 [N, K].
 
-        images: [N, H, W, C], one image [H, W, C], of grey ones also [N, H, W] or [H, W], or a list
-        of images of any sizes: uint8, floats from 0 to 1, or another plain range as of
-        `ImageDataset`. Another size is resized as in training, which a warning says once. Raises
-        DataError.
+        images: [N, H, W, C], one image [H, W, C], of grey ones also [N, H, W] or one [H, W] of the
+        network's size, or a list of images of any sizes: uint8, floats from 0 to 1, or another
+        plain range as of `ImageDataset`. Another size is resized as in training, which a warning
+        says once. Raises DataError.
         """
         return self._outputs(prepared(images, self.input_shape, self._say))
 
@@ -189,12 +195,6 @@ class Network:
     def _kind(self) -> str:
         return self.config.task.options.kind
 
-    @fixed_settings()
-    def _predicted(self, images: Any) -> np.ndarray:
-        """What the outputs mean, float32 [N, K]."""
-        outputs = self.logits(images)
-        return np.asarray(self.config.task.options.predicted(jnp.asarray(outputs.T)).T)
-
     @cached_property
     def _apply(self) -> Callable[[Any, Any], jax.Array]:
         """The compiled network, of variables and bytes."""
@@ -213,9 +213,10 @@ class Network:
         return np.concatenate(parts)
 
     def _say(self, text: str) -> None:
-        """A warning, once in this network's life."""
-        if text not in self._said:
-            self._said.add(text)
+        """A warning, once of each name that it begins with: of many sizes the first is said."""
+        name = text.partition(":")[0]
+        if name not in self._said:
+            self._said.add(name)
             warnings.warn(text, stacklevel=4)
 
     def __repr__(self) -> str:

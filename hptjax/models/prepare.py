@@ -17,11 +17,11 @@ _WHAT = "predict"  # begins every error and every line
 def prepared(images: Any, image: tuple[int, int, int], notify: Callable[[str], None]) -> np.ndarray:
     """The images as bytes [N, H, W, C]; image: (H, W, C) of the network.
 
-    images: [N, H, W, C], one [H, W, C], for a grey network [N, H, W] or one [H, W], or a list of
-    images of any sizes; uint8, floats from 0 to 1, or another plain range as of `ImageDataset`.
-    notify: told of a resizing. Raises DataError.
+    images: [N, H, W, C], one [H, W, C], for a grey network [N, H, W] or one [H, W] of its size, or
+    a list of images of any sizes; uint8, floats from 0 to 1, or another plain range as of
+    `ImageDataset`. notify: told of a resizing. Raises DataError.
     """
-    parts = [_batch(part, image[2]) for part in _parts(images)]
+    parts = [_batch(part, image) for part in _parts(images)]
     scale = _scale(parts)
     return np.concatenate([_sized(to_bytes(p, scale, _WHAT), image, notify) for p in parts])
 
@@ -35,14 +35,16 @@ def _parts(images: Any) -> list[Any]:
     arrays = [np.asarray(one) for one in images]
     if len({(array.shape, array.dtype) for array in arrays}) == 1:
         return [np.stack(arrays)]
-    return arrays
+    return [array[..., None] if array.ndim == 2 else array for array in arrays]
 
 
-def _batch(images: Any, channels: int) -> np.ndarray:
+def _batch(images: Any, image: tuple[int, int, int]) -> np.ndarray:
     """[N, H, W, C] of numbers; DataError for images of other channels."""
+    channels = image[2]
     images = np.asarray(images) if not isinstance(images, list) else images
     if isinstance(images, np.ndarray) and images.dtype.kind in "biuf":
-        one = images.ndim == 2 or (images.ndim == 3 and images.shape[-1] == channels)
+        # of two axes only what fits: flattened images have two, as well
+        one = images.shape == image[:2] or (images.ndim == 3 and images.shape[-1] == channels)
         images = images[None] if one else images
     images = as_images(images, _WHAT, channels if channels not in (1, 3) else None)
     if images.shape[-1] != channels:

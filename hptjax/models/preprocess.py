@@ -8,8 +8,8 @@ from hptjax.models.chain import chain_of
 from hptjax.models.layers.normalize import Normalize
 
 _RESIZE = (
-    "scaled in proportion until it just covers the size, by a bilinear (triangle) filter that widens "
-    "when shrinking, each axis rounded to whole grey levels; then the centre is cropped"
+    "scaled in proportion until it just covers the size, by a bilinear (triangle) filter that "
+    "widens when shrinking, each axis rounded to whole grey levels; then the centre is cropped"
 )
 
 

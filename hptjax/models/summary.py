@@ -20,7 +20,8 @@ def summary_of(config: AnyModel, variables: Mapping[str, Any], title: str) -> st
         rows.append((placed.name, placed.layer.summary(), shape, f"{count:,}"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
-        f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}" for a, b, c, d in rows
+        f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}"
+        for a, b, c, d in rows
     ]
     held = sum(leaf.size for leaf in jax.tree.leaves(variables))
     return "\n".join([title, *lines, f"{held:,} numbers, running statistics among them"])

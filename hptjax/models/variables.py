@@ -55,6 +55,24 @@ def exact_variables(config: AnyModel, flat: Mapping[str, np.ndarray]) -> dict:
     return tree
 
 
+def flat_arrays(config: AnyModel, variables: Mapping) -> dict[str, np.ndarray]:
+    """The inverse of `exact_variables`: Flax variables by the names of `weights`."""
+    flat: dict[str, np.ndarray] = {}
+    incoming = net_shape(config).signature.incoming
+    for placed, shape in walk(incoming, chain_of(config)):
+        for kind, collection in _COLLECTIONS.items():
+            for name, weight in getattr(placed.layer, kind)(shape).items():
+                places = np.arange(weight.size).reshape(weight.shape)
+                (*inner, leaf), turned = placed.layer.variable(name, places)
+                node = variables[collection]
+                for step in module_path(config, placed.name, tuple(inner)):
+                    node = node[step]
+                array = np.empty(weight.size, np.float32)
+                array[turned.reshape(-1)] = np.asarray(node[leaf]).reshape(-1)
+                flat[f"{placed.name}.{name}"] = array.reshape(weight.shape)
+    return flat
+
+
 def check_variables(config: AnyModel, variables: Mapping) -> None:
     """DataError, naming the first array, unless these are variables of the config's network."""
     body = net_shape(config)

@@ -1,12 +1,15 @@
 """What training a member costs: the FLOPs that are computed, and the time that they take."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import jax
 
 from hptjax.models.costs import costs_of
+from hptjax.models.layers.base import Weight
 from hptjax.models.signature import NetShape
+from hptjax.models.weights import weights
 from hptjax.ops import native
 
 
@@ -17,7 +20,8 @@ class Price:
     live: whether the channels of a member alone are computed, and not those of its body. FLOPs that
     take as long as: per_number, what is done to one number of a body's maps; per_second, a second
     of the whole machine; per_step, what a step costs however many members take it side by side, the
-    launches of its operations. body_seconds: of compiling one body.
+    launches of its operations. body_seconds: of compiling one body, whatever it is: how many there
+    are follows from it, and with them rounding. `compile_seconds` is for people.
     """
 
     live: bool
@@ -43,6 +47,11 @@ class Price:
         """The part that the member's exact shape decides."""
         return train_flops(shape) if self.live else 0
 
+    def compile_seconds(self, bodies: Iterable[NetShape]) -> float:
+        """Of compiling a program of these bodies, within a factor of two as a rule."""
+        seconds = COMPILE_SHARED + sum(map(_compile_seconds, bodies))
+        return seconds * self.body_seconds / KERNELS.body_seconds
+
     def flops(self, body: NetShape, shape: NetShape) -> int:
         """What is computed per image for a member of this exact shape in a body."""
         return train_flops(shape if self.live else body)
@@ -56,6 +65,28 @@ LOOPS = Price(live=False, per_number=400, per_second=2e11, body_seconds=4.0)
 LANES = Price(
     live=False, per_number=275, per_second=2.6e13, body_seconds=17.0, per_step=0.16e-3 * 2.6e13
 )
+
+
+# Fitted on two cores with AVX-512, to 40 %: seconds of compiling what all bodies share, a body,
+# each convolution, each linear layer, and each pixel of a depthwise kernel of a user's own module.
+COMPILE_SHARED, COMPILE_BODY = 1.5, 0.5
+COMPILE_CONV, COMPILE_LINEAR, COMPILE_PIXEL = 0.45, 0.2, 0.1
+
+
+def _compile_seconds(body: NetShape) -> float:
+    """Of one body on a CPU."""
+    return COMPILE_BODY + sum(_layer_seconds(weight) for weight in weights(body).values())
+
+
+def _layer_seconds(weight: Weight) -> float:
+    """Of the layer of one array: a kernel [O, h, w, I] of ours, or [h, w, I, O] of Flax's."""
+    shape = weight.shape
+    if len(shape) == 2:
+        return COMPILE_LINEAR if min(shape) > 1 else 0.0
+    if len(shape) < 4 or (weight.fan_in is None and shape[3] == 1):  # a bias, or of a norm
+        return 0.0
+    depthwise = weight.fan_in is None and shape[2] == 1
+    return COMPILE_PIXEL * shape[0] * shape[1] if depthwise else COMPILE_CONV
 
 
 def price_for(platform: str | None = None) -> Price:

@@ -1,8 +1,9 @@
 """Saved networks: exact-shape weights and config, loadable without the run that made them.
 
-The best one of a run is a folder of two files, weights.safetensors and config.yaml; an exported one
-is a single safetensors file, which holds the config in its metadata. Weights carry a version and a
-checksum (`records.tensors`), and config.yaml must be what the weights' own metadata says.
+The best one of a run is a folder of weights.safetensors and config.yaml, and of test.json once the
+run is done; an exported one is a single safetensors file, which holds the config in its metadata.
+Weights carry a version and a checksum (`records.tensors`), and config.yaml must be what the
+weights' own metadata says.
 """
 
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from hptjax.records.files import replace_file
 from hptjax.records.tensors import read_tensors, write_tensors
 
 WEIGHTS, CONFIG = "weights.safetensors", "config.yaml"
+TEST = "test.json"  # what it reaches on the test images, once the run is done
 SUFFIX = ".safetensors"
 SEPARATOR, KIND = "/", "network"
 AGAIN = "hptjax export RUN --trial STRATEGY/N --to FILE"
@@ -55,6 +57,7 @@ def save_best(
     variables: nested dicts of arrays (flax); trial: what else to note in both files, as plain data.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / TEST).unlink(missing_ok=True)  # it is of the network before
     save_network(folder / WEIGHTS, SavedNetwork(config, dict(variables), trial))
     tree = {"model": config.to_dict(), "trial": dict(trial)}
     replace_file(folder / CONFIG, dump_yaml(tree).encode())

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from hptjax.report import appendix, comparison, page, sections
+from hptjax.report import appendix, comparison, front, page, sections
 from hptjax.report.figures import Picture, named_pictures, write_pictures
 from hptjax.report.page import Section
 from hptjax.report.sources import Source, View, join_sources, views_of
@@ -38,6 +38,7 @@ def _page(
         Section("Best so far", each(sections.best_so_far)),
         Section("Learning curves", each(sections.learning_curves)),
         Section("Leaderboard", each(sections.leaderboard)),
+        Section("Pareto front", each(front.pareto)),
         Section("Hyperparameters", each(sections.hyperparameters)),
         Section("Searches", each(comparison.summary)),
         Section("Figures", sections.figures(pictures)),

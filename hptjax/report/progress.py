@@ -17,7 +17,7 @@ from rich.progress import (
 )
 
 from hptjax.errors import printable
-from hptjax.records.trial import GenerationRecord, TrialRecord, best_trial
+from hptjax.records.trial import GenerationRecord, Status, TrialRecord, best_trial
 from hptjax.report.console import show_number, show_workers
 from hptjax.report.terminal import plain_text
 from hptjax.study.sink import Sink
@@ -132,11 +132,13 @@ def show_best(best: TrialRecord | None, metric: str) -> str:
 
 def describe_generation(record: GenerationRecord, best: TrialRecord | None, metric: str) -> str:
     """`des generation 3: 29 trials, best val_loss 0.4312, so far 0.4120, 12.3 s`."""
-    failed = sum(trial.value is None for trial in record.trials)
+    infeasible = sum(trial.status is Status.INFEASIBLE for trial in record.trials)
+    failed = sum(trial.value is None for trial in record.trials) - infeasible
     known = sum(trial.duplicate_of is not None for trial in record.trials)
     compile_s = record.ledger["compile_s"]
     return (
         f"{record.strategy} generation {record.generation + 1}: {len(record.trials)} trials"
+        + (f" ({infeasible} infeasible)" if infeasible else "")
         + (f" ({failed} failed)" if failed else "")
         + (f" ({known} of networks tried before)" if known else "")
         + f", {show_best(record.best, metric)}, so far {show_number(best.value if best else None)},"

@@ -80,7 +80,7 @@ def select(
         """outputs: [N, K]."""
         chosen = {name: task.measure(name) for name in names}
         real = jnp.ones(validation.size, bool)
-        sums = batch_sums(chosen.values(), outputs.T, validation.labels, real)
+        sums = batch_sums(chosen.values(), outputs.T, jnp.asarray(validation.labels), real)
         images = {"images": jnp.float32(validation.size)}
         return {name: own.value({**sums, **images}) for name, own in chosen.items()}
 

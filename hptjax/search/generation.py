@@ -272,17 +272,16 @@ class Generation:
         stay. One that ran out of patience was compared with nobody, and is told as it is.
         """
         loss, values = self._judging.metric.loss, self.values()
-        told = [None if value is None else loss(value) for value in values]
-        floor = -np.inf
+        told = {k: loss(value) for k, value in enumerate(values) if value is not None}
+        floor = -math.inf
         ages = [track.age for track in self.tracks]
         for age in sorted(set(ages), reverse=True):
-            here = [k for k, value in enumerate(told) if value is not None and ages[k] == age]
+            here = [k for k in told if ages[k] == age]
             stopped = [k for k in here if self.tracks[k].status is Status.STOPPED]
-            shift = max(0.0, floor - min((told[k] for k in stopped), default=np.inf))
-            for k in stopped:
-                told[k] += shift
+            shift = max(0.0, floor - min((told[k] for k in stopped), default=math.inf))
+            told |= {k: told[k] + shift for k in stopped}
             floor = max([floor, *(told[k] for k in here)])
-        return told
+        return [told.get(k) for k in range(len(values))]
 
     def epochs(self) -> list[int | None]:
         """The epoch, from 1, that each trial is judged by, where it is the best one."""

@@ -83,6 +83,16 @@ class KeptNetworks:
         replace_file(self._folder / ENSEMBLE, text.encode())
 
 
+def keeper_of(
+    study: StudyConfig, data: StudyData, folder: Path, digests: Mapping[str, str], **said: Any
+) -> KeptNetworks | None:
+    """Who keeps the networks of a study's best trials; None where it keeps but the best one.
+
+    said: check and notify, as of `KeptNetworks`.
+    """
+    return None if study.keep_best == 1 else KeptNetworks(folder, study, data, digests, **said)
+
+
 def file_name(trial: TrialRecord) -> str:
     """Of the network of a trial: `tpe-57.safetensors`."""
     return f"{trial.strategy}-{trial.number}{SUFFIX}"

@@ -1,33 +1,18 @@
 """One network by itself: trained epoch by epoch, made again from its record, noted in its file."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hptjax.config.model import read_model
-from hptjax.errors import ConfigError
-from hptjax.executors.base import Resident
-from hptjax.executors.local import local_executor
-from hptjax.population import Member
+from hptjax.config.model import AnyModel, read_model
+from hptjax.models.preprocess import Preprocess
 from hptjax.records.best import SavedNetwork
 from hptjax.records.goal import Goal
 from hptjax.records.metrics import VAL, in_order
 from hptjax.records.trial import TrialRecord, finite_or_none, metrics_of
-from hptjax.study.config import DataConfig, StudyConfig
+from hptjax.search.retrain import OnEpoch, train_anew
+from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData, noted_digests
-
-OnEpoch = Callable[[int, Mapping[str, float]], None]
-
-
-def train_alone(
-    population: Resident, epochs: int, on_epoch: OnEpoch = lambda epoch, metrics: None
-) -> tuple[dict[str, Any], dict[str, float]]:
-    """Variables and metrics of a population of one; on_epoch is told each epoch's, from 1."""
-    metrics: dict[str, float] = {}
-    for epoch in range(1, epochs + 1):
-        curves = population.advance(1).curves
-        metrics = {name: float(curve[0, 0]) for name, curve in curves.items()}
-        on_epoch(epoch, metrics)
-    return dict(population.weights(0)), metrics
+from hptjax.study.data_config import DataConfig
 
 
 def remake(
@@ -43,20 +28,15 @@ def remake(
     devices like the run's it becomes what it was, bit by bit. epochs: to train it for instead, over
     which a rate that is scheduled runs. Raises ConfigError for a trial that was never trained.
     """
-    if trial.config is None or not trial.age:
-        why = trial.reason or trial.status.value
-        raise ConfigError(f"trial {trial.strategy}/{trial.number} was never trained: {why}.")
-    member = Member(read_model(trial.config), trial.key)
+    age = trial.judged_epoch if epochs is None else epochs
     if epochs is not None:
         study = study.model_copy(update={"epochs": epochs})
-    population = local_executor(study, data).start([member])
-    age = trial.judged_epoch if epochs is None else epochs
-    variables, metrics = train_alone(population, age, on_epoch)
+    config, variables, metrics = train_anew(study, trial, data, age, on_epoch)
     digests = noted_digests(study.data, study.model, data)
     own = [name for name in noted_metrics(trial) if name in metrics]
     reached = {name: finite_or_none(metrics[name]) for name in own}
     noted = notes(trial, study, digests, data.train.class_names)
-    return SavedNetwork(member.config, variables, noted | {"epoch": age, "network": reached})
+    return SavedNetwork(config, variables, noted | {"epoch": age, "network": reached})
 
 
 def notes(
@@ -85,6 +65,7 @@ def notes(
         **({} if trial.epoch is None else {"epochs": trial.age}),
         "network": {name: own_metric(trial, name) for name in own},
         "hparams": dict(trial.hparams),
+        **({} if trial.config is None else preprocess_note(read_model(trial.config))),
         **data_notes(study.data, study.seed, digests, class_names),
     }
 
@@ -118,6 +99,11 @@ def value_note(noted: Mapping[str, Any]) -> str | None:
         f"The trial's {name} {show(value)} is {of}. These weights are {whose}after epoch "
         f"{noted['epoch']}: {reached}."
     )
+
+
+def preprocess_note(config: AnyModel) -> dict[str, Any]:
+    """What is done to an image before a network sees it, for those who have only its file."""
+    return {"preprocess": Preprocess.of(config).to_dict()}
 
 
 def show(value: float | None) -> str:

@@ -16,8 +16,8 @@ from hptjax.errors import ConfigError
 from hptjax.executors.local import LocalExecutor, make_trainer
 from hptjax.population import Member, evaluate_population
 from hptjax.space import Space
-from hptjax.study.config import DataConfig
 from hptjax.study.data import StudyData
+from hptjax.study.data_config import DataConfig
 from hptjax.transpile.apply import apply_bound
 from hptjax.transpile.problem import Problem, meant
 from hptjax.transpile.repair import build

@@ -13,36 +13,34 @@ from pydantic import (
     model_validator,
 )
 
-from hptjax.config.augment import augmentations, augmentations_tree
 from hptjax.config.explain import validated
 from hptjax.config.frozen import Frozen, Positive, as_tuple
 from hptjax.config.hparams import Target, bind
 from hptjax.config.label import check_distinct
-from hptjax.config.model import FLAX, AnyModel, Model, is_native
+from hptjax.config.model import FLAX, AnyModel, Model
 from hptjax.config.named import Part, with_name
-from hptjax.data.augmentations.base import Augmentation
-from hptjax.data.sources import check_source
 from hptjax.entries import Categorical, Entry, Float, Value
 from hptjax.errors import ConfigError, did_you_mean, shown
 from hptjax.records.goal import Goal
 from hptjax.space import Space
 from hptjax.strategies.table import SEARCHERS, StrategyConfig, strategies_of
 from hptjax.study.budget import Budget
+from hptjax.study.data_config import DataConfig, check_augment, with_augment
 from hptjax.study.executors import ExecutorConfig
 from hptjax.study.metrics import known_curves, measures_of, metric_tree, metric_words
 from hptjax.study.objectives import objective_words, recorded_words, with_objectives
 from hptjax.study.schedule import Schedule, member_epochs
 from hptjax.study.schedules import make_schedule, noted
 from hptjax.study.sinks import sinks_of
+from hptjax.study.validation import Seed
 from hptjax.tasks.base import Task
 from hptjax.transpile.apply import apply_bound, with_owners
 from hptjax.transpile.constraints import Constraints
 from hptjax.transpile.identity import as_computed
-from hptjax.transpile.opened import closed, opened
+from hptjax.transpile.opened import opened
 from hptjax.transpile.owners import with_conditions
 from hptjax.transpile.repair import build, image_of
 
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Point = dict[str, bool | int | float | str]
 MOST_CANDIDATES = 2**20  # in a population: each has a row in every array of the program
 # keys that are left out of what is noted where they stand at their defaults
@@ -51,79 +49,6 @@ LATER = (
     *("paired", "constraints", "sinks"),
 )
 SAMPLED_GENERATIONS = 12  # stand for all: more than any schedule takes to begin anew
-
-
-def _augmentations(value: Any) -> tuple[Part[Augmentation], ...]:
-    return augmentations(value, "data.augment")
-
-
-def _source(value: Any) -> Any:
-    check_source(value, "data.source")
-    return value
-
-
-class DataConfig(Frozen):
-    """Images and how they are split and augmented.
-
-    source: sample, fashion_mnist, tfds:<name> or npz:<path>. train_limit: how many images of the
-    training split are used, before the validation part is cut off (None: all).
-    validation_fraction: of the images, where the source has no validation set of its own. augment:
-    the training images, anew in each epoch; true (flipped and rotated, as in the original study),
-    false, or a list such as [flip, {crop: 4}], see `config.augment`. stratified: limit
-    and split deal each class by itself (None: yes, but for sample and fashion_mnist). channels:
-    allows images of that many channels, besides 1 and 3.
-    """
-
-    source: Annotated[str, BeforeValidator(_source)] = "sample"
-    data_dir: str | None = None
-    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    augment: Annotated[
-        tuple[Part[Augmentation], ...],
-        BeforeValidator(_augmentations),
-        PlainSerializer(augmentations_tree),
-    ] = Field(default=True, validate_default=True)
-    augment_validation: bool = False
-    train_limit: Annotated[int, Field(ge=2)] | None = None
-    stratified: bool | None = None
-    channels: Positive | None = None
-
-
-class TrainConfig(Frozen):
-    """One model and how to train it."""
-
-    model: AnyModel
-    data: DataConfig = DataConfig()
-    epochs: Positive = 1
-    seed: Seed = 0
-
-    @model_validator(mode="before")
-    @classmethod
-    def _closed(cls, tree: Any) -> Any:
-        """Puts a default in the place of each entry of the model."""
-        if not isinstance(tree, Mapping) or "model" not in tree:
-            return tree
-        return _with_augment({**tree, "model": closed(tree["model"])})
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "TrainConfig":
-        _check_augment(self.data, self.model.augment is not None)
-        return self
-
-
-def _with_augment(tree: dict[str, Any]) -> dict[str, Any]:
-    """A native model's images are augmented only where something says so."""
-    model, space, data = tree["model"], tree.get("space") or {}, tree.get("data", {})
-    native = isinstance(model, Model) or is_native(model)
-    own = model.augment if isinstance(model, Model) else native and model.get("augment")
-    if not native or own is not None or "augment" in space:
-        return tree
-    if isinstance(data, str):
-        data = {"source": data}
-    if isinstance(data, DataConfig) and "augment" not in data.model_fields_set:
-        return {**tree, "data": data.model_copy(update={"augment": False})}
-    if isinstance(data, Mapping) and "augment" not in data:
-        return {**tree, "data": {**data, "augment": False}}
-    return tree
 
 
 def _with_pairs(tree: dict[str, Any]) -> dict[str, Any]:
@@ -138,15 +63,6 @@ def _with_pairs(tree: dict[str, Any]) -> dict[str, Any]:
         raise ConfigError("paired: is given twice, here and in repeats.")
     paired = {"paired": given["paired"]} if "paired" in given else {}
     return {**tree, "repeats": given.get("n", 1), **paired}
-
-
-def _check_augment(data: DataConfig, own: bool) -> None:
-    """ConfigError where the data say that nothing is augmented, and networks say what is."""
-    if own and not data.augment:
-        raise ConfigError(
-            "data.augment: is false, but the model or the space says itself how images are "
-            "augmented; leave one of them out."
-        )
 
 
 class WarmStart(Frozen):
@@ -277,11 +193,11 @@ class StudyConfig(Frozen):
             return tree
         model, space = opened(tree["model"], tree.get("space"))
         tree = {**tree, "model": model} | ({} if space is None else {"space": space})
-        return _with_augment(with_objectives(_with_pairs(tree)))
+        return with_augment(with_objectives(_with_pairs(tree)))
 
     @model_validator(mode="after")
     def _consistent(self) -> "StudyConfig":
-        _check_augment(self.data, self.model.augment is not None or "augment" in self.space)
+        check_augment(self.data, self.model.augment is not None or "augment" in self.space)
         targets = _targets(self.model, self.space)
         for name in targets:
             _check_entry(self.model, name, self.space, targets)

@@ -4,6 +4,8 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.model import AnyModel
 from hptjax.data.channels import spec_of
@@ -13,10 +15,13 @@ from hptjax.data.labels import listed, say_absent
 from hptjax.data.request import NoSplitError, Split, once, silent
 from hptjax.data.resize import fitted, fitted_pair
 from hptjax.data.sources import load_images
-from hptjax.data.split import limited, train_validation_split
+from hptjax.data.split import limited
 from hptjax.data.targets import Kind, absent_labels
-from hptjax.study.config import DataConfig, StudyConfig
+from hptjax.errors import ConfigError
+from hptjax.study.config import StudyConfig
+from hptjax.study.data_config import DataConfig
 from hptjax.study.metric import Function
+from hptjax.study.validation import TEST, Validation
 from hptjax.tasks.base import Task
 
 Notify = Callable[[str], None]
@@ -77,29 +82,110 @@ def noted_digests(config: DataConfig, model: AnyModel, data: StudyData) -> dict[
 
 
 def prepare_data(
-    config: DataConfig, model: AnyModel, seed: int, notify: Notify = warnings.warn
+    config: DataConfig,
+    model: AnyModel,
+    seed: int,
+    notify: Notify = warnings.warn,
+    given: "ImageDataset | StudyData | None" = None,
 ) -> StudyData:
     """As `load_study_data`, for one model; seed: of the split and of the images left out.
 
-    The validation set is the source's own, where it has one, or else cut off from the training
-    set. notify: told in one line of each thing that is done to images and labels.
+    The validation set is the source's own, where it has one, or else what `data.validation` says.
+    given: a caller's images in place of the source's; both sets, or one that is split in the same
+    way. notify: told in one line of each thing that is done to images and labels.
     """
-    notify, kind = once(notify), model.task.options.kind
-    images = _load(config, "train", kind, notify)
+    notify = once(notify)
+    if isinstance(given, StudyData):
+        return given.fitted(model, notify)
+    images, validation = split_images(config, model.task.options.kind, seed, notify, given)
+    return StudyData(images, validation).fitted(model, notify)
+
+
+def split_images(
+    config: DataConfig,
+    kind: Kind,
+    seed: int,
+    notify: Notify,
+    given: ImageDataset | None = None,
+) -> tuple[ImageDataset, ImageDataset]:
+    """The training and validation images of a source, each of their own size; as `prepare_data`.
+
+    kind: what the labels must be.
+    """
+    images = _load(config, "train", kind, notify) if given is None else _of_config(given, config)
     stratified = images.stratified if config.stratified is None else config.stratified
     if config.train_limit is not None:
         images = limited(images, config.train_limit, seed, stratified)
-    try:
-        validation = _load(config, "validation", kind, notify)
-        notify(f"{validation.name}: {validation.size} images, which are the validation set.")
-    except NoSplitError:
-        fraction = config.validation_fraction
-        images, validation = train_validation_split(
-            images, fraction=fraction, seed=seed, stratified=stratified
-        )
+    validation = _own_validation(config, images, kind, notify, given)
+    if validation is None:
+        images, validation = _cut(images, config.wanted, stratified, seed, notify)
     for part, use in ((images, "training"), (validation, "validation")):
         _say_absent(part, f"{part.name}, for {use}", notify)
-    return StudyData(images, validation).fitted(model, notify)
+    return images, validation
+
+
+def _of_config(given: ImageDataset, config: DataConfig) -> ImageDataset:
+    """A caller's images, with the groups that they have; ConfigError where they have none."""
+    if config.wanted.groups is not None and given.groups is None:
+        raise ConfigError(
+            "data.validation.groups: the images given have none; say ImageDataset(..., groups=...)."
+        )
+    return given
+
+
+def _own_validation(
+    config: DataConfig,
+    images: ImageDataset,
+    kind: Kind,
+    notify: Notify,
+    given: ImageDataset | None,
+) -> ImageDataset | None:
+    """The images that the config names, else those that the source has for it, else None."""
+    wanted = config.wanted
+    if wanted.source == TEST:
+        if given is not None:
+            raise ConfigError("data.validation: test is of a source, these images were given.")
+        validation = _load(config, "test", kind, notify)
+    elif wanted.source is not None:
+        validation = _other(config, wanted.source, images, kind, notify)
+    else:
+        try:
+            validation = None if given else _load(config, "validation", kind, notify)
+        except NoSplitError:
+            validation = None
+    if validation is not None:
+        notify(f"{validation.name}: {validation.size} images, which are the validation set.")
+    return validation
+
+
+def _other(
+    config: DataConfig, source: str, images: ImageDataset, kind: Kind, notify: Notify
+) -> ImageDataset:
+    """The images of another source: its validation split, or all that it has."""
+    other = config.model_copy(update={"source": source})
+    try:
+        return _load(other, "validation", kind, notify, images.class_names)
+    except NoSplitError:
+        return _load(other, "train", kind, notify, images.class_names)
+
+
+def _cut(
+    images: ImageDataset, wanted: Validation, stratified: bool, seed: int, notify: Notify
+) -> tuple[ImageDataset, ImageDataset]:
+    """Deals the training images into those that stay and those for validation."""
+    train, validation = images.split(
+        wanted.fraction,
+        images=wanted.images,
+        stratified=stratified if wanted.stratified is None else wanted.stratified,
+        seed=seed if wanted.seed is None else wanted.seed,
+    )
+    if images.groups is not None and validation.groups is not None:
+        held, whole = (len(np.unique(groups)) for groups in (validation.groups, images.groups))
+        notify(
+            f"{images.name}: {held} of {whole} groups, {validation.size} of {images.size} images, "
+            "are for validation."
+        )
+    return train, validation
 
 
 def load_test_data(
@@ -113,6 +199,11 @@ def load_test_data(
 
     classes: what the network calls its classes, for a source that does not say so itself.
     """
+    if config.wanted.source == TEST:
+        raise NoSplitError(
+            f"{config.source}: its test set is the validation set, as data.validation says; there "
+            "is no other."
+        )
     images = _load(config, "test", model.task.options.kind, notify, classes)
     return fitted(images, *model.size_for(images.image_shape), notify)
 
@@ -141,5 +232,8 @@ def _load(
         channels=config.channels,
         classes=classes,
         kind=kind,
+        size=config.size,
+        broken=config.broken,
+        groups=config.wanted.groups if split == "train" else None,
         notify=notify,
     )

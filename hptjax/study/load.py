@@ -23,7 +23,8 @@ from hptjax.data.sources import path_of
 from hptjax.errors import ConfigError
 from hptjax.importing import import_from
 from hptjax.paths import user_path
-from hptjax.study.config import StudyConfig, TrainConfig
+from hptjax.study.config import StudyConfig
+from hptjax.study.data_config import TrainConfig
 from hptjax.transpile.opened import defaults_of
 
 INCLUDED = ("model", "space")  # keys that may hold a path instead of a mapping
@@ -101,11 +102,11 @@ def _place_images(tree: dict[str, Any], changes: Sequence[Override], folder: Pat
     data = tree.get("data")
     if not isinstance(data, dict) or data.get("data_dir") is not None:
         return
-    source = data.get("source")
-    if not isinstance(source, str):
-        return
-    path = path_of(source)
-    if path is not None and not user_path(path).is_absolute():
+    validation = data.get("validation")
+    other = validation.get("source") if isinstance(validation, dict) else validation
+    sources = [source for source in (data.get("source"), other) if isinstance(source, str)]
+    paths = [path for path in map(path_of, sources) if path is not None]
+    if any(not user_path(path).is_absolute() for path in paths):
         typed = any(change.keys in (("data",), ("data", "source")) for change in changes)
         tree["data"] = data | {"data_dir": os.path.abspath(Path() if typed else folder)}
 

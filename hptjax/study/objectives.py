@@ -74,11 +74,12 @@ def with_objectives(tree: dict[str, Any]) -> dict[str, Any]:
     metric = tree.get("metric")
     if not isinstance(metric, list | tuple):
         return tree
-    if not metric:
+    words: list[Any] = list(metric)
+    if not words:
         raise ConfigError("metric: must name one metric at least, the list is empty.")
-    if "objectives" in tree and len(metric) > 1:
+    if "objectives" in tree and len(words) > 1:
         raise ConfigError("objectives: are given twice, here and in the list of metric.")
-    first, others = metric[0], list(metric[1:])
+    first, *others = words
     if first in COSTS:
         raise ConfigError(
             f"metric: {first} is a cost, and known before training; begin with what is measured, "

@@ -18,7 +18,7 @@ from hptjax.executors.base import Executor
 from hptjax.paths import user_path
 from hptjax.records.run_dir import FREE_KEYS
 from hptjax.space import Space
-from hptjax.study.config import DataConfig, StudyConfig
+from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
 from hptjax.study.executors import ExecutorConfig
 from hptjax.study.metric import Metric, advice
@@ -150,10 +150,10 @@ def _data(source: Mapping[str, Any], validation: Any, images: Any) -> dict[str, 
         return tree
     if isinstance(images, StudyData):
         raise ConfigError("validation: a StudyData has its validation images; leave one out.")
-    key = "validation" if "validation" in DataConfig.model_fields else "validation_fraction"
-    if key in tree:
-        raise ConfigError(f"validation: data.{key} says it, too; leave one of them out.")
-    return {**tree, key: validation}
+    for key in ("validation", "validation_fraction"):
+        if key in tree:
+            raise ConfigError(f"validation: data.{key} says it, too; leave one of them out.")
+    return {**tree, "validation": validation}
 
 
 def _held(validation: Any) -> Any:

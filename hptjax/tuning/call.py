@@ -30,7 +30,7 @@ def tune(
     seconds: float | None = None,
     space: "Mapping[str, Entry | Any] | Space | None" = None,
     searcher: "str | Mapping[str, Any] | Searcher | type | Sequence[Any]" = "tpe",
-    metric: "str | Metric" = "val_loss",
+    metric: "str | Metric | Sequence[str]" = "val_loss",
     patience: int | None = None,
     validation: "float | int | str | Mapping[str, Any] | ImageDataset | tuple[Any, Any]" = 0.2,
     select: Literal["last_epoch", "best_epoch"] = "last_epoch",
@@ -70,18 +70,21 @@ def tune(
             options as {"des": {"preset": "tevc"}}, a class or an instance of one's own, or a list
             of these, which search one after another.
         metric: what trials are judged by: a measure of the task as "val_accuracy", or a function
-            under `hptjax.metric`.
-        patience: a study's key of this name, as are select, constraints and keep_best.
+            under `hptjax.metric`; a list of several, as ["val_accuracy", "parameters"], is for
+            searchers that take several objectives, and the first ranks trials.
+        patience: epochs without a better value after which a network's training ends; None: none.
         validation: the share of the images that is held out for validation, or images of their
             own, (X, y) or an ImageDataset.
-        select: see patience.
-        constraints: see patience.
+        select: whether a network is judged by its last epoch, or by its best one.
+        constraints: bounds of what networks cost, as {"parameters": {"max": 150000}}.
         seed: of the search, the split and the weights.
         schedule: "full", "halving" or "hyperband", or one with options.
         population_size: networks of a generation; if None, 16, or 4 D + 1 with DES in a space of
             D hparams.
-        repeats: how often each network is trained; its values are the means.
-        keep_best: see patience.
+        repeats: how often each network is trained; its values are the means. Or with paired keys,
+            as {"n": 3, "paired": True}.
+        keep_best: of how many trials, the best, the weights are kept; of several an ensemble is
+            built.
         first: hparams, or trials, that are tried first; what they lack is the default.
         warm_start: a result or a run, whose best trials are tried first.
         progress: None shows bars in a notebook and on a terminal, lines elsewhere; True shows bars

@@ -5,11 +5,11 @@ from typing import Any, TypeAlias
 
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
-from hptjax.data.split import limited, train_validation_split
 from hptjax.data.targets import Kind
 from hptjax.errors import ConfigError, shown
-from hptjax.study.config import DataConfig, StudyConfig
-from hptjax.study.data import StudyData, data_digests, load_study_data
+from hptjax.study.config import StudyConfig
+from hptjax.study.data import StudyData, data_digests, prepare_data
+from hptjax.study.data_config import DataConfig
 
 Images: TypeAlias = ImageDataset | StudyData
 Notify: TypeAlias = Callable[[str], None]
@@ -21,22 +21,7 @@ WANTED = "a source such as 'folder:digits', (X, y), an ImageDataset, a StudyData
 
 def prepared_data(study: StudyConfig, given: Images | None, notify: Notify) -> StudyData:
     """The training and validation images of a study; given: in place of its source's."""
-    if given is None:
-        return load_study_data(study, notify)
-    return _given_data(study.data, given, study, notify)
-
-
-def _given_data(config: DataConfig, given: Images, study: StudyConfig, notify: Notify) -> StudyData:
-    """Does for images in memory what `study.data.prepare_data` does for those of a source."""
-    if isinstance(given, StudyData):
-        return given.fitted(study.model, notify)
-    stratified = given.stratified if config.stratified is None else config.stratified
-    if config.train_limit is not None:
-        given = limited(given, config.train_limit, study.seed, stratified)
-    parts = train_validation_split(
-        given, fraction=config.validation_fraction, seed=study.seed, stratified=stratified
-    )
-    return StudyData(*parts).fitted(study.model, notify)
+    return prepare_data(study.data, study.model, study.seed, notify, given)
 
 
 def split_source(data: Any) -> tuple[Any, Any]:

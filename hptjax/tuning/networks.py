@@ -1,18 +1,19 @@
 """The trained networks of a run: those that it kept, and others that are trained again."""
 
+import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from hptjax.config.yaml_file import read_yaml
-from hptjax.errors import ConfigError
-from hptjax.models.network import TrainedNetwork, load_network
+from hptjax.errors import ConfigError, DataError
+from hptjax.models.ensemble import Ensemble
+from hptjax.models.network import Network, load_network
 from hptjax.records.best import CONFIG, SUFFIX, SavedNetwork, save_network
 from hptjax.records.trial import TrialRecord
+from hptjax.search.kept import ENSEMBLE
 from hptjax.study.config import StudyConfig
-
-Network: TypeAlias = TrainedNetwork
 
 BEST, KEPT = "best", "kept"
 
@@ -28,6 +29,23 @@ def kept_network(folder: Path, trial: TrialRecord) -> Network | None:
         return load_network(folder)
     path = folder / KEPT / f"{trial.strategy}-{number}{SUFFIX}"
     return load_network(path) if path.is_file() else None
+
+
+def kept_ensemble(folder: Path) -> Ensemble | None:
+    """The networks of a run that predict together; None where it built no ensemble.
+
+    Raises: DataError where a file of it is damaged or missing.
+    """
+    path = folder / KEPT / ENSEMBLE
+    if not path.is_file():
+        return None
+    try:
+        members: dict[str, float] = json.loads(path.read_text())["members"]
+        names = [name.rpartition("/") for name in members]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: cannot be read: {error!r}.") from None
+    files = [folder / KEPT / f"{label}-{number}{SUFFIX}" for label, _, number in names]
+    return Ensemble([load_network(file) for file in files], list(members.values()))
 
 
 def _noted_in(config: Path) -> tuple[Any, Any] | None:

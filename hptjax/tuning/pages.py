@@ -27,6 +27,9 @@ class Shown(Protocol):
     def best(self) -> Trial | None: ...
 
     @property
+    def test(self) -> dict[str, float | None] | None: ...
+
+    @property
     def metric(self) -> Goal: ...
 
     @property
@@ -56,10 +59,15 @@ def result_html(result: Shown) -> str:
     if best is not None:
         size = f", {best.parameters:,} parameters" if best.parameters is not None else ""
         name = result.metric.name
-        parts.append(notebook.line(f"best {best.id}: {name} {show_number(best.value)}{size}"))
+        test = f"; test {_measures(result.test)}" if result.test else ""
+        parts.append(notebook.line(f"best {best.id}: {name} {show_number(best.value)}{size}{test}"))
     if result.trials:
         parts += [result.leaderboard(ROWS)._repr_html_(), _picture(result)]
     return notebook.block(f"Result {headline(result)}", *parts, note=NEXT)
+
+
+def _measures(measures: dict[str, float | None]) -> str:
+    return ", ".join(f"{name} {show_number(value)}" for name, value in measures.items())
 
 
 def _picture(result: Shown) -> str:

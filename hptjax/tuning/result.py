@@ -9,8 +9,11 @@ from typing import Any
 from hptjax.config.hparams import bind
 from hptjax.data.request import silent
 from hptjax.errors import ConfigError, shown
+from hptjax.models.ensemble import Ensemble
+from hptjax.models.network import Network
 from hptjax.paths import user_path
 from hptjax.records import run_dir
+from hptjax.records.pareto import pareto_front
 from hptjax.records.trial import (
     GenerationRecord,
     StudyResult,
@@ -22,7 +25,7 @@ from hptjax.space import Space
 from hptjax.transpile.owners import with_conditions
 from hptjax.tuning import pages
 from hptjax.tuning.images import SOURCE, Images, prepared_data, read_images
-from hptjax.tuning.networks import Network, as_network, kept_network, study_of
+from hptjax.tuning.networks import as_network, kept_ensemble, kept_network, study_of
 from hptjax.tuning.trial import Trial
 from hptjax.tuning.views import Views
 
@@ -37,6 +40,9 @@ class Result(Views):
     Attributes:
         best: the best trial, None where none was trained to the end.
         trials: all trials, in the order in which they were asked for.
+        test: what the best network reaches on the source's test images, None without any.
+        pareto: the trials that none beats in all objectives, best by the metric first.
+        ensemble: networks that predict together, with `keep_best` above 1; else None.
         metric: what they are judged by: its `name` and `direction`.
         space: what was tuned, with the conditions of what is not always there.
         path: the run's directory; None where no files are kept.
@@ -81,6 +87,28 @@ class Result(Views):
     def trials(self) -> tuple[Trial, ...]:
         """All trials, in the order in which they were asked for."""
         return tuple(map(self._trial, self._records.trials))
+
+    @property
+    def pareto(self) -> tuple[Trial, ...]:
+        """The trials that none beats in all objectives, where a study has several."""
+        return tuple(map(self._trial, pareto_front(self._records.trials, self._records.goals)))
+
+    @property
+    def ensemble(self) -> Ensemble | None:
+        """The kept networks that predict best together; None unless the study keeps several."""
+        return kept_ensemble(self._folder)
+
+    @property
+    def test(self) -> dict[str, float | None] | None:
+        """What the best network reaches on the source's test images, by the task's measures.
+
+        None where the source has none, or before the end of the search; a number is None where it
+        is not finite.
+        """
+        from hptjax.report.best import best_network
+
+        best = best_network(self._folder, self._records)
+        return None if best is None or best.test is None else dict(best.test.measures)
 
     @property
     def space(self) -> Space:

@@ -20,7 +20,8 @@ from hptjax.records.run_dir import RunDirectory, check_digests, load_run, record
 from hptjax.records.trial import StudyResult, TrialRecord
 from hptjax.report.display import Display
 from hptjax.report.tables import write_tables
-from hptjax.search.kept import KeptNetworks
+from hptjax.search.judged import judge_best
+from hptjax.search.kept import keeper_of
 from hptjax.search.network import notes
 from hptjax.search.run import SearcherFactory, run_study
 from hptjax.study.config import StudyConfig
@@ -68,10 +69,13 @@ def run_here(
             display.say(f"{out}: this run is finished; a larger budget goes on with it.")
             result = load_run(out)
             write_tables(result, out)
+            judge_best(out, study, notify=display.say)
             return result
         if directory.resumed:
             display.say(f"{out}: going on with the run that is there.")
-        return execute(study, directory, display, given)
+        result = execute(study, directory, display, given)
+        judge_best(out, study, notify=display.say)
+        return result
 
 
 def _warm_started(study: StudyConfig, recorded: Mapping[str, Any] | None) -> StudyConfig:
@@ -104,10 +108,7 @@ def execute(
         noted = notes(trial, study, digests, data.train.class_names)
         save_best(directory.best, config, variables, noted)
 
-    keeper = None
-    if study.keep_best > 1:
-        check = directory.journal.check_place
-        keeper = KeptNetworks(directory.kept, study, data, digests, check=check, notify=display.say)
+    said = {"check": directory.journal.check_place, "notify": display.say}
     with ExitStack() as stack:
         stack.push(lambda kind, error, trace: leave_tables(directory, error))
         interrupts = stack.enter_context(Interrupts(display.say))
@@ -118,7 +119,7 @@ def execute(
             journal=directory.journal,
             sinks=[*watching, interrupts],
             on_best=on_best,
-            keeper=keeper,
+            keeper=keeper_of(study, data, directory.kept, digests, **said),
             metric=given.metric,
             executor=given.executor,
             snapshots=directory.path / "snapshots",

@@ -11,11 +11,11 @@ from hptjax import notebook
 from hptjax.config.model import AnyModel, read_model
 from hptjax.data.dataset import ImageDataset
 from hptjax.models.costs import Costs, network_costs
+from hptjax.models.network import Network
 from hptjax.records.change import Change
 from hptjax.records.goal import Goal
 from hptjax.records.trial import TrialRecord
 from hptjax.report.console import show_number
-from hptjax.tuning.networks import Network
 
 
 class Owner(Protocol):
@@ -101,8 +101,7 @@ class Trial:
     @property
     def epoch(self) -> int | None:
         """The epoch, from 1, that it is judged by; None where it was not trained."""
-        judged = getattr(self._record, "epoch", None)  # runs of before have no such key
-        return judged or self._record.age or None
+        return self._record.judged_epoch or None
 
     @cached_property
     def _costs(self) -> Costs | None:
@@ -156,8 +155,7 @@ class Trial:
 
     def export(self, path: str | Path) -> None:
         """Writes the network to a file, as `Network.export`."""
-        network: Any = self.network
-        network.export(path)
+        self.network.export(path)
 
     def __repr__(self) -> str:
         return f"<Trial {self._words()}>"

@@ -1,0 +1,93 @@
+"""Which images are held out: at random, each class by itself, or whole groups."""
+
+from typing import Any
+
+import numpy as np
+
+from hptjax.data.labels import listed
+from hptjax.errors import DataError
+
+
+def held_out(
+    size: int,
+    count: int,
+    seed: int,
+    labels: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    name: str = "images",
+) -> tuple[np.ndarray, np.ndarray]:
+    """The images that stay, and those that are held out: their indices, shuffled.
+
+    size: N; count: of those held out, of groups as near to it as they allow. labels: int [N], where
+    each class is dealt by itself. groups: int [N]; those of one are never torn apart. Same seed,
+    same images. Raises DataError for fewer than two groups.
+    """
+    order = np.random.default_rng(seed).permutation(size)
+    if groups is not None:
+        held = _whole_groups(groups[order], count, None if labels is None else labels[order], name)
+    elif labels is not None:
+        held = by_class(labels[order], count)
+    else:
+        return order[count:], order[:count]
+    return order[~held], order[held]
+
+
+def by_class(labels: np.ndarray, count: int) -> np.ndarray:
+    """Picks about `count` of the labels [N], the first ones of each class. Returns bool [N].
+
+    Of a class of n >= 2 from 1 to n - 1, of a class of 1 none; count is kept where that allows it.
+    """
+    sizes = np.bincount(labels)
+    if sizes.max() < 2:
+        return np.arange(len(labels)) < count
+    most = np.maximum(sizes - 1, 0)
+    exact = sizes * (count / len(labels))
+    quotas = np.clip(np.floor(exact), np.minimum(most, 1), most).astype(int)
+    while quotas.sum() < count and (quotas < most).any():
+        quotas[np.argmax(np.where(quotas < most, exact - quotas, -np.inf))] += 1
+    while quotas.sum() > count and (quotas > 1).any():
+        quotas[np.argmin(np.where(quotas > 1, exact - quotas, np.inf))] -= 1
+    order = np.argsort(labels, kind="stable")
+    place = np.empty(len(labels), int)  # among the labels of the same class
+    place[order] = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return place < quotas[labels]
+
+
+def read_groups(groups: Any, size: int, name: str) -> np.ndarray:
+    """Groups [N], whole numbers or text, as numbers int32 [N] from 0; DataError for others."""
+    array = np.asarray(groups)
+    if array.shape != (size,):
+        raise DataError(
+            f"{name}: groups must be [N], one for each of {size} images, got {list(array.shape)}."
+        )
+    if array.dtype.kind == "O" and all(isinstance(group, str) for group in array.tolist()):
+        array = array.astype(str)
+    if array.dtype.kind not in "iuSUb":
+        raise DataError(f"{name}: groups must be whole numbers or names, got {array.dtype}.")
+    return np.unique(array, return_inverse=True)[1].astype(np.int32)
+
+
+def _whole_groups(
+    groups: np.ndarray, count: int, labels: np.ndarray | None, name: str
+) -> np.ndarray:
+    """Picks groups that hold about `count` images. groups: int [N], shuffled. Returns bool [N].
+
+    labels: int [N] where the shares of the classes matter, too. Each group, in the order in which
+    they come, is picked where that brings the counts nearer to what they should be.
+    """
+    distinct, first = np.unique(groups, return_index=True)
+    if len(distinct) < 2:
+        raise DataError(f"{name}: a split needs at least 2 groups, there is {listed(distinct)}.")
+    kinds = np.zeros(len(groups), int) if labels is None else labels
+    table = np.zeros((int(groups.max()) + 1, int(kinds.max()) + 1))
+    np.add.at(table, (groups, kinds), 1)
+    missing = table.sum(0) * (count / len(groups))
+    order, picked = distinct[np.argsort(first)], []
+    for group in order:
+        after = missing - table[group]
+        if (after**2).sum() < (missing**2).sum() and len(picked) < len(order) - 1:
+            missing, picked = after, [*picked, group]
+    if not picked:  # each is larger than what is wanted: the one that oversteps least
+        sizes = table[order].sum(1)
+        picked = [order[int(np.argmin(sizes))]]
+    return np.isin(groups, picked)

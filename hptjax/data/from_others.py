@@ -1,0 +1,128 @@
+"""How an `ImageDataset` is made of what other libraries hold, and of a folder."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from hptjax.data.folder_files import read_folder
+from hptjax.data.given import Reader, given_by_dataframe, given_by_hf, given_by_torch
+from hptjax.data.parts import Split
+from hptjax.errors import ConfigError, shown
+from hptjax.paths import user_path
+
+
+class FromOthers:
+    """Constructors, for a class that takes images, labels, class_names, name and keywords."""
+
+    __slots__ = ()
+
+    def __init__(self, *arrays: Any, **options: Any) -> None:
+        raise NotImplementedError  # a mixin: the class has one of its own
+
+    @classmethod
+    def from_arrays(
+        cls, images: Any, labels: Any, class_names: Any = None, name: str = "images", **options: Any
+    ) -> Self:
+        """Arrays or lists, as the class itself takes them; options: its keywords."""
+        return cls(images, labels, class_names, name, **options)
+
+    @classmethod
+    def from_folder(
+        cls,
+        path: str | Path,
+        *,
+        split: Split = "train",
+        size: int | tuple[int, int] | None = None,
+        channels: int | None = None,
+        broken: str = "refuse",
+        groups: str | None = None,
+        notify: Callable[[str], None] = warnings.warn,
+    ) -> Self:
+        """Pictures in a folder for each class, or below train/, val/ and test/; see `read_folder`.
+
+        size: pixels of a side, or (height, width); channels: 1 or 3; broken: refuse or skip;
+        groups: a regular expression on the names of files.
+        """
+        name = f"folder:{path}"
+        found = read_folder(
+            *(user_path(path), name),
+            split=split,
+            size=_pair(size),
+            channels=channels,
+            broken=broken,
+            groups=groups,
+            notify=notify,
+        )
+        names = found.labels, found.class_names, found.name
+        return cls(found.images, *names, groups=found.groups, notify=notify)
+
+    @classmethod
+    def from_torch(
+        cls,
+        dataset: Any,
+        class_names: Any = None,
+        name: str = "torch",
+        *,
+        size: int | tuple[int, int] | None = None,
+        channels: int | None = None,
+        notify: Callable[[str], None] = warnings.warn,
+        **options: Any,
+    ) -> Self:
+        """What has __len__ and gives (image, label) by index, as a set of torchvision.
+
+        Images are Pillow's, tensors [C, H, W] or arrays [H, W, C]; size and channels are for the
+        first. class_names: by default its `classes`. options: keywords of the class.
+        """
+        reader = Reader(name, _pair(size), channels, notify)
+        given = given_by_torch(dataset, class_names, reader)
+        return cls(*given, name, channels=channels, notify=notify, **options)
+
+    @classmethod
+    def from_hf(
+        cls,
+        dataset: Any,
+        image: str = "image",
+        label: str = "label",
+        name: str = "hf",
+        *,
+        size: int | tuple[int, int] | None = None,
+        channels: int | None = None,
+        notify: Callable[[str], None] = warnings.warn,
+        **options: Any,
+    ) -> Self:
+        """A Dataset of Hugging Face. image, label: its columns; else as `from_torch`."""
+        given = given_by_hf(dataset, image, label, Reader(name, _pair(size), channels, notify))
+        return cls(*given, name, channels=channels, notify=notify, **options)
+
+    @classmethod
+    def from_dataframe(
+        cls,
+        frame: Any,
+        image: str = "image",
+        label: str = "label",
+        name: str = "dataframe",
+        *,
+        folder: str | Path = ".",
+        size: int | tuple[int, int] | None = None,
+        channels: int | None = None,
+        notify: Callable[[str], None] = warnings.warn,
+        **options: Any,
+    ) -> Self:
+        """A data frame with a column of paths or arrays and one of labels.
+
+        folder: where relative paths begin; else as `from_torch`.
+        """
+        reader = Reader(name, _pair(size), channels, notify)
+        given = given_by_dataframe(frame, image, label, user_path(folder), reader)
+        return cls(*given, name, channels=channels, notify=notify, **options)
+
+
+def _pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
+    """A side, or (height, width), as a pair; ConfigError for what is neither."""
+    sides = (size, size) if isinstance(size, int) else size
+    if sides is None:
+        return None
+    if not isinstance(sides, tuple | list) or len(sides) != 2 or min(sides) < 1:
+        raise ConfigError(f"size: must be pixels, as 28 or (28, 32), got {shown(size)}.")
+    return int(sides[0]), int(sides[1])

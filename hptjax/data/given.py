@@ -1,0 +1,160 @@
+"""Images that other libraries hold, read by what they can do: none of them is imported."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hptjax.data.folder_files import resized_lines, stacked
+from hptjax.data.parts import Notify
+from hptjax.data.picture import Picture, Size, as_picture, lines_of, read_picture
+from hptjax.errors import ConfigError, DataError, did_you_mean, shown
+
+
+class Given(NamedTuple):
+    """Images and labels as `ImageDataset` takes them, and the names of the classes, if known."""
+
+    images: Any
+    labels: list[Any]
+    class_names: list[str] | None
+
+
+class Reader:
+    """Brings single images, of whatever kind, into one array.
+
+    size: (height, width) that they are scaled and cropped to; channels: 1 or 3, that they are made;
+    both for pictures (Pillow images and files), while arrays are taken as they are.
+    """
+
+    def __init__(self, name: str, size: Size | None, channels: int | None, notify: Notify) -> None:
+        self.name, self.size, self.channels, self.notify = name, size, channels, notify
+
+    def together(self, images: Iterable[Any]) -> np.ndarray:
+        """All of them, [N, H, W, C]; DataError, which names the index, for one that fails."""
+        arrays, pictures = [], []
+        for index, image in enumerate(images):
+            one = self._one(image, index)
+            if isinstance(one, Picture):
+                pictures.append(one)
+                one = one.pixels
+            arrays.append(one)
+        if not arrays:
+            raise DataError(f"{self.name}: has no images.")
+        if arrays and len(pictures) == len(arrays):
+            return self._pictures(arrays, pictures)
+        shapes = sorted({one.shape for one in arrays})
+        if len(shapes) > 1:
+            raise DataError(
+                f"{self.name}: images must be of one shape, got {len(shapes)} ({shown(shapes)}); "
+                "resize them before."
+            )
+        return np.stack(arrays)
+
+    def _pictures(self, arrays: list[np.ndarray], pictures: list[Picture]) -> np.ndarray:
+        lines = resized_lines([one.size for one in pictures], self.size)
+        images, said = stacked(arrays, self.name)
+        for line in (*lines, *lines_of(one.done for one in pictures), *said):
+            self.notify(f"{self.name}: {line}.")
+        return images
+
+    def _one(self, image: Any, index: int) -> "Picture | np.ndarray":
+        what = f"{self.name}: image {index}"
+        if isinstance(image, str | os.PathLike):
+            return read_picture(Path(image).expanduser(), self.size, self.channels)
+        if hasattr(image, "getbands"):  # of Pillow
+            return as_picture(image, what, self.size, self.channels)
+        array = np.asarray(image)
+        if array.ndim not in (2, 3) or array.dtype.kind not in "biuf":
+            raise DataError(
+                f"{what}: must be a Pillow image, a path or an array [H, W] or [H, W, C], got "
+                f"{shown(image) if array.ndim == 0 else f'{array.dtype} {list(array.shape)}'}."
+            )
+        if _is_torch(image) and array.ndim == 3:
+            array = np.moveaxis(array, 0, -1)  # [C, H, W], as PyTorch has them
+        return array[..., None] if array.ndim == 2 else array
+
+
+def given_by_torch(dataset: Any, class_names: Any, reader: Reader) -> Given:
+    """Anything with __len__ and __getitem__ that gives (image, label), as torchvision's sets.
+
+    Tensors are [C, H, W]; labels are whole numbers or names. The names of the classes are its
+    `classes`, or those of the set that it is a part of.
+    """
+    if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
+        raise ConfigError(
+            f"{reader.name}: must have __len__ and __getitem__, {type(dataset).__name__} has not; "
+            "of what can only be gone through once, give arrays."
+        )
+    images, labels = [], []
+    for index in range(len(dataset)):
+        item = dataset[index]
+        if not isinstance(item, tuple | list) or len(item) != 2:
+            raise DataError(f"{reader.name}: must give (image, label), item {index} is no pair.")
+        images.append(item[0])
+        labels.append(_plain(item[1]))
+    names = class_names if class_names is not None else _classes_of(dataset)
+    return Given(reader.together(images), _named(labels, names, reader.name), names)
+
+
+def given_by_hf(dataset: Any, image: str, label: str, reader: Reader) -> Given:
+    """A Dataset of Hugging Face: a column of images, and one of labels, perhaps a ClassLabel."""
+    if isinstance(dataset, Mapping):  # a DatasetDict
+        raise ConfigError(
+            f"{reader.name}: has the splits {', '.join(map(str, dataset))}; give one "
+            f"of them, as in dataset[{shown(next(iter(dataset), 'train'))}]."
+        )
+    _check_columns(getattr(dataset, "column_names", None), {"image": image, "label": label}, reader)
+    names = getattr(dataset.features[label], "names", None)
+    labels = [_plain(one) for one in dataset[label]]
+    pictures = (dataset[index][image] for index in range(len(labels)))
+    return Given(reader.together(pictures), _named(labels, names, reader.name), names)
+
+
+def given_by_dataframe(frame: Any, image: str, label: str, folder: Path, reader: Reader) -> Given:
+    """A data frame: a column of paths or arrays, and one of labels.
+
+    folder: where relative paths begin.
+    """
+    _check_columns(list(frame.columns), {"image": image, "label": label}, reader)
+    images = (folder / one if isinstance(one, str) else one for one in frame[image])
+    return Given(reader.together(images), [_plain(one) for one in frame[label]], None)
+
+
+def _check_columns(columns: Any, wanted: Mapping[str, str], reader: Reader) -> None:
+    for argument, column in wanted.items():
+        if columns is None or column not in columns:
+            hint = did_you_mean(column, map(str, columns or ()))
+            raise ConfigError(f"{reader.name}: {argument}: there is no column {column!r}; {hint}")
+
+
+def _named(labels: list[Any], names: Any, name: str) -> list[Any]:
+    """The names in the place of indices: names may be numbers themselves."""
+    if names is None or any(isinstance(label, str) for label in labels):
+        return labels
+    wrong = [label for label in labels if not isinstance(label, int) or not 0 <= label < len(names)]
+    if wrong:
+        raise DataError(
+            f"{name}: labels must be in 0..{len(names) - 1}, got {shown(wrong[0])} "
+            f"({len(wrong)} of {len(labels)})."
+        )
+    return [names[label] for label in labels]
+
+
+def _classes_of(dataset: Any) -> list[str] | None:
+    """Its `classes`; of a Subset those of the whole."""
+    while not hasattr(dataset, "classes") and hasattr(dataset, "dataset"):
+        dataset = dataset.dataset
+    names = getattr(dataset, "classes", None)
+    return list(names) if isinstance(names, list | tuple) else None
+
+
+def _plain(label: Any) -> Any:
+    """A label without its box, as a tensor or a scalar of NumPy."""
+    return label.item() if hasattr(label, "item") and getattr(label, "ndim", 0) == 0 else label
+
+
+def _is_torch(image: Any) -> bool:
+    """Whether it is a tensor of PyTorch, whose first axis is that of the channels."""
+    return type(image).__module__.partition(".")[0] in ("torch", "torchvision")

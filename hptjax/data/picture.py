@@ -1,0 +1,166 @@
+"""One picture file as an array: colours, depth, orientation and size, and what was done to it."""
+
+import warnings
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from hptjax.data.cover import covering_size
+from hptjax.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+ORIENTATION = 274  # the Exif tag
+GREY = ("L", "1")
+DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+# What is done to some pictures, said with their number.
+SAID = {
+    "palette": "of a palette of colours: each pixel gets its colour",
+    "alpha": "with transparency: their colours are taken as they are, without it",
+    "deep": "of 16 bits: divided by 257, rounded to grey levels",
+    "space": "of another colour space (CMYK, YCbCr, ...): made RGB",
+    "turned": "turned as their Exif orientation says",
+    "frames": "of several frames: the first one is taken",
+    "grey": "in colour: made grey",
+    "colour": "in grey: made RGB",
+}
+Size = tuple[int, int]
+
+
+class BrokenPictureError(DataError):
+    """A file is no picture that can be decoded: it names the file."""
+
+
+class Picture(NamedTuple):
+    """A decoded picture: uint8 [H, W, C] with C 1 or 3, and the keys of what `SAID` says of it.
+
+    size: (height, width) that it had.
+    """
+
+    pixels: np.ndarray
+    done: tuple[str, ...]
+    size: Size
+
+
+def has_pillow() -> bool:
+    """Whether pictures can be read."""
+    return find_spec("PIL") is not None
+
+
+def picture_endings() -> frozenset[str]:
+    """The endings of file names that Pillow reads, as `.png`."""
+    from PIL import Image
+
+    readable = Image.registered_extensions()
+    return frozenset(end for end, kind in readable.items() if kind in Image.OPEN)
+
+
+def read_picture(path: Path, size: Size | None = None, channels: int | None = None) -> Picture:
+    """Decodes a file.
+
+    size: (height, width) that the picture is scaled and cropped to, as `resize_and_crop` does;
+    channels: 1 or 3, that it is made. Raises BrokenPictureError for a file that is no sound
+    picture, DataError for one that cannot become of this size.
+    """
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata, and of merely large pictures
+            with Image.open(path) as image:
+                image.load()
+                return as_picture(image, str(path), size, channels)
+    except DataError:
+        raise
+    except MemoryError:
+        raise
+    except Exception as error:  # of some ten kinds, for damaged bytes
+        why = " ".join(str(error).split()).rstrip(".")[:120] or type(error).__name__
+        raise BrokenPictureError(f"{path}: is no sound picture ({why}).") from None
+
+
+def as_picture(
+    image: "Image", what: str, size: Size | None = None, channels: int | None = None
+) -> Picture:
+    """As `read_picture`, of a Pillow image; what: begins every error."""
+    from PIL import ImageOps
+
+    done = []
+    if getattr(image, "n_frames", 1) > 1:
+        done.append("frames")
+    if image.getexif().get(ORIENTATION, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+        done.append("turned")
+    image = _plain(image, what, done)
+    own = image.height, image.width
+    if channels is not None and channels != len(image.getbands()):
+        image = image.convert("L" if channels == 1 else "RGB")
+        done.append("grey" if channels == 1 else "colour")
+    if size is not None and own != size:
+        image = _resized(image, size, what)
+    pixels = np.asarray(image)
+    return Picture(pixels[..., None] if pixels.ndim == 2 else pixels, tuple(done), own)
+
+
+def _plain(image: "Image", what: str, done: list[str]) -> "Image":
+    """The same in mode L or RGB; notes what was done."""
+    if image.mode in GREY:
+        return image.convert("L")
+    if image.mode in DEEP:
+        done.append("deep")
+        return _of_words(image, what)
+    if image.mode == "F":
+        raise DataError(f"{what}: is of real numbers, whose white is not known; save it as PNG.")
+    if image.mode in ("P", "PA"):
+        done.append("palette")
+    if image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info:
+        done.append("alpha")
+    if image.mode in ("LA", "La"):
+        return image.convert("LA").getchannel("L")
+    if image.mode not in ("RGB", "RGBA", "RGBa", "RGBX", "P", "PA"):
+        done.append("space")
+    image = image.convert("RGBA") if image.mode == "RGBa" else image  # not to RGB at once
+    image = image.convert("RGB")
+    return _greyed(image) if "palette" in done else image
+
+
+def _greyed(image: "Image") -> "Image":
+    """The image, grey where its palette has greys alone."""
+    red, green, blue = (np.asarray(band) for band in image.split())
+    same = np.array_equal(red, green) and np.array_equal(green, blue)
+    return image.getchannel(0) if same else image
+
+
+def _of_words(image: "Image", what: str) -> "Image":
+    from PIL import Image
+
+    words = np.asarray(image).astype(np.int64)
+    if words.min() < 0 or words.max() > 65535:
+        raise DataError(
+            f"{what}: has numbers from {words.min()} to {words.max()}, 0 to 65535 are read."
+        )
+    return Image.fromarray(np.round(words / 257).astype(np.uint8))
+
+
+def _resized(image: "Image", size: Size, what: str) -> "Image":
+    """Scaled until it just covers the size, then its centre."""
+    from PIL.Image import Resampling
+
+    height, width = covering_size((image.height, image.width), size, what)
+    top, left = round((height - size[0]) / 2), round((width - size[1]) / 2)
+    scaled = image.resize((width, height), Resampling.BILINEAR)
+    return scaled.crop((left, top, left + size[1], top + size[0]))
+
+
+def lines_of(done: Iterable[tuple[str, ...]], noun: str = "pictures") -> list[str]:
+    """What was done to several pictures, a line for each thing, with their number."""
+    keys = [key for own in done for key in own]
+    return [
+        f"{count} {noun if count > 1 else noun.removesuffix('s')} {said}"
+        for key, said in SAID.items()
+        if (count := keys.count(key))
+    ]

@@ -1,0 +1,80 @@
+"""Decoded pictures of a folder in the user's cache: the next run need not decode them again."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import platformdirs
+
+from hptjax.data.archive import Archive
+from hptjax.errors import DataError
+
+FORM = 1  # of the cached arrays, and of how pictures are decoded: raise it where either changes
+
+
+class Decoded(NamedTuple):
+    """Images uint8 [M, H, W, C] of the files with these indices [M], and what was done to them."""
+
+    images: np.ndarray
+    kept: np.ndarray
+    lines: tuple[str, ...]
+
+
+def cache_path(folder: Path, files: Sequence[Path], options: Any) -> Path:
+    """Where the decoded files of a folder are kept.
+
+    Its name follows from the paths, sizes and times of the files, and from how they are decoded.
+    Raises DataError for a file that cannot be looked at.
+    """
+    place = json.dumps([str(folder.absolute()), options])
+    content = hashlib.blake2b(json.dumps([FORM, place]).encode(), digest_size=16)
+    for file in files:
+        try:
+            stat = file.stat()
+        except OSError as error:
+            raise DataError(f"{file}: cannot be read: {error.strerror}.") from None
+        content.update(json.dumps([str(file), stat.st_size, stat.st_mtime_ns]).encode())
+    start = hashlib.blake2b(place.encode(), digest_size=8).hexdigest()
+    cache = Path(platformdirs.user_cache_dir("hptjax")) / "pictures"
+    return cache / f"{start}-{content.hexdigest()}.npz"
+
+
+def read_cached(path: Path) -> Decoded | None:
+    """What is kept there; None where nothing is, or where it is not sound."""
+    if not path.is_file():
+        return None
+    try:
+        with Archive(path) as archive:
+            images, kept, lines = (archive.read(key) for key in Decoded._fields)
+            return Decoded(images, kept, tuple(lines.tolist()))
+    except (DataError, OSError, KeyError):  # as where another process is replacing it
+        return None
+
+
+def write_cached(path: Path, decoded: Decoded) -> str | None:
+    """Keeps them under a name that appears when the file is whole; returns why that failed.
+
+    What is kept of an earlier state of the folder is removed.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.", suffix=".part")
+    except OSError as error:
+        return error.strerror
+    try:
+        with os.fdopen(handle, "wb") as file:
+            lines = np.array(decoded.lines, dtype=str)
+            np.savez(file, images=decoded.images, kept=decoded.kept, lines=lines)
+        os.replace(name, path)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        return error.strerror
+    for other in path.parent.glob(f"{path.name.partition('-')[0]}-*.npz"):
+        if other != path:
+            other.unlink(missing_ok=True)
+    return None

@@ -1,0 +1,128 @@
+"""A folder of pictures on the disk: which files are of which class, in which part."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hptjax.data.labels import listed
+from hptjax.data.parts import NoSplitError, Notify, Split
+from hptjax.errors import DataError
+
+PARTS: dict[str, tuple[str, ...]] = {
+    "train": ("train",),
+    "validation": ("validation", "val", "valid"),
+    "test": ("test",),
+}
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The pictures of one part: class_names of the training part, files and labels as long as N."""
+
+    name: str
+    class_names: tuple[str, ...]
+    files: tuple[Path, ...]
+    labels: tuple[str, ...]
+
+
+def find_pictures(
+    folder: Path,
+    split: Split,
+    name: str,
+    endings: frozenset[str],
+    classes: Sequence[str] | None,
+    notify: Notify,
+) -> Tree:
+    """The pictures of a part of a folder, in the order of their classes and paths.
+
+    The folder has a folder for each class, or train, validation (or val, valid) and test, each of
+    which has them. endings: of pictures, as `.png`. classes: of a network, for a folder that has no
+    training part. name: begins every error. notify: told what is left out. Raises NoSplitError for
+    a part that is not there, DataError for a folder that is of another form.
+    """
+    parts = _parts(folder, name)
+    if split not in parts:
+        raise NoSplitError(
+            f"{name}: has no {split} set, which would be a folder {PARTS[split][0]}/ beside train/."
+        )
+    place = parts[split]
+    what = name if place == folder else f"{name}/{place.name}"
+    found = _by_class(place, what, endings, notify)
+    if split == "train" or "train" not in parts:
+        names = tuple(found) if classes is None else tuple(classes)
+    else:
+        train = parts["train"]
+        names = tuple(_by_class(train, f"{name}/{train.name}", endings, lambda line: None))
+    if len(names) < 2:
+        raise DataError(
+            f"{what}: must have a folder for each of at least 2 classes, has {listed(names)} alone."
+        )
+    files = [file for own in found.values() for file in own]
+    labels = [label for label, own in found.items() for _ in own]
+    return Tree(what, names, tuple(files), tuple(labels))
+
+
+def _parts(folder: Path, name: str) -> dict[str, Path]:
+    """Where the pictures of each part are; one that has no train/ is all for training."""
+    if not folder.exists():
+        raise DataError(f"{name}: there is no such folder ({folder.absolute()}).")
+    if not folder.is_dir():
+        raise DataError(f"{name}: is a file, where a folder with a folder for each class belongs.")
+    below = {child.name.lower(): child for child in _folders(folder)}
+    known = {word for words in PARTS.values() for word in words}
+    if "train" in below:
+        return {
+            part: below[word] for part, words in PARTS.items() for word in words if word in below
+        }
+    if below and set(below) <= known:
+        raise DataError(f"{name}: has {', '.join(sorted(below))}, but no train.")
+    return {"train": folder}
+
+
+def _by_class(
+    place: Path, what: str, endings: frozenset[str], notify: Notify
+) -> dict[str, list[Path]]:
+    """{class: its files}; classes that are whole numbers by size, others by alphabet."""
+    folders = sorted(_folders(place), key=lambda child: child.name)
+    if all(child.name.isdecimal() for child in folders):
+        folders.sort(key=lambda child: int(child.name))
+    if not folders:
+        raise DataError(f"{what}: must have a folder for each class, it has none.")
+    found: dict[str, list[Path]] = {}
+    others: list[Path] = []
+    for child in folders:
+        files = _files(child)
+        own = [file for file in files if file.suffix.lower() in endings]
+        others += [file for file in files if file.suffix.lower() not in endings]
+        if own:
+            found[child.name] = own
+        else:
+            notify(f"{what}: {child.name} has no pictures and is no class.")
+    others += [file for file in _children(place) if file.is_file()]
+    if others:
+        names = listed([file.name for file in others])
+        files = "1 file is" if len(others) == 1 else f"{len(others)} files are"
+        notify(f"{what}: {files} no picture of a class and left out: {names}.")
+    return found
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [child for child in _children(folder) if child.is_dir()]
+
+
+def _children(folder: Path) -> list[Path]:
+    """What is in a folder, but for hidden files."""
+    try:
+        return sorted(child for child in folder.iterdir() if not child.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read: {error.strerror}.") from None
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files below a folder, but for hidden ones, by their paths."""
+    found: list[Path] = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(place, name) for name in files if not name.startswith(".")]
+    return sorted(found)

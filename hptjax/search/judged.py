@@ -1,0 +1,156 @@
+"""The best network of a run on the test images of its source: once, at the end of the run."""
+
+import base64
+import io
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from hptjax.data.dataset import ImageDataset
+from hptjax.data.digest import dataset_digest
+from hptjax.data.request import NoSplitError, silent
+from hptjax.errors import ConfigError
+from hptjax.models.confusion import confusion_of
+from hptjax.models.network import Network, load_network
+from hptjax.records.best import CONFIG, TEST
+from hptjax.records.files import replace_file
+from hptjax.records.trial import finite_or_none
+from hptjax.study.config import StudyConfig
+from hptjax.study.data import load_test_data
+
+SHOWN = 24  # wrongly classified images that are kept
+GIVEN = "memory"  # the source of images that a Python caller gives
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+
+def judge_best(
+    run: Path,
+    study: StudyConfig,
+    *,
+    test: ImageDataset | None = None,
+    notify: Callable[[str], None] = silent,
+) -> dict[str, Any] | None:
+    """Measures a run's best network on its test images, and writes that to `best/test.json`.
+
+    Once: where the file is there, of this trial, it is only read. test: the test images, where the
+    study's source cannot give them. notify: told of the result in one line, or why there is none.
+    Returns what the file holds, None where there is no network or no test set. Nothing that is
+    wrong with the test images ends a run that is done.
+    """
+    folder = run / "best"
+    if not (folder / CONFIG).is_file():
+        return None
+    try:
+        network = load_network(folder)
+        known = _known(folder / TEST, network)
+        if known is not None:
+            return known
+        images = _test_images(network, study, test)
+        if images is None:
+            return None
+        found = judgement(network, images, study)
+    except ConfigError as error:
+        notify(f"The best network was not tested: {error}")
+        return None
+    replace_file(folder / TEST, json.dumps(found).encode())
+    notify(told(found))
+    return found
+
+
+def judgement(network: Network, images: ImageDataset, study: StudyConfig) -> dict[str, Any]:
+    """What `best/test.json` holds: measures, confusion matrix, the most confident mistakes."""
+    task = study.task
+    measures = network.evaluate(images, study.measures)
+    trial = network.trial
+    found: dict[str, Any] = {
+        "trial": f"{trial['strategy']}/{trial['number']}",
+        "images": images.size,
+        "measures": {name: finite_or_none(value) for name, value in measures.items()},
+        "class_names": list(network.class_names),
+    }
+    if task.kind != "classes":
+        return found
+    logits = network.logits(images.images)
+    confusion = confusion_of(images.labels, logits)
+    wrong = _mistakes(network, images, softmax(logits, 1))
+    return {**found, "confusion": confusion.tolist(), "wrong": wrong}
+
+
+def told(found: Mapping[str, Any]) -> str:
+    """`Test: accuracy 0.9030, loss 0.3000 on 1000 images.`: the loss comes last."""
+    measures = dict(found["measures"])
+    loss = {"loss": measures.pop("loss")} if "loss" in measures else {}
+    texts = [
+        f"{name} {'not finite' if value is None else f'{value:.4f}'}"
+        for name, value in {**measures, **loss}.items()
+    ]
+    return f"Best network ({found['trial']}): test {', '.join(texts)} on {found['images']} images."
+
+
+def _known(path: Path, network: Network) -> dict[str, Any] | None:
+    """What an earlier call found of the same trial."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    trial = network.trial
+    own = f"{trial.get('strategy')}/{trial.get('number')}"
+    return found if isinstance(found, dict) and found.get("trial") == own else None
+
+
+def _test_images(
+    network: Network, study: StudyConfig, test: ImageDataset | None
+) -> ImageDataset | None:
+    """The test set at the size of the network; None where there is none.
+
+    Raises ConfigError for other images than the run noted when it began.
+    """
+    if test is not None:
+        return network.fit(test, silent)
+    if study.data.source == GIVEN:
+        return None
+    names = network.trial.get("class_names")
+    try:
+        images = load_test_data(study.data, network.config, classes=names, notify=silent)
+    except NoSplitError:
+        return None
+    noted = network.trial.get("digests", {}).get("test")
+    if noted is not None and noted != dataset_digest(images):
+        raise ConfigError(f"the test images of {study.data.source} changed during the run.")
+    return network.fit(images, silent)
+
+
+def _mistakes(network: Network, images: ImageDataset, chances: np.ndarray) -> list[dict[str, Any]]:
+    """The wrongly classified images of which the network is surest, the surest first."""
+    guesses, names = chances.argmax(1), network.class_names
+    sure = np.where(guesses != images.labels, chances.max(1), -1.0)
+    sure = np.where(np.isfinite(sure), sure, -1.0)
+    order = np.argsort(-sure, kind="stable")[:SHOWN]
+    return [
+        {
+            "index": int(k),
+            "label": names[images.labels[k]],
+            "predicted": names[guesses[k]],
+            "probability": round(float(sure[k]), 4),
+            "png": png_of(images.images[k]),
+        }
+        for k in order
+        if sure[k] >= 0
+    ]
+
+
+def png_of(image: np.ndarray) -> str:
+    """A picture of bytes [H, W, C] as base64 PNG; of other channels than 1 to 4, their mean."""
+    from PIL import Image
+
+    channels = image.shape[-1]
+    if channels not in _MODES:
+        image, channels = image.mean(-1, keepdims=True).astype(np.uint8), 1
+    picture = Image.fromarray(image[..., 0] if channels == 1 else image, _MODES[channels])
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()

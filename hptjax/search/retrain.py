@@ -1,0 +1,104 @@
+"""One network by itself, epoch by epoch: anew from a trial's record, or on from kept weights."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from hptjax.config.model import AnyModel, read_model
+from hptjax.errors import ConfigError
+from hptjax.executors.base import Resident
+from hptjax.executors.local import local_executor, make_trainer
+from hptjax.models.variables import flat_arrays
+from hptjax.models.weights import FlatLayout, layouts
+from hptjax.population import Member, Population, PopulationTrainer
+from hptjax.population.update import start
+from hptjax.records.trial import TrialRecord
+from hptjax.settings import fixed_settings
+from hptjax.study.config import StudyConfig
+from hptjax.study.data import StudyData
+from hptjax.study.data_config import DataConfig
+
+OnEpoch = Callable[[int, Mapping[str, float]], None]
+Trained = tuple[dict[str, Any], dict[str, float]]
+
+
+def train_alone(
+    population: Resident, epochs: int, on_epoch: OnEpoch = lambda epoch, metrics: None
+) -> Trained:
+    """Variables and metrics of a population of one; on_epoch is told each epoch's, from 1."""
+    metrics: dict[str, float] = {}
+    for epoch in range(1, epochs + 1):
+        curves = population.advance(1).curves
+        metrics = {name: float(curve[0, 0]) for name, curve in curves.items()}
+        on_epoch(epoch, metrics)
+    return dict(population.weights(0)), metrics
+
+
+def train_anew(
+    study: StudyConfig, trial: TrialRecord, data: StudyData, epochs: int, on_epoch: OnEpoch
+) -> tuple[AnyModel, dict[str, Any], dict[str, float]]:
+    """Config, variables and metrics of a trial's network, trained again with its key.
+
+    By the study's own program: on devices like the run's its epochs are what they were, bit by bit,
+    unless its learning rate follows a schedule over other epochs than the study's. Raises
+    ConfigError for a trial that was never trained.
+    """
+    if trial.config is None or not trial.age:
+        why = trial.reason or trial.status.value
+        raise ConfigError(f"trial {trial.strategy}/{trial.number} was never trained: {why}.")
+    member = Member(read_model(trial.config), trial.key)
+    if epochs > study.epochs and is_scheduled(member.config):
+        study = study.model_copy(update={"epochs": epochs})
+    population = local_executor(study, data).start([member])
+    return member.config, *train_alone(population, epochs, on_epoch)
+
+
+def is_scheduled(config: AnyModel) -> bool:
+    """Whether the learning rate depends on how many epochs there are in all."""
+    return config.lr_schedule.name != "constant" or config.warmup > 0
+
+
+def train_on(
+    config: AnyModel,
+    variables: Mapping[str, Any],
+    data: StudyData,
+    images: DataConfig,
+    *,
+    seed: int,
+    age: int,
+    epochs: int,
+    on_epoch: OnEpoch,
+) -> Trained:
+    """Variables and metrics of a network that was trained `age` epochs, after so many more.
+
+    What its optimizer kept is not there any more: its slots, and a schedule of its learning rate,
+    begin anew. The order of the images, augmentation and dropout are those of the epochs from
+    `age` on.
+    """
+    member = Member(config, 0)
+    trainer = make_trainer([config], data, images, seed=seed, epochs=epochs)
+    state = trainer.start([member])
+    arrays = trainer.snapshot(state)
+    own = flat_arrays(config, variables)
+    for name, layout in zip(("params", "stats"), layouts(member.shape), strict=True):
+        arrays[name] = _joined(layout, arrays[name][0], own)[None]
+    for name, slot in _slots(trainer, state.hparams[0], arrays["params"][0]).items():
+        arrays[name] = slot[None]
+    population = Population(trainer, trainer.restore([member], arrays, age))
+    return train_alone(population, epochs, on_epoch)
+
+
+def _joined(layout: FlatLayout, before: np.ndarray, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The vector of these arrays; those of norms that are off stay as they were."""
+    parts = layout.split(before) | {k: v for k, v in arrays.items() if k in layout.places}
+    return np.concatenate([parts[name].reshape(-1) for name in layout.places] or [before])
+
+
+def _slots(trainer: PopulationTrainer, hparams: Any, params: np.ndarray) -> dict[str, np.ndarray]:
+    """The slots [N] of an optimizer that begins with these weights [N]; hparams: [rows]."""
+    with fixed_settings():
+        numbers = jax.tree.map(lambda column: column[0], hparams.numbers)
+        slots = jax.device_get(start(trainer.choices, jax.numpy.asarray(params), numbers))
+    return {f"slots.{k}": np.asarray(slot) for k, slot in enumerate(slots)}

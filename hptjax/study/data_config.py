@@ -1,0 +1,159 @@
+"""Schema of the images of a study, and of the settings of a single training."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+from hptjax.config.augment import augmentations, augmentations_tree
+from hptjax.config.frozen import Frozen, Positive
+from hptjax.config.model import AnyModel, Model, is_native
+from hptjax.config.named import Part
+from hptjax.data.augmentations.base import Augmentation
+from hptjax.data.sources import check_source
+from hptjax.errors import ConfigError, shown
+from hptjax.study.validation import FRACTION, Seed, Validation, as_validation, with_fraction
+from hptjax.transpile.opened import closed
+
+
+def _augmentations(value: Any) -> tuple[Part[Augmentation], ...]:
+    return augmentations(value, "data.augment")
+
+
+def _source(value: Any) -> Any:
+    check_source(value, "data.source")
+    return value
+
+
+def _size(value: Any) -> Any:
+    """`28` or `[28, 32]` (height, width) as a pair."""
+    sides = (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if sides is None:
+        return None
+    whole = isinstance(sides, list | tuple) and len(sides) == 2
+    if not whole or not all(type(side) is int and 1 <= side < 2**15 for side in sides):
+        raise ConfigError(
+            "data.size: must be pixels, as 28 for squares or [28, 32] (height, width), got "
+            f"{shown(value)}."
+        )
+    return tuple(sides)
+
+
+class DataConfig(Frozen):
+    """Images and how they are split and augmented.
+
+    source: sample, folder:<path>, npz:<path>, ... (`hptjax list sources`). train_limit: how many
+    images of the training split are used, before the validation part is cut off (None: all).
+    validation: what is for validation where the source has no validation set of its own, see
+    `study.validation`: a share, a number of images, test, another source, or a mapping;
+    validation_fraction: the older word for a share (None: validation says it). size: (height,
+    width) that images are scaled and cropped to. broken: refuse, or skip files that cannot be
+    decoded. augment:
+    the training images, anew in each epoch; true (flipped and rotated, as in the original study),
+    false, or a list such as [flip, {crop: 4}], see `config.augment`. stratified: limit
+    and split deal each class by itself (None: yes, but for sample and fashion_mnist). channels:
+    1 or 3, that images are made; another number allows images of that many.
+    """
+
+    later: ClassVar[tuple[str, ...]] = ("validation", "size", "broken")
+
+    source: Annotated[str, BeforeValidator(_source)] = "sample"
+    data_dir: str | None = None
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] | None = FRACTION
+    validation: Annotated[
+        Validation | None,
+        BeforeValidator(as_validation),
+        PlainSerializer(lambda value: value and value.to_tree()),
+    ] = None
+    augment: Annotated[
+        tuple[Part[Augmentation], ...],
+        BeforeValidator(_augmentations),
+        PlainSerializer(augmentations_tree),
+    ] = Field(default=True, validate_default=True)
+    augment_validation: bool = False
+    train_limit: Annotated[int, Field(ge=2)] | None = None
+    stratified: bool | None = None
+    channels: Positive | None = None
+    size: Annotated[tuple[int, int] | None, BeforeValidator(_size)] = None
+    broken: Literal["refuse", "skip"] = "refuse"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_validation(cls, tree: Any) -> Any:
+        return with_fraction(tree) if isinstance(tree, Mapping) else tree
+
+    @model_validator(mode="after")
+    def _some_validation(self) -> "DataConfig":
+        if self.validation is None and self.validation_fraction is None:
+            raise ConfigError("data.validation: must be given where validation_fraction is null.")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_later(
+        self, dump: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        """As every config, and without the older word where `validation` says it."""
+        tree = super()._without_later(dump, info)
+        if tree.get("validation_fraction", FRACTION) is None:
+            del tree["validation_fraction"]
+        return tree
+
+    @property
+    def wanted(self) -> Validation:
+        """Which images are for validation, whichever key says it."""
+        return self.validation or Validation(fraction=self.validation_fraction)
+
+
+class TrainConfig(Frozen):
+    """One model and how to train it."""
+
+    model: AnyModel
+    data: DataConfig = DataConfig()
+    epochs: Positive = 1
+    seed: Seed = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _closed(cls, tree: Any) -> Any:
+        """Puts a default in the place of each entry of the model."""
+        if not isinstance(tree, Mapping) or "model" not in tree:
+            return tree
+        return with_augment({**tree, "model": closed(tree["model"])})
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "TrainConfig":
+        check_augment(self.data, self.model.augment is not None)
+        return self
+
+
+def with_augment(tree: dict[str, Any]) -> dict[str, Any]:
+    """A native model's images are augmented only where something says so."""
+    model, space, data = tree["model"], tree.get("space") or {}, tree.get("data", {})
+    native = isinstance(model, Model) or is_native(model)
+    own = model.augment if isinstance(model, Model) else native and model.get("augment")
+    if not native or own is not None or "augment" in space:
+        return tree
+    if isinstance(data, str):
+        data = {"source": data}
+    if isinstance(data, DataConfig) and "augment" not in data.model_fields_set:
+        return {**tree, "data": data.model_copy(update={"augment": False})}
+    if isinstance(data, Mapping) and "augment" not in data:
+        return {**tree, "data": {**data, "augment": False}}
+    return tree
+
+
+def check_augment(data: DataConfig, own: bool) -> None:
+    """ConfigError where the data say that nothing is augmented, and networks say what is."""
+    if own and not data.augment:
+        raise ConfigError(
+            "data.augment: is false, but the model or the space says itself how images are "
+            "augmented; leave one of them out."
+        )

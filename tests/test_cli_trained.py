@@ -1,0 +1,205 @@
+"""A run's networks put to use by commands: predict, evaluate, train on, and the test at its end."""
+
+import base64
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+import hptjax
+from hptjax.cli import main as cli
+from hptjax.data.request import silent
+from hptjax.records import load_run
+from hptjax.search.judged import judge_best
+from hptjax.study import StudyConfig
+from tests import fakes
+from tests.commands import refused
+
+TREE = {
+    "model": fakes.model(),
+    "space": {"lr": {"type": "float", "low": 0.003, "high": 0.01}},
+    "data": {"source": "sample", "train_limit": 400},
+    "strategies": ["random"],
+    "population_size": 2,
+    "budget": {"generations": 1},
+    "epochs": 2,
+    "tensorboard": False,
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with a run that was really trained, and pictures of the test set."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "small.yaml").write_text(yaml.safe_dump(TREE))
+    images = hptjax.load_images("sample", split="test").images
+    for k in range(3):
+        Image.fromarray(images[k, :, :, 0]).save(folder / f"{k}.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "set_up", lambda **options: None)
+        assert cli.main(["run", str(folder / "small.yaml"), "--out", str(folder / "run")]) == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _here(made, monkeypatch):
+    monkeypatch.chdir(made)
+    monkeypatch.setattr(cli, "set_up", lambda **options: None)
+
+
+def run(capsys, *words):
+    """What a command prints."""
+    capsys.readouterr()
+    assert cli.main(list(words)) == 0
+    return capsys.readouterr().out
+
+
+def test_the_best_network_is_tested_once_at_the_end(made, capsys):
+    found = json.loads((made / "run/best/test.json").read_text())
+    best = load_run("run").best
+    assert best is not None
+    assert found["trial"] == f"random/{best.number}"
+    assert found["images"] == 1000
+    network, test = hptjax.load_network("run"), hptjax.load_images("sample", split="test")
+    measured = network.evaluate(network.fit(test, silent))
+    assert found["measures"]["accuracy"] == pytest.approx(measured["accuracy"])
+    confusion = np.array(found["confusion"])
+    assert confusion.trace() == pytest.approx(1000 * measured["accuracy"])
+    wrong = found["wrong"]
+    assert len(wrong) == 24
+    assert [w["probability"] for w in wrong] == sorted(
+        (w["probability"] for w in wrong), reverse=True
+    )
+    first = wrong[0]
+    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(first["png"]))))
+    resized = network.fit(test, silent).images[first["index"], :, :, 0]
+    np.testing.assert_array_equal(picture, resized)
+    assert first["label"] == test.class_names[test.labels[first["index"]]] != first["predicted"]
+
+    study, said = StudyConfig.from_dict(load_run("run").config), []
+    assert judge_best(made / "run", study, notify=said.append) == found
+    assert said == []
+
+
+def test_a_run_without_test_images_is_not_tested(made, tmp_path):
+    shutil.copytree(made / "run", tmp_path / "run")
+    (tmp_path / "run/best/test.json").unlink()
+    study, said = StudyConfig.from_dict(load_run("run").config), []
+    sample = hptjax.load_images("sample")
+    np.savez(tmp_path / "train.npz", images=sample.images, labels=sample.labels)
+    data = study.data.model_copy(update={"source": f"npz:{tmp_path}/train.npz"})
+    other = study.model_copy(update={"data": data})
+    assert judge_best(tmp_path / "run", other, notify=said.append) is None
+    assert said == []
+    given = hptjax.load_images("sample", split="test").take(np.arange(50))
+    found = judge_best(tmp_path / "run", other, test=given, notify=said.append)
+    assert found is not None
+    assert found["images"] == 50
+    assert said[0].startswith("Best network (random/")
+    assert said[0].endswith("on 50 images.")
+
+
+def test_pictures_are_predicted_as_arrays_are(capsys):
+    network = hptjax.load_network("run")
+    test = hptjax.load_images("sample", split="test").images[:3]
+    with pytest.warns(UserWarning, match="images of 28 x 28 pixels are resized to 12 x 12"):
+        chances = network.predict_proba(test)
+    with pytest.warns(UserWarning, match="resized to 12 x 12"):
+        out = run(capsys, "predict", "run", "0.png", "1.png", "--probabilities", "--csv", "f.csv")
+    assert out == "f.csv: predictions of 2 pictures.\n"
+    lines = Path("f.csv").read_text().splitlines()
+    assert lines[0].split(",")[:3] == ["file", "class", "probability"]
+    row = lines[1].split(",")
+    assert row[:2] == ["0.png", network.class_names[chances[0].argmax()]]
+    np.testing.assert_allclose([float(v) for v in row[3:]], chances[0], atol=5.1e-5)
+    with pytest.warns(UserWarning, match="resized to 12 x 12"):
+        out = run(capsys, "predict", "run", ".", "--top", "2")
+    assert "class 2" in out
+    assert out.count(".png") == 3
+
+
+def test_a_broken_picture_is_named_and_the_others_are_done(tmp_path, capsys):
+    (tmp_path / "bad.png").write_bytes(Path("0.png").read_bytes()[:60])
+    (tmp_path / "no.jpg").write_text("no picture")
+    Image.open("1.png").convert("RGB").resize((12, 12)).save(tmp_path / "colour.png")
+    words = Image.fromarray(np.full((12, 12), 257 * 9, np.uint16))
+    words.save(tmp_path / "words.png")
+    assert cli.main(["predict", "run", str(tmp_path)]) == 2
+    out, error = capsys.readouterr()
+    assert "pictures in colour: made grey" in out
+    assert "pictures of 16 bits: divided by 257" in out
+    assert "colour.png" in out
+    assert error.count("\n") == 2
+    assert "bad.png: is no sound picture (image file is truncated" in error
+    assert "no.jpg: is no sound picture" in error
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["gone.png"], "gone.png: no such file."),
+        (["run"], "run: there is no picture in this folder."),
+        (["0.png", "--top", "11"], "--top 11: must be from 1 to 10."),
+    ],
+)
+def test_mistakes_of_predict_are_one_line(words, text, capsys):
+    assert text in refused(capsys, "predict", "run", *words)
+
+
+def test_evaluate_tells_of_each_class(capsys):
+    out = run(capsys, "evaluate", "run", "--per-class")
+    network = hptjax.load_network("run")
+    found = network.per_class(network.fit(hptjax.load_images("sample", split="test"), silent))
+    row = next(line for line in out.splitlines() if "Trouser" in line)
+    assert f"{found.recall[1]:.4f}" in row
+    assert "is / taken for" in out
+
+
+def test_a_source_without_a_test_set_has_another_split(tmp_path, capsys):
+    sample = hptjax.load_images("sample")
+    np.savez(tmp_path / "train.npz", images=sample.images, labels=sample.labels)
+    line = refused(capsys, "evaluate", "run", "--data", f"npz:{tmp_path}/train.npz")
+    assert "--split validation" in line
+
+
+def test_a_trial_is_trained_again_and_further(made, tmp_path, capsys):
+    other = next(t for t in load_run("run").trials if t != load_run("run").best)
+    name, out = f"random/{other.number}", str(tmp_path / "longer")
+    said = run(capsys, "train", "run", "--trial", name, "--epochs", "3", "--out", out)
+    assert "Epochs 1 to 2 are as recorded, bit for bit." in said
+    assert f"epoch 2/3: train loss {other.epochs['train_loss'][1]:.4f}" in said
+    network = hptjax.load_network(out)
+    assert (network.trial["from"], network.trial["epoch"]) == (name, 3)
+    assert f"trial {name} trained again, 3 epochs" in run(capsys, "evaluate", out)
+
+    told = refused(capsys, "train", "run", "--trial", name, "--continue", "--epochs", "1")
+    assert "its weights are not kept" in told
+    assert "give --epochs N" in refused(capsys, "train", "run", "--continue")
+    assert "--seed: the images" in refused(capsys, "train", "run", "--trial", name, "--seed", "3")
+
+
+def test_a_network_goes_on_from_its_weights(made, tmp_path, capsys):
+    out, before = str(tmp_path / "on"), hptjax.load_network("run")
+    said = run(capsys, "train", "run", "--continue", "--epochs", "1", "--out", out)
+    assert "Going on from the weights after epoch 2, for 1 more" in said
+    assert "fresh moments" in said
+    assert "epoch 3/3: train loss" in said
+    after = hptjax.load_network(out)
+    assert after.trial["epoch"] == 3
+    best = load_run("run").best
+    assert best is not None
+    first = float(said.split("train loss ")[1].split()[0])
+    assert first < best.epochs["train_loss"][-1]  # a fresh network would begin at ln(10)
+    ours = before.variables["params"]["resnet"]["first_conv"]["conv"]["kernel"]
+    assert not np.array_equal(
+        after.variables["params"]["resnet"]["first_conv"]["conv"]["kernel"], ours
+    )
+
+
+def test_a_saved_config_is_trained(capsys):
+    assert "epoch 1/1" in run(capsys, "train", "run/best/config.yaml", "--epochs", "1")

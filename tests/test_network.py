@@ -1,0 +1,135 @@
+"""A trained network in Python: images of any form in, names of classes out."""
+
+import numpy as np
+import pytest
+
+import hptjax
+from hptjax.data.request import silent
+from hptjax.errors import ConfigError, DataError
+from hptjax.models import init_variables
+from hptjax.models.keys import root_key
+from hptjax.models.network import Network
+from hptjax.report.per_class import per_class_tables
+from hptjax.report.terminal import make_console
+from tests import nets
+
+NAMES = tuple("abcdefghij")
+
+
+@pytest.fixture(scope="module")
+def net() -> Network:
+    config = nets.config(channels=(3,), kernels=(3,), strides=(2,))
+    return Network(config, init_variables(config, root_key(1)), {}, NAMES)
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return nets.images(300).images
+
+
+def dataset(count: int = 300) -> hptjax.ImageDataset:
+    own = nets.images(count)
+    return hptjax.ImageDataset(own.images, own.labels, NAMES, "blobs")
+
+
+def test_it_says_what_it_is(net):
+    assert repr(net).startswith("<Network 12x12x1 -> 10 classes, ")
+    assert net.input_shape == (12, 12, 1)
+    assert net.parameters == sum(weight.size for weight in _leaves(net.variables["params"]))
+    assert net.flops > net.parameters
+    lines = net.summary().splitlines()
+    assert lines[2].split() == [
+        "first_conv",
+        "conv",
+        "6",
+        "padding",
+        "1",
+        "12",
+        "x",
+        "12",
+        "x",
+        "6",
+        "60",
+    ]
+
+
+def _leaves(tree):
+    for value in tree.values():
+        yield from _leaves(value) if isinstance(value, dict) else [value]
+
+
+def test_every_form_of_the_same_images_gives_the_same(net, images):
+    want = net.logits(images)
+    assert want.shape == (300, 10)
+    assert net.predict(images).tolist() == [NAMES[k] for k in want.argmax(1)]
+    forms = [
+        images[..., 0],
+        images.astype(np.int64),
+        (images / 255).astype(np.float32),
+        images.astype(np.uint16) * 257,
+        list(images),
+    ]
+    for form in forms:
+        np.testing.assert_array_equal(net.logits(form), want)
+
+
+def test_one_image_is_a_batch_of_one(net, images):
+    want = net.logits(images[:1])
+    for one in (images[0], images[0, :, :, 0], [images[0]]):
+        np.testing.assert_array_equal(net.logits(one), want)
+    np.testing.assert_allclose(net.predict_proba(images[0]).sum(), 1, rtol=1e-5)
+
+
+def test_images_of_other_sizes_are_resized_and_that_is_said_once(net, images, recwarn):
+    other = Network(net.config, net.variables, {}, NAMES)
+    large, wide = np.kron(images[3], np.ones((2, 2, 1), np.uint8)), np.zeros((20, 30, 1), np.uint8)
+    mixed = other.logits([images[0], large, wide])
+    other.logits(wide)
+    said = [str(warning.message) for warning in recwarn]
+    assert said == ["predict: images of 24 x 24 pixels are resized to 12 x 12, in proportion."]
+    np.testing.assert_allclose(mixed[0], net.logits(images[0])[0], atol=1e-5)
+
+
+def test_images_that_it_cannot_take_are_refused(net):
+    with pytest.raises(
+        DataError, match=r"the network takes images \[N, H, W, 1\], got \(2, 9, 9, 3\)"
+    ):
+        net.predict(np.zeros((2, 9, 9, 3), np.uint8))
+    with pytest.raises(DataError, match="must be finite numbers"):
+        net.predict(np.full((2, 12, 12), np.nan))
+
+
+def test_confusion_and_measures_are_those_of_scikit_learn(net):
+    metrics = pytest.importorskip("sklearn.metrics")
+    data = dataset()
+    found, guesses = net.per_class(data), net.logits(data.images).argmax(1)
+    assert found.confusion.dtype == np.int64
+    np.testing.assert_array_equal(
+        net.confusion(data), metrics.confusion_matrix(data.labels, guesses, labels=range(10))
+    )
+    theirs = metrics.precision_recall_fscore_support(
+        data.labels, guesses, labels=range(10), zero_division=0
+    )
+    for ours, other in zip(
+        (found.precision, found.recall, found.f1, found.count), theirs, strict=True
+    ):
+        np.testing.assert_allclose(ours, other)
+    measured = net.evaluate(data, ["macro_f1"])
+    assert measured["accuracy"] == pytest.approx(np.trace(found.confusion) / 300)
+
+
+def test_other_classes_than_its_own_are_refused(net):
+    own = Network(net.config, net.variables, {"class_names": list(NAMES)}, NAMES)
+    assert own.fit(dataset(), silent).size == 300
+    with pytest.raises(
+        ConfigError, match=r"the classes are 0, 1, 2, 3, 4, \.\.\., 9, but those of the"
+    ):
+        own.evaluate(nets.images(20))
+
+
+def test_a_narrow_terminal_shows_the_worst_in_place_of_the_matrix(net, capsys):
+    found = net.per_class(dataset())
+    wide, narrow = (list(per_class_tables(found, width)) for width in (100, 40))
+    assert len(wide[1].columns) == 11
+    make_console().print(narrow[1])
+    assert "The most frequent mistakes" in capsys.readouterr().out
