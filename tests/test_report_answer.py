@@ -92,7 +92,10 @@ def test_an_ensemble_is_named_with_its_figures(run):
     tree = {"members": {"tpe/57": 3, "tpe/2": 1}, "measures": {"accuracy": 0.91}}
     write(run / "kept" / "ensemble.json", tree)
     text = html_of(run)
-    assert "An ensemble of tpe/57 (3 times), tpe/2 reaches accuracy 0.9100" in text
+    assert (
+        "An ensemble of tpe/57 (3 times), tpe/2 reaches accuracy 0.9100 on the validation images"
+        in text
+    )
     assert f"hptjax predict '{run}' image.png --ensemble" in unescape(text)
 
 

@@ -9,8 +9,11 @@ import pytest
 
 from hptjax import report
 from hptjax.errors import ConfigError
+from hptjax.records import load_run
+from hptjax.records.pareto import pareto_front
 from hptjax.report.optuna_journal import OptunaJournalSink, open_storage
 from hptjax.report.plots import new_axes, plot_best_so_far, plot_parallel
+from hptjax.report.sources import read_source
 from hptjax.report.status import read_status
 from hptjax.search.run import run_study
 from hptjax.study.metrics import find_metric
@@ -181,3 +184,36 @@ def test_the_page_says_where_numbers_are_means(runs, tmp_path):
         make_report(path, "--out", tmp_path / "out")
         text = (tmp_path / "out" / "report.html").read_text()
         assert ("their numbers are means over the repetitions" in text) == said
+
+
+def test_the_page_shows_which_trials_no_other_beats_in_all_objectives(tmp_path):
+    study = fakes.study(strategies=("random",), objectives=["parameters"])
+    path = make_run(tmp_path / "run", study)
+    make_report(path)
+    text = (path / "report" / "report.html").read_text()
+    (board,) = (table for table in Reader(text).tables if table[0][0] == "rank")
+    rows = [dict(zip(board[0], row, strict=True)) for row in board[1:]]
+    front = pareto_front(load_run(path).trials, load_run(path).goals)
+    assert {row["trial"] for row in rows if row["on the front"]} == {str(t.number) for t in front}
+    assert 0 < len(front) < len(rows)
+    menu = [view["label"] for view in charts_of(text)["values-0"]["views"]]
+    assert menu[:2] == ["trial", "parameters"]
+    assert "parameters" not in read_source(path).hparams
+    table = report.runs_table({"run": load_run(path)})
+    assert "parameters" not in set(report.hparam_importances(table)["hparam"])
+
+
+def test_the_epoch_that_a_trial_is_judged_by_is_no_hparam(tmp_path):
+    study = fakes.study(strategies=("random",), select="best_epoch", epochs=4)
+    path = make_run(tmp_path / "run", study)
+    table = report.runs_table({"run": load_run(path)})
+    assert table["epoch"].notna().any()
+    assert "epoch" not in report.hparams_of(table)
+    make_report(path)
+    text = (path / "report" / "report.html").read_text()
+    (board,) = (table for table in Reader(text).tables if table[0][0] == "rank")
+    best = load_run(path).best
+    row = dict(zip(board[0], board[1], strict=True))
+    assert row["epoch"] == str(best.epoch)
+    said = "as it was after epoch" if best.epoch < 4 else "after 4 epochs of training"
+    assert said in text

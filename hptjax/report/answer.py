@@ -28,7 +28,7 @@ def answer(best: BestNetwork, goal: Goal, trials: int, data: str | None) -> str:
 
 
 def _sentence(best: BestNetwork, goal: Goal, trials: int) -> str:
-    value, age, epoch = show_number(best.trial.value), best.trial.age, best.epoch
+    value, age, epoch = show_number(best.trial.value), best.trial.age, best.trial.judged_epoch
     several = f"The best of {trials} trials is" if trials > 1 else "The one trial is"
     when = f"after {age} epoch{'s' * (age != 1)} of training"
     when = when if epoch == age else f"as it was after epoch {epoch} of {age}"
@@ -67,7 +67,7 @@ def _ensemble_numbers(best: BestNetwork, main: str | None) -> list[tuple[str, st
     name = next((n for n in (main, f"{VAL}{main}", *measures) if n in measures), None)
     if name is None:
         return []
-    return [(show_number(measures[name]), f"{name} of the ensemble of {networks} networks")]
+    return [(show_number(measures[name]), f"validation {name}, ensemble of {networks} networks")]
 
 
 def main_measure(best: BestNetwork, goal: Goal) -> str | None:
@@ -110,7 +110,7 @@ def _reached(best: BestNetwork, goal: Goal, data: str | None) -> str:
         better = {"minimize": "lower", "maximize": "higher", None: ""}[direction]
         if f"{VAL}{name}" == goal.name:
             better = goal.better
-        values = (show_number(best.judged(f"{VAL}{name}")), show_number(tested.get(name)))
+        values = (show_number(best.trial.judged(f"{VAL}{name}")), show_number(tested.get(name)))
         rows.append((name, better, *values[: 1 + bool(tested)]))
     columns = ("measure", "better is", "validation", "test")[: 3 + bool(tested)]
     made = page.table(columns, rows, text=columns[:2])
@@ -140,7 +140,7 @@ def _ensemble(best: BestNetwork) -> str:
         for name, count in best.ensemble.members.items()
     )
     reached = ", ".join(f"{n} {show_number(v)}" for n, v in best.ensemble.measures.items())
-    text = f"An ensemble of {members} reaches {reached}: its members' probabilities are averaged."
+    text = f"An ensemble of {members} reaches {reached} on the validation images."
     return page.heading("Several networks together") + page.note(text)
 
 

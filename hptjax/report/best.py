@@ -114,16 +114,6 @@ class BestNetwork:
     def name(self) -> str:
         return f"{self.trial.strategy}/{self.trial.number}"
 
-    @property
-    def epoch(self) -> int:
-        """The epoch, from 1, that the trial is judged by: its last, unless it says another."""
-        return getattr(self.trial, "epoch", None) or self.trial.age
-
-    def judged(self, metric: str) -> float | None:
-        """A metric after that epoch."""
-        curve = self.trial.epochs.get(metric, ())
-        return curve[self.epoch - 1] if curve else None
-
 
 def best_network(path: Path, run: StudyResult) -> BestNetwork | None:
     """The best network of a run's directory; None where no trial was trained to the end.

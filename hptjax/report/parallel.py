@@ -109,7 +109,7 @@ def _number_axis(name: str, values: pd.Series, entry: Entry | None) -> dict[str,
     if isinstance(entry, Integer) and not log and len(entry) <= MOST_TICKS:
         ticks = [float(k) for k in range(entry.low, entry.high + 1, entry.step)]
     else:
-        ticks = _log_ticks(*ends) if log else list(np.linspace(*ends, 5))
+        ticks = _log_ticks(*ends) if log else list(np.linspace(ends[0], ends[1], 5))
     scale = math.log10 if log else float
     low, high = scale(ends[0]), scale(ends[1])
     span = high - low or 1.0

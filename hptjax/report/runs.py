@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from hptjax.errors import ConfigError
+from hptjax.records.goal import COSTS
 from hptjax.records.metrics import CLASSIFICATION, in_order, is_metric
 from hptjax.records.run_dir import label_of, load_run
 from hptjax.records.trial import GenerationRecord, StudyResult, TrialRecord
@@ -139,7 +140,7 @@ def metrics_in(table: pd.DataFrame) -> tuple[str, ...]:
 
 def hparams_of(table: pd.DataFrame) -> list[str]:
     """The names of the hparams of a runs_table."""
-    known = (*columns_of(metrics_in(table)), SERIES)
+    known = (*columns_of(metrics_in(table)), SERIES, "epoch", *COSTS)
     return [name for name in table if name not in known and not str(name).startswith(UNIT)]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from hptjax.records.goal import COSTS
 from hptjax.report import charts, page
 from hptjax.report.answer import answer, answer_of_table
 from hptjax.report.charts import Looks
@@ -17,9 +18,10 @@ from hptjax.report.plots.style import COLOURS, colours_of, lines_of
 from hptjax.report.runs import SERIES, column, metrics_in
 from hptjax.report.sources import View, families
 
+FRONT = "on the front"
 LAST = ("status", "reason", "changes")
 HEADS = {SERIES: "search", "number": "trial"}  # of columns that are not named as people say
-WORDS = ("search", "status", "reason", "changes", "hyperparameter")
+WORDS = ("search", FRONT, "status", "reason", "changes", "hyperparameter")
 
 
 def looks(trials: pd.DataFrame) -> Looks:
@@ -109,19 +111,23 @@ def leaderboard(view: View) -> str:
     if own in ranked:
         ranked = ranked.drop(columns=own)
     ranked = ranked.rename(columns={"value": own, **HEADS})
-    first = (*HEADS.values(), own, other, "epochs")
-    columns = [name for name in (*first, *hparams, *LAST) if name in ranked]
-    columns = [name for name in columns if name not in LAST or ranked[name].nunique() > 1]
+    more = objectives_of(view)
+    if more:
+        ranked = ranked.assign(**{FRONT: _on_front(view, ranked)})
+    first = (*HEADS.values(), own, *(more or (other,)), FRONT, "epoch", "epochs")
+    columns = [n for n in dict.fromkeys((*first, *hparams, *LAST)) if n in ranked]
+    columns = [name for name in columns if name not in LAST or len(set(ranked[name])) > 1]
     table_id = f"leaderboard{view.suffix}"
     words = [name for name in columns if name in WORDS or not _numeric(ranked[name])]
     repeated = any(source.config.get("repeats", 1) > 1 for source in view.sources.values())
     text = f"Best first by {view.goal}; a click on a head sorts."
+    text += " The Pareto front: no other trial is better in all objectives." * bool(more)
     text += " Where trials were repeated, their numbers are means over the repetitions." * repeated
     made = page.table(
         ("rank", *columns),
         page.plain_rows(ranked.reindex(columns=["rank", *columns])),
         text=words,
-        fixed=(own,),
+        fixed=(own, *(name for name in more if name not in COSTS)),
         sortable=table_id,
         ticks=curves,
         ticked=charts.TICKED,
@@ -133,13 +139,24 @@ def leaderboard(view: View) -> str:
 def _has_curves(view: View) -> bool:
     """Whether any trial was trained for more than an epoch."""
     epochs = view.tables.epochs
-    return len(epochs) > 0 and column(epochs, "epoch").max() > 1
+    return len(epochs) > 0 and bool((column(epochs, "epoch") > 1).any())
 
 
 def _example(view: View) -> str:
     """A condition that half of the trials fulfil."""
     middle = counted_values(view.tables.trials).median()
     return f"{view.goal.name}{'<' if view.goal.sign > 0 else '>'}{middle:.2g}"
+
+
+def objectives_of(view: View) -> tuple[str, ...]:
+    """What the trials of a view are judged by beside their metric."""
+    names = (name for source in view.sources.values() for name in source.objectives)
+    return tuple(dict.fromkeys(names))
+
+
+def _on_front(view: View, ranked: pd.DataFrame) -> list[str]:
+    places = zip(ranked["run"], ranked["strategy"], ranked["trial"], strict=True)
+    return ["yes" if (s, n) in view.sources[run].front else "" for run, s, n in places]
 
 
 def _curves(view: View, ranked: pd.DataFrame) -> list[str | None]:
@@ -161,7 +178,8 @@ def values_against(view: View) -> str:
     for k, family in enumerate(families(view.sources)):
         shown = family.of(view.tables.trials)
         space = view.sources[family.names[0]].space
-        chart = charts.values_against(shown, family.hparams, space, looks(view.tables.trials))
+        against = (*objectives_of(view), *family.hparams)
+        chart = charts.values_against(shown, against, space, looks(view.tables.trials))
         if chart["views"]:
             parts.append(charts.as_html(chart, f"values{view.suffix}-{k}"))
     return page.heading("Values against each") + "".join(parts) if parts else ""

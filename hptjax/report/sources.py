@@ -11,6 +11,7 @@ from hptjax.errors import ConfigError
 from hptjax.records.change import describe_changes
 from hptjax.records.environment import read_environments
 from hptjax.records.goal import Goal
+from hptjax.records.pareto import pareto_front
 from hptjax.records.run_dir import label_of, load_run
 from hptjax.report.best import BestNetwork, best_network
 from hptjax.report.goals import goals_of
@@ -34,7 +35,9 @@ class Source:
     trials, epochs, ledger: as of `runs_table`, `epochs_table`, `ledger_table`.
 
     hparams: their names; kinds: the searcher of each strategy by its label; stops: why it ended.
-    What is unknown is empty, space and best are None.
+    objectives: names of what trials are judged by beside their metric; front: strategy and number
+    of the trials that no other beats in all of these. What is unknown is empty, space and best are
+    None.
     """
 
     name: str
@@ -48,6 +51,8 @@ class Source:
     environments: Sequence[Mapping[str, Any]] = ()
     space: Space | None = None
     best: BestNetwork | None = None
+    objectives: tuple[str, ...] = ()
+    front: frozenset[tuple[str, int]] = frozenset()
 
     @classmethod
     def from_table(cls, name: str, trials: pd.DataFrame) -> Self:
@@ -122,6 +127,8 @@ def read_source(path: Path) -> Source:
     entries = run.config["strategies"]
     # what every repair does, wiring sizes, would drown what the user should know
     changes = [describe_changes(trial.changes, all_of_them=False) for trial in run.trials]
+    first, *others = run.goals
+    front = pareto_front(run.trials, [first, *others]) if others else []
     return Source(
         name=name,
         trials=runs_table({name: run}).assign(changes=changes),
@@ -134,6 +141,8 @@ def read_source(path: Path) -> Source:
         environments=read_environments(path),
         space=space,
         best=best_network(path, run),
+        objectives=tuple(goal.name for goal in others),
+        front=frozenset((trial.strategy, trial.number) for trial in front),
     )
 
 
