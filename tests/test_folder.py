@@ -224,3 +224,11 @@ def test_a_folder_is_suggested(place):
     two_classes()
     with pytest.raises(ConfigError, match="a folder is written 'folder:pets'"):
         load_images("pets")
+
+
+def test_a_test_part_alone_is_of_the_classes_of_a_network():
+    save("t/test/dog/a.png", noise(6, 5))
+    part, _ = read("folder:t", split="test", classes=["cat", "dog"])
+    assert (part.class_names, part.labels.tolist()) == (("cat", "dog"), [1])
+    with pytest.raises(DataError, match="folder:t: has test, but no train"):
+        read("folder:t", split="test")

@@ -210,7 +210,7 @@ def held_out_images(
     if config.wanted.source == TEST:
         raise NoSplitError(
             f"{config.source}: its test set is the validation set, as data.validation says; there "
-            "is no other."
+            "is no other (--split validation measures on it)."
         )
     return _load(config, "test", kind, notify, classes)
 
