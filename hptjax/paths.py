@@ -16,3 +16,11 @@ def user_path(text: str | Path) -> Path:
         return Path(text).expanduser()
     except RuntimeError:
         raise ConfigError(f"{text}: there is no home directory of that user.") from None
+
+
+def is_folder(text: str) -> bool:
+    """Whether a folder of that path is there; False for what no path can be."""
+    try:
+        return user_path(text).is_dir()
+    except (ConfigError, OSError, ValueError):
+        return False

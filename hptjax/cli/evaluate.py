@@ -19,6 +19,7 @@ from hptjax.report.per_class import per_class_tables
 from hptjax.report.terminal import make_console
 from hptjax.study.data import load_test_data, prepare_data
 from hptjax.study.data_config import DataConfig
+from hptjax.study.validation import TEST
 
 
 def evaluate(args: argparse.Namespace) -> int:
@@ -65,6 +66,8 @@ def _data_config(network: SavedNetwork, args: argparse.Namespace) -> DataConfig:
     if args.data is not None:
         check_source(args.data, "--data")
         tree |= {"source": args.data, "data_dir": None}
+        if tree.get("validation") == TEST:
+            del tree["validation"]  # of the source that the network was trained on
     if args.data_dir is not None:
         tree["data_dir"] = args.data_dir
     return validated(DataConfig, tree, "data")

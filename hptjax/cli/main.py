@@ -12,6 +12,7 @@ from hptjax import __version__
 from hptjax.cli.looking import add_command, add_help, add_looking
 from hptjax.cli.process import CLOSED_PIPE, OutputClosed, Process, say
 from hptjax.cli.texts import (
+    DATA_HELP,
     DESCRIBE_HELP,
     EVALUATE_HELP,
     EXPORT_HELP,
@@ -95,6 +96,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_train(commands)
     _add_describe(commands)
+    _add_data(commands)
     add_looking(commands)
     _add_export(commands)
     _add_predict(commands)
@@ -139,7 +141,8 @@ def _add_images(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data",
         metavar="SOURCE",
-        help="sample, fashion_mnist, tfds:<name> or npz:<path> (default: the config's)",
+        help="sample, folder:<path>, npz:<path>, ...; hptjax list sources tells all (default: the "
+        "config's)",
     )
     command.add_argument(
         "--data-dir", metavar="DIR", help="where the source's files lie (default: downloaded)"
@@ -261,6 +264,38 @@ def _add_describe(commands) -> None:
     command.set_defaults(handler=_describe, only_prints=True)
 
 
+def _add_data(commands) -> None:
+    command = add_command(commands, "data", "say what images a source gives", DATA_HELP)
+    command.add_argument(
+        "source", metavar="SOURCE", help="folder:<path>, npz:<path>, sample, ... (list sources)"
+    )
+    command.add_argument("--data-dir", metavar="DIR", help="where the source's files lie")
+    command.add_argument("--size", metavar="N", help="scale and crop images to N pixels, or HxW")
+    command.add_argument("--channels", type=int, metavar="C", help="1: make images grey, 3: RGB")
+    command.add_argument(
+        "--validation",
+        metavar="WHAT",
+        help="a share (0.2), a number of images, test, a source, or YAML as "
+        "'{fraction: 0.2, groups: ...}' (default: 0.2, where the source has no validation set)",
+    )
+    command.add_argument(
+        "--broken",
+        choices=("refuse", "skip"),
+        help="broken files (default: refuse)",
+    )
+    command.add_argument(
+        "--kind",
+        choices=("classes", "labels", "targets"),
+        default="classes",
+        help="what is to be learned: one class, several labels, real numbers (default: classes)",
+    )
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="of the split")
+    command.add_argument(
+        "--show", type=user_path, metavar="FILE.png", help="write a sheet of pictures of each class"
+    )
+    command.set_defaults(handler=_data, only_prints=True)
+
+
 def _add_export(commands) -> None:
     command = add_command(commands, "export", "write a network of a run to one file", EXPORT_HELP)
     command.add_argument(
@@ -356,6 +391,12 @@ def _describe(args: argparse.Namespace) -> int:
     from hptjax.cli.describe import describe
 
     return describe(args)
+
+
+def _data(args: argparse.Namespace) -> int:
+    from hptjax.cli.data import data
+
+    return data(args)
 
 
 def _export(args: argparse.Namespace) -> int:

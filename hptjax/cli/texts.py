@@ -35,9 +35,9 @@ recorded, bit for bit on the machine that recorded them, and more where --epochs
 --continue it goes on from its weights, where the run keeps them; its optimizer begins with fresh
 moments, for these are not kept.
 
-An .npz file of your own holds x_train, y_train, and may hold x_val, y_val, x_test, y_test and
-class_names; or images, labels. Images: [N, H, W, C] or [N, H, W], uint8 or floats from 0 to 1;
-labels: names or whole numbers.
+Pictures of your own stand in a folder for each class (folder:PATH). An .npz file holds x_train,
+y_train, and may hold x_val, y_val, x_test, y_test and class_names; or images, labels. Images:
+[N, H, W, C] or [N, H, W], uint8 or floats from 0 to 1; labels: names or whole numbers.
 
 examples:
   hptjax train model --data fashion_mnist --epochs 5 --out runs/model
@@ -49,6 +49,20 @@ DESCRIBE_HELP = """\
 Says what a study would do, without training: its space, the bodies that would be compiled,
 parameters and FLOPs of its networks, what padding wastes, memory. For a model: its parameters and
 FLOPs. Images are loaded only where the model does not say their size itself, as a list of layers.
+"""
+DATA_HELP = """\
+Reads images as a study would, and says what was read: how many of each class are for training,
+validation and test, sizes, range of values, all that was done to them, and what may be wrong:
+absent or rare classes, images that stand in two parts, images that are nearly black. It trains
+nothing.
+
+A folder has a folder of pictures (PNG, JPEG, BMP, ...) for each class, or train/, val/ and test/
+that have them.
+
+examples:
+  hptjax data folder:digits --size 28 --channels 1 --show digits.png
+  hptjax data npz:mine.npz --validation 500
+  hptjax data folder:scans --validation "{fraction: 0.2, groups: 'patient(.+?)_'}"
 """
 
 STATUS_HELP = """\

@@ -86,7 +86,8 @@ def _whole_groups(
     for group in order:
         after = missing - table[group]
         if (after**2).sum() < (missing**2).sum() and len(picked) < len(order) - 1:
-            missing, picked = after, [*picked, group]
+            missing = after
+            picked.append(group)
     if not picked:  # each is larger than what is wanted: the one that oversteps least
         sizes = table[order].sum(1)
         picked = [order[int(np.argmin(sizes))]]

@@ -73,7 +73,18 @@ class Reader:
             )
         if _is_torch(image) and array.ndim == 3:
             array = np.moveaxis(array, 0, -1)  # [C, H, W], as PyTorch has them
-        return array[..., None] if array.ndim == 2 else array
+        array = array[..., None] if array.ndim == 2 else array
+        self._check_array(array.shape, what)
+        return array
+
+    def _check_array(self, shape: tuple[int, ...], what: str) -> None:
+        """ConfigError where an array is to become something else."""
+        wrong = self.size is not None and shape[:2] != self.size
+        if wrong or (self.channels in (1, 3) and shape[2] != self.channels):
+            raise ConfigError(
+                f"{what}: size and channels convert pictures and files, and this is an array "
+                f"{list(shape)}; make it so before."
+            )
 
 
 def given_by_torch(dataset: Any, class_names: Any, reader: Reader) -> Given:

@@ -5,7 +5,10 @@ from hptjax.data.request import NoSplitError, Request
 
 
 def load_memory(request: Request) -> ImageDataset:
-    """Raises NoSplitError, which says by whom the images must be given."""
+    """Images that a caller gives in Python, which are given again where a run goes on.
+
+    Raises NoSplitError, which says by whom.
+    """
     raise NoSplitError(
         "data source memory: these images were given in Python; give them again, as in "
         "hptjax.tune(model, (X, y), ...), or save them and write npz:PATH."

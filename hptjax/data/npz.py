@@ -45,7 +45,7 @@ def load_sample(request: Request) -> ImageDataset:
 
     Images are 28 x 28 x 1; experiments/make_sample.py chose them.
     """
-    request = replace(request, kind="classes")  # its labels are no numbers to be learned
+    request = replace(request, kind="classes", groups=None)  # no numbers, and no groups
     return load_npz(SAMPLE_PATH, request, name=f"sample {request.split}", stratified=False)
 
 
@@ -103,7 +103,7 @@ def _pairs(archive: Archive) -> dict[str, Pair]:
             if pair[0] in archive.headers and split not in pairs:
                 pairs[split] = pair
     for pair in ONE_SET:
-        if not pairs:
+        if "train" not in pairs:
             _check_whole(archive, pair)
             if pair[0] in archive.headers:
                 pairs["train"] = pair
@@ -138,8 +138,8 @@ def _check_whole(archive: Archive, pair: Pair) -> None:
 def _no_split(archive: Archive, split: str, pairs: dict[str, Pair]) -> NoSplitError:
     held = ", ".join(shown_key(key) for key in sorted(archive.headers)) or "nothing"
     keys = KEYS[split][0]
-    alone = next(iter(pairs.values()), None)
-    if alone in ONE_SET:
+    alone = next(iter(pairs.values()), ())
+    if len(pairs) == 1 and alone in ONE_SET:
         return NoSplitError(
             f"{archive.path}: has one split ({', '.join(alone)}), which is for training, and no "
             f"{split} set; that would be the arrays {keys[0]} and {keys[1]}."

@@ -38,7 +38,9 @@ def cache_path(folder: Path, files: Sequence[Path], options: Any) -> Path:
             stat = file.stat()
         except OSError as error:
             raise DataError(f"{file}: cannot be read: {error.strerror}.") from None
-        content.update(json.dumps([str(file), stat.st_size, stat.st_mtime_ns]).encode())
+        content.update(
+            json.dumps([str(file.relative_to(folder)), stat.st_size, stat.st_mtime_ns]).encode()
+        )
     start = hashlib.blake2b(place.encode(), digest_size=8).hexdigest()
     cache = Path(platformdirs.user_cache_dir("hptjax")) / "pictures"
     return cache / f"{start}-{content.hexdigest()}.npz"

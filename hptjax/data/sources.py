@@ -11,8 +11,10 @@ from hptjax.data.request import Broken, Request, Source, Split
 from hptjax.data.resize import fitted
 from hptjax.data.targets import Kind
 from hptjax.errors import ConfigError, DataError, shown
-from hptjax.paths import user_path
+from hptjax.paths import is_folder, user_path
 from hptjax.table import OURS, Table
+
+MEMORY = "memory"  # for what a caller gives: not to be written in a file
 
 SOURCES: Table[Source] = Table(
     "sources",
@@ -25,7 +27,7 @@ SOURCES: Table[Source] = Table(
         "cifar10:<path>": "hptjax.data.cifar:cifar10_source",
         "cifar100:<path>": "hptjax.data.cifar:cifar100_source",
         "mnist_5k": "hptjax.data.mnist_5k:load_mnist_5k",
-        "memory": "hptjax.data.memory:load_memory",
+        MEMORY: "hptjax.data.memory:load_memory",
         "tfds:<name>": "hptjax.data.tfds:tfds_source",
         "npz:<path>": "hptjax.data.npz:npz_source",
     },
@@ -86,9 +88,12 @@ def check_source(source: Any, path: str) -> None:
         if SOURCES.row(source, path).package != OURS:  # another's mistake is better known early
             SOURCES.find(source, path)
         return
-    *names, last = SOURCES.names()
-    file = isinstance(source, str) and source.endswith(".npz")
-    hint = f"; a file is written {shown('npz:' + source)}" if file else ""
+    *names, last = (name for name in SOURCES.names() if name != MEMORY)
+    hint = ""
+    if isinstance(source, str) and source.endswith(".npz"):
+        hint = f"; a file is written {shown('npz:' + source)}"
+    elif isinstance(source, str) and is_folder(source):
+        hint = f"; a folder is written {shown('folder:' + source)}"
     raise ConfigError(f"{path}: must be {', '.join(names)} or {last}, got {shown(source)}{hint}.")
 
 

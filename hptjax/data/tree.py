@@ -41,7 +41,7 @@ def find_pictures(
     training part. name: begins every error. notify: told what is left out. Raises NoSplitError for
     a part that is not there, DataError for a folder that is of another form.
     """
-    parts = _parts(folder, name)
+    parts = _parts(folder, name, needs_train=classes is None)
     if split not in parts:
         raise NoSplitError(
             f"{name}: has no {split} set, which would be a folder {PARTS[split][0]}/ beside train/."
@@ -63,21 +63,19 @@ def find_pictures(
     return Tree(what, names, tuple(files), tuple(labels))
 
 
-def _parts(folder: Path, name: str) -> dict[str, Path]:
-    """Where the pictures of each part are; one that has no train/ is all for training."""
+def _parts(folder: Path, name: str, needs_train: bool) -> dict[str, Path]:
+    """Where the pictures of each part are; a folder of classes is all for training."""
     if not folder.exists():
         raise DataError(f"{name}: there is no such folder ({folder.absolute()}).")
     if not folder.is_dir():
         raise DataError(f"{name}: is a file, where a folder with a folder for each class belongs.")
     below = {child.name.lower(): child for child in _folders(folder)}
     known = {word for words in PARTS.values() for word in words}
-    if "train" in below:
-        return {
-            part: below[word] for part, words in PARTS.items() for word in words if word in below
-        }
-    if below and set(below) <= known:
+    if not below or ("train" not in below and not set(below) <= known):
+        return {"train": folder}
+    if "train" not in below and needs_train:
         raise DataError(f"{name}: has {', '.join(sorted(below))}, but no train.")
-    return {"train": folder}
+    return {part: below[word] for part, words in PARTS.items() for word in words if word in below}
 
 
 def _by_class(

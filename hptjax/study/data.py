@@ -199,13 +199,20 @@ def load_test_data(
 
     classes: what the network calls its classes, for a source that does not say so itself.
     """
+    images = held_out_images(config, model.task.options.kind, notify, classes)
+    return fitted(images, *model.size_for(images.image_shape), notify)
+
+
+def held_out_images(
+    config: DataConfig, kind: Kind, notify: Notify, classes: Sequence[str] | None = None
+) -> ImageDataset:
+    """As `load_test_data`, of the images' own size; kind: what the labels must be."""
     if config.wanted.source == TEST:
         raise NoSplitError(
             f"{config.source}: its test set is the validation set, as data.validation says; there "
-            "is no other."
+            "is no other (--split validation measures on it)."
         )
-    images = _load(config, "test", model.task.options.kind, notify, classes)
-    return fitted(images, *model.size_for(images.image_shape), notify)
+    return _load(config, "test", kind, notify, classes)
 
 
 def _say_absent(images: ImageDataset, what: str, notify: Notify) -> None:

@@ -35,11 +35,10 @@ def _source(value: Any) -> Any:
 
 def _size(value: Any) -> Any:
     """`28` or `[28, 32]` (height, width) as a pair."""
-    sides = (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if sides is None:
+    if value is None:
         return None
-    whole = isinstance(sides, list | tuple) and len(sides) == 2
-    if not whole or not all(type(side) is int and 1 <= side < 2**15 for side in sides):
+    sides = value if isinstance(value, list | tuple) else (value, value)
+    if len(sides) != 2 or not all(type(side) is int and 1 <= side < 2**15 for side in sides):
         raise ConfigError(
             "data.size: must be pixels, as 28 for squares or [28, 32] (height, width), got "
             f"{shown(value)}."

@@ -1,0 +1,82 @@
+"""What is worth knowing of images before anything is trained on them."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+
+from hptjax.data.dataset import ImageDataset
+from hptjax.data.labels import listed
+
+UNBALANCED = 10  # times as many images of the largest class as of the smallest
+FEW = 10  # images of a class for training
+
+
+def value_range(images: np.ndarray) -> tuple[int, int, float]:
+    """The least and the largest number of uint8 images, and their mean."""
+    return int(images.min()), int(images.max()), float(images.mean(dtype=np.float64))
+
+
+def concerns(parts: Mapping[str, ImageDataset]) -> list[str]:
+    """What may be wrong, a sentence each. parts: train, validation and perhaps test, by name."""
+    found = []
+    train = parts["train"]
+    if train.kind != "targets":
+        for name, part in parts.items():
+            found += _absent(name, part)
+        found += _unbalanced(train)
+    found += _twice(train)
+    names = list(parts)
+    for k, first in enumerate(names):
+        found += [_shared(parts, first, other) for other in names[k + 1 :]]
+    return [line for line in found if line]
+
+
+def _absent(name: str, part: ImageDataset) -> list[str]:
+    absent = [own for own, count in part.counts.items() if not count]
+    return [f"no image of {name} is of {listed(absent)}"] if absent else []
+
+
+def _unbalanced(train: ImageDataset) -> list[str]:
+    counts = {name: count for name, count in train.counts.items() if count}
+    low, high = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
+    found = []
+    if counts[high] >= UNBALANCED * counts[low]:
+        found.append(
+            f"{high} has {counts[high] / counts[low]:.0f} times as many images for training as "
+            f"{low} ({counts[high]}, {counts[low]}): accuracy hides rare classes, metric: "
+            "val_macro_f1 does not"
+        )
+    few = [name for name, count in counts.items() if count < FEW]
+    if few:
+        found.append(f"fewer than {FEW} images for training are of {listed(few)}")
+    return found
+
+
+def _digests(part: ImageDataset) -> list[bytes]:
+    return [hashlib.blake2b(one.tobytes(), digest_size=16).digest() for one in part.images]
+
+
+def _twice(train: ImageDataset) -> list[str]:
+    """Pictures that the training set has several times."""
+    labels: dict[bytes, list[bytes]] = defaultdict(list)
+    for digest, label in zip(_digests(train), train.labels, strict=True):
+        labels[digest].append(np.asarray(label).tobytes())
+    spare = sum(len(own) - 1 for own in labels.values())
+    torn = sum(len(set(own)) > 1 for own in labels.values())
+    found = [f"{_pictures(spare)} of train repeat another one of it"] if spare else []
+    return found + ([f"{_pictures(torn)} of train have several labels"] if torn else [])
+
+
+def _shared(parts: Mapping[str, ImageDataset], first: str, other: str) -> str:
+    """Pictures of one part that are in another, to the last bit."""
+    if parts[first].image_shape != parts[other].image_shape:
+        return ""
+    known = set(_digests(parts[first]))
+    count = sum(digest in known for digest in _digests(parts[other]))
+    return f"{_pictures(count)} of {other} are in {first}, too, to the last bit" if count else ""
+
+
+def _pictures(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"
