@@ -20,7 +20,7 @@ from hptjax.records.best import CONFIG, TEST, SavedNetwork
 from hptjax.records.files import replace_file
 from hptjax.records.trial import finite_or_none
 from hptjax.search.ensemble import measures_together
-from hptjax.search.kept import ensemble_members, kept_ensemble
+from hptjax.search.kept import ensemble_members, member_network
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import load_test_data
 
@@ -87,13 +87,15 @@ def judgement(network: Network, images: ImageDataset, study: StudyConfig) -> dic
 
 def _together(run: Path, images: ImageDataset, study: StudyConfig) -> dict[str, Any] | None:
     """What the run's ensemble reaches, and how often each network is in it."""
-    ensemble = kept_ensemble(run)
-    if ensemble is None:
+    members = ensemble_members(run)
+    if members is None:
         return None
-    networks = [SavedNetwork(n.config, n.variables, n.trial) for n in ensemble.networks]
-    measures = measures_together(networks, ensemble.weights, images, study.measures)
+    found = [member_network(run, name) for name in members]
+    networks = [SavedNetwork(own.config, own.variables, own.trial) for own in found]
+    counts = list(members.values())
+    measures = measures_together(networks, counts, images, study.measures)
     known = {name: finite_or_none(value) for name, value in measures.items()}
-    return {"members": ensemble_members(run), "measures": known}
+    return {"members": members, "measures": known}
 
 
 def told(found: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from hptjax.config.model import read_model
 from hptjax.errors import DataError
 from hptjax.models.ensemble import Ensemble
+from hptjax.models.network import Network
 from hptjax.models.network import load_network as trained_network
 from hptjax.records.best import SUFFIX, SavedNetwork, load_network, save_network
 from hptjax.records.files import replace_file
@@ -123,6 +124,10 @@ def kept_ensemble(run: Path) -> Ensemble | None:
     members = ensemble_members(run)
     if members is None:
         return None
-    names = [name.rpartition("/") for name in members]
-    files = [run / KEPT / f"{label}-{number}{SUFFIX}" for label, _, number in names]
-    return Ensemble([trained_network(file) for file in files], list(members.values()))
+    return Ensemble([member_network(run, name) for name in members], list(members.values()))
+
+
+def member_network(run: Path, name: str) -> Network:
+    """The kept network of a trial, as `tpe/57`; raises DataError where it is missing or damaged."""
+    label, _, number = name.rpartition("/")
+    return trained_network(run / KEPT / f"{label}-{number}{SUFFIX}")
