@@ -129,6 +129,13 @@ def test_a_data_frame_of_paths_and_one_of_arrays(tmp_path):
     np.testing.assert_array_equal(data.images[3, ..., 0], noise(5, 4, seed=3))
     arrays = pd.DataFrame({"image": list(noise(4, 5, 4)), "label": [3, 5, 3, 5]})
     assert ImageDataset.from_dataframe(arrays, notify=silent).class_names == ("3", "5")
+    own = frame.assign(patient=list("xyxy"))
+    train, validation = ImageDataset.from_dataframe(
+        own, "file", "kind", folder=tmp_path, groups="patient"
+    ).split(0.5, seed=0, stratified=False)
+    assert (len(set(train.groups)), len(set(validation.groups))) == (1, 1)
+    with pytest.raises(ConfigError, match="groups: there is no column 'patent'; did you mean 'pat"):
+        ImageDataset.from_dataframe(own, "file", "kind", folder=tmp_path, groups="patent")
     frame.loc[2, "file"] = "9.png"
     with pytest.raises(DataError, match=r"9\.png: is no sound picture \(.*No such file"):
         ImageDataset.from_dataframe(frame, "file", "kind", folder=tmp_path)

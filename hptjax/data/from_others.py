@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from hptjax.data.folder_files import read_folder
-from hptjax.data.given import Reader, given_by_dataframe, given_by_hf, given_by_torch
+from hptjax.data.given import (
+    Reader,
+    check_columns,
+    given_by_dataframe,
+    given_by_hf,
+    given_by_torch,
+)
 from hptjax.data.parts import Split
 from hptjax.errors import ConfigError, shown
 from hptjax.paths import user_path
@@ -106,16 +112,21 @@ class FromOthers:
         folder: str | Path = ".",
         size: int | tuple[int, int] | None = None,
         channels: int | None = None,
+        groups: Any = None,
         notify: Callable[[str], None] = warnings.warn,
         **options: Any,
     ) -> Self:
         """A data frame with a column of paths or arrays and one of labels.
 
-        folder: where relative paths begin; else as `from_torch`.
+        folder: where relative paths begin. groups: the name of a column, or one group for each row;
+        else as `from_torch`.
         """
         reader = Reader(name, _pair(size), channels, notify)
+        if isinstance(groups, str):
+            check_columns(list(frame.columns), {"groups": groups}, reader)
+            groups = frame[groups]
         given = given_by_dataframe(frame, image, label, user_path(folder), reader)
-        return cls(*given, name, channels=channels, notify=notify, **options)
+        return cls(*given, name, channels=channels, groups=groups, notify=notify, **options)
 
 
 def _pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:

@@ -116,7 +116,7 @@ def given_by_hf(dataset: Any, image: str, label: str, reader: Reader) -> Given:
             f"{reader.name}: has the splits {', '.join(map(str, dataset))}; give one "
             f"of them, as in dataset[{shown(next(iter(dataset), 'train'))}]."
         )
-    _check_columns(getattr(dataset, "column_names", None), {"image": image, "label": label}, reader)
+    check_columns(getattr(dataset, "column_names", None), {"image": image, "label": label}, reader)
     names = getattr(dataset.features[label], "names", None)
     labels = [_plain(one) for one in dataset[label]]
     pictures = (dataset[index][image] for index in range(len(labels)))
@@ -128,12 +128,13 @@ def given_by_dataframe(frame: Any, image: str, label: str, folder: Path, reader:
 
     folder: where relative paths begin.
     """
-    _check_columns(list(frame.columns), {"image": image, "label": label}, reader)
+    check_columns(list(frame.columns), {"image": image, "label": label}, reader)
     images = (folder / one if isinstance(one, str) else one for one in frame[image])
     return Given(reader.together(images), [_plain(one) for one in frame[label]], None)
 
 
-def _check_columns(columns: Any, wanted: Mapping[str, str], reader: Reader) -> None:
+def check_columns(columns: Any, wanted: Mapping[str, str], reader: Reader) -> None:
+    """ConfigError unless these columns are there; wanted: {argument that names it: column}."""
     for argument, column in wanted.items():
         if columns is None or column not in columns:
             hint = did_you_mean(column, map(str, columns or ()))
