@@ -55,6 +55,7 @@ def alone(
     train: ImageDataset,
     validation: ImageDataset,
     epochs: int,
+    images_per_epoch: int | None = None,
 ):
     """The reference: Flax modules with lax.conv at the exact shape, optax's Adam, a plain loop.
 
@@ -83,8 +84,9 @@ def alone(
         params, state = update(variables["params"], without_undone(grads, c), state, lr, count)
         return {"params": params, **new}, state, loss
 
-    losses, steps = [], train.size // c.batch_size
-    prepare = preparing(variants(True) if c.augment is None else variants(c.augment), False)
+    losses, steps = [], (images_per_epoch or train.size) // c.batch_size
+    chosen = variants(True) if c.augment is None else variants(c.augment)
+    prepare = preparing(chosen, False, images_per_epoch)
     for epoch in range(epochs):
         data = prepare(dataset_arrays(train, validation), study_key, jnp.uint32(epoch))
         key = dropout_key(study_key, jnp.uint32(member.key), jnp.uint32(epoch))

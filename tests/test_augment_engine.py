@@ -15,10 +15,11 @@ from hptjax.data.augmentations.base import as_floats
 from hptjax.data.augmentations.compose import augmented
 from hptjax.errors import ConfigError
 from hptjax.models.keys import data_key, root_key
-from hptjax.population import PopulationTrainer, evaluate_population, make_plan
+from hptjax.population import Member, PopulationTrainer, evaluate_population, make_plan
 from hptjax.population.images import dataset_arrays, epoch_input, room, to_maps, train_slice
+from tests.alone import alone
 from tests.compilations import count_compilations
-from tests.nets import SIZE, config, images
+from tests.nets import SIZE, config, images, recipe
 
 TRAIN, VALIDATION = images(48), images(20, seed=1)
 DATA = dataset_arrays(TRAIN, VALIDATION)
@@ -45,6 +46,46 @@ def test_the_images_of_an_epoch_are_augmented_and_then_shuffled() -> None:
     expected = np.asarray(augment(key_train, TRAIN.images))[order]
     np.testing.assert_array_equal(given.train, expected.transpose(0, 3, 1, 2).reshape(48, -1))
     np.testing.assert_array_equal(given.train_labels, TRAIN.labels[order])
+
+
+def test_an_epoch_of_some_of_the_images_goes_through_others_each_time() -> None:
+    orders = []
+    for epoch in range(2):
+        whole, part = (
+            epoch_input(DATA, KEY, jnp.uint32(epoch), variants(False), False, count)
+            for count in (None, 16)
+        )
+        np.testing.assert_array_equal(part.train, whole.train[:16])
+        np.testing.assert_array_equal(part.train_labels, whole.train_labels[:16])
+        orders.append(part.train)
+    assert not np.array_equal(*orders)
+
+
+def test_networks_of_short_epochs_are_those_that_were_trained_alone() -> None:
+    c = recipe(NET, lr_schedule="cosine")
+    member, epochs = Member(c, 5), 2
+    trainer = PopulationTrainer(
+        make_plan([c]), TRAIN, VALIDATION, seed=3, horizon=epochs, images_per_epoch=20
+    )
+    state = trainer.start([member])
+    for _ in range(epochs):
+        state, metrics = trainer.epoch(state)
+    variables, losses = alone(member, 3, TRAIN, VALIDATION, epochs, images_per_epoch=20)
+    steps = 20 // c.batch_size
+    assert len(losses) == epochs * steps
+    np.testing.assert_allclose(metrics["train_loss"][0], losses[-steps:].mean(), rtol=1e-5)
+    jax.tree.map(
+        partial(np.testing.assert_allclose, atol=1e-5), trainer.variables(state, 0), variables
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(49, "must be at most the 48 training images"), (4, "at most the 4 images of an epoch")],
+)
+def test_an_epoch_holds_a_batch_and_no_more_than_there_is(count: int, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        PopulationTrainer(make_plan([NET]), TRAIN, VALIDATION, seed=3, images_per_epoch=count)
 
 
 TREES = [True, False, ["flip", {"noise": 0.1}]]

@@ -57,6 +57,23 @@ def test_limit_and_split_of_ones_own_images_are_stratified(tmp_path):
     assert plain.train.size == 40
 
 
+def test_of_the_validation_images_some_are_used_and_of_the_training_images_some_an_epoch(tmp_path):
+    path = tmp_path / "a.npz"
+    labels = np.repeat(list("ab"), [30, 10])
+    np.savez(path, x_train=pictures(40), y_train=labels, x_val=pictures(40, 1), y_val=labels)
+    whole, _ = prepared(path)
+    data, _ = prepared(path, validation_limit=8, images_per_epoch=25)
+    assert np.bincount(data.validation.labels).tolist() == [6, 2]
+    assert data.train.size == 40
+    assert {image.tobytes() for image in data.validation.images} <= {
+        image.tobytes() for image in whole.validation.images
+    }
+    with pytest.raises(ConfigError, match=r"data.images_per_epoch: must be at most the 40 train"):
+        prepared(path, images_per_epoch=41)
+    assert prepared(path, validation_limit=41)[0].validation.size == 40
+    assert "validation_limit" not in DataConfig().model_dump(mode="json")
+
+
 def test_the_sample_is_split_as_ever():
     data = prepare_data(DataConfig(train_limit=200), MODEL, 3, lambda line: None)
     sample = hptjax.load_images("sample")

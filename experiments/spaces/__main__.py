@@ -125,7 +125,7 @@ def measure(
 
 def title(args: argparse.Namespace, study: StudyConfig, sizes: Mapping[str, int]) -> str:
     return (
-        f"{args.name}: {study.budget.trials} trials of {study.epochs} epochs of {sizes['train']} "
+        f"{args.name}: {study.budget.trials} trials of {study.epochs} epochs of {sizes['epoch']} "
         f"images, {sizes['validation']} for validation; medians of {args.rounds} rounds."
     )
 

@@ -44,12 +44,17 @@ class Split:
 
 @dataclass(frozen=True)
 class Data:
-    """What hptjax trains on, too; test: None where the source has no test set."""
+    """What hptjax trains on, too.
+
+    test: None where the source has no test set. epoch_images: that an epoch goes through, the first
+    of its order.
+    """
 
     train: Split
     validation: Split
     test: Split | None
     classes: int
+    epoch_images: int
 
     @classmethod
     def read(cls, path: str) -> "Data":
@@ -60,12 +65,13 @@ class Data:
                 for name in ("train", "validation", "test")
                 if f"x_{name}" in arrays
             }
-            return cls(parts["train"], parts["validation"], parts.get("test"), int(arrays["K"]))
+            counts = int(arrays["K"]), int(arrays["epoch_images"])
+            return cls(parts["train"], parts["validation"], parts.get("test"), *counts)
 
     def laid_out(self, layout: torch.memory_format) -> "Data":
         test = None if self.test is None else self.test.laid_out(layout)
         train, validation = self.train.laid_out(layout), self.validation.laid_out(layout)
-        return Data(train, validation, test, self.classes)
+        return Data(train, validation, test, self.classes, self.epoch_images)
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ def train(candidate: Candidate, data: Data, epochs: int) -> float:
     Every epoch is shuffled anew, and the last part of a batch dropped.
     """
     size, count = candidate.batch_size, len(data.train.labels)
-    steps, accuracy = count // size, 0.0
+    steps, accuracy = data.epoch_images // size, 0.0
     for epoch in range(epochs):
         candidate.model.train()
         total = torch.zeros(())

@@ -55,7 +55,7 @@ def _describe_study(console: Console, study: StudyConfig) -> None:
         image = image_of(study.model)
     else:
         data = load_study_data(study, silent)
-        image, images = data.image_for(study.task), data.train.size
+        image, images = data.image_for(study.task), study.data.epoch_images(data.train.size)
         console.print(images_text(data, image), soft_wrap=True)
     problem = Problem(study.model, study.space, image, study.constraints)
     configs = problem.cover()
@@ -104,7 +104,9 @@ def _image_of_settings(console: Console, settings: TrainConfig) -> ImageSpec:
 
 
 def training_images(study: StudyConfig) -> int:
-    """How many images a run trains on, as far as its config says."""
+    """How many images an epoch goes through, as far as the config says."""
+    if study.data.images_per_epoch is not None:
+        return study.data.images_per_epoch
     loaded = min(study.data.train_limit or IMAGES, IMAGES)
     wanted = study.data.wanted
     if wanted.images is not None:

@@ -20,11 +20,13 @@ from hptjax.population.program import init_local, train_local
 from hptjax.settings import fixed_settings
 
 
-def preparing(chosen: Variants, augment_validation: bool) -> Any:
-    """The function from a data set to the images of an epoch, jitted."""
+def preparing(
+    chosen: Variants, augment_validation: bool, images_per_epoch: int | None = None
+) -> Any:
+    """The function from a data set to the images of an epoch, jitted; as `epoch_input`."""
 
     def prepare(data: DatasetArrays, study_key: Array, age: Array) -> EpochInput:
-        return epoch_input(data, study_key, age, chosen, augment_validation)
+        return epoch_input(data, study_key, age, chosen, augment_validation, images_per_epoch)
 
     return jax.jit(prepare)
 

@@ -62,8 +62,12 @@ def fitted_to(
     train: ImageDataset,
     validation: ImageDataset,
     notify: Callable[[str], None] = warnings.warn,
+    images_per_epoch: int | None = None,
 ) -> tuple[ImageDataset, ImageDataset]:
-    """Both sets at the size of the plan; ConfigError where plan and images do not fit together."""
+    """Both sets at the size of the plan; ConfigError where plan and images do not fit together.
+
+    images_per_epoch: as of `epoch_input`.
+    """
     height, width, channels = plan.bodies[0].signature.image
     for dataset in (train, validation):
         if dataset.image_shape[2] != channels:
@@ -73,10 +77,14 @@ def fitted_to(
             )
     train, validation = fitted_pair(train, validation, height, width, notify)
     batch = max(body.signature.batch_size for body in plan.bodies)
-    if batch > train.size:
+    most = train.size if images_per_epoch is None else images_per_epoch
+    if most > train.size:
         raise ConfigError(
-            f"batch_size must be at most the {train.size} training images, got {batch}."
+            f"images_per_epoch must be at most the {train.size} training images, got {most}."
         )
+    if batch > most:
+        which = "training images" if images_per_epoch is None else "images of an epoch"
+        raise ConfigError(f"batch_size must be at most the {most} {which}, got {batch}.")
     if validation.num_classes != train.num_classes or any(
         body.outputs != train.num_classes for body in plan.bodies
     ):
@@ -132,8 +140,11 @@ def epoch_input(
     epoch: Array,
     chosen: Variants,
     augment_validation: bool,
+    images_per_epoch: int | None = None,
 ) -> EpochInput:
     """Augments and shuffles the training set for one epoch.
+
+    images_per_epoch: how many of them, the first of that order, the epoch goes through.
 
     chosen: the lists of augmentations that members have; all get the same key and order, so that a
     member's images do not depend on what other lists there are. augment_validation: augments the
@@ -142,7 +153,7 @@ def epoch_input(
     key_train, key_shuffle, key_val = jax.random.split(data_key(study_key, epoch), 3)
     trains = [augmented(parts, data.train, key_train) for parts in chosen]
     val = augmented(chosen[0], data.val, key_val) if augment_validation else data.val
-    order = jax.random.permutation(key_shuffle, data.train.shape[0])
+    order = jax.random.permutation(key_shuffle, data.train.shape[0])[:images_per_epoch]
     shuffled = [x.transpose(0, 3, 1, 2).reshape(x.shape[0], -1)[order] for x in trains]
     if len({x.dtype for x in shuffled}) > 1:
         shuffled = [as_floats(x) for x in shuffled]

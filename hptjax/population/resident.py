@@ -170,7 +170,7 @@ class Work:
 
 def work_of(trainer: PopulationTrainer, state: PopulationState) -> Work:
     """What an epoch of these members computes."""
-    plan, images, place = trainer.plan, trainer.train_size, state.placement
+    plan, images, place = trainer.plan, trainer.epoch_images, state.placement
     pairs = [
         (plan.bodies[body], member.shape)
         for body, member in zip(place.bodies, state.members, strict=True)

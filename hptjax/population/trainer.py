@@ -66,6 +66,7 @@ class PopulationTrainer:
         measures: Sequence[str] = (),
         augment: AugmentTree = True,
         augment_validation: bool = False,
+        images_per_epoch: int | None = None,
         devices: Sequence[Any] | None = None,
         lanes: int | None = None,
         functions: Functions | None = None,
@@ -80,22 +81,25 @@ class PopulationTrainer:
         [N, ...], called after each epoch.
         augment: whether the training images of networks that say nothing themselves are augmented,
         or how: [flip, {crop: 4}], as `config.augment` has it. augment_validation: the validation
-        images, too.
+        images, too. images_per_epoch: of the training images how many each epoch goes through,
+        others each time; by default all.
         devices: where rows are trained side by side, as `places_for` has it. lanes: members trained
         side by side in one call; by default one on CPU, elsewhere as `execution_for` has it.
         marks: whether members are going to be marked, for which memory is set apart.
         notify: told when they turn out to be too many for the memory. Images of another size than
         the plan's are resized, which notify is told, too. Raises ConfigError when a batch is larger
-        than the training set, and for a schedule or warm-up without a horizon.
+        than an epoch, an epoch than the training set, and for a schedule or warm-up without a
+        horizon.
         """
         chosen = chosen_variants(augment, plan.choices.augment, augment_validation)
-        self.plan, self.seed, self.train_size = plan, seed, train.size
+        self.plan, self.seed = plan, seed
+        self.epoch_images = train.size if images_per_epoch is None else images_per_epoch
         if horizon is None and plan.choices.scheduled:
             raise ConfigError(
                 "horizon: must be given, the epochs of a fully trained network: a member's "
                 "learning rate follows a schedule or a warm-up."
             )
-        train, validation = fitted_to(plan, train, validation, notify)
+        train, validation = fitted_to(plan, train, validation, notify, images_per_epoch)
         self.choices = plan.choices.fitted(train, measures, logits=bool(functions))
         self.places = places_for(devices, capacity=plan.capacity)
         self.room = -(-plan.capacity // len(self.places))
@@ -114,7 +118,7 @@ class PopulationTrainer:
         self._fits, self._halved = False, False  # the program has run once; its lanes were too many
         self._billed = 0.0
         self.seconds_per_price = 0.0  # as last measured, of the place with the most to do
-        prepare = preparing(chosen, augment_validation)
+        prepare = preparing(chosen, augment_validation, images_per_epoch)
         with fixed_settings():
             self.programs = {
                 device: DevicePrograms(device, data, seed, prepare, horizon)

@@ -47,7 +47,7 @@ def ledger_of(
 ) -> dict[str, float]:
     """The ledger of a generation.
 
-    members: networks that were trained; images: of the training set; seconds: what a Stopwatch
+    members: networks that were trained; images: of an epoch; seconds: what a Stopwatch
     gives; workers: the most that trained it at a time. FLOPs are stated as ratios to those of the
     exact shapes.
     """

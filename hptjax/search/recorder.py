@@ -38,7 +38,7 @@ class Keeper(Protocol):
 class Recorder:
     """Records of all strategies of a study.
 
-    images: of its training set; executor: what trains; notify: of lines for the user; metric: by
+    images: of an epoch; executor: what trains; notify: of lines for the user; metric: by
     which trials are judged; keeper: of the networks of the best trials, `most` of them; best: these
     trials, best first.
     """

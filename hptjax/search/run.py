@@ -84,7 +84,8 @@ def run_study(
     store = None if snapshots is None else SnapshotStore(snapshots, notify=notify, leaving=leaving)
     with _opened(executor, study, data, notify) as live:
         most = study.keep_best if keeper is not None else 1
-        images, parts = data.train.size, (live, said, judge, keeper, most)
+        images = study.data.epoch_images(data.train.size)
+        parts = (live, said, judge, keeper, most)
         recorder = Recorder(history, tuple(sinks), on_best, images, *parts)
         recorder.check_rounding()
         loop = Loop(

@@ -46,7 +46,7 @@ class Meter:
     def __init__(
         self, budget: Budget, images: int, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        """images: of the training set."""
+        """images: that an epoch goes through."""
         self._budget, self._images, self._clock = budget, images, clock
         self.generations = self.trials = self.member_epochs = 0
         self._seconds, self._began = 0.0, clock()

@@ -293,7 +293,8 @@ class StudyConfig(Frozen):
     def work_ahead(self, images: int) -> Work:
         """At most how much training lies ahead.
 
-        images: of the training set. Follows from the config alone, as far as its budget bounds it.
+        images: that an epoch goes through. Follows from the config alone, as far as its budget
+        bounds it.
         """
         schedule, budget = self.make_schedule(), self.budget
         trials = budget.most_trials(self.population_size)

@@ -96,9 +96,11 @@ def prepare_data(
     """
     notify = once(notify)
     if isinstance(given, StudyData):
-        return given.fitted(model, notify)
-    images, validation = split_images(config, model.task.options.kind, seed, notify, given)
-    return StudyData(images, validation).fitted(model, notify)
+        data = given
+    else:
+        data = StudyData(*split_images(config, model.task.options.kind, seed, notify, given))
+    config.epoch_images(data.train.size)
+    return data.fitted(model, notify)
 
 
 def split_images(
@@ -119,6 +121,9 @@ def split_images(
     validation = _own_validation(config, images, kind, notify, given)
     if validation is None:
         images, validation = _cut(images, config.wanted, stratified, seed, notify)
+    if config.validation_limit is not None:
+        by_class = validation.stratified if config.stratified is None else config.stratified
+        validation = limited(validation, config.validation_limit, seed, by_class)
     for part, use in ((images, "training"), (validation, "validation")):
         _say_absent(part, f"{part.name}, for {use}", notify)
     return images, validation

@@ -51,6 +51,8 @@ class DataConfig(Frozen):
 
     source: sample, folder:<path>, npz:<path>, ... (`hptjax list sources`). train_limit: how many
     images of the training split are used, before the validation part is cut off (None: all).
+    images_per_epoch: how many of the training images an epoch goes through, others in each epoch
+    (None: all). validation_limit: how many validation images are used (None: all).
     validation: what is for validation where the source has no validation set of its own, see
     `study.validation`: a share, a number of images, test, another source, or a mapping;
     validation_fraction: the older word for a share (None: validation says it). size: (height,
@@ -62,7 +64,9 @@ class DataConfig(Frozen):
     1 or 3, that images are made; another number allows images of that many.
     """
 
-    later: ClassVar[tuple[str, ...]] = ("validation", "size", "broken")
+    later: ClassVar[tuple[str, ...]] = (
+        *("validation", "validation_limit", "images_per_epoch", "size", "broken"),
+    )
 
     source: Annotated[str, BeforeValidator(_source)] = "sample"
     data_dir: str | None = None
@@ -79,6 +83,8 @@ class DataConfig(Frozen):
     ] = Field(default=True, validate_default=True)
     augment_validation: bool = False
     train_limit: Annotated[int, Field(ge=2)] | None = None
+    validation_limit: Positive | None = None
+    images_per_epoch: Positive | None = None
     stratified: bool | None = None
     channels: Positive | None = None
     size: Annotated[tuple[int, int] | None, BeforeValidator(_size)] = None
@@ -109,6 +115,16 @@ class DataConfig(Frozen):
     def wanted(self) -> Validation:
         """Which images are for validation, whichever key says it."""
         return self.validation or Validation(fraction=self.validation_fraction)
+
+    def epoch_images(self, images: int) -> int:
+        """How many of these training images an epoch goes through; ConfigError for too few."""
+        wanted = self.images_per_epoch
+        if wanted is not None and wanted > images:
+            raise ConfigError(
+                f"data.images_per_epoch: must be at most the {images} training images, got "
+                f"{wanted}."
+            )
+        return images if wanted is None else wanted
 
 
 class TrainConfig(Frozen):

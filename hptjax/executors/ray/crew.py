@@ -82,7 +82,7 @@ class Crew:
         """most: workers at a time; worker: what they are."""
         self._most, self._resources, self._notify, self._worker = most, resources, notify, worker
         self._study, self._data = study.to_dict(), ray.put(data)
-        self.images = data.train.size
+        self.images = study.data.epoch_images(data.train.size)
         self._hands: list[Hand] = []
         self._looked, self._told, self._refused = -LOOK_S, "", Counter[str]()
         self.compile_s: float | None = None  # the longest that one of them compiled
