@@ -157,6 +157,19 @@ def test_overrides_reach_every_level():
     assert study.data.train_limit == 500
 
 
+def test_searcher_is_the_word_for_strategies(tmp_path):
+    path = tmp_path / "study.yaml"
+    space = "space: {lr: {type: float, low: 0.01, high: 0.02}}"
+    path.write_text(f"model: {CONFIGS / 'model.yaml'}\n{space}\nsearcher: {{des: {{midpoint: false}}}}\n")
+    assert not load_study(path).strategies[0].options.midpoint
+    assert load_study(path, ["searcher=[tpe, des]"]).labels == ("tpe", "des")
+    assert load_study(path, ["searcher.des.midpoint=true"]).strategies[0].options.midpoint
+    assert "strategies" in load_study(path).to_dict()
+    path.write_text(f"{path.read_text()}strategies: tpe\n")
+    with pytest.raises(ConfigError, match="searcher: says what strategies does; leave one"):
+        load_study(path)
+
+
 def test_a_space_named_on_the_command_line_is_relative_to_the_user(tmp_path, monkeypatch):
     (tmp_path / "mine.yaml").write_text("lr: {type: float, low: 0.01, high: 0.02}\n")
     monkeypatch.chdir(tmp_path)

@@ -188,14 +188,22 @@ def _add_run(commands) -> None:
     command = add_command(commands, "run", "search the space of a study", RUN_HELP)
     _add_config(command)
     command.add_argument(
+        "--searcher",
         "--strategy",
+        dest="searcher",
         nargs="+",
         action="extend",
         metavar="NAME",
-        help="one or more of des, grid, random, tpe, or labels of the config's own strategies, run "
-        "one after another",
+        help="one or more of des, grid, random, tpe, or labels of the config's own, run one after "
+        "another",
     )
     _add_training(command)
+    command.add_argument(
+        "--metric", metavar="NAME", help="by which trials are ranked, as val_accuracy"
+    )
+    command.add_argument(
+        "--trials", type=int, metavar="N", help="each searcher may try N candidates"
+    )
     command.add_argument(
         "--schedule", metavar="NAME", help="full (the default), halving or hyperband"
     )
@@ -203,16 +211,24 @@ def _add_run(commands) -> None:
         "--generations",
         type=int,
         metavar="N",
-        help="each strategy may try N x population size candidates",
+        help="each searcher may try N x population size candidates",
     )
     command.add_argument(
         "--population-size", type=int, metavar="N", help="candidates trained by one compiled call"
     )
     command.add_argument(
+        "--seconds",
         "--time-budget",
+        dest="seconds",
         type=float,
         metavar="S",
-        help="seconds for each strategy; it stops before the epoch that would pass them",
+        help="seconds for each searcher; it stops before the epoch that would pass them",
+    )
+    command.add_argument(
+        "--keep-best",
+        type=int,
+        metavar="K",
+        help="how many of the best networks are kept; of several an ensemble is built",
     )
     command.add_argument(
         "--warm-start",

@@ -7,16 +7,19 @@ from hptjax.config.overrides import Override
 from hptjax.config.yaml_file import parse_yaml
 
 SHORTHANDS = {
-    "strategy": "strategies",
+    "searcher": "strategies",
     "data": "data.source",
     "data_dir": "data.data_dir",
     "epochs": "epochs",
     "schedule": "schedule",
     "seed": "seed",
     "augment": "data.augment",
+    "trials": "budget.trials",
     "generations": "budget.generations",
     "population_size": "population_size",
-    "time_budget": "budget.seconds",
+    "seconds": "budget.seconds",
+    "metric": "metric",
+    "keep_best": "keep_best",
     "executor": "executor",
     "address": "executor.address",
     "workers": "executor.workers",

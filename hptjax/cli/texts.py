@@ -19,7 +19,7 @@ history.
 
 examples:
   hptjax run quickstart
-  hptjax run trial1 --strategy des tpe --epochs 2 --seed 1
+  hptjax run trial1 --searcher des tpe --epochs 2 --seed 1
   hptjax run trial1 --warm-start runs/quickstart-des-grid-random-tpe-seed0 --best 3
   hptjax run trial1 --set model.batch_size=128 --set data.train_limit=2000
   hptjax run trial1 --executor ray --address auto --resources '{GPU: 1}'

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from hptjax.config.label import check_label
 from hptjax.config.named import Named, Spelling
 from hptjax.importing import is_place
+from hptjax.errors import ConfigError
 from hptjax.settings import fixed_settings
 from hptjax.strategies.base import SearchContext, Searcher, SearcherKind
 from hptjax.table import Table
@@ -63,6 +64,15 @@ def strategies_of(tree: Any) -> tuple[StrategyConfig, ...]:
     """The strategies of a list of parts, or of one; ConfigError for a mistake."""
     items = tree if isinstance(tree, list | tuple) else (tree,)
     return tuple(StrategyConfig.from_tree(item) for item in items)
+
+
+def with_searcher(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """A study's keys with `searcher` under the name that files keep, `strategies`."""
+    if "searcher" not in tree:
+        return dict(tree)
+    if "strategies" in tree:
+        raise ConfigError("searcher: says what strategies does; leave one of them out.")
+    return {"strategies" if key == "searcher" else key: value for key, value in tree.items()}
 
 
 @fixed_settings()

@@ -23,7 +23,7 @@ from hptjax.entries import Categorical, Entry, Float, Value
 from hptjax.errors import ConfigError, did_you_mean, shown
 from hptjax.records.goal import Goal
 from hptjax.space import Space
-from hptjax.strategies.table import SEARCHERS, StrategyConfig, strategies_of
+from hptjax.strategies.table import SEARCHERS, StrategyConfig, strategies_of, with_searcher
 from hptjax.study.budget import Budget
 from hptjax.study.data_config import DataConfig, check_augment, with_augment
 from hptjax.study.executors import ExecutorConfig
@@ -192,7 +192,7 @@ class StudyConfig(Frozen):
         if not isinstance(tree, Mapping) or "model" not in tree:
             return tree
         model, space = opened(tree["model"], tree.get("space"))
-        tree = {**tree, "model": model} | ({} if space is None else {"space": space})
+        tree = {**with_searcher(tree), "model": model} | ({} if space is None else {"space": space})
         return with_augment(with_objectives(_with_pairs(tree)))
 
     @model_validator(mode="after")

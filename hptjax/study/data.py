@@ -123,7 +123,8 @@ def split_images(
         images, validation = _cut(images, config.wanted, stratified, seed, notify)
     if config.validation_limit is not None:
         by_class = validation.stratified if config.stratified is None else config.stratified
-        validation = limited(validation, config.validation_limit, seed, by_class)
+        whole, validation = validation, limited(validation, config.validation_limit, seed, by_class)
+        notify(f"{whole.name}: {validation.size} of {whole.size} images are measured on.")
     for part, use in ((images, "training"), (validation, "validation")):
         _say_absent(part, f"{part.name}, for {use}", notify)
     return images, validation

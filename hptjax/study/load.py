@@ -3,6 +3,7 @@
 import copy
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from hptjax.data.sources import path_of
 from hptjax.errors import ConfigError
 from hptjax.importing import import_from
 from hptjax.paths import user_path
+from hptjax.strategies.table import with_searcher
 from hptjax.study.config import StudyConfig
 from hptjax.study.data_config import TrainConfig
 from hptjax.transpile.opened import defaults_of
@@ -49,7 +51,7 @@ def load_study(path: str | Path, overrides: Sequence[str | Override] = ()) -> St
         what = "a saved network" if is_saved(tree) else "only a model"
         if is_saved(tree) or not _is_open(tree["model"]):
             raise ConfigError(f"{path}: space: must be given, it is missing; is this {what}?")
-    changes = parse_overrides(overrides)
+    changes = [_renamed(change) for change in parse_overrides(overrides)]
     replaced = {change.keys[0] for change in changes if len(change.keys) == 1}
     for key in INCLUDED:
         if key not in replaced and (key == "model" or key in tree):
@@ -57,13 +59,19 @@ def load_study(path: str | Path, overrides: Sequence[str | Override] = ()) -> St
     _absolute(tree, path.parent)
 
     def build(changes: Sequence[Override]) -> StudyConfig:
-        changed = copy.deepcopy(tree)
+        changed = with_searcher(copy.deepcopy(tree))
         for change in changes:
             _apply(changed, change)
         _place_images(changed, changes, path.parent)
         return StudyConfig.from_dict(changed)
 
     return blamed(path, build, changes)
+
+
+def _renamed(change: Override) -> Override:
+    """The same of the key that files keep."""
+    first, *others = change.keys
+    return replace(change, keys=("strategies", *others)) if first == "searcher" else change
 
 
 def _apply(tree: dict[str, Any], change: Override) -> None:
