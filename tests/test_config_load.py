@@ -160,7 +160,8 @@ def test_overrides_reach_every_level():
 def test_searcher_is_the_word_for_strategies(tmp_path):
     path = tmp_path / "study.yaml"
     space = "space: {lr: {type: float, low: 0.01, high: 0.02}}"
-    path.write_text(f"model: {CONFIGS / 'model.yaml'}\n{space}\nsearcher: {{des: {{midpoint: false}}}}\n")
+    searcher = "searcher: {des: {midpoint: false}}"
+    path.write_text(f"model: {CONFIGS / 'model.yaml'}\n{space}\n{searcher}\n")
     assert not load_study(path).strategies[0].options.midpoint
     assert load_study(path, ["searcher=[tpe, des]"]).labels == ("tpe", "des")
     assert load_study(path, ["searcher.des.midpoint=true"]).strategies[0].options.midpoint

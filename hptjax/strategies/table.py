@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from hptjax.config.label import check_label
 from hptjax.config.named import Named, Spelling
-from hptjax.importing import is_place
 from hptjax.errors import ConfigError
+from hptjax.importing import is_place
 from hptjax.settings import fixed_settings
 from hptjax.strategies.base import SearchContext, Searcher, SearcherKind
 from hptjax.table import Table
