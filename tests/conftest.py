@@ -31,26 +31,29 @@ os.environ.setdefault("XLA_FLAGS", UNOPTIMIZED)
 jax.config.update("jax_platforms", os.environ.get("HPTJAX_TEST_PLATFORM", "cpu"))
 jax.config.update("jax_num_cpu_devices", 2)
 # the same examples every time: a test that fails, fails for everybody
-hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
 
 
 # by the processor time that they take, the dearest first
 LONG = (
-    "test_population",
     "test_optimized",
+    "test_population",
     "test_study_ray",
-    "test_population_execution",
-    "test_population_problem",
-    "test_readme",
+    "test_des_algorithm",
     "test_study_engine",
-    "test_layers",
-    "test_law",
+    "test_strategies_evosax",
+    "test_population_execution",
     "test_population_layers",
-    "test_population_resident",
-    "test_cli",
-    "test_attack_cli",
-    "test_population_exact",
+    "test_layers",
+    "test_study_extend",
+    "test_des_minimize",
+    "test_conv",
+    "test_attack_files",
+    "test_law",
+    "test_readme",
+    "test_population_problem",
+    "test_study_kill",
 )
 
 

@@ -243,6 +243,7 @@ def test_a_study_of_all_six_is_one_program_and_records_the_metric(run):
     assert len({trial.epochs["val_loss"][-1] for trial in result.trials}) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", [0, 1])
 def test_each_network_is_the_one_that_a_program_of_its_own_recipe_trains(run, recipe):
     trials = run[0].trials[2 * recipe : 2 * recipe + 2]

@@ -101,6 +101,7 @@ def attack(tmp_path, monkeypatch, capsys):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["run", "train", "describe"])
 def test_hostile_changes_of_a_config(attack, command):
     rng = random.Random(command)
@@ -130,6 +131,7 @@ def test_hostile_options(attack):
         attack(rng.choice(("run", "train")), rng.choice(("small.yaml", "model")), *words)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS)
 def test_hostile_paths(attack, path):
     for command in ("run", "train", "describe", "status", "report", "evaluate", "help", "list"):

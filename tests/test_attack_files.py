@@ -115,6 +115,7 @@ def network_of(folder):
     )
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_never_gives_another_result(tmp_path, whole):
     generator = random.Random(5)
     base = tmp_path / "base"
@@ -258,6 +259,7 @@ ATTACKS = (
 )
 
 
+@pytest.mark.slow
 def test_a_hostile_run_directory_is_refused_in_one_line_or_read(tmp_path, whole, monkeypatch):
     monkeypatch.chdir(tmp_path)
     generator = random.Random(6)

@@ -36,6 +36,7 @@ def test_ties_count_half_and_one_class_alone_has_none():
     assert np.isnan(area_under_curve(outputs, np.zeros(4, int)))
 
 
+@pytest.mark.slow
 def test_a_study_may_be_judged_by_it():
     config = study(strategies=("random",), metric="val_auc", budget={"generations": 1}, epochs=1)
     assert config.to_dict()["metric"] == "val_auc"

@@ -100,6 +100,7 @@ def test_export_of_a_repeated_trial_compares_it_with_the_first_repetition(
     assert load_network("t.safetensors").trial == load_network(folder).trial
 
 
+@pytest.mark.slow
 def test_evaluate_measures_what_the_files_call_the_networks_own(run, capsys):
     folder = run(
         repeats=2,

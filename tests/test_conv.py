@@ -136,6 +136,7 @@ def test_bias_is_added_and_summed(way):
     np.testing.assert_array_equal(back(jnp.ones_like(y))[0], [4 * 4 * 21] * 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images", [5, 64])
 def test_channels_that_are_not_live_are_zeros_and_change_nothing(images, way):
     rng = np.random.default_rng(3)

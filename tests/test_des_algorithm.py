@@ -28,6 +28,7 @@ def numpy_draws(draws):
     return SimpleNamespace(**{name: np.asarray(value) for name, value in draws._asdict().items()})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["lamarckian", "penalty", "death"])
 @pytest.mark.parametrize("preset", ["release", "paper", "paper-log"])
 def test_every_generation_is_that_of_the_equations(preset, mode):
@@ -157,6 +158,7 @@ def test_integer_fitness_is_not_truncated_into_ties():
     assert state.best_fitness.dtype == jnp.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dims", [1, 400])
 def test_one_and_many_dimensions(dims):
     es = DES(None, jnp.zeros(dims))

@@ -71,6 +71,7 @@ def test_runs_are_independent_and_the_first_is_the_single_one():
     np.testing.assert_array_equal(many.nfev, 90)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("time_limit", "cache"),  # a limit cuts the run into several calls; 1 byte: a loop for each run
     [(None, 2**19), (3600.0, 2**19), (None, 1)],
@@ -101,6 +102,7 @@ def test_compiled_runs_do_not_depend_on_devices_and_loops(time_limit, cache, mon
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cache", [1, 2**19])
 def test_a_stopped_run_repeats_its_end_in_the_history(cache, monkeypatch):
     monkeypatch.setattr(runner, "_CACHE", cache)

@@ -80,6 +80,7 @@ def lasting(folder):
     return load_run(folder).trials, load_network(folder).trial, (folder / "trials.csv").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kibibytes", [16, 24, 36, 48, 64, 84])
 def test_a_run_on_a_full_disk_stops_in_one_line_and_goes_on(small, capsys, kibibytes):
     assert cli.main(["run", "small.yaml", "--out", "whole"]) == 0

@@ -65,6 +65,7 @@ def test_every_layer_and_norm_has_a_case():
     assert {next(iter(n)) if isinstance(n, dict) else n for n in named} == set(NORMS.names())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_padded_layer_trains_as_the_exact_one_and_its_padding_stays_zero(case):
     check_padding(layer(case), incoming(case), kernels=None if case in BY_KERNELS else False)

@@ -98,6 +98,7 @@ def problem_of(text, **others):
     return Problem(study.model, study.space, IMAGES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [STAGES, EACH, CONSTANTS, STACKS, REFERRING, OWN])
 def test_members_of_a_native_space_are_those_that_the_host_builds(text):
     problem = problem_of(text)

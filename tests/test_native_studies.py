@@ -73,6 +73,7 @@ def of(result, strategy):
     return tuple(trial for trial in result.trials if trial.strategy == strategy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_trial_has_its_active_hparams_and_no_network_is_trained_twice(whole, strategy):
     trials = of(whole[1], strategy)

@@ -67,6 +67,7 @@ def expected_time(plan: Plan, lanes: tuple[int, ...], populations: list[list[Mem
     return sum(times) / len(populations)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [29, 256])
 def test_bodies_and_lanes_are_those_of_the_least_expected_time(trial1, count):
     cover, populations = trial1.cover(), drawn(trial1, count)
@@ -230,6 +231,7 @@ def two_lanes():
     return Population.start(trainer_of(MEMBERS, (2,)), MEMBERS).advance(2).curves
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["compiling", "running", "used up", "really"])
 def test_lanes_are_halved_until_the_memory_suffices(two_lanes, how):
     messages = []

@@ -82,12 +82,14 @@ def agree(trainer, state, references):
         jax.tree.map_with_path(compare, trainer.variables(state, k), expected)
 
 
+@pytest.mark.slow
 def test_an_epoch_of_networks_of_all_kinds_is_each_members_own(population, references):
     assert len(PLAN.bodies) == 4
     trainer, state, _ = population
     agree(trainer, state, references)
 
 
+@pytest.mark.slow
 def test_an_epoch_side_by_side_is_each_members_own(references):
     trainer, state, _ = trained(MEMBERS, devices=jax.devices()[:1], lanes=2)
     agree(trainer, state, references)
@@ -104,6 +106,7 @@ def test_another_mix_compiles_nothing_and_a_diverging_member_moves_no_other(popu
         np.testing.assert_array_equal(values[1:], np.delete(metrics[name], [0, 3]))
 
 
+@pytest.mark.slow
 def test_places_move_no_bit(population):
     _, _, metrics = population
     _, _, others = trained(MEMBERS, devices=jax.devices()[:1])

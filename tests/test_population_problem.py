@@ -154,6 +154,7 @@ def test_a_generation_is_that_of_the_trainer(problem):
     assert int(state.counter) == 1
 
 
+@pytest.mark.slow
 def test_a_point_that_is_not_a_number_is_infinitely_bad(problem):
     points = POINTS.copy()
     points[0, 0] = np.nan
@@ -164,6 +165,7 @@ def test_a_point_that_is_not_a_number_is_infinitely_bad(problem):
     np.testing.assert_allclose(fitness[1:], whole[1:], atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [DES, DifferentialEvolution])
 def test_a_whole_search_is_one_compiled_call(problem, make):
     search = make(len(POINTS), jnp.zeros(problem.num_dims))

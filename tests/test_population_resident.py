@@ -37,6 +37,7 @@ def equal(curves, expected):
         np.testing.assert_array_equal(curves[name], expected[name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_who_is_kept_trains_on_as_if_all_were_and_nothing_is_compiled(trainer, whole):
     Population.start(trainer, MEMBERS).keep([0])  # the gather of rows itself, once
     population = Population.start(trainer, MEMBERS)
@@ -185,6 +186,7 @@ def test_the_outcome_says_what_it_cost(trainer):
     assert cost.train_s > 0
 
 
+@pytest.mark.slow
 def test_compiling_the_first_weights_is_no_part_of_training():
     jax.clear_caches()
     trainer = trainer_on(1)

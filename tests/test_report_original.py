@@ -200,6 +200,7 @@ def as_published(logs):
     (logs / "des.npz").unlink()
 
 
+@pytest.mark.slow
 def test_a_page_shows_them_beside_a_run(logs, tmp_path, capsys):
     run = make_run(tmp_path / "mine", fakes.study(strategies=("random",)))
     as_published(logs)

@@ -96,6 +96,7 @@ def test_networks_become_the_same(once_trained, setting):
     assert {leaf.dtype for leaf in jax.tree.leaves(again)} == {np.dtype(np.float32)}
 
 
+@pytest.mark.slow
 def test_a_network_starts_the_same(setting):
     with jax.default_prng_impl("threefry2x32"), jax.threefry_partitionable(True):
         expected = init_variables(MEMBERS[0].config, jax.random.key(4))

@@ -92,6 +92,7 @@ def test_a_class_without_an_image_is_named(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_every_entry_of_python_resizes_and_says_so(monkeypatch):
     images = hptjax.ImageDataset(pictures(32), np.arange(32) % 10, range(10), "mine")
     train, validation = images.take(np.arange(24)), images.take(np.arange(24, 32))

@@ -59,6 +59,7 @@ def run(searcher, executor=None, space=SIX, **changes):
     return run_study(config, data(), executor=executor, searchers={"mine": lambda _: searcher})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEARCHERS)
 def test_a_space_of_six_networks_ends_when_all_are_tried(name):
     config = study(SIX, strategies=(name,), budget={"trials": 3000})

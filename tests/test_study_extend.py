@@ -40,8 +40,9 @@ def drawn_budget(rng, low, high):
     return budget
 
 
-@pytest.mark.parametrize("seed", range(24))
-def test_24_extensions_of_any_kind(tmp_path, seed):
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12))
+def test_12_extensions_of_any_kind(tmp_path, seed):
     rng = random.Random(seed)
     changes = {
         "strategies": tuple(rng.sample(STRATEGIES, 2)),
@@ -71,18 +72,19 @@ def test_24_extensions_of_any_kind(tmp_path, seed):
     assert again.log == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("small", "large"),
+    ("executor", "small", "large"),
     [
-        ({"trials": 10}, {"trials": 25}),
-        ({"member_epochs": 48}, {"generations": 13}),
-        ({"generations": 12}, {"generations": 201}),
-        ({"generations": 201}, {"generations": 206}),
-        ({"trials": 20}, {"member_epochs": 100}),
+        (FakeExecutor, {"trials": 10}, {"trials": 25}),
+        (FakeExecutor, {"member_epochs": 48}, {"generations": 13}),
+        (FakeExecutor, {"generations": 12}, {"generations": 201}),
+        (FakeExecutor, {"trials": 20}, {"member_epochs": 100}),
+        (Flat, {"trials": 10}, {"trials": 25}),
+        (Flat, {"generations": 201}, {"generations": 206}),
     ],
 )
-@pytest.mark.parametrize("executor", [FakeExecutor, Flat])
-def test_des_keeps_the_rule_for_restarts_that_it_began_with(tmp_path, small, large, executor):
+def test_des_keeps_the_rule_for_restarts_that_it_began_with(tmp_path, executor, small, large):
     path = tmp_path / "journal.jsonl"
     config = {"strategies": ("des",), "epochs": 1}
     short = journalled(path, study(budget=small, **config), executor())

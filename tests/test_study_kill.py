@@ -162,6 +162,7 @@ def test_killed_anywhere_the_same_networks_are_kept(tmp_path, server, whole_kept
         assert files(again) == files(folder), f"killed {moments[number]}, moment {number}"
 
 
+@pytest.mark.slow
 def test_who_ended_before_the_kill_is_not_trained_again(tmp_path, server, whole_kept):
     """The weights of those that were let go are in the snapshot."""
     folder, moments = whole_kept
