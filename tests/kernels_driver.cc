@@ -13,6 +13,7 @@
 #include <memory>
 
 #include "conv.cc"
+#include "depthwise.cc"
 #define forward norm_forward
 #define backward norm_backward
 #include "norm.cc"
@@ -98,6 +99,17 @@ ffi::Error run(const std::string& target, const Numbers& n, Arrays& a) {
   if (target == "norm_gradient")
     return norm_backward(a.given(x), a.given(v), a.given(v), a.given(v), a.given(v), a.given(x), own,
                          a.result(x), a.result(v), a.result(v), n.k % 2, 1e-5f);
+  // Its kernel is k rows high and O columns wide, its dilation 1 and its padding that of both axes.
+  const std::vector<int64_t> d{n.c, n.k, n.o}, z{n.c, n.rows, n.columns, n.b};
+  const std::array<int64_t, 6> moves{n.stride, 1, n.pad, n.pad_after, n.pad, n.pad_after};
+  const auto call = [&](auto kernel, F32 a, F32 b, F32Result to) {
+    return kernel(a, b, own, to, moves[0], moves[1], moves[2], moves[3], moves[4], moves[5]);
+  };
+  if (target == "depthwise") return call(depthwise, a.given(x), a.given(d), a.result(z));
+  if (target == "depthwise_input_gradient")
+    return call(depthwise_input_gradient, a.given(z), a.given(d), a.result(x));
+  if (target == "depthwise_weight_gradient")
+    return call(depthwise_weight_gradient, a.given(z), a.given(x), a.result(d));
   if (target == "outside") {
     const F32 array = a.given(x);
     return refused("stepped outside", std::to_string(array.typed_data()[array.element_count()]));

@@ -94,6 +94,8 @@ def test_live_channels_that_maps_do_not_have_are_an_error_of_the_call(live, kern
 Y = jnp.ones((4, 4, 3, 8))  # of X and W
 LIVE = int32(3, 4)
 PLAIN = {"stride": 1, "pad": 0, "pad_after": 0}
+D, Z = jnp.ones((3, 3, 2)), jnp.ones((3, 5, 3, 8))  # of a kernel for each channel
+MOVED = {"stride": 1, "dilation": 2, "top": 1, "bottom": 2, "left": 0, "right": 0}
 LARGE = 2**62
 
 
@@ -118,6 +120,9 @@ CALLS = [
     ),
     ("hptjax_conv_weight_gradient", (Y, X, LIVE), [W.shape], PLAIN),
     ("hptjax_conv_bias_gradient", (Y, LIVE), [(4,)], {}),
+    ("hptjax_depthwise", (X, D, jnp.int32(3)), [Z.shape], MOVED),
+    ("hptjax_depthwise_input_gradient", (Z, D, jnp.int32(3)), [X.shape], MOVED),
+    ("hptjax_depthwise_weight_gradient", (Z, X, jnp.int32(3)), [D.shape], MOVED),
     ("hptjax_norm", (X, jnp.ones(3), jnp.ones(3), jnp.int32(3)), [X.shape, (3,), (3,)], NORM),
     (
         "hptjax_norm_gradient",
@@ -149,7 +154,7 @@ def wrong_calls():
             for axis in range(len(shape)):
                 wrong = one_more(shape, axis)
                 yield target, arrays, (*out[:k], wrong, *out[k + 1 :]), options
-        for name in options.keys() & PLAIN.keys():
+        for name in options.keys() & (PLAIN.keys() | MOVED.keys()):
             for value in (-1, LARGE, -LARGE):
                 yield target, arrays, out, options | {name: value}
 

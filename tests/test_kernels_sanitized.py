@@ -18,6 +18,9 @@ from tests.test_conv import CASES
 pytestmark = pytest.mark.slow
 DRIVER = Path(__file__).parent / "kernels_driver.cc"
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+DEPTHWISE = tuple(
+    f"depthwise{gradient}" for gradient in ("", "_input_gradient", "_weight_gradient")
+)
 OF_A_CONVOLUTION = ("conv", "input_gradient", "weight_gradient", "bias_gradient")
 
 
@@ -60,6 +63,9 @@ def calls():
                 yield "input_gradient_of_both", *numbers
             yield "norm", *numbers
             yield "norm_gradient", *numbers
+            # the driver takes O for the columns of a depthwise kernel
+            alike = stride, *pad, *shape, kernel, kernel, *size, *live
+            yield from ((target, *alike) for target in DEPTHWISE)
 
 
 def test_no_call_steps_outside_or_leaves_results_unwritten(driver):
@@ -83,6 +89,11 @@ def test_wrong_calls_are_refused_before_memory_is_touched(driver):
         (t, *(right | {"in": n}).values()) for t in ("norm", "norm_gradient") for n in (-1, 4)
     ]
     lines += [("bias_gradient", *(right | {"out": n}).values()) for n in (-1, 6)]
+    alike = right | {"o": right["k"]}
+    changes = [{"in": 4}, {"in": -1}, {"rows": 5}, {"columns": 3}, {"k": 0}, {"k": 10}, {"o": 0}]
+    changes += [{"stride": n} for n in (0, -1, 2**62)]
+    changes += [{name: n} for name in ("pad", "after") for n in (-1, 2**62, -(2**63))]
+    lines += [(t, *(alike | change).values()) for t in DEPTHWISE for change in changes]
     done = call(driver, lines)
     assert done.returncode == 0, done.stderr[:4000]
     answers = done.stdout.splitlines()

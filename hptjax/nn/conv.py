@@ -14,6 +14,7 @@ from hptjax.nn.layout import images, maps
 from hptjax.ops import taps
 from hptjax.ops.bands import Pad
 from hptjax.ops.conv import conv
+from hptjax.ops.depthwise import depthwise
 
 _NHWC = lax.ConvDimensionNumbers((0, 3, 1, 2), (3, 2, 0, 1), (0, 3, 1, 2))
 
@@ -133,7 +134,7 @@ def _convolved(x: Array, kernel: Array, call: _Call) -> Array:
     x, stride, dilation = maps(x), call.strides[0], call.dilations[0]
     options: dict[str, Any] = {"stride": stride, "padding": call.pads, "dilation": dilation}
     if call.groups > 1:
-        return images(taps.depthwise(x, kernel[:, :, 0].transpose(2, 0, 1), **options))
+        return images(depthwise(x, kernel[:, :, 0].transpose(2, 0, 1), **options))
     w = kernel.transpose(3, 0, 1, 2)
     if w.shape[1] != w.shape[2] or dilation > 1:
         return images(taps.convolve(x, w, **options))

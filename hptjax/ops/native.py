@@ -22,6 +22,9 @@ TARGETS = (
     "hptjax_conv_input_gradient_of_both",
     "hptjax_conv_weight_gradient",
     "hptjax_conv_bias_gradient",
+    "hptjax_depthwise",
+    "hptjax_depthwise_input_gradient",
+    "hptjax_depthwise_weight_gradient",
     "hptjax_norm",
     "hptjax_norm_gradient",
 )

@@ -34,6 +34,35 @@ def check_conv(
     _check_live(live, (x.shape[0], w.shape[0]), (2,))
 
 
+def check_depthwise(
+    x: Array,
+    w: Array,
+    live: Array | None,
+    stride: int,
+    padding: Sequence[Sequence[int]],
+    dilation: int,
+) -> None:
+    """Raises ValueError for a call of `ops.depthwise.depthwise` that has no result."""
+    given = (
+        f"got maps {x.shape}, kernel {w.shape}, stride {stride}, padding {padding}, dilation "
+        f"{dilation}"
+    )
+    if x.ndim != 4:
+        raise ValueError(f"maps must have the shape [C, H, W, B], {given}.")
+    if w.ndim != 3 or min(w.shape[1:]) < 1:
+        raise ValueError(f"a kernel must have the shape [C, h, w], h and w at least 1, {given}.")
+    if w.shape[0] != x.shape[0]:
+        raise ValueError(f"a kernel must have the channels of its maps, {given}.")
+    if min(stride, dilation) < 1:
+        raise ValueError(f"stride and dilation must be at least 1, {given}.")
+    if [len(pad) for pad in padding] != [2, 2] or min(min(pad) for pad in padding) < 0:
+        raise ValueError(f"the padding must be two pairs that are not negative, {given}.")
+    for size, pad, k in zip(x.shape[1:3], padding, w.shape[1:], strict=True):
+        if size + sum(pad) < dilation * (k - 1) + 1:
+            raise ValueError(f"the kernel must fit into the padded maps, {given}.")
+    _check_live(live, x.shape[:1], ())
+
+
 def check_norm(x: Array, scale: Array, shift: Array, axis: int, live: Array | None) -> None:
     """Raises ValueError for a call of `ops.norm.normalise` that has no result."""
     if not 0 <= axis < x.ndim:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
+import jax.numpy as jnp
 from jax import Array
 
 from hptjax.config.frozen import Positive
@@ -12,7 +13,7 @@ from hptjax.models.layers.fields import Activation, Kernel, Padding, Rate, pair
 from hptjax.models.layers.modules import ExactConv
 from hptjax.models.layers.norms import NO_NORM, NormPart
 from hptjax.models.layers.pieces import affine, inside
-from hptjax.ops.taps import depthwise
+from hptjax.ops.depthwise import depthwise
 
 
 class Depthwise(Convolution):
@@ -44,7 +45,7 @@ class Depthwise(Convolution):
     ) -> Array:
         kernel = weights["conv.kernel"][..., 0]
         options = {"stride": self.stride, "padding": self.pads, "dilation": self.dilation}
-        x = depthwise(x, kernel, **options)
+        x = depthwise(x, kernel, jnp.int32(context.incoming[0]), **options)
         return x if bias is None else x + bias[:, None, None, None]
 
     def exact(self, x: Array) -> Array:

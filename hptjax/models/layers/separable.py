@@ -9,7 +9,7 @@ from hptjax.models.layers.conv import Conv, live_of
 from hptjax.models.layers.fields import pair
 from hptjax.models.layers.modules import ExactConv
 from hptjax.ops.conv import conv
-from hptjax.ops.taps import depthwise
+from hptjax.ops.depthwise import depthwise
 
 
 class Separable(Conv):
@@ -30,8 +30,8 @@ class Separable(Conv):
     ) -> Array:
         kernel = weights["depthwise.kernel"][..., 0]
         options = {"stride": self.stride, "padding": self.pads, "dilation": self.dilation}
-        x = depthwise(x, kernel, **options)
         live = live_of(context.incoming, self.out_channels)
+        x = depthwise(x, kernel, live[0], **options)
         return conv(x, weights["conv.kernel"], bias, live)
 
     def exact(self, x: Array) -> Array:

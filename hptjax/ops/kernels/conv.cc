@@ -50,11 +50,6 @@ void tile(float* y, Index b, const Tap* taps, int count, Index inner, Index imag
     for (int v = 0; v < V; ++v) store<N>(y + (first + t) * images + b + v * N, sums[t][v]);
 }
 
-// The size of the next of several nearly equal parts.
-inline Index part(Index left, Index parts_left) { return (left + parts_left - 1) / parts_left; }
-
-inline Index parts_of(Index size, Index most) { return (size + most - 1) / most; }
-
 // A pixel of a convolution from `inner` channels to `outer` ones.
 struct Pixel {
   const Tap* taps;

@@ -77,6 +77,11 @@ inline float sum_of_lanes(const float* vector) {
   return (total[0] + total[1]) + (total[2] + total[3]);
 }
 
+// The size of the next of several nearly equal parts.
+inline Index part(Index left, Index parts_left) { return (left + parts_left - 1) / parts_left; }
+
+inline Index parts_of(Index size, Index most) { return (size + most - 1) / most; }
+
 struct Maps {
   Index channels, live, height, width, images;
 
