@@ -49,7 +49,7 @@ class Price:
 
     def compile_seconds(self, bodies: Iterable[NetShape]) -> float:
         """Of compiling a program of these bodies, within a factor of two as a rule."""
-        seconds = COMPILE_SHARED + sum(map(_compile_seconds, bodies))
+        seconds = COMPILE_SHARED + sum(_compile_seconds(body, kernels=self.live) for body in bodies)
         return seconds * self.body_seconds / KERNELS.body_seconds
 
     def flops(self, body: NetShape, shape: NetShape) -> int:
@@ -68,17 +68,19 @@ LANES = Price(
 
 
 # Fitted on two cores with AVX-512, to 40 %: seconds of compiling what all bodies share, a body,
-# each convolution, each linear layer, and each pixel of a depthwise kernel of a user's own module.
+# each convolution, each linear layer, and, where a product for each tap stands in for a kernel, each
+# pixel of a depthwise kernel of a user's own module.
 COMPILE_SHARED, COMPILE_BODY = 1.5, 0.5
 COMPILE_CONV, COMPILE_LINEAR, COMPILE_PIXEL = 0.45, 0.2, 0.1
 
 
-def _compile_seconds(body: NetShape) -> float:
+def _compile_seconds(body: NetShape, *, kernels: bool) -> float:
     """Of one body on a CPU."""
-    return COMPILE_BODY + sum(_layer_seconds(weight) for weight in weights(body).values())
+    layers = (_layer_seconds(weight, kernels=kernels) for weight in weights(body).values())
+    return COMPILE_BODY + sum(layers)
 
 
-def _layer_seconds(weight: Weight) -> float:
+def _layer_seconds(weight: Weight, *, kernels: bool) -> float:
     """Of the layer of one array: a kernel [O, h, w, I] of ours, or [h, w, I, O] of Flax's."""
     shape = weight.shape
     if len(shape) == 2:
@@ -86,7 +88,8 @@ def _layer_seconds(weight: Weight) -> float:
     if len(shape) < 4 or (weight.fan_in is None and shape[3] == 1):  # a bias, or of a norm
         return 0.0
     depthwise = weight.fan_in is None and shape[2] == 1
-    return COMPILE_PIXEL * shape[0] * shape[1] if depthwise else COMPILE_CONV
+    taps = depthwise and not kernels
+    return COMPILE_PIXEL * shape[0] * shape[1] if taps else COMPILE_CONV
 
 
 def price_for(platform: str | None = None) -> Price:
