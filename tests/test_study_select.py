@@ -304,3 +304,25 @@ def test_no_weights_of_the_best_are_let_go(most, known, epochs):
     best = {number for _, number in sorted(every)[:most] if number >= 0}
     assert best <= spared.weights.keys()
     assert len(spared.weights) <= most
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_extended_strategies_keep_the_best_of_all_of_them(tmp_path, seed):
+    """The first one goes on before the others are replayed, whose networks are none of its own."""
+    kept, best = Kept(), []
+    for generations in (1, 2, 3):
+        changes = {**BOTH, "seed": seed, "budget": {"generations": generations}}
+        with Journal(tmp_path / "journal.jsonl") as journal:
+            result, _ = tuned(
+                journal=journal,
+                keeper=kept,
+                on_best=lambda trial, own: best.append(trial),
+                **changes,
+            )
+        expected = best_trials(result.trials, 4)
+        assert list(kept.networks) == [(trial.strategy, trial.number) for trial in expected]
+        assert kept.finished[-1] == list(kept.networks)
+        assert best[-1] == expected[0]
+        lines = read_journal(tmp_path / "journal.jsonl")[0]
+        written = [generation_of(line) for line in lines if line["kind"] == "generation"]
+        assert list(result.generations) == written  # of equals the same one is the best

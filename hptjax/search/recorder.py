@@ -80,8 +80,9 @@ class Recorder:
         longer are let go after it, so that a kill between the two cannot lose them.
         """
         replayed = bool(self.history.ahead(new.strategy))
-        with self.watch("log_s"):
-            self._hand_over(new, generation, None if replayed else population)
+        if not replayed:
+            with self.watch("log_s"):
+                self._hand_over(new, generation, population)
         ledger = ledger_of(
             generation.members,
             generation.member_epochs,
