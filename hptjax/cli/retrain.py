@@ -94,7 +94,8 @@ def _anew(
     config, variables, last = train_anew(study, trial, data, epochs, on_epoch)
     notify(_against_record(trial, curves, study, epochs, config))
     noted = _noted(study.data, study.seed, data, config, last, epochs)
-    noted |= {"from": f"{trial.strategy}/{trial.number}", "hparams": dict(trial.hparams)}
+    noted |= {"from": f"{trial.strategy}/{trial.number}", "key": trial.key}
+    noted |= {"hparams": dict(trial.hparams)}
     return SavedNetwork(config, variables, noted), data
 
 
@@ -127,6 +128,7 @@ def _onward(
         data,
         source,
         seed=seed,
+        key=known.get("key", 0),  # that of `hptjax train`, which notes none
         age=age,
         epochs=args.epochs,
         on_epoch=lambda epoch, metrics: lines(age + epoch, metrics),
@@ -134,7 +136,7 @@ def _onward(
     noted = _noted(source, seed, data, network.config, last, age + args.epochs)
     if "strategy" in known:
         noted["from"] = f"{known['strategy']}/{known['number']}"
-    noted |= {key: known[key] for key in ("from", "hparams") if key in known}
+    noted |= {key: known[key] for key in ("from", "key", "hparams") if key in known}
     return SavedNetwork(network.config, variables, noted), data
 
 

@@ -47,15 +47,17 @@ def notes(
 ) -> dict[str, Any]:
     """What is saved with a network: its trial, and the images that it learned from.
 
-    value, val_loss and the other metrics of validation are the trial's, means over its `repeats`
-    repetitions, after the epoch that it is judged by; epoch and network are of the weights that are
-    saved: those of the first repetition after that epoch, and what they reach themselves. epochs,
-    where it is not the last one: how many it was trained.
+    key: what its random keys derive from, those of dropout among them. value, val_loss and the
+    other metrics of validation are the trial's, means over its `repeats` repetitions, after the
+    epoch that it is judged by; epoch and network are of the weights that are saved: those of the
+    first repetition after that epoch, and what they reach themselves. epochs, where it is not the
+    last one: how many it was trained.
     """
     goal, own = Goal.from_tree(study.metric), noted_metrics(trial)
     return {
         "strategy": trial.strategy,
         "number": trial.number,
+        "key": trial.key,
         "metric": goal.name,
         "direction": goal.direction,
         "value": trial.value,

@@ -67,6 +67,7 @@ def train_on(
     images: DataConfig,
     *,
     seed: int,
+    key: int,
     age: int,
     epochs: int,
     on_epoch: OnEpoch,
@@ -75,9 +76,9 @@ def train_on(
 
     What its optimizer kept is not there any more: its slots, and a schedule of its learning rate,
     begin anew. The order of the images, augmentation and dropout are those of the epochs from
-    `age` on.
+    `age` on; key: what the network's own random keys derive from.
     """
-    member = Member(config, 0)
+    member = Member(config, key)
     trainer = make_trainer([config], data, images, seed=seed, epochs=epochs)
     state = trainer.start([member])
     arrays = trainer.snapshot(state)
