@@ -21,7 +21,7 @@ from hptjax.search import run_study
 from hptjax.search.generation import Generation
 from hptjax.search.judging import Judging
 from hptjax.search.spared import Spared
-from hptjax.space import Float, Space
+from hptjax.space import Categorical, Float, Space
 from hptjax.study.metrics import find_metric
 from tests.fakes import Bumpy, Kept, bumpy, data, lowest, study
 
@@ -326,3 +326,21 @@ def test_extended_strategies_keep_the_best_of_all_of_them(tmp_path, seed):
         lines = read_journal(tmp_path / "journal.jsonl")[0]
         written = [generation_of(line) for line in lines if line["kind"] == "generation"]
         assert list(result.generations) == written  # of equals the same one is the best
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("keep_best", [1, 3])
+def test_copies_that_are_trained_again_take_no_place_from_the_best(seed, keep_best):
+    """Of equal networks the first one counts, which may be the worst of them, and let go first."""
+    space = Space({"lr": Categorical((0.01, 0.02, 0.05, 0.08))})
+    rules = {**BOTH, "keep_best": keep_best, "seed": seed, "duplicates": "retrain"}
+    config = study(space, epochs=EPOCHS, **{**rules, "strategies": ("random",)})
+    keeper, last = Kept(), []
+    given = {"keeper": keeper, "on_best": lambda *best: last.append(best)}
+    result = run_study(config, data(), executor=Bumpy(), **given)
+    best = best_trials(result.trials, keep_best)
+    assert list(keeper.networks) == [(trial.strategy, trial.number) for trial in best]
+    for trial in best:
+        own = keeper.networks[trial.strategy, trial.number]["params"]
+        assert (own["trial"][0], own["age"][0]) == (trial.key, trial.epoch)
+    assert last[-1][0] == best[0]
