@@ -198,6 +198,7 @@ def test_a_trial_is_trained_again_and_further(made, tmp_path, capsys):
     name, out = f"random/{other.number}", str(tmp_path / "longer")
     said = run(capsys, "train", "run", "--trial", name, "--epochs", "3", "--out", out)
     assert "Epochs 1 to 2 are as recorded, bit for bit." in said
+    assert "These weights are those after epoch 3; the trial is judged by epoch 2." in said
     assert f"epoch 2/3: train loss {other.epochs['train_loss'][1]:.4f}" in said
     network = hptjax.load_network(out)
     assert (network.trial["from"], network.trial["epoch"]) == (name, 3)

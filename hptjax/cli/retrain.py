@@ -90,6 +90,9 @@ def _anew(
 
     config, variables, last = train_anew(study, trial, data, epochs, on_epoch)
     notify(_against_record(trial, curves, study, epochs, config))
+    if trial.judged_epoch != epochs:
+        judged = f"the trial is judged by epoch {trial.judged_epoch}"
+        notify(f"These weights are those after epoch {epochs}; {judged}.")
     noted = reached_notes(study.data, study.seed, data, config, last, epochs)
     return SavedNetwork(config, variables, noted | origin_notes(trial)), data
 
