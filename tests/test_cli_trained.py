@@ -34,6 +34,7 @@ TREE = {
     "population_size": 2,
     "budget": {"generations": 1},
     "epochs": 2,
+    "metrics": ["val_auc"],
     "tensorboard": False,
 }
 
@@ -202,6 +203,7 @@ def test_a_trial_is_trained_again_and_further(made, tmp_path, capsys):
     assert f"epoch 2/3: train loss {other.epochs['train_loss'][1]:.4f}" in said
     network = hptjax.load_network(out)
     assert (network.trial["from"], network.trial["epoch"]) == (name, 3)
+    assert network.trial["network"].keys() == {"val_loss", "val_accuracy", "val_auc"}
     assert f"trial {name} trained again, 3 epochs" in run(capsys, "evaluate", out)
 
     told = refused(capsys, "train", "run", "--trial", name, "--continue", "--epochs", "1")
