@@ -136,6 +136,8 @@ def test_a_run_on_the_disk_is_the_same_result(result, given):
         other.predict(given[0])
     with pytest.raises(ConfigError, match=r"were given in Python; give them again, as in retrain"):
         loaded.retrain(other)
+    with pytest.raises(ConfigError, match="retrain: the train and validation images or labels are"):
+        loaded.retrain(other, data=(given[0], given[1][::-1]))
     network = loaded.retrain(other.id, data=given)
     assert other.network is network
     assert other.evaluate(held_out(given))["loss"] == pytest.approx(other.value, abs=1e-5)
