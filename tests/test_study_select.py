@@ -23,6 +23,7 @@ from hptjax.search.judging import Judging
 from hptjax.search.spared import Spared
 from hptjax.space import Categorical, Float, Space
 from hptjax.study.metrics import find_metric
+from hptjax.tuning.board import Leaderboard
 from tests.fakes import Bumpy, Kept, bumpy, data, lowest, study
 
 EPOCHS = 9
@@ -216,6 +217,9 @@ def test_the_key_stands_only_where_it_says_something(tmp_path):
         assert ("epoch" in frame.columns) == chosen
         titles = [str(column.header) for column in leaderboard(result.trials, result.goal).columns]
         assert ("epoch" in titles) == chosen
+        board = Leaderboard(result.trials, result.goal, 5, ("lr",))
+        assert ("epoch" in board.to_frame().columns) == chosen
+        assert (">epoch<" in board._repr_html_()) == chosen
     lines[0]["trials"][0] |= {"epoch": 99, "status": "trained"}
     with pytest.raises(DataError, match="judged by an epoch that it has not"):
         generation_of(lines[0])
