@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 import yaml
@@ -14,11 +15,16 @@ from PIL import Image
 import hptjax
 from hptjax.cli import main as cli
 from hptjax.data.request import silent
+from hptjax.executors.local import make_trainer
+from hptjax.population import Member, Population
 from hptjax.records import load_run
 from hptjax.search.judged import judge_best
+from hptjax.search.retrain import train_alone, train_on
 from hptjax.study import StudyConfig
+from hptjax.study.data_config import DataConfig
 from tests import fakes
 from tests.commands import refused
+from tests.nets import SIZE
 
 TREE = {
     "model": fakes.model(),
@@ -28,6 +34,7 @@ TREE = {
     "population_size": 2,
     "budget": {"generations": 1},
     "epochs": 2,
+    "metrics": ["val_auc"],
     "tensorboard": False,
 }
 
@@ -192,9 +199,11 @@ def test_a_trial_is_trained_again_and_further(made, tmp_path, capsys):
     name, out = f"random/{other.number}", str(tmp_path / "longer")
     said = run(capsys, "train", "run", "--trial", name, "--epochs", "3", "--out", out)
     assert "Epochs 1 to 2 are as recorded, bit for bit." in said
+    assert "These weights are those after epoch 3; the trial is judged by epoch 2." in said
     assert f"epoch 2/3: train loss {other.epochs['train_loss'][1]:.4f}" in said
     network = hptjax.load_network(out)
     assert (network.trial["from"], network.trial["epoch"]) == (name, 3)
+    assert network.trial["network"].keys() == {"val_loss", "val_accuracy", "val_auc"}
     assert f"trial {name} trained again, 3 epochs" in run(capsys, "evaluate", out)
 
     told = refused(capsys, "train", "run", "--trial", name, "--continue", "--epochs", "1")
@@ -213,12 +222,27 @@ def test_a_network_goes_on_from_its_weights(made, tmp_path, capsys):
     assert after.trial["epoch"] == 3
     best = load_run("run").best
     assert best is not None
+    assert before.trial["key"] == after.trial["key"] == best.key
     first = float(said.split("train loss ")[1].split()[0])
     assert first < best.epochs["train_loss"][-1]  # a fresh network would begin at ln(10)
     ours = before.variables["params"]["resnet"]["first_conv"]["conv"]["kernel"]
     assert not np.array_equal(
         after.variables["params"]["resnet"]["first_conv"]["conv"]["kernel"], ours
     )
+
+
+def test_going_on_is_what_a_longer_training_would_have_been():
+    """Of an optimizer that keeps nothing: with the images, augmentation and dropout of then."""
+    layers = ["flatten", {"dropout": 0.5}, "head"]
+    own = {"optimizer": {"sgd": {"momentum": 0.0}}, "augment": ["flip"], "batch_size": 24}
+    model = hptjax.Model(layers=layers, input=[SIZE, SIZE, 1], outputs=10, lr=0.1, **own)
+    member, images = Member(model, 2**31 + 7), DataConfig(source="sample")
+    trainer = make_trainer([model], fakes.data(), images, seed=4, epochs=3)
+    longer, _ = train_alone(Population.start(trainer, [member]), 3)
+    shorter, _ = train_alone(Population.start(trainer, [member]), 1)
+    given = {"seed": 4, "key": member.key, "age": 1, "epochs": 2}
+    on, _ = train_on(model, shorter, fakes.data(), images, **given, on_epoch=lambda *told: None)
+    jax.tree.map(np.testing.assert_array_equal, on, longer)
 
 
 def test_a_saved_config_is_trained(capsys):

@@ -18,7 +18,7 @@ from hptjax.models.variables import evaluate_variables
 from hptjax.records.best import SavedNetwork
 from hptjax.records.trial import Status, TrialRecord
 from hptjax.search.ensemble import ROUNDS, greedy_counts, outputs_of, select
-from hptjax.search.kept import KeptNetworks
+from hptjax.search.kept import KeptNetworks, kept_ensemble
 from hptjax.study.data import StudyData
 from hptjax.study.metrics import find_metric
 from tests import fakes
@@ -208,10 +208,13 @@ def test_files_of_the_best_come_and_go_and_their_ensemble_is_told(tmp_path, netw
     predicted = ensemble.predict_proba(VALIDATION.images)
     loss = cross_entropy(VALIDATION.labels)(predicted)
     assert loss == pytest.approx(told["measures"]["loss"], rel=1e-5)
-    (folder / "random-2.safetensors").unlink()
+    kept.only(trials[2:])
+    assert kept_ensemble(tmp_path).predict_proba(VALIDATION.images) == pytest.approx(predicted)
+    kept.only([own for own in trials[2:] if f"random/{own.number}" != next(iter(told["members"]))])
+    assert kept_ensemble(tmp_path) is None  # one of its networks is gone
     kept.finish(trials[2:], find_metric("val_loss"))
     assert "No ensemble: " in said[0]
-    assert "random-2.safetensors" in said[0]
+    assert f"{next(iter(told['members'])).replace('/', '-')}.safetensors" in said[0]
 
 
 @pytest.mark.parametrize("task", ["multi_label", "regression"])

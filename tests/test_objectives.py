@@ -178,17 +178,29 @@ def test_mistakes_are_named(changes, text):
         several(**({"metric": "val_loss"} | changes))
 
 
-def test_the_page_has_the_front_that_the_records_have(tmp_path):
-    config = several()
+SMALL = Space({"resnet_out_channels_l0": Integer(2, 9)})
+
+
+@pytest.mark.parametrize(
+    ("config", "other"),
+    [
+        (several(), "parameters"),
+        (several(["val_accuracy", "val_loss_cumulative"]), "val_loss_cumulative"),
+        # each network is trained several times, and the first time counts
+        (study(SMALL, metric=BOTH, strategies=("random",), duplicates="retrain"), "parameters"),
+    ],
+    ids=["a cost", "made of curves", "copies"],
+)
+def test_the_page_has_the_front_that_the_records_have(tmp_path, config, other):
     with RunDirectory(tmp_path / "run", config.to_dict()) as directory:
         result = run(config, journal=directory.journal)
     page = write_report({"run": read_source(tmp_path / "run")}, tmp_path / "report").read_text()
     (chart,) = re.findall(r'id="plot-front-0"><script type="application/json">(.*?)</script>', page)
     (view,) = json.loads(chart)["views"]
     found = [own for own in view["series"] if own["name"].endswith("on the front")]
-    points = {(x, y) for own in found for x, y in zip(own["x"], own["y"], strict=True)}
+    points = [(x, y) for own in found for x, y in zip(own["x"], own["y"], strict=True)]
     front = pareto_front(result.trials, result.goals)
-    wanted = {(own.objectives["parameters"], own.value) for own in front}
+    wanted = [(own.objectives[other], own.value) for own in front]
     assert np.array(sorted(points)) == pytest.approx(np.array(sorted(wanted)), rel=1e-4)
     count = sum(len(own["x"]) for own in view["series"])
     assert count == sum(own.status is Status.TRAINED for own in result.trials)

@@ -10,7 +10,7 @@ import pytest
 
 from hptjax.config.model import read_model
 from hptjax.executors import local as local_module
-from hptjax.executors.local import LocalExecutor
+from hptjax.executors.local import LocalExecutor, make_trainer
 from hptjax.executors.snapshots import SnapshotStore
 from hptjax.models import evaluate_variables
 from hptjax.population import Member, Population, PopulationTrainer, make_plan
@@ -344,3 +344,46 @@ def test_a_generation_that_was_cut_off_keeps_the_same(tmp_path, five, chosen, mo
             journalled()
     assert journalled().trials == trials
     same_networks(keeper.networks, networks)
+
+
+@pytest.mark.parametrize("metric", ["val_loss", "val_accuracy"])
+def test_weighed_classes_and_the_best_epoch_are_those_of_each_network_alone(metric):
+    """Each network is compiled at its exact shape, trained to the end, and then judged by hand."""
+    space = Space({"lr": Float(0.01, 0.5, log=True), "linear0.out_features": Integer(2, 9)})
+    weights = {"classification": {"class_weights": [0.1, 4.0] * 5, "label_smoothing": 0.1}}
+    layers = ["flatten", {"linear": {"out_features": 4}}, {"activation": "tanh"}, "head"]
+    tree = {"model": {"layers": layers, "batch_size": 24, "task": weights}, "space": space}
+    rules = {"select": "best_epoch", "patience": 2, "keep_best": 2, "metric": metric}
+    others = {"strategies": ["random"], "population_size": 6, "epochs": 6, "seed": 4}
+    config, data, keeper = StudyConfig.from_dict(tree | rules | others), fakes.data(), fakes.Kept()
+    result = run_study(config, data, keeper=keeper)
+    best = best_trials(result.trials, 2)
+    assert list(keeper.networks) == [(trial.strategy, trial.number) for trial in best]
+    assert any(trial.epoch < trial.age < 6 for trial in result.trials)
+    for trial in best:
+        model = read_model(trial.config)
+        trainer = make_trainer([model], data, config.data, seed=config.seed, epochs=config.epochs)
+        population = Population.start(trainer, [Member(model, trial.key)])
+        curve, kept = [], []
+        for _ in range(config.epochs):
+            curve.append(float(population.advance(1).curves[metric][0, 0]))
+            kept.append(population.weights(0))
+        age, epoch = judged_by_hand([-v if metric == "val_accuracy" else v for v in curve], 2)
+        assert (trial.age, trial.epoch) == (age, epoch)
+        assert trial.value == pytest.approx(curve[epoch - 1], rel=1e-5)
+        given = keeper.networks[trial.strategy, trial.number]
+        close_to = partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5)
+        jax.tree.map(close_to, dict(given), dict(kept[epoch - 1]))
+
+
+def judged_by_hand(losses, patience):
+    """How many epochs are trained, and which of them is the best, the earliest of equals."""
+    age = next(
+        (
+            age
+            for age in range(patience + 1, len(losses))
+            if min(losses[age - patience : age]) >= min(losses[: age - patience])
+        ),
+        len(losses),
+    )
+    return age, 1 + int(np.argmin(losses[:age]))

@@ -21,8 +21,9 @@ from hptjax.search import run_study
 from hptjax.search.generation import Generation
 from hptjax.search.judging import Judging
 from hptjax.search.spared import Spared
-from hptjax.space import Float, Space
+from hptjax.space import Categorical, Float, Space
 from hptjax.study.metrics import find_metric
+from hptjax.tuning.board import Leaderboard
 from tests.fakes import Bumpy, Kept, bumpy, data, lowest, study
 
 EPOCHS = 9
@@ -216,6 +217,9 @@ def test_the_key_stands_only_where_it_says_something(tmp_path):
         assert ("epoch" in frame.columns) == chosen
         titles = [str(column.header) for column in leaderboard(result.trials, result.goal).columns]
         assert ("epoch" in titles) == chosen
+        board = Leaderboard(result.trials, result.goal, 5, ("lr",))
+        assert ("epoch" in board.to_frame().columns) == chosen
+        assert (">epoch<" in board._repr_html_()) == chosen
     lines[0]["trials"][0] |= {"epoch": 99, "status": "trained"}
     with pytest.raises(DataError, match="judged by an epoch that it has not"):
         generation_of(lines[0])
@@ -304,3 +308,43 @@ def test_no_weights_of_the_best_are_let_go(most, known, epochs):
     best = {number for _, number in sorted(every)[:most] if number >= 0}
     assert best <= spared.weights.keys()
     assert len(spared.weights) <= most
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_extended_strategies_keep_the_best_of_all_of_them(tmp_path, seed):
+    """The first one goes on before the others are replayed, whose networks are none of its own."""
+    kept, best = Kept(), []
+    for generations in (1, 2, 3):
+        changes = {**BOTH, "seed": seed, "budget": {"generations": generations}}
+        with Journal(tmp_path / "journal.jsonl") as journal:
+            result, _ = tuned(
+                journal=journal,
+                keeper=kept,
+                on_best=lambda trial, own: best.append(trial),
+                **changes,
+            )
+        expected = best_trials(result.trials, 4)
+        assert list(kept.networks) == [(trial.strategy, trial.number) for trial in expected]
+        assert kept.finished[-1] == list(kept.networks)
+        assert best[-1] == expected[0]
+        lines = read_journal(tmp_path / "journal.jsonl")[0]
+        written = [generation_of(line) for line in lines if line["kind"] == "generation"]
+        assert list(result.generations) == written  # of equals the same one is the best
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("keep_best", [1, 3])
+def test_copies_that_are_trained_again_take_no_place_from_the_best(seed, keep_best):
+    """Of equal networks the first one counts, which may be the worst of them, and let go first."""
+    space = Space({"lr": Categorical((0.01, 0.02, 0.05, 0.08))})
+    rules = {**BOTH, "keep_best": keep_best, "seed": seed, "duplicates": "retrain"}
+    config = study(space, epochs=EPOCHS, **{**rules, "strategies": ("random",)})
+    keeper, last = Kept(), []
+    given = {"keeper": keeper, "on_best": lambda *best: last.append(best)}
+    result = run_study(config, data(), executor=Bumpy(), **given)
+    best = best_trials(result.trials, keep_best)
+    assert list(keeper.networks) == [(trial.strategy, trial.number) for trial in best]
+    for trial in best:
+        own = keeper.networks[trial.strategy, trial.number]["params"]
+        assert (own["trial"][0], own["age"][0]) == (trial.key, trial.epoch)
+    assert last[-1][0] == best[0]

@@ -114,7 +114,11 @@ def test_a_network_is_trained_again_and_longer(result, given):
     assert result.best.network is best
     longer = result.retrain(result.trials[0], epochs=6)
     assert longer.trial["epoch"] == 6
-    assert longer.evaluate(held_out(given))["loss"] < result.trials[0].value
+    reached = longer.evaluate(held_out(given))["loss"]
+    assert reached < result.trials[0].value
+    assert longer.trial["network"]["val_loss"] == pytest.approx(reached, rel=1e-5)
+    assert longer.trial["from"] == result.trials[0].id
+    assert not longer.trial.keys() & {"value", "val_loss"}  # they are another network's
 
 
 def test_a_run_on_the_disk_is_the_same_result(result, given):
@@ -132,6 +136,8 @@ def test_a_run_on_the_disk_is_the_same_result(result, given):
         other.predict(given[0])
     with pytest.raises(ConfigError, match=r"were given in Python; give them again, as in retrain"):
         loaded.retrain(other)
+    with pytest.raises(ConfigError, match="retrain: the train and validation images or labels are"):
+        loaded.retrain(other, data=(given[0], given[1][::-1]))
     network = loaded.retrain(other.id, data=given)
     assert other.network is network
     assert other.evaluate(held_out(given))["loss"] == pytest.approx(other.value, abs=1e-5)

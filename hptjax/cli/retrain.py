@@ -4,7 +4,6 @@ import argparse
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -16,19 +15,17 @@ from hptjax.errors import ConfigError, DataError
 from hptjax.models.network import load_saved
 from hptjax.records.best import SavedNetwork, load_network, save_best
 from hptjax.records.files import prove_writable
-from hptjax.records.metrics import VAL
 from hptjax.records.reader import read_run
 from hptjax.records.run_dir import check_digests, load_run
 from hptjax.records.trial import TrialRecord, finite_or_none
 from hptjax.report.terminal import make_console
-from hptjax.search.network import data_notes, preprocess_note
+from hptjax.search.network import origin_notes, reached_notes
 from hptjax.search.retrain import is_scheduled, train_anew, train_on
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import (
     StudyData,
     data_digests,
     load_study_data,
-    noted_digests,
     prepare_data,
 )
 from hptjax.study.data_config import DataConfig
@@ -93,9 +90,11 @@ def _anew(
 
     config, variables, last = train_anew(study, trial, data, epochs, on_epoch)
     notify(_against_record(trial, curves, study, epochs, config))
-    noted = _noted(study.data, study.seed, data, config, last, epochs)
-    noted |= {"from": f"{trial.strategy}/{trial.number}", "hparams": dict(trial.hparams)}
-    return SavedNetwork(config, variables, noted), data
+    if trial.judged_epoch != epochs:
+        judged = f"the trial is judged by epoch {trial.judged_epoch}"
+        notify(f"These weights are those after epoch {epochs}; {judged}.")
+    noted = reached_notes(study.data, study.seed, data, config, last, epochs)
+    return SavedNetwork(config, variables, noted | origin_notes(trial)), data
 
 
 def _onward(
@@ -127,14 +126,15 @@ def _onward(
         data,
         source,
         seed=seed,
+        key=known.get("key", 0),  # that of `hptjax train`, which notes none
         age=age,
         epochs=args.epochs,
         on_epoch=lambda epoch, metrics: lines(age + epoch, metrics),
     )
-    noted = _noted(source, seed, data, network.config, last, age + args.epochs)
+    noted = reached_notes(source, seed, data, network.config, last, age + args.epochs)
     if "strategy" in known:
         noted["from"] = f"{known['strategy']}/{known['number']}"
-    noted |= {key: known[key] for key in ("from", "hparams") if key in known}
+    noted |= {key: known[key] for key in ("from", "key", "hparams") if key in known}
     return SavedNetwork(network.config, variables, noted), data
 
 
@@ -159,20 +159,6 @@ def kept_network(path: Path, trial: str | None) -> SavedNetwork:
         f"--trial {name}: its weights are not kept, those of the best trial are; without "
         "--continue it is trained anew, for as many epochs as --epochs says."
     )
-
-
-def _noted(
-    source: DataConfig, seed: int, data: StudyData, config: AnyModel, last: Any, epoch: int
-) -> dict[str, Any]:
-    """What is noted with the weights; last: the metrics after the last epoch."""
-    digests = noted_digests(source, config, data)
-    reached = {n: finite_or_none(value) for n, value in last.items() if n.startswith(VAL)}
-    return {
-        "epoch": epoch,
-        "network": reached,
-        **preprocess_note(config),
-        **data_notes(source, seed, digests, data.train.class_names),
-    }
 
 
 def _against_record(

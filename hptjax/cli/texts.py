@@ -31,9 +31,11 @@ the test set if the source has one. CONFIG is a model (`model: {layers: [...]}`,
 What is open in it gets its default, which is printed. CONFIG may be a run, or a saved network.
 
 With --trial a network of a run is trained anew from its recorded random key: the same epochs as
-recorded, bit for bit on the machine that recorded them, and more where --epochs says so. With
---continue it goes on from its weights, where the run keeps them; its optimizer begins with fresh
-moments, for these are not kept.
+recorded, bit for bit on the machine that recorded them, to the end of the study's epochs, or of
+--epochs; the weights are those after the last one, whatever epoch the trial was judged by. A
+learning rate that is scheduled runs over the study's epochs, or over --epochs where these are more.
+With --continue it goes on from its weights, where the run keeps them; its optimizer begins with
+fresh moments, for these are not kept, and so does a schedule.
 
 Pictures of your own stand in a folder for each class (folder:PATH). An .npz file holds x_train,
 y_train, and may hold x_val, y_val, x_test, y_test and class_names; or images, labels. Images:

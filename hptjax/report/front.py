@@ -24,7 +24,7 @@ def pareto(view: View) -> str:
         if len(goals) < 2:
             continue
         trials = _counted(view.tables.trials, name, goals)
-        front = on_front(trials, goals)
+        front = on_front(trials, source)
         if not front.any():
             continue
         where = page.note(f"Of the run {source.name}.") if len(view.sources) > 1 else ""
@@ -47,12 +47,10 @@ def _counted(trials: pd.DataFrame, run: str, goals: Sequence[Goal]) -> pd.DataFr
     return own.assign(**{first: own["value"]}).dropna(subset=[first, *others])
 
 
-def on_front(trials: pd.DataFrame, goals: Sequence[Goal]) -> np.ndarray:
-    """Which rows no other one beats, bool [N]."""
-    signs = [goal.sign for goal in goals]
-    points = trials[[goal.name for goal in goals]].to_numpy(float) * signs
-    beaten = [((points <= own).all(1) & (points < own).any(1)).any() for own in points]
-    return ~np.array(beaten, bool)
+def on_front(trials: pd.DataFrame, source: Source) -> np.ndarray:
+    """Which rows no other trial beats, bool [N]: as the records have it, of copies the first."""
+    places = zip(trials["strategy"], trials["number"], strict=True)
+    return np.array([place in source.front for place in places], bool)
 
 
 def against(

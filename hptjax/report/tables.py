@@ -7,7 +7,6 @@ import pandas as pd
 
 from hptjax.records.change import describe_changes
 from hptjax.records.files import replace_file
-from hptjax.records.goal import COSTS
 from hptjax.records.trial import GenerationRecord, StudyResult, TrialRecord, metrics_of
 
 PLACE = ("strategy", "number", "key", "generation", "status")
@@ -22,17 +21,17 @@ def trials_frame(
     metric: the name of what value is; told is what the searcher was told, lower is better.
     hparams: names of the space: each has a column, also where no trial has a value. `changes` joins
     what repair did, `reason` says why a trial was not trained to the end, `duplicate_of` is the
-    number of an earlier trial of the same network. Costs have a column where
-    they are objectives. Inactive hparams, missing and not finite numbers are empty. `epoch` stands
-    only where trials are judged by their best epoch, and is that one; elsewhere it is the last of
-    `epochs`.
+    number of an earlier trial of the same network. Objectives that are no curves have a column,
+    too: costs, and what is made of curves. Inactive hparams, missing and not finite numbers are
+    empty. `epoch` stands only where trials are judged by their best epoch, and is that one;
+    elsewhere it is the last of `epochs`.
     """
     records = list(generations)
     metrics = metrics_of(trials_of(records))
     chosen = any(trial.epoch is not None for trial in trials_of(records))
     names = _hparam_columns(trials_of(records), tuple(hparams))
     found = dict.fromkeys(n for trial in trials_of(records) for n in trial.objectives)
-    costs = [name for name in found if name in COSTS]
+    others = [name for name in found if name not in metrics]
     rows = [
         {
             "strategy": trial.strategy,
@@ -44,7 +43,7 @@ def trials_frame(
             "value": trial.value,
             "told": trial.told,
             **{name: trial.judged(name) for name in metrics},
-            **{name: trial.objectives.get(name) for name in costs},
+            **{name: trial.objectives.get(name) for name in others},
             "epochs": trial.age,
             **({"epoch": trial.epoch} if chosen else {}),
             **{name: trial.hparams.get(name) for name in names},

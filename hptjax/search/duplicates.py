@@ -3,6 +3,7 @@
 One rule for all searchers: the loop asks here, and no searcher need know.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -47,6 +48,16 @@ class Tried:
                 if number != first + place:
                     copies[place] = number
         return copies
+
+    def repeated(self, candidates: Sequence[Candidate]) -> set[int]:
+        """The networks that are trained and not the only ones of their kind.
+
+        By their place among those of the candidates that can be built; none where equals are copies
+        of the first.
+        """
+        built = [as_computed(own.config) for own in candidates if own.config is not None]
+        count = Counter([*built, *self._standing])
+        return set() if self.reuse else {k for k, own in enumerate(built) if count[own] > 1}
 
     def taken(self, trials: Sequence[TrialRecord], copies: Mapping[int, int]) -> list[TrialRecord]:
         """The trials of a generation with what each copy takes from the trial of its network."""

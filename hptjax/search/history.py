@@ -1,7 +1,7 @@
 """The journal as the loop sees it: what it holds is checked and taken, what is new is written."""
 
 from collections import defaultdict, deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Protocol
 
 from hptjax.config.model import read_model
@@ -57,6 +57,7 @@ class History:
         found = checked_records(journal.records, "the journal")
         self._data, self._rounding = found.data, found.environment
         self._stops = dict(found.stops)
+        self._made = list(found.generations)
         for generation in found.generations:
             self._generations[generation.strategy].append(generation)
         if self._generations and found.goal not in (None, self._goal):
@@ -98,6 +99,14 @@ class History:
         """The recorded generations that are still to come."""
         return tuple(self._generations[strategy])
 
+    def made(self, strategies: Iterable[str]) -> tuple[GenerationRecord, ...]:
+        """All generations of some strategies, in the order in which they were written.
+
+        Where a run was extended that is not strategy by strategy.
+        """
+        own = frozenset(strategies)
+        return tuple(generation for generation in self._made if generation.strategy in own)
+
     def evaluations(self, strategy: str, now: int | None) -> int | None:
         """How many a strategy could count on when it began: now, unless it began before."""
         recorded = self._generations[strategy]
@@ -109,6 +118,7 @@ class History:
         if not recorded:
             self._note_goal()
             self._journal.append(new.to_dict())
+            self._made.append(new)
             return new
         old = recorded.popleft()
         if (old.generation, len(old.trials)) != (new.generation, len(new.trials)):

@@ -56,8 +56,15 @@ class KeptNetworks:
         save_network(self._folder / file_name(trial), network)
 
     def only(self, trials: Sequence[TrialRecord]) -> None:
-        """Removes the files of other trials than these; files that are not ours stay."""
+        """Removes the files of other trials than these; files that are not ours stay.
+
+        So does an ensemble that has one of them: until the next one is built there is none.
+        """
         wanted = set(map(file_name, trials))
+        names = {f"{trial.strategy}/{trial.number}" for trial in trials}
+        with suppress(OSError, DataError):  # a damaged one is named by who reads it
+            if not set(ensemble_members(self._folder.parent) or ()) <= names:
+                (self._folder / ENSEMBLE).unlink()
         for path in self._folder.glob(f"*-*{SUFFIX}*"):
             label, _, number = path.name.removesuffix(".new").removesuffix(SUFFIX).rpartition("-")
             own = label in self._study.labels and number.isdecimal()

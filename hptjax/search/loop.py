@@ -132,7 +132,8 @@ class StrategyRun:
             self.label, first, candidates, loop.repeats, copies, paired=loop.paired
         )
         recorded = bool(loop.recorder.history.ahead(self.label))
-        spared = None if recorded else loop.recorder.spared()
+        repeated = self.tried.repeated(candidates)
+        spared = None if recorded else loop.recorder.spared(repeated)
         count = len(members) // loop.repeats
         generation = Generation(count, loop.repeats, loop.judging, spared)
         population = self.executor.start(members) if members else None

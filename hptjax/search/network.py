@@ -26,12 +26,16 @@ def remake(
 
     It is trained up to the epoch that the trial is judged by. The study's own program trains it: on
     devices like the run's it becomes what it was, bit by bit. epochs: to train it for instead, over
-    which a rate that is scheduled runs. Raises ConfigError for a trial that was never trained.
+    which a rate that is scheduled runs; then the trial's value is none of this network's, and is
+    not noted. Raises ConfigError for a trial that was never trained.
     """
     age = trial.judged_epoch if epochs is None else epochs
     if epochs is not None:
         study = study.model_copy(update={"epochs": epochs})
     config, variables, metrics = train_anew(study, trial, data, age, on_epoch)
+    if epochs is not None:
+        noted = reached_notes(study.data, study.seed, data, config, metrics, epochs)
+        return SavedNetwork(config, variables, noted | origin_notes(trial))
     digests = noted_digests(study.data, study.model, data)
     own = [name for name in noted_metrics(trial) if name in metrics]
     reached = {name: finite_or_none(metrics[name]) for name in own}
@@ -47,15 +51,17 @@ def notes(
 ) -> dict[str, Any]:
     """What is saved with a network: its trial, and the images that it learned from.
 
-    value, val_loss and the other metrics of validation are the trial's, means over its `repeats`
-    repetitions, after the epoch that it is judged by; epoch and network are of the weights that are
-    saved: those of the first repetition after that epoch, and what they reach themselves. epochs,
-    where it is not the last one: how many it was trained.
+    key: what its random keys derive from, those of dropout among them. value, val_loss and the
+    other metrics of validation are the trial's, means over its `repeats` repetitions, after the
+    epoch that it is judged by; epoch and network are of the weights that are saved: those of the
+    first repetition after that epoch, and what they reach themselves. epochs, where it is not the
+    last one: how many it was trained.
     """
     goal, own = Goal.from_tree(study.metric), noted_metrics(trial)
     return {
         "strategy": trial.strategy,
         "number": trial.number,
+        "key": trial.key,
         "metric": goal.name,
         "direction": goal.direction,
         "value": trial.value,
@@ -68,6 +74,31 @@ def notes(
         **({} if trial.config is None else preprocess_note(read_model(trial.config))),
         **data_notes(study.data, study.seed, digests, class_names),
     }
+
+
+def reached_notes(
+    source: DataConfig,
+    seed: int,
+    data: StudyData,
+    config: AnyModel,
+    last: Mapping[str, float],
+    epoch: int,
+) -> dict[str, Any]:
+    """What is saved with a network that stands for no trial; last: metrics after its last epoch."""
+    digests = noted_digests(source, config, data)
+    reached = {name: finite_or_none(last[name]) for name in last if name.startswith(VAL)}
+    return {
+        "epoch": epoch,
+        "network": reached,
+        **preprocess_note(config),
+        **data_notes(source, seed, digests, data.train.class_names),
+    }
+
+
+def origin_notes(trial: TrialRecord) -> dict[str, Any]:
+    """Of a network that was trained again: which trial's it was."""
+    name = f"{trial.strategy}/{trial.number}"
+    return {"from": name, "key": trial.key, "hparams": dict(trial.hparams)}
 
 
 def noted_metrics(trial: TrialRecord) -> list[str]:

@@ -1,6 +1,6 @@
 """What the loop hands its results to: the journal, the watchers, and who keeps the best weights."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -80,8 +80,9 @@ class Recorder:
         longer are let go after it, so that a kill between the two cannot lose them.
         """
         replayed = bool(self.history.ahead(new.strategy))
-        with self.watch("log_s"):
-            self._hand_over(new, generation, None if replayed else population)
+        if not replayed:
+            with self.watch("log_s"):
+                self._hand_over(new, generation, population)
         ledger = ledger_of(
             generation.members,
             generation.member_epochs,
@@ -102,11 +103,15 @@ class Recorder:
             self.watch.take()  # replaying is no part of the next generation's time
         return record
 
-    def spared(self) -> Spared | None:
-        """Who takes the weights of trials that end early; None where nobody wants weights."""
+    def spared(self, repeated: Container[int] = ()) -> Spared | None:
+        """Who takes the weights of trials that end early; None where nobody wants weights.
+
+        repeated: as of `Spared`.
+        """
         if self.on_best is None and self.keeper is None:
             return None
-        return Spared(self.most, [trial.told for trial in self.best if trial.told is not None])
+        known = [trial.told for trial in self.best if trial.told is not None]
+        return Spared(self.most, known, repeated)
 
     def _hand_over(
         self, record: GenerationRecord, generation: Generation, population: Resident | None

@@ -1,6 +1,7 @@
 """One network by itself, epoch by epoch: anew from a trial's record, or on from kept weights."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -19,6 +20,7 @@ from hptjax.settings import fixed_settings
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
 from hptjax.study.data_config import DataConfig
+from hptjax.study.metrics import find_metric, functions_of
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 Trained = tuple[dict[str, Any], dict[str, float]]
@@ -51,8 +53,17 @@ def train_anew(
     member = Member(read_model(trial.config), trial.key)
     if epochs > study.epochs and is_scheduled(member.config):
         study = study.model_copy(update={"epochs": epochs})
-    population = local_executor(study, data).start([member])
+    population = local_executor(study, _measured(study, data)).start([member])
     return member.config, *train_alone(population, epochs, on_epoch)
+
+
+def _measured(study: StudyConfig, data: StudyData) -> StudyData:
+    """The data with the functions of logits that the study names; a caller's own is not there."""
+    words = study.recorded
+    if isinstance(study.metric, str) or "word" in study.metric:
+        words = (study.metric if isinstance(study.metric, str) else study.metric["word"], *words)
+    found = functions_of(find_metric(word, task=study.task) for word in words)
+    return replace(data, functions={**found, **data.functions})
 
 
 def is_scheduled(config: AnyModel) -> bool:
@@ -67,6 +78,7 @@ def train_on(
     images: DataConfig,
     *,
     seed: int,
+    key: int,
     age: int,
     epochs: int,
     on_epoch: OnEpoch,
@@ -75,9 +87,9 @@ def train_on(
 
     What its optimizer kept is not there any more: its slots, and a schedule of its learning rate,
     begin anew. The order of the images, augmentation and dropout are those of the epochs from
-    `age` on.
+    `age` on; key: what the network's own random keys derive from.
     """
-    member = Member(config, 0)
+    member = Member(config, key)
     trainer = make_trainer([config], data, images, seed=seed, epochs=epochs)
     state = trainer.start([member])
     arrays = trainer.snapshot(state)

@@ -12,7 +12,7 @@ from hptjax.errors import ConfigError, shown
 from hptjax.executors.base import Executor
 from hptjax.executors.snapshots import SnapshotExecutor, SnapshotStore
 from hptjax.records.goal import Goal
-from hptjax.records.trial import GenerationRecord, StudyResult
+from hptjax.records.trial import GenerationRecord, StudyResult, best_trials
 from hptjax.search.history import History, JournalLike, MemoryJournal
 from hptjax.search.judging import Judging
 from hptjax.search.loop import Callback, Loop
@@ -81,12 +81,15 @@ def run_study(
     history = History(MemoryJournal() if journal is None else journal, judge.goal, stated)
     if journal is not None:
         history.check_data(data_digests(data), study.data.source)
+    makers = searchers or _own_searchers(study)
+    known = [trial for generation in history.made(makers) for trial in generation.trials]
     store = None if snapshots is None else SnapshotStore(snapshots, notify=notify, leaving=leaving)
     with _opened(executor, study, data, notify) as live:
         most = study.keep_best if keeper is not None else 1
         images = study.data.epoch_images(data.train.size)
         parts = (live, said, judge, keeper, most)
         recorder = Recorder(history, tuple(sinks), on_best, images, *parts)
+        recorder.best = best_trials(known, most)
         recorder.check_rounding()
         loop = Loop(
             problem=Problem(study.model, study.space, data.image_for(task), study.constraints),
@@ -103,7 +106,7 @@ def run_study(
             paired=study.paired,
             objectives=objectives_of(study.objectives, task),
         )
-        generations, stops = _run_all(loop, study, searchers or _own_searchers(study))
+        generations, stops = _run_all(loop, study, makers)
     if store is not None:
         store.clear()
     return StudyResult(tuple(generations), stops, study.to_dict())
@@ -146,14 +149,16 @@ def _opened(
 def _run_all(
     loop: Loop, study: StudyConfig, searchers: Mapping[str, SearcherFactory]
 ) -> tuple[list[GenerationRecord], dict[str, str]]:
-    """The generations of all strategies, and why each stopped."""
+    """The generations of all strategies as they were made, and why each stopped."""
     generations: list[GenerationRecord] = []
     stops: dict[str, str] = {}
     for label, make in searchers.items():
         meter = Meter(study.budget, loop.recorder.images)
         records, stops[label] = loop.run(make, _context(study, loop.problem.space, label), meter)
         generations += records
-    return generations, stops
+    made = loop.recorder.history.made(searchers)
+    order = {(own.strategy, own.generation): k for k, own in enumerate(made)}
+    return sorted(generations, key=lambda own: order[own.strategy, own.generation]), stops
 
 
 def _context(study: StudyConfig, space: Space, label: str) -> SearchContext:

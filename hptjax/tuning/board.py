@@ -40,12 +40,18 @@ class Leaderboard:
         """The table as data.
 
         Returns:
-            A row for each trial, by its rank from 1: trial, status, value, epochs and hparams.
+            A row for each trial, by its rank from 1: trial, status, value, epochs and hparams;
+            epoch, where trials are judged by their best one.
         """
         import pandas as pd
 
         rows = self._rows()
         return pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="rank"))
+
+    @property
+    def _chosen(self) -> bool:
+        """Whether trials are judged by their best epoch."""
+        return any(trial.epoch is not None for trial in self.trials)
 
     def _rows(self) -> list[dict[str, Any]]:
         ranked = rank_trials(trial for trial in self.trials if trial.duplicate_of is None)
@@ -55,6 +61,7 @@ class Leaderboard:
                 "status": trial.status.value,
                 self.goal.name: trial.value,
                 "epochs": trial.age,
+                **({"epoch": trial.epoch} if self._chosen else {}),
                 **{name: trial.hparams.get(name) for name in self.hparams},
             }
             for trial in ranked[: self.rows]
@@ -72,6 +79,7 @@ class Leaderboard:
             [rank, *(value for name, value in row.items() if name not in left_out)]
             for rank, row in enumerate(self._rows(), start=1)
         ]
-        shown = ("trial", "status", self.goal.name, "epochs", *self.hparams[:MOST])
+        chosen = ("epoch",) * self._chosen
+        shown = ("trial", "status", self.goal.name, "epochs", *chosen, *self.hparams[:MOST])
         more = f"{len(left_out)} more hparams: .leaderboard().to_frame()" if left_out else ""
         return notebook.table(("rank", *shown), rows) + (notebook.line(more) if more else "")

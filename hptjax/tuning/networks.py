@@ -9,9 +9,11 @@ from hptjax.config.yaml_file import read_yaml
 from hptjax.errors import ConfigError
 from hptjax.models.network import Network, load_network
 from hptjax.records.best import CONFIG, SUFFIX, SavedNetwork, save_network
+from hptjax.records.reader import read_run
 from hptjax.records.trial import TrialRecord
 from hptjax.search.kept import KEPT
 from hptjax.study.config import StudyConfig
+from hptjax.study.data import StudyData, data_digests
 
 BEST = "best"
 
@@ -44,6 +46,18 @@ def as_network(saved: SavedNetwork) -> Network:
         path = Path(folder) / f"network{SUFFIX}"
         save_network(path, saved)
         return load_network(path)
+
+
+def check_images(folder: Path, images: StudyData) -> None:
+    """ConfigError where these are not the images that the run in a folder was made with."""
+    known, found = read_run(folder).data or {}, data_digests(images)
+    changed = [part for part, digest in known.items() if found.get(part) != digest]
+    if changed:
+        raise ConfigError(
+            f"retrain: the {' and '.join(changed)} images or labels are not those that the run was "
+            "made with; give the same again, those for validation too where they were given, as in "
+            "data=hptjax.StudyData(train, validation)."
+        )
 
 
 def study_of(config: Mapping[str, Any]) -> StudyConfig:

@@ -14,19 +14,14 @@ from hptjax.models.network import Network
 from hptjax.paths import user_path
 from hptjax.records import run_dir
 from hptjax.records.pareto import pareto_front
-from hptjax.records.trial import (
-    GenerationRecord,
-    StudyResult,
-    TrialRecord,
-    best_trial,
-)
+from hptjax.records.trial import GenerationRecord, StudyResult, TrialRecord, best_trial
 from hptjax.search.kept import kept_ensemble
 from hptjax.search.network import remake
 from hptjax.space import Space
 from hptjax.transpile.owners import with_conditions
 from hptjax.tuning import pages
 from hptjax.tuning.images import SOURCE, Images, prepared_data, read_images
-from hptjax.tuning.networks import as_network, kept_network, study_of
+from hptjax.tuning.networks import as_network, check_images, kept_network, study_of
 from hptjax.tuning.trial import Trial
 from hptjax.tuning.views import Views
 
@@ -193,11 +188,12 @@ class Result(Views):
             The trained network.
 
         Raises:
-            ConfigError: for a trial that was never trained, or images that are not given.
+            ConfigError: for a trial that was never trained; images not given, or not the run's.
         """
         record = self._record(trial)
         study = study_of(self._records.config)
         images = prepared_data(study, self._given(study.data.source, data, study), silent)
+        check_images(self._folder, images)
         made = as_network(remake(study, record, images, lambda epoch, metrics: None, epochs))
         if epochs is None:
             self._again[_id(record)] = made
