@@ -48,7 +48,8 @@ examples:
 DESCRIBE_HELP = """\
 Says what a study would do, without training: its space, the bodies that would be compiled,
 parameters and FLOPs of its networks, what padding wastes, memory. For a model: its parameters and
-FLOPs. Images are loaded only where the model does not say their size itself, as a list of layers.
+FLOPs. Images are loaded where --data names them, and where the model does not say their size
+itself, as a list of layers.
 """
 DATA_HELP = """\
 Reads images as a study would, and says what was read: how many of each class are for training,
