@@ -110,8 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 INTRODUCTION = """\
 # What once failed for a newcomer with data of his own
 
-Made by `python -m experiments.newcomer --out experiments/results/newcomer.md`, which tries each item
-as a user would and ends with 1 where a verdict changes.
+Made by `python -m experiments.newcomer --out experiments/results/newcomer.md`, which tries each
+item as a user would and ends with 1 where a verdict changes.
 """
 
 

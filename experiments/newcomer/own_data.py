@@ -129,7 +129,7 @@ def train_only(shop: Workshop) -> str:
 @item(29, "the saved network, applied to a picture")
 def picture(shop: Workshop) -> str:
     shop.hptjax("export", shop.run, "--to", "best.safetensors").ok()
-    X, y = images(4, size=64, seed=9)
+    X, _ = images(4, size=64, seed=9)
     Image.fromarray(X[1]).save(shop.folder / "one.png")
     told = shop.hptjax("predict", "best.safetensors", "one.png").ok()
     network = hptjax.load_network(shop.folder / "best.safetensors")

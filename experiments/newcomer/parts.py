@@ -81,7 +81,8 @@ def spaces(shop: Workshop) -> str:
     large = [t for t in result.trials if t.status != "infeasible" and t.parameters > 10_000]
     need(not large, "networks beyond the constraint were trained")
     states = sorted({trial.status for trial in result.trials})
-    return f"{min(sizes)} to {max(sizes)} active hparams; {', '.join(states)}; front of {len(result.pareto)}"
+    many = f"{min(sizes)} to {max(sizes)} active hparams"
+    return f"{many}; trials are {' or '.join(states)}; front of {len(result.pareto)}"
 
 
 @item(32, "macro F1, confusion; a metric and a searcher of one's own, by a file")
@@ -150,7 +151,7 @@ def alone(shop: Workshop) -> str:
     result = shop.result
     trial = next(t for t in result.trials if t is not result.best)
     network = result.retrain(trial)
-    train, validation = hptjax.train_validation_split(hptjax.ImageDataset(*shop.pair), seed=0)
+    _, validation = hptjax.train_validation_split(hptjax.ImageDataset(*shop.pair), seed=0)
     loss = network.evaluate(validation)["loss"]
     recorded = trial.curves["val_loss"][-1]
     need(np.isclose(loss, recorded, rtol=1e-4), f"loss {loss} in place of {recorded}")
@@ -162,7 +163,7 @@ def exports(shop: Workshop) -> str:
     import onnxruntime
 
     said = shop.hptjax("export", shop.run, "--to", "best.onnx").ok()
-    X, y = images(8, seed=3)
+    X, _ = images(8, seed=3)
     session = onnxruntime.InferenceSession(shop.folder / "best.onnx")
     out = session.run(None, {session.get_inputs()[0].name: X})
     proba = hptjax.load_network(shop.run).predict_proba(X)

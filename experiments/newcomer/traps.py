@@ -26,7 +26,8 @@ epochs: 1
 
 @item(12, "a space of 113 batch sizes: what it costs")
 def many_bodies(shop: Workshop) -> str:
-    assert shop.full and shop.original
+    assert shop.full
+    assert shop.original
     shop.write("many.yaml", MANY)
     begun = shop.interrupted(
         "run", "many.yaml", "--out", "runs/many", when=lambda said: "bodies" in said,
@@ -120,7 +121,8 @@ def words(shop: Workshop) -> str:
         "strategies": "known are",
     }
     said = []
-    assert shop.original and shop.full
+    assert shop.original
+    assert shop.full
     path = shop.write(
         "words.yaml", MANY.replace("{batch_size: {type: int, low: 16, high: 128}}", "{}")
     )
