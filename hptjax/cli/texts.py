@@ -9,7 +9,7 @@ Searches the space of a study and writes everything to a run directory:
   tb/            TensorBoard, with HParams  best/       config and weights of the best network
   kept/          with keep_best: 5, the networks of the five best, and their ensemble
   environment.json  machine, devices and versions
-  optuna.journal an Optuna study for each strategy: optuna-dashboard DIR/optuna.journal
+  optuna.journal Optuna studies, mine/tpe of runs/mine: optuna-dashboard DIR/optuna.journal
 
 Where "None" is a choice of an hparam, read the tables with
 pandas.read_csv(file, keep_default_na=False, na_values=[""]): pandas alone takes it for no value.
