@@ -11,6 +11,7 @@ verdict is not the expected one.
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 import time
@@ -46,7 +47,9 @@ class Row:
 
 
 def _cell(text: str) -> str:
-    line = flat(text).replace("|", "\\|").replace(tempfile.gettempdir(), "")
+    """A text of the table: without the frames of tables, and without this machine's folders."""
+    line = re.sub(r"\S*/newcomer-[^/\s]*/", "", re.sub("[│┃ ]+", " ", flat(text))).strip()
+    line = line.replace("|", "\\|")
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
 
 
@@ -97,9 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shop = Workshop(Path(folder), Path(folder, "programs"))
         for number in args.numbers or sorted(ITEMS):
             rows.append(tried(ITEMS[number], shop))
-            print(rows[-1].text().replace(f"{folder}/", ""), flush=True)
+            print(rows[-1].text(), flush=True)
             print(f"{number}: {rows[-1].seconds:.1f} s", file=sys.stderr)
-        table = "\n".join([HEAD, *(row.text().replace(f"{folder}/", "") for row in rows)])
+        table = "\n".join([HEAD, *(row.text() for row in rows)])
         os.chdir("/")
     print(summary(rows))
     if out:

@@ -1,7 +1,45 @@
 """G. Documentation and commands."""
 
+import re
+from pathlib import Path
+
+import hptjax
 from experiments.newcomer.base import flat, item, line_of, need
 from experiments.newcomer.workshop import Workshop
+from hptjax.study.budget import Budget
+from hptjax.study.data_config import DataConfig
+
+
+@item(45, "an API reference, a tutorial, tables of keys, hparams and searchers", expects="open")
+def documented(shop: Workshop) -> str:
+    root = Path(hptjax.__file__).parents[1]
+    files = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+    text = "\n".join(path.read_text() for path in files if path.is_file())
+    keys = [name for form in (hptjax.StudyConfig, DataConfig, Budget) for name in form.model_fields]
+    hparams = [f"resnet_{name}_l" for name in ("out_channels", "kernel_size", "stride", "af")]
+    wanted = {
+        "public names": hptjax.__all__,
+        "keys of a config": keys,
+        "keys of an entry": ["log", "step", "grid", "choice", "default", "each"],
+        "hparams of the original's form": hparams,
+    }
+    lacks = {
+        what: [word for word in words if not re.search(rf"\b{word}", text)]
+        for what, words in wanted.items()
+    }
+    gaps = [
+        f"{len(words)} {what} ({', '.join(words[:3])}, ...)"
+        for what, words in lacks.items()
+        if words
+    ]
+    told = shop.hptjax("list", "searchers", "des").ok()
+    defaults = (shop.run / "config.yaml").read_text()
+    need("max_failures" in defaults and "preset" in told, "neither list nor config.yaml tells them")
+    if not re.search(r"^#+ .*(tutorial)", text, re.IGNORECASE | re.MULTILINE):
+        gaps.append("no tutorial")
+    exists = "hptjax list tells options, RUN/config.yaml every default, help(hptjax) the names"
+    need(not gaps, f"README lacks {'; '.join(gaps)}. {exists}.")
+    return exists
 
 
 @item(46, "--version, help, completion, list, describe --data, a config that is not there")

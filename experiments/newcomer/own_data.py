@@ -32,7 +32,10 @@ def types(shop: Workshop) -> str:
     bytes_ = (X * (255 / 16)).round().astype(np.uint8)
     for taken in (bytes_, (X / 16).astype(np.float32), bytes_.astype(np.uint16), X / 16):
         made = hptjax.ImageDataset(taken, y).images
-        need(made.dtype == np.uint8 and abs(made[..., 0] - bytes_).max() == 0, taken.dtype)
+        need(
+            made.dtype == np.uint8 and abs(made[..., 0] - bytes_).max() == 0,
+            f"{taken.dtype} is changed",
+        )
     labels = (y.astype(str), y.astype(float), np.eye(10)[y], np.array(list(y), object))
     for given in labels:
         found = hptjax.ImageDataset(bytes_, given)

@@ -1,5 +1,7 @@
 """D. Networks, optimizers, metrics and searchers of one's own."""
 
+from typing import Any
+
 import numpy as np
 
 import hptjax
@@ -90,12 +92,12 @@ def own_parts(shop: Workshop) -> str:
     shop.write("newcomers_parts.py", OWN)
     change = {"metric": "newcomers_parts:share_of_hens", "strategies": ["newcomers_parts:Blind"]}
     assert shop.study
-    result = hptjax.run("r.yaml", set=change, out=False, progress=False)
+    result: Any = hptjax.run("r.yaml", set=change, out=False, progress=False)
     need(result.metric.name == "share_of_hens", f"the metric is {result.metric}")
     test = hptjax.load_images(shop.full, split="test")
     table = hptjax.load_network(shop.run).confusion(test)
     need(table.sum() == test.size, "the confusion matrix lacks images")
-    f1 = hptjax.run("r.yaml", set={"metric": "val_macro_f1"}, out=False, progress=False)
+    f1: Any = hptjax.run("r.yaml", set={"metric": "val_macro_f1"}, out=False, progress=False)
     dotted = refusal(lambda: hptjax.run("r.yaml", set={"strategies": ["newcomers_parts.Blind"]}))
     need("newcomers_parts:Blind" in dotted, f"a dot has the answer: {dotted}")
     return (
@@ -167,7 +169,10 @@ def exports(shop: Workshop) -> str:
     session = onnxruntime.InferenceSession(shop.folder / "best.onnx")
     out = session.run(None, {session.get_inputs()[0].name: X})
     proba = hptjax.load_network(shop.run).predict_proba(X)
-    need(any(np.allclose(one, proba, atol=1e-5) for one in out), "ONNX gives other numbers")
+    need(
+        any(np.allclose(np.asarray(one), proba, atol=1e-5) for one in out),
+        "ONNX gives other numbers",
+    )
     torch = shop.hptjax("export", shop.run, "--to", "best.pt")
     text = torch.text if torch.code == 0 else torch.mistake()
     need(torch.code == 0 or "hptjax[torch]" in text, f"PyTorch: {text}")

@@ -129,16 +129,16 @@ class Workshop(Shell):
         X, y = images(96, size=16)
         return X, named(y)
 
-    def tune(self, **changes: Any) -> hptjax.Result:
-        """A search in this process, of four networks unless changed."""
+    def tune(self, **changes: Any) -> Any:
+        """The Result of a search in this process, of four networks unless changed."""
         given = {"epochs": 2, "trials": 4, "population_size": 2, "searcher": "random"}
         given |= {"out": False, "progress": False, "tensorboard": False, **changes}
         model, data = given.pop("model", self.model), given.pop("data", self.pair)
         return hptjax.tune(model, data, **given)
 
     @cached_property
-    def result(self) -> hptjax.Result:
-        """A search in this process that is judged by accuracy."""
+    def result(self) -> Any:
+        """The Result of a search in this process that is judged by accuracy."""
         return self.tune(metric="val_accuracy", out=self.folder / "runs/p", tensorboard=True)
 
     @cached_property
