@@ -18,7 +18,8 @@ def set_up(*, compile_cache: bool, cores: int | None = None) -> None:
     """Keeps compiled programs between processes, and says how many cores to use.
 
     `hptjax.tune` and `hptjax.run` keep them without being asked. Called before JAX starts it also
-    gives JAX a device for each core; later it leaves JAX's devices as they are.
+    gives JAX a device for each core; later it leaves JAX's devices as they are. XLA then logs fatal
+    errors alone, unless TF_CPP_MIN_LOG_LEVEL or jax_logging_level says what it logs.
     compile_cache: False leaves the cache as it is, as HPTJAX_COMPILE_CACHE=0 does; that variable
     may also name the directory. cores: how many, where that is not all that this process may use.
     """

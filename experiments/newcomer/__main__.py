@@ -68,6 +68,12 @@ def tried(one: Item, shop: object) -> Row:
     return Row(one, seen, kind, verdict, time.perf_counter() - began)
 
 
+def read_items() -> None:
+    """Has every section register what it tries."""
+    for section in SECTIONS:
+        import_module(f"experiments.newcomer.{section}")
+
+
 def summary(rows: Sequence[Row]) -> str:
     counts = [
         f"{sum(r.kind == kind for r in rows)} {kind}" for kind in ("works", "refused", "open")
@@ -84,8 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the table there, too")
     args = parser.parse_args(arguments)
     out = args.out and args.out.resolve()
-    for section in SECTIONS:
-        import_module(f"experiments.newcomer.{section}")
+    read_items()
     unknown = sorted({*args.numbers} - {*ITEMS})
     if unknown:
         parser.error(f"there are items 1 to {max(ITEMS)}, not {unknown}")

@@ -1,7 +1,5 @@
 """C. Images of one's own: what has a way in."""
 
-import warnings
-
 import numpy as np
 import pandas as pd
 from PIL import Image
@@ -137,8 +135,6 @@ def picture(shop: Workshop) -> str:
     told = shop.hptjax("predict", "best.safetensors", "one.png").ok()
     network = hptjax.load_network(shop.folder / "best.safetensors")
     need(network.class_names == NAMES, f"the file has the classes {network.class_names}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        name = network.predict(X[1])[0] if network.predict(X[1]).ndim else network.predict(X[1])
-    need(str(name) in told, f"predict says {told}, Python {name}")
+    name = network.predict(X)[1]
+    need(name in told, f"predict says {told}, Python {name}")
     return f"a picture of 64 x 64: {line_of(told, 'one.png')}; {network.preprocess}"

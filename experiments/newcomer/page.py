@@ -7,7 +7,6 @@ from pathlib import Path
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from experiments.newcomer.base import flat, item, need
 from experiments.newcomer.workshop import Workshop
@@ -49,7 +48,8 @@ def repeated(shop: Workshop) -> str:
     captions = [flat(text) for text in re.findall(r'alt="([^"]*)"', figures)]
     again = [text for text in captions if "best so far" in text.lower()]
     need(not again, f"{len(again)} still pictures repeat the plot above: {again}")
-    return f"'Best so far' is drawn once, of {len(order)} parts; still pictures: {len(captions)}"
+    need(order.count("Best so far") == 1, f"the parts are {order}")
+    return f"'Best so far' is drawn once; still pictures: {'; '.join(captions)}"
 
 
 @item(43, "the page at 400 px, and its size")
@@ -79,6 +79,8 @@ def narrow(shop: Workshop) -> str:
 
 @item(44, "TensorBoard's tags, Optuna's axes and names")
 def dashboards(shop: Workshop) -> str:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
     tags = set()
     for folder in {path.parent for path in (shop.run / "tb").rglob("*tfevents*")}:
         found = EventAccumulator(str(folder))

@@ -121,7 +121,7 @@ def channels(shop: Workshop) -> str:
     alpha = shop.save("alpha.npz", x_train=np.concatenate([X, X[..., :1]], -1), y_train=y)
     first = shop.hptjax("train", shop.study, "--data", turned).mistake()
     second = refusal(lambda: hptjax.load_images(alpha))
-    return Refused(f"{first.split('channels, ')[-1]} {second.split('channels, ')[-1]}")
+    return Refused(f"{first.partition('x_train: ')[2]} / {second.partition('got shape ')[2]}")
 
 
 @item(8, "images of another size")

@@ -3,8 +3,10 @@
 import contextlib
 import io
 import os
+import re
 import shutil
 import signal
+from pathlib import Path
 
 import hptjax
 from experiments.newcomer.base import Refused, flat, item, line_of, need, refusal
@@ -72,8 +74,34 @@ def progress(shop: Workshop) -> str:
     need("generation 1" in shown[None], "no line by default")
     need("2/2" in shown[True], f"no bar: {shown[True]}")
     need(not shown[False], f"it is not quiet: {shown[False]}")
-    need(callable(hptjax.Sink.generation), "nothing public is told of generations")
-    return f"default: {line_of(shown[None], 'generation 1')}; True: bars; False: nothing"
+    cell = in_a_cell(shop)
+    return f"default: {line_of(shown[None], 'generation 1')}; True: bars; notebook: {cell}"
+
+
+def in_a_cell(shop: Workshop) -> str:
+    """What a cell of a notebook shows of a search."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+import numpy as np, hptjax
+X = np.random.default_rng(0).integers(0, 256, (64, 8, 8), np.uint8)
+layers = [hptjax.layers.Flatten(), hptjax.layers.Head()]
+model = hptjax.Model(layers=layers, lr=hptjax.loguniform(1e-4, 1e-2), batch_size=16)
+hptjax.tune(model, (X, np.arange(64) % 2), epochs=1, trials=2, searcher="random", out=False);
+"""
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    place = {"metadata": {"path": str(shop.folder)}}
+    NotebookClient(book, timeout=120, kernel_name="python3", resources=place).execute()
+    pages = [
+        out.data["text/html"] for out in book.cells[0].outputs if "text/html" in out.get("data", {})
+    ]
+    need(pages, "a cell shows nothing of a search")
+    text = flat(re.sub(r"<[^>]+>", " ", pages[0]))
+    need("random" in text, f"a cell shows {text}")
+    return text
 
 
 @item(15, "train the best network for longer")
@@ -109,33 +137,28 @@ def unknown_option(shop: Workshop) -> str:
 
 @item(18, "words of other tools are answered, and guesses are near")
 def words(shop: Workshop) -> str:
-    wanted = {
-        "space.learning_rate": "lr",
-        "space.optimizer_name": "unknown",
-        "space.momentum": "sgd",
-        "space.scheduler": "lr_schedule",
-        "space.dropout": "mlp_do",
-        "space.activation": "mlp_af",
-        "strategies": "known are",
-    }
-    said = []
     assert shop.original
     assert shop.full
-    path = shop.write(
-        "words.yaml", MANY.replace("{batch_size: {type: int, low: 16, high: 128}}", "{}")
-    )
-    for key, word in wanted.items():
-        change = {key: {"float": [0.1, 0.5]}} if key != "strategies" else {key: ["foo"]}
+    rates = "{lr: {float: [0.001, 0.1], log: true}}"
+    few = MANY.replace("{batch_size: {type: int, low: 16, high: 128}}", rates)
+    path, some = shop.write("words.yaml", few), {"float": [0.1, 0.5]}
+    changes = {
+        "learning_rate": ({"space.learning_rate": some}, "'lr'"),
+        "momentum": ({"space.momentum": some}, "'beta_1'"),
+        "scheduler": ({"space.scheduler": some}, "'lr_schedule'"),
+        "dropout": ({"space.dropout": some}, "'mlp_do_l0'"),
+        "activation": ({"space.activation": some}, "'mlp_af_l0'"),
+        "foo": ({"strategies": ["foo"]}, "known are des"),
+        "loguniform": ({"space.lr": {"loguniform": [0.1, 0.5]}}, "log: true"),
+        "categorical": ({"space.lr": {"categorical": [0.1, 0.5]}}, "{choice:"),
+        "bool": ({"space.lr": {"bool": [0.1, 0.5]}}, "{choice: [false, true]}"),
+    }
+    said = []
+    for word, (change, answer) in changes.items():
         line = refusal(lambda c=change: hptjax.run(path, set=c, out=False))
-        need(word in line, f"{key} has the answer: {line}")
-        said.append(line.split(": ", 1)[-1])
-    kinds = {"loguniform": "log: true", "categorical": "choice", "bool": "[false, true]"}
-    for kind, word in kinds.items():
-        entry = {"space.lr": {kind: [0.1, 0.5]}}
-        line = refusal(lambda e=entry: hptjax.run(path, set=e, out=False))
-        need(word in line, f"{kind} has the answer: {line}")
-        said.append(line.split(": ", 1)[-1])
-    return " / ".join(said)
+        need(answer in line, f"{word} has the answer: {line}")
+        said.append(f"{word}: {line.split('; ')[-1]}")
+    return " ".join(said)
 
 
 @item(19, "status and watch of a run that was interrupted")
