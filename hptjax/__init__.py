@@ -49,6 +49,19 @@ from typing import TYPE_CHECKING
 from hptjax.lazy import lazily
 
 if TYPE_CHECKING:
+    from hptjax import data as data
+    from hptjax import des as des
+    from hptjax import devices as devices
+    from hptjax import errors as errors
+    from hptjax import layers as layers
+    from hptjax import models as models
+    from hptjax import nn as nn
+    from hptjax import population as population
+    from hptjax import records as records
+    from hptjax import report as report
+    from hptjax import study as study
+    from hptjax import testing as testing
+    from hptjax import tuning as tuning
     from hptjax.config.load import load_model_config as load_model_config
     from hptjax.config.model import Model as Model
     from hptjax.config.ranges import choice as choice

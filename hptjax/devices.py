@@ -1,9 +1,9 @@
-"""Process-wide settings that must be made before JAX starts: by the command line, by workers."""
+"""Process-wide settings of JAX: its devices, and where compiled programs are kept."""
 
 import hashlib
+import logging
 import os
 import platform
-import sys
 import tempfile
 import warnings
 from contextlib import suppress
@@ -17,33 +17,57 @@ CORES = "NPROC"  # XLA's pools of threads are as large
 def set_up(*, compile_cache: bool, cores: int | None = None) -> None:
     """Keeps compiled programs between processes, and says how many cores to use.
 
-    Call it before JAX is imported: afterwards programs are not kept, and a warning says so.
-    compile_cache: False switches the cache off, as HPTJAX_COMPILE_CACHE=0 does; that variable may
-    also name the directory. cores: how many, where that is not all that this process may use.
+    `hptjax.tune` and `hptjax.run` keep them without being asked. Called before JAX starts it also
+    gives JAX a device for each core; later it leaves JAX's devices as they are. XLA then logs fatal
+    errors alone, unless TF_CPP_MIN_LOG_LEVEL or jax_logging_level says what it logs.
+    compile_cache: False leaves the cache as it is, as HPTJAX_COMPILE_CACHE=0 does; that variable
+    may also name the directory. cores: how many, where that is not all that this process may use.
     """
     if cores is not None:
         os.environ[CORES] = str(cores)
-    # XLA logs an "error" about machine types for each program it takes from the cache; ours are
-    # kept apart by CPU model, so it says nothing. Level 3 leaves fatal errors on the screen. It is
-    # read when JAX is imported, which sets it to 1 where it is not set; child processes inherit it.
-    if "jax" not in sys.modules and os.environ.get(LOG_LEVEL, IMPORTED) == IMPORTED:
-        os.environ[LOG_LEVEL] = "3"
     import jax
 
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         with suppress(RuntimeError):  # JAX has started: many runs of DES then share one device
             jax.config.update("jax_num_cpu_devices", available_cores())
-    folder = cache_directory() if compile_cache else None
-    if folder is not None and os.environ.get(LOG_LEVEL) == IMPORTED:
-        warnings.warn(
-            "hptjax.devices.set_up was called after JAX had been imported: compiled programs are "
-            "not kept between processes, for XLA would log kilobytes for each. Call it first, or "
-            f"set {LOG_LEVEL}=3 before Python starts.",
-            stacklevel=2,
-        )
-    elif folder is not None and _holds_files(folder):
+    _silence_xla()
+    if compile_cache:
+        keep_programs()
+
+
+def keep_programs() -> None:
+    """Keeps compiled programs for the next process, unless a directory for them was chosen before.
+
+    Where they cannot be kept, a warning says so.
+    """
+    import jax
+
+    folder = cache_directory()
+    if folder is None or jax.config.values["jax_compilation_cache_dir"] is not None:
+        return
+    if _holds_files(folder):
+        _silence_xla()
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+def _silence_xla() -> None:
+    """Has XLA log fatal errors alone, unless somebody chose what it logs.
+
+    It logs an "error" about machine types for each program that it takes from the cache; ours are
+    kept apart by CPU model, so it says nothing.
+    """
+    import jax
+
+    chosen = os.environ.get(LOG_LEVEL, IMPORTED) != IMPORTED
+    if chosen or jax.config.values["jax_logging_level"] != "NOTSET":
+        return
+    loggers = [logging.getLogger(name) for name in ("jax", "jaxlib")]
+    levels = [logger.level for logger in loggers]
+    for level in ("CRITICAL", "NOTSET"):  # the latter leaves XLA's as it is
+        jax.config.update("jax_logging_level", level)
+    for logger, before in zip(loggers, levels, strict=True):
+        logger.setLevel(before)
 
 
 def available_cores() -> int:

@@ -112,7 +112,10 @@ class Table(Generic[Row]):
         if found:
             return found[0]
         if not is_place(word):
-            hint = did_you_mean(word, self.names())
+            module, dot, attribute = word.rpartition(".")
+            place = f"{module}:{attribute}"
+            own = f"write {place!r} for a part of your own." if dot and is_place(place) else ""
+            hint = own or did_you_mean(word, self.names())
             raise ConfigError(f"{path}: unknown {self.noun} {shown(word)}; {hint}")
         return TableRow(word, word, package="")
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import yaml
 
@@ -202,6 +203,16 @@ def test_describe_of_a_model_counts_its_parameters(study, capsys):
     assert cli.main(["describe", str(study)]) == 0
     # first conv 40; block: 148 + 148 + 20 and three norms of 8; linear 296 and 90, no norms there
     assert "766" in capsys.readouterr().out
+
+
+def test_describe_takes_the_images_that_are_named(study, capsys):
+    study.write_text(yaml.safe_dump({"model": fakes.model()}))
+    colours = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 3), np.uint8)
+    np.savez("colours.npz", x_train=colours, y_train=list("abc") * 10)
+    assert cli.main(["describe", str(study), "--data", "npz:colours.npz"]) == 0
+    output = capsys.readouterr().out
+    assert "x 3; the networks have 3 outputs." in output
+    assert "1 -> 3 (channels of the images)" in output
 
 
 OPEN = {

@@ -91,7 +91,8 @@ def test_a_column_stands_there_where_no_trial_has_a_value(run):
 
 
 def test_optuna_and_tensorboard_have_no_such_parameter(run, trials):
-    loaded = optuna.load_study(study_name="random", storage=open_storage(run / "optuna.journal"))
+    storage = open_storage(run / "optuna.journal")
+    loaded = optuna.load_study(study_name=f"{run.name}/random", storage=storage)
     for trial, theirs in zip(trials, loaded.trials, strict=True):
         assert theirs.params == trial.hparams
         start = plugin(read(run / "tb" / f"random/trial-{trial.number:05d}"), "session_start_info")

@@ -151,7 +151,7 @@ def test_optunas_journal_has_all_objectives(tmp_path):
     sink = OptunaJournalSink.open(config, tmp_path, None)
     result = run(config, sinks=[sink])
     path = tmp_path / "optuna.journal"
-    written = optuna.load_study(study_name="tpe", storage=open_storage(path))
+    written = optuna.load_study(study_name=f"{tmp_path.name}/tpe", storage=open_storage(path))
     assert [d.name for d in written.directions] == ["MAXIMIZE", "MINIMIZE"]
     assert written.metric_names == BOTH
     complete = [own for own in written.trials if own.state.name == "COMPLETE"]

@@ -4,6 +4,7 @@ import doctest
 import inspect
 import pydoc
 import re
+from importlib import import_module
 
 import pytest
 
@@ -34,6 +35,12 @@ def test_every_name_is_listed_where_people_look():
     assert names - words == set()
     text = pydoc.plain(pydoc.render_doc(hptjax))
     assert "tune            one call: a network, images and a budget in, a Result out" in text
+
+
+@pytest.mark.parametrize("package", ["des", "population", "report", "report.plots"])
+def test_an_import_of_all_names_imports_those_that_are_loaded_when_used(package):
+    module = import_module(f"hptjax.{package}")
+    assert set(module.__all__) == set(module._HOMES)
 
 
 @pytest.mark.parametrize("name", sorted(hptjax._HOMES))

@@ -146,7 +146,8 @@ def test_beside_a_measure_the_loss_is_shown():
 def test_optuna_and_tensorboard_have_the_metrics(run):
     import optuna
 
-    study = optuna.load_study(study_name="random", storage=open_storage(run / "optuna.journal"))
+    storage = open_storage(run / "optuna.journal")
+    study = optuna.load_study(study_name=f"{run.name}/random", storage=storage)
     attributes = [t.user_attrs for t in study.trials if t.user_attrs.get("val_mae") is not None]
     assert all(a["val_r2"] == pytest.approx(1 - 2 * a["val_mae"], abs=1e-6) for a in attributes)
     assert len(attributes) > 8

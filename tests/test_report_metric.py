@@ -102,7 +102,9 @@ def test_importances_are_of_the_best_by_direction(table):
 def test_optuna_has_the_metric_its_name_and_its_direction(tmp_path):
     sink = OptunaJournalSink(tmp_path / "j", ACCURACY.space, find_metric("val_accuracy"))
     result = run_study(ACCURACY, fakes.data(), executor=fakes.FakeExecutor(), sinks=[sink])
-    loaded = optuna.load_study(study_name="random", storage=open_storage(tmp_path / "j"))
+    loaded = optuna.load_study(
+        study_name=f"{tmp_path.name}/random", storage=open_storage(tmp_path / "j")
+    )
     assert loaded.direction is optuna.study.StudyDirection.MAXIMIZE
     assert loaded.metric_names == ["val_accuracy"]
     assert loaded.best_value == np.nanmax(own_values(result, "random"))

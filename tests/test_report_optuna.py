@@ -35,12 +35,13 @@ def run(tmp_path_factory):
 
 
 def load(path, name):
-    return optuna.load_study(study_name=name, storage=open_storage(path))
+    return optuna.load_study(study_name=f"{path.parent.name}/{name}", storage=open_storage(path))
 
 
 def test_a_study_for_each_label_holds_all_of_its_trials(run):
     path, result = run
-    assert set(optuna.get_all_study_names(open_storage(path))) == {"random", "mine"}
+    names = {f"{path.parent.name}/{label}" for label in ("random", "mine")}
+    assert set(optuna.get_all_study_names(open_storage(path))) == names
     assert {t.status for t in result.trials} >= {Status.TRAINED, Status.STOPPED, Status.INFEASIBLE}
     for name in ("random", "mine"):
         loaded = load(path, name)

@@ -55,6 +55,11 @@ def test_mistakes_are_named(tree, message):
     assert len(str(caught.value)) < 500
 
 
+def test_a_config_made_in_python_names_its_mistakes_as_one_of_a_file():
+    with pytest.raises(ConfigError, match=r"^resnet_config: must be given, it is missing\.$"):
+        ModelConfig(lr=0.1)  # pyright: ignore[reportCallIssue]
+
+
 def test_a_tree_too_deep_to_show_or_holding_itself():
     deep = []
     for _ in range(50_000):

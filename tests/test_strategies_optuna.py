@@ -98,7 +98,7 @@ def _has(package):
 @pytest.mark.parametrize("name", sorted(EXTRAS))
 def test_a_missing_package_is_named(name, monkeypatch):
     monkeypatch.setattr(optuna_family, "find_spec", lambda package: None)
-    with pytest.raises(MissingExtraError, match=EXTRAS[name]):
+    with pytest.raises(MissingExtraError, match=rf"hptjax\[{EXTRAS[name]}\]"):
         make(name)
 
 

@@ -123,7 +123,7 @@ def test_sinks_see_every_epoch_and_generation_in_order():
     sink = Messages()
     space = Space({"lr": Float(0.001, 0.08)})
     run(study(space, strategies=("random",), budget={"generations": 2}), sinks=[sink])
-    generation = [("epoch", 0, 8), ("epoch", 1, 8)]  # nobody diverges
+    generation = [("epoch", 1, 8), ("epoch", 2, 8)]  # nobody diverges
     assert sink.events == [
         ("begin", "random", 16),
         *generation,

@@ -255,3 +255,8 @@ def test_a_trial_without_a_value_says_why(value):
     assert {trial.value for trial in found.trials} == {None}
     reasons = {trial.reason for trial in found.trials if trial.status is Status.TRAINED}
     assert {reason.split(" after")[0] for reason in reasons} == {"odd is not a finite number"}
+
+
+def test_a_module_of_a_metric_that_is_not_there_is_named():
+    with pytest.raises(ConfigError, match=r"^metric: .*; there is no module 'nowhere' to import"):
+        find_metric("nowhere:f1")

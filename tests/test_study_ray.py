@@ -62,7 +62,7 @@ class Killing(Sink):
     def generation(self, record, *, replayed):
         self.made += 1
     def epoch(self, strategy, epoch, metrics):
-        if self.made == 1 and epoch == 1:
+        if self.made == 1 and epoch == 2:
             os.kill(os.getpid(), signal.SIGKILL)
 
 ray = {"name": "ray", "address": sys.argv[2], "resources": {"driven": 1}}
@@ -357,7 +357,7 @@ def test_a_node_that_is_removed_within_a_generation(crew, second_node, local, cl
 
     class Removing(Sink):
         def epoch(self, strategy, epoch, metrics):
-            if epoch == 1 and second_node in cluster.worker_nodes:
+            if epoch == 2 and second_node in cluster.worker_nodes:
                 cluster.remove_node(second_node, allow_graceful=False)
                 while running(gone):  # it dies after its node, and here an epoch takes no time
                     time.sleep(0.05)

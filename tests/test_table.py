@@ -129,6 +129,7 @@ def test_a_module_beside_the_users_file_is_found(shapes, tmp_path, monkeypatch):
         ("pathlib:Path", r"^draw\.shape: pathlib:Path must be a class derived from .*\.Shape, it"),
         (3, r"^draw\.shape: must be the name of a part, got 3\.$"),
         (None, r"^draw\.shape: must be the name of a part, got None\.$"),
+        ("my.Mine", r"^draw\.shape: unknown shape .*; write 'my:Mine' for a part of your own\.$"),
         ("", r"^draw\.shape: unknown shape ''"),
     ],
 )

@@ -360,7 +360,7 @@ def test_a_metric_of_ones_own_is_shown_as_itself():
     values = [trial.value for trial in result.trials]
     assert result.best.value == max(values)
     assert str(result.metric) == "quickest (higher is better)"
-    study = optuna.load_study(study_name="random", storage=storage("run"))
+    study = optuna.load_study(study_name="run/random", storage=storage("run"))
     assert study.best_value == result.best.value
     assert history(tune(metric=quickest, out="run")) == history(result)
     assert hptjax.load_run("run").metric == result.metric

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from hptjax.cli.options import overrides
 from hptjax.cli.train import defaults_text
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.model import AnyModel, Model
@@ -37,21 +38,22 @@ IMAGES = 60_000  # the images are not loaded: those of FashionMNIST stand for th
 
 def describe(args: argparse.Namespace) -> int:
     """Prints the description of a study, or of a single model."""
-    console = make_console()
+    console, changes, named = make_console(), overrides(args), args.data is not None
     if is_study(args.config):
-        _describe_study(console, load_study(args.config, args.sets))
+        _describe_study(console, load_study(args.config, changes), named)
     else:
-        settings = load_train(args.config, args.sets)
-        told = defaults_text(load_defaults(args.config, args.sets))
+        settings = load_train(args.config, changes)
+        told = defaults_text(load_defaults(args.config, changes))
         if told:
             console.print(told, soft_wrap=True)
-        _describe_model(console, settings.model, _image_of_settings(console, settings))
+        _describe_model(console, settings.model, _image_of_settings(console, settings, named))
     return 0
 
 
-def _describe_study(console: Console, study: StudyConfig) -> None:
+def _describe_study(console: Console, study: StudyConfig, named: bool) -> None:
+    """named: whether the images were, so that they say what the networks take."""
     images = training_images(study)
-    if is_sized(study.model):
+    if is_sized(study.model) and not named:
         image = image_of(study.model)
     else:
         data = load_study_data(study, silent)
@@ -86,16 +88,16 @@ def images_text(data: StudyData, image: ImageSpec) -> str:
     )
 
 
-def _image_of_settings(console: Console, settings: TrainConfig) -> ImageSpec:
-    """What a model takes: what it says, else the images that stand beside it in its file."""
+def _image_of_settings(console: Console, settings: TrainConfig, named: bool) -> ImageSpec:
+    """What a model takes: what images say that are named, else what it says, else its file's."""
     model = settings.model
-    if is_sized(model):
+    if is_sized(model) and not named:
         return image_of(model)
     if "source" not in settings.data.model_fields_set:
         raise ConfigError(
             "model.input: must be known, and there are no data that say it: write "
             "--set model.input=[28,28,1] (height, width, channels; --set model.outputs=10, too), "
-            "or name images, --set data.source=sample."
+            "or name images, --data sample."
         )
     data = prepare_data(settings.data, model, settings.seed, silent)
     image = data.image_for(model.task.options)

@@ -276,6 +276,7 @@ def _add_train(commands) -> None:
 def _add_describe(commands) -> None:
     command = add_command(commands, "describe", "say what a study would do", DESCRIBE_HELP)
     _add_config(command)
+    _add_images(command)
     _add_compile_cache(command)
     command.set_defaults(handler=_describe, only_prints=True)
 

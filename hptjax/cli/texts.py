@@ -9,7 +9,7 @@ Searches the space of a study and writes everything to a run directory:
   tb/            TensorBoard, with HParams  best/       config and weights of the best network
   kept/          with keep_best: 5, the networks of the five best, and their ensemble
   environment.json  machine, devices and versions
-  optuna.journal an Optuna study for each strategy: optuna-dashboard DIR/optuna.journal
+  optuna.journal Optuna studies, mine/tpe of runs/mine: optuna-dashboard DIR/optuna.journal
 
 Where "None" is a choice of an hparam, read the tables with
 pandas.read_csv(file, keep_default_na=False, na_values=[""]): pandas alone takes it for no value.
@@ -50,7 +50,8 @@ examples:
 DESCRIBE_HELP = """\
 Says what a study would do, without training: its space, the bodies that would be compiled,
 parameters and FLOPs of its networks, what padding wastes, memory. For a model: its parameters and
-FLOPs. Images are loaded only where the model does not say their size itself, as a list of layers.
+FLOPs. Images are loaded where --data names them, and where the model does not say their size
+itself, as a list of layers.
 """
 DATA_HELP = """\
 Reads images as a study would, and says what was read: how many of each class are for training,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, cast
 
 from pydantic import (
     BaseModel,
@@ -10,13 +10,14 @@ from pydantic import (
     Field,
     SerializationInfo,
     SerializerFunctionWrapHandler,
+    ValidationError,
     model_serializer,
     model_validator,
 )
 
 from hptjax import notebook
 from hptjax.checks import is_text, plain
-from hptjax.config.explain import validated
+from hptjax.config.explain import explain, validated
 from hptjax.errors import shown
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -33,7 +34,19 @@ def _storable(value: Any) -> Any:
     return value
 
 
-class Frozen(BaseModel):
+class _Explained(type(BaseModel)):
+    """Has a config that is made in Python raise what one of a file does: one line."""
+
+    if not TYPE_CHECKING:  # a checker goes by the fields
+
+        def __call__(cls, *args: Any, **fields: Any) -> Any:
+            try:
+                return super().__call__(*args, **fields)
+            except ValidationError as error:
+                raise explain(error, cls) from None
+
+
+class Frozen(BaseModel, metaclass=_Explained):
     """Immutable, hashable (equal configs share a compilation), and closed to unknown keys."""
 
     later: ClassVar[tuple[str, ...]] = ()  # keys that the first versions did not have

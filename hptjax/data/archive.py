@@ -36,7 +36,10 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         if path.is_dir():
-            raise DataError(f"{path}: is a folder, where an .npz file was expected.")
+            raise DataError(
+                f"{path}: is a folder, where an .npz file was expected; pictures in it are "
+                f"'folder:{path}'."
+            )
         if not path.is_file():
             raise DataError(f"{path}: there is no such file.")
         self.path = path

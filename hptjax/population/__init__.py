@@ -29,6 +29,18 @@ _MODULES = {
     "evaluate_population": "evaluate",
     "make_plan": "plan",
 }
+__all__ = [
+    "Cost",
+    "Member",
+    "Outcome",
+    "Plan",
+    "Population",
+    "PopulationState",
+    "PopulationTrainer",
+    "evaluate_population",
+    "make_plan",
+]
+
 _HOMES = {name: f"hptjax.population.{home}" for name, home in _MODULES.items()}
 
 __getattr__, __dir__ = lazily(__name__, _HOMES)

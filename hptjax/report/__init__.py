@@ -36,6 +36,32 @@ if TYPE_CHECKING:
     from hptjax.report.statistics import strategy_statistics as strategy_statistics
     from hptjax.report.statistics import vargha_delaney as vargha_delaney
 
+__all__ = [
+    "Source",
+    "as_optuna_study",
+    "best_band",
+    "best_so_far",
+    "bootstrap_interval",
+    "counted_values",
+    "epochs_table",
+    "generation_statistics",
+    "hparam_importances",
+    "hparams_of",
+    "join_tables",
+    "kruskal_test",
+    "ledger_table",
+    "load_runs",
+    "named_sources",
+    "rank_table",
+    "rank_tests",
+    "read_source",
+    "runs_table",
+    "strategy_statistics",
+    "survivors",
+    "vargha_delaney",
+    "write_report",
+]
+
 _NAMES = {
     "html": ("write_report",),
     "importances": ("as_optuna_study", "hparam_importances"),

@@ -53,7 +53,7 @@ class ProgressCell(Sink):
     def epoch(self, strategy: str, epoch: int, metrics: Mapping[str, np.ndarray]) -> None:
         lowest = show_number(lowest_loss(metrics))
         count = len(metrics["val_loss"])
-        self._bars[strategy].note = f"epoch {epoch + 1} of {count} networks: val_loss {lowest}"
+        self._bars[strategy].note = f"epoch {epoch} of {count} networks: val_loss {lowest}"
         if self._clock() - self._drawn >= REDRAW_S:
             self._draw()
 

@@ -32,12 +32,14 @@ STATES = {Status.TRAINED: TrialState.COMPLETE, Status.STOPPED: TrialState.PRUNED
 
 
 class OptunaJournalSink(Sink):
-    """Writes a study named as its strategy, written anew from the journal by a resume.
+    """Writes a study RUN/STRATEGY for each strategy, anew from the journal by a resume.
+
+    RUN is the name of the directory, so that studies of several runs can be told apart.
 
     Its values are the trials' own, its intermediate values the metric after each epoch, from 1. A
     trial begins with its generation, whose time it takes by its epochs; what a resume replays ends
     at the time of the resume.
-    Load it with `optuna.load_study(study_name="des", storage=open_storage(path))`.
+    Load it with `optuna.load_study(study_name="mine/des", storage=open_storage(path))`.
     """
 
     def __init__(
@@ -62,7 +64,8 @@ class OptunaJournalSink(Sink):
         return open_storage(self._path)
 
     def begin(self, strategy: str, trials: int | None) -> None:
-        self._studies[strategy] = _new_study(strategy, self._storage, self._goals)
+        name = f"{self._path.absolute().parent.name}/{strategy}"
+        self._studies[strategy] = _new_study(name, self._storage, self._goals)
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
         took = timedelta(seconds=own_seconds(record.ledger))

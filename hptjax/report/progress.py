@@ -44,7 +44,7 @@ class ProgressLines(Sink):
     def epoch(self, strategy: str, epoch: int, metrics: Mapping[str, np.ndarray]) -> None:
         if self._clock() - self._last >= EVERY_S:
             count, lowest = len(metrics["val_loss"]), show_number(lowest_loss(metrics))
-            text = f"epoch {epoch + 1} of {count} networks, lowest val_loss {lowest}"
+            text = f"epoch {epoch} of {count} networks, lowest val_loss {lowest}"
             self.message(f"{strategy}: {text}")
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
@@ -97,7 +97,7 @@ class ProgressBars(Sink):
 
     def epoch(self, strategy: str, epoch: int, metrics: Mapping[str, np.ndarray]) -> None:
         best, lowest = show_best(self._best, self._metric), show_number(lowest_loss(metrics))
-        note = f"{best}, epoch {epoch + 1}: val_loss {lowest}"
+        note = f"{best}, epoch {epoch}: val_loss {lowest}"
         self._progress.update(self._task, note=note)
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:

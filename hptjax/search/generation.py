@@ -185,7 +185,7 @@ class Generation:
         self.alive = [t for t in self.alive if not self.tracks[t].is_over]
         if self.age == 1:
             self._values()  # a metric that gives no number is refused before more is trained
-        on_epoch(self.age - 1, metrics)
+        on_epoch(self.age, metrics)
         return True
 
     def _judge(self, population: Resident) -> None:

@@ -35,7 +35,10 @@ SKIPPED = {
     "BaseGASampler": "it is the base class of genetic samplers and proposes nothing",
     "nsgaii": "it is a module of crossovers, not a sampler",
 }
-EXTRAS = {"CmaEsSampler": "cmaes", "GPSampler": "torch"}  # packages that Optuna does not bring
+EXTRAS = {
+    "CmaEsSampler": "cmaes",
+    "GPSampler": "torch",
+}  # extras of our own
 SINGLE = ("CmaEsSampler", "PartialFixedSampler")  # take one objective, or may
 EXHAUSTIVE = ("BruteForceSampler", "GridSampler")
 MOST_GRID_POINTS = 100_000  # Optuna's grid is a list
@@ -167,7 +170,7 @@ def _check_packages(name: str, chosen: dict[str, Any]) -> None:
     for sampler in (name, *map(str, chosen.values())):
         package = EXTRAS.get(sampler)
         if package is not None and find_spec(package) is None:
-            raise MissingExtraError(f"optuna.{sampler}", package, "bench")
+            raise MissingExtraError(f"optuna.{sampler}", package, package)
 
 
 def _check_space(name: str, path: str, space: Space, chosen: dict[str, Any]) -> None:

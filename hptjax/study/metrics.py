@@ -6,6 +6,7 @@ from typing import Any
 
 from hptjax.config.frozen import as_tuple
 from hptjax.errors import ConfigError, shown
+from hptjax.importing import is_place
 from hptjax.records.goal import Goal
 from hptjax.records.metrics import TRAIN, VAL, in_order, measure_of
 from hptjax.study.metric import Function, Metric, advice, of_measure
@@ -61,7 +62,7 @@ def _by_word(word: str, task: Task, path: str) -> Metric:
     measure = task.find(measure_of(word)) if word.startswith(VAL) else None
     if measure is not None:
         return of_measure(word, measure)
-    if word not in METRICS:
+    if word not in METRICS and not is_place(word):
         raise task.unknown(word, path, METRICS.names())
     found = METRICS.find(word, path)
     if not isinstance(found, Metric):

@@ -31,7 +31,10 @@ class Sink:
         """A strategy starts, with at most so many trials to make (None: not known)."""
 
     def epoch(self, strategy: str, epoch: int, metrics: Mapping[str, np.ndarray]) -> None:
-        """An epoch of the present generation is over; metrics: [P] of the members still trained."""
+        """An epoch, from 1, of the present generation is over.
+
+        metrics: [P] of the members still trained.
+        """
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
         """A generation is in the journal; replayed: it was there before."""

@@ -53,7 +53,8 @@ def tune(
     The same call goes on where it was interrupted, or gives back at once what it found; with more
     trials or seconds it goes on from the end. Ctrl-C, or the stop button of a notebook, ends it
     after the epoch, with a snapshot: a notebook gets the result so far, a script
-    KeyboardInterrupt.
+    KeyboardInterrupt. Compiled programs are kept for the next process, as
+    `hptjax.devices.set_up` says.
 
     Args:
         model: a Model, a ModelConfig, a mapping as a file holds it, a file's path or the name of a

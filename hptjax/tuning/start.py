@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+from hptjax import devices
 from hptjax.errors import ConfigError, shown
 from hptjax.notebook import in_notebook
 from hptjax.paths import user_path
@@ -57,6 +58,7 @@ class Start:
             self.display.warn(text)
         nothing = StudyResult((), {}, study.to_dict())
         result = Result(nothing, folder, images=given.images, kept=kept)
+        devices.keep_programs()
         watching = (*self.sinks, Follower(result, self.functions))
         given = replace(given, sinks=watching, dashboards=kept)
         try:

@@ -27,6 +27,24 @@ if TYPE_CHECKING:
     from hptjax.report.plots.style import new_axes as new_axes
     from hptjax.report.plots.style import save_axes as save_axes
 
+__all__ = [
+    "colours_of",
+    "new_axes",
+    "plot_best_so_far",
+    "plot_box",
+    "plot_evaluations",
+    "plot_halving",
+    "plot_importances",
+    "plot_learning_curves",
+    "plot_ledger",
+    "plot_parallel",
+    "plot_population_density",
+    "plot_slice",
+    "plot_spread",
+    "plot_time_per_evaluation",
+    "save_axes",
+]
+
 _NAMES = {
     "curves": ("plot_learning_curves",),
     "groups": ("plot_best_so_far", "plot_box", "plot_ledger", "plot_time_per_evaluation"),
