@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +166,63 @@ def test_mistakes_are_named(make, message):
     make()
     with pytest.raises(DataError, match=message):
         read()
+
+
+@pytest.mark.parametrize("words", [("Training", "Testing"), ("train", "test")])
+def test_parts_have_several_words(words):
+    for word in words:
+        two_classes(f"parts/{word}", count=3)
+    train, lines = read("folder:parts")
+    assert (train.counts, lines) == ({"cat": 3, "dog": 3}, [])
+    assert read("folder:parts", split="test")[0].name == f"folder:parts/{words[1]}"
+
+
+def test_what_is_beside_parts_or_twice_is_said():
+    for word in ("train", "val", "more"):
+        two_classes(f"parts/{word}")
+    assert read("folder:parts")[1] == ["folder:parts: beside its parts more is left out."]
+    two_classes("parts/Valid")
+    with pytest.raises(DataError, match="has Valid and val, which are both for validation"):
+        read("folder:parts")
+
+
+def test_folders_in_the_folder_of_a_class_are_read_and_said_links_too():
+    two_classes()
+    save("more/x/9.png", noise(6, 5, seed=9))
+    Path("pets/cat/old").symlink_to(Path("more").absolute())
+    Path("pets/cat/old/x/back").symlink_to(Path("pets/cat").absolute())  # round in a circle
+    images, lines = read()
+    assert images.counts == {"cat": 5, "dog": 4}
+    assert lines == ["folder:pets: cat has pictures in folders of its own, all of one class: old."]
+
+
+def test_reading_pictures_leaves_the_warnings_of_a_process_alone():
+    two_classes(count=60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        before = list(warnings.filters)
+        for size in range(4, 12):
+            hptjax.ImageDataset.from_folder("pets", size=size, notify=lambda line: None)
+            assert warnings.filters == before
+
+
+def test_a_warning_names_the_line_of_the_caller():
+    two_classes()
+    Path("pets/none").mkdir()
+    with pytest.warns(UserWarning, match="none has no pictures") as caught:
+        hptjax.ImageDataset.from_folder("pets")
+    assert [Path(one.filename).name for one in caught] == ["test_folder.py"]
+
+
+def test_a_file_of_the_size_and_time_of_another_is_another():
+    for name in ("cat", "dog"):
+        save(f"pets/{name}/0.bmp", noise(6, 5, seed=1))
+    state = Path("pets/cat/0.bmp").stat()
+    read()
+    save("pets/cat/0.bmp", noise(6, 5, seed=2))
+    os.utime("pets/cat/0.bmp", ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert Path("pets/cat/0.bmp").stat().st_size == state.st_size
+    np.testing.assert_array_equal(read()[0].images[0, ..., 0], noise(6, 5, seed=2))
 
 
 def test_what_was_decoded_is_kept_until_a_file_changes(monkeypatch, tmp_path):

@@ -40,7 +40,8 @@ def read_picture(path: Path, channels: int, notify: Callable[[str], None]) -> np
             f"{path}: the network is for {channels} channels, pictures have 1 or 3; give arrays to "
             "hptjax.load_network(...).predict."
         )
-    found = picture.read_picture(path, channels=channels)
+    with picture.without_warnings():
+        found = picture.read_picture(path, channels=channels)
     for key in found.done:
         notify(f"pictures {picture.SAID[key]}.")
     return found.pixels

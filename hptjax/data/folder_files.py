@@ -2,7 +2,6 @@
 
 import os
 import re
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hptjax.data.labels import listed
-from hptjax.data.parts import Notify, Split
+from hptjax.data.parts import Notify, Split, warn
 from hptjax.data.picture import (
     BrokenPictureError,
     Picture,
@@ -21,6 +20,7 @@ from hptjax.data.picture import (
     lines_of,
     picture_endings,
     read_picture,
+    without_warnings,
 )
 from hptjax.data.picture_cache import Decoded, cache_path, read_cached, write_cached
 from hptjax.data.tree import Tree, find_pictures
@@ -49,7 +49,7 @@ def read_folder(
     broken: str = "refuse",
     groups: str | None = None,
     classes: Sequence[str] | None = None,
-    notify: Notify = warnings.warn,
+    notify: Notify = warn,
 ) -> Pictures:
     """Decodes the pictures of one part of a folder, or takes them from the user's cache.
 
@@ -111,7 +111,7 @@ def _decode(tree: Tree, size: Size | None, channels: int | None, skip: bool) -> 
     """All pictures in one array; of several sizes or a broken one: DataError."""
     read = partial(_read, size=size, channels=channels)
     pictures, kept, broken = [], [], []
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with without_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for index, read_one in enumerate(_in_order(pool, read, tree.files)):
             if isinstance(read_one, BrokenPictureError) and skip:
                 broken.append(tree.files[index])

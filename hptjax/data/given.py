@@ -9,7 +9,14 @@ import numpy as np
 
 from hptjax.data.folder_files import resized_lines, stacked
 from hptjax.data.parts import Notify
-from hptjax.data.picture import Picture, Size, as_picture, lines_of, read_picture
+from hptjax.data.picture import (
+    Picture,
+    Size,
+    as_picture,
+    lines_of,
+    read_picture,
+    without_warnings,
+)
 from hptjax.errors import ConfigError, DataError, did_you_mean, shown
 
 
@@ -62,7 +69,8 @@ class Reader:
     def _one(self, image: Any, index: int) -> "Picture | np.ndarray":
         what = f"{self.name}: image {index}"
         if isinstance(image, str | os.PathLike):
-            return read_picture(Path(image).expanduser(), self.size, self.channels)
+            with without_warnings():
+                return read_picture(Path(image).expanduser(), self.size, self.channels)
         if hasattr(image, "getbands"):  # of Pillow
             return as_picture(image, what, self.size, self.channels)
         array = np.asarray(image)

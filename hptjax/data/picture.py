@@ -1,7 +1,8 @@
 """One picture file as an array: colours, depth, orientation and size, and what was done to it."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -59,6 +60,18 @@ def picture_endings() -> frozenset[str]:
     return frozenset(end for end, kind in readable.items() if kind in Image.OPEN)
 
 
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Pillow's warnings, of odd metadata and of merely large pictures, are not shown meanwhile.
+
+    For the thread that starts others: filters are the process's, and those that one of several
+    threads puts back are not those that were there.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def read_picture(path: Path, size: Size | None = None, channels: int | None = None) -> Picture:
     """Decodes a file.
 
@@ -69,11 +82,9 @@ def read_picture(path: Path, size: Size | None = None, channels: int | None = No
     from PIL import Image
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata, and of merely large pictures
-            with Image.open(path) as image:
-                image.load()
-                return as_picture(image, str(path), size, channels)
+        with Image.open(path) as image:
+            image.load()
+            return as_picture(image, str(path), size, channels)
     except DataError:
         raise
     except MemoryError:
