@@ -1,7 +1,10 @@
 """A trained network in Python: images of any form in, names of classes out."""
 
+import warnings
+
 import numpy as np
 import pytest
+from PIL import Image
 
 import hptjax
 from hptjax.data.request import silent
@@ -71,6 +74,40 @@ def test_every_form_of_the_same_images_gives_the_same(net, images):
     ]
     for form in forms:
         np.testing.assert_array_equal(net.logits(form), want)
+
+
+def test_pictures_are_read_as_those_of_a_folder(net, tmp_path):
+    grey = np.random.default_rng(3).integers(0, 256, (12, 12), np.uint8)
+    colours = np.stack([grey, grey // 2, 255 - grey], -1)
+    turned = Image.Exif()
+    turned[274] = 3  # upside down
+    palette = Image.fromarray(colours).quantize(64)
+    palette.save(tmp_path / "palette.png")
+    Image.fromarray(grey).save(tmp_path / "turned.png", exif=turned)
+    as_grey = np.asarray(palette.convert("RGB").convert("L"))
+    for picture, pixels in [
+        (Image.fromarray(grey), grey),
+        (Image.fromarray(grey).convert("LA"), grey),
+        (Image.open(tmp_path / "turned.png"), np.rot90(grey, 2)),
+        (tmp_path / "turned.png", np.rot90(grey, 2)),
+        (palette, as_grey),  # whose bytes are the numbers of colours
+        (str(tmp_path / "palette.png"), as_grey),
+    ]:
+        want = net.logits(pixels)
+        for form in (picture, [picture]):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what is done to them is said
+                np.testing.assert_array_equal(net.logits(form), want)
+    with pytest.raises(DataError, match=r"takes grey images; is \(12, 12, 3\) one in colour"):
+        net.predict(colours)  # and no twelve grey ones
+
+
+def test_an_image_means_the_same_alone_and_among_others(net, images):
+    for form in (images.astype(np.int64), images / 255, [images[0] // 4, images[1] / 255]):
+        dark, bright = form[0] // 4 if isinstance(form, np.ndarray) else form[0], form[1]
+        together = net.logits([dark, bright])
+        for one, alone in zip(together, (dark, bright), strict=True):
+            np.testing.assert_allclose(net.logits(alone)[0], one, atol=1e-5)
 
 
 def test_one_image_is_a_batch_of_one(net, images):

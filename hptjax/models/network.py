@@ -108,9 +108,10 @@ class Network:
         """What the last layer gives, float32 [N, K].
 
         images: [N, H, W, C], one image [H, W, C], of grey ones also [N, H, W] or one [H, W] of the
-        network's size, or a list of images of any sizes: uint8, floats from 0 to 1, or another
-        plain range as of `ImageDataset`. Another size is resized as in training, which a warning
-        says once. Raises DataError.
+        network's size, a path or an image of Pillow, which are read as those of a folder are, an
+        ImageDataset, or a list of images of any sizes: uint8, floats from 0 to 1, or another plain
+        range as of `ImageDataset`. Another size is resized as in training, which a warning says
+        once. Raises DataError.
         """
         return self._outputs(prepared(images, self.input_shape, self._say))
 
