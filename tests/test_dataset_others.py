@@ -1,5 +1,6 @@
 """Data sets made of what other libraries hold, split, counted and shown."""
 
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -127,6 +128,9 @@ def test_a_data_frame_of_paths_and_one_of_arrays(tmp_path):
     data = ImageDataset.from_dataframe(frame, "file", "kind", folder=tmp_path)
     assert data.counts == {"a": 2, "b": 2}
     np.testing.assert_array_equal(data.images[3, ..., 0], noise(5, 4, seed=3))
+    paths = frame.assign(file=[Path(name) for name in frame["file"]])
+    again = ImageDataset.from_dataframe(paths, "file", "kind", folder=tmp_path)
+    np.testing.assert_array_equal(again.images, data.images)
     arrays = pd.DataFrame({"image": list(noise(4, 5, 4)), "label": [3, 5, 3, 5]})
     assert ImageDataset.from_dataframe(arrays, notify=silent).class_names == ("3", "5")
     own = frame.assign(patient=list("xyxy"))

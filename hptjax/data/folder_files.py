@@ -71,6 +71,7 @@ def read_folder(
         failure = write_cached(place, decoded)
         if failure is not None:
             notify(f"{tree.name}: pictures are not kept decoded in {place.parent}: {failure}.")
+    decoded.images.flags.writeable = False  # so that it need not be copied
     for line in decoded.lines:
         notify(f"{tree.name}: {line}.")
     files = [tree.files[index] for index in decoded.kept]

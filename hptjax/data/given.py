@@ -57,14 +57,14 @@ class Reader:
                 f"{self.name}: images must be of one shape, got {len(shapes)} ({shown(shapes)}); "
                 "resize them before."
             )
-        return np.stack(arrays)
+        return _unwritable(np.stack(arrays))
 
     def _pictures(self, arrays: list[np.ndarray], pictures: list[Picture]) -> np.ndarray:
         lines = resized_lines([one.size for one in pictures], self.size)
         images, said = stacked(arrays, self.name)
         for line in (*lines, *lines_of(one.done for one in pictures), *said):
             self.notify(f"{self.name}: {line}.")
-        return images
+        return _unwritable(images)
 
     def _one(self, image: Any, index: int) -> "Picture | np.ndarray":
         what = f"{self.name}: image {index}"
@@ -93,6 +93,12 @@ class Reader:
                 f"{what}: size and channels convert pictures and files, and this is an array "
                 f"{list(shape)}; make it so before."
             )
+
+
+def _unwritable(images: np.ndarray) -> np.ndarray:
+    """The same array, so that it need not be copied."""
+    images.flags.writeable = False
+    return images
 
 
 def given_by_torch(dataset: Any, class_names: Any, reader: Reader) -> Given:
@@ -137,7 +143,7 @@ def given_by_dataframe(frame: Any, image: str, label: str, folder: Path, reader:
     folder: where relative paths begin.
     """
     check_columns(list(frame.columns), {"image": image, "label": label}, reader)
-    images = (folder / one if isinstance(one, str) else one for one in frame[image])
+    images = (folder / one if isinstance(one, str | os.PathLike) else one for one in frame[image])
     return Given(reader.together(images), [_plain(one) for one in frame[label]], None)
 
 
