@@ -160,9 +160,17 @@ def test_images_that_are_given_are_split_as_those_of_a_source():
 
 
 def test_size_and_channels_of_any_source():
-    _, lines = prepared(source="sample", size=20, channels=3, train_limit=100)
+    _, lines = prepared(source="sample", size=12, channels=3, train_limit=100)
     assert any("images are made RGB" in line for line in lines)
-    assert any("28 x 28 pixels are resized to 20 x 20" in line for line in lines)
+    assert any("28 x 28 pixels are resized to 12 x 12" in line for line in lines)
+    # what the network predicts later is scaled once
+    message = (
+        r"data\.size: is 20 x 20, but the model takes images of 12 x 12: write data\.size: \[12"
+    )
+    with pytest.raises(ConfigError, match=message):
+        prepared(source="sample", size=20)
+    with pytest.raises(ConfigError, match=message):
+        load_test_data(config(source="sample", size=20), MODEL)
     grey = hptjax.load_images("sample", channels=3)
     assert grey.image_shape == (28, 28, 3)
     assert np.ptp(grey.images, axis=-1).max() == 0

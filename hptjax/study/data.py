@@ -98,6 +98,8 @@ def prepare_data(
     if isinstance(given, StudyData):
         return given.fitted(model, notify)
     images, validation = split_images(config, model.task.options.kind, seed, notify, given)
+    if given is None:
+        _check_size(config, model, images)
     return StudyData(images, validation).fitted(model, notify)
 
 
@@ -200,6 +202,7 @@ def load_test_data(
     classes: what the network calls its classes, for a source that does not say so itself.
     """
     images = held_out_images(config, model.task.options.kind, notify, classes)
+    _check_size(config, model, images)
     return fitted(images, *model.size_for(images.image_shape), notify)
 
 
@@ -213,6 +216,20 @@ def held_out_images(
             "is no other (--split validation measures on it)."
         )
     return _load(config, "test", kind, notify, classes)
+
+
+def _check_size(config: DataConfig, model: AnyModel, images: ImageDataset) -> None:
+    """ConfigError where images are scaled to one size, and then to another that a model takes.
+
+    A network scales what it predicts once, to its own size: that is not what it was trained on.
+    """
+    wanted = model.size_for(images.image_shape)
+    if config.size is not None and tuple(config.size) != tuple(wanted):
+        (height, width), (own_height, own_width) = config.size, wanted
+        raise ConfigError(
+            f"data.size: is {height} x {width}, but the model takes images of {own_height} x "
+            f"{own_width}: write data.size: [{own_height}, {own_width}], or change the model."
+        )
 
 
 def _say_absent(images: ImageDataset, what: str, notify: Notify) -> None:
