@@ -332,7 +332,12 @@ def _add_evaluate(commands) -> None:
         "network", type=user_path, metavar="DIR|FILE", help="a run directory, or an exported file"
     )
     command.add_argument(
-        "--split", choices=("test", "train", "validation"), default="test", help="default: test"
+        "--split",
+        choices=("test", "train", "validation"),
+        help="default: test, or where there is none validation, which is said",
+    )
+    command.add_argument(
+        "--ensemble", action="store_true", help="the run's kept networks together (keep_best)"
     )
     command.add_argument(
         "--per-class",

@@ -134,13 +134,17 @@ class Network:
 
     def per_class(self, dataset: ImageDataset) -> PerClass:
         """Precision, recall, F1 and number of images of each class; raises as `confusion` does."""
+        self.check_classes()
+        images = self.fit(dataset)
+        confusion = confusion_of(images.labels, self._outputs(images.images))
+        return per_class_of(self.class_names, images.labels, confusion)
+
+    def check_classes(self) -> None:
+        """ConfigError of a network of another task than classification."""
         if self._kind != "classes":
             raise ConfigError(
                 f"per class: a {self.config.task.name} has no classes; evaluate measures it."
             )
-        images = self.fit(dataset)
-        confusion = confusion_of(images.labels, self._outputs(images.images))
-        return per_class_of(self.class_names, images.labels, confusion)
 
     def export(self, path: str | Path, **options: Any) -> None:
         """Writes it as `.safetensors`, `.onnx` (extra [onnx]) or `.pt` (extra [torch]).
