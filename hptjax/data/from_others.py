@@ -79,7 +79,7 @@ class FromOthers:
         Images are Pillow's, tensors [C, H, W] or arrays [H, W, C]; size and channels are for the
         first. class_names: by default its `classes`. options: keywords of the class.
         """
-        reader = Reader(name, _pair(size), channels, notify)
+        reader = Reader(name, _pair(size), channels, notify, options.get("kind", "classes"))
         given = given_by_torch(dataset, class_names, reader)
         return cls(*given, name, channels=channels, notify=notify, **options)
 
@@ -97,7 +97,8 @@ class FromOthers:
         **options: Any,
     ) -> Self:
         """A Dataset of Hugging Face. image, label: its columns; else as `from_torch`."""
-        given = given_by_hf(dataset, image, label, Reader(name, _pair(size), channels, notify))
+        reader = Reader(name, _pair(size), channels, notify, options.get("kind", "classes"))
+        given = given_by_hf(dataset, image, label, reader)
         return cls(*given, name, channels=channels, notify=notify, **options)
 
     @classmethod

@@ -19,6 +19,8 @@ from hptjax.data.picture import (
 )
 from hptjax.errors import ConfigError, DataError, did_you_mean, shown
 
+_LOOKED = 4  # images that are asked for twice
+
 
 class Given(NamedTuple):
     """Images and labels as `ImageDataset` takes them, and the names of the classes, if known."""
@@ -32,11 +34,20 @@ class Reader:
     """Brings single images, of whatever kind, into one array.
 
     size: (height, width) that they are scaled and cropped to; channels: 1 or 3, that they are made;
-    both for pictures (Pillow images and files), while arrays are taken as they are.
+    both for pictures (Pillow images and files), while arrays are taken as they are. kind: of the
+    labels, as of `ImageDataset`.
     """
 
-    def __init__(self, name: str, size: Size | None, channels: int | None, notify: Notify) -> None:
+    def __init__(
+        self,
+        name: str,
+        size: Size | None,
+        channels: int | None,
+        notify: Notify,
+        kind: str = "classes",
+    ) -> None:
         self.name, self.size, self.channels, self.notify = name, size, channels, notify
+        self.kind = kind
 
     def together(self, images: Iterable[Any]) -> np.ndarray:
         """All of them, [N, H, W, C]; DataError, which names the index, for one that fails."""
@@ -73,7 +84,7 @@ class Reader:
                 return read_picture(Path(image).expanduser(), self.size, self.channels)
         if hasattr(image, "getbands"):  # of Pillow
             return as_picture(image, what, self.size, self.channels)
-        array = np.asarray(image)
+        array = np.asarray(_plain_tensor(image) if _is_torch(image) else image)
         if array.ndim not in (2, 3) or array.dtype.kind not in "biuf":
             raise DataError(
                 f"{what}: must be a Pillow image, a path or an array [H, W] or [H, W, C], got "
@@ -105,7 +116,8 @@ def given_by_torch(dataset: Any, class_names: Any, reader: Reader) -> Given:
     """Anything with __len__ and __getitem__ that gives (image, label), as torchvision's sets.
 
     Tensors are [C, H, W]; labels are whole numbers or names. The names of the classes are its
-    `classes`, or those of the set that it is a part of.
+    `classes`, or those of the sets that it is made of. A set that gives another image each time is
+    taken as it is drawn once, which is said.
     """
     if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
         raise ConfigError(
@@ -119,8 +131,15 @@ def given_by_torch(dataset: Any, class_names: Any, reader: Reader) -> Given:
             raise DataError(f"{reader.name}: must give (image, label), item {index} is no pair.")
         images.append(item[0])
         labels.append(_plain(item[1]))
-    names = class_names if class_names is not None else _classes_of(dataset)
-    return Given(reader.together(images), _named(labels, names, reader.name), names)
+    if images and any(
+        not _same(images[k], dataset[k][0]) for k in range(min(_LOOKED, len(images)))
+    ):
+        reader.notify(
+            f"{reader.name}: gives another image for the same index each time, as by random "
+            "transforms; one draw of each is taken."
+        )
+    names = class_names if class_names is not None else _classes_of(dataset, reader)
+    return Given(reader.together(images), _named(labels, names, reader), names)
 
 
 def given_by_hf(dataset: Any, image: str, label: str, reader: Reader) -> Given:
@@ -134,7 +153,7 @@ def given_by_hf(dataset: Any, image: str, label: str, reader: Reader) -> Given:
     names = getattr(dataset.features[label], "names", None)
     labels = [_plain(one) for one in dataset[label]]
     pictures = (dataset[index][image] for index in range(len(labels)))
-    return Given(reader.together(pictures), _named(labels, names, reader.name), names)
+    return Given(reader.together(pictures), _named(labels, names, reader), names)
 
 
 def given_by_dataframe(frame: Any, image: str, label: str, folder: Path, reader: Reader) -> Given:
@@ -155,9 +174,10 @@ def check_columns(columns: Any, wanted: Mapping[str, str], reader: Reader) -> No
             raise ConfigError(f"{reader.name}: {argument}: there is no column {column!r}; {hint}")
 
 
-def _named(labels: list[Any], names: Any, name: str) -> list[Any]:
+def _named(labels: list[Any], names: Any, reader: Reader) -> list[Any]:
     """The names in the place of indices: names may be numbers themselves."""
-    if names is None or any(isinstance(label, str) for label in labels):
+    name, of_classes = reader.name, reader.kind == "classes"
+    if names is None or not of_classes or any(isinstance(label, str) for label in labels):
         return labels
     wrong = [label for label in labels if not isinstance(label, int) or not 0 <= label < len(names)]
     if wrong:
@@ -168,12 +188,40 @@ def _named(labels: list[Any], names: Any, name: str) -> list[Any]:
     return [names[label] for label in labels]
 
 
-def _classes_of(dataset: Any) -> list[str] | None:
-    """Its `classes`; of a Subset those of the whole."""
+def _classes_of(dataset: Any, reader: Reader) -> list[str] | None:
+    """Its `classes`; of a Subset those of the whole, of several sets together those of each.
+
+    None of targets, which have none. Raises DataError for sets of different classes.
+    """
+    if reader.kind == "targets":
+        return None
     while not hasattr(dataset, "classes") and hasattr(dataset, "dataset"):
         dataset = dataset.dataset
+    parts = getattr(dataset, "datasets", None)
+    if not hasattr(dataset, "classes") and isinstance(parts, list | tuple):
+        found = [_classes_of(part, reader) for part in parts]
+        for other in found[1:]:
+            if other != found[0]:
+                raise DataError(
+                    f"{reader.name}: is made of sets of different classes, {shown(found[0])} and "
+                    f"{shown(other)}, whose numbers do not mean the same; give one after the other."
+                )
+        return found[0] if found else None
     names = getattr(dataset, "classes", None)
     return list(names) if isinstance(names, list | tuple) else None
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two images are equal, to the last bit."""
+    if _is_torch(one) and _is_torch(other):
+        one, other = _plain_tensor(one), _plain_tensor(other)
+    return np.array_equal(np.asarray(one), np.asarray(other), equal_nan=False)
+
+
+def _plain_tensor(tensor: Any) -> Any:
+    """A tensor that NumPy can read: without a gradient, on the host, of a type that it has."""
+    tensor = tensor.detach().cpu() if hasattr(tensor, "detach") else tensor
+    return tensor.float() if str(getattr(tensor, "dtype", "")) == "torch.bfloat16" else tensor
 
 
 def _plain(label: Any) -> Any:
