@@ -205,6 +205,7 @@ def test_what_is_true_of_several_parts_is_said_once(tmp_path):
         "no image is of these 6 classes: b, d, e, f, g, h.",
         lines[2].split(": ", 1)[1],
         "40 images, which are the validation set.",
+        "40 of 40 validation images are training images, too, to the last bit.",
         RESIZED,
     ]
     assert "no number is above 15, where 255 is white" in lines[2]

@@ -104,6 +104,18 @@ def test_another_source_has_the_classes_of_the_training_set(tmp_path):
         prepared(source="npz:a.npz", validation="npz:b.npz", data_dir=str(tmp_path))
 
 
+def test_validation_images_that_are_trained_on_are_said(tmp_path):
+    own, labels = images(12), list("abcd") * 3
+    np.savez(tmp_path / "a.npz", images=own, labels=labels)
+    np.savez(tmp_path / "b.npz", images=np.concatenate([own[:2], images(4, 1)]), labels=labels[:6])
+    for other, told in (("a", "12 of 12"), ("b", "2 of 6")):
+        source = {"source": "npz:a.npz", "validation": f"npz:{other}.npz"}
+        _, lines = prepared(**source, data_dir=str(tmp_path))
+        assert f"{told} validation images are training images, too, to the last bit." in "".join(
+            lines
+        )
+
+
 def test_a_relative_source_of_validation_is_beside_the_file(tmp_path, monkeypatch):
     np.savez(tmp_path / "b.npz", images=images(4, 1), labels=[0, 1, 2, 3])
     (tmp_path / "a.yaml").write_text(

@@ -14,6 +14,7 @@ from hptjax.data.labels import listed, say_absent
 from hptjax.data.parts import warn
 from hptjax.data.request import NoSplitError, Split, once, silent
 from hptjax.data.resize import fitted, fitted_pair
+from hptjax.data.review import shared_images
 from hptjax.data.sources import load_images
 from hptjax.data.split import limited
 from hptjax.data.targets import Kind, absent_labels
@@ -119,7 +120,9 @@ def split_images(
     if config.train_limit is not None:
         images = limited(images, config.train_limit, seed, stratified)
     validation = _own_validation(config, images, kind, notify, given)
-    if validation is None:
+    if validation is not None:
+        say_shared(images, validation, notify)
+    else:
         images, validation = _cut(images, config.wanted, stratified, seed, notify)
     for part, use in ((images, "training"), (validation, "validation")):
         _say_absent(part, f"{part.name}, for {use}", notify)
@@ -229,6 +232,16 @@ def _check_size(config: DataConfig, model: AnyModel, images: ImageDataset) -> No
         raise ConfigError(
             f"data.size: is {height} x {width}, but the model takes images of {own_height} x "
             f"{own_width}: write data.size: [{own_height}, {own_width}], or change the model."
+        )
+
+
+def say_shared(train: ImageDataset, validation: ImageDataset, notify: Notify) -> None:
+    """Says how many of the validation images are trained on: measures of them tell little."""
+    count = shared_images(train, validation)
+    if count:
+        notify(
+            f"{validation.name}: {count} of {validation.size} validation images are training "
+            "images, too, to the last bit."
         )
 
 

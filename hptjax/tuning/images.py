@@ -8,7 +8,7 @@ from hptjax.data.digest import dataset_digest
 from hptjax.data.targets import Kind
 from hptjax.errors import ConfigError, shown
 from hptjax.study.config import StudyConfig
-from hptjax.study.data import StudyData, data_digests, prepare_data
+from hptjax.study.data import StudyData, data_digests, prepare_data, say_shared
 from hptjax.study.data_config import DataConfig
 
 Images: TypeAlias = ImageDataset | StudyData
@@ -61,6 +61,7 @@ def read_images(
     if validation is None:
         return train
     held = _dataset(validation, train.class_names, kind, channels, notify, "validation")
+    say_shared(train, held, notify)
     return StudyData(train, held)
 
 
