@@ -128,6 +128,33 @@ def test_colours_depth_and_turns_are_said():
     assert "folder:f: 6 pictures in colour: made grey." in lines
 
 
+def test_transparent_pictures_are_laid_on_a_colour():
+    """Black strokes on nothing, whose colours are black everywhere."""
+    stroke = np.zeros((6, 6), np.uint8)
+    stroke[2] = 255
+    black = np.zeros((6, 6, 3), np.uint8)
+    save("icons/a/0.png", np.dstack([black, stroke]))
+    save("icons/b/1.png", np.dstack([black, stroke.T // 2]))
+    images, lines = read("folder:icons")
+    assert not images.images.any()
+    assert "without it (data.background: white lays them on white)." in lines[0]
+    images, lines = read("folder:icons", background="white")
+    assert "2 pictures with transparency: laid on the colour that data.background" in lines[0]
+    np.testing.assert_array_equal(images.images[0], np.dstack([255 - stroke] * 3))
+    np.testing.assert_allclose(images.images[1, ..., 0], 255 - stroke.T / 2, atol=1)
+    red = hptjax.ImageDataset.from_folder("icons", background="#ff0000", notify=lambda line: None)
+    assert red.images[0, 0, 0].tolist() == [255, 0, 0]
+    save("icons/a/0.png", stroke, transparency=0)
+    save("icons/b/1.png", np.dstack([stroke // 255, stroke]), "LA")
+    images, _ = read("folder:icons", background="white")
+    np.testing.assert_array_equal(images.images[0], np.full((6, 6, 1), 255))
+    np.testing.assert_array_equal(images.images[1, ..., 0], np.where(stroke, 1, 255))
+    with pytest.raises(ConfigError, match=r"data\.background: must be a colour, .* got 'whitish'"):
+        read("folder:icons", background="whitish")
+    with pytest.raises(ConfigError, match=r"is of pictures, and sample has arrays without any"):
+        load_images("sample", background="white")
+
+
 def test_a_broken_file_is_named_or_left_out():
     two_classes()
     file = Path("pets/dog/2.png")

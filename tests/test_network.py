@@ -102,6 +102,21 @@ def test_pictures_are_read_as_those_of_a_folder(net, tmp_path):
         net.predict(colours)  # and no twelve grey ones
 
 
+def test_transparent_pictures_are_laid_on_the_colour_of_the_training(net, tmp_path):
+    alpha = np.random.default_rng(3).integers(0, 2, (12, 12), np.uint8) * 255
+    picture = Image.fromarray(np.dstack([np.zeros_like(alpha), alpha]), "LA")
+    picture.save(tmp_path / "a.png")
+    on_white = Network(net.config, net.variables, {"data": {"background": "white"}}, NAMES)
+    for form in (picture, tmp_path / "a.png"):
+        as_it_is = Network(net.config, net.variables, {}, NAMES)
+        with pytest.warns(UserWarning, match="transparency"):
+            np.testing.assert_array_equal(as_it_is.logits(form), net.logits(np.zeros_like(alpha)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = on_white.logits(form)
+        np.testing.assert_array_equal(found, net.logits(np.where(alpha, 0, 255).astype(np.uint8)))
+
+
 def test_an_image_means_the_same_alone_and_among_others(net, images):
     for form in (images.astype(np.int64), images / 255, [images[0] // 4, images[1] / 255]):
         dark, bright = form[0] // 4 if isinstance(form, np.ndarray) else form[0], form[1]

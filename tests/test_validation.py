@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import hptjax
 from hptjax.config.explain import validated
@@ -91,6 +92,21 @@ def test_the_test_set_is_the_validation_set_and_then_no_other(tmp_path):
     assert (data.train.size, data.validation.size) == (6000, 1000)
     with pytest.raises(DataError, match="sample: its test set is the validation set"):
         load_test_data(config(validation="test"), MODEL, notify=print)
+
+
+def test_a_background_is_of_pictures_and_not_of_arrays_beside_them(tmp_path):
+    for name, k in (("a", 0), ("b", 1)):
+        (tmp_path / "icons" / name).mkdir(parents=True)
+        for i in range(3):
+            pixels = np.dstack([images(1, i)[0], np.full((12, 12), 100 * k, np.uint8)])
+            Image.fromarray(pixels, "LA").save(tmp_path / "icons" / name / f"{i}.png")
+    np.savez(tmp_path / "b.npz", images=images(4, 1), labels=list("abab"))
+    source = {"source": "folder:icons", "background": "white", "data_dir": str(tmp_path)}
+    data, _ = prepared(**source, validation="npz:b.npz")
+    assert (data.train.images[:3] == 255).all()
+    np.testing.assert_array_equal(data.validation.images[..., 0], images(4, 1))
+    assert noted(**source)["background"] == "white"
+    assert "background" not in noted(source="folder:icons")
 
 
 def test_another_source_has_the_classes_of_the_training_set(tmp_path):
@@ -189,7 +205,6 @@ def test_size_and_channels_of_any_source():
 
 
 def test_colours_are_made_grey_as_pillow_does(tmp_path):
-    from PIL import Image
 
     pixels = np.random.default_rng(0).integers(0, 256, (2, 30, 30, 3), np.uint8)
     np.savez(tmp_path / "a.npz", pixels, [0, 1])

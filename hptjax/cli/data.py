@@ -57,7 +57,7 @@ def _check_sheet(path: Path | None) -> None:
 
 def _config(args: argparse.Namespace) -> DataConfig:
     tree: dict[str, Any] = {"source": args.source, "augment": False}
-    for key in ("data_dir", "channels", "broken"):
+    for key in ("data_dir", "channels", "broken", "background"):
         if getattr(args, key) is not None:
             tree[key] = getattr(args, key)
     if args.size is not None:

@@ -9,7 +9,7 @@ from hptjax.config.explain import validated
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
 from hptjax.data.request import NoSplitError
-from hptjax.data.sources import check_source
+from hptjax.data.sources import check_source, ours_without_pictures
 from hptjax.errors import ConfigError, DataError
 from hptjax.models.confusion import confusion_of, per_class_of
 from hptjax.models.ensemble import Ensemble
@@ -95,6 +95,8 @@ def _data_config(network: SavedNetwork, args: argparse.Namespace) -> DataConfig:
     if args.data is not None:
         check_source(args.data, "--data")
         tree |= {"source": args.data, "data_dir": None}
+        if ours_without_pictures(args.data):
+            tree.pop("background", None)
         own = as_validation(tree.get("validation"))
         if isinstance(own, Mapping) and own.get("source") is not None:
             del tree["validation"]  # images of the source that the network was trained on

@@ -284,6 +284,11 @@ def _add_data(commands) -> None:
         help="broken files (default: refuse)",
     )
     command.add_argument(
+        "--background",
+        metavar="COLOUR",
+        help="lay transparent pictures on it, as white or '#808080'",
+    )
+    command.add_argument(
         "--kind",
         choices=("classes", "labels", "targets"),
         default="classes",

@@ -54,7 +54,7 @@ def _read(
     found, broken = [], 0
     for path in files:
         try:
-            image = read_picture(path, network.input_shape[2], notify)
+            image = read_picture(path, network.input_shape[2], notify, network.background)
         except DataError as error:
             say(str(error))
             broken += 1

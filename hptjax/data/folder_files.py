@@ -17,6 +17,7 @@ from hptjax.data.picture import (
     BrokenPictureError,
     Picture,
     Size,
+    colour_of,
     lines_of,
     picture_endings,
     read_picture,
@@ -48,6 +49,7 @@ def read_folder(
     channels: int | None = None,
     broken: str = "refuse",
     groups: str | None = None,
+    background: str | None = None,
     classes: Sequence[str] | None = None,
     notify: Notify = warn,
 ) -> Pictures:
@@ -55,7 +57,8 @@ def read_folder(
 
     name: begins every error and line. size: (height, width) that pictures are scaled and cropped
     to; channels: 1 or 3, that they are made. broken: `skip` leaves a broken file out. groups: a
-    regular expression on the names of files. classes: as of `find_pictures`. Raises DataError for
+    regular expression on the names of files. background: the colour that transparent pixels are
+    laid on, as white. classes: as of `find_pictures`. Raises DataError for
     pictures of several sizes and for a broken one, MissingExtraError without Pillow, else as
     `find_pictures`.
     """
@@ -63,11 +66,14 @@ def read_folder(
         raise ConfigError(f"{name}: data.channels must be 1 or 3, got {channels}.")
     if broken not in ("refuse", "skip"):
         raise ConfigError(f"{name}: data.broken must be refuse or skip, got {shown(broken)}.")
+    if background is not None:
+        colour_of(background)  # a mistake is better known early
     tree = find_pictures(folder, split, name, picture_endings(), classes, notify)
-    place = cache_path(folder, tree.files, [split, size, channels, broken])
+    form = [split, size, channels, broken, *([] if background is None else [background])]
+    place = cache_path(folder, tree.files, form)
     decoded = read_cached(place)
     if decoded is None:
-        decoded = _decode(tree, size, channels, broken == "skip")
+        decoded = _decode(tree, size, channels, background, broken == "skip")
         failure = write_cached(place, decoded)
         if failure is not None:
             notify(f"{tree.name}: pictures are not kept decoded in {place.parent}: {failure}.")
@@ -108,9 +114,11 @@ def groups_of(files: Sequence[Path], pattern: str, name: str) -> list[str]:
     return groups
 
 
-def _decode(tree: Tree, size: Size | None, channels: int | None, skip: bool) -> Decoded:
+def _decode(
+    tree: Tree, size: Size | None, channels: int | None, background: str | None, skip: bool
+) -> Decoded:
     """All pictures in one array; of several sizes or a broken one: DataError."""
-    read = partial(_read, size=size, channels=channels)
+    read = partial(_read, size=size, channels=channels, background=background)
     pictures, kept, broken = [], [], []
     with without_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for index, read_one in enumerate(_in_order(pool, read, tree.files)):
@@ -143,9 +151,11 @@ def _in_order(
         yield from pool.map(read, files[start : start + _AHEAD])
 
 
-def _read(file: Path, size: Size | None, channels: int | None) -> Picture | BrokenPictureError:
+def _read(
+    file: Path, size: Size | None, channels: int | None, background: str | None
+) -> Picture | BrokenPictureError:
     try:
-        return read_picture(file, size, channels)
+        return read_picture(file, size, channels, background)
     except BrokenPictureError as error:
         return error
 

@@ -35,7 +35,7 @@ class Reader:
 
     size: (height, width) that they are scaled and cropped to; channels: 1 or 3, that they are made;
     both for pictures (Pillow images and files), while arrays are taken as they are. kind: of the
-    labels, as of `ImageDataset`.
+    labels, as of `ImageDataset`. background: the colour that transparent pixels are laid on.
     """
 
     def __init__(
@@ -45,9 +45,10 @@ class Reader:
         channels: int | None,
         notify: Notify,
         kind: str = "classes",
+        background: str | None = None,
     ) -> None:
         self.name, self.size, self.channels, self.notify = name, size, channels, notify
-        self.kind = kind
+        self.kind, self.background = kind, background
 
     def together(self, images: Iterable[Any]) -> np.ndarray:
         """All of them, [N, H, W, C]; DataError, which names the index, for one that fails."""
@@ -81,9 +82,11 @@ class Reader:
         what = f"{self.name}: image {index}"
         if isinstance(image, str | os.PathLike):
             with without_warnings():
-                return read_picture(Path(image).expanduser(), self.size, self.channels)
+                return read_picture(
+                    Path(image).expanduser(), self.size, self.channels, self.background
+                )
         if hasattr(image, "getbands"):  # of Pillow
-            return as_picture(image, what, self.size, self.channels)
+            return as_picture(image, what, self.size, self.channels, self.background)
         array = np.asarray(_plain_tensor(image) if _is_torch(image) else image)
         if array.ndim not in (2, 3) or array.dtype.kind not in "biuf":
             raise DataError(

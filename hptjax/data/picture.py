@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from hptjax.data.cover import covering_size
-from hptjax.errors import DataError
+from hptjax.errors import ConfigError, DataError, shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 ORIENTATION = 274  # the Exif tag
 GREY = ("L", "1")
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+_WITH_ALPHA = ("LA", "La", "RGBA", "RGBa", "PA")
 # What is done to some pictures, said with their number.
 SAID = {
     "palette": "of a palette of colours: each pixel gets its colour",
-    "alpha": "with transparency: their colours are taken as they are, without it",
+    "alpha": "with transparency: their colours are taken as they are, without it (data.background: "
+    "white lays them on white)",
+    "laid": "with transparency: laid on the colour that data.background says",
     "deep": "of 16 bits: divided by 257, rounded to grey levels",
     "space": "of another colour space (CMYK, YCbCr, ...): made RGB",
     "turned": "turned as their Exif orientation says",
@@ -72,20 +75,42 @@ def without_warnings() -> Iterator[None]:
         yield
 
 
-def read_picture(path: Path, size: Size | None = None, channels: int | None = None) -> Picture:
+def colour_of(background: str) -> tuple[int, int, int]:
+    """Red, green and blue of a colour in Pillow's words; ConfigError for what is none."""
+    from PIL import ImageColor
+
+    try:
+        red, green, blue, *alpha = ImageColor.getrgb(background)
+    except (ValueError, AttributeError, TypeError):
+        alpha = [0]
+    if alpha:
+        raise ConfigError(
+            "data.background: must be a colour, as white, black or '#808080', got "
+            f"{shown(background)}."
+        )
+    return red, green, blue
+
+
+def read_picture(
+    path: Path,
+    size: Size | None = None,
+    channels: int | None = None,
+    background: str | None = None,
+) -> Picture:
     """Decodes a file.
 
     size: (height, width) that the picture is scaled and cropped to, as `resize_and_crop` does;
-    channels: 1 or 3, that it is made. Raises BrokenPictureError for a file that is no sound
-    picture, DataError for one that cannot become of this size.
+    channels: 1 or 3, that it is made; background: the colour that transparent pixels are laid on.
+    Raises BrokenPictureError for a file that is no sound picture, DataError for one that cannot
+    become of this size, ConfigError for no colour.
     """
     from PIL import Image
 
     try:
         with Image.open(path) as image:
             image.load()
-            return as_picture(image, str(path), size, channels)
-    except DataError:
+            return as_picture(image, str(path), size, channels, background)
+    except ConfigError:
         raise
     except MemoryError:
         raise
@@ -95,7 +120,11 @@ def read_picture(path: Path, size: Size | None = None, channels: int | None = No
 
 
 def as_picture(
-    image: "Image", what: str, size: Size | None = None, channels: int | None = None
+    image: "Image",
+    what: str,
+    size: Size | None = None,
+    channels: int | None = None,
+    background: str | None = None,
 ) -> Picture:
     """As `read_picture`, of a Pillow image; what: begins every error."""
     from PIL import ImageOps
@@ -106,7 +135,10 @@ def as_picture(
     if image.getexif().get(ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
         done.append("turned")
-    image = _plain(image, what, done)
+    if background is not None and _is_transparent(image):
+        image = _laid(image, colour_of(background), done)
+    else:
+        image = _plain(image, what, done)
     own = image.height, image.width
     if channels is not None and channels != len(image.getbands()):
         image = image.convert("L" if channels == 1 else "RGB")
@@ -115,6 +147,22 @@ def as_picture(
         image = _resized(image, size, what)
     pixels = np.asarray(image)
     return Picture(pixels[..., None] if pixels.ndim == 2 else pixels, tuple(done), own)
+
+
+def _is_transparent(image: "Image") -> bool:
+    return image.mode in _WITH_ALPHA or "transparency" in image.info
+
+
+def _laid(image: "Image", colour: tuple[int, int, int], done: list[str]) -> "Image":
+    """A transparent image on a colour, in mode RGB, or L where all of it is grey."""
+    from PIL import Image
+
+    done.append("laid")
+    grey = image.mode in ("L", "1", "LA", "La", "P", "PA") and len(set(colour)) == 1
+    image = image.convert("LA") if image.mode == "La" else image
+    page = Image.new("RGBA", image.size, (*colour, 255))
+    page.alpha_composite(image.convert("RGBA"))
+    return _greyed(page.convert("RGB")) if grey else page.convert("RGB")
 
 
 def _plain(image: "Image", what: str, done: list[str]) -> "Image":
@@ -128,7 +176,7 @@ def _plain(image: "Image", what: str, done: list[str]) -> "Image":
         raise DataError(f"{what}: is of real numbers, whose white is not known; save it as PNG.")
     if image.mode in ("P", "PA"):
         done.append("palette")
-    if image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info:
+    if _is_transparent(image):
         done.append("alpha")
     if image.mode in ("LA", "La"):
         return image.convert("LA").getchannel("L")

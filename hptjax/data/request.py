@@ -26,7 +26,8 @@ class Request:
     (height, width) for a source whose images may be of several sizes; one whose images are all of
     one size need not look at it. broken: whether files that cannot be decoded are refused or left
     out. groups: the user's word for where the groups of images stand (a key, a regular expression);
-    a source that has groups sets them on its dataset.
+    a source that has groups sets them on its dataset. background: the colour that transparent
+    pixels of pictures are laid on.
     """
 
     split: Split
@@ -38,6 +39,7 @@ class Request:
     size: tuple[int, int] | None = None
     broken: Broken = "refuse"
     groups: str | None = None
+    background: str | None = None
 
 
 # Gives the images of the split that is asked for; NoSplitError where it has none.

@@ -59,6 +59,11 @@ class Network:
         return Preprocess.of(self.config)
 
     @property
+    def background(self) -> str | None:
+        """The colour that transparent pixels of the training pictures were laid on, if any."""
+        return (self.trial.get("data") or {}).get("background")
+
+    @property
     def parameters(self) -> int:
         """How many numbers were trained."""
         return network_costs(self.config).parameters
@@ -113,7 +118,7 @@ class Network:
         range as of `ImageDataset`. Another size is resized as in training, which a warning says
         once. Raises DataError.
         """
-        return self._outputs(prepared(images, self.input_shape, self._say))
+        return self._outputs(prepared(images, self.input_shape, self._say, self.background))
 
     def evaluate(self, dataset: ImageDataset, measures: Sequence[str] = ()) -> dict[str, float]:
         """What its task measures of it on a data set; see `evaluate_variables`.

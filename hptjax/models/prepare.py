@@ -18,15 +18,21 @@ _WHAT = "predict"  # begins every error and every line
 _COLOURED = (2, 3, 4)  # channels of pictures that are not grey alone
 
 
-def prepared(images: Any, image: tuple[int, int, int], notify: Callable[[str], None]) -> np.ndarray:
+def prepared(
+    images: Any,
+    image: tuple[int, int, int],
+    notify: Callable[[str], None],
+    background: str | None = None,
+) -> np.ndarray:
     """The images as bytes [N, H, W, C]; image: (H, W, C) of the network.
 
     images: [N, H, W, C], one [H, W, C], for a grey network [N, H, W] or one [H, W] of its size, a
     path or an image of Pillow, which are read as those of a folder are, an ImageDataset, or a list
     of images of any sizes; uint8, floats from 0 to 1, or another plain range as of `ImageDataset`.
-    notify: told of a resizing, and of what is done to pictures. Raises DataError.
+    notify: told of a resizing, and of what is done to pictures. background: the colour that their
+    transparent pixels are laid on. Raises DataError.
     """
-    parts = [_batch(part, image) for part in _parts(images, image[2], notify)]
+    parts = [_batch(part, image) for part in _parts(images, image[2], notify, background)]
     scales: dict[np.dtype, Scale] = {}
     for kind in {part.dtype for part in parts}:
         scales[kind] = _scale([part for part in parts if part.dtype == kind])
@@ -34,15 +40,19 @@ def prepared(images: Any, image: tuple[int, int, int], notify: Callable[[str], N
     return np.concatenate(sized)
 
 
-def _parts(images: Any, channels: int, notify: Callable[[str], None]) -> list[Any]:
+def _parts(
+    images: Any, channels: int, notify: Callable[[str], None], background: str | None
+) -> list[Any]:
     """The images in groups of one size."""
     if isinstance(images, ImageDataset):
         return [images.images]
     if _is_picture(images):
-        return [_pixels(images, channels, notify)]
+        return [_pixels(images, channels, notify, background)]
     if not isinstance(images, list | tuple) or not images:
         return [images]
-    images = [_pixels(one, channels, notify) if _is_picture(one) else one for one in images]
+    images = [
+        _pixels(one, channels, notify, background) if _is_picture(one) else one for one in images
+    ]
     if not all(hasattr(one, "__array__") or hasattr(one, "__array_interface__") for one in images):
         return [images]  # nested lists of numbers
     arrays = [np.asarray(one) for one in images]
@@ -56,17 +66,19 @@ def _is_picture(image: Any) -> bool:
     return isinstance(image, str | os.PathLike) or hasattr(image, "getbands")
 
 
-def _pixels(image: Any, channels: int, notify: Callable[[str], None]) -> np.ndarray:
+def _pixels(
+    image: Any, channels: int, notify: Callable[[str], None], background: str | None
+) -> np.ndarray:
     """A picture as bytes [H, W, C], as those of a folder become."""
     if channels not in (1, 3):
         raise DataError(
             f"{_WHAT}: the network takes {channels} channels, pictures have 1 or 3; give arrays."
         )
     if hasattr(image, "getbands"):
-        found = as_picture(image, _WHAT, channels=channels)
+        found = as_picture(image, _WHAT, channels=channels, background=background)
     else:
         with without_warnings():
-            found = read_picture(user_path(image), channels=channels)
+            found = read_picture(user_path(image), channels=channels, background=background)
     for key in found.done:
         notify(f"pictures {SAID[key]}.")
     return found.pixels

@@ -15,7 +15,7 @@ from hptjax.data.parts import warn
 from hptjax.data.request import NoSplitError, Split, once, silent
 from hptjax.data.resize import fitted, fitted_pair
 from hptjax.data.review import shared_images
-from hptjax.data.sources import load_images
+from hptjax.data.sources import load_images, ours_without_pictures
 from hptjax.data.split import limited
 from hptjax.data.targets import Kind, absent_labels
 from hptjax.errors import ConfigError
@@ -167,7 +167,8 @@ def _other(
     config: DataConfig, source: str, images: ImageDataset, kind: Kind, notify: Notify
 ) -> ImageDataset:
     """The images of another source: its validation split, or all that it has."""
-    other = config.model_copy(update={"source": source})
+    others = {"background": None} if ours_without_pictures(source) else {}
+    other = config.model_copy(update={"source": source, **others})
     try:
         return _load(other, "validation", kind, notify, images.class_names)
     except NoSplitError:
@@ -271,6 +272,7 @@ def _load(
         kind=kind,
         size=config.size,
         broken=config.broken,
+        background=config.background,
         groups=config.wanted.groups if split == "train" else None,
         notify=notify,
     )
