@@ -109,6 +109,17 @@ def test_an_ensemble_is_tested_beside_the_best_network_and_predicts(made, tmp_pa
         together = run(capsys, "evaluate", str(copy), *more, "--ensemble")
         assert "\nensemble of 1 network on test of sample (1000 images): loss " in together
         assert together == one.replace(f"trial random/{best.number}", "ensemble of 1 network")
+    to = str(tmp_path / "all.onnx")
+    assert "all.onnx: ensemble of 1 network." in run(
+        capsys, "export", str(copy), "--ensemble", "--to", to
+    ).replace("\n", "")
+    found, images = hptjax.load_network("run"), hptjax.load_images("sample", split="test").take([3])
+    images = found.fit(images, silent).images
+    runtime = pytest.importorskip("onnxruntime")
+    [chances] = runtime.InferenceSession(to).run(None, {"images": images})
+    np.testing.assert_allclose(chances, found.predict_proba(images), atol=1e-5)
+    error = refused(capsys, "export", str(copy), "--ensemble", "--to", "all.pt")
+    assert "--ensemble: is exported as .onnx, not all.pt; its members lie in" in error
     alone = run(capsys, "predict", str(copy), "0.png", "1.png")
     assert run(capsys, "predict", str(copy), "0.png", "1.png", "--ensemble") == alone
 

@@ -320,6 +320,11 @@ def _add_export(commands) -> None:
         help="must end in .safetensors, .onnx (extra [onnx]) or .pt (extra [torch])",
     )
     command.add_argument(
+        "--ensemble",
+        action="store_true",
+        help="the run's kept networks together (keep_best), as one .onnx file",
+    )
+    command.add_argument(
         "--input",
         choices=("uint8", "float32"),
         help="of an .onnx file: bytes (the default), or floats from 0 to 1",

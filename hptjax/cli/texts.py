@@ -115,6 +115,7 @@ Writes a network of a run to a file: the best one, or with --trial any other. Th
   .pt           a state_dict for PyTorch (extra [torch]), and NAME_net.py beside it: the module as
                 plain source, whose load() needs no hptjax.
 
+With --ensemble an .onnx file gives the averaged probabilities of the run's kept networks.
 Both of the latter hold a table of the arrays: Flax's path, PyTorch's name, how axes were turned.
 Networks with layers of others, or of your own Flax class, are .safetensors alone.
 
