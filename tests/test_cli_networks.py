@@ -196,6 +196,9 @@ def test_mistakes_of_evaluate_are_one_line(network, tmp_path, monkeypatch, fail)
     np.savez(tmp_path / "colour.npz", x_test=images, y_test=np.arange(8))
     line = fail("evaluate", path, "--data", f"npz:{tmp_path}/colour.npz")
     assert "channels" in line
+    given = data_notes(DataConfig.model_validate({"source": "memory"}), 5)
+    save_network(path, SavedNetwork(network.config, network.variables, given))
+    assert "these images were given in Python; give them again" in fail("evaluate", path)
     save_network(path, SavedNetwork(network.config, network.variables, {}))
     assert "give --data" in fail("evaluate", path)
 

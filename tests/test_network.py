@@ -170,6 +170,11 @@ def test_confusion_and_measures_are_those_of_scikit_learn(net):
     assert measured["accuracy"] == pytest.approx(np.trace(found.confusion) / 300)
 
 
+def test_what_is_measured_is_a_dataset(net, images):
+    with pytest.raises(ConfigError, match=r"an ImageDataset, .* write hptjax\.ImageDataset"):
+        net.evaluate((images, np.zeros(300)))
+
+
 def test_other_classes_than_its_own_are_refused(net):
     own = Network(net.config, net.variables, {"class_names": list(NAMES)}, NAMES)
     assert own.fit(dataset(), silent).size == 300

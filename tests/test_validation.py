@@ -10,6 +10,7 @@ from hptjax.data.deal import held_out
 from hptjax.errors import ConfigError, DataError
 from hptjax.study.data import StudyData, load_test_data, prepare_data
 from hptjax.study.data_config import DataConfig
+from hptjax.tuning.images import read_images
 from tests import fakes
 
 MODEL = hptjax.ModelConfig.from_dict(fakes.model())
@@ -185,6 +186,20 @@ def test_images_that_are_given_are_split_as_those_of_a_source():
         prepared(source="memory")
     with pytest.raises(ConfigError, match="test is of a source, these images were given"):
         prepared(sample, source="memory", validation="test")
+
+
+def test_validation_arrays_are_scaled_as_those_for_training():
+    X, y = images(12), list("abcd") * 3
+    dark = X[:4] // 3
+    for scale, kind in ((1 / 255, np.float32), (257, np.uint16), (1, np.int64)):
+        given, held = ((part.astype(int) * scale).astype(kind) for part in (X, dark))
+        data = read_images((given, y), (held, y[:4]), "classes", None, lambda line: None)
+        assert isinstance(data, StudyData)
+        np.testing.assert_array_equal(data.train.images[..., 0], X)
+        np.testing.assert_array_equal(data.validation.images[..., 0], dark)
+    data = read_images((X, y), (dark / dark.max(), y[:4]), "classes", None, lambda line: None)
+    assert isinstance(data, StudyData)
+    assert data.validation.images.max() == 255  # of another type: by its own scale, which is said
 
 
 def test_size_and_channels_of_any_source():

@@ -9,7 +9,7 @@ from hptjax.config.explain import validated
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
 from hptjax.data.request import NoSplitError
-from hptjax.data.sources import check_source, ours_without_pictures
+from hptjax.data.sources import MEMORY, check_source, ours_without_pictures
 from hptjax.errors import ConfigError, DataError
 from hptjax.models.confusion import confusion_of, per_class_of
 from hptjax.models.ensemble import Ensemble
@@ -115,6 +115,8 @@ def _images(
             return load_test_data(data, network.config, classes=classes, notify=notify), "test"
         except NoSplitError as error:
             text = str(error).rstrip(".")
+            if data.source == MEMORY:
+                raise
             if split == "test" or "seed" not in network.trial:
                 way = "--split validation measures on what it has"
                 raise DataError(f"{text}; {way}.") from None

@@ -16,7 +16,7 @@ from hptjax.data.dataset import ImageDataset
 from hptjax.data.labels import listed
 from hptjax.data.parts import warn
 from hptjax.data.resize import fitted
-from hptjax.errors import ConfigError, DataError
+from hptjax.errors import ConfigError, DataError, shown
 from hptjax.models.confusion import PerClass, confusion_of, per_class_of
 from hptjax.models.costs import network_costs
 from hptjax.models.formats import find_format
@@ -185,6 +185,11 @@ class Network:
         notify: told of a resizing, in place of a warning. Raises ConfigError for labels of another
         kind, other channels, or other classes than the network's.
         """
+        if not isinstance(dataset, ImageDataset):
+            raise ConfigError(
+                "evaluate: images with what they are of must be an ImageDataset, got "
+                f"{shown(dataset)}; write hptjax.ImageDataset(X, y, network.class_names)."
+            )
         task = self.config.task.options
         task.check(dataset)
         found = dataset.image_shape[-1], task.outputs(dataset)
