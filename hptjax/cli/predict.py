@@ -87,10 +87,10 @@ def _rows(
     """A row for each picture; found: as of `Network.outcomes`."""
     kind, classes = network.config.task.options.kind, network.class_names
     for name, values in zip(names, found, strict=True):
-        every = [f"{value:.4f}" for value in values]
-        if kind == "targets":
-            yield [name, *every]
+        if kind == "targets":  # of any size: small ones would be zeros
+            yield [name, *(f"{value:.6g}" for value in values)]
             continue
+        every = [f"{value:.4f}" for value in values]
         if kind == "labels":
             own = [label for label, value in zip(classes, values, strict=True) if value > 0.5]
             told = [", ".join(own) or "none"]
