@@ -128,6 +128,23 @@ def test_colours_depth_and_turns_are_said():
     assert "folder:f: 6 pictures in colour: made grey." in lines
 
 
+def test_words_that_hold_fewer_bits_are_said_among_others():
+    save("f/a/0.png", noise(6, 6).astype(np.uint16) * 16)  # of 12 bits, as a camera's
+    save("f/a/1.png", noise(6, 6).astype(np.uint16) * 257)
+    save("f/b/2.png", noise(6, 6))
+    images, lines = read("folder:f")
+    assert images.images.max((1, 2, 3)).tolist() == [15, 248, 248]
+    assert any("1 picture of 16 bits without a number above a tenth of 65535" in s for s in lines)
+
+
+def test_a_link_to_nowhere_is_a_broken_file():
+    two_classes()
+    Path("pets/cat/9.png").symlink_to("gone.png")
+    with pytest.raises(DataError, match=r"9\.png: is no sound picture .* skip leaves"):
+        read()
+    assert read(broken="skip")[0].size == 8
+
+
 def test_transparent_pictures_are_laid_on_a_colour():
     """Black strokes on nothing, whose colours are black everywhere."""
     stroke = np.zeros((6, 6), np.uint8)

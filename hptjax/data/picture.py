@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ORIENTATION = 274  # the Exif tag
 GREY = ("L", "1")
+DIM = 6554  # of 65535: pictures of 12 bits, and of bytes in words, stay below it
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 _WITH_ALPHA = ("LA", "La", "RGBA", "RGBa", "PA")
 # What is done to some pictures, said with their number.
@@ -26,6 +27,8 @@ SAID = {
     "white lays them on white)",
     "laid": "with transparency: laid on the colour that data.background says",
     "deep": "of 16 bits: divided by 257, rounded to grey levels",
+    "dim": "of 16 bits without a number above a tenth of 65535: nearly black; if their white is less, "
+    "scale them before",
     "space": "of another colour space (CMYK, YCbCr, ...): made RGB",
     "turned": "turned as their Exif orientation says",
     "frames": "of several frames: the first one is taken",
@@ -167,11 +170,16 @@ def _laid(image: "Image", colour: tuple[int, int, int], done: list[str]) -> "Ima
 
 def _plain(image: "Image", what: str, done: list[str]) -> "Image":
     """The same in mode L or RGB; notes what was done."""
+    from PIL import Image
+
     if image.mode in GREY:
         return image.convert("L")
     if image.mode in DEEP:
         done.append("deep")
-        return _of_words(image, what)
+        words = _words(image, what)
+        if words.max() < DIM:
+            done.append("dim")
+        return Image.fromarray(np.round(words / 257).astype(np.uint8))
     if image.mode == "F":
         raise DataError(f"{what}: is of real numbers, whose white is not known; save it as PNG.")
     if image.mode in ("P", "PA"):
@@ -194,15 +202,14 @@ def _greyed(image: "Image") -> "Image":
     return image.getchannel(0) if same else image
 
 
-def _of_words(image: "Image", what: str) -> "Image":
-    from PIL import Image
-
+def _words(image: "Image", what: str) -> np.ndarray:
+    """The numbers of 16 bits [H, W] of an image."""
     words = np.asarray(image).astype(np.int64)
     if words.min() < 0 or words.max() > 65535:
         raise DataError(
             f"{what}: has numbers from {words.min()} to {words.max()}, 0 to 65535 are read."
         )
-    return Image.fromarray(np.round(words / 257).astype(np.uint8))
+    return words
 
 
 def _resized(image: "Image", size: Size, what: str) -> "Image":
