@@ -2,7 +2,9 @@
 
 import multiprocessing
 import os
+import struct
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +137,27 @@ def test_words_that_hold_fewer_bits_are_said_among_others():
     images, lines = read("folder:f")
     assert images.images.max((1, 2, 3)).tolist() == [15, 248, 248]
     assert any("1 picture of 16 bits without a number above a tenth of 65535" in s for s in lines)
+
+
+def test_colours_of_16_bits_are_read_by_their_upper_ones():
+    """Pillow writes no such file: the chunks of a PNG by hand."""
+    words = (noise(6, 6, 3).astype(int) * 200).astype(">u2")
+
+    def chunk(kind, content):
+        whole = kind + content
+        return struct.pack(">I", len(content)) + whole + struct.pack(">I", zlib.crc32(whole))
+
+    head = struct.pack(">IIBBBBB", 6, 6, 16, 2, 0, 0, 0)
+    rows = zlib.compress(b"".join(b"\0" + row.tobytes() for row in words))
+    chunks = chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    save("f/a/0.png", noise(6, 6, 3))
+    save("f/b/0.png", noise(6, 6, 3))
+    Path("f/b/1.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+    images, lines = read("folder:f")
+    np.testing.assert_array_equal(images.images[2], words >> 8)
+    assert lines == [
+        "folder:f: 1 picture in colour, or with transparency, of 16 bits: the upper 8 are read."
+    ]
 
 
 def test_a_link_to_nowhere_is_a_broken_file():

@@ -27,8 +27,9 @@ SAID = {
     "white lays them on white)",
     "laid": "with transparency: laid on the colour that data.background says",
     "deep": "of 16 bits: divided by 257, rounded to grey levels",
-    "dim": "of 16 bits without a number above a tenth of 65535: nearly black; if their white is less, "
-    "scale them before",
+    "dim": "of 16 bits without a number above a tenth of 65535: nearly black; if their white is "
+    "less, scale them before",
+    "coarse": "in colour, or with transparency, of 16 bits: the upper 8 are read",
     "space": "of another colour space (CMYK, YCbCr, ...): made RGB",
     "turned": "turned as their Exif orientation says",
     "frames": "of several frames: the first one is taken",
@@ -111,8 +112,10 @@ def read_picture(
 
     try:
         with Image.open(path) as image:
+            coarse = image.mode not in DEEP and _has_words(image)
             image.load()
-            return as_picture(image, str(path), size, channels, background)
+            found = as_picture(image, str(path), size, channels, background)
+            return found._replace(done=(*found.done, "coarse")) if coarse else found
     except ConfigError:
         raise
     except MemoryError:
@@ -150,6 +153,11 @@ def as_picture(
         image = _resized(image, size, what)
     pixels = np.asarray(image)
     return Picture(pixels[..., None] if pixels.ndim == 2 else pixels, tuple(done), own)
+
+
+def _has_words(image: "Image") -> bool:
+    """Whether a file that is not decoded yet has 16 bits a number, of which Pillow drops half."""
+    return any("16" in str(part) for tile in getattr(image, "tile", ()) for part in tile[3:])
 
 
 def _is_transparent(image: "Image") -> bool:
