@@ -12,7 +12,7 @@ from hptjax.errors import ConfigError, DataError
 from hptjax.models import init_variables
 from hptjax.models.keys import root_key
 from hptjax.models.network import Network
-from hptjax.report.per_class import per_class_tables
+from hptjax.report.per_class import measures_table, per_class_tables
 from hptjax.report.terminal import make_console
 from tests import nets
 
@@ -168,6 +168,17 @@ def test_confusion_and_measures_are_those_of_scikit_learn(net):
         np.testing.assert_allclose(ours, other)
     measured = net.evaluate(data, ["macro_f1"])
     assert measured["accuracy"] == pytest.approx(np.trace(found.confusion) / 300)
+
+
+def test_the_means_of_a_table_are_the_macro_measures(net):
+    own = dataset()
+    some = own.take(np.flatnonzero(own.labels == 3)[:2])  # most classes have no part in these
+    measures = ("macro_precision", "macro_recall", "macro_f1")
+    for data in (own, some):
+        table = measures_table(net.per_class(data))
+        measured = net.evaluate(data, measures)
+        means = [list(column.cells)[-1] for column in table.columns[1:4]]
+        assert means == [f"{measured[name]:.4f}" for name in measures]
 
 
 def test_what_is_measured_is_a_dataset(net, images):
