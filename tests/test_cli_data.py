@@ -1,7 +1,10 @@
 """hptjax data: what it tells of a source, and what may be wrong with it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from hptjax.cli import main as cli
@@ -39,6 +42,24 @@ def test_a_folder_is_told_class_by_class(tmp_path, capsys):
     assert "! fewer than 10 images for training are of dog." in text
     assert "data: {source: folder:pets, validation: 6, size: [8, 8]}" in text
     assert Image.open("a.png").width > 144
+
+
+def test_the_config_that_is_told_is_yaml(capsys):
+    for name in ("a", "b"):
+        Path("pets", name).mkdir(parents=True)
+        for k in range(6):
+            Image.fromarray(noise(5, 5, seed=k)).save(f"pets/{name}/p{k // 2}-{k}.png")
+    given = "{images: 4, stratified: false, groups: 'p(\\d)-'}"
+    text = told(capsys, "folder:pets", "--validation", given, "--channels", "3")
+    line = text.partition("In a config:  data: ")[2].strip()
+    assert line.startswith(
+        "{source: folder:pets, validation: {images: 4, stratified: false, groups"
+    )
+    assert yaml.safe_load(line) == {
+        "source": "folder:pets",
+        "validation": {"images": 4, "stratified": False, "groups": r"p(\d)-"},
+        "channels": 3,
+    }
 
 
 def test_what_may_be_wrong_is_told(tmp_path, capsys):

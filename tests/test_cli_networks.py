@@ -165,6 +165,26 @@ def test_evaluate_measures_on_the_split_asked_for(network, tmp_path, monkeypatch
     assert found["test"][1] == pytest.approx(loss, abs=1e-4)
 
 
+def test_evaluate_takes_the_split_that_there_is(network, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "set_up", lambda **options: None)
+    some = load_images("sample").take(np.arange(100))
+    for name, part in (("all", some), ("own", some.take(np.arange(30)))):
+        np.savez(tmp_path / f"{name}.npz", images=part.images, labels=part.labels)
+    source = {"source": f"npz:{tmp_path}/all.npz"}
+    for more, count in (({}, 20), ({"validation": f"npz:{tmp_path}/own.npz"}, 30)):
+        notes = data_notes(DataConfig.model_validate(source | more), 5)
+        path = tmp_path / "net.safetensors"
+        save_network(path, SavedNetwork(network.config, network.variables, notes))
+        assert cli.main(["evaluate", str(path)]) == 0
+        output = " ".join(capsys.readouterr().out.split())
+        assert "and no test set; that would be the arrays x_test and y_test: measured on" in output
+        assert f" on validation of npz:{tmp_path}/all.npz ({count} images): loss" in output
+        # of other images a part of theirs, and no validation images of the network's own
+        other = ["--data", f"npz:{tmp_path}/all.npz", "--split", "validation"]
+        assert cli.main(["evaluate", str(path), *other]) == 0
+        assert "(20 images): loss" in capsys.readouterr().out
+
+
 def test_mistakes_of_evaluate_are_one_line(network, tmp_path, monkeypatch, fail):
     monkeypatch.setattr(cli, "set_up", lambda **options: None)
     path = tmp_path / "net.safetensors"
@@ -176,6 +196,9 @@ def test_mistakes_of_evaluate_are_one_line(network, tmp_path, monkeypatch, fail)
     np.savez(tmp_path / "colour.npz", x_test=images, y_test=np.arange(8))
     line = fail("evaluate", path, "--data", f"npz:{tmp_path}/colour.npz")
     assert "channels" in line
+    given = data_notes(DataConfig.model_validate({"source": "memory"}), 5)
+    save_network(path, SavedNetwork(network.config, network.variables, given))
+    assert "these images were given in Python; give them again" in fail("evaluate", path)
     save_network(path, SavedNetwork(network.config, network.variables, {}))
     assert "give --data" in fail("evaluate", path)
 

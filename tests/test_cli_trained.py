@@ -109,6 +109,24 @@ def test_an_ensemble_is_tested_beside_the_best_network_and_predicts(made, tmp_pa
     assert found["ensemble"]["members"] == members
     assert found["ensemble"]["measures"] == pytest.approx(found["measures"], abs=1e-5)
     assert "Ensemble of 1: test accuracy" in said[0]
+    error = refused(capsys, "evaluate", "run", "--ensemble")
+    assert "is no run that built one; a study does, with keep_best above 1." in error
+    for more in ([], ["--per-class"]):
+        one = run(capsys, "evaluate", str(copy), *more)
+        together = run(capsys, "evaluate", str(copy), *more, "--ensemble")
+        assert "\nensemble of 1 network on test of sample (1000 images): loss " in together
+        assert together == one.replace(f"trial random/{best.number}", "ensemble of 1 network")
+    to = str(tmp_path / "all.onnx")
+    assert "all.onnx: ensemble of 1 network." in run(
+        capsys, "export", str(copy), "--ensemble", "--to", to
+    ).replace("\n", "")
+    found, images = hptjax.load_network("run"), hptjax.load_images("sample", split="test").take([3])
+    images = found.fit(images, silent).images
+    runtime = pytest.importorskip("onnxruntime")
+    [chances] = runtime.InferenceSession(to).run(None, {"images": images})
+    np.testing.assert_allclose(chances, found.predict_proba(images), atol=1e-5)
+    error = refused(capsys, "export", str(copy), "--ensemble", "--to", "all.pt")
+    assert "--ensemble: is exported as .onnx, not all.pt; its members lie in" in error
     alone = run(capsys, "predict", str(copy), "0.png", "1.png")
     assert run(capsys, "predict", str(copy), "0.png", "1.png", "--ensemble") == alone
 
@@ -190,7 +208,8 @@ def test_evaluate_tells_of_each_class(capsys):
 def test_a_source_without_a_test_set_has_another_split(tmp_path, capsys):
     sample = hptjax.load_images("sample")
     np.savez(tmp_path / "train.npz", images=sample.images, labels=sample.labels)
-    line = refused(capsys, "evaluate", "run", "--data", f"npz:{tmp_path}/train.npz")
+    other = ["--data", f"npz:{tmp_path}/train.npz", "--split", "test"]
+    line = refused(capsys, "evaluate", "run", *other)
     assert "--split validation" in line
 
 

@@ -88,8 +88,13 @@ def test_plain_ranges_become_bytes_and_it_is_said(scaled, said) -> None:
 
 
 def test_bytes_are_left_as_they_are() -> None:
-    images = IMAGES[..., None]
-    assert ImageDataset(images, LABELS).images is images
+    images = IMAGES[..., None].copy()
+    kept = ImageDataset(images, LABELS).images
+    np.testing.assert_array_equal(kept, images)
+    images[:] = 255 - images  # a caller's array may be used for others
+    np.testing.assert_array_equal(kept, 255 - images)
+    images.flags.writeable = False
+    assert ImageDataset(images, LABELS).images is images  # nobody can write to it
     eight = np.zeros((6, 3, 4, 8), np.uint8)
     assert ImageDataset(eight, LABELS, channels=8).take(np.array([1])).image_shape == (3, 4, 8)
     with pytest.raises(DataError, match=r"9 as data\.channels says, got shape \(6, 3, 4, 8\)"):
@@ -161,9 +166,12 @@ def test_class_names_that_are_given() -> None:
     assert labels([1, 0, 2], ["cat", "dog", "hen"]) == [1, 0, 2]  # indices
     assert labels(["dog", "cat"], ("cat", "dog", "hen")) == [1, 0]
     assert labels([3, 1], np.array([1, 2, 3])) == [2, 0]  # names that are numbers are labels
+    assert labels(np.eye(3)[[0, 2]], ["7", "0", "5"]) == [0, 2]  # but a column has a place
+    assert labels(np.eye(4)[[3, 1]], ["1", "3"]) == [1, 0]  # the columns that were there
     for values, names, message in [
         ([0, 3], ["cat", "dog"], r"labels must be in 0\.\.1, .* got 3 \(1 of 2, the first at 1\)"),
         ([0, 3], ["1", "2", "3"], "labels must be in 1, 2, 3, .* got 0"),
+        ([0, 1], ["cat", "0"], "the label 0 is the index of one class and the name of another"),
         (["owl", "cat"], ["cat", "dog"], "labels must be in cat, dog, .* got owl"),
         ([0, 1], ["a", "a"], "must not repeat a name"),
         ([0, 1], ["a"], "at least 2 classes, got 1"),

@@ -1,5 +1,6 @@
 """Data sets made of what other libraries hold, split, counted and shown."""
 
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -72,6 +73,44 @@ def test_tensors_have_their_channels_first():
     np.testing.assert_array_equal(data.images[1], noise(3, 5, 4, seed=1).transpose(1, 2, 0))
 
 
+def test_names_of_classes_are_no_names_of_numbers():
+    pairs = Pairs(list(noise(4, 5, 4)), [[0, 1], [1, 1], [0, 0], [1, 0]])
+    assert ImageDataset.from_torch(pairs, kind="labels").counts == {"20": 2, "10": 2}
+    data = ImageDataset.from_torch(Pairs(list(noise(2, 5, 4)), [0.5, 1]), kind="targets")
+    assert (data.class_names, data.labels.tolist()) == (("0",), [0.5, 1])
+
+
+def test_sets_that_are_put_together_must_have_the_same_classes():
+    class Both(Part):
+        def __init__(self, *parts):
+            super().__init__(parts[0])
+            self.datasets = parts
+            del self.dataset
+
+        def __getitem__(self, index):
+            return self.datasets[index][0]
+
+    one, other = (Pairs([Image.fromarray(noise(5, 4))], [k]) for k in (0, 1))
+    assert ImageDataset.from_torch(Both(one, other)).counts == {"20": 1, "10": 1}
+    other.classes = ("10", "20")
+    with pytest.raises(
+        DataError, match=r"sets of different classes, \['20', '10'\] and \['10', '2"
+    ):
+        ImageDataset.from_torch(Both(one, other))
+
+
+def test_a_set_that_draws_its_images_anew_is_said():
+    class Random(Pairs):
+        def __getitem__(self, index):
+            self.draws = getattr(self, "draws", 0) + 1
+            return noise(5, 4, seed=self.draws), index
+
+    lines = []
+    ImageDataset.from_torch(Random([None] * 2, [0, 1]), notify=lines.append)
+    assert len(lines) == 1
+    assert "gives another image for the same index each time" in lines[0]
+
+
 def test_mistakes_of_pairs_are_named():
     with pytest.raises(ConfigError, match="torch: must have __len__ and __getitem__, generator"):
         ImageDataset.from_torch(pair for pair in ())
@@ -127,6 +166,9 @@ def test_a_data_frame_of_paths_and_one_of_arrays(tmp_path):
     data = ImageDataset.from_dataframe(frame, "file", "kind", folder=tmp_path)
     assert data.counts == {"a": 2, "b": 2}
     np.testing.assert_array_equal(data.images[3, ..., 0], noise(5, 4, seed=3))
+    paths = frame.assign(file=[Path(name) for name in frame["file"]])
+    again = ImageDataset.from_dataframe(paths, "file", "kind", folder=tmp_path)
+    np.testing.assert_array_equal(again.images, data.images)
     arrays = pd.DataFrame({"image": list(noise(4, 5, 4)), "label": [3, 5, 3, 5]})
     assert ImageDataset.from_dataframe(arrays, notify=silent).class_names == ("3", "5")
     own = frame.assign(patient=list("xyxy"))

@@ -1,5 +1,6 @@
 """Trained networks in the forms of other programs: what these compute is what the network does."""
 
+import dataclasses
 import importlib.util
 import json
 import sys
@@ -13,6 +14,7 @@ from hptjax.config.model import read_model
 from hptjax.errors import ConfigError, MissingExtraError
 from hptjax.exports.graph import names_table
 from hptjax.exports.lower import lowered
+from hptjax.exports.onnx import write_ensemble
 from hptjax.exports.torch import source_path
 from hptjax.models.signature import net_shape
 from hptjax.models.variables import exact_variables
@@ -182,6 +184,29 @@ def test_an_onnx_file_takes_any_batch_and_says_what_it_is(tmp_path):
     assert names == {array.name for array in onnx.load(path).graph.initializer} & names
     with pytest.raises(ConfigError, match="input must be uint8 or float32, got 'int8'"):
         net.export(path, input="int8")
+
+
+def test_an_ensemble_is_one_file_of_averaged_probabilities(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    members = [native(name) for name in ("residuals", "norms", "pools")]
+    ensemble, path = hptjax.Ensemble(members, [3, 1, 0]), tmp_path / "net.onnx"
+    write_ensemble(ensemble, path)
+    for count in (1, 6):
+        images = bytes_for(members[0], count)
+        _, found = run_onnx(path, images)
+        assert list(found) == ["probabilities"]
+        np.testing.assert_allclose(
+            found["probabilities"], ensemble.predict_proba(images), atol=1e-5
+        )
+    arrays = [array.name for array in onnx.load(path).graph.initializer]
+    assert len(set(arrays)) == len(arrays)
+    three = hptjax.Ensemble([members[0], _of_three_classes(originals()[0])], [1, 1])
+    with pytest.raises(ConfigError, match=r"the networks take images \(9, 8, 3\) and \(12, 12, 1"):
+        write_ensemble(three, path)
+
+
+def _of_three_classes(net: hptjax.Network) -> hptjax.Network:
+    return dataclasses.replace(net, class_names=native("pools").class_names)
 
 
 def test_the_table_of_names_tells_how_axes_turn():

@@ -2,6 +2,9 @@
 
 import multiprocessing
 import os
+import struct
+import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +130,71 @@ def test_colours_depth_and_turns_are_said():
     assert "folder:f: 6 pictures in colour: made grey." in lines
 
 
+def test_words_that_hold_fewer_bits_are_said_among_others():
+    save("f/a/0.png", noise(6, 6).astype(np.uint16) * 16)  # of 12 bits, as a camera's
+    save("f/a/1.png", noise(6, 6).astype(np.uint16) * 257)
+    save("f/b/2.png", noise(6, 6))
+    images, lines = read("folder:f")
+    assert images.images.max((1, 2, 3)).tolist() == [15, 248, 248]
+    assert any("1 picture of 16 bits without a number above a tenth of 65535" in s for s in lines)
+
+
+def test_colours_of_16_bits_are_read_by_their_upper_ones():
+    """Pillow writes no such file: the chunks of a PNG by hand."""
+    words = (noise(6, 6, 3).astype(int) * 200).astype(">u2")
+
+    def chunk(kind, content):
+        whole = kind + content
+        return struct.pack(">I", len(content)) + whole + struct.pack(">I", zlib.crc32(whole))
+
+    head = struct.pack(">IIBBBBB", 6, 6, 16, 2, 0, 0, 0)
+    rows = zlib.compress(b"".join(b"\0" + row.tobytes() for row in words))
+    chunks = chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    save("f/a/0.png", noise(6, 6, 3))
+    save("f/b/0.png", noise(6, 6, 3))
+    Path("f/b/1.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+    images, lines = read("folder:f")
+    np.testing.assert_array_equal(images.images[2], words >> 8)
+    assert lines == [
+        "folder:f: 1 picture in colour, or with transparency, of 16 bits: the upper 8 are read."
+    ]
+
+
+def test_a_link_to_nowhere_is_a_broken_file():
+    two_classes()
+    Path("pets/cat/9.png").symlink_to("gone.png")
+    with pytest.raises(DataError, match=r"9\.png: is no sound picture .* skip leaves"):
+        read()
+    assert read(broken="skip")[0].size == 8
+
+
+def test_transparent_pictures_are_laid_on_a_colour():
+    """Black strokes on nothing, whose colours are black everywhere."""
+    stroke = np.zeros((6, 6), np.uint8)
+    stroke[2] = 255
+    black = np.zeros((6, 6, 3), np.uint8)
+    save("icons/a/0.png", np.dstack([black, stroke]))
+    save("icons/b/1.png", np.dstack([black, stroke.T // 2]))
+    images, lines = read("folder:icons")
+    assert not images.images.any()
+    assert "without it (data.background: white lays them on white)." in lines[0]
+    images, lines = read("folder:icons", background="white")
+    assert "2 pictures with transparency: laid on the colour that data.background" in lines[0]
+    np.testing.assert_array_equal(images.images[0], np.dstack([255 - stroke] * 3))
+    np.testing.assert_allclose(images.images[1, ..., 0], 255 - stroke.T / 2, atol=1)
+    red = hptjax.ImageDataset.from_folder("icons", background="#ff0000", notify=lambda line: None)
+    assert red.images[0, 0, 0].tolist() == [255, 0, 0]
+    save("icons/a/0.png", stroke, transparency=0)
+    save("icons/b/1.png", np.dstack([stroke // 255, stroke]), "LA")
+    images, _ = read("folder:icons", background="white")
+    np.testing.assert_array_equal(images.images[0], np.full((6, 6, 1), 255))
+    np.testing.assert_array_equal(images.images[1, ..., 0], np.where(stroke, 1, 255))
+    with pytest.raises(ConfigError, match=r"data\.background: must be a colour, .* got 'whitish'"):
+        read("folder:icons", background="whitish")
+    with pytest.raises(ConfigError, match=r"is of pictures, and sample has arrays without any"):
+        load_images("sample", background="white")
+
+
 def test_a_broken_file_is_named_or_left_out():
     two_classes()
     file = Path("pets/dog/2.png")
@@ -165,6 +233,63 @@ def test_mistakes_are_named(make, message):
     make()
     with pytest.raises(DataError, match=message):
         read()
+
+
+@pytest.mark.parametrize("words", [("Training", "Testing"), ("train", "test")])
+def test_parts_have_several_words(words):
+    for word in words:
+        two_classes(f"parts/{word}", count=3)
+    train, lines = read("folder:parts")
+    assert (train.counts, lines) == ({"cat": 3, "dog": 3}, [])
+    assert read("folder:parts", split="test")[0].name == f"folder:parts/{words[1]}"
+
+
+def test_what_is_beside_parts_or_twice_is_said():
+    for word in ("train", "val", "more"):
+        two_classes(f"parts/{word}")
+    assert read("folder:parts")[1] == ["folder:parts: beside its parts more is left out."]
+    two_classes("parts/Valid")
+    with pytest.raises(DataError, match="has Valid and val, which are both for validation"):
+        read("folder:parts")
+
+
+def test_folders_in_the_folder_of_a_class_are_read_and_said_links_too():
+    two_classes()
+    save("more/x/9.png", noise(6, 5, seed=9))
+    Path("pets/cat/old").symlink_to(Path("more").absolute())
+    Path("pets/cat/old/x/back").symlink_to(Path("pets/cat").absolute())  # round in a circle
+    images, lines = read()
+    assert images.counts == {"cat": 5, "dog": 4}
+    assert lines == ["folder:pets: cat has pictures in folders of its own, all of one class: old."]
+
+
+def test_reading_pictures_leaves_the_warnings_of_a_process_alone():
+    two_classes(count=60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        before = list(warnings.filters)
+        for size in range(4, 12):
+            hptjax.ImageDataset.from_folder("pets", size=size, notify=lambda line: None)
+            assert warnings.filters == before
+
+
+def test_a_warning_names_the_line_of_the_caller():
+    two_classes()
+    Path("pets/none").mkdir()
+    with pytest.warns(UserWarning, match="none has no pictures") as caught:
+        hptjax.ImageDataset.from_folder("pets")
+    assert [Path(one.filename).name for one in caught] == ["test_folder.py"]
+
+
+def test_a_file_of_the_size_and_time_of_another_is_another():
+    for name in ("cat", "dog"):
+        save(f"pets/{name}/0.bmp", noise(6, 5, seed=1))
+    state = Path("pets/cat/0.bmp").stat()
+    read()
+    save("pets/cat/0.bmp", noise(6, 5, seed=2))
+    os.utime("pets/cat/0.bmp", ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert Path("pets/cat/0.bmp").stat().st_size == state.st_size
+    np.testing.assert_array_equal(read()[0].images[0, ..., 0], noise(6, 5, seed=2))
 
 
 def test_what_was_decoded_is_kept_until_a_file_changes(monkeypatch, tmp_path):

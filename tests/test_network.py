@@ -1,7 +1,10 @@
 """A trained network in Python: images of any form in, names of classes out."""
 
+import warnings
+
 import numpy as np
 import pytest
+from PIL import Image
 
 import hptjax
 from hptjax.data.request import silent
@@ -9,7 +12,7 @@ from hptjax.errors import ConfigError, DataError
 from hptjax.models import init_variables
 from hptjax.models.keys import root_key
 from hptjax.models.network import Network
-from hptjax.report.per_class import per_class_tables
+from hptjax.report.per_class import measures_table, per_class_tables
 from hptjax.report.terminal import make_console
 from tests import nets
 
@@ -73,6 +76,55 @@ def test_every_form_of_the_same_images_gives_the_same(net, images):
         np.testing.assert_array_equal(net.logits(form), want)
 
 
+def test_pictures_are_read_as_those_of_a_folder(net, tmp_path):
+    grey = np.random.default_rng(3).integers(0, 256, (12, 12), np.uint8)
+    colours = np.stack([grey, grey // 2, 255 - grey], -1)
+    turned = Image.Exif()
+    turned[274] = 3  # upside down
+    palette = Image.fromarray(colours).quantize(64)
+    palette.save(tmp_path / "palette.png")
+    Image.fromarray(grey).save(tmp_path / "turned.png", exif=turned)
+    as_grey = np.asarray(palette.convert("RGB").convert("L"))
+    for picture, pixels in [
+        (Image.fromarray(grey), grey),
+        (Image.fromarray(grey).convert("LA"), grey),
+        (Image.open(tmp_path / "turned.png"), np.rot90(grey, 2)),
+        (tmp_path / "turned.png", np.rot90(grey, 2)),
+        (palette, as_grey),  # whose bytes are the numbers of colours
+        (str(tmp_path / "palette.png"), as_grey),
+    ]:
+        want = net.logits(pixels)
+        for form in (picture, [picture]):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what is done to them is said
+                np.testing.assert_array_equal(net.logits(form), want)
+    with pytest.raises(DataError, match=r"takes grey images; is \(12, 12, 3\) one in colour"):
+        net.predict(colours)  # and no twelve grey ones
+
+
+def test_transparent_pictures_are_laid_on_the_colour_of_the_training(net, tmp_path):
+    alpha = np.random.default_rng(3).integers(0, 2, (12, 12), np.uint8) * 255
+    picture = Image.fromarray(np.dstack([np.zeros_like(alpha), alpha]), "LA")
+    picture.save(tmp_path / "a.png")
+    on_white = Network(net.config, net.variables, {"data": {"background": "white"}}, NAMES)
+    for form in (picture, tmp_path / "a.png"):
+        as_it_is = Network(net.config, net.variables, {}, NAMES)
+        with pytest.warns(UserWarning, match="transparency"):
+            np.testing.assert_array_equal(as_it_is.logits(form), net.logits(np.zeros_like(alpha)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = on_white.logits(form)
+        np.testing.assert_array_equal(found, net.logits(np.where(alpha, 0, 255).astype(np.uint8)))
+
+
+def test_an_image_means_the_same_alone_and_among_others(net, images):
+    for form in (images.astype(np.int64), images / 255, [images[0] // 4, images[1] / 255]):
+        dark, bright = form[0] // 4 if isinstance(form, np.ndarray) else form[0], form[1]
+        together = net.logits([dark, bright])
+        for one, alone in zip(together, (dark, bright), strict=True):
+            np.testing.assert_allclose(net.logits(alone)[0], one, atol=1e-5)
+
+
 def test_one_image_is_a_batch_of_one(net, images):
     want = net.logits(images[:1])
     for one in (images[0], images[0, :, :, 0], [images[0]]):
@@ -116,6 +168,22 @@ def test_confusion_and_measures_are_those_of_scikit_learn(net):
         np.testing.assert_allclose(ours, other)
     measured = net.evaluate(data, ["macro_f1"])
     assert measured["accuracy"] == pytest.approx(np.trace(found.confusion) / 300)
+
+
+def test_the_means_of_a_table_are_the_macro_measures(net):
+    own = dataset()
+    some = own.take(np.flatnonzero(own.labels == 3)[:2])  # most classes have no part in these
+    measures = ("macro_precision", "macro_recall", "macro_f1")
+    for data in (own, some):
+        table = measures_table(net.per_class(data))
+        measured = net.evaluate(data, measures)
+        means = [list(column.cells)[-1] for column in table.columns[1:4]]
+        assert means == [f"{measured[name]:.4f}" for name in measures]
+
+
+def test_what_is_measured_is_a_dataset(net, images):
+    with pytest.raises(ConfigError, match=r"an ImageDataset, .* write hptjax\.ImageDataset"):
+        net.evaluate((images, np.zeros(300)))
 
 
 def test_other_classes_than_its_own_are_refused(net):

@@ -146,10 +146,11 @@ def test_train_and_evaluate_on_a_file_of_one_set(here, capsys):
     assert out.count("no test set: ") == 1
     assert "has one split (images, labels), which is for training, and no test set" in out
     assert out.count("resized") == 1
-    assert cli.main(["evaluate", "run"]) == 2
+    assert cli.main(["evaluate", "run", "--split", "test"]) == 2
     assert "and no test set" in capsys.readouterr().err
-    assert cli.main(["evaluate", "run", "--split", "validation"]) == 0
-    assert "(12 images)" in capsys.readouterr().out
+    for words in ([], ["--split", "validation"]):
+        assert cli.main(["evaluate", "run", *words]) == 0
+        assert "on validation of npz:a.npz (12 images)" in capsys.readouterr().out
 
 
 def test_a_broken_test_set_is_said_before_the_training(here, capsys):
@@ -222,6 +223,7 @@ def test_what_is_true_of_several_parts_is_said_once(tmp_path):
         "no image is of these 6 classes: b, d, e, f, g, h.",
         lines[2].split(": ", 1)[1],
         "40 images, which are the validation set.",
+        "40 of 40 validation images are training images, too, to the last bit.",
         RESIZED,
     ]
     assert "no number is above 15, where 255 is white" in lines[2]

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 import hptjax
 from hptjax.cli import main as cli
@@ -127,6 +128,12 @@ def test_a_regression_is_trained_and_evaluated_by_commands(regression, monkeypat
     assert f"mae {error:.4f}" in told
     with pytest.raises(ConfigError, match="a regression has no probabilities"):
         network.predict_proba(test.images)
+    Image.fromarray(test.images[0, ..., 0]).save(folder / "a.png")
+    small = np.array([[1.234567e-05, -20.5]])  # numbers have no fixed size
+    monkeypatch.setattr(hptjax.Network, "outcomes", lambda self, images: small)
+    table = folder / "found.csv"
+    assert cli.main(["predict", str(out), str(folder / "a.png"), "--csv", str(table)]) == 0
+    assert table.read_text().splitlines()[1].split(",")[1:] == ["1.23457e-05", "-20.5"]
 
 
 def test_classes_are_no_targets(regression, monkeypatch, capsys):

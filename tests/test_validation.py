@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import hptjax
 from hptjax.config.explain import validated
@@ -9,6 +10,7 @@ from hptjax.data.deal import held_out
 from hptjax.errors import ConfigError, DataError
 from hptjax.study.data import StudyData, load_test_data, prepare_data
 from hptjax.study.data_config import DataConfig
+from hptjax.tuning.images import read_images
 from tests import fakes
 
 MODEL = hptjax.ModelConfig.from_dict(fakes.model())
@@ -93,6 +95,21 @@ def test_the_test_set_is_the_validation_set_and_then_no_other(tmp_path):
         load_test_data(config(validation="test"), MODEL, notify=print)
 
 
+def test_a_background_is_of_pictures_and_not_of_arrays_beside_them(tmp_path):
+    for name, k in (("a", 0), ("b", 1)):
+        (tmp_path / "icons" / name).mkdir(parents=True)
+        for i in range(3):
+            pixels = np.dstack([images(1, i)[0], np.full((12, 12), 100 * k, np.uint8)])
+            Image.fromarray(pixels, "LA").save(tmp_path / "icons" / name / f"{i}.png")
+    np.savez(tmp_path / "b.npz", images=images(4, 1), labels=list("abab"))
+    source = {"source": "folder:icons", "background": "white", "data_dir": str(tmp_path)}
+    data, _ = prepared(**source, validation="npz:b.npz")
+    assert (data.train.images[:3] == 255).all()
+    np.testing.assert_array_equal(data.validation.images[..., 0], images(4, 1))
+    assert noted(**source)["background"] == "white"
+    assert "background" not in noted(source="folder:icons")
+
+
 def test_another_source_has_the_classes_of_the_training_set(tmp_path):
     np.savez(tmp_path / "a.npz", images=images(12), labels=list("abcd") * 3)
     np.savez(tmp_path / "b.npz", images=images(4, 1), labels=list("ddaa"))
@@ -102,6 +119,18 @@ def test_another_source_has_the_classes_of_the_training_set(tmp_path):
     np.savez(tmp_path / "b.npz", images=images(4, 1), labels=list("xdaa"))
     with pytest.raises(DataError, match="got x"):
         prepared(source="npz:a.npz", validation="npz:b.npz", data_dir=str(tmp_path))
+
+
+def test_validation_images_that_are_trained_on_are_said(tmp_path):
+    own, labels = images(12), list("abcd") * 3
+    np.savez(tmp_path / "a.npz", images=own, labels=labels)
+    np.savez(tmp_path / "b.npz", images=np.concatenate([own[:2], images(4, 1)]), labels=labels[:6])
+    for other, told in (("a", "12 of 12"), ("b", "2 of 6")):
+        source = {"source": "npz:a.npz", "validation": f"npz:{other}.npz"}
+        _, lines = prepared(**source, data_dir=str(tmp_path))
+        assert f"{told} validation images are training images, too, to the last bit." in "".join(
+            lines
+        )
 
 
 def test_a_relative_source_of_validation_is_beside_the_file(tmp_path, monkeypatch):
@@ -159,17 +188,38 @@ def test_images_that_are_given_are_split_as_those_of_a_source():
         prepared(sample, source="memory", validation="test")
 
 
+def test_validation_arrays_are_scaled_as_those_for_training():
+    X, y = images(12), list("abcd") * 3
+    dark = X[:4] // 3
+    for scale, kind in ((1 / 255, np.float32), (257, np.uint16), (1, np.int64)):
+        given, held = ((part.astype(int) * scale).astype(kind) for part in (X, dark))
+        data = read_images((given, y), (held, y[:4]), "classes", None, lambda line: None)
+        assert isinstance(data, StudyData)
+        np.testing.assert_array_equal(data.train.images[..., 0], X)
+        np.testing.assert_array_equal(data.validation.images[..., 0], dark)
+    data = read_images((X, y), (dark / dark.max(), y[:4]), "classes", None, lambda line: None)
+    assert isinstance(data, StudyData)
+    assert data.validation.images.max() == 255  # of another type: by its own scale, which is said
+
+
 def test_size_and_channels_of_any_source():
-    _, lines = prepared(source="sample", size=20, channels=3, train_limit=100)
+    _, lines = prepared(source="sample", size=12, channels=3, train_limit=100)
     assert any("images are made RGB" in line for line in lines)
-    assert any("28 x 28 pixels are resized to 20 x 20" in line for line in lines)
+    assert any("28 x 28 pixels are resized to 12 x 12" in line for line in lines)
+    # what the network predicts later is scaled once
+    message = (
+        r"data\.size: is 20 x 20, but the model takes images of 12 x 12: write data\.size: \[12"
+    )
+    with pytest.raises(ConfigError, match=message):
+        prepared(source="sample", size=20)
+    with pytest.raises(ConfigError, match=message):
+        load_test_data(config(source="sample", size=20), MODEL)
     grey = hptjax.load_images("sample", channels=3)
     assert grey.image_shape == (28, 28, 3)
     assert np.ptp(grey.images, axis=-1).max() == 0
 
 
 def test_colours_are_made_grey_as_pillow_does(tmp_path):
-    from PIL import Image
 
     pixels = np.random.default_rng(0).integers(0, 256, (2, 30, 30, 3), np.uint8)
     np.savez(tmp_path / "a.npz", pixels, [0, 1])

@@ -1,7 +1,6 @@
 """`hptjax data`: what a source gives, as a study would have it, and what may be wrong with it."""
 
 import argparse
-import json
 import re
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from hptjax.config.explain import validated
-from hptjax.config.yaml_file import parse_yaml
+from hptjax.config.yaml_file import dump_yaml, parse_yaml
 from hptjax.data.dataset import ImageDataset, check_alike
 from hptjax.data.request import NoSplitError, once
 from hptjax.data.review import concerns, value_range
@@ -23,6 +22,7 @@ from hptjax.study.validation import TEST
 MOST_ROWS = 30  # classes that are told one by one
 PICTURES = 60  # of a sheet
 _CROSSED = re.compile(r"(\d+)x(\d+)")
+_QUOTED = re.compile(r'"([A-Za-z_][\w./-]*:[\w./-]+)"')  # sources, which need no quotes
 
 
 def data(args: argparse.Namespace) -> int:
@@ -57,7 +57,7 @@ def _check_sheet(path: Path | None) -> None:
 
 def _config(args: argparse.Namespace) -> DataConfig:
     tree: dict[str, Any] = {"source": args.source, "augment": False}
-    for key in ("data_dir", "channels", "broken"):
+    for key in ("data_dir", "channels", "broken", "background"):
         if getattr(args, key) is not None:
             tree[key] = getattr(args, key)
     if args.size is not None:
@@ -148,11 +148,4 @@ def _targets_table(parts: dict[str, ImageDataset]) -> PlainTable:
 def _yaml(config: DataConfig) -> str:
     """The data of a config as one line of YAML."""
     tree = config.model_dump(mode="json", exclude_defaults=True, exclude={"augment"})
-    tree = {"source": config.source, **tree}
-    return "{" + ", ".join(f"{key}: {_flow(value)}" for key, value in tree.items()) + "}"
-
-
-def _flow(value: Any) -> str:
-    """A value in YAML's flow style, which JSON is."""
-    plain = isinstance(value, str) and re.fullmatch(r"[\w./][\w./:-]*[\w./]", value)
-    return value if plain else json.dumps(value, ensure_ascii=False)
+    return _QUOTED.sub(r"\1", dump_yaml({"source": config.source, **tree}, flow=True))

@@ -1,7 +1,7 @@
 """`hptjax evaluate`: a saved network on a split of its data, or of other data."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hptjax.cli.export import name_of, print_note
@@ -9,43 +9,72 @@ from hptjax.config.explain import validated
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
 from hptjax.data.request import NoSplitError
-from hptjax.data.sources import check_source
+from hptjax.data.sources import MEMORY, check_source, ours_without_pictures
 from hptjax.errors import ConfigError, DataError
-from hptjax.models.network import load_network
+from hptjax.models.confusion import confusion_of, per_class_of
+from hptjax.models.ensemble import Ensemble
+from hptjax.models.network import Network, load_network
 from hptjax.records.best import SavedNetwork
 from hptjax.records.metrics import measure_of
 from hptjax.report.console import show_measures
 from hptjax.report.per_class import per_class_tables
 from hptjax.report.terminal import make_console
+from hptjax.search.ensemble import measures_together
+from hptjax.search.kept import wanted_ensemble
 from hptjax.study.data import load_test_data, prepare_data
 from hptjax.study.data_config import DataConfig
-from hptjax.study.validation import TEST
+from hptjax.study.validation import as_validation
 
 
 def evaluate(args: argparse.Namespace) -> int:
-    """Prints what a network's task measures of it on a split."""
+    """Prints what a network's task, or an ensemble's, measures of it on a split."""
     whole = load_network(args.network)
+    together = wanted_ensemble(args.network) if args.ensemble else None
     network = SavedNetwork(whole.config, whole.variables, whole.trial)
+    if args.per_class:
+        whole.check_classes()
     data = _data_config(network, args)
     console = make_console()
 
     def notify(text: str) -> None:
         console.print(text, soft_wrap=True)
 
-    images = _images(network, data, args.split, notify)
+    images, split = _images(network, data, args.split, notify)
     if args.data is None:
-        _check_same(network, images, args, data.source)
-    values = whole.evaluate(images, _noted_measures(network))
+        _check_same(network, images, split, data.source, args)
+    images, measures = whole.fit(images), _noted_measures(network)
+    if together is None:
+        name, values = name_of(network), whole.evaluate(images, measures)
+    else:
+        count = sum(weight > 0 for weight in together.weights)
+        name = f"ensemble of {count} network{'s' if count > 1 else ''}"
+        values = _together(together, images, measures)
     console.print(
-        f"{name_of(network)} on {args.split} of {data.source} ({images.size} images): "
-        f"{show_measures(values)}",
+        f"{name} on {split} of {data.source} ({images.size} images): {show_measures(values)}",
         soft_wrap=True,
     )
-    print_note(network, console)
+    if together is None:
+        print_note(network, console)
     if args.per_class:
-        for part in per_class_tables(whole.per_class(images), console.width):
+        if together is None:
+            found = whole.per_class(images)
+        else:
+            confusion = confusion_of(images.labels, together.outcomes(images))
+            found = per_class_of(whole.class_names, images.labels, confusion)
+        for part in per_class_tables(found, console.width):
             console.print(part)
     return 0
+
+
+def _together(
+    ensemble: Ensemble, images: ImageDataset, measures: Sequence[str]
+) -> dict[str, float]:
+    """What an ensemble reaches: the measures of its task, and others."""
+    networks = [own for own in ensemble.networks if isinstance(own, Network)]
+    saved = [SavedNetwork(own.config, own.variables, own.trial) for own in networks]
+    names = dict.fromkeys([*saved[0].config.task.options.measures, *measures])
+    found = measures_together(saved, ensemble.weights, images, list(names))
+    return {name: found[name] for name in names}
 
 
 def _noted_measures(network: SavedNetwork) -> list[str]:
@@ -57,7 +86,7 @@ def _noted_measures(network: SavedNetwork) -> list[str]:
 def _data_config(network: SavedNetwork, args: argparse.Namespace) -> DataConfig:
     """The data that the network's file notes, with the options in their place."""
     noted = network.trial.get("data")
-    if noted is None and (args.data is None or args.split != "test"):
+    if noted is None and (args.data is None or args.split not in (None, "test")):
         raise ConfigError(
             f"{args.network}: it does not say which images it was trained on; "
             "give --data, with --split test."
@@ -66,34 +95,43 @@ def _data_config(network: SavedNetwork, args: argparse.Namespace) -> DataConfig:
     if args.data is not None:
         check_source(args.data, "--data")
         tree |= {"source": args.data, "data_dir": None}
-        if tree.get("validation") == TEST:
-            del tree["validation"]  # of the source that the network was trained on
+        if ours_without_pictures(args.data):
+            tree.pop("background", None)
+        own = as_validation(tree.get("validation"))
+        if isinstance(own, Mapping) and own.get("source") is not None:
+            del tree["validation"]  # images of the source that the network was trained on
     if args.data_dir is not None:
         tree["data_dir"] = args.data_dir
     return validated(DataConfig, tree, "data")
 
 
 def _images(
-    network: SavedNetwork, data: DataConfig, split: str, notify: Callable[[str], None]
-) -> ImageDataset:
-    if split == "test":
+    network: SavedNetwork, data: DataConfig, split: str | None, notify: Callable[[str], None]
+) -> tuple[ImageDataset, str]:
+    """The images of a split, and which it is: where none is asked for, test if there is one."""
+    if split in (None, "test"):
         classes = network.trial.get("class_names")
         try:
-            return load_test_data(data, network.config, classes=classes, notify=notify)
+            return load_test_data(data, network.config, classes=classes, notify=notify), "test"
         except NoSplitError as error:
             text = str(error).rstrip(".")
-            raise DataError(f"{text}; --split validation measures on what it has.") from None
+            if data.source == MEMORY:
+                raise
+            if split == "test" or "seed" not in network.trial:
+                way = "--split validation measures on what it has"
+                raise DataError(f"{text}; {way}.") from None
+            notify(f"{text}: measured on its validation images.")
     both = prepare_data(data, network.config, network.trial["seed"], notify)
-    return both.train if split == "train" else both.validation
+    return (both.train, "train") if split == "train" else (both.validation, "validation")
 
 
 def _check_same(
-    network: SavedNetwork, images: ImageDataset, args: argparse.Namespace, source: str
+    network: SavedNetwork, images: ImageDataset, split: str, source: str, args: argparse.Namespace
 ) -> None:
     """ConfigError where the images have changed since the network's file was written."""
-    known = network.trial.get("digests", {}).get(args.split)
+    known = network.trial.get("digests", {}).get(split)
     if known is not None and known != dataset_digest(images):
         raise ConfigError(
-            f"{args.network}: the {args.split} images or labels of {source} are not those that its "
+            f"{args.network}: the {split} images or labels of {source} are not those that its "
             f"run had; restore them, or give --data {source} to measure on these."
         )

@@ -8,6 +8,7 @@ from rich.console import Console
 from hptjax.cli.train import epoch_lines
 from hptjax.cli.trials import find_trial, kept_path
 from hptjax.errors import ConfigError
+from hptjax.exports.onnx import write_ensemble
 from hptjax.exports.torch import source_path
 from hptjax.models.formats import find_format
 from hptjax.models.network import network_of
@@ -17,6 +18,7 @@ from hptjax.records.reader import read_run
 from hptjax.records.run_dir import check_digests, load_run
 from hptjax.records.trial import TrialRecord
 from hptjax.report.terminal import make_console
+from hptjax.search.kept import KEPT, wanted_ensemble
 from hptjax.search.network import own_metric, preprocess_note, remake, show, value_note
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import data_digests, load_study_data
@@ -31,6 +33,8 @@ def export(args: argparse.Namespace) -> int:
         raise ConfigError(f"--input {args.input}: is of .onnx files, not of {args.to}.")
     console = make_console()
     prove_writable(args.to.parent, f"--to {args.to}")
+    if args.ensemble:
+        return _export_ensemble(args, console)
     network = _network(args, console)
     try:
         _write(args.to, network, args.input)
@@ -42,6 +46,27 @@ def export(args: argparse.Namespace) -> int:
         told += f" {source_path(args.to)}: the module, which needs torch alone."
     console.print(told, soft_wrap=True)
     print_note(network, console)
+    return 0
+
+
+def _export_ensemble(args: argparse.Namespace, console: Console) -> int:
+    """Writes the run's ensemble as one .onnx file."""
+    if args.trial is not None:
+        raise ConfigError("--ensemble, --trial: give one of them.")
+    if args.to.suffix != ".onnx":
+        raise ConfigError(
+            f"--ensemble: is exported as .onnx, not {args.to}; its members lie in "
+            f"{args.run / KEPT}, and --trial exports one of them."
+        )
+    ensemble = wanted_ensemble(args.run)
+    try:
+        write_ensemble(ensemble, args.to, **({} if args.input is None else {"input": args.input}))
+    except OSError as error:
+        raise ConfigError(f"--to {args.to}: cannot write it: {error.strerror}.") from None
+    count = sum(weight > 0 for weight in ensemble.weights)
+    console.print(
+        f"{args.to}: ensemble of {count} network{'s' if count > 1 else ''}.", soft_wrap=True
+    )
     return 0
 
 

@@ -301,6 +301,11 @@ def _add_data(commands) -> None:
         help="broken files (default: refuse)",
     )
     command.add_argument(
+        "--background",
+        metavar="COLOUR",
+        help="lay transparent pictures on it, as white or '#808080'",
+    )
+    command.add_argument(
         "--kind",
         choices=("classes", "labels", "targets"),
         default="classes",
@@ -332,6 +337,11 @@ def _add_export(commands) -> None:
         help="must end in .safetensors, .onnx (extra [onnx]) or .pt (extra [torch])",
     )
     command.add_argument(
+        "--ensemble",
+        action="store_true",
+        help="the run's kept networks together (keep_best), as one .onnx file",
+    )
+    command.add_argument(
         "--input",
         choices=("uint8", "float32"),
         help="of an .onnx file: bytes (the default), or floats from 0 to 1",
@@ -349,7 +359,12 @@ def _add_evaluate(commands) -> None:
         "network", type=user_path, metavar="DIR|FILE", help="a run directory, or an exported file"
     )
     command.add_argument(
-        "--split", choices=("test", "train", "validation"), default="test", help="default: test"
+        "--split",
+        choices=("test", "train", "validation"),
+        help="default: test, or where there is none validation, which is said",
+    )
+    command.add_argument(
+        "--ensemble", action="store_true", help="the run's kept networks together (keep_best)"
     )
     command.add_argument(
         "--per-class",

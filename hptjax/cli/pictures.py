@@ -18,7 +18,7 @@ def picture_files(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         if path.is_dir():
             known = picture.picture_endings()
-            own = sorted(f for f in path.rglob("*") if f.suffix.lower() in known and f.is_file())
+            own = sorted(f for f in path.rglob("*") if f.suffix.lower() in known and _is_shown(f))
             if not own:
                 raise ConfigError(f"{path}: there is no picture in this folder.")
             found += own
@@ -29,18 +29,27 @@ def picture_files(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def read_picture(path: Path, channels: int, notify: Callable[[str], None]) -> np.ndarray:
+def _is_shown(file: Path) -> bool:
+    """Whether it is a file that is not hidden, as macOS's ._photo.png beside photo.png is."""
+    return file.is_file() and not file.name.startswith(".")
+
+
+def read_picture(
+    path: Path, channels: int, notify: Callable[[str], None], background: str | None = None
+) -> np.ndarray:
     """Bytes [H, W, C] of a picture, read as those of a folder of training images are.
 
-    notify: told what is done to it. Raises DataError, which names the file, for one that is damaged
-    or no picture, and for a network of other channels than pictures have.
+    notify: told what is done to it; background: as of the network. Raises DataError, which names
+    the file, for one that is damaged or no picture, and for a network of other channels than
+    pictures have.
     """
     if channels not in (1, 3):
         raise DataError(
             f"{path}: the network is for {channels} channels, pictures have 1 or 3; give arrays to "
             "hptjax.load_network(...).predict."
         )
-    found = picture.read_picture(path, channels=channels)
+    with picture.without_warnings():
+        found = picture.read_picture(path, channels=channels, background=background)
     for key in found.done:
         notify(f"pictures {picture.SAID[key]}.")
     return found.pixels

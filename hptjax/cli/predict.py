@@ -12,11 +12,10 @@ from hptjax.cli.pictures import picture_files, read_picture
 from hptjax.cli.process import say
 from hptjax.data.request import once
 from hptjax.errors import ConfigError, DataError
-from hptjax.models.ensemble import Ensemble
 from hptjax.models.network import Network, load_network
 from hptjax.records.files import prove_writable
 from hptjax.report.terminal import PlainTable, make_console
-from hptjax.search.kept import kept_ensemble
+from hptjax.search.kept import wanted_ensemble
 
 _TOGETHER = 512  # pictures in memory
 
@@ -24,7 +23,7 @@ _TOGETHER = 512  # pictures in memory
 def predict(args: argparse.Namespace) -> int:
     """Prints the prediction for each picture; 2 where a file could not be read."""
     network = load_network(args.network)
-    together = _ensemble(args) if args.ensemble else network
+    together = wanted_ensemble(args.network) if args.ensemble else network
     header = _header(network, args.top, args.probabilities)
     files = picture_files(args.images)
     if args.csv is not None:
@@ -48,17 +47,6 @@ def predict(args: argparse.Namespace) -> int:
     return 2 if broken else 0
 
 
-def _ensemble(args: argparse.Namespace) -> Ensemble:
-    """The networks of a run that predict together; ConfigError where it has none."""
-    found = kept_ensemble(args.network)
-    if found is None:
-        raise ConfigError(
-            f"--ensemble: {args.network} is no run that built one; a study does, with keep_best "
-            "above 1."
-        )
-    return found
-
-
 def _read(
     files: Sequence[Path], network: Network, notify: Any
 ) -> tuple[list[tuple[Path, np.ndarray]], int]:
@@ -66,7 +54,7 @@ def _read(
     found, broken = [], 0
     for path in files:
         try:
-            image = read_picture(path, network.input_shape[2], notify)
+            image = read_picture(path, network.input_shape[2], notify, network.background)
         except DataError as error:
             say(str(error))
             broken += 1
@@ -99,10 +87,10 @@ def _rows(
     """A row for each picture; found: as of `Network.outcomes`."""
     kind, classes = network.config.task.options.kind, network.class_names
     for name, values in zip(names, found, strict=True):
-        every = [f"{value:.4f}" for value in values]
-        if kind == "targets":
-            yield [name, *every]
+        if kind == "targets":  # of any size: small ones would be zeros
+            yield [name, *(f"{value:.6g}" for value in values)]
             continue
+        every = [f"{value:.4f}" for value in values]
         if kind == "labels":
             own = [label for label, value in zip(classes, values, strict=True) if value > 0.5]
             told = [", ".join(own) or "none"]

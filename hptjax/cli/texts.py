@@ -118,6 +118,7 @@ Writes a network of a run to a file: the best one, or with --trial any other. Th
   .pt           a state_dict for PyTorch (extra [torch]), and NAME_net.py beside it: the module as
                 plain source, whose load() needs no hptjax.
 
+With --ensemble an .onnx file gives the averaged probabilities of the run's kept networks.
 Both of the latter hold a table of the arrays: Flax's path, PyTorch's name, how axes were turned.
 Networks with layers of others, or of your own Flax class, are .safetensors alone.
 
@@ -148,12 +149,13 @@ examples:
 EVALUATE_HELP = """\
 Prints what the task of a network measures, as loss and accuracy, on images that are not augmented:
 of the best network of a run, of one that `hptjax train --out` saved, or of an exported file. The
-images are those that it was trained on, cut in two as they were then, or the test set of their
-source.
+images are the test set of the source that it was trained on, or where there is none the validation
+set, cut as it was then; --split says which.
 
 examples:
   hptjax evaluate runs/mine
   hptjax evaluate best.safetensors --split validation
   hptjax evaluate best.safetensors --data npz:other.npz
   hptjax evaluate runs/mine --per-class
+  hptjax evaluate runs/mine --ensemble
 """

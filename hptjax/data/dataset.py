@@ -2,7 +2,6 @@
 
 import copy
 import html
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import numpy as np
 from hptjax.data.deal import held_out, read_groups
 from hptjax.data.from_others import FromOthers
 from hptjax.data.labels import Labels, checked_names, classes_of, indices_of, listed, read_labels
+from hptjax.data.parts import warn
 from hptjax.data.pixels import SAID, as_images, darkness, scale_of, to_bytes
 from hptjax.data.sheet import chosen, columns_for, png_text, sheet
 from hptjax.data.targets import Kind, names_of, read_targets
@@ -37,6 +37,7 @@ class ImageDataset(FromOthers):
     the columns, by default by their numbers. name: where the images came
     from; it begins every error. stratified: whether a split deals each class by itself.
     groups: [N] whole numbers or names; a split never tears those of one group apart.
+    What is kept is the dataset's own: bytes are copied, but for arrays that nobody can write to.
     notify: told in one line of each thing done. Raises DataError for anything else.
     """
 
@@ -60,7 +61,7 @@ class ImageDataset(FromOthers):
         stratified: bool = True,
         kind: Kind = "classes",
         groups: Any = None,
-        notify: Callable[[str], None] = warnings.warn,
+        notify: Callable[[str], None] = warn,
     ) -> None:
         images = as_images(images, name, channels)
         scale = scale_of(images, name)
@@ -77,7 +78,7 @@ class ImageDataset(FromOthers):
         elif dark := darkness(images):
             notify(f"{name}: {dark}.")
         kept = {
-            "images": to_bytes(images, scale, name),
+            "images": _own(to_bytes(images, scale, name), images),
             "labels": given,
             "class_names": classes,
             "name": name,
@@ -229,6 +230,11 @@ def _classes(
     if class_names is None:
         return classes_of(labels, name, notify)
     return checked_names(class_names, name)
+
+
+def _own(kept: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """The images, copied where they are a caller's, whose array may be another's tomorrow."""
+    return kept.copy() if kept is given and given.flags.writeable else kept
 
 
 def check_alike(train: ImageDataset, other: ImageDataset) -> None:

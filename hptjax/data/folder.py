@@ -31,6 +31,7 @@ def load_folder(path: str, request: Request) -> ImageDataset:
         channels=request.channels,
         broken=request.broken,
         groups=request.groups,
+        background=request.background,
         classes=request.classes,
         notify=request.notify,
     )

@@ -2,7 +2,6 @@
 
 import os
 import re
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,14 +12,16 @@ from typing import NamedTuple
 import numpy as np
 
 from hptjax.data.labels import listed
-from hptjax.data.parts import Notify, Split
+from hptjax.data.parts import Notify, Split, warn
 from hptjax.data.picture import (
     BrokenPictureError,
     Picture,
     Size,
+    colour_of,
     lines_of,
     picture_endings,
     read_picture,
+    without_warnings,
 )
 from hptjax.data.picture_cache import Decoded, cache_path, read_cached, write_cached
 from hptjax.data.tree import Tree, find_pictures
@@ -48,14 +49,16 @@ def read_folder(
     channels: int | None = None,
     broken: str = "refuse",
     groups: str | None = None,
+    background: str | None = None,
     classes: Sequence[str] | None = None,
-    notify: Notify = warnings.warn,
+    notify: Notify = warn,
 ) -> Pictures:
     """Decodes the pictures of one part of a folder, or takes them from the user's cache.
 
     name: begins every error and line. size: (height, width) that pictures are scaled and cropped
     to; channels: 1 or 3, that they are made. broken: `skip` leaves a broken file out. groups: a
-    regular expression on the names of files. classes: as of `find_pictures`. Raises DataError for
+    regular expression on the names of files. background: the colour that transparent pixels are
+    laid on, as white. classes: as of `find_pictures`. Raises DataError for
     pictures of several sizes and for a broken one, MissingExtraError without Pillow, else as
     `find_pictures`.
     """
@@ -63,14 +66,18 @@ def read_folder(
         raise ConfigError(f"{name}: data.channels must be 1 or 3, got {channels}.")
     if broken not in ("refuse", "skip"):
         raise ConfigError(f"{name}: data.broken must be refuse or skip, got {shown(broken)}.")
+    if background is not None:
+        colour_of(background)  # a mistake is better known early
     tree = find_pictures(folder, split, name, picture_endings(), classes, notify)
-    place = cache_path(folder, tree.files, [split, size, channels, broken])
+    form = [split, size, channels, broken, *([] if background is None else [background])]
+    place = cache_path(folder, tree.files, form)
     decoded = read_cached(place)
     if decoded is None:
-        decoded = _decode(tree, size, channels, broken == "skip")
+        decoded = _decode(tree, size, channels, background, broken == "skip")
         failure = write_cached(place, decoded)
         if failure is not None:
             notify(f"{tree.name}: pictures are not kept decoded in {place.parent}: {failure}.")
+    decoded.images.flags.writeable = False  # so that it need not be copied
     for line in decoded.lines:
         notify(f"{tree.name}: {line}.")
     files = [tree.files[index] for index in decoded.kept]
@@ -107,11 +114,13 @@ def groups_of(files: Sequence[Path], pattern: str, name: str) -> list[str]:
     return groups
 
 
-def _decode(tree: Tree, size: Size | None, channels: int | None, skip: bool) -> Decoded:
+def _decode(
+    tree: Tree, size: Size | None, channels: int | None, background: str | None, skip: bool
+) -> Decoded:
     """All pictures in one array; of several sizes or a broken one: DataError."""
-    read = partial(_read, size=size, channels=channels)
+    read = partial(_read, size=size, channels=channels, background=background)
     pictures, kept, broken = [], [], []
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with without_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for index, read_one in enumerate(_in_order(pool, read, tree.files)):
             if isinstance(read_one, BrokenPictureError) and skip:
                 broken.append(tree.files[index])
@@ -142,9 +151,11 @@ def _in_order(
         yield from pool.map(read, files[start : start + _AHEAD])
 
 
-def _read(file: Path, size: Size | None, channels: int | None) -> Picture | BrokenPictureError:
+def _read(
+    file: Path, size: Size | None, channels: int | None, background: str | None
+) -> Picture | BrokenPictureError:
     try:
-        return read_picture(file, size, channels)
+        return read_picture(file, size, channels, background)
     except BrokenPictureError as error:
         return error
 

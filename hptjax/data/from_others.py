@@ -1,6 +1,5 @@
 """How an `ImageDataset` is made of what other libraries hold, and of a folder."""
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -13,7 +12,7 @@ from hptjax.data.given import (
     given_by_hf,
     given_by_torch,
 )
-from hptjax.data.parts import Split
+from hptjax.data.parts import Split, warn
 from hptjax.errors import ConfigError, shown
 from hptjax.paths import user_path
 
@@ -43,12 +42,14 @@ class FromOthers:
         channels: int | None = None,
         broken: str = "refuse",
         groups: str | None = None,
-        notify: Callable[[str], None] = warnings.warn,
+        background: str | None = None,
+        notify: Callable[[str], None] = warn,
     ) -> Self:
         """Pictures in a folder for each class, or below train/, val/ and test/; see `read_folder`.
 
         size: pixels of a side, or (height, width); channels: 1 or 3; broken: refuse or skip;
-        groups: a regular expression on the names of files.
+        groups: a regular expression on the names of files. background: the colour that transparent
+        pixels are laid on, as white; their own colours are taken without it.
         """
         name = f"folder:{path}"
         found = read_folder(
@@ -58,6 +59,7 @@ class FromOthers:
             channels=channels,
             broken=broken,
             groups=groups,
+            background=background,
             notify=notify,
         )
         names = found.labels, found.class_names, found.name
@@ -72,15 +74,19 @@ class FromOthers:
         *,
         size: int | tuple[int, int] | None = None,
         channels: int | None = None,
-        notify: Callable[[str], None] = warnings.warn,
+        background: str | None = None,
+        notify: Callable[[str], None] = warn,
         **options: Any,
     ) -> Self:
         """What has __len__ and gives (image, label) by index, as a set of torchvision.
 
-        Images are Pillow's, tensors [C, H, W] or arrays [H, W, C]; size and channels are for the
-        first. class_names: by default its `classes`. options: keywords of the class.
+        Images are Pillow's, tensors [C, H, W] or arrays [H, W, C]; size, channels and background
+        are for the first, as of `from_folder`. class_names: by default its `classes`. options:
+        keywords of the class.
         """
-        reader = Reader(name, _pair(size), channels, notify)
+        reader = Reader(
+            name, _pair(size), channels, notify, options.get("kind", "classes"), background
+        )
         given = given_by_torch(dataset, class_names, reader)
         return cls(*given, name, channels=channels, notify=notify, **options)
 
@@ -94,11 +100,15 @@ class FromOthers:
         *,
         size: int | tuple[int, int] | None = None,
         channels: int | None = None,
-        notify: Callable[[str], None] = warnings.warn,
+        background: str | None = None,
+        notify: Callable[[str], None] = warn,
         **options: Any,
     ) -> Self:
         """A Dataset of Hugging Face. image, label: its columns; else as `from_torch`."""
-        given = given_by_hf(dataset, image, label, Reader(name, _pair(size), channels, notify))
+        reader = Reader(
+            name, _pair(size), channels, notify, options.get("kind", "classes"), background
+        )
+        given = given_by_hf(dataset, image, label, reader)
         return cls(*given, name, channels=channels, notify=notify, **options)
 
     @classmethod
@@ -112,8 +122,9 @@ class FromOthers:
         folder: str | Path = ".",
         size: int | tuple[int, int] | None = None,
         channels: int | None = None,
+        background: str | None = None,
         groups: Any = None,
-        notify: Callable[[str], None] = warnings.warn,
+        notify: Callable[[str], None] = warn,
         **options: Any,
     ) -> Self:
         """A data frame with a column of paths or arrays and one of labels.
@@ -121,7 +132,7 @@ class FromOthers:
         folder: where relative paths begin. groups: the name of a column, or one group for each row;
         else as `from_torch`.
         """
-        reader = Reader(name, _pair(size), channels, notify)
+        reader = Reader(name, _pair(size), channels, notify, background=background)
         if isinstance(groups, str):
             check_columns(list(frame.columns), {"groups": groups}, reader)
             groups = frame[groups]

@@ -9,8 +9,17 @@ import numpy as np
 
 from hptjax.data.folder_files import resized_lines, stacked
 from hptjax.data.parts import Notify
-from hptjax.data.picture import Picture, Size, as_picture, lines_of, read_picture
+from hptjax.data.picture import (
+    Picture,
+    Size,
+    as_picture,
+    lines_of,
+    read_picture,
+    without_warnings,
+)
 from hptjax.errors import ConfigError, DataError, did_you_mean, shown
+
+_LOOKED = 4  # images that are asked for twice
 
 
 class Given(NamedTuple):
@@ -25,11 +34,21 @@ class Reader:
     """Brings single images, of whatever kind, into one array.
 
     size: (height, width) that they are scaled and cropped to; channels: 1 or 3, that they are made;
-    both for pictures (Pillow images and files), while arrays are taken as they are.
+    both for pictures (Pillow images and files), while arrays are taken as they are. kind: of the
+    labels, as of `ImageDataset`. background: the colour that transparent pixels are laid on.
     """
 
-    def __init__(self, name: str, size: Size | None, channels: int | None, notify: Notify) -> None:
+    def __init__(
+        self,
+        name: str,
+        size: Size | None,
+        channels: int | None,
+        notify: Notify,
+        kind: str = "classes",
+        background: str | None = None,
+    ) -> None:
         self.name, self.size, self.channels, self.notify = name, size, channels, notify
+        self.kind, self.background = kind, background
 
     def together(self, images: Iterable[Any]) -> np.ndarray:
         """All of them, [N, H, W, C]; DataError, which names the index, for one that fails."""
@@ -50,22 +69,25 @@ class Reader:
                 f"{self.name}: images must be of one shape, got {len(shapes)} ({shown(shapes)}); "
                 "resize them before."
             )
-        return np.stack(arrays)
+        return _unwritable(np.stack(arrays))
 
     def _pictures(self, arrays: list[np.ndarray], pictures: list[Picture]) -> np.ndarray:
         lines = resized_lines([one.size for one in pictures], self.size)
         images, said = stacked(arrays, self.name)
         for line in (*lines, *lines_of(one.done for one in pictures), *said):
             self.notify(f"{self.name}: {line}.")
-        return images
+        return _unwritable(images)
 
     def _one(self, image: Any, index: int) -> "Picture | np.ndarray":
         what = f"{self.name}: image {index}"
         if isinstance(image, str | os.PathLike):
-            return read_picture(Path(image).expanduser(), self.size, self.channels)
+            with without_warnings():
+                return read_picture(
+                    Path(image).expanduser(), self.size, self.channels, self.background
+                )
         if hasattr(image, "getbands"):  # of Pillow
-            return as_picture(image, what, self.size, self.channels)
-        array = np.asarray(image)
+            return as_picture(image, what, self.size, self.channels, self.background)
+        array = np.asarray(_plain_tensor(image) if _is_torch(image) else image)
         if array.ndim not in (2, 3) or array.dtype.kind not in "biuf":
             raise DataError(
                 f"{what}: must be a Pillow image, a path or an array [H, W] or [H, W, C], got "
@@ -87,11 +109,18 @@ class Reader:
             )
 
 
+def _unwritable(images: np.ndarray) -> np.ndarray:
+    """The same array, so that it need not be copied."""
+    images.flags.writeable = False
+    return images
+
+
 def given_by_torch(dataset: Any, class_names: Any, reader: Reader) -> Given:
     """Anything with __len__ and __getitem__ that gives (image, label), as torchvision's sets.
 
     Tensors are [C, H, W]; labels are whole numbers or names. The names of the classes are its
-    `classes`, or those of the set that it is a part of.
+    `classes`, or those of the sets that it is made of. A set that gives another image each time is
+    taken as it is drawn once, which is said.
     """
     if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
         raise ConfigError(
@@ -105,8 +134,15 @@ def given_by_torch(dataset: Any, class_names: Any, reader: Reader) -> Given:
             raise DataError(f"{reader.name}: must give (image, label), item {index} is no pair.")
         images.append(item[0])
         labels.append(_plain(item[1]))
-    names = class_names if class_names is not None else _classes_of(dataset)
-    return Given(reader.together(images), _named(labels, names, reader.name), names)
+    if images and any(
+        not _same(images[k], dataset[k][0]) for k in range(min(_LOOKED, len(images)))
+    ):
+        reader.notify(
+            f"{reader.name}: gives another image for the same index each time, as by random "
+            "transforms; one draw of each is taken."
+        )
+    names = class_names if class_names is not None else _classes_of(dataset, reader)
+    return Given(reader.together(images), _named(labels, names, reader), names)
 
 
 def given_by_hf(dataset: Any, image: str, label: str, reader: Reader) -> Given:
@@ -120,7 +156,7 @@ def given_by_hf(dataset: Any, image: str, label: str, reader: Reader) -> Given:
     names = getattr(dataset.features[label], "names", None)
     labels = [_plain(one) for one in dataset[label]]
     pictures = (dataset[index][image] for index in range(len(labels)))
-    return Given(reader.together(pictures), _named(labels, names, reader.name), names)
+    return Given(reader.together(pictures), _named(labels, names, reader), names)
 
 
 def given_by_dataframe(frame: Any, image: str, label: str, folder: Path, reader: Reader) -> Given:
@@ -129,7 +165,7 @@ def given_by_dataframe(frame: Any, image: str, label: str, folder: Path, reader:
     folder: where relative paths begin.
     """
     check_columns(list(frame.columns), {"image": image, "label": label}, reader)
-    images = (folder / one if isinstance(one, str) else one for one in frame[image])
+    images = (folder / one if isinstance(one, str | os.PathLike) else one for one in frame[image])
     return Given(reader.together(images), [_plain(one) for one in frame[label]], None)
 
 
@@ -141,9 +177,10 @@ def check_columns(columns: Any, wanted: Mapping[str, str], reader: Reader) -> No
             raise ConfigError(f"{reader.name}: {argument}: there is no column {column!r}; {hint}")
 
 
-def _named(labels: list[Any], names: Any, name: str) -> list[Any]:
+def _named(labels: list[Any], names: Any, reader: Reader) -> list[Any]:
     """The names in the place of indices: names may be numbers themselves."""
-    if names is None or any(isinstance(label, str) for label in labels):
+    name, of_classes = reader.name, reader.kind == "classes"
+    if names is None or not of_classes or any(isinstance(label, str) for label in labels):
         return labels
     wrong = [label for label in labels if not isinstance(label, int) or not 0 <= label < len(names)]
     if wrong:
@@ -154,12 +191,40 @@ def _named(labels: list[Any], names: Any, name: str) -> list[Any]:
     return [names[label] for label in labels]
 
 
-def _classes_of(dataset: Any) -> list[str] | None:
-    """Its `classes`; of a Subset those of the whole."""
+def _classes_of(dataset: Any, reader: Reader) -> list[str] | None:
+    """Its `classes`; of a Subset those of the whole, of several sets together those of each.
+
+    None of targets, which have none. Raises DataError for sets of different classes.
+    """
+    if reader.kind == "targets":
+        return None
     while not hasattr(dataset, "classes") and hasattr(dataset, "dataset"):
         dataset = dataset.dataset
+    parts = getattr(dataset, "datasets", None)
+    if not hasattr(dataset, "classes") and isinstance(parts, list | tuple):
+        found = [_classes_of(part, reader) for part in parts]
+        for other in found[1:]:
+            if other != found[0]:
+                raise DataError(
+                    f"{reader.name}: is made of sets of different classes, {shown(found[0])} and "
+                    f"{shown(other)}, whose numbers do not mean the same; give one after the other."
+                )
+        return found[0] if found else None
     names = getattr(dataset, "classes", None)
     return list(names) if isinstance(names, list | tuple) else None
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two images are equal, to the last bit."""
+    if _is_torch(one) and _is_torch(other):
+        one, other = _plain_tensor(one), _plain_tensor(other)
+    return np.array_equal(np.asarray(one), np.asarray(other), equal_nan=False)
+
+
+def _plain_tensor(tensor: Any) -> Any:
+    """A tensor that NumPy can read: without a gradient, on the host, of a type that it has."""
+    tensor = tensor.detach().cpu() if hasattr(tensor, "detach") else tensor
+    return tensor.float() if str(getattr(tensor, "dtype", "")) == "torch.bfloat16" else tensor
 
 
 def _plain(label: Any) -> Any:

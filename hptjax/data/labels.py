@@ -25,11 +25,14 @@ Notify = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels [N] as they were given: whole numbers, or text where is_text."""
+    """Labels [N] as they were given: whole numbers, or text where is_text.
+
+    columns: of one-hot rows, how many they have; 0 of others.
+    """
 
     values: np.ndarray
     is_text: bool
-    one_hot: bool = False
+    columns: int = 0
 
     def __len__(self) -> int:
         return len(self.values)
@@ -49,7 +52,7 @@ def read_labels(labels: Any, what: str) -> Labels:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]  # as in CIFAR's archives
     if array.ndim == 2 and array.dtype.kind in "biuf":
-        return Labels(_indices_of_one_hot(array, what), is_text=False, one_hot=True)
+        return Labels(_indices_of_one_hot(array, what), is_text=False, columns=array.shape[1])
     if array.ndim != 1:
         raise DataError(f"{what}: labels must be [N], got shape {array.shape}.")
     if array.dtype.kind == "b":
@@ -79,7 +82,7 @@ def classes_of(labels: Labels, what: str, notify: Notify) -> tuple[str, ...]:
     """
     names, _ = labels.names()
     _check_count(len(names), len(labels.values), what)
-    if labels.one_hot:
+    if labels.columns:
         notify(f"{what}: one-hot rows are taken as the indices of their ones.")
     if not labels.is_text and names.tolist() != [str(k) for k in range(len(names))]:
         notify(f"{what}: the labels {listed(names)} are {len(names)} classes, in this order.")
@@ -90,13 +93,16 @@ def indices_of(labels: Labels, classes: Sequence[str], what: str) -> np.ndarray:
     """Which of the classes each label is, int32 [N].
 
     A label is the name of its class. Whole numbers may be its index instead, where the names are
-    not whole numbers themselves. Raises DataError for a label that is none of the classes.
+    not whole numbers themselves; so are one-hot rows of as many columns as there are classes.
+    Raises DataError for a label that is none of the classes, or that may be either of two.
     """
     names, inverse = labels.names()
     place = {name: k for k, name in enumerate(classes)}
-    numbers = all(_is_number(name) for name in classes)
+    numbers = all(_is_number(name) for name in classes) and labels.columns != len(classes)
     if not labels.is_text and not numbers:
-        place = {str(k): k for k in range(len(classes))}
+        by_name, place = place, {str(k): k for k in range(len(classes))}
+        if not labels.columns:
+            _check_one_meaning(names.tolist(), place, by_name, what)
     unknown = [k for k, name in enumerate(names.tolist()) if name not in place]
     if unknown:
         where = np.flatnonzero(np.isin(inverse, unknown))
@@ -107,6 +113,18 @@ def indices_of(labels: Labels, classes: Sequence[str], what: str) -> np.ndarray:
         )
     table = np.array([place[name] for name in names.tolist()], np.int32)
     return table[inverse] if len(table) else np.zeros(0, np.int32)
+
+
+def _check_one_meaning(
+    names: Sequence[str], place: Mapping[str, int], by_name: Mapping[str, int], what: str
+) -> None:
+    """DataError for a label that is the index of one class, and the name of another."""
+    for name in names:
+        if name in place and by_name.get(name, place[name]) != place[name]:
+            raise DataError(
+                f"{what}: the label {name} is the index of one class and the name of another; "
+                "give the labels as names."
+            )
 
 
 def checked_names(class_names: Any, what: str, least: int = 2) -> tuple[str, ...]:

@@ -75,7 +75,9 @@ def load_npz(
         checked = _checked_classes if request.kind == "classes" else _checked_names
         classes = checked(archive, request, pairs, values)
         images_key, labels_key = pairs[request.split]
-        images = as_images(archive.read(images_key), f"{path}: {images_key}", request.channels)
+        images = archive.read(images_key)
+        images.flags.writeable = False  # so that it need not be copied
+        images = as_images(images, f"{path}: {images_key}", request.channels)
         first = pairs.get("train", pairs[request.split])[0]
         if images.dtype != "uint8" and first != images_key:  # one scale for all parts
             what = f"{path}: {first}"

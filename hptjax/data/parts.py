@@ -1,9 +1,14 @@
 """The parts of a source of images, and how what is done to them is told."""
 
+import sys
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 from hptjax.errors import DataError
+
+_PACKAGE = str(Path(__file__).parents[1])
 
 Notify = Callable[[str], None]
 Split = Literal["train", "validation", "test"]
@@ -15,3 +20,11 @@ class NoSplitError(DataError):
 
 def silent(text: str) -> None:
     """A `notify` that says nothing: what another part of the same source has said already."""
+
+
+def warn(text: str) -> None:
+    """A `notify` that warns, and names the line of the caller's that began it, not one of ours."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=level)

@@ -1,7 +1,8 @@
 """One picture file as an array: colours, depth, orientation and size, and what was done to it."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,19 +10,26 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from hptjax.data.cover import covering_size
-from hptjax.errors import DataError
+from hptjax.errors import ConfigError, DataError, shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 ORIENTATION = 274  # the Exif tag
 GREY = ("L", "1")
+DIM = 6554  # of 65535: pictures of 12 bits, and of bytes in words, stay below it
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+_WITH_ALPHA = ("LA", "La", "RGBA", "RGBa", "PA")
 # What is done to some pictures, said with their number.
 SAID = {
     "palette": "of a palette of colours: each pixel gets its colour",
-    "alpha": "with transparency: their colours are taken as they are, without it",
+    "alpha": "with transparency: their colours are taken as they are, without it (data.background: "
+    "white lays them on white)",
+    "laid": "with transparency: laid on the colour that data.background says",
     "deep": "of 16 bits: divided by 257, rounded to grey levels",
+    "dim": "of 16 bits without a number above a tenth of 65535: nearly black; if their white is "
+    "less, scale them before",
+    "coarse": "in colour, or with transparency, of 16 bits: the upper 8 are read",
     "space": "of another colour space (CMYK, YCbCr, ...): made RGB",
     "turned": "turned as their Exif orientation says",
     "frames": "of several frames: the first one is taken",
@@ -59,22 +67,56 @@ def picture_endings() -> frozenset[str]:
     return frozenset(end for end, kind in readable.items() if kind in Image.OPEN)
 
 
-def read_picture(path: Path, size: Size | None = None, channels: int | None = None) -> Picture:
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Pillow's warnings, of odd metadata and of merely large pictures, are not shown meanwhile.
+
+    For the thread that starts others: filters are the process's, and those that one of several
+    threads puts back are not those that were there.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def colour_of(background: str) -> tuple[int, int, int]:
+    """Red, green and blue of a colour in Pillow's words; ConfigError for what is none."""
+    from PIL import ImageColor
+
+    try:
+        red, green, blue, *alpha = ImageColor.getrgb(background)
+    except (ValueError, AttributeError, TypeError):
+        alpha = [0]
+    if alpha:
+        raise ConfigError(
+            "data.background: must be a colour, as white, black or '#808080', got "
+            f"{shown(background)}."
+        )
+    return red, green, blue
+
+
+def read_picture(
+    path: Path,
+    size: Size | None = None,
+    channels: int | None = None,
+    background: str | None = None,
+) -> Picture:
     """Decodes a file.
 
     size: (height, width) that the picture is scaled and cropped to, as `resize_and_crop` does;
-    channels: 1 or 3, that it is made. Raises BrokenPictureError for a file that is no sound
-    picture, DataError for one that cannot become of this size.
+    channels: 1 or 3, that it is made; background: the colour that transparent pixels are laid on.
+    Raises BrokenPictureError for a file that is no sound picture, DataError for one that cannot
+    become of this size, ConfigError for no colour.
     """
     from PIL import Image
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata, and of merely large pictures
-            with Image.open(path) as image:
-                image.load()
-                return as_picture(image, str(path), size, channels)
-    except DataError:
+        with Image.open(path) as image:
+            coarse = image.mode not in DEEP and _has_words(image)
+            image.load()
+            found = as_picture(image, str(path), size, channels, background)
+            return found._replace(done=(*found.done, "coarse")) if coarse else found
+    except ConfigError:
         raise
     except MemoryError:
         raise
@@ -84,7 +126,11 @@ def read_picture(path: Path, size: Size | None = None, channels: int | None = No
 
 
 def as_picture(
-    image: "Image", what: str, size: Size | None = None, channels: int | None = None
+    image: "Image",
+    what: str,
+    size: Size | None = None,
+    channels: int | None = None,
+    background: str | None = None,
 ) -> Picture:
     """As `read_picture`, of a Pillow image; what: begins every error."""
     from PIL import ImageOps
@@ -95,7 +141,10 @@ def as_picture(
     if image.getexif().get(ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
         done.append("turned")
-    image = _plain(image, what, done)
+    if background is not None and _is_transparent(image):
+        image = _laid(image, colour_of(background), done)
+    else:
+        image = _plain(image, what, done)
     own = image.height, image.width
     if channels is not None and channels != len(image.getbands()):
         image = image.convert("L" if channels == 1 else "RGB")
@@ -106,18 +155,44 @@ def as_picture(
     return Picture(pixels[..., None] if pixels.ndim == 2 else pixels, tuple(done), own)
 
 
+def _has_words(image: "Image") -> bool:
+    """Whether a file that is not decoded yet has 16 bits a number, of which Pillow drops half."""
+    return any("16" in str(part) for tile in getattr(image, "tile", ()) for part in tile[3:])
+
+
+def _is_transparent(image: "Image") -> bool:
+    return image.mode in _WITH_ALPHA or "transparency" in image.info
+
+
+def _laid(image: "Image", colour: tuple[int, int, int], done: list[str]) -> "Image":
+    """A transparent image on a colour, in mode RGB, or L where all of it is grey."""
+    from PIL import Image
+
+    done.append("laid")
+    grey = image.mode in ("L", "1", "LA", "La", "P", "PA") and len(set(colour)) == 1
+    image = image.convert("LA") if image.mode == "La" else image
+    page = Image.new("RGBA", image.size, (*colour, 255))
+    page.alpha_composite(image.convert("RGBA"))
+    return _greyed(page.convert("RGB")) if grey else page.convert("RGB")
+
+
 def _plain(image: "Image", what: str, done: list[str]) -> "Image":
     """The same in mode L or RGB; notes what was done."""
+    from PIL import Image
+
     if image.mode in GREY:
         return image.convert("L")
     if image.mode in DEEP:
         done.append("deep")
-        return _of_words(image, what)
+        words = _words(image, what)
+        if words.max() < DIM:
+            done.append("dim")
+        return Image.fromarray(np.round(words / 257).astype(np.uint8))
     if image.mode == "F":
         raise DataError(f"{what}: is of real numbers, whose white is not known; save it as PNG.")
     if image.mode in ("P", "PA"):
         done.append("palette")
-    if image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info:
+    if _is_transparent(image):
         done.append("alpha")
     if image.mode in ("LA", "La"):
         return image.convert("LA").getchannel("L")
@@ -135,15 +210,14 @@ def _greyed(image: "Image") -> "Image":
     return image.getchannel(0) if same else image
 
 
-def _of_words(image: "Image", what: str) -> "Image":
-    from PIL import Image
-
+def _words(image: "Image", what: str) -> np.ndarray:
+    """The numbers of 16 bits [H, W] of an image."""
     words = np.asarray(image).astype(np.int64)
     if words.min() < 0 or words.max() > 65535:
         raise DataError(
             f"{what}: has numbers from {words.min()} to {words.max()}, 0 to 65535 are read."
         )
-    return Image.fromarray(np.round(words / 257).astype(np.uint8))
+    return words
 
 
 def _resized(image: "Image", size: Size, what: str) -> "Image":

@@ -14,7 +14,7 @@ import platformdirs
 from hptjax.data.archive import Archive
 from hptjax.errors import DataError
 
-FORM = 1  # of the cached arrays, and of how pictures are decoded: raise it where either changes
+FORM = 2  # of the cached arrays, and of how pictures are decoded: raise it where either changes
 
 
 class Decoded(NamedTuple):
@@ -28,19 +28,19 @@ class Decoded(NamedTuple):
 def cache_path(folder: Path, files: Sequence[Path], options: Any) -> Path:
     """Where the decoded files of a folder are kept.
 
-    Its name follows from the paths, sizes and times of the files, and from how they are decoded.
-    Raises DataError for a file that cannot be looked at.
+    Its name follows from how the files are decoded, their paths, their sizes and times, and what
+    no copy keeps of another file: its place on the disk and when that was written. A file that
+    cannot be looked at, as a link to nowhere, is one that cannot be decoded.
     """
     place = json.dumps([str(folder.absolute()), options])
     content = hashlib.blake2b(json.dumps([FORM, place]).encode(), digest_size=16)
     for file in files:
         try:
             stat = file.stat()
-        except OSError as error:
-            raise DataError(f"{file}: cannot be read: {error.strerror}.") from None
-        content.update(
-            json.dumps([str(file.relative_to(folder)), stat.st_size, stat.st_mtime_ns]).encode()
-        )
+            state = stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
+        except OSError:
+            state = ()
+        content.update(json.dumps([str(file.relative_to(folder)), *state]).encode())
     start = hashlib.blake2b(place.encode(), digest_size=8).hexdigest()
     cache = Path(platformdirs.user_cache_dir("hptjax")) / "pictures"
     return cache / f"{start}-{content.hexdigest()}.npz"

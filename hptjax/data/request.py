@@ -1,18 +1,17 @@
 """What a source of images is asked for."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from hptjax.data.parts import NoSplitError, Split, silent
+from hptjax.data.parts import NoSplitError, Split, silent, warn
 from hptjax.data.targets import Kind
 
 if TYPE_CHECKING:
     from hptjax.data.dataset import ImageDataset
 
-__all__ = ["Broken", "NoSplitError", "Request", "Source", "Split", "once", "silent"]
+__all__ = ["Broken", "NoSplitError", "Request", "Source", "Split", "once", "silent", "warn"]
 
 Broken = Literal["refuse", "skip"]
 
@@ -27,18 +26,20 @@ class Request:
     (height, width) for a source whose images may be of several sizes; one whose images are all of
     one size need not look at it. broken: whether files that cannot be decoded are refused or left
     out. groups: the user's word for where the groups of images stand (a key, a regular expression);
-    a source that has groups sets them on its dataset.
+    a source that has groups sets them on its dataset. background: the colour that transparent
+    pixels of pictures are laid on.
     """
 
     split: Split
     data_dir: Path | None = None
     channels: int | None = None
     classes: Sequence[str] | None = None
-    notify: Callable[[str], None] = warnings.warn
+    notify: Callable[[str], None] = warn
     kind: Kind = "classes"
     size: tuple[int, int] | None = None
     broken: Broken = "refuse"
     groups: str | None = None
+    background: str | None = None
 
 
 # Gives the images of the split that is asked for; NoSplitError where it has none.

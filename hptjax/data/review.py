@@ -69,12 +69,17 @@ def _twice(train: ImageDataset) -> list[str]:
     return found + ([f"{_pictures(torn)} of train have several labels"] if torn else [])
 
 
+def shared_images(one: ImageDataset, other: ImageDataset) -> int:
+    """How many images of the other set are in the one, to the last bit; 0 of other sizes."""
+    if one.image_shape != other.image_shape:
+        return 0
+    known = set(_digests(one))
+    return sum(digest in known for digest in _digests(other))
+
+
 def _shared(parts: Mapping[str, ImageDataset], first: str, other: str) -> str:
     """Pictures of one part that are in another, to the last bit."""
-    if parts[first].image_shape != parts[other].image_shape:
-        return ""
-    known = set(_digests(parts[first]))
-    count = sum(digest in known for digest in _digests(parts[other]))
+    count = shared_images(parts[first], parts[other])
     return f"{_pictures(count)} of {other} are in {first}, too, to the last bit" if count else ""
 
 

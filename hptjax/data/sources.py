@@ -1,12 +1,12 @@
 """Where images come from: a table of sources, and one function from a name to an ImageDataset."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 from hptjax.data.convert import with_channels
 from hptjax.data.dataset import ImageDataset
+from hptjax.data.parts import warn
 from hptjax.data.request import Broken, Request, Source, Split
 from hptjax.data.resize import fitted
 from hptjax.data.targets import Kind
@@ -46,7 +46,8 @@ def load_images(
     size: tuple[int, int] | None = None,
     broken: Broken = "refuse",
     groups: str | None = None,
-    notify: Callable[[str], None] = warnings.warn,
+    background: str | None = None,
+    notify: Callable[[str], None] = warn,
 ) -> ImageDataset:
     """Reads one split of a source: sample, folder:<path>, npz:<path>, ..., or module:function.
 
@@ -58,6 +59,7 @@ def load_images(
     be, as of `ImageDataset`. size: (height, width) that images are scaled and cropped to. broken:
     refuse, or skip, which leaves out files that cannot be decoded. groups: where a source says of
     which group each image is: for folder a regular expression on the files' names, for npz a key.
+    background: the colour that transparent pixels of pictures are laid on, as white.
     notify: told in one line of each thing that is done to the images and labels. Raises
     ConfigError for an unknown source or split, NoSplitError (a DataError) for a split that the
     source does not have, DataError for files that are missing, damaged or of the wrong form, and
@@ -68,7 +70,10 @@ def load_images(
     check_source(source, "data source")
     load = SOURCES.find(source, "data source")
     folder = None if data_dir is None else user_path(data_dir)
-    images = load(Request(split, folder, channels, classes, notify, kind, size, broken, groups))
+    if background is not None and ours_without_pictures(source):
+        raise ConfigError(f"data.background: is of pictures, and {source} has arrays without any.")
+    known = channels, classes, notify, kind, size, broken, groups, background
+    images = load(Request(split, folder, *known))
     if not isinstance(images, ImageDataset):
         raise ConfigError(f"data source {source}: must give an ImageDataset, got {shown(images)}.")
     if images.kind != kind:
@@ -80,6 +85,12 @@ def load_images(
         )
     images = with_channels(images, channels, notify)
     return images if size is None else fitted(images, *size, notify)
+
+
+def ours_without_pictures(source: str) -> bool:
+    """Whether it is a source of ours that has arrays: nothing in them is transparent."""
+    row = SOURCES.row(source, "data source")
+    return row.package == OURS and not row.word.startswith("folder:")
 
 
 def check_source(source: Any, path: str) -> None:

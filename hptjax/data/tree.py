@@ -10,9 +10,9 @@ from hptjax.data.parts import NoSplitError, Notify, Split
 from hptjax.errors import DataError
 
 PARTS: dict[str, tuple[str, ...]] = {
-    "train": ("train",),
+    "train": ("train", "training"),
     "validation": ("validation", "val", "valid"),
-    "test": ("test",),
+    "test": ("test", "testing"),
 }
 
 
@@ -36,12 +36,13 @@ def find_pictures(
 ) -> Tree:
     """The pictures of a part of a folder, in the order of their classes and paths.
 
-    The folder has a folder for each class, or train, validation (or val, valid) and test, each of
-    which has them. endings: of pictures, as `.png`. classes: of a network, for a folder that has no
-    training part. name: begins every error. notify: told what is left out. Raises NoSplitError for
-    a part that is not there, DataError for a folder that is of another form.
+    The folder has a folder for each class, or train (or training), validation (val, valid) and test
+    (testing), each of which has them. endings: of pictures, as `.png`. classes: of a network, for a
+    folder that has no training part. name: begins every error. notify: told what is left out.
+    Raises NoSplitError for a part that is not there, DataError for a folder that is of another
+    form.
     """
-    parts = _parts(folder, name, needs_train=classes is None)
+    parts = _parts(folder, name, classes is None, notify)
     if split not in parts:
         raise NoSplitError(
             f"{name}: has no {split} set, which would be a folder {PARTS[split][0]}/ beside train/."
@@ -63,19 +64,30 @@ def find_pictures(
     return Tree(what, names, tuple(files), tuple(labels))
 
 
-def _parts(folder: Path, name: str, needs_train: bool) -> dict[str, Path]:
+def _parts(folder: Path, name: str, needs_train: bool, notify: Notify) -> dict[str, Path]:
     """Where the pictures of each part are; a folder of classes is all for training."""
     if not folder.exists():
         raise DataError(f"{name}: there is no such folder ({folder.absolute()}).")
     if not folder.is_dir():
         raise DataError(f"{name}: is a file, where a folder with a folder for each class belongs.")
-    below = {child.name.lower(): child for child in _folders(folder)}
-    known = {word for words in PARTS.values() for word in words}
-    if not below or ("train" not in below and not set(below) <= known):
+    below = _folders(folder)
+    found = {
+        part: [child for child in below if child.name.lower() in words]
+        for part, words in PARTS.items()
+    }
+    others = [child.name for child in below if not any(child in own for own in found.values())]
+    if not below or (others and not any(child.name.lower() == "train" for child in below)):
         return {"train": folder}
-    if "train" not in below and needs_train:
-        raise DataError(f"{name}: has {', '.join(sorted(below))}, but no train.")
-    return {part: below[word] for part, words in PARTS.items() for word in words if word in below}
+    for part, own in found.items():
+        if len(own) > 1:
+            names = " and ".join(child.name for child in own)
+            raise DataError(f"{name}: has {names}, which are both for {part}; remove one of them.")
+    if not found["train"] and needs_train:
+        names = ", ".join(child.name for child in below)
+        raise DataError(f"{name}: has {names}, but no train.")
+    if others:
+        notify(f"{name}: beside its parts {listed(others)} is left out.")
+    return {part: own[0] for part, own in found.items() if own}
 
 
 def _by_class(
@@ -92,6 +104,12 @@ def _by_class(
     for child in folders:
         files = _files(child)
         own = [file for file in files if file.suffix.lower() in endings]
+        deeper = sorted({file.relative_to(child).parts[0] for file in own if file.parent != child})
+        if deeper:
+            notify(
+                f"{what}: {child.name} has pictures in folders of its own, all of one class: "
+                f"{listed(deeper)}."
+            )
         others += [file for file in files if file.suffix.lower() not in endings]
         if own:
             found[child.name] = own
@@ -118,9 +136,15 @@ def _children(folder: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """All files below a folder, but for hidden ones, by their paths."""
+    """All files below a folder, but for hidden ones, by their paths; links are followed, once."""
     found: list[Path] = []
-    for place, folders, files in os.walk(folder):
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:  # a link to what holds it would be gone round for ever
+            folders.clear()
+            continue
+        seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         found += [Path(place, name) for name in files if not name.startswith(".")]
     return sorted(found)

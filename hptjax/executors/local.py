@@ -1,7 +1,6 @@
 """The executor of this machine: compiled trainers, one for the space and one for each rarity."""
 
 import math
-import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ import numpy as np
 
 from hptjax.config.frozen import Frozen
 from hptjax.config.model import AnyModel
+from hptjax.data.parts import warn
 from hptjax.executors.base import Executor, Resident
 from hptjax.executors.compiling import compiling_text
 from hptjax.executors.joined import JoinedPopulation
@@ -190,7 +190,7 @@ def make_trainer(
     work: Work = UNKNOWN_WORK,
     measures: Sequence[str] = (),
     marks: bool = False,
-    notify: Callable[[str], None] = warnings.warn,
+    notify: Callable[[str], None] = warn,
 ) -> PopulationTrainer:
     """A trainer for networks like these, on a study's images.
 

@@ -14,15 +14,17 @@ import numpy as np
 
 from hptjax import __version__
 from hptjax.errors import ConfigError, MissingExtraError, shown
-from hptjax.exports.graph import Graph, names_table
+from hptjax.exports.graph import names_table
 from hptjax.exports.lower import lowered
 from hptjax.exports.onnx_ops import OPS
+from hptjax.models.ensemble import Ensemble
 from hptjax.models.network import Network
 from hptjax.records.files import replace_file
 
 OPSET, IR = 20, 9  # of 2023: what every runtime of today reads
 _BATCH = "N"
 Input = Literal["uint8", "float32"]
+_ACTS = {"classes": "Softmax", "labels": "Sigmoid"}  # what makes probabilities, by kind of task
 
 
 def write(network: Network, path: Path, *, input: Input = "uint8") -> None:
@@ -33,8 +35,7 @@ def write(network: Network, path: Path, *, input: Input = "uint8") -> None:
     table of names, as JSON. Raises ConfigError for a layer that has no form in ONNX, and
     MissingExtraError without the onnx package.
     """
-    if input not in ("uint8", "float32"):
-        raise ConfigError(f"export {path}: input must be uint8 or float32, got {shown(input)}.")
+    _check_input(input, path)
     onnx = _onnx()
     graph = lowered(network.config, network.variables)
     nodes = Writer(onnx)
@@ -42,7 +43,61 @@ def write(network: Network, path: Path, *, input: Input = "uint8") -> None:
     for node in graph:
         nodes.write(node)
     outputs = nodes.outputs(network)
-    model = _model(onnx, nodes, network, graph, input, outputs)
+    told = metadata(network, names_table(graph), input)
+    model = _model(onnx, nodes, network, told, input, outputs)
+    _save(onnx, model, path)
+
+
+def write_ensemble(ensemble: Ensemble, path: Path, *, input: Input = "uint8") -> None:
+    """Writes networks that predict together as one .onnx file; as `write`, which it raises as.
+
+    Its one output is the weighted mean of their `probabilities`, or of their `logits` where the
+    task has no probabilities. Raises ConfigError for networks that take images of several sizes.
+    """
+    _check_input(input, path)
+    onnx = _onnx()
+    total = sum(ensemble.weights)
+    members = [
+        (network, weight / total)
+        for network, weight in zip(ensemble.networks, ensemble.weights, strict=True)
+        if weight
+    ]
+    nodes, names, parts = Writer(onnx), [], []
+    first = _of_ours(members[0][0], path)
+    nodes.images(first.input_shape, input)
+    start, shape = nodes.values["x"], first.input_shape
+    for k, (own, weight) in enumerate(members):
+        network = _of_ours(own, path)
+        if network.input_shape != shape:
+            raise ConfigError(
+                f"export {path}: the networks take images {shape} and {network.input_shape}; one "
+                "file takes those of one size."
+            )
+        nodes.prefix, nodes.values = f"member{k}.", {"x": start}
+        graph = lowered(network.config, network.variables)
+        for node in graph:
+            nodes.write(node)
+        found = nodes.meaning(network, nodes.values["x"])
+        parts.append(nodes.op("Mul", found, nodes.constant(weight)))
+        names += [{**row, "torch": nodes.prefix + row["torch"]} for row in names_table(graph)]
+    output = "logits" if _ACTS.get(first.config.task.options.kind) is None else "probabilities"
+    nodes.op("Sum", *parts, into=output)
+    told = metadata(first, names, input) | {"weights": json.dumps([w for _, w in members])}
+    _save(onnx, _model(onnx, nodes, first, told, input, [output]), path)
+
+
+def _of_ours(network: Any, path: Path) -> Network:
+    if not isinstance(network, Network):
+        raise ConfigError(f"export {path}: {shown(network)} is no hptjax.Network.")
+    return network
+
+
+def _check_input(input: str, path: Path) -> None:
+    if input not in ("uint8", "float32"):
+        raise ConfigError(f"export {path}: input must be uint8 or float32, got {shown(input)}.")
+
+
+def _save(onnx: ModuleType, model: Any, path: Path) -> None:
     onnx.checker.check_model(model)
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, model.SerializeToString())
@@ -67,6 +122,7 @@ class Writer:
         self.nodes: list[Any] = []
         self.constants: dict[str, Any] = {}
         self.values: dict[str, str] = {}  # of each variable of the graph, its value as of now
+        self.prefix = ""  # of the names of arrays
         self._count = 0
 
     def images(self, shape: tuple[int, int, int], kind: Input) -> None:
@@ -93,7 +149,7 @@ class Writer:
     def constant(self, value: Any, name: str = "", kind: Any = np.float32) -> str:
         """An array that the file holds; returns its name."""
         self._count += not name
-        name = name or f"constant_{self._count}"
+        name = f"{self.prefix}{name}" if name else f"constant_{self._count}"
         array = np.asarray(value, kind)
         self.constants[name] = self.onnx.numpy_helper.from_array(array, name)
         return name
@@ -105,18 +161,23 @@ class Writer:
     def outputs(self, network: Network) -> list[str]:
         """The names of what the file gives."""
         self.op("Identity", self.values["x"], into="logits")
-        act = {"classes": "Softmax", "labels": "Sigmoid"}.get(network.config.task.options.kind)
-        if act is None:
+        if self.meaning(network, "logits", "probabilities") == "logits":
             return ["logits"]
-        self.op(act, "logits", into="probabilities", **({"axis": 1} if act == "Softmax" else {}))
         return ["logits", "probabilities"]
+
+    def meaning(self, network: Network, logits: str, into: str | None = None) -> str:
+        """What people read of logits: probabilities, where the task has some."""
+        act = _ACTS.get(network.config.task.options.kind)
+        if act is None:
+            return logits
+        return self.op(act, logits, into=into, **({"axis": 1} if act == "Softmax" else {}))
 
 
 def _model(
     onnx: ModuleType,
     nodes: Writer,
     network: Network,
-    graph: Graph,
+    told: Mapping[str, str],
     kind: Input,
     outputs: list[str],
 ) -> Any:
@@ -137,11 +198,11 @@ def _model(
         producer_name="hptjax",
         producer_version=__version__,
     )
-    helper.set_model_props(model, metadata(network, graph, kind))
+    helper.set_model_props(model, told)
     return model
 
 
-def metadata(network: Network, graph: Graph, kind: Input) -> Mapping[str, str]:
+def metadata(network: Network, names: list[dict[str, Any]], kind: Input) -> dict[str, str]:
     """What the file says of itself."""
     told = network.preprocess.to_dict()
     words = "bytes from 0 to 255, divided by 255 in the graph" if kind == "uint8" else "floats 0..1"
@@ -149,5 +210,5 @@ def metadata(network: Network, graph: Graph, kind: Input) -> Mapping[str, str]:
         "class_names": json.dumps(list(network.class_names)),
         "preprocess": json.dumps(told),
         "input": f"images [N, {', '.join(map(str, network.input_shape))}]: {words}",
-        "names": json.dumps(names_table(graph)),
+        "names": json.dumps(names),
     }

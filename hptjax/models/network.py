@@ -1,6 +1,5 @@
 """A trained network with what its inputs and outputs mean: images in, what it learned out."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,8 +14,9 @@ import numpy as np
 from hptjax.config.model import AnyModel
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.labels import listed
+from hptjax.data.parts import warn
 from hptjax.data.resize import fitted
-from hptjax.errors import ConfigError, DataError
+from hptjax.errors import ConfigError, DataError, shown
 from hptjax.models.confusion import PerClass, confusion_of, per_class_of
 from hptjax.models.costs import network_costs
 from hptjax.models.formats import find_format
@@ -57,6 +57,11 @@ class Network:
     def preprocess(self) -> Preprocess:
         """What becomes of an image before the network sees it."""
         return Preprocess.of(self.config)
+
+    @property
+    def background(self) -> str | None:
+        """The colour that transparent pixels of the training pictures were laid on, if any."""
+        return (self.trial.get("data") or {}).get("background")
 
     @property
     def parameters(self) -> int:
@@ -108,11 +113,12 @@ class Network:
         """What the last layer gives, float32 [N, K].
 
         images: [N, H, W, C], one image [H, W, C], of grey ones also [N, H, W] or one [H, W] of the
-        network's size, or a list of images of any sizes: uint8, floats from 0 to 1, or another
-        plain range as of `ImageDataset`. Another size is resized as in training, which a warning
-        says once. Raises DataError.
+        network's size, a path or an image of Pillow, which are read as those of a folder are, an
+        ImageDataset, or a list of images of any sizes: uint8, floats from 0 to 1, or another plain
+        range as of `ImageDataset`. Another size is resized as in training, which a warning says
+        once. Raises DataError.
         """
-        return self._outputs(prepared(images, self.input_shape, self._say))
+        return self._outputs(prepared(images, self.input_shape, self._say, self.background))
 
     def evaluate(self, dataset: ImageDataset, measures: Sequence[str] = ()) -> dict[str, float]:
         """What its task measures of it on a data set; see `evaluate_variables`.
@@ -133,13 +139,17 @@ class Network:
 
     def per_class(self, dataset: ImageDataset) -> PerClass:
         """Precision, recall, F1 and number of images of each class; raises as `confusion` does."""
+        self.check_classes()
+        images = self.fit(dataset)
+        confusion = confusion_of(images.labels, self._outputs(images.images))
+        return per_class_of(self.class_names, images.labels, confusion)
+
+    def check_classes(self) -> None:
+        """ConfigError of a network of another task than classification."""
         if self._kind != "classes":
             raise ConfigError(
                 f"per class: a {self.config.task.name} has no classes; evaluate measures it."
             )
-        images = self.fit(dataset)
-        confusion = confusion_of(images.labels, self._outputs(images.images))
-        return per_class_of(self.class_names, images.labels, confusion)
 
     def export(self, path: str | Path, **options: Any) -> None:
         """Writes it as `.safetensors`, `.onnx` (extra [onnx]) or `.pt` (extra [torch]).
@@ -175,6 +185,11 @@ class Network:
         notify: told of a resizing, in place of a warning. Raises ConfigError for labels of another
         kind, other channels, or other classes than the network's.
         """
+        if not isinstance(dataset, ImageDataset):
+            raise ConfigError(
+                "evaluate: images with what they are of must be an ImageDataset, got "
+                f"{shown(dataset)}; write hptjax.ImageDataset(X, y, network.class_names)."
+            )
         task = self.config.task.options
         task.check(dataset)
         found = dataset.image_shape[-1], task.outputs(dataset)
@@ -217,7 +232,7 @@ class Network:
         name = text.partition(":")[0]
         if name not in self._said:
             self._said.add(name)
-            warnings.warn(text, stacklevel=4)
+            warn(text)
 
     def __repr__(self) -> str:
         height, width, channels = self.input_shape

@@ -1,41 +1,87 @@
 """Images that a user gives to a trained network, brought to what it was trained on."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from hptjax.data.dataset import ImageDataset
-from hptjax.data.pixels import as_images, scale_of, to_bytes
+from hptjax.data.picture import SAID, as_picture, read_picture, without_warnings
+from hptjax.data.pixels import Scale, as_images, scale_of, to_bytes
 from hptjax.data.request import silent
 from hptjax.data.resize import fitted
 from hptjax.errors import DataError
+from hptjax.paths import user_path
 
 _WHAT = "predict"  # begins every error and every line
+_COLOURED = (2, 3, 4)  # channels of pictures that are not grey alone
 
 
-def prepared(images: Any, image: tuple[int, int, int], notify: Callable[[str], None]) -> np.ndarray:
+def prepared(
+    images: Any,
+    image: tuple[int, int, int],
+    notify: Callable[[str], None],
+    background: str | None = None,
+) -> np.ndarray:
     """The images as bytes [N, H, W, C]; image: (H, W, C) of the network.
 
-    images: [N, H, W, C], one [H, W, C], for a grey network [N, H, W] or one [H, W] of its size, or
-    a list of images of any sizes; uint8, floats from 0 to 1, or another plain range as of
-    `ImageDataset`. notify: told of a resizing. Raises DataError.
+    images: [N, H, W, C], one [H, W, C], for a grey network [N, H, W] or one [H, W] of its size, a
+    path or an image of Pillow, which are read as those of a folder are, an ImageDataset, or a list
+    of images of any sizes; uint8, floats from 0 to 1, or another plain range as of `ImageDataset`.
+    notify: told of a resizing, and of what is done to pictures. background: the colour that their
+    transparent pixels are laid on. Raises DataError.
     """
-    parts = [_batch(part, image) for part in _parts(images)]
-    scale = _scale(parts)
-    return np.concatenate([_sized(to_bytes(p, scale, _WHAT), image, notify) for p in parts])
+    parts = [_batch(part, image) for part in _parts(images, image[2], notify, background)]
+    scales: dict[np.dtype, Scale] = {}
+    for kind in {part.dtype for part in parts}:
+        scales[kind] = _scale([part for part in parts if part.dtype == kind])
+    sized = [_sized(to_bytes(p, scales[p.dtype], _WHAT), image, notify) for p in parts]
+    return np.concatenate(sized)
 
 
-def _parts(images: Any) -> list[Any]:
+def _parts(
+    images: Any, channels: int, notify: Callable[[str], None], background: str | None
+) -> list[Any]:
     """The images in groups of one size."""
+    if isinstance(images, ImageDataset):
+        return [images.images]
+    if _is_picture(images):
+        return [_pixels(images, channels, notify, background)]
     if not isinstance(images, list | tuple) or not images:
         return [images]
+    images = [
+        _pixels(one, channels, notify, background) if _is_picture(one) else one for one in images
+    ]
     if not all(hasattr(one, "__array__") or hasattr(one, "__array_interface__") for one in images):
         return [images]  # nested lists of numbers
     arrays = [np.asarray(one) for one in images]
     if len({(array.shape, array.dtype) for array in arrays}) == 1:
         return [np.stack(arrays)]
     return [array[..., None] if array.ndim == 2 else array for array in arrays]
+
+
+def _is_picture(image: Any) -> bool:
+    """Whether it is a path, or of Pillow: its bytes alone do not say what colours they are."""
+    return isinstance(image, str | os.PathLike) or hasattr(image, "getbands")
+
+
+def _pixels(
+    image: Any, channels: int, notify: Callable[[str], None], background: str | None
+) -> np.ndarray:
+    """A picture as bytes [H, W, C], as those of a folder become."""
+    if channels not in (1, 3):
+        raise DataError(
+            f"{_WHAT}: the network takes {channels} channels, pictures have 1 or 3; give arrays."
+        )
+    if hasattr(image, "getbands"):
+        found = as_picture(image, _WHAT, channels=channels, background=background)
+    else:
+        with without_warnings():
+            found = read_picture(user_path(image), channels=channels, background=background)
+    for key in found.done:
+        notify(f"pictures {SAID[key]}.")
+    return found.pixels
 
 
 def _batch(images: Any, image: tuple[int, int, int]) -> np.ndarray:
@@ -45,6 +91,11 @@ def _batch(images: Any, image: tuple[int, int, int]) -> np.ndarray:
     if isinstance(images, np.ndarray) and images.dtype.kind in "biuf":
         # of two axes only what fits: flattened images have two, as well
         one = images.shape == image[:2] or (images.ndim == 3 and images.shape[-1] == channels)
+        if not one and images.ndim == 3 and channels == 1 and images.shape[-1] in _COLOURED:
+            raise DataError(
+                f"{_WHAT}: the network takes grey images; is {images.shape} one in colour? Make it "
+                "grey; of several grey ones give [N, H, W, 1]."
+            )
         images = images[None] if one else images
     images = as_images(images, _WHAT, channels if channels not in (1, 3) else None)
     if images.shape[-1] != channels:
@@ -54,15 +105,19 @@ def _batch(images: Any, image: tuple[int, int, int]) -> np.ndarray:
     return images
 
 
-def _scale(parts: list[np.ndarray]):
-    """How all the images become bytes."""
-    whole = parts[0]
-    if len(parts) > 1:
-        whole = np.concatenate([part.reshape(-1) for part in parts])[None, :, None, None]
-    low, high = whole.min(), whole.max()
-    if whole.dtype.kind == "f" and low >= 0 and high <= 1:  # a few may all be dark
+def _scale(parts: list[np.ndarray]) -> Scale:
+    """How images of one type become bytes; a few, unlike a training set, may all be dark."""
+    kind = parts[0].dtype
+    low, high = min(part.min() for part in parts), max(part.max() for part in parts)
+    if kind.kind == "f" and low >= 0 and high <= 1:
         return "unit"
-    return scale_of(whole, _WHAT)
+    if kind.kind in "iu" and kind != np.uint16 and kind != np.uint8 and low >= 0 and high <= 255:
+        return "levels"
+    if len(parts) == 1:
+        return scale_of(parts[0], _WHAT)
+    return scale_of(
+        np.concatenate([part.reshape(-1) for part in parts])[None, :, None, None], _WHAT
+    )
 
 
 def _sized(

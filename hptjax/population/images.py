@@ -1,6 +1,5 @@
 """The images of one epoch on the device: augmented, shuffled, laid out for training."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from hptjax.config.augment import Augment, AugmentTree, Variants, augmentations
 from hptjax.data.augmentations.base import as_floats
 from hptjax.data.augmentations.compose import augmented
 from hptjax.data.dataset import ImageDataset
+from hptjax.data.parts import warn
 from hptjax.data.resize import fitted_pair
 from hptjax.errors import ConfigError
 from hptjax.models.keys import data_key
@@ -61,7 +61,7 @@ def fitted_to(
     plan: Plan,
     train: ImageDataset,
     validation: ImageDataset,
-    notify: Callable[[str], None] = warnings.warn,
+    notify: Callable[[str], None] = warn,
     images_per_epoch: int | None = None,
 ) -> tuple[ImageDataset, ImageDataset]:
     """Both sets at the size of the plan; ConfigError where plan and images do not fit together.

@@ -1,6 +1,5 @@
 """Trains a mixed population: one compiled call per epoch and place, all of them at once."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,6 +12,7 @@ from jax import Array
 
 from hptjax.config.augment import AugmentTree
 from hptjax.data.dataset import ImageDataset
+from hptjax.data.parts import warn
 from hptjax.errors import ConfigError
 from hptjax.models.variables import exact_variables
 from hptjax.models.weights import exact_arrays
@@ -71,7 +71,7 @@ class PopulationTrainer:
         lanes: int | None = None,
         functions: Functions | None = None,
         marks: bool = False,
-        notify: Callable[[str], None] = warnings.warn,
+        notify: Callable[[str], None] = warn,
     ) -> None:
         """Copies the images to the devices; compiles nothing yet.
 

@@ -25,7 +25,10 @@ def per_class_tables(found: PerClass, width: int) -> Iterator[PlainTable]:
 
 
 def measures_table(found: PerClass) -> PlainTable:
-    """Precision, recall, F1 and number of images of each class, and their means."""
+    """Precision, recall, F1 and number of images of each class, and their means.
+
+    Of the classes that count, as in macro_f1: of which is an image, or for which one is taken.
+    """
     table = PlainTable()
     table.add_column("class", overflow="fold")
     for name in ("precision", "recall", "f1", "images"):
@@ -34,7 +37,8 @@ def measures_table(found: PerClass) -> PlainTable:
     for k, name in enumerate(found.class_names):
         table.add_row(name, *(f"{values[k]:.4f}" for values in measures), str(found.count[k]))
     table.add_section()
-    means = (f"{values.mean():.4f}" for values in measures)
+    counted = found.count + found.confusion.sum(0) > 0
+    means = (f"{values[counted].mean() if counted.any() else 0:.4f}" for values in measures)
     table.add_row("mean of the classes", *means, str(found.count.sum()))
     return table
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hptjax.config.model import read_model
-from hptjax.errors import DataError
+from hptjax.errors import ConfigError, DataError
 from hptjax.models.ensemble import Ensemble
 from hptjax.models.network import Network
 from hptjax.models.network import load_network as trained_network
@@ -132,6 +132,16 @@ def kept_ensemble(run: Path) -> Ensemble | None:
     if members is None:
         return None
     return Ensemble([member_network(run, name) for name in members], list(members.values()))
+
+
+def wanted_ensemble(run: Path) -> Ensemble:
+    """As `kept_ensemble`, for an option; ConfigError where the run built none."""
+    found = kept_ensemble(run)
+    if found is None:
+        raise ConfigError(
+            f"--ensemble: {run} is no run that built one; a study does, with keep_best above 1."
+        )
+    return found
 
 
 def member_network(run: Path, name: str) -> Network:

@@ -1,6 +1,5 @@
 """The images of a study: loaded, split and brought to the size of its networks."""
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,9 +11,11 @@ from hptjax.data.channels import spec_of
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
 from hptjax.data.labels import listed, say_absent
+from hptjax.data.parts import warn
 from hptjax.data.request import NoSplitError, Split, once, silent
 from hptjax.data.resize import fitted, fitted_pair
-from hptjax.data.sources import load_images
+from hptjax.data.review import shared_images
+from hptjax.data.sources import load_images, ours_without_pictures
 from hptjax.data.split import limited
 from hptjax.data.targets import Kind, absent_labels
 from hptjax.errors import ConfigError
@@ -55,14 +56,14 @@ class StudyData:
         for name in measures:
             task.measure(name).check(self.validation)
 
-    def fitted(self, model: AnyModel, notify: Notify = warnings.warn) -> "StudyData":
+    def fitted(self, model: AnyModel, notify: Notify = warn) -> "StudyData":
         """The same at the size that the networks take; notify is told where that is another."""
         size = model.size_for(self.train.image_shape)
         train, validation = fitted_pair(self.train, self.validation, *size, notify)
         return replace(self, train=train, validation=validation)
 
 
-def load_study_data(study: StudyConfig, notify: Notify = warnings.warn) -> StudyData:
+def load_study_data(study: StudyConfig, notify: Notify = warn) -> StudyData:
     """The training and validation images of the study's source; raises as the source does."""
     return prepare_data(study.data, study.model, study.seed, notify)
 
@@ -85,7 +86,7 @@ def prepare_data(
     config: DataConfig,
     model: AnyModel,
     seed: int,
-    notify: Notify = warnings.warn,
+    notify: Notify = warn,
     given: "ImageDataset | StudyData | None" = None,
 ) -> StudyData:
     """As `load_study_data`, for one model; seed: of the split and of the images left out.
@@ -99,6 +100,8 @@ def prepare_data(
         data = given
     else:
         data = StudyData(*split_images(config, model.task.options.kind, seed, notify, given))
+        if given is None:
+            _check_size(config, model, data.train)
     config.epoch_images(data.train.size)
     return data.fitted(model, notify)
 
@@ -119,7 +122,9 @@ def split_images(
     if config.train_limit is not None:
         images = limited(images, config.train_limit, seed, stratified)
     validation = _own_validation(config, images, kind, notify, given)
-    if validation is None:
+    if validation is not None:
+        say_shared(images, validation, notify)
+    else:
         images, validation = _cut(images, config.wanted, stratified, seed, notify)
     if config.validation_limit is not None:
         by_class = validation.stratified if config.stratified is None else config.stratified
@@ -168,7 +173,8 @@ def _other(
     config: DataConfig, source: str, images: ImageDataset, kind: Kind, notify: Notify
 ) -> ImageDataset:
     """The images of another source: its validation split, or all that it has."""
-    other = config.model_copy(update={"source": source})
+    others = {"background": None} if ours_without_pictures(source) else {}
+    other = config.model_copy(update={"source": source, **others})
     try:
         return _load(other, "validation", kind, notify, images.class_names)
     except NoSplitError:
@@ -199,13 +205,14 @@ def load_test_data(
     model: AnyModel,
     *,
     classes: Sequence[str] | None = None,
-    notify: Notify = warnings.warn,
+    notify: Notify = warn,
 ) -> ImageDataset:
     """The test split of a source at the size of a network; NoSplitError where it has none.
 
     classes: what the network calls its classes, for a source that does not say so itself.
     """
     images = held_out_images(config, model.task.options.kind, notify, classes)
+    _check_size(config, model, images)
     return fitted(images, *model.size_for(images.image_shape), notify)
 
 
@@ -219,6 +226,30 @@ def held_out_images(
             "is no other (--split validation measures on it)."
         )
     return _load(config, "test", kind, notify, classes)
+
+
+def _check_size(config: DataConfig, model: AnyModel, images: ImageDataset) -> None:
+    """ConfigError where images are scaled to one size, and then to another that a model takes.
+
+    A network scales what it predicts once, to its own size: that is not what it was trained on.
+    """
+    wanted = model.size_for(images.image_shape)
+    if config.size is not None and tuple(config.size) != tuple(wanted):
+        (height, width), (own_height, own_width) = config.size, wanted
+        raise ConfigError(
+            f"data.size: is {height} x {width}, but the model takes images of {own_height} x "
+            f"{own_width}: write data.size: [{own_height}, {own_width}], or change the model."
+        )
+
+
+def say_shared(train: ImageDataset, validation: ImageDataset, notify: Notify) -> None:
+    """Says how many of the validation images are trained on: measures of them tell little."""
+    count = shared_images(train, validation)
+    if count:
+        notify(
+            f"{validation.name}: {count} of {validation.size} validation images are training "
+            "images, too, to the last bit."
+        )
 
 
 def _say_absent(images: ImageDataset, what: str, notify: Notify) -> None:
@@ -247,6 +278,7 @@ def _load(
         kind=kind,
         size=config.size,
         broken=config.broken,
+        background=config.background,
         groups=config.wanted.groups if split == "train" else None,
         notify=notify,
     )

@@ -18,6 +18,7 @@ from hptjax.config.frozen import Frozen, Positive
 from hptjax.config.model import AnyModel, Model, is_native
 from hptjax.config.named import Part
 from hptjax.data.augmentations.base import Augmentation
+from hptjax.data.picture import colour_of
 from hptjax.data.sources import check_source
 from hptjax.errors import ConfigError, shown
 from hptjax.study.validation import FRACTION, Seed, Validation, as_validation, with_fraction
@@ -46,6 +47,12 @@ def _size(value: Any) -> Any:
     return tuple(sides)
 
 
+def _background(value: Any) -> Any:
+    if value is not None:
+        colour_of(value)
+    return value
+
+
 class DataConfig(Frozen):
     """Images and how they are split and augmented.
 
@@ -57,7 +64,8 @@ class DataConfig(Frozen):
     `study.validation`: a share, a number of images, test, another source, or a mapping;
     validation_fraction: the older word for a share (None: validation says it). size: (height,
     width) that images are scaled and cropped to. broken: refuse, or skip files that cannot be
-    decoded. augment:
+    decoded. background: the colour that transparent pixels of pictures are laid on, as white (None:
+    their own colours are taken). augment:
     the training images, anew in each epoch; true (flipped and rotated, as in the original study),
     false, or a list such as [flip, {crop: 4}], see `config.augment`. stratified: limit
     and split deal each class by itself (None: yes, but for sample and fashion_mnist). channels:
@@ -65,7 +73,7 @@ class DataConfig(Frozen):
     """
 
     later: ClassVar[tuple[str, ...]] = (
-        *("validation", "validation_limit", "images_per_epoch", "size", "broken"),
+        *("validation", "validation_limit", "images_per_epoch", "size", "broken", "background"),
     )
 
     source: Annotated[str, BeforeValidator(_source)] = "sample"
@@ -89,6 +97,7 @@ class DataConfig(Frozen):
     channels: Positive | None = None
     size: Annotated[tuple[int, int] | None, BeforeValidator(_size)] = None
     broken: Literal["refuse", "skip"] = "refuse"
+    background: Annotated[str | None, BeforeValidator(_background)] = None
 
     @model_validator(mode="before")
     @classmethod

@@ -5,10 +5,11 @@ from typing import Any, TypeAlias
 
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
+from hptjax.data.pixels import as_images, scale_of, to_bytes
 from hptjax.data.targets import Kind
 from hptjax.errors import ConfigError, shown
 from hptjax.study.config import StudyConfig
-from hptjax.study.data import StudyData, data_digests, prepare_data
+from hptjax.study.data import StudyData, data_digests, prepare_data, say_shared
 from hptjax.study.data_config import DataConfig
 
 Images: TypeAlias = ImageDataset | StudyData
@@ -60,8 +61,21 @@ def read_images(
     train = _dataset(given, None, kind, channels, notify, "data")
     if validation is None:
         return train
+    validation = _scaled_as(validation, given, channels)
     held = _dataset(validation, train.class_names, kind, channels, notify, "validation")
+    say_shared(train, held, notify)
     return StudyData(train, held)
+
+
+def _scaled_as(validation: Any, train: Any, channels: int | None) -> Any:
+    """(X, y) with X as bytes, by the scale of training images of that type: it may be darker."""
+    if not (_is_pair(validation) and _is_pair(train)):
+        return validation
+    name = f"{NAME} for validation"
+    images, theirs = as_images(validation[0], name, channels), as_images(train[0], NAME, channels)
+    if images.dtype != theirs.dtype:
+        return validation
+    return to_bytes(images, scale_of(theirs, NAME), name), validation[1]
 
 
 def _dataset(
