@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hptjax.cli.export import name_of, print_note
+from hptjax.cli.trials import ensemble_of
 from hptjax.config.explain import validated
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
@@ -35,15 +36,19 @@ def evaluate(args: argparse.Namespace) -> int:
     images = _images(network, data, args.split, notify)
     if args.data is None:
         _check_same(network, images, args, data.source)
-    values = whole.evaluate(images, _noted_measures(network))
+    measured, name = whole, name_of(network)
+    if args.ensemble:
+        measured = ensemble_of(args.network)
+        name = f"ensemble of {len(measured.networks)}"
+    values = measured.evaluate(images, _noted_measures(network))
     console.print(
-        f"{name_of(network)} on {args.split} of {data.source} ({images.size} images): "
-        f"{show_measures(values)}",
+        f"{name} on {args.split} of {data.source} ({images.size} images): {show_measures(values)}",
         soft_wrap=True,
     )
-    print_note(network, console)
+    if not args.ensemble:
+        print_note(network, console)
     if args.per_class:
-        for part in per_class_tables(whole.per_class(images), console.width):
+        for part in per_class_tables(measured.per_class(images), console.width):
             console.print(part)
     return 0
 

@@ -200,6 +200,12 @@ def _add_run(commands) -> None:
         "--schedule", metavar="NAME", help="full (the default), halving or hyperband"
     )
     command.add_argument(
+        "--trials",
+        type=int,
+        metavar="N",
+        help="each strategy may try N candidates; other limits of the config hold, too",
+    )
+    command.add_argument(
         "--generations",
         type=int,
         metavar="N",
@@ -334,6 +340,7 @@ def _add_evaluate(commands) -> None:
     command.add_argument(
         "--split", choices=("test", "train", "validation"), default="test", help="default: test"
     )
+    _add_ensemble(command)
     command.add_argument(
         "--per-class",
         action="store_true",
@@ -344,6 +351,12 @@ def _add_evaluate(commands) -> None:
     command.set_defaults(handler=_evaluate, only_prints=True)
 
 
+def _add_ensemble(command) -> None:
+    command.add_argument(
+        "--ensemble", action="store_true", help="by the run's kept networks together (keep_best)"
+    )
+
+
 def _add_predict(commands) -> None:
     command = add_command(commands, "predict", "say what is in pictures", PREDICT_HELP)
     command.add_argument(
@@ -352,9 +365,7 @@ def _add_predict(commands) -> None:
     command.add_argument(
         "images", type=user_path, nargs="+", metavar="IMAGE", help="pictures, or folders of some"
     )
-    command.add_argument(
-        "--ensemble", action="store_true", help="by the run's kept networks together (keep_best)"
-    )
+    _add_ensemble(command)
     command.add_argument(
         "--top", type=int, metavar="K", help="the K most likely classes (default: the likeliest)"
     )

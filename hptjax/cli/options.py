@@ -14,6 +14,7 @@ SHORTHANDS = {
     "schedule": "schedule",
     "seed": "seed",
     "augment": "data.augment",
+    "trials": "budget.trials",
     "generations": "budget.generations",
     "population_size": "population_size",
     "time_budget": "budget.seconds",

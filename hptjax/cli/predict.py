@@ -10,13 +10,12 @@ import numpy as np
 
 from hptjax.cli.pictures import picture_files, read_picture
 from hptjax.cli.process import say
+from hptjax.cli.trials import ensemble_of
 from hptjax.data.request import once
 from hptjax.errors import ConfigError, DataError
-from hptjax.models.ensemble import Ensemble
 from hptjax.models.network import Network, load_network
 from hptjax.records.files import prove_writable
 from hptjax.report.terminal import PlainTable, make_console
-from hptjax.search.kept import kept_ensemble
 
 _TOGETHER = 512  # pictures in memory
 
@@ -24,7 +23,7 @@ _TOGETHER = 512  # pictures in memory
 def predict(args: argparse.Namespace) -> int:
     """Prints the prediction for each picture; 2 where a file could not be read."""
     network = load_network(args.network)
-    together = _ensemble(args) if args.ensemble else network
+    together = ensemble_of(args.network) if args.ensemble else network
     header = _header(network, args.top, args.probabilities)
     files = picture_files(args.images)
     if args.csv is not None:
@@ -46,17 +45,6 @@ def predict(args: argparse.Namespace) -> int:
         _write(args.csv, header, rows)
         console.print(f"{args.csv}: predictions of {len(rows)} pictures.", soft_wrap=True)
     return 2 if broken else 0
-
-
-def _ensemble(args: argparse.Namespace) -> Ensemble:
-    """The networks of a run that predict together; ConfigError where it has none."""
-    found = kept_ensemble(args.network)
-    if found is None:
-        raise ConfigError(
-            f"--ensemble: {args.network} is no run that built one; a study does, with keep_best "
-            "above 1."
-        )
-    return found
 
 
 def _read(

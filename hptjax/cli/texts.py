@@ -153,4 +153,5 @@ examples:
   hptjax evaluate best.safetensors --split validation
   hptjax evaluate best.safetensors --data npz:other.npz
   hptjax evaluate runs/mine --per-class
+  hptjax evaluate runs/mine --ensemble
 """

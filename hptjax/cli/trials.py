@@ -1,10 +1,12 @@
-"""Trials by the names that a user types."""
+"""Trials by the names that a user types, and the ensemble of a run."""
 
 from pathlib import Path
 
 from hptjax.errors import ConfigError
+from hptjax.models.ensemble import Ensemble
 from hptjax.records.best import SUFFIX
 from hptjax.records.trial import StudyResult, TrialRecord
+from hptjax.search.kept import kept_ensemble
 
 
 def find_trial(result: StudyResult, name: str) -> TrialRecord:
@@ -30,3 +32,13 @@ def find_trial(result: StudyResult, name: str) -> TrialRecord:
 def kept_path(run: Path, trial: TrialRecord) -> Path:
     """Where a run keeps the network of a trial, if it does, beside its best one."""
     return run / "kept" / f"{trial.strategy}-{trial.number}{SUFFIX}"
+
+
+def ensemble_of(run: Path) -> Ensemble:
+    """The networks of a run that predict together; ConfigError where it has none."""
+    found = kept_ensemble(run)
+    if found is None:
+        raise ConfigError(
+            f"--ensemble: {run} is no run that built one; a study does, with keep_best above 1."
+        )
+    return found
