@@ -104,6 +104,11 @@ def test_an_ensemble_is_tested_beside_the_best_network_and_predicts(made, tmp_pa
     assert "Ensemble of 1: test accuracy" in said[0]
     alone = run(capsys, "predict", str(copy), "0.png", "1.png")
     assert run(capsys, "predict", str(copy), "0.png", "1.png", "--ensemble") == alone
+    told = run(capsys, "evaluate", str(copy), "--ensemble", "--per-class").splitlines()
+    of_best = run(capsys, "evaluate", str(copy), "--per-class").splitlines()
+    assert told[1].startswith("ensemble of 1 on test of sample (1000 images): ")
+    assert told[1].partition(": ")[2] == of_best[1].partition(": ")[2]
+    assert told[2:] == of_best[2:]
 
 
 def test_a_run_without_test_images_is_not_tested(made, tmp_path):
@@ -219,6 +224,18 @@ def test_a_network_goes_on_from_its_weights(made, tmp_path, capsys):
     assert not np.array_equal(
         after.variables["params"]["resnet"]["first_conv"]["conv"]["kernel"], ours
     )
+
+
+def test_a_run_is_told_from_its_network_and_is_not_written_over(made, tmp_path, capsys):
+    """`train RUN` is not the recorded training; what a run holds cannot be lost to it."""
+    assert cli.main(["train", "run", "--data", f"folder:{tmp_path}/none"]) == 2
+    name = f"random/{load_run('run').best.number}"
+    assert f"The network of {name}, from another random key than its own: --trial {name}" in (
+        capsys.readouterr().out
+    )
+    lost = "--out run: is a run, whose best network would be lost; give another."
+    assert lost in refused(capsys, "train", "run", "--out", "run")
+    assert lost in refused(capsys, "train", "run", "--continue", "--epochs", "1", "--out", "run")
 
 
 def test_a_saved_config_is_trained(capsys):
