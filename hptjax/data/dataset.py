@@ -2,7 +2,6 @@
 
 import copy
 import html
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import numpy as np
 from hptjax.data.deal import held_out, read_groups
 from hptjax.data.from_others import FromOthers
 from hptjax.data.labels import Labels, checked_names, classes_of, indices_of, listed, read_labels
+from hptjax.data.parts import warn
 from hptjax.data.pixels import SAID, as_images, darkness, scale_of, to_bytes
 from hptjax.data.sheet import chosen, columns_for, png_text, sheet
 from hptjax.data.targets import Kind, names_of, read_targets
@@ -60,7 +60,7 @@ class ImageDataset(FromOthers):
         stratified: bool = True,
         kind: Kind = "classes",
         groups: Any = None,
-        notify: Callable[[str], None] = warnings.warn,
+        notify: Callable[[str], None] = warn,
     ) -> None:
         images = as_images(images, name, channels)
         scale = scale_of(images, name)

@@ -2,7 +2,6 @@
 
 import os
 import re
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hptjax.data.labels import listed
-from hptjax.data.parts import Notify, Split
+from hptjax.data.parts import Notify, Split, warn
 from hptjax.data.picture import (
     BrokenPictureError,
     Picture,
@@ -49,7 +48,7 @@ def read_folder(
     broken: str = "refuse",
     groups: str | None = None,
     classes: Sequence[str] | None = None,
-    notify: Notify = warnings.warn,
+    notify: Notify = warn,
 ) -> Pictures:
     """Decodes the pictures of one part of a folder, or takes them from the user's cache.
 

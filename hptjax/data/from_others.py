@@ -1,6 +1,5 @@
 """How an `ImageDataset` is made of what other libraries hold, and of a folder."""
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -13,7 +12,7 @@ from hptjax.data.given import (
     given_by_hf,
     given_by_torch,
 )
-from hptjax.data.parts import Split
+from hptjax.data.parts import Split, warn
 from hptjax.errors import ConfigError, shown
 from hptjax.paths import user_path
 
@@ -43,7 +42,7 @@ class FromOthers:
         channels: int | None = None,
         broken: str = "refuse",
         groups: str | None = None,
-        notify: Callable[[str], None] = warnings.warn,
+        notify: Callable[[str], None] = warn,
     ) -> Self:
         """Pictures in a folder for each class, or below train/, val/ and test/; see `read_folder`.
 
@@ -72,7 +71,7 @@ class FromOthers:
         *,
         size: int | tuple[int, int] | None = None,
         channels: int | None = None,
-        notify: Callable[[str], None] = warnings.warn,
+        notify: Callable[[str], None] = warn,
         **options: Any,
     ) -> Self:
         """What has __len__ and gives (image, label) by index, as a set of torchvision.
@@ -94,7 +93,7 @@ class FromOthers:
         *,
         size: int | tuple[int, int] | None = None,
         channels: int | None = None,
-        notify: Callable[[str], None] = warnings.warn,
+        notify: Callable[[str], None] = warn,
         **options: Any,
     ) -> Self:
         """A Dataset of Hugging Face. image, label: its columns; else as `from_torch`."""
@@ -113,7 +112,7 @@ class FromOthers:
         size: int | tuple[int, int] | None = None,
         channels: int | None = None,
         groups: Any = None,
-        notify: Callable[[str], None] = warnings.warn,
+        notify: Callable[[str], None] = warn,
         **options: Any,
     ) -> Self:
         """A data frame with a column of paths or arrays and one of labels.

@@ -1,18 +1,17 @@
 """What a source of images is asked for."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from hptjax.data.parts import NoSplitError, Split, silent
+from hptjax.data.parts import NoSplitError, Split, silent, warn
 from hptjax.data.targets import Kind
 
 if TYPE_CHECKING:
     from hptjax.data.dataset import ImageDataset
 
-__all__ = ["Broken", "NoSplitError", "Request", "Source", "Split", "once", "silent"]
+__all__ = ["Broken", "NoSplitError", "Request", "Source", "Split", "once", "silent", "warn"]
 
 Broken = Literal["refuse", "skip"]
 
@@ -34,7 +33,7 @@ class Request:
     data_dir: Path | None = None
     channels: int | None = None
     classes: Sequence[str] | None = None
-    notify: Callable[[str], None] = warnings.warn
+    notify: Callable[[str], None] = warn
     kind: Kind = "classes"
     size: tuple[int, int] | None = None
     broken: Broken = "refuse"

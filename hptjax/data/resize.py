@@ -1,13 +1,12 @@
 """Fitting images to a size on the host: antialiased bilinear resize, then a crop of the centre."""
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
 
 from hptjax.data.cover import covering_size
 from hptjax.data.dataset import ImageDataset, check_alike
-from hptjax.data.request import silent
+from hptjax.data.request import silent, warn
 from hptjax.errors import ConfigError
 
 _BLOCK = 1024  # images resized at a time, so that the float copies stay small
@@ -15,7 +14,7 @@ _BLOCK_NUMBERS = 2**26  # of one such copy
 
 
 def fitted(
-    dataset: ImageDataset, height: int, width: int, notify: Callable[[str], None] = warnings.warn
+    dataset: ImageDataset, height: int, width: int, notify: Callable[[str], None] = warn
 ) -> ImageDataset:
     """As `resize_and_crop`; notify is told from which size to which, where they differ."""
     old_height, old_width, _ = dataset.image_shape
@@ -33,7 +32,7 @@ def fitted_pair(
     validation: ImageDataset,
     height: int,
     width: int,
-    notify: Callable[[str], None] = warnings.warn,
+    notify: Callable[[str], None] = warn,
 ) -> tuple[ImageDataset, ImageDataset]:
     """Both `fitted`; what is true of both is said once. DataError unless they belong together."""
     check_alike(train, validation)

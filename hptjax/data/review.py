@@ -65,8 +65,9 @@ def _twice(train: ImageDataset) -> list[str]:
         labels[digest].append(np.asarray(label).tobytes())
     spare = sum(len(own) - 1 for own in labels.values())
     torn = sum(len(set(own)) > 1 for own in labels.values())
-    found = [f"{_pictures(spare)} of train repeat another one of it"] if spare else []
-    return found + ([f"{_pictures(torn)} of train have several labels"] if torn else [])
+    repeat, have = "repeats" if spare == 1 else "repeat", "has" if torn == 1 else "have"
+    found = [f"{_pictures(spare)} of train {repeat} another one of it"] if spare else []
+    return found + ([f"{_pictures(torn)} of train {have} several labels"] if torn else [])
 
 
 def _shared(parts: Mapping[str, ImageDataset], first: str, other: str) -> str:
@@ -75,7 +76,8 @@ def _shared(parts: Mapping[str, ImageDataset], first: str, other: str) -> str:
         return ""
     known = set(_digests(parts[first]))
     count = sum(digest in known for digest in _digests(parts[other]))
-    return f"{_pictures(count)} of {other} are in {first}, too, to the last bit" if count else ""
+    is_in = "is in" if count == 1 else "are in"
+    return f"{_pictures(count)} of {other} {is_in} {first}, too, to the last bit" if count else ""
 
 
 def _pictures(count: int) -> str:

@@ -1,13 +1,12 @@
 """Where images come from: a table of sources, and one function from a name to an ImageDataset."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 from hptjax.data.convert import with_channels
 from hptjax.data.dataset import ImageDataset
-from hptjax.data.request import Broken, Request, Source, Split
+from hptjax.data.request import Broken, Request, Source, Split, warn
 from hptjax.data.resize import fitted
 from hptjax.data.targets import Kind
 from hptjax.errors import ConfigError, DataError, shown
@@ -46,7 +45,7 @@ def load_images(
     size: tuple[int, int] | None = None,
     broken: Broken = "refuse",
     groups: str | None = None,
-    notify: Callable[[str], None] = warnings.warn,
+    notify: Callable[[str], None] = warn,
 ) -> ImageDataset:
     """Reads one split of a source: sample, folder:<path>, npz:<path>, ..., or module:function.
 

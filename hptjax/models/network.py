@@ -1,6 +1,5 @@
 """A trained network with what its inputs and outputs mean: images in, what it learned out."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +14,7 @@ import numpy as np
 from hptjax.config.model import AnyModel
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.labels import listed
+from hptjax.data.parts import warn
 from hptjax.data.resize import fitted
 from hptjax.errors import ConfigError, DataError
 from hptjax.models.confusion import PerClass, confusion_of, per_class_of
@@ -217,7 +217,7 @@ class Network:
         name = text.partition(":")[0]
         if name not in self._said:
             self._said.add(name)
-            warnings.warn(text, stacklevel=4)
+            warn(text)
 
     def __repr__(self) -> str:
         height, width, channels = self.input_shape

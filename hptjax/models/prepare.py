@@ -1,6 +1,7 @@
 """Images that a user gives to a trained network, brought to what it was trained on."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,11 @@ def prepared(images: Any, image: tuple[int, int, int], notify: Callable[[str], N
     a list of images of any sizes; uint8, floats from 0 to 1, or another plain range as of
     `ImageDataset`. notify: told of a resizing. Raises DataError.
     """
+    if isinstance(images, str | Path):
+        raise DataError(
+            f"{_WHAT}: images must be arrays, got a path, {images}: the command hptjax predict RUN "
+            "FILE reads files; in Python: predict(numpy.asarray(PIL.Image.open(FILE)))."
+        )
     parts = [_batch(part, image) for part in _parts(images)]
     scale = _scale(parts)
     return np.concatenate([_sized(to_bytes(p, scale, _WHAT), image, notify) for p in parts])
@@ -62,7 +68,8 @@ def _scale(parts: list[np.ndarray]):
     low, high = whole.min(), whole.max()
     if whole.dtype.kind == "f" and low >= 0 and high <= 1:  # a few may all be dark
         return "unit"
-    return scale_of(whole, _WHAT)
+    # The largest number of a few images says nothing of what white is.
+    return scale_of(whole, _WHAT, "scale them as the training images were")
 
 
 def _sized(

@@ -1,6 +1,5 @@
 """The images of a study: loaded, split and brought to the size of its networks."""
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,7 +11,7 @@ from hptjax.data.channels import spec_of
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
 from hptjax.data.labels import listed, say_absent
-from hptjax.data.request import NoSplitError, Split, once, silent
+from hptjax.data.request import NoSplitError, Split, once, silent, warn
 from hptjax.data.resize import fitted, fitted_pair
 from hptjax.data.sources import load_images
 from hptjax.data.split import limited
@@ -55,14 +54,14 @@ class StudyData:
         for name in measures:
             task.measure(name).check(self.validation)
 
-    def fitted(self, model: AnyModel, notify: Notify = warnings.warn) -> "StudyData":
+    def fitted(self, model: AnyModel, notify: Notify = warn) -> "StudyData":
         """The same at the size that the networks take; notify is told where that is another."""
         size = model.size_for(self.train.image_shape)
         train, validation = fitted_pair(self.train, self.validation, *size, notify)
         return replace(self, train=train, validation=validation)
 
 
-def load_study_data(study: StudyConfig, notify: Notify = warnings.warn) -> StudyData:
+def load_study_data(study: StudyConfig, notify: Notify = warn) -> StudyData:
     """The training and validation images of the study's source; raises as the source does."""
     return prepare_data(study.data, study.model, study.seed, notify)
 
@@ -85,7 +84,7 @@ def prepare_data(
     config: DataConfig,
     model: AnyModel,
     seed: int,
-    notify: Notify = warnings.warn,
+    notify: Notify = warn,
     given: "ImageDataset | StudyData | None" = None,
 ) -> StudyData:
     """As `load_study_data`, for one model; seed: of the split and of the images left out.
@@ -193,7 +192,7 @@ def load_test_data(
     model: AnyModel,
     *,
     classes: Sequence[str] | None = None,
-    notify: Notify = warnings.warn,
+    notify: Notify = warn,
 ) -> ImageDataset:
     """The test split of a source at the size of a network; NoSplitError where it has none.
 
