@@ -62,7 +62,9 @@ class Leaderboard:
 
     def __repr__(self) -> str:
         width = shutil.get_terminal_size((PIPED_WIDTH, 24)).columns
-        console = PlainConsole(file=io.StringIO(), width=width, highlight=False)
+        options: dict[str, Any] = {"width": width, "highlight": False}
+        # A notebook would be shown the table here, beside the page that it asks for.
+        console = PlainConsole(file=io.StringIO(), force_jupyter=False, **options)
         console.print(leaderboard(self.trials, self.goal, self.rows))
         return console.file.getvalue().rstrip()  # type: ignore[attr-defined]
 
