@@ -134,16 +134,15 @@ def test_pictures_are_predicted_as_arrays_are(capsys):
     test = hptjax.load_images("sample", split="test").images[:3]
     with pytest.warns(UserWarning, match="images of 28 x 28 pixels are resized to 12 x 12"):
         chances = network.predict_proba(test)
-    with pytest.warns(UserWarning, match="resized to 12 x 12"):
-        out = run(capsys, "predict", "run", "0.png", "1.png", "--probabilities", "--csv", "f.csv")
-    assert out == "f.csv: predictions of 2 pictures.\n"
+    out = run(capsys, "predict", "run", "0.png", "1.png", "--probabilities", "--csv", "f.csv")
+    told = "pictures of other sizes are resized to 12 x 12, in proportion.\n"
+    assert out == f"{told}f.csv: predictions of 2 pictures.\n"
     lines = Path("f.csv").read_text().splitlines()
     assert lines[0].split(",")[:3] == ["file", "class", "probability"]
     row = lines[1].split(",")
     assert row[:2] == ["0.png", network.class_names[chances[0].argmax()]]
     np.testing.assert_allclose([float(v) for v in row[3:]], chances[0], atol=5.1e-5)
-    with pytest.warns(UserWarning, match="resized to 12 x 12"):
-        out = run(capsys, "predict", "run", ".", "--top", "2")
+    out = run(capsys, "predict", "run", ".", "--top", "2")
     assert "class 2" in out
     assert out.count(".png") == 3
 
@@ -152,12 +151,14 @@ def test_a_broken_picture_is_named_and_the_others_are_done(tmp_path, capsys):
     (tmp_path / "bad.png").write_bytes(Path("0.png").read_bytes()[:60])
     (tmp_path / "no.jpg").write_text("no picture")
     Image.open("1.png").convert("RGB").resize((12, 12)).save(tmp_path / "colour.png")
+    Image.open("1.png").resize((20, 12)).save(tmp_path / "wide.png")
     words = Image.fromarray(np.full((12, 12), 257 * 9, np.uint16))
     words.save(tmp_path / "words.png")
     assert cli.main(["predict", "run", str(tmp_path)]) == 2
     out, error = capsys.readouterr()
     assert "pictures in colour: made grey" in out
     assert "pictures of 16 bits: divided by 257" in out
+    assert "pictures of other sizes are resized to 12 x 12, in proportion, the centre cr" in out
     assert "colour.png" in out
     assert error.count("\n") == 2
     assert "bad.png: is no sound picture (image file is truncated" in error

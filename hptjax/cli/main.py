@@ -61,7 +61,10 @@ def main(argv: Sequence[str] | None = None, process: Process | None = None) -> i
     process = process or Process()
     try:
         parser = make_parser()
-        args = parser.parse_args(argv)
+        args, unknown = parser.parse_known_args(argv)
+        if unknown:
+            hint = "; --set KEY=VALUE changes any key of the config" * hasattr(args, "sets")
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
         process.resume_hint = args.resume_hint
         process.only_prints(args.only_prints)
         if args.compile_cache is not None:

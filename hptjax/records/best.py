@@ -75,6 +75,8 @@ def load_network(path: str | Path) -> SavedNetwork:
     Raises: DataError where the files are missing, damaged or of different trials.
     """
     path = user_path(path)
+    if not path.exists():
+        raise DataError(f"{path}: there is no such run or file.")
     if not path.is_dir() and path.suffix == SUFFIX:
         return _read_file(path)
     if path.is_file():
