@@ -73,6 +73,11 @@ def test_other_mistakes_of_a_file_are_counted_where_the_file_is_named(small, tmp
     ("argv", "line"),
     [
         (["tune"], "COMMAND 'tune': hptjax calls it 'run'. (see hptjax --help)"),
+        (
+            ["run", "x", "--metric"],
+            "unrecognized arguments: --metric; --set KEY=VALUE changes any ",
+        ),
+        (["predict", "x", "y", "--metric"], "unrecognized arguments: --metric (see hptjax --help)"),
         (["evaluat", "x"], "COMMAND 'evaluat': did you mean 'evaluate'? (see hptjax --help)"),
         (["list", "x"], "TABLE 'x': known are activations, augmentations, configs, "),
         (["evaluate", "x", "--split", "val"], "--split 'val': did you mean 'validation'? (see hpt"),

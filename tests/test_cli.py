@@ -104,10 +104,11 @@ def test_options_stand_for_keys_and_one_strategy_alone_is_the_same(study):
     both = trials_of(study.parent / "both")
     assert trials_of(study.parent / "tpe") == [t for t in both if t[0] == "tpe"]
     words = ["--epochs", "3", "--generations", "1", "--population-size", "4", "--seed", "5"]
+    words += ["--trials", "3"]
     cli.main(["run", str(study), "--out", "other", *words, "--set", "model.batch_size=8"])
     tree = yaml.safe_load((study.parent / "other" / "config.yaml").read_text())
     assert (tree["epochs"], tree["seed"], tree["model"]["batch_size"]) == (3, 5, 8)
-    assert len(trials_of(study.parent / "other")) == 8
+    assert len(trials_of(study.parent / "other")) == 6  # 3 of each strategy
 
 
 def test_ctrl_c_says_how_to_go_on_and_going_on_ends_the_same(study, capsys, monkeypatch):

@@ -41,6 +41,7 @@ def test_a_folder_is_told_class_by_class(tmp_path, capsys):
     assert ["images", "24", "6"] in cells
     assert "! fewer than 10 images for training are of dog." in text
     assert "data: {source: folder:pets, validation: 6, size: [8, 8]}" in text
+    assert "No test set: folder:pets: has no test set, which would be a folder test/" in text
     assert Image.open("a.png").width > 144
 
 
@@ -72,7 +73,10 @@ def test_what_may_be_wrong_is_told(tmp_path, capsys):
     text = told(capsys, "npz:a.npz", "--seed", "1")
     assert "! no image of test is of b." in text
     assert "times as many images for training as b" in text
-    assert "of test are in " in text
+    assert "! 1 image of train repeats another one of it." in text
+    assert "! 1 image of train has several labels." in text
+    assert "! 1 image of test is in train, too, to the last bit." in text
+    assert "No test set" not in text
     assert "Nothing is missing" not in text
 
 

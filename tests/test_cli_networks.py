@@ -86,7 +86,7 @@ def test_a_file_gives_the_same_logits(network, tmp_path):
 
 def test_a_file_of_others_is_refused(tmp_path):
     path = tmp_path / "net.safetensors"
-    with pytest.raises(DataError, match=r"net\.safetensors: no network to load"):
+    with pytest.raises(DataError, match=r"net\.safetensors: there is no such run or file"):
         load_network(path)
     save_file({"w": np.ones(3, np.float32)}, path)
     with pytest.raises(DataError, match="not of this program, or damaged"):
@@ -188,7 +188,7 @@ def test_evaluate_takes_the_split_that_there_is(network, tmp_path, monkeypatch, 
 def test_mistakes_of_evaluate_are_one_line(network, tmp_path, monkeypatch, fail):
     monkeypatch.setattr(cli, "set_up", lambda **options: None)
     path = tmp_path / "net.safetensors"
-    assert "no network to load" in fail("evaluate", path)
+    assert "there is no such run or file" in fail("evaluate", path)
     save_network(path, network)
     assert "--data: must be sample" in fail("evaluate", path, "--data", "nowhere")
     assert "gone.npz" in fail("evaluate", path, "--data", "npz:gone.npz")

@@ -154,16 +154,15 @@ def test_pictures_are_predicted_as_arrays_are(capsys):
     test = hptjax.load_images("sample", split="test").images[:3]
     with pytest.warns(UserWarning, match="images of 28 x 28 pixels are resized to 12 x 12"):
         chances = network.predict_proba(test)
-    with pytest.warns(UserWarning, match="resized to 12 x 12"):
-        out = run(capsys, "predict", "run", "0.png", "1.png", "--probabilities", "--csv", "f.csv")
-    assert out == "f.csv: predictions of 2 pictures.\n"
+    out = run(capsys, "predict", "run", "0.png", "1.png", "--probabilities", "--csv", "f.csv")
+    told = "pictures of other sizes are resized to 12 x 12, in proportion.\n"
+    assert out == f"{told}f.csv: predictions of 2 pictures.\n"
     lines = Path("f.csv").read_text().splitlines()
     assert lines[0].split(",")[:3] == ["file", "class", "probability"]
     row = lines[1].split(",")
     assert row[:2] == ["0.png", network.class_names[chances[0].argmax()]]
     np.testing.assert_allclose([float(v) for v in row[3:]], chances[0], atol=5.1e-5)
-    with pytest.warns(UserWarning, match="resized to 12 x 12"):
-        out = run(capsys, "predict", "run", ".", "--top", "2")
+    out = run(capsys, "predict", "run", ".", "--top", "2")
     assert "class 2" in out
     assert out.count(".png") == 3
 
@@ -172,12 +171,14 @@ def test_a_broken_picture_is_named_and_the_others_are_done(tmp_path, capsys):
     (tmp_path / "bad.png").write_bytes(Path("0.png").read_bytes()[:60])
     (tmp_path / "no.jpg").write_text("no picture")
     Image.open("1.png").convert("RGB").resize((12, 12)).save(tmp_path / "colour.png")
+    Image.open("1.png").resize((20, 12)).save(tmp_path / "wide.png")
     words = Image.fromarray(np.full((12, 12), 257 * 9, np.uint16))
     words.save(tmp_path / "words.png")
     assert cli.main(["predict", "run", str(tmp_path)]) == 2
     out, error = capsys.readouterr()
     assert "pictures in colour: made grey" in out
     assert "pictures of 16 bits: divided by 257" in out
+    assert "pictures of other sizes are resized to 12 x 12, in proportion, the centre cr" in out
     assert "colour.png" in out
     assert error.count("\n") == 2
     assert "bad.png: is no sound picture (image file is truncated" in error
@@ -262,6 +263,18 @@ def test_going_on_is_what_a_longer_training_would_have_been():
     given = {"seed": 4, "key": member.key, "age": 1, "epochs": 2}
     on, _ = train_on(model, shorter, fakes.data(), images, **given, on_epoch=lambda *told: None)
     jax.tree.map(np.testing.assert_array_equal, on, longer)
+
+
+def test_a_run_is_told_from_its_network_and_is_not_written_over(made, tmp_path, capsys):
+    """`train RUN` is not the recorded training; what a run holds cannot be lost to it."""
+    assert cli.main(["train", "run", "--data", f"folder:{tmp_path}/none"]) == 2
+    name = f"random/{load_run('run').best.number}"
+    assert f"The network of {name}, from another random key than its own: --trial {name}" in (
+        capsys.readouterr().out
+    )
+    lost = "--out run: is a run, whose best network would be lost; give another."
+    assert lost in refused(capsys, "train", "run", "--out", "run")
+    assert lost in refused(capsys, "train", "run", "--continue", "--epochs", "1", "--out", "run")
 
 
 def test_a_saved_config_is_trained(capsys):

@@ -347,3 +347,9 @@ def test_bytes_of_another_scale_are_named() -> None:
     ]
     assert said_of(digits * 0, LABELS)[1] == ["images: all images are black."]
     assert said_of(digits * 2, LABELS)[1] == []
+
+
+def test_a_warning_is_of_the_line_that_gave_the_images(recwarn):
+    ImageDataset(np.linspace(0, 1, 75).reshape(3, 5, 5), ["a", "b", "a"])
+    assert "numbers from 0 to 1 are times 255" in str(recwarn[0].message)
+    assert recwarn[0].filename == __file__

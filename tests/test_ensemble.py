@@ -13,11 +13,17 @@ from hptjax.data import ImageDataset
 from hptjax.errors import ConfigError
 from hptjax.models import init_variables
 from hptjax.models.ensemble import Ensemble
-from hptjax.models.network import load_network
+from hptjax.models.network import load_network, network_of
 from hptjax.models.variables import evaluate_variables
 from hptjax.records.best import SavedNetwork
 from hptjax.records.trial import Status, TrialRecord
-from hptjax.search.ensemble import ROUNDS, greedy_counts, outputs_of, select
+from hptjax.search.ensemble import (
+    ROUNDS,
+    greedy_counts,
+    measures_together,
+    outputs_of,
+    select,
+)
 from hptjax.search.kept import KeptNetworks, kept_ensemble
 from hptjax.study.data import StudyData
 from hptjax.study.metrics import find_metric
@@ -152,6 +158,36 @@ def test_an_ensemble_averages_by_weight():
     assert numbers.predict([None]).tolist() == [[2.0]]
     with pytest.raises(ConfigError, match="has no probabilities"):
         numbers.predict_proba([None])
+
+
+@pytest.mark.parametrize("kind", ["classification", "multi_label", "regression"])
+def test_an_ensemble_is_measured_as_a_network_is(kind):
+    """One network twice is worth what it is; of two, what their averages are."""
+    generator = np.random.default_rng(2)
+    data = VALIDATION
+    if kind != "classification":
+        labels = generator.integers(0, 2, (70, 3))
+        data = ImageDataset(
+            VALIDATION.images, labels, kind="labels" if kind == "multi_label" else "targets"
+        )
+    options = {"task": kind, "outputs": data.num_classes, "input": [SIZE, SIZE, 1]}
+    model = hptjax.Model(layers=LAYERS, **options)
+    saved = [SavedNetwork(model, init_variables(model, jax.random.key(k)), {}) for k in range(2)]
+    one, other = (network_of(own, "test") for own in saved)
+    alone = one.evaluate(data)
+    assert Ensemble([one, one], [1, 1]).evaluate(data) == pytest.approx(alone, rel=1e-4)
+    both = Ensemble([one, other], [2, 1])
+    expected = measures_together(saved, [2, 1], data, tuple(alone))
+    assert both.evaluate(data) == pytest.approx(expected, rel=1e-4)
+    if kind == "classification":
+        found = both.per_class(data)
+        right = (both.predict(data.images) == np.array(data.class_names)[data.labels]).sum()
+        assert found.confusion.trace() == right
+        assert "macro_f1" in both.evaluate(data, ["macro_f1"])
+    else:
+        with pytest.raises(ConfigError, match=f"per class: a {kind} has no classes"):
+            both.per_class(data)
+    assert repr(Ensemble([one], [1])).startswith("<Ensemble of 1 network, ")
 
 
 def test_mistakes_about_ensembles_are_named():

@@ -149,6 +149,12 @@ def test_images_that_it_cannot_take_are_refused(net):
         net.predict(np.zeros((2, 9, 9, 3), np.uint8))
     with pytest.raises(DataError, match="must be finite numbers"):
         net.predict(np.full((2, 12, 12), np.nan))
+    with pytest.raises(DataError, match="from 0 to 15: scale them as the training images were"):
+        net.predict(np.arange(144).reshape(12, 12) % 16)
+    with pytest.raises(
+        DataError, match=r"must be arrays, got a path, cat\.png: the command hptjax"
+    ):
+        net.predict("cat.png")
 
 
 def test_confusion_and_measures_are_those_of_scikit_learn(net):

@@ -52,6 +52,19 @@ def network():
     return SavedNetwork(config, init_variables(config, root_key(3)), trial)
 
 
+@pytest.mark.parametrize("name", ["best.onnx", "picture.png"])
+def test_a_file_of_another_kind_is_not_called_a_lost_network(tmp_path, name):
+    (tmp_path / name).write_bytes(b"of another program")
+    with pytest.raises(DataError, match=r"must be a run's directory or a \.safetensors file"):
+        load_network(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["run", "best.safetensors"])
+def test_what_is_not_there_is_not_to_be_restored(tmp_path, name):
+    with pytest.raises(DataError, match=f"{name}: there is no such run or file"):
+        load_network(tmp_path / name)
+
+
 def test_what_is_written_is_read(tmp_path):
     write_tensors(tmp_path / "x", ARRAYS, FACTS, "test")
     arrays, facts = read_tensors(tmp_path / "x", "test")

@@ -202,7 +202,7 @@ def test_predict_takes_images_as_the_training_did(here):
         network.predict_proba(dark), network.predict_proba(images[:2] // 8)
     )
     for wrong, message in [
-        (images / 16, "save"),
+        (images / 16, "scale them as the training images were"),
         (images.reshape(60, -1), "reshape"),
         (np.zeros((2, 12, 12, 3), np.uint8), r"takes images \[N, H, W, 1\]"),
         (np.full((2, 12, 12), np.nan), "finite"),

@@ -161,6 +161,15 @@ def test_what_is_shown_is_short_in_a_terminal_and_a_page_in_a_notebook(result):
     assert "val_accuracy" in own
 
 
+def test_a_notebook_shows_a_leaderboard_once(result, monkeypatch):
+    """It asks for text as well as for a page, and the text must not be shown by itself."""
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    text = repr(result.leaderboard(2))
+    assert "Leaderboard (val_loss, lower is better)" in text
+    assert "\x1b" not in text
+
+
 def test_a_page_about_the_run_is_written_in_it_or_where_it_shall_be(result, tmp_path, monkeypatch):
     asked = []
 

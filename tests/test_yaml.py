@@ -115,10 +115,12 @@ def test_aliases_are_values_of_their_own_and_cannot_grow_without_bound():
 def test_files_that_are_none_are_one_line(tmp_path):
     (tmp_path / "big.yaml").write_bytes(b"#" * (LARGEST + 1))
     (tmp_path / "latin.yaml").write_bytes("a: 1\nb: \xe4".encode("latin-1"))
+    (tmp_path / "images.npz").write_bytes(b"PK\x03\x04\xff\xfe")
     os.mkfifo(tmp_path / "pipe.yaml")
     for name, why in {
         "big.yaml": "at most 4 MiB",
-        "latin.yaml": "latin.yaml:2: must be text in UTF-8",
+        "latin.yaml": "latin.yaml:2: must be text in UTF-8\\.$",
+        "images.npz": "images.npz:1: must be text in UTF-8. A config is YAML. Images are given as",
         "pipe.yaml": "a device or a pipe",
         "/dev/zero": "a device or a pipe",
         "a\0b": "no file can have such a name",

@@ -30,9 +30,11 @@ def data(args: argparse.Namespace) -> int:
     _check_sheet(args.show)
     config = _config(args)
     console, lines = make_console(), []
-    parts = _parts(config, args, lines)
+    parts, untested = _parts(config, args, lines)
     _print_summary(console, config.source, parts, lines)
     console.print(counts_table(parts) if args.kind != "targets" else _targets_table(parts))
+    if untested is not None:
+        console.print(f"No test set: {untested}", soft_wrap=True)
     found = concerns(parts)
     for line in found:
         console.print(f"! {line}.", soft_wrap=True)
@@ -72,8 +74,8 @@ def _config(args: argparse.Namespace) -> DataConfig:
 
 def _parts(
     config: DataConfig, args: argparse.Namespace, lines: list[str]
-) -> dict[str, ImageDataset]:
-    """Training, validation and, where there are some, test images."""
+) -> tuple[dict[str, ImageDataset], str | None]:
+    """Training, validation and, where there are some, test images; and why there are none."""
     notify = once(lines.append)
     with _patience(config.source):
         train, validation = split_images(config, args.kind, args.seed, notify)
@@ -81,10 +83,10 @@ def _parts(
         if config.wanted.source != TEST:
             try:
                 parts[TEST] = held_out_images(config, args.kind, notify, train.class_names)
-            except NoSplitError:
-                return parts
+            except NoSplitError as error:
+                return parts, str(error)
             check_alike(train, parts[TEST])
-    return parts
+    return parts, None
 
 
 def _patience(source: str) -> Any:

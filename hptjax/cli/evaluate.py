@@ -1,7 +1,7 @@
 """`hptjax evaluate`: a saved network on a split of its data, or of other data."""
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hptjax.cli.export import name_of, print_note
@@ -11,15 +11,12 @@ from hptjax.data.digest import dataset_digest
 from hptjax.data.request import NoSplitError
 from hptjax.data.sources import MEMORY, check_source, ours_without_pictures
 from hptjax.errors import ConfigError, DataError
-from hptjax.models.confusion import confusion_of, per_class_of
-from hptjax.models.ensemble import Ensemble
-from hptjax.models.network import Network, load_network
+from hptjax.models.network import load_network
 from hptjax.records.best import SavedNetwork
 from hptjax.records.metrics import measure_of
 from hptjax.report.console import show_measures
 from hptjax.report.per_class import per_class_tables
 from hptjax.report.terminal import make_console
-from hptjax.search.ensemble import measures_together
 from hptjax.search.kept import wanted_ensemble
 from hptjax.study.data import load_test_data, prepare_data
 from hptjax.study.data_config import DataConfig
@@ -42,13 +39,12 @@ def evaluate(args: argparse.Namespace) -> int:
     images, split = _images(network, data, args.split, notify)
     if args.data is None:
         _check_same(network, images, split, data.source, args)
-    images, measures = whole.fit(images), _noted_measures(network)
-    if together is None:
-        name, values = name_of(network), whole.evaluate(images, measures)
-    else:
+    measured, name = whole, name_of(network)
+    if together is not None:
         count = sum(weight > 0 for weight in together.weights)
-        name = f"ensemble of {count} network{'s' if count > 1 else ''}"
-        values = _together(together, images, measures)
+        measured, name = together, f"ensemble of {count} network{'s' if count > 1 else ''}"
+    images = whole.fit(images)
+    values = measured.evaluate(images, _noted_measures(network))
     console.print(
         f"{name} on {split} of {data.source} ({images.size} images): {show_measures(values)}",
         soft_wrap=True,
@@ -56,25 +52,9 @@ def evaluate(args: argparse.Namespace) -> int:
     if together is None:
         print_note(network, console)
     if args.per_class:
-        if together is None:
-            found = whole.per_class(images)
-        else:
-            confusion = confusion_of(images.labels, together.outcomes(images))
-            found = per_class_of(whole.class_names, images.labels, confusion)
-        for part in per_class_tables(found, console.width):
+        for part in per_class_tables(measured.per_class(images), console.width):
             console.print(part)
     return 0
-
-
-def _together(
-    ensemble: Ensemble, images: ImageDataset, measures: Sequence[str]
-) -> dict[str, float]:
-    """What an ensemble reaches: the measures of its task, and others."""
-    networks = [own for own in ensemble.networks if isinstance(own, Network)]
-    saved = [SavedNetwork(own.config, own.variables, own.trial) for own in networks]
-    names = dict.fromkeys([*saved[0].config.task.options.measures, *measures])
-    found = measures_together(saved, ensemble.weights, images, list(names))
-    return {name: found[name] for name in names}
 
 
 def _noted_measures(network: SavedNetwork) -> list[str]:

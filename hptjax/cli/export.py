@@ -17,7 +17,7 @@ from hptjax.records.files import prove_writable
 from hptjax.records.reader import read_run
 from hptjax.records.run_dir import check_digests, load_run
 from hptjax.records.trial import TrialRecord
-from hptjax.report.terminal import make_console
+from hptjax.report.terminal import make_console, patience
 from hptjax.search.kept import KEPT, wanted_ensemble
 from hptjax.search.network import own_metric, preprocess_note, remake, show, value_note
 from hptjax.study.config import StudyConfig
@@ -121,7 +121,8 @@ def _remade(run: Path, name: str, data_dir: str | None, console: Console) -> Sav
 
     images = load_study_data(study, notify)
     check_digests(run, recorded.data, data_digests(images), study.data.source)
-    network = remake(study, trial, images, epoch_lines(console, trial.judged_epoch))
+    with patience(console, "training"):
+        network = remake(study, trial, images, epoch_lines(console, trial.judged_epoch))
     console.print(_comparison(trial, network, study.repeats), soft_wrap=True)
     return network
 

@@ -61,7 +61,10 @@ def main(argv: Sequence[str] | None = None, process: Process | None = None) -> i
     process = process or Process()
     try:
         parser = make_parser()
-        args = parser.parse_args(argv)
+        args, unknown = parser.parse_known_args(argv)
+        if unknown:
+            hint = "; --set KEY=VALUE changes any key of the config" * hasattr(args, "sets")
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
         process.resume_hint = args.resume_hint
         process.only_prints(args.only_prints)
         if args.compile_cache is not None:
@@ -206,6 +209,12 @@ def _add_run(commands) -> None:
     )
     command.add_argument(
         "--schedule", metavar="NAME", help="full (the default), halving or hyperband"
+    )
+    command.add_argument(
+        "--trials",
+        type=int,
+        metavar="N",
+        help="each strategy may try N candidates; other limits of the config hold, too",
     )
     command.add_argument(
         "--generations",
@@ -366,6 +375,7 @@ def _add_evaluate(commands) -> None:
     command.add_argument(
         "--ensemble", action="store_true", help="the run's kept networks together (keep_best)"
     )
+    _add_ensemble(command)
     command.add_argument(
         "--per-class",
         action="store_true",
@@ -376,6 +386,12 @@ def _add_evaluate(commands) -> None:
     command.set_defaults(handler=_evaluate, only_prints=True)
 
 
+def _add_ensemble(command) -> None:
+    command.add_argument(
+        "--ensemble", action="store_true", help="by the run's kept networks together (keep_best)"
+    )
+
+
 def _add_predict(commands) -> None:
     command = add_command(commands, "predict", "say what is in pictures", PREDICT_HELP)
     command.add_argument(
@@ -384,9 +400,7 @@ def _add_predict(commands) -> None:
     command.add_argument(
         "images", type=user_path, nargs="+", metavar="IMAGE", help="pictures, or folders of some"
     )
-    command.add_argument(
-        "--ensemble", action="store_true", help="by the run's kept networks together (keep_best)"
-    )
+    _add_ensemble(command)
     command.add_argument(
         "--top", type=int, metavar="K", help="the K most likely classes (default: the likeliest)"
     )

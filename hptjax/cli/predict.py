@@ -10,9 +10,10 @@ import numpy as np
 
 from hptjax.cli.pictures import picture_files, read_picture
 from hptjax.cli.process import say
-from hptjax.data.request import once
+from hptjax.data.request import once, silent
 from hptjax.errors import ConfigError, DataError
 from hptjax.models.network import Network, load_network
+from hptjax.models.prepare import prepared
 from hptjax.records.files import prove_writable
 from hptjax.report.terminal import PlainTable, make_console
 from hptjax.search.kept import wanted_ensemble
@@ -36,7 +37,7 @@ def predict(args: argparse.Namespace) -> int:
         read, lost = _read(files[start : start + _TOGETHER], network, notify)
         broken += lost
         if read:
-            found = together.outcomes([image for _, image in read])
+            found = together.outcomes(_sized(read, network.input_shape, notify))
             names = [str(path) for path, _ in read]
             rows += _rows(network, names, found, args)
     if args.csv is None:
@@ -61,6 +62,20 @@ def _read(
             continue
         found.append((path, image))
     return found, broken
+
+
+def _sized(
+    read: Sequence[tuple[Path, np.ndarray]], image: tuple[int, int, int], notify: Any
+) -> np.ndarray:
+    """The pictures as bytes [N, H, W, C] of the network's size; what is done to them is told."""
+    pictures = [own for _, own in read]
+    height, width, _ = image
+    others = [own for own in pictures if own.shape[:2] != (height, width)]
+    if others:
+        torn = any(own.shape[0] * width != own.shape[1] * height for own in others)
+        crop = ", the centre cropped" if torn else ""
+        notify(f"pictures of other sizes are resized to {height} x {width}, in proportion{crop}.")
+    return prepared(pictures, image, silent)
 
 
 def _header(network: Network, top: int | None, probabilities: bool) -> list[str]:

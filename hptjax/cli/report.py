@@ -6,12 +6,14 @@ from pathlib import Path
 
 from hptjax.report.html import write_report
 from hptjax.report.sources import read_sources
+from hptjax.report.terminal import make_console, patience
 
 
 def report(args: argparse.Namespace) -> int:
     """Writes the report and says where it is."""
-    sources = read_sources(args.runs)
-    path = write_report(sources, args.out or default_folder(args.runs), args.formats)
+    with patience(make_console(), "writing the page"):
+        sources = read_sources(args.runs)
+        path = write_report(sources, args.out or default_folder(args.runs), args.formats)
     print(f"Report: {path}")
     if args.open:
         webbrowser.open(path.resolve().as_uri())

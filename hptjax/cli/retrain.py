@@ -7,18 +7,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hptjax.cli.train import epoch_lines, say_test
+from hptjax.cli.train import check_out, epoch_lines, say_test
 from hptjax.cli.trials import find_trial, kept_path
 from hptjax.config.explain import validated
 from hptjax.config.model import AnyModel
 from hptjax.errors import ConfigError, DataError
 from hptjax.models.network import load_saved
 from hptjax.records.best import SavedNetwork, load_network, save_best
-from hptjax.records.files import prove_writable
 from hptjax.records.reader import read_run
 from hptjax.records.run_dir import check_digests, load_run
 from hptjax.records.trial import TrialRecord, finite_or_none
-from hptjax.report.terminal import make_console
+from hptjax.report.terminal import make_console, patience
 from hptjax.search.network import origin_notes, reached_notes
 from hptjax.search.retrain import is_scheduled, train_anew, train_on
 from hptjax.study.config import StudyConfig
@@ -37,8 +36,7 @@ def retrain(args: argparse.Namespace) -> int:
     """Trains a network of a run; prints its metrics, saves it where --out says."""
     _check(args)
     console = make_console()
-    if args.out is not None:
-        prove_writable(args.out / "best", f"--out {args.out}")
+    check_out(args.out)
 
     def notify(text: str) -> None:
         console.print(text, soft_wrap=True)
@@ -88,7 +86,8 @@ def _anew(
         for name, value in metrics.items():
             curves.setdefault(name, []).append(value)
 
-    config, variables, last = train_anew(study, trial, data, epochs, on_epoch)
+    with patience(console, "training"):
+        config, variables, last = train_anew(study, trial, data, epochs, on_epoch)
     notify(_against_record(trial, curves, study, epochs, config))
     if trial.judged_epoch != epochs:
         judged = f"the trial is judged by epoch {trial.judged_epoch}"
@@ -120,17 +119,18 @@ def _onward(
         f"begins with fresh moments{again}."
     )
     lines = epoch_lines(console, age + args.epochs)
-    variables, last = train_on(
-        network.config,
-        network.variables,
-        data,
-        source,
-        seed=seed,
-        key=known.get("key", 0),  # that of `hptjax train`, which notes none
-        age=age,
-        epochs=args.epochs,
-        on_epoch=lambda epoch, metrics: lines(age + epoch, metrics),
-    )
+    with patience(console, "training"):
+        variables, last = train_on(
+            network.config,
+            network.variables,
+            data,
+            source,
+            seed=seed,
+            key=known.get("key", 0),  # that of `hptjax train`, which notes none
+            age=age,
+            epochs=args.epochs,
+            on_epoch=lambda epoch, metrics: lines(age + epoch, metrics),
+        )
     noted = reached_notes(source, seed, data, network.config, last, age + args.epochs)
     if "strategy" in known:
         noted["from"] = f"{known['strategy']}/{known['number']}"

@@ -2,23 +2,26 @@
 
 import argparse
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from hptjax.cli.options import overrides
 from hptjax.config.model import AnyModel
+from hptjax.config.yaml_file import read_yaml
 from hptjax.data.dataset import ImageDataset, check_alike
 from hptjax.data.request import NoSplitError, once, silent
 from hptjax.errors import ConfigError
 from hptjax.executors.local import make_trainer
 from hptjax.models import evaluate_variables
 from hptjax.population import Member, Population
-from hptjax.records.best import save_best
+from hptjax.records import reader
+from hptjax.records.best import CONFIG, save_best
 from hptjax.records.files import prove_writable
 from hptjax.records.metrics import TRAIN, VAL, in_order, measure_of
 from hptjax.report.console import show_hparams, show_measures
-from hptjax.report.terminal import make_console
+from hptjax.report.terminal import make_console, patience
 from hptjax.search.network import data_notes, preprocess_note
 from hptjax.search.retrain import OnEpoch, train_alone
 from hptjax.study.data import StudyData, load_test_data, noted_digests, prepare_data
@@ -31,9 +34,14 @@ def train(args: argparse.Namespace) -> int:
     """Trains the config's network; prints its metrics, saves it where --out says."""
     settings = load_train(args.config, overrides(args))
     console = make_console()
-    if args.out is not None:
-        prove_writable(args.out / "best", f"--out {args.out}")
-
+    check_out(args.out)
+    own = _trial_of(args.config)
+    if own is not None:
+        console.print(
+            f"The network of {own}, from another random key than its own: --trial {own} trains it "
+            "as it was, --continue goes on from its weights.",
+            soft_wrap=True,
+        )
     told = defaults_text(load_defaults(args.config, overrides(args)))
     if told:
         console.print(told, soft_wrap=True)
@@ -49,13 +57,14 @@ def train(args: argparse.Namespace) -> int:
         raise ConfigError(f"{args.config}: this network cannot be built: {repaired.infeasible}")
     for change in repaired.changes:
         console.print(f"repaired: {change}")
-    trainer = make_trainer(
-        [repaired.config], data, settings.data, seed=settings.seed, epochs=settings.epochs
-    )
-    population = Population.start(trainer, [Member(repaired.config, 0)])
-    variables, last = train_alone(
-        population, settings.epochs, epoch_lines(console, settings.epochs)
-    )
+    with patience(console, "training"):
+        trainer = make_trainer(
+            [repaired.config], data, settings.data, seed=settings.seed, epochs=settings.epochs
+        )
+        population = Population.start(trainer, [Member(repaired.config, 0)])
+        variables, last = train_alone(
+            population, settings.epochs, epoch_lines(console, settings.epochs)
+        )
     if test is not None:
         reached = evaluate_variables(repaired.config, variables, test)
         console.print(f"test {show_measures(reached)}")
@@ -66,6 +75,23 @@ def train(args: argparse.Namespace) -> int:
         save_best(args.out / "best", repaired.config, variables, noted | last)
         console.print(f"Saved in {args.out / 'best'}", soft_wrap=True)
     return 0
+
+
+def check_out(out: Path | None) -> None:
+    """ConfigError for a place that nothing can be written to, and for the directory of a run."""
+    if out is None:
+        return
+    if (out / reader.NAME).exists():
+        raise ConfigError(f"--out {out}: is a run, whose best network would be lost; give another.")
+    prove_writable(out / "best", f"--out {out}")
+
+
+def _trial_of(path: Path) -> str | None:
+    """The trial, as tpe/57, of which a run has the best network; None of everything else."""
+    config = path / "best" / CONFIG
+    noted = read_yaml(config).get("trial", {}) if config.is_file() else {}
+    known = isinstance(noted, dict) and {"strategy", "number"} <= noted.keys()
+    return f"{noted['strategy']}/{noted['number']}" if known else None
 
 
 def defaults_text(defaults: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Trials by the names that a user types."""
+"""Trials by the names that a user types, and the ensemble of a run."""
 
 from pathlib import Path
 

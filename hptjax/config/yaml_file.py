@@ -50,11 +50,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return tree
 
 
+_IMAGES = "Images are given as data, as in --data npz:mine.npz or --data folder:mine."
+
+
 def _text_of(path: Path) -> str:
     """The text of a file, which may be neither endless nor huge."""
     try:
         if path.is_dir():
-            raise ConfigError(f"{path}: is a folder; give the YAML file in it.")
+            raise ConfigError(f"{path}: is a folder; give the YAML file in it. {_IMAGES}")
         if not stat.S_ISREG(path.stat().st_mode):
             raise ConfigError(f"{path}: must be a file, it is a device or a pipe.")
         with path.open("rb") as file:
@@ -68,7 +71,8 @@ def _text_of(path: Path) -> str:
         raise ConfigError(f"{path}: no such file; {nearby(path)}") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{path}:{line}: must be text in UTF-8.") from None
+        hint = "" if path.suffix in (".yaml", ".yml") else f" A config is YAML. {_IMAGES}"
+        raise ConfigError(f"{path}:{line}: must be text in UTF-8.{hint}") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from None
     except ValueError:  # a null character in the path

@@ -43,8 +43,11 @@ def as_images(images: Any, what: str, channels: int | None = None) -> np.ndarray
     return images
 
 
-def scale_of(images: np.ndarray, what: str) -> Scale:
-    """How the images [N, H, W, C] become bytes; DataError where their range is not plain."""
+def scale_of(images: np.ndarray, what: str, way_out: str | None = None) -> Scale:
+    """How the images [N, H, W, C] become bytes; DataError where their range is not plain.
+
+    way_out: what the error tells to do; the expression that makes bytes of them if None.
+    """
     if images.dtype == np.uint8:
         return "bytes"
     low, high = float(images.min()), float(images.max())
@@ -59,7 +62,7 @@ def scale_of(images: np.ndarray, what: str) -> Scale:
         return "words"
     raise DataError(
         f"{what}: images must be uint8, floats from 0 to 1 or whole numbers from 0 to 255, got "
-        f"{images.dtype} from {low:g} to {high:g}: save {_line(kind, low, high)}."
+        f"{images.dtype} from {low:g} to {high:g}: {way_out or f'save {_line(kind, low, high)}'}."
     )
 
 

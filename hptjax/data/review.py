@@ -65,8 +65,9 @@ def _twice(train: ImageDataset) -> list[str]:
         labels[digest].append(np.asarray(label).tobytes())
     spare = sum(len(own) - 1 for own in labels.values())
     torn = sum(len(set(own)) > 1 for own in labels.values())
-    found = [f"{_pictures(spare)} of train repeat another one of it"] if spare else []
-    return found + ([f"{_pictures(torn)} of train have several labels"] if torn else [])
+    repeat, have = "repeats" if spare == 1 else "repeat", "has" if torn == 1 else "have"
+    found = [f"{_pictures(spare)} of train {repeat} another one of it"] if spare else []
+    return found + ([f"{_pictures(torn)} of train {have} several labels"] if torn else [])
 
 
 def shared_images(one: ImageDataset, other: ImageDataset) -> int:
@@ -80,7 +81,8 @@ def shared_images(one: ImageDataset, other: ImageDataset) -> int:
 def _shared(parts: Mapping[str, ImageDataset], first: str, other: str) -> str:
     """Pictures of one part that are in another, to the last bit."""
     count = shared_images(parts[first], parts[other])
-    return f"{_pictures(count)} of {other} are in {first}, too, to the last bit" if count else ""
+    is_in = "is in" if count == 1 else "are in"
+    return f"{_pictures(count)} of {other} {is_in} {first}, too, to the last bit" if count else ""
 
 
 def _pictures(count: int) -> str:

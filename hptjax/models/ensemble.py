@@ -6,11 +6,20 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from hptjax.config.model import AnyModel
+from hptjax.data.dataset import ImageDataset
 from hptjax.errors import ConfigError
+from hptjax.models.confusion import PerClass, confusion_of, per_class_of
+from hptjax.models.variables import evaluate_outputs
+
+LEAST, LEAST_OF_LABELS = 1e-30, 1e-7  # probabilities of which a logarithm is taken
 
 
 class Predicting(Protocol):
     """A trained network, as far as an ensemble needs one."""
+
+    @property
+    def config(self) -> AnyModel: ...
 
     @property
     def class_names(self) -> tuple[str, ...]: ...
@@ -20,6 +29,8 @@ class Predicting(Protocol):
     def predict(self, images: Any) -> np.ndarray: ...
 
     def predict_proba(self, images: Any) -> np.ndarray: ...
+
+    def fit(self, dataset: ImageDataset) -> ImageDataset: ...
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,6 +94,29 @@ class Ensemble:
             return probabilities > 0.5
         return np.array(self.class_names)[probabilities.argmax(1)]
 
+    def evaluate(self, dataset: ImageDataset, measures: Sequence[str] = ()) -> dict[str, float]:
+        """What the networks' task measures of them together, as `Network.evaluate` of one.
+
+        Of classes and labels it is measured on the averaged probabilities.
+        """
+        config, images = self._used[0].config, self._used[0].fit(dataset)
+        mean, kind = self.outcomes(images.images), config.task.options.kind
+        if kind == "classes":
+            mean = np.log(np.maximum(mean, LEAST))
+        elif kind == "labels":
+            inner = np.clip(mean, LEAST_OF_LABELS, 1 - LEAST_OF_LABELS)
+            mean = np.log(inner) - np.log1p(-inner)
+        return evaluate_outputs(config, mean, images, measures)
+
+    def per_class(self, dataset: ImageDataset) -> PerClass:
+        """Precision, recall, F1 and number of images of each class, as `Network.per_class`."""
+        task = self._used[0].config.task
+        if task.options.kind != "classes":
+            raise ConfigError(f"per class: a {task.name} has no classes; evaluate measures it.")
+        images = self._used[0].fit(dataset)
+        confusion = confusion_of(images.labels, self.outcomes(images.images))
+        return per_class_of(self.class_names, images.labels, confusion)
+
     @property
     def _used(self) -> list[Predicting]:
         return [own for own, weight in zip(self.networks, self.weights, strict=True) if weight]
@@ -92,4 +126,6 @@ class Ensemble:
         return np.average(np.asarray(values, np.float64), 0, weights).astype(np.float32)
 
     def __repr__(self) -> str:
-        return f"<Ensemble of {len(self._used)} networks, {len(self.class_names)} outputs>"
+        count = len(self._used)
+        networks = "1 network" if count == 1 else f"{count} networks"
+        return f"<Ensemble of {networks}, {len(self.class_names)} outputs>"

@@ -113,11 +113,11 @@ def _scale(parts: list[np.ndarray]) -> Scale:
         return "unit"
     if kind.kind in "iu" and kind != np.uint16 and kind != np.uint8 and low >= 0 and high <= 255:
         return "levels"
-    if len(parts) == 1:
-        return scale_of(parts[0], _WHAT)
-    return scale_of(
-        np.concatenate([part.reshape(-1) for part in parts])[None, :, None, None], _WHAT
-    )
+    whole = parts[0]
+    if len(parts) > 1:
+        whole = np.concatenate([part.reshape(-1) for part in parts])[None, :, None, None]
+    # The largest number of a few images says nothing of what white is.
+    return scale_of(whole, _WHAT, "scale them as the training images were")
 
 
 def _sized(

@@ -1,6 +1,7 @@
 """Weights as variables of the networks' Flax modules: made, translated, measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -109,16 +110,41 @@ def evaluate_variables(
     Of a classification `loss`, the mean cross-entropy [nats], and `accuracy`. measures: further
     ones, as macro_f1. Raises ConfigError for labels of another kind, or an unknown measure.
     """
+    model = module_of(config)
+
+    def outputs_of(images):
+        return jnp.asarray(model.apply(variables, images, train=False))
+
+    return _measured(config, dataset, dataset.images, outputs_of, measures, batch)
+
+
+@fixed_settings()
+def evaluate_outputs(
+    config: AnyModel, outputs: np.ndarray, dataset: ImageDataset, measures: Sequence[str] = ()
+) -> dict[str, float]:
+    """As `evaluate_variables`, of what the last layer gave: float32 [N, K]."""
+    return _measured(config, dataset, outputs, lambda part: part, measures, 250)
+
+
+def _measured(
+    config: AnyModel,
+    dataset: ImageDataset,
+    inputs: np.ndarray,
+    outputs_of: Callable[[Any], Array],
+    measures: Sequence[str],
+    batch: int,
+) -> dict[str, float]:
+    """The task's measures of what a function makes of inputs [N, ...], some at a time."""
     config.task.options.check(dataset)
-    model, task = module_of(config), config.task.options.fitted(dataset)
+    task = config.task.options.fitted(dataset)
     chosen = {name: task.measure(name) for name in dict.fromkeys([*task.measures, *measures])}
     for measure in chosen.values():
         measure.check(dataset)
 
     @jax.jit
-    def sums_of(images, targets):
-        outputs = jnp.asarray(model.apply(variables, images, train=False)).T
-        real = jnp.ones(len(images), bool)
+    def sums_of(part, targets):
+        outputs = outputs_of(part).T
+        real = jnp.ones(len(part), bool)
         return {
             name: value
             for measure in chosen.values()
@@ -127,8 +153,8 @@ def evaluate_variables(
 
     total: dict[str, np.ndarray] = {}
     for start in range(0, dataset.size, batch):
-        part = dataset.take(np.arange(start, min(start + batch, dataset.size)))
-        for name, value in jax.device_get(sums_of(part.images, part.labels)).items():
+        part = slice(start, start + batch)
+        for name, value in jax.device_get(sums_of(inputs[part], dataset.labels[part])).items():
             total[name] = total.get(name, 0) + value.astype(np.float64)
     total["images"] = np.array(dataset.size, np.float64)
     return {name: float(measure.value(total)) for name, measure in chosen.items()}

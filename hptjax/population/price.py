@@ -68,7 +68,7 @@ LANES = Price(
 
 
 # Fitted on two cores with AVX-512, to 40 %: seconds of compiling what all bodies share, a body,
-# each convolution, each linear layer, and, where a product for each tap stands in for a kernel, each
+# each convolution, each linear layer, and, where products for each tap stand in for a kernel, each
 # pixel of a depthwise kernel of a user's own module.
 COMPILE_SHARED, COMPILE_BODY = 1.5, 0.5
 COMPILE_CONV, COMPILE_LINEAR, COMPILE_PIXEL = 0.45, 0.2, 0.1

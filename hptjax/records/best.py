@@ -75,8 +75,15 @@ def load_network(path: str | Path) -> SavedNetwork:
     Raises: DataError where the files are missing, damaged or of different trials.
     """
     path = user_path(path)
+    if not path.exists():
+        raise DataError(f"{path}: there is no such run or file.")
     if not path.is_dir() and path.suffix == SUFFIX:
         return _read_file(path)
+    if path.is_file():
+        raise DataError(
+            f"{path}: must be a run's directory or a {SUFFIX} file, which hptjax export RUN --to "
+            f"FILE{SUFFIX} writes; .onnx and .pt files are for other programs."
+        )
     folder = path / "best" if (path / "best").is_dir() else path
     network = _read_file(folder / WEIGHTS, named=folder)
     try:

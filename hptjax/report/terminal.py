@@ -1,6 +1,7 @@
 """Text on a terminal: shown as it is, never read as rich's markup, control characters escaped."""
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import IO, Any
 
 from rich.cells import cell_len
@@ -30,6 +31,11 @@ def make_console(file: IO[str] | None = None, *, terminal: bool | None = None) -
     piped = not (file or sys.stdout).isatty() and not terminal
     width = PIPED_WIDTH if piped else None
     return PlainConsole(file=file, width=width, highlight=False, force_terminal=terminal)
+
+
+def patience(console: Console, text: str) -> AbstractContextManager[Any]:
+    """Something that turns below what is printed, on a terminal, while a thing takes its time."""
+    return console.status(text) if console.is_terminal else nullcontext()
 
 
 def plain_text(*lines: object, **layout: Any) -> Text:

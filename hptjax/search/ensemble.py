@@ -11,6 +11,7 @@ import numpy as np
 from jax import Array
 
 from hptjax.data.dataset import ImageDataset
+from hptjax.models.ensemble import LEAST, LEAST_OF_LABELS
 from hptjax.models.module import module_of
 from hptjax.records.best import SavedNetwork
 from hptjax.records.metrics import VAL, measure_of
@@ -22,7 +23,6 @@ from hptjax.tasks.multi_label import MultiLabel
 
 ROUNDS = 50  # networks that an ensemble has at most, each counted as often as it is in it
 BATCH = 250  # images that are applied together
-LEAST, LEAST_OF_LABELS = 1e-30, 1e-7  # probabilities of which a logarithm is taken
 
 
 @dataclass(frozen=True)

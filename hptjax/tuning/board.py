@@ -69,7 +69,10 @@ class Leaderboard:
 
     def __repr__(self) -> str:
         width = shutil.get_terminal_size((PIPED_WIDTH, 24)).columns
-        console = PlainConsole(file=io.StringIO(), width=width, highlight=False)
+        # Left alone, rich shows a notebook the table here, beside the page that it asks for, and
+        # writes in bold where the environment forces colours, as that of a notebook does.
+        options: dict[str, Any] = {"force_jupyter": False, "force_terminal": False}
+        console = PlainConsole(file=io.StringIO(), width=width, highlight=False, **options)
         console.print(leaderboard(self.trials, self.goal, self.rows))
         return console.file.getvalue().rstrip()  # type: ignore[attr-defined]
 

@@ -10,6 +10,7 @@ import numpy as np
 from hptjax import notebook
 from hptjax.config.model import AnyModel, read_model
 from hptjax.data.dataset import ImageDataset
+from hptjax.models.confusion import PerClass
 from hptjax.models.costs import Costs, network_costs
 from hptjax.models.network import Network
 from hptjax.records.change import Change
@@ -152,6 +153,10 @@ class Trial:
     def evaluate(self, dataset: ImageDataset, measures: Sequence[str] = ()) -> dict[str, float]:
         """What the task measures of the network on a data set, as `Network.evaluate`."""
         return self.network.evaluate(dataset, measures)
+
+    def per_class(self, dataset: ImageDataset) -> PerClass:
+        """Precision, recall, F1 and count of each class on a data set, as `Network.per_class`."""
+        return self.network.per_class(dataset)
 
     def export(self, path: str | Path) -> None:
         """Writes the network to a file, as `Network.export`."""
