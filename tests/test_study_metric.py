@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 import hptjax
+from hptjax.data import ImageDataset
 from hptjax.errors import ConfigError, DataError
 from hptjax.records.goal import Goal
 from hptjax.records.journal import Journal
@@ -17,7 +18,9 @@ from hptjax.report.console import leaderboard, summary_table
 from hptjax.report.progress import ProgressLines
 from hptjax.report.status import read_status
 from hptjax.report.tables import trials_frame
+from hptjax.search.objective import make_objective
 from hptjax.search.run import run_study
+from hptjax.study import StudyConfig
 from hptjax.study.metrics import find_metric
 from tests.fakes import FakeExecutor, data, study
 
@@ -260,3 +263,18 @@ def test_a_trial_without_a_value_says_why(value):
 def test_a_module_of_a_metric_that_is_not_there_is_named():
     with pytest.raises(ConfigError, match=r"^metric: .*; there is no module 'nowhere' to import"):
         find_metric("nowhere:f1")
+
+
+def test_losses_of_several_kinds_rank_nothing():
+    """A squared error of 9 is better than an absolute one of 4."""
+    task = {"regression": {"loss": {"choice": ["mse", "l1"]}}}
+    tree = {"model": {"layers": ["flatten", "head"], "task": task}, "strategies": ["random"]}
+    for metric in ("val_loss", "val_loss_cumulative", ["val_mae", "val_loss"]):
+        with pytest.raises(ConfigError, match=r"val_loss.* another number for each .*task\.loss"):
+            StudyConfig.from_dict({**tree, "metric": metric})
+    fit = StudyConfig.from_dict({**tree, "metric": "val_mae"})
+    with pytest.raises(ConfigError, match="judge by val_mae or val_rmse or val_r2"):
+        run_study(fit, data(), metric="val_loss")
+    images = ImageDataset(np.full((9, 4, 4, 1), 200, np.uint8), np.arange(9.0), kind="targets")
+    with pytest.raises(ConfigError, match=r"each choice of task\.loss"):
+        make_objective(fit.model, fit.space, images, images)

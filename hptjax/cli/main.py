@@ -205,16 +205,13 @@ def _add_run(commands) -> None:
         "--metric", metavar="NAME", help="by which trials are ranked, as val_accuracy"
     )
     command.add_argument(
-        "--trials", type=int, metavar="N", help="each searcher may try N candidates"
-    )
-    command.add_argument(
         "--schedule", metavar="NAME", help="full (the default), halving or hyperband"
     )
     command.add_argument(
         "--trials",
         type=int,
         metavar="N",
-        help="each strategy may try N candidates; other limits of the config hold, too",
+        help="each searcher may try N candidates; other limits of the config hold, too",
     )
     command.add_argument(
         "--generations",

@@ -18,6 +18,7 @@ from hptjax.population import Member, evaluate_population
 from hptjax.space import Space
 from hptjax.study.data import StudyData
 from hptjax.study.data_config import DataConfig
+from hptjax.study.metrics import check_comparable
 from hptjax.transpile.apply import apply_bound
 from hptjax.transpile.problem import Problem, meant
 from hptjax.transpile.repair import build
@@ -53,6 +54,7 @@ def make_objective(
     """
     entries = _entries(space_or_names)
     targets = bind(space_or_names if isinstance(space_or_names, Space) else entries, base)
+    check_comparable(["val_loss"], targets, base.task.options)
     for name, entry in entries.items():
         if targets[name].rule.type in ("text", "part") and entry is None:
             raise ConfigError(f"{name}: a text needs its choices, give a Space instead of names.")

@@ -32,6 +32,7 @@ from hptjax.population.plan import Plan, make_plan
 from hptjax.population.program import init_local, train_local
 from hptjax.search.generation import trial_key
 from hptjax.space import Space
+from hptjax.study.metrics import check_comparable
 from hptjax.transpile.problem import Problem
 from hptjax.transpile.traced import TracedProblem
 
@@ -101,6 +102,7 @@ class PopulationProblem(EvosaxProblem):
         size = base.size_for(train.image_shape)
         train, validation = fitted_pair(train, validation, *size)
         problem = Problem(base, space, spec_of(train, train.num_classes))
+        check_comparable(["val_loss"], problem.targets, base.task.options)
         plan = make_plan(problem.cover()) if plan is None else plan
         train, validation = fitted_to(plan, train, validation)
         self._data = dataset_arrays(train, validation)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hptjax.config.hparams import bind
 from hptjax.config.label import check_distinct, check_label
 from hptjax.data.parts import warn
 from hptjax.errors import ConfigError, shown
@@ -24,7 +25,7 @@ from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData, data_digests, load_study_data
 from hptjax.study.executors import EXECUTORS
 from hptjax.study.metric import Metric
-from hptjax.study.metrics import find_metric, functions_of, further_metrics
+from hptjax.study.metrics import check_comparable, find_metric, functions_of, further_metrics
 from hptjax.study.objectives import objectives_of
 from hptjax.study.sink import Sink
 from hptjax.study.warm_start import warm_started
@@ -66,6 +67,7 @@ def run_study(
     _check_parts(study, data, searchers)
     task, stated = study.task, Goal.from_tree(study.metric)
     judge = find_metric(study.metric, metric, task)
+    check_comparable([judge.name], bind(study.space, study.model), task)
     study = study.model_copy(update={"metric": judge.to_tree()})
     study = warm_started(study)
 

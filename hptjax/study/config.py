@@ -27,7 +27,13 @@ from hptjax.strategies.table import SEARCHERS, StrategyConfig, strategies_of, wi
 from hptjax.study.budget import Budget
 from hptjax.study.data_config import DataConfig, check_augment, with_augment
 from hptjax.study.executors import ExecutorConfig
-from hptjax.study.metrics import known_curves, measures_of, metric_tree, metric_words
+from hptjax.study.metrics import (
+    check_comparable,
+    known_curves,
+    measures_of,
+    metric_tree,
+    metric_words,
+)
 from hptjax.study.objectives import objective_words, recorded_words, with_objectives
 from hptjax.study.schedule import Schedule, member_epochs
 from hptjax.study.schedules import make_schedule, noted
@@ -209,6 +215,8 @@ class StudyConfig(Frozen):
                 "with the same keys comes to the same."
             )
         make_schedule(self.schedule, self.epochs)
+        judged = (Goal.from_tree(self.metric).name, *self.objectives)
+        check_comparable(judged, targets, self.task)
         self._check_objectives()
         return self
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from hptjax.config.frozen import as_tuple
+from hptjax.config.hparams import Target
 from hptjax.errors import ConfigError, shown
 from hptjax.importing import is_place
 from hptjax.records.goal import Goal
@@ -23,6 +24,8 @@ METRICS: Table[Metric] = Table(
         "val_auc": "hptjax.study.auc:auc",
     },
 )
+
+LOSSES = ("val_loss", "val_loss_cumulative")  # made of the task's plain loss
 
 
 def find_metric(tree: Any, given: Any = None, task: Task | None = None) -> Metric:
@@ -79,6 +82,22 @@ def _fit(metric: Metric, task: Task) -> Metric:
             f"metric: {metric.name} is a measure of {task.name}; give yours another name."
         )
     return metric
+
+
+def check_comparable(names: Iterable[str], targets: Mapping[str, Target], task: Task) -> None:
+    """ConfigError where trials would be compared by losses that are not of one kind.
+
+    names: of what they are judged by; targets: of what is tuned.
+    """
+    of_task = {name: own.path[-1] for name, own in targets.items() if own.path[0] == "task"}
+    tuned = [name for name, option in of_task.items() if option in task.loss_options]
+    losses = [name for name in names if name in LOSSES]
+    if tuned and losses:
+        others = [VAL + name for name in task.measures if name != "loss"]
+        raise ConfigError(
+            f"metric: {losses[0]} is another number for each choice of {tuned[0]}, and compares "
+            f"nothing; judge by {' or '.join(others)}."
+        )
 
 
 def metric_tree(tree: Any, task: Task) -> str | dict[str, str]:

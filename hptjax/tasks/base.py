@@ -75,10 +75,13 @@ class Task(Frozen):
     train_measures: those of each epoch on the training images, in training mode: the means over its
     batches. `loss` is the first of both: of the validation images it is the plain loss, the mean of
     `losses`, whatever the options make of the objective, so that candidates are comparable; of the
-    training images it is the objective. main: the option that `word: value` sets.
+    training images it is the objective. main: the option that `word: value` sets. loss_options:
+    those that make the plain loss another number all the same: where one is tuned, no loss ranks
+    trials.
     """
 
     main: ClassVar[str | None] = None
+    loss_options: ClassVar[tuple[str, ...]] = ()
     kind: ClassVar[Kind] = "classes"
     measures: ClassVar[tuple[str, ...]] = ("loss",)
     train_measures: ClassVar[tuple[str, ...]] = ("loss",)

@@ -28,6 +28,7 @@ class Regression(Task):
     """
 
     main: ClassVar[str | None] = "loss"
+    loss_options: ClassVar[tuple[str, ...]] = ("loss",)
     kind: ClassVar[Kind] = "targets"
     measures: ClassVar[tuple[str, ...]] = ("loss", "mae", "rmse", "r2")
     train_measures: ClassVar[tuple[str, ...]] = ("loss", "mae")
