@@ -177,7 +177,7 @@ def test_the_means_of_a_table_are_the_macro_measures(net):
     for data in (own, some):
         table = measures_table(net.per_class(data))
         measured = net.evaluate(data, measures)
-        means = [list(column.cells)[-1] for column in table.columns[1:4]]
+        means = [str(list(column.cells)[-1]) for column in table.columns[1:4]]
         assert means == [f"{measured[name]:.4f}" for name in measures]
 
 
