@@ -1,6 +1,7 @@
 """A trained network in Python: images of any form in, names of classes out."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -135,6 +136,9 @@ def test_one_image_is_a_batch_of_one(net, images):
 def test_images_of_other_sizes_are_resized_and_that_is_said_once(net, images, recwarn):
     other = Network(net.config, net.variables, {}, NAMES)
     large, wide = np.kron(images[3], np.ones((2, 2, 1), np.uint8)), np.zeros((20, 30, 1), np.uint8)
+    other.predict_proba(large)
+    assert Path(recwarn.pop(UserWarning).filename) == Path(__file__)
+    other._said.clear()
     mixed = other.logits([images[0], large, wide])
     other.logits(wide)
     said = [str(warning.message) for warning in recwarn]
