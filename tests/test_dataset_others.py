@@ -73,6 +73,18 @@ def test_tensors_have_their_channels_first():
     np.testing.assert_array_equal(data.images[1], noise(3, 5, 4, seed=1).transpose(1, 2, 0))
 
 
+def test_tensors_of_pytorch_itself():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: hptjax[torch]")
+    whole = noise(4, 5, 6, 3)
+    plain = torch.from_numpy(whole).permute(0, 3, 1, 2)
+    for images in (plain, plain / 255, (plain / 255).bfloat16(), (plain / 255).requires_grad_()):
+        pairs = torch.utils.data.TensorDataset(images, torch.tensor([0, 1, 0, 1]))
+        data = ImageDataset.from_torch(pairs, notify=silent)
+        # bfloat16 has 8 bits for a number
+        np.testing.assert_allclose(data.images, whole, atol=images.dtype == torch.bfloat16)
+        assert data.labels.tolist() == [0, 1, 0, 1]
+
+
 def test_names_of_classes_are_no_names_of_numbers():
     pairs = Pairs(list(noise(4, 5, 4)), [[0, 1], [1, 1], [0, 0], [1, 0]])
     assert ImageDataset.from_torch(pairs, kind="labels").counts == {"20": 2, "10": 2}

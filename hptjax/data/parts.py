@@ -1,11 +1,17 @@
 """The parts of a source of images, and how what is done to them is told."""
 
+import contextlib
+import os
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 from hptjax.errors import DataError
+
+# Whose lines are not the caller's: ours, and those that stand between two of ours.
+_OURS = (f"{Path(__file__).parents[1]}{os.sep}", contextlib.__file__)
 
 Notify = Callable[[str], None]
 Split = Literal["train", "validation", "test"]
@@ -16,15 +22,11 @@ class NoSplitError(DataError):
 
 
 def warn(text: str) -> None:
-    """A `notify` that warns, of the line of the user's that called the package."""
-    level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and _is_inner(frame.f_globals.get("__name__", "")):
+    """A `notify` that warns, and names the line of the caller's that began it, not one of ours."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
         level, frame = level + 1, frame.f_back
     warnings.warn(text, stacklevel=level)
-
-
-def _is_inner(module: str) -> bool:
-    return module.startswith("hptjax.") or module == "contextlib"  # which stands between ours
 
 
 def silent(text: str) -> None:
