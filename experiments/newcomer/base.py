@@ -13,7 +13,7 @@ from typing import Any
 
 from hptjax.errors import ConfigError
 
-LONGEST = 300  # characters of a cell
+LONGEST = 420  # characters of a cell
 
 
 class Refused(str):
