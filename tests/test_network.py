@@ -119,7 +119,7 @@ def test_transparent_pictures_are_laid_on_the_colour_of_the_training(net, tmp_pa
 
 
 def test_an_image_means_the_same_alone_and_among_others(net, images):
-    for form in (images.astype(np.int64), images / 255, [images[0] // 4, images[1] / 255]):
+    for form in (images, images / 255, [images[0] // 4, images[1] / 255]):
         dark, bright = form[0] // 4 if isinstance(form, np.ndarray) else form[0], form[1]
         together = net.logits([dark, bright])
         for one, alone in zip(together, (dark, bright), strict=True):
@@ -155,9 +155,7 @@ def test_images_that_it_cannot_take_are_refused(net):
         net.predict(np.full((2, 12, 12), np.nan))
     with pytest.raises(DataError, match="from 0 to 15: scale them as the training images were"):
         net.predict(np.arange(144).reshape(12, 12) % 16)
-    with pytest.raises(
-        DataError, match=r"must be arrays, got a path, cat\.png: the command hptjax"
-    ):
+    with pytest.raises(DataError, match=r"cat\.png: is no sound picture"):
         net.predict("cat.png")
 
 

@@ -369,9 +369,6 @@ def _add_evaluate(commands) -> None:
         choices=("test", "train", "validation"),
         help="default: test, or where there is none validation, which is said",
     )
-    command.add_argument(
-        "--ensemble", action="store_true", help="the run's kept networks together (keep_best)"
-    )
     _add_ensemble(command)
     command.add_argument(
         "--per-class",

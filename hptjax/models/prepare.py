@@ -111,8 +111,6 @@ def _scale(parts: list[np.ndarray]) -> Scale:
     low, high = min(part.min() for part in parts), max(part.max() for part in parts)
     if kind.kind == "f" and low >= 0 and high <= 1:
         return "unit"
-    if kind.kind in "iu" and kind != np.uint16 and kind != np.uint8 and low >= 0 and high <= 255:
-        return "levels"
     whole = parts[0]
     if len(parts) > 1:
         whole = np.concatenate([part.reshape(-1) for part in parts])[None, :, None, None]
