@@ -11,6 +11,7 @@ from PIL import Image
 import hptjax
 from hptjax import ImageDataset
 from hptjax.errors import ConfigError, DataError
+from hptjax.tuning.images import read_images
 
 
 def silent(line):
@@ -71,6 +72,20 @@ def test_tensors_have_their_channels_first():
     data = ImageDataset.from_torch(Pairs(tensors, [0, 1, 0, 1]), notify=silent)
     assert data.image_shape == (5, 4, 3)
     np.testing.assert_array_equal(data.images[1], noise(3, 5, 4, seed=1).transpose(1, 2, 0))
+
+
+def test_a_list_of_pillow_images_is_read_as_pictures():
+    colours = noise(5, 4, 3)
+    palette = Image.fromarray(colours).quantize(32)
+    upside_down = Image.fromarray(colours)
+    upside_down.getexif()[274] = 3
+    lines = []
+    data = ImageDataset([palette, upside_down], ["a", "b"], notify=lines.append)
+    np.testing.assert_array_equal(data.images[0], np.asarray(palette.convert("RGB")))
+    np.testing.assert_array_equal(data.images[1], np.rot90(colours, 2))
+    assert "images: 1 picture of a palette of colours: each pixel gets its colour." in lines
+    both = read_images(([palette] * 2, [0, 1]), ([palette], [1]), "classes", None, silent)
+    np.testing.assert_array_equal(both.validation.images[0], data.images[0])
 
 
 def test_tensors_of_pytorch_itself():

@@ -260,7 +260,7 @@ def test_folders_in_the_folder_of_a_class_are_read_and_said_links_too():
     Path("pets/cat/old/x/back").symlink_to(Path("pets/cat").absolute())  # round in a circle
     images, lines = read()
     assert images.counts == {"cat": 5, "dog": 4}
-    assert lines == ["folder:pets: cat has pictures in folders of its own, all of one class: old."]
+    assert lines == ["folder:pets: pictures in folders below cat are of that class, too."]
 
 
 def test_reading_pictures_leaves_the_warnings_of_a_process_alone():

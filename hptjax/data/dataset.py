@@ -10,6 +10,7 @@ import numpy as np
 
 from hptjax.data.deal import held_out, read_groups
 from hptjax.data.from_others import FromOthers
+from hptjax.data.given import Reader, has_pictures
 from hptjax.data.labels import Labels, checked_names, classes_of, indices_of, listed, read_labels
 from hptjax.data.parts import warn
 from hptjax.data.pixels import SAID, as_images, darkness, scale_of, to_bytes
@@ -28,14 +29,14 @@ class ImageDataset(FromOthers):
     kind: what the labels are. `classes`, the default, as above; `labels`, of which an image may
     have any: [N, K] of 0 and 1, kept as uint8; `targets`, real numbers [N] or [N, T], kept as
     float32. Nothing is taken for another kind than is said.
-    images: [N, H, W, C] or [N, H, W], an array or lists: uint8 as they are; floats from 0 to 1,
-    whole numbers whose largest is 128 to 255, and uint16 that reach 32768 are made bytes, which is
-    said. channels: allows another C than 1 or 3. labels: [N], [N, 1] or one-hot rows; whole
-    numbers, text, bytes or booleans. class_names: the K names, by default the distinct labels; a
-    label is the name of its class, or its index where the names are not numbers. Another part
-    (validation, test) is given the class_names of the training part. Of labels or targets they name
-    the columns, by default by their numbers. name: where the images came
-    from; it begins every error. stratified: whether a split deals each class by itself.
+    images: [N, H, W, C] or [N, H, W], an array, lists, or a list of Pillow's images: uint8 as they
+    are; floats from 0 to 1, whole numbers whose largest is 128 to 255, and uint16 that reach 32768
+    are made bytes, which is said. channels: allows another C than 1 or 3. labels: [N], [N, 1] or
+    one-hot rows; whole numbers, text, bytes or booleans. class_names: the K names, by default the
+    distinct labels; a label is the name of its class, or its index where the names are not numbers.
+    Another part (validation, test) is given the class_names of the training part. Of labels or
+    targets they name the columns, by default by their numbers. name: where the images came from; it
+    begins every error. stratified: whether a split deals each class by itself.
     groups: [N] whole numbers or names; a split never tears those of one group apart.
     What is kept is the dataset's own: bytes are copied, but for arrays that nobody can write to.
     notify: told in one line of each thing done. Raises DataError for anything else.
@@ -63,6 +64,8 @@ class ImageDataset(FromOthers):
         groups: Any = None,
         notify: Callable[[str], None] = warn,
     ) -> None:
+        if has_pictures(images):
+            images = Reader(name, None, channels, notify).together(images)
         images = as_images(images, name, channels)
         scale = scale_of(images, name)
         given = read_labels(labels, name) if kind == "classes" else read_targets(labels, kind, name)

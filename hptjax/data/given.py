@@ -109,6 +109,11 @@ class Reader:
             )
 
 
+def has_pictures(images: Any) -> bool:
+    """Whether a list has images of Pillow, whose bytes alone do not say what colours they are."""
+    return isinstance(images, list | tuple) and any(hasattr(one, "getbands") for one in images)
+
+
 def _unwritable(images: np.ndarray) -> np.ndarray:
     """The same array, so that it need not be copied."""
     images.flags.writeable = False

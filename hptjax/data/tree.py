@@ -101,20 +101,19 @@ def _by_class(
         raise DataError(f"{what}: must have a folder for each class, it has none.")
     found: dict[str, list[Path]] = {}
     others: list[Path] = []
+    deeper: list[str] = []
     for child in folders:
         files = _files(child)
         own = [file for file in files if file.suffix.lower() in endings]
-        deeper = sorted({file.relative_to(child).parts[0] for file in own if file.parent != child})
-        if deeper:
-            notify(
-                f"{what}: {child.name} has pictures in folders of its own, all of one class: "
-                f"{listed(deeper)}."
-            )
+        if any(file.parent != child for file in own):
+            deeper.append(child.name)
         others += [file for file in files if file.suffix.lower() not in endings]
         if own:
             found[child.name] = own
         else:
             notify(f"{what}: {child.name} has no pictures and is no class.")
+    if deeper:
+        notify(f"{what}: pictures in folders below {listed(deeper)} are of that class, too.")
     others += [file for file in _children(place) if file.is_file()]
     if others:
         names = listed([file.name for file in others])

@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
+from hptjax.data.given import has_pictures
 from hptjax.data.pixels import as_images, scale_of, to_bytes
 from hptjax.data.targets import Kind
 from hptjax.errors import ConfigError, shown
@@ -71,6 +72,8 @@ def _scaled_as(validation: Any, train: Any, channels: int | None) -> Any:
     """(X, y) with X as bytes, by the scale of training images of that type: it may be darker."""
     if not (_is_pair(validation) and _is_pair(train)):
         return validation
+    if has_pictures(validation[0]) or has_pictures(train[0]):
+        return validation  # which are bytes
     name = f"{NAME} for validation"
     images, theirs = as_images(validation[0], name, channels), as_images(train[0], NAME, channels)
     if images.dtype != theirs.dtype:
