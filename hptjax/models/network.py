@@ -175,13 +175,20 @@ class Network:
         notify: told of a resizing, in place of a warning. Raises ConfigError for labels of another
         kind, other channels, or other classes than the network's.
         """
+        if not isinstance(dataset, ImageDataset):
+            raise ConfigError(
+                f"images must be an ImageDataset, as of hptjax.ImageDataset(X, y), got a "
+                f"{type(dataset).__name__}."
+            )
         task = self.config.task.options
         task.check(dataset)
         found = dataset.image_shape[-1], task.outputs(dataset)
         if found != (self.input_shape[2], self.config.outputs):
+            fewer = dataset.kind == "classes" and found[1] < self.config.outputs
+            some = "; ImageDataset(X, y, class_names=...) has all classes, too" * fewer
             raise ConfigError(
                 f"{dataset.name}: {found[0]} channels and {found[1]} {dataset.kind}, but the "
-                f"network is for {self.input_shape[2]} and {self.config.outputs}."
+                f"network is for {self.input_shape[2]} and {self.config.outputs}{some}."
             )
         known = self.trial.get("class_names")
         if known is not None and list(known) != list(dataset.class_names):

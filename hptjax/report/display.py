@@ -1,11 +1,11 @@
 """Where a run tells what it does: a terminal, a log file, a cell of a notebook, or nowhere."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from rich.console import Console
 
+from hptjax.data.parts import warn
 from hptjax.notebook import in_notebook
 from hptjax.report.cell import ProgressCell
 from hptjax.report.progress import ProgressBars, ProgressLines
@@ -47,7 +47,7 @@ def python_display(progress: bool | None = None) -> Display:
     also where the output is no terminal.
     """
     if progress is False:
-        return Display(lambda text: None, warnings.warn, lambda metric: Sink())
+        return Display(lambda text: None, warn, lambda metric: Sink())
     if in_notebook():
         return Display(print, print, ProgressCell)
     return console_display(make_console(terminal=True if progress else None))

@@ -1,6 +1,5 @@
 """Runs a study: puts its parts together, and the strategies through the loop one after another."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hptjax.config.label import check_distinct, check_label
+from hptjax.data.parts import warn
 from hptjax.errors import ConfigError, shown
 from hptjax.executors.base import Executor
 from hptjax.executors.snapshots import SnapshotExecutor, SnapshotStore
@@ -73,7 +73,7 @@ def run_study(
         for sink in sinks:
             sink.message(text)
 
-    said = notify if sinks else warnings.warn
+    said = notify if sinks else warn
     data = load_study_data(study, said) if data is None else data.fitted(study.model, said)
     functions = functions_of([judge, *further_metrics(study.recorded, task)])
     data = replace(data, functions={**data.functions, **functions})
