@@ -91,6 +91,8 @@ class Runner:
         os.environ["PYTHONPATH"] = os.pathsep.join(paths)  # of the notebook's process, too
         os.environ["PATH"] = os.pathsep.join([str(bin_folder), os.environ["PATH"]])
         os.environ["PYTHONUNBUFFERED"] = "1"
+        # Compiled programs of earlier runs would spare time that a newcomer's first hour takes.
+        os.environ["HPTJAX_COMPILE_CACHE"] = str(bin_folder / "compiled")
 
     def do(self, step: Step) -> str:
         """What a step prints; StepFailed where it comes to something else than it should."""

@@ -782,3 +782,19 @@ def test_a_real_number_that_is_compiled_has_choices_or_a_step():
     assert problem.static_values() == {"flax.scale": (0.5, 0.75, 1.0, 1.25, 1.5)}
     configs: Any = problem.cover()
     assert {dict(own.flax.arguments)["scale"] for own in configs} == {0.5, 0.75, 1.0, 1.25, 1.5}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layers": ["flatten", {"linear": 10}]}, "must end in head .*, ends in linear0"),
+        ({"layers": [{"conv": 8}, "head"]}, "its input is a map; put flatten or global_avg_pool"),
+        ({"layers": ["flatten", "head"], "learning_rate": 0.1}, "hptjax calls it 'lr'"),
+        ({"layers": ["flatten", "head"], "lr": "x"}, "\\.lr: must be a valid number, got 'x'"),
+    ],
+)
+def test_a_model_that_python_makes_tells_its_mistakes_as_a_file_does(options, message):
+    with pytest.raises(ConfigError, match=f"^model.*{message}"):
+        Model(**options)
+    with pytest.raises(ConfigError, match=r"^model: must be a mapping, got 1\.$"):
+        StudyConfig(model=1, strategies=["tpe"])  # type: ignore[arg-type]

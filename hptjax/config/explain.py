@@ -29,7 +29,9 @@ def explain(error: ValidationError, model: type[BaseModel], path: str = "") -> C
         found.setdefault(".".join([path, *names] if path else names), []).append(item)
     ranked = sorted(found.items(), key=lambda pair: pair[1][0]["type"] != "extra_forbidden")
     where, items = ranked[0]
-    return ConfigError(_sentence(where, items, model), more=len(ranked) - 1)
+    cause = items[0].get("ctx", {}).get("error")
+    inner = cause.more if isinstance(cause, ConfigError) else 0  # of what was constructed within
+    return ConfigError(_sentence(where, items, model), more=len(ranked) - 1 + inner)
 
 
 def _sentence(where: str, items: list[Any], model: type[BaseModel]) -> str:

@@ -20,6 +20,11 @@ from hptjax.checks import is_text, plain
 from hptjax.config.explain import explain, validated
 from hptjax.errors import shown
 
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass as _Metaclass
+else:
+    _Metaclass = type(BaseModel)
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 SIZE_LIMIT = 2**31  # the compiled programs index with 32 bits
@@ -34,23 +39,27 @@ def _storable(value: Any) -> Any:
     return value
 
 
-class _Explained(type(BaseModel)):
-    """Has a config that is made in Python raise what one of a file does: one line."""
+class _Told(_Metaclass):
+    """Has what Python calls, as `Model(layers=...)`, tell of a mistake as a file's reader does."""
 
-    if not TYPE_CHECKING:  # a checker goes by the fields
+    if not TYPE_CHECKING:  # type checkers take the result for what the class makes
 
-        def __call__(cls, *args: Any, **fields: Any) -> Any:
+        def __call__(cls, *args, **options):
             try:
-                return super().__call__(*args, **fields)
+                return super().__call__(*args, **options)
             except ValidationError as error:
-                raise explain(error, cls) from None
+                raise explain(error, cls, cls.place) from None
 
 
-class Frozen(BaseModel, metaclass=_Explained):
-    """Immutable, hashable (equal configs share a compilation), and closed to unknown keys."""
+class Frozen(BaseModel, metaclass=_Told):
+    """Immutable, hashable (equal configs share a compilation), and closed to unknown keys.
+
+    A mistake is a ConfigError, whether it is constructed or validated.
+    """
 
     later: ClassVar[tuple[str, ...]] = ()  # keys that the first versions did not have
     leading: ClassVar[tuple[str, ...]] = ()  # keys that come first where it is written
+    place: ClassVar[str] = ""  # begins the path of a mistake where Python constructs it
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 

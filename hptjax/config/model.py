@@ -64,6 +64,7 @@ class Model(Recipe):
         "layers",
         "flax",
     )
+    place: ClassVar = "model"
     leading: ClassVar = (
         "layers",
         "flax",

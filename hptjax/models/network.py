@@ -194,9 +194,11 @@ class Network:
         task.check(dataset)
         found = dataset.image_shape[-1], task.outputs(dataset)
         if found != (self.input_shape[2], self.config.outputs):
+            fewer = dataset.kind == "classes" and found[1] < self.config.outputs
+            some = "; ImageDataset(X, y, class_names=...) has all classes, too" * fewer
             raise ConfigError(
                 f"{dataset.name}: {found[0]} channels and {found[1]} {dataset.kind}, but the "
-                f"network is for {self.input_shape[2]} and {self.config.outputs}."
+                f"network is for {self.input_shape[2]} and {self.config.outputs}{some}."
             )
         known = self.trial.get("class_names")
         if known is not None and list(known) != list(dataset.class_names):
