@@ -41,7 +41,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "strides": ("resnet_stride_l", "stride"),
     "padding": ("resnet_padding_l",),
     "sampler": ("strategies",),
-    "strategy": ("strategies", "searcher"),
+    "strategy": ("strategies",),
     "searchers": ("strategies",),
     "search_alg": ("strategies",),
     "algorithm": ("strategies",),

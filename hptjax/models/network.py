@@ -16,7 +16,7 @@ from hptjax.data.dataset import ImageDataset
 from hptjax.data.labels import listed
 from hptjax.data.parts import warn
 from hptjax.data.resize import fitted
-from hptjax.errors import ConfigError, DataError, shown
+from hptjax.errors import ConfigError, DataError
 from hptjax.models.confusion import PerClass, confusion_of, per_class_of
 from hptjax.models.costs import network_costs
 from hptjax.models.formats import find_format
@@ -187,8 +187,8 @@ class Network:
         """
         if not isinstance(dataset, ImageDataset):
             raise ConfigError(
-                "evaluate: images with what they are of must be an ImageDataset, got "
-                f"{shown(dataset)}; write hptjax.ImageDataset(X, y, network.class_names)."
+                "images must be an ImageDataset, as of hptjax.ImageDataset(X, y, "
+                f"network.class_names), got a {type(dataset).__name__}."
             )
         task = self.config.task.options
         task.check(dataset)
