@@ -191,7 +191,9 @@ def test_the_means_of_a_table_are_the_macro_measures(net):
 
 
 def test_what_is_measured_is_a_dataset(net, images):
-    with pytest.raises(ConfigError, match=r"an ImageDataset, .* write hptjax\.ImageDataset"):
+    with pytest.raises(
+        ConfigError, match=r"ImageDataset\(X, y, network\.class_names\), got a tuple"
+    ):
         net.evaluate((images, np.zeros(300)))
 
 
@@ -201,8 +203,6 @@ def test_other_classes_than_its_own_are_refused(net):
     some = hptjax.ImageDataset(dataset().images[:2], ["a", "b"])
     with pytest.raises(ConfigError, match=r"2 classes, but .* 10; ImageDataset\(X, y, class_names"):
         own.evaluate(some)
-    with pytest.raises(ConfigError, match=r"as of hptjax\.ImageDataset\(X, y, network.class_names\), got a tuple"):
-        own.evaluate((some.images, some.labels))
     with pytest.raises(
         ConfigError, match=r"the classes are 0, 1, 2, 3, 4, \.\.\., 9, but those of the"
     ):
