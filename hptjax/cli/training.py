@@ -1,0 +1,214 @@
+"""Parsers of the commands that train, or say what training would be: run, train, describe."""
+
+import argparse
+
+import shtab
+
+from hptjax.cli.looking import add_command
+from hptjax.cli.texts import DESCRIBE_HELP, RUN_HELP, TRAIN_HELP
+from hptjax.paths import user_path
+
+
+def add_training_commands(commands) -> None:
+    """Adds these commands to the subcommands."""
+    _add_run(commands)
+    _add_train(commands)
+    _add_describe(commands)
+
+
+def _add_config(command: argparse.ArgumentParser) -> None:
+    config = command.add_argument(
+        "config",
+        type=user_path,
+        metavar="CONFIG",
+        help="a YAML file, a run, or the name of a packaged config such as quickstart",
+    )
+    config.complete = shtab.FILE  # pyright: ignore[reportAttributeAccessIssue]
+    command.add_argument(
+        "--set",
+        dest="sets",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change one key of the config, as in --set model.lr=0.01 (may be repeated)",
+    )
+
+
+def add_compile_cache(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--no-compile-cache",
+        dest="compile_cache",
+        action="store_false",
+        default=True,
+        help="do not keep compiled programs for the next process (HPTJAX_COMPILE_CACHE=0 does the "
+        "same; HPTJAX_COMPILE_CACHE=DIR keeps them in DIR)",
+    )
+
+
+def add_images(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data",
+        metavar="SOURCE",
+        help="sample, folder:<path>, npz:<path>, ...; hptjax list sources tells all (default: the "
+        "config's)",
+    )
+    command.add_argument(
+        "--data-dir", metavar="DIR", help="where the source's files lie (default: downloaded)"
+    )
+
+
+def _add_training(command: argparse.ArgumentParser) -> None:
+    add_images(command)
+    command.add_argument("--epochs", type=int, metavar="N", help="epochs of each network")
+    command.add_argument("--seed", type=int, metavar="N", help="of the search, split and weights")
+    command.add_argument(
+        "--no-augment",
+        dest="augment",
+        action="store_false",
+        default=None,
+        help="train on the images as they are, neither flipped nor rotated",
+    )
+
+
+def _add_executor(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--executor",
+        metavar="NAME",
+        help="what trains: local (the default), or ray for workers here or on other machines",
+    )
+    command.add_argument(
+        "--address",
+        metavar="WHERE",
+        help="of a Ray that runs: auto, host:port or ray://host:port (default: one of this "
+        "machine, for this run only)",
+    )
+    command.add_argument(
+        "--workers", type=int, metavar="N", help="at most (default: as many as there is room for)"
+    )
+    command.add_argument(
+        "--resources",
+        metavar="YAML",
+        help="of each worker, as in '{GPU: 1, CPU: 4}' (default: a GPU, or the cores of a node)",
+    )
+
+
+def _add_run(commands) -> None:
+    command = add_command(commands, "run", "search the space of a study", RUN_HELP)
+    _add_config(command)
+    command.add_argument(
+        "--searcher",
+        "--strategy",
+        dest="searcher",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="one or more of des, grid, random, tpe, or labels of the config's own, run one after "
+        "another",
+    )
+    _add_training(command)
+    command.add_argument(
+        "--metric", metavar="NAME", help="by which trials are ranked, as val_accuracy"
+    )
+    command.add_argument(
+        "--schedule", metavar="NAME", help="full (the default), halving or hyperband"
+    )
+    command.add_argument(
+        "--trials",
+        type=int,
+        metavar="N",
+        help="each searcher may try N candidates; other limits of the config hold, too",
+    )
+    command.add_argument(
+        "--generations",
+        type=int,
+        metavar="N",
+        help="each searcher may try N x population size candidates",
+    )
+    command.add_argument(
+        "--population-size", type=int, metavar="N", help="candidates trained by one compiled call"
+    )
+    command.add_argument(
+        "--seconds",
+        "--time-budget",
+        dest="seconds",
+        type=float,
+        metavar="S",
+        help="seconds for each searcher; it stops before the epoch that would pass them",
+    )
+    command.add_argument(
+        "--keep-best",
+        type=int,
+        metavar="K",
+        help="how many of the best networks are kept; of several an ensemble is built",
+    )
+    command.add_argument(
+        "--warm-start",
+        type=user_path,
+        metavar="DIR",
+        help="try the best trials of another run first (its directory, or a trials.csv)",
+    )
+    command.add_argument(
+        "--best", type=int, metavar="K", help="how many of them (default: the best one)"
+    )
+    _add_executor(command)
+    command.add_argument(
+        "--out",
+        type=user_path,
+        metavar="DIR",
+        help="the run directory (default: runs/<config>-<strategies>-seed<N>)",
+    )
+    add_compile_cache(command)
+    command.set_defaults(handler=_run, resume_hint="; run the same command again to go on")
+
+
+def _add_train(commands) -> None:
+    command = add_command(commands, "train", "train one network", TRAIN_HELP)
+    _add_config(command)
+    _add_training(command)
+    command.add_argument(
+        "--trial",
+        metavar="STRATEGY/N",
+        help="CONFIG is a run: train the network of this trial again, from its recorded key",
+    )
+    command.add_argument(
+        "--continue",
+        dest="onward",
+        action="store_true",
+        help="go on from the kept weights of a run's best network, of --trial, or of an exported "
+        "file, for --epochs more",
+    )
+    command.add_argument(
+        "--out", type=user_path, metavar="DIR", help="save config and weights in DIR/best"
+    )
+    add_compile_cache(command)
+    command.set_defaults(handler=_train)
+
+
+def _add_describe(commands) -> None:
+    command = add_command(commands, "describe", "say what a study would do", DESCRIBE_HELP)
+    _add_config(command)
+    add_images(command)
+    add_compile_cache(command)
+    command.set_defaults(handler=_describe, only_prints=True)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from hptjax.cli.run import run
+
+    return run(args)
+
+
+def _train(args: argparse.Namespace) -> int:
+    if args.trial is not None or args.onward:
+        from hptjax.cli.retrain import retrain
+
+        return retrain(args)
+    from hptjax.cli.train import train
+
+    return train(args)
+
+
+def _describe(args: argparse.Namespace) -> int:
+    from hptjax.cli.describe import describe
+
+    return describe(args)
