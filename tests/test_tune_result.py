@@ -235,6 +235,29 @@ def test_a_metric_of_logits_judges_on_images_that_are_given_for_it(given):
     assert found.plot_curves().axes.get_ylabel() == "val recall of 3"
 
 
+def test_a_caller_gives_test_images_which_mean_what_the_training_images_do(given, tmp_path):
+    images, labels = given
+    dark = (images[:30] * 0.4).round() / 255, labels[:30]
+    given = images / 255, labels
+    own = WHERE | {"out": tmp_path / "run", "progress": False, "keep_best": 2}
+    found = hptjax.tune(MODEL, given, **own, test=dark)
+    same = hptjax.ImageDataset(
+        (dark[0] * 255).round().astype(np.uint8), dark[1], sorted(set(NAMES))
+    )
+    first = found.test
+    assert first == pytest.approx(found.best.evaluate(same), abs=1e-6)
+    other = images[30:50] / 255, labels[30:50]
+    again = hptjax.tune(MODEL, given, **own, test=other)
+    assert again.test != first
+    assert hptjax.tune(MODEL, given, **own).test == again.test
+    for data, test, said in (
+        ("sample", dark, "^test: a source has its own test images"),
+        (given, images, r"^test: must be \(X, y\) or an ImageDataset, got one array"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            hptjax.tune(MODEL, data, **WHERE, test=test)
+
+
 def test_several_networks_are_kept_and_predict_together(given):
     own = {"keep_best": 2, "select": "best_epoch", "out": False, "progress": False}
     found = hptjax.tune(MODEL, given, **WHERE, metric=["val_accuracy", "parameters"], **own)

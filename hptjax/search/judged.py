@@ -39,22 +39,25 @@ def judge_best(
     """Measures a run's best network on its test images, and writes that to `best/test.json`.
 
     Once: where the file is there, of this trial, it is only read. test: the test images, where the
-    study's source cannot give them. notify: told of the result in one line, or why there is none.
-    Returns what the file holds, None where there is no network or no test set. Nothing that is
-    wrong with the test images ends a run that is done.
+    study's source cannot give them; of other ones than before it is measured anew. notify: told of
+    the result in one line, or why there is none. Returns what the file holds, None where there is
+    no network or no test set. Nothing that is wrong with the test images ends a run that is done.
     """
     folder = run / "best"
     if not (folder / CONFIG).is_file():
         return None
     try:
         network = load_network(folder)
-        known = _known(folder / TEST, network, ensemble_members(run))
+        digest = None if test is None else dataset_digest(test)
+        known = _known(folder / TEST, network, ensemble_members(run), digest)
         if known is not None:
             return known
         images = _test_images(network, study, test)
         if images is None:
             return None
         found = judgement(network, images, study)
+        if digest is not None:
+            found["digest"] = digest
         together = _together(run, images, study)
         if together is not None:
             found["ensemble"] = together
@@ -121,9 +124,12 @@ def _texts(measures: Mapping[str, float | None]) -> str:
 
 
 def _known(
-    path: Path, network: Network, members: Mapping[str, float] | None
+    path: Path, network: Network, members: Mapping[str, float] | None, digest: str | None
 ) -> dict[str, Any] | None:
-    """What an earlier call found of the same trial, and of the same ensemble."""
+    """What an earlier call found of the same trial, and of the same ensemble.
+
+    digest: of a caller's test images; None: those of the source, or none.
+    """
     try:
         found = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -131,6 +137,8 @@ def _known(
     trial = network.trial
     own = f"{trial.get('strategy')}/{trial.get('number')}"
     if not isinstance(found, dict) or found.get("trial") != own:
+        return None
+    if digest is not None and found.get("digest") != digest:
         return None
     together = found.get("ensemble", {}).get("members")
     return found if together == members else None

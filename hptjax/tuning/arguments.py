@@ -22,7 +22,7 @@ from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
 from hptjax.study.executors import ExecutorConfig
 from hptjax.study.metric import Metric, advice
-from hptjax.tuning.images import digest_of, read_images, split_source
+from hptjax.tuning.images import digest_of, read_images, read_test, split_source
 from hptjax.tuning.models import read_network
 from hptjax.tuning.result import Result
 from hptjax.tuning.running import Given
@@ -98,16 +98,22 @@ def read_order(model: Any, data: Any, arguments: Mapping[str, Any]) -> Order:
     tree |= _warm_start(arguments["warm_start"])
     study = _sized(StudyConfig.from_dict(tree), arguments["population_size"])
     notices = [f"{network.name}: only its model and space are taken."] * bool(network.unused)
-    held, found = _held(arguments["validation"]), None
+    held, found, test = _held(arguments["validation"]), None, arguments["test"]
     if images is not None:
-        kind, channels = study.task.kind, study.data.channels
-        found = read_images(images, held, kind, channels, once(notices.append))
+        how = study.task.kind, study.data.channels, once(notices.append)
+        found = read_images(images, held, *how)
+        test = None if test is None else read_test(test, images, found, *how)
     elif held is not None:
         raise ConfigError(
             "validation: images are held out of a source; where you give some for validation, "
             "give those for training, too, as data=(X, y)."
         )
-    given = Given(found, metric, executor, factories(study, own))
+    elif test is not None:
+        raise ConfigError(
+            "test: a source has its own test images; where you give some, give those for training, "
+            "too, as data=(X, y)."
+        )
+    given = Given(found, test, metric, executor, factories(study, own))
     return Order(study, given, network.name, tuple(notices))
 
 
@@ -198,8 +204,17 @@ def _others(others: Mapping[str, Any]) -> dict[str, Any]:
 
 
 ARGUMENTS = (
-    *("epochs", "trials", "seconds", "space", "searcher", "metric", "validation", "seed"),
-    *("schedule", "population_size", "repeats", "first", "warm_start", "progress", "executor"),
+    *("epochs", "trials", "seconds", "space", "searcher", "metric", "validation", "test"),
+    *(
+        "seed",
+        "schedule",
+        "population_size",
+        "repeats",
+        "first",
+        "warm_start",
+        "progress",
+        "executor",
+    ),
     *("out", "callbacks", *KEYS),
 )
 _NAMES = (*ARGUMENTS, *OTHERS)

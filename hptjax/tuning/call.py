@@ -33,6 +33,7 @@ def tune(
     metric: "str | Metric | Sequence[str]" = "val_loss",
     patience: int | None = None,
     validation: "float | int | str | Mapping[str, Any] | ImageDataset | tuple[Any, Any]" = 0.2,
+    test: "ImageDataset | tuple[Any, Any] | None" = None,
     select: Literal["last_epoch", "best_epoch"] = "last_epoch",
     constraints: Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -76,6 +77,8 @@ def tune(
         patience: epochs without a better value after which a network's training ends; None: none.
         validation: the share of the images that is held out for validation, or images of their
             own, (X, y) or an ImageDataset.
+        test: further images, (X, y) or an ImageDataset, on which the best network, and the
+            ensemble, are measured once, in the end: `result.test`. A source has its own.
         select: whether a network is judged by its last epoch, or by its best one.
         constraints: bounds of what networks cost, as {"parameters": {"max": 150000}}.
         seed: of the search, the split and the weights.

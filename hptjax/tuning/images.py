@@ -62,23 +62,32 @@ def read_images(
     train = _dataset(given, None, kind, channels, notify, "data")
     if validation is None:
         return train
-    validation = _scaled_as(validation, given, channels)
+    validation = _scaled_as(validation, given, channels, "validation")
     held = _dataset(validation, train.class_names, kind, channels, notify, "validation")
     say_shared(train, held, notify)
     return StudyData(train, held)
 
 
-def _scaled_as(validation: Any, train: Any, channels: int | None) -> Any:
+def read_test(
+    test: Any, given: Any, found: Images, kind: Kind, channels: int | None, notify: Notify
+) -> ImageDataset:
+    """A caller's test images; given: what the training images were read from, found: as what."""
+    train = found.train if isinstance(found, StudyData) else found
+    test = _scaled_as(test, given, channels, "test")
+    return _dataset(test, train.class_names, kind, channels, notify, "test")
+
+
+def _scaled_as(other: Any, train: Any, channels: int | None, path: str) -> Any:
     """(X, y) with X as bytes, by the scale of training images of that type: it may be darker."""
-    if not (_is_pair(validation) and _is_pair(train)):
-        return validation
-    if has_pictures(validation[0]) or has_pictures(train[0]):
-        return validation  # which are bytes
-    name = f"{NAME} for validation"
-    images, theirs = as_images(validation[0], name, channels), as_images(train[0], NAME, channels)
+    if not (_is_pair(other) and _is_pair(train)):
+        return other
+    if has_pictures(other[0]) or has_pictures(train[0]):
+        return other  # which are bytes
+    name = f"{NAME} for {path}"
+    images, theirs = as_images(other[0], name, channels), as_images(train[0], NAME, channels)
     if images.dtype != theirs.dtype:
-        return validation
-    return to_bytes(images, scale_of(theirs, NAME), name), validation[1]
+        return other
+    return to_bytes(images, scale_of(theirs, NAME), name), other[1]
 
 
 def _dataset(

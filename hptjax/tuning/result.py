@@ -96,10 +96,10 @@ class Result(Views):
 
     @property
     def test(self) -> dict[str, float | None] | None:
-        """What the best network reaches on the source's test images, by the task's measures.
+        """What the best network reaches on the test images, by the task's measures.
 
-        None where the source has none, or before the end of the search; a number is None where it
-        is not finite.
+        They are the source's, or those that `tune` was given. None where there are none, or before
+        the end of the search; a number is None where it is not finite.
         """
         from hptjax.report.best import best_network
 

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 
 from hptjax.config.model import read_model
+from hptjax.data.dataset import ImageDataset
 from hptjax.errors import ConfigError
 from hptjax.executors.base import Executor
 from hptjax.ops import native
@@ -39,11 +40,13 @@ from hptjax.tuning.interrupts import Interrupts
 class Given:
     """What a caller in Python hands in beside a study's config, since no file can hold it.
 
-    images: in place of the source's. metric, executor, searchers: as of `run_study`. sinks: what
+    images: in place of the source's; test: those that the best network is measured on in the end.
+    metric, executor, searchers: as of `run_study`. sinks: what
     watches it, too. dashboards: whether an Optuna journal and TensorBoard's files are written.
     """
 
     images: Images | None = None
+    test: ImageDataset | None = None
     metric: Metric | None = None
     executor: Executor | None = None
     searchers: Mapping[str, SearcherFactory] | None = None
@@ -69,12 +72,12 @@ def run_here(
             display.say(f"{out}: this run is finished; a larger budget goes on with it.")
             result = load_run(out)
             write_tables(result, out)
-            judge_best(out, study, notify=display.say)
+            judge_best(out, study, test=given.test, notify=display.say)
             return result
         if directory.resumed:
             display.say(f"{out}: going on with the run that is there.")
         result = execute(study, directory, display, given)
-        judge_best(out, study, notify=display.say)
+        judge_best(out, study, test=given.test, notify=display.say)
         return result
 
 
