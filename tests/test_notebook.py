@@ -1,4 +1,4 @@
-"""A notebook: tune, press stop, run the cell again, look, predict."""
+"""A notebook: tune, press stop, run the cell again, look, predict, export."""
 
 import re
 
@@ -11,6 +11,7 @@ from tests import fakes
 
 nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
+pytest.importorskip("onnxruntime")
 
 SETUP = """
 import os, signal
@@ -46,6 +47,13 @@ CELLS = (
     "result.best.predict(X[:3]).tolist(), set(y.tolist()) >= set(result.best.predict(X))",
     "result.plot()",
     "model",
+    """
+import onnxruntime
+
+result.best.export("best.onnx")
+logits, _ = onnxruntime.InferenceSession("best.onnx").run(None, {"images": X})
+float(abs(logits - result.best.network.logits(X)).max()) < 1e-5
+""",
 )
 
 
@@ -56,7 +64,7 @@ def test_a_cell_that_is_stopped_goes_on(tmp_path):
         book, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     )
     client.execute()
-    _, stopped, snapshots, whole, best, predicted, plot, model = map(outputs, book.cells)
+    _, stopped, snapshots, whole, best, predicted, plot, model, export = map(outputs, book.cells)
     assert "Run directory: run" in stopped["stream"]
     assert "1 body, about " in stopped["stream"]
     assert "Stopping after this epoch; a second time stops at once." in stopped["stream"]
@@ -72,6 +80,7 @@ def test_a_cell_that_is_stopped_goes_on(tmp_path):
     assert re.fullmatch(r"\(\['[a-j]', '[a-j]', '[a-j]'\], True\)", predicted["text/plain"])
     assert "image/png" in plot
     assert "Model: 2 layers, 1 hparams open" in model["text/html"]
+    assert export["text/plain"] == "True"
 
 
 def outputs(cell):
