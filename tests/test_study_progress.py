@@ -1,6 +1,7 @@
 """What a run says from its first second on: what is compiled, what begins, how far it is."""
 
 import io
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -8,13 +9,16 @@ import pytest
 
 from hptjax.errors import ConfigError
 from hptjax.executors.compiling import compiling_text
+from hptjax.models.signature import net_shape
 from hptjax.population import make_plan
-from hptjax.population.price import KERNELS
+from hptjax.population.price import KERNELS, LANES, LOOPS
+from hptjax.population.speed import epoch_seconds
 from hptjax.report.progress import EVERY_S, ProgressLines
 from hptjax.search import run_study
 from hptjax.space import Categorical, Float, Integer, Space
 from hptjax.transpile.problem import Problem
 from tests.fakes import FakeExecutor, data, study
+from tests.nets import config
 from tests.test_study_loop import Messages
 
 
@@ -61,8 +65,27 @@ def test_bodies_are_said_before_anything_begins_and_when_they_are_compiled():
     )
     run_study(config, data(), sinks=[sink])
     assert sink.messages[0].startswith("2 bodies, about ")
-    assert sink.messages[1].startswith("Compiled in ")
-    assert len(sink.messages) == 2
+    assert re.fullmatch(
+        r"A generation of 2 networks takes about [\d.]+ s of training, and [\d.]+ MiB beside the "
+        r"images\.",
+        sink.messages[1],
+    )
+    assert sink.messages[2].startswith("Compiled in ")
+    assert len(sink.messages) == 3
+
+
+@pytest.mark.parametrize("price", [KERNELS, LOOPS, LANES])
+def test_seconds_of_training_follow_the_images_and_the_network(price):
+    narrow, wide = (
+        net_shape(config(channels=(count,), kernels=(3,), strides=(1,))) for count in (4, 16)
+    )
+    few, many = (epoch_seconds([narrow], price, count, 0) for count in (320, 3200))
+    assert many == pytest.approx(10 * few)
+    assert 0 < few < epoch_seconds([wide], price, 320, 0)
+    measured = epoch_seconds([narrow], price, 320, 320)
+    assert few < measured < 2 * few
+    mean = epoch_seconds([narrow, wide], price, 320, 0)
+    assert mean == pytest.approx((few + epoch_seconds([wide], price, 320, 0)) / 2)
 
 
 def lines(clock=lambda: 0.0, **changes):

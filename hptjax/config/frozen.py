@@ -48,7 +48,7 @@ class _Told(_Metaclass):
             try:
                 return super().__call__(*args, **options)
             except ValidationError as error:
-                raise explain(error, cls, cls.place) from None
+                raise explain(error, cls, cls.root) from None
 
 
 class Frozen(BaseModel, metaclass=_Told):
@@ -59,7 +59,7 @@ class Frozen(BaseModel, metaclass=_Told):
 
     later: ClassVar[tuple[str, ...]] = ()  # keys that the first versions did not have
     leading: ClassVar[tuple[str, ...]] = ()  # keys that come first where it is written
-    place: ClassVar[str] = ""  # begins the path of a mistake where Python constructs it
+    root: ClassVar[str] = ""  # begins the path of a mistake where Python constructs it
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 

@@ -64,7 +64,7 @@ class Model(Recipe):
         "layers",
         "flax",
     )
-    place: ClassVar = "model"
+    root: ClassVar[str] = "model"
     leading: ClassVar = (
         "layers",
         "flax",

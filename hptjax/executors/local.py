@@ -12,7 +12,7 @@ from hptjax.config.frozen import Frozen
 from hptjax.config.model import AnyModel
 from hptjax.data.parts import warn
 from hptjax.executors.base import Executor, Resident
-from hptjax.executors.compiling import compiling_text
+from hptjax.executors.compiling import compiling_text, training_text
 from hptjax.executors.joined import JoinedPopulation
 from hptjax.models.choices import Choices, choices_of
 from hptjax.models.signature import NetShape, net_shape
@@ -57,11 +57,17 @@ class LocalExecutor:
         make_trainer: MakeTrainer,
         *,
         notify: Callable[[str], None] = lambda text: None,
+        forecast: Callable[[PopulationTrainer], str] | None = None,
     ) -> None:
-        """make_trainer: of a plan for some configs. notify: told of a further compilation."""
+        """make_trainer: of a plan for some configs. notify: told what compiling takes, and of more.
+
+        forecast: what it is told of training.
+        """
         self._problem, self._make_trainer, self._notify = problem, make_trainer, notify
         self._main = make_trainer(problem.cover())
         notify(compiling_text(self._main.plan, problem))
+        if forecast is not None:
+            notify(forecast(self._main))
         self._rare: OrderedDict[_Rare, PopulationTrainer] = OrderedDict()
 
     @property
@@ -176,7 +182,12 @@ def local_executor(
     )
     image = data.image_for(study.task)
     problem = Problem(study.model, study.space, image, study.constraints)
-    return LocalExecutor(problem, make, notify=notify)
+    forecast = None
+    if capacity is None:
+        forecast = partial(
+            training_text, problem=problem, epochs=study.epochs, validation=data.validation.size
+        )
+    return LocalExecutor(problem, make, notify=notify, forecast=forecast)
 
 
 def make_trainer(

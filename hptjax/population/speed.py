@@ -1,22 +1,50 @@
-"""How long training takes on a CPU, for people: said before a search begins.
+"""How long training takes, for people: said before a search begins.
 
-Plans are made by `price`, in which a unit is as good as another; this is of seconds, and of any
-network. Within a factor of two as a rule, on cores like those that it was fitted on.
+Plans are made by `price`, in which one unit is as good as another. This is of seconds, of any
+network: within a factor of two as a rule, on cores like those that it was fitted on.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from hptjax.models.costs import costs_of
 from hptjax.models.signature import NetShape
-from hptjax.models.weights import weights
+from hptjax.population.price import Price
 
-FEATURES = ("a step", "an array of weights", "a weight", "a number of the maps", "an operation")
+FEATURES = (
+    *("a step", "a weight", "a number of the maps", "an operation"),
+    "an operation of a class of the user's own",
+)
+# Seconds of one core with AVX-512 for each of these, by `experiments/benchmarks/speed.py`: there 0.7
+# to 1.3 times what was measured, without kernels 0.5 to 1.3 (and of a user's class not fitted).
+KERNELS = (3.8e-5, 2.7e-9, 5.3e-10, 5.8e-12, 2.6e-11)
+LOOPS = (0.0, 2.5e-9, 1.6e-9, 9.4e-12, 2.6e-11)
+FORWARD = 1 / 3  # the share of a step in which images only go forward
 
 
 def features(shape: NetShape) -> np.ndarray:
     """How much of each of the FEATURES a training step of a network has, float64 [5]."""
     costs, batch = costs_of(shape), shape.signature.batch_size
-    arrays = len(weights(shape))
-    return np.array(
-        [1, arrays, costs.parameters, batch * costs.map_numbers, batch * costs.train_flops], float
-    )
+    own = any(placed.layer.whole for placed in shape.layers)
+    operations = (0, batch * costs.train_flops) if own else (batch * costs.train_flops, 0)
+    return np.array([1, costs.parameters, batch * costs.map_numbers, *operations], float)
+
+
+def epoch_seconds(shapes: Sequence[NetShape], price: Price, images: int, validation: int) -> float:
+    """Of one network, on one core or accelerator: the mean of these.
+
+    price: of the platform, which tells what computes; images, validation: how many an epoch trains
+    on, and measures.
+    """
+    return float(np.mean([_epoch_seconds(shape, price, images, validation) for shape in shapes]))
+
+
+def _epoch_seconds(shape: NetShape, price: Price, images: int, validation: int) -> float:
+    if price.per_step:  # an accelerator
+        whole = price(shape, shape) + price.of_launches(shape)
+        return (images + FORWARD * validation) * whole / price.per_second
+    batch = shape.signature.batch_size
+    own = features(shape) * (KERNELS if price.live else LOOPS)
+    step, of_images = own.sum(), own[2:].sum() / batch
+    return images // batch * step + FORWARD * validation * of_images
