@@ -74,8 +74,8 @@ def test_other_mistakes_of_a_file_are_counted_where_the_file_is_named(small, tmp
     [
         (["tune"], "COMMAND 'tune': hptjax calls it 'run'. (see hptjax --help)"),
         (
-            ["run", "x", "--metric"],
-            "unrecognized arguments: --metric; --set KEY=VALUE changes any ",
+            ["run", "x", "--patience"],
+            "unrecognized arguments: --patience; --set KEY=VALUE changes any ",
         ),
         (["predict", "x", "y", "--metric"], "unrecognized arguments: --metric (see hptjax --help)"),
         (["evaluat", "x"], "COMMAND 'evaluat': did you mean 'evaluate'? (see hptjax --help)"),

@@ -79,13 +79,15 @@ def test_seconds_of_training_follow_the_images_and_the_network(price):
     narrow, wide = (
         net_shape(config(channels=(count,), kernels=(3,), strides=(1,))) for count in (4, 16)
     )
-    few, many = (epoch_seconds([narrow], price, count, 0) for count in (320, 3200))
+    few, many = (epoch_seconds([(narrow, narrow)], price, count, 0) for count in (320, 3200))
     assert many == pytest.approx(10 * few)
-    assert 0 < few < epoch_seconds([wide], price, 320, 0)
-    measured = epoch_seconds([narrow], price, 320, 320)
+    padded, most = (epoch_seconds([(wide, own)], price, 320, 0) for own in (narrow, wide))
+    assert 0 < few < padded <= most
+    assert (padded < most) == price.live  # kernels compute no channels that are padding
+    measured = epoch_seconds([(narrow, narrow)], price, 320, 320)
     assert few < measured < 2 * few
-    mean = epoch_seconds([narrow, wide], price, 320, 0)
-    assert mean == pytest.approx((few + epoch_seconds([wide], price, 320, 0)) / 2)
+    mean = epoch_seconds([(narrow, narrow), (wide, wide)], price, 320, 0)
+    assert mean == pytest.approx((few + most) / 2)
 
 
 def lines(clock=lambda: 0.0, **changes):

@@ -58,7 +58,8 @@ def main() -> None:
         built = [own.config for own in map(problem.build, found) if own.config is not None]
         for config in built[: args.networks]:
             seconds = step_seconds(config, SPACES[name])
-            points.append((name, *map(float, features(net_shape(config))), seconds))
+            shape = net_shape(config)
+            points.append((name, *map(float, features(shape, shape)), seconds))
             print(name, f"{1e3 * seconds:.2f} ms a step", flush=True)
     if args.points is not None:
         args.points.write_text(json.dumps(points))

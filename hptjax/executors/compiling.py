@@ -39,9 +39,14 @@ def training_text(
     """
     plan, places = trainer.plan, len(trainer.places)
     drawn = map(problem.build, problem.space.sample(DRAWN, np.random.default_rng(0)))
-    shapes = [net_shape(own.config) for own in drawn if own.config is not None]
-    shapes = shapes or list(plan.bodies)
-    each = epoch_seconds(shapes, plan.price, trainer.epoch_images, validation)
+    configs = [own.config for own in drawn if own.config is not None]
+    shapes = list(map(net_shape, configs)) or list(plan.bodies)
+    covered = [plan.body_of(shape) for shape in shapes]
+    members = [
+        (shape if body is None else plan.bodies[body], shape)
+        for body, shape in zip(covered, shapes, strict=True)
+    ]
+    each = epoch_seconds(members, plan.price, trainer.epoch_images, validation)
     seconds = epochs * each * -(-plan.capacity // places)
     used = population_bytes(plan, trainer.room, trainer.execution.lanes)
     return (
