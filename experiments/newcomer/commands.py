@@ -35,10 +35,10 @@ def documented(shop: Workshop) -> str:
     told = shop.hptjax("list", "searchers", "des").ok()
     defaults = (shop.run / "config.yaml").read_text()
     need("max_failures" in defaults and "preset" in told, "neither list nor config.yaml tells them")
-    if not re.search(r"^#+ .*(tutorial)", text, re.IGNORECASE | re.MULTILINE):
+    if not re.search(r"^#+ .*(tutorial|first hour)", text, re.IGNORECASE | re.MULTILINE):
         gaps.append("no tutorial")
     exists = "hptjax list tells options, RUN/config.yaml every default, help(hptjax) the names"
-    need(not gaps, f"README lacks {'; '.join(gaps)}. {exists}.")
+    need(not gaps, f"README and docs lack {'; '.join(gaps)}. {exists}.")
     return exists
 
 

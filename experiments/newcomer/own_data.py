@@ -121,10 +121,11 @@ def train_only(shop: Workshop) -> str:
         "train", shop.study, "--data", shop.alone, "--epochs", "1", "--out", "alone"
     ).ok()
     said = line_of(told, "no test set")
-    line = shop.hptjax("evaluate", "alone").mistake()
-    need("--split validation" in line, f"no way out is named: {line}")
-    tested = shop.hptjax("evaluate", "alone", "--split", "validation").ok()
-    return f"train: {said.split(': ')[0]}; evaluate: {line.split('; ')[-1]}: {tested}"
+    line = shop.hptjax("evaluate", "alone", "--split", "test").mistake()
+    need("has no test set" in line, f"what is missing is not named: {line}")
+    tested = shop.hptjax("evaluate", "alone").ok()
+    need("measured on its validation images" in tested, f"what is measured is not said: {tested}")
+    return f"train: {said.split(': ')[0]}; evaluate: {tested}"
 
 
 @item(29, "the saved network, applied to a picture")

@@ -8,6 +8,7 @@ from hptjax.config.yaml_file import parse_yaml
 
 SHORTHANDS = {
     "searcher": "strategies",
+    "strategy": "strategies",  # of earlier versions, as time_budget
     "data": "data.source",
     "data_dir": "data.data_dir",
     "epochs": "epochs",
@@ -18,6 +19,7 @@ SHORTHANDS = {
     "generations": "budget.generations",
     "population_size": "population_size",
     "seconds": "budget.seconds",
+    "time_budget": "budget.seconds",
     "metric": "metric",
     "keep_best": "keep_best",
     "executor": "executor",
@@ -29,7 +31,11 @@ FLAGS = {"augment": "--no-augment"}  # of the others the names tell
 
 def overrides(args: argparse.Namespace) -> list[str | Override]:
     """What the options change in a config: those that stand for a key, then --set."""
-    given = {key: (option, getattr(args, option, None)) for option, key in SHORTHANDS.items()}
+    given = {
+        key: (option, getattr(args, option))
+        for option, key in SHORTHANDS.items()
+        if getattr(args, option, None) is not None
+    }
     given |= {key: ("warm_start", value) for key, value in _warm_start(args).items()}
     resources = getattr(args, "resources", None)
     if resources is not None:

@@ -97,8 +97,6 @@ def _add_run(commands) -> None:
     _add_config(command)
     command.add_argument(
         "--searcher",
-        "--strategy",
-        dest="searcher",
         nargs="+",
         action="extend",
         metavar="NAME",
@@ -129,12 +127,13 @@ def _add_run(commands) -> None:
     )
     command.add_argument(
         "--seconds",
-        "--time-budget",
-        dest="seconds",
         type=float,
         metavar="S",
         help="seconds for each searcher; it stops before the epoch that would pass them",
     )
+    # Of earlier versions: read, and named as they were typed, but not shown.
+    command.add_argument("--strategy", nargs="+", action="extend", help=argparse.SUPPRESS)
+    command.add_argument("--time-budget", type=float, help=argparse.SUPPRESS)
     command.add_argument(
         "--keep-best",
         type=int,
