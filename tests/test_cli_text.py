@@ -185,6 +185,7 @@ def test_a_full_standard_output_is_one_line():
 SLEEPER = """
 import sys, time
 from hptjax.cli import main as cli
+from hptjax.cli import training
 
 def handler(args):
     try:
@@ -194,7 +195,7 @@ def handler(args):
         print("ending", flush=True)
         time.sleep(float(sys.argv[1]))
 
-cli._run = handler
+training._run = handler
 cli.set_up = lambda **options: None
 cli.main.__defaults__ = (["run", "x"], None)
 sys.exit(cli.entry())
