@@ -172,7 +172,8 @@ class Trial:
 
     def _repr_html_(self) -> str:
         size = "" if self.parameters is None else f"{self.parameters:,} parameters, "
-        note = f"{size}{self.epoch or 0} epochs" + (f"; {self.reason}" if self.reason else "")
+        epochs = f"{self.epoch or 0} epoch{'' if self.epoch == 1 else 's'}"
+        note = f"{size}{epochs}" + (f"; {self.reason}" if self.reason else "")
         tables = [
             notebook.table(("hparam", "value"), self.hparams.items()),
             notebook.table(("metric", f"epoch {self.epoch}"), self.metrics.items()),
