@@ -19,8 +19,9 @@ from hptjax.records.best import SavedNetwork
 from hptjax.records.trial import Status, TrialRecord
 from hptjax.search.ensemble import (
     ROUNDS,
+    _averaged_as,
+    _measuring,
     greedy_counts,
-    measures_together,
     outputs_of,
     select,
 )
@@ -158,6 +159,15 @@ def test_an_ensemble_averages_by_weight():
     assert numbers.predict([None]).tolist() == [[2.0]]
     with pytest.raises(ConfigError, match="has no probabilities"):
         numbers.predict_proba([None])
+
+
+def measures_together(networks, counts, dataset, measures):
+    """What an ensemble reaches, by what chooses its networks."""
+    task = networks[0].config.task.options.fitted(dataset)
+    spread, back = _averaged_as(task)
+    mean = np.average([spread(outputs_of(own, dataset)) for own in networks], 0, counts)
+    found = _measuring(task, dataset)(back(mean).astype(np.float32), tuple(measures))
+    return {name: float(value) for name, value in found.items()}
 
 
 @pytest.mark.parametrize("kind", ["classification", "multi_label", "regression"])

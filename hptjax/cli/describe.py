@@ -20,7 +20,7 @@ from hptjax.models.placed import Placed
 from hptjax.models.signature import net_shape
 from hptjax.population import Plan, make_plan
 from hptjax.population.execution import execution_for
-from hptjax.population.memory import population_bytes, row_bytes
+from hptjax.population.memory import MEBIBYTE, population_bytes, row_bytes
 from hptjax.population.places import places_for
 from hptjax.report.terminal import PlainTable, make_console
 from hptjax.space import Space
@@ -32,7 +32,6 @@ from hptjax.study.validation import FRACTION
 from hptjax.transpile import Problem, build
 from hptjax.transpile.repair import image_of
 
-MEBIBYTE = 2**20
 IMAGES = 60_000  # the images are not loaded: those of FashionMNIST stand for them
 
 

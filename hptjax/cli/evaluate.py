@@ -11,6 +11,7 @@ from hptjax.data.digest import dataset_digest
 from hptjax.data.request import NoSplitError
 from hptjax.data.sources import MEMORY, check_source, ours_without_pictures
 from hptjax.errors import ConfigError, DataError
+from hptjax.models.confusion import check_classes
 from hptjax.models.network import load_network
 from hptjax.records.best import SavedNetwork
 from hptjax.records.metrics import measure_of
@@ -29,7 +30,7 @@ def evaluate(args: argparse.Namespace) -> int:
     together = wanted_ensemble(args.network) if args.ensemble else None
     network = SavedNetwork(whole.config, whole.variables, whole.trial)
     if args.per_class:
-        whole.check_classes()
+        check_classes(whole.config)
     data = _data_config(network, args)
     console = make_console()
 
@@ -41,8 +42,7 @@ def evaluate(args: argparse.Namespace) -> int:
         _check_same(network, images, split, data.source, args)
     measured, name = whole, name_of(network)
     if together is not None:
-        count = sum(weight > 0 for weight in together.weights)
-        measured, name = together, f"ensemble of {count} network{'s' if count > 1 else ''}"
+        measured, name = together, together.name
     images = whole.fit(images)
     values = measured.evaluate(images, _noted_measures(network))
     console.print(

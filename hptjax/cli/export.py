@@ -1,6 +1,8 @@
 """`hptjax export`: the best network of a run, or any trial's, kept or made again, as a file."""
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -36,10 +38,8 @@ def export(args: argparse.Namespace) -> int:
     if args.ensemble:
         return _export_ensemble(args, console)
     network = _network(args, console)
-    try:
+    with _writing(args.to):
         _write(args.to, network, args.input)
-    except OSError as error:
-        raise ConfigError(f"--to {args.to}: cannot write it: {error.strerror}.") from None
     count = sum(array.size for array in flatten(network.variables).values())
     told = f"{args.to}: {name_of(network)}, {count:,} numbers."
     if args.to.suffix == ".pt":
@@ -47,6 +47,15 @@ def export(args: argparse.Namespace) -> int:
     console.print(told, soft_wrap=True)
     print_note(network, console)
     return 0
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """ConfigError where the file within cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"--to {path}: cannot write it: {error.strerror}.") from None
 
 
 def _export_ensemble(args: argparse.Namespace, console: Console) -> int:
@@ -59,14 +68,9 @@ def _export_ensemble(args: argparse.Namespace, console: Console) -> int:
             f"{args.run / KEPT}, and --trial exports one of them."
         )
     ensemble = wanted_ensemble(args.run)
-    try:
+    with _writing(args.to):
         write_ensemble(ensemble, args.to, **({} if args.input is None else {"input": args.input}))
-    except OSError as error:
-        raise ConfigError(f"--to {args.to}: cannot write it: {error.strerror}.") from None
-    count = sum(weight > 0 for weight in ensemble.weights)
-    console.print(
-        f"{args.to}: ensemble of {count} network{'s' if count > 1 else ''}.", soft_wrap=True
-    )
+    console.print(f"{args.to}: {ensemble.name}.", soft_wrap=True)
     return 0
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from hptjax.data import picture
 from hptjax.errors import ConfigError, DataError
+from hptjax.models.prepare import told_pixels
 
 
 def picture_files(paths: Sequence[Path]) -> list[Path]:
@@ -48,8 +49,4 @@ def read_picture(
             f"{path}: the network is for {channels} channels, pictures have 1 or 3; give arrays to "
             "hptjax.load_network(...).predict."
         )
-    with picture.without_warnings():
-        found = picture.read_picture(path, channels=channels, background=background)
-    for key in found.done:
-        notify(f"pictures {picture.SAID[key]}.")
-    return found.pixels
+    return told_pixels(path, str(path), channels, notify, background)

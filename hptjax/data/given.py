@@ -9,14 +9,7 @@ import numpy as np
 
 from hptjax.data.folder_files import resized_lines, stacked
 from hptjax.data.parts import Notify
-from hptjax.data.picture import (
-    Picture,
-    Size,
-    as_picture,
-    lines_of,
-    read_picture,
-    without_warnings,
-)
+from hptjax.data.picture import Picture, Size, any_picture, is_picture, lines_of
 from hptjax.errors import ConfigError, DataError, did_you_mean, shown
 
 _LOOKED = 4  # images that are asked for twice
@@ -80,13 +73,8 @@ class Reader:
 
     def _one(self, image: Any, index: int) -> "Picture | np.ndarray":
         what = f"{self.name}: image {index}"
-        if isinstance(image, str | os.PathLike):
-            with without_warnings():
-                return read_picture(
-                    Path(image).expanduser(), self.size, self.channels, self.background
-                )
-        if hasattr(image, "getbands"):  # of Pillow
-            return as_picture(image, what, self.size, self.channels, self.background)
+        if is_picture(image):
+            return any_picture(image, what, self.size, self.channels, self.background)
         array = np.asarray(_plain_tensor(image) if _is_torch(image) else image)
         if array.ndim not in (2, 3) or array.dtype.kind not in "biuf":
             raise DataError(

@@ -1,16 +1,18 @@
 """One picture file as an array: colours, depth, orientation and size, and what was done to it."""
 
+import os
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from hptjax.data.cover import covering_size
 from hptjax.errors import ConfigError, DataError, shown
+from hptjax.paths import user_path
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -93,6 +95,25 @@ def colour_of(background: str) -> tuple[int, int, int]:
             f"{shown(background)}."
         )
     return red, green, blue
+
+
+def is_picture(image: object) -> bool:
+    """Whether it is a path, or of Pillow: its bytes alone do not say what colours they are."""
+    return isinstance(image, str | os.PathLike) or hasattr(image, "getbands")
+
+
+def any_picture(
+    image: Any,
+    what: str,
+    size: Size | None = None,
+    channels: int | None = None,
+    background: str | None = None,
+) -> Picture:
+    """Of a path as `read_picture`, of a Pillow image as `as_picture`; not for several threads."""
+    if hasattr(image, "getbands"):
+        return as_picture(image, what, size, channels, background)
+    with without_warnings():
+        return read_picture(user_path(image), size, channels, background)
 
 
 def read_picture(

@@ -7,13 +7,12 @@ import numpy as np
 
 from hptjax.entries import Value
 from hptjax.models.signature import net_shape
-from hptjax.population.memory import population_bytes
+from hptjax.population.memory import MEBIBYTE, population_bytes
 from hptjax.population.plan import Plan
 from hptjax.population.speed import epoch_seconds
 from hptjax.population.trainer import PopulationTrainer
 from hptjax.transpile.problem import MAX_SIGNATURES, Problem
 
-MEBIBYTE = 2**20
 DRAWN = 16  # networks of a space that stand for all
 MANY = 12  # values of one hparam, each with a body of its own
 FEW = 4  # values that are proposed instead
@@ -31,11 +30,12 @@ def compiling_text(plan: Plan, problem: Problem) -> str:
 
 
 def training_text(
-    trainer: PopulationTrainer, problem: Problem, epochs: int, validation: int
+    trainer: PopulationTrainer, problem: Problem, *, epochs: int, validation: int, marks: bool
 ) -> str:
     """`A generation of 8 networks takes about 2.1 s of training and 14 MiB beside the images.`
 
-    epochs: of a network that is trained to the end; validation: images that each epoch measures.
+    epochs: of a network that is trained to the end; validation: images that each epoch measures;
+    marks: as of `row_bytes`.
     """
     plan, places = trainer.plan, len(trainer.places)
     drawn = map(problem.build, problem.space.sample(DRAWN, np.random.default_rng(0)))
@@ -48,7 +48,7 @@ def training_text(
     ]
     each = epoch_seconds(members, plan.price, trainer.epoch_images, validation)
     seconds = epochs * each * -(-plan.capacity // places)
-    used = population_bytes(plan, trainer.room, trainer.execution.lanes)
+    used = population_bytes(plan, trainer.room, trainer.execution.lanes, marks=marks)
     return (
         f"A generation of {plan.capacity} networks takes about {_duration(seconds)} of training, "
         f"and {places * used / MEBIBYTE:.1f} MiB beside the images."

@@ -57,22 +57,20 @@ class LocalExecutor:
         make_trainer: MakeTrainer,
         *,
         notify: Callable[[str], None] = lambda text: None,
-        forecast: Callable[[PopulationTrainer], str] | None = None,
     ) -> None:
-        """make_trainer: of a plan for some configs. notify: told what compiling takes, and of more.
-
-        forecast: what it is told of training.
-        """
+        """make_trainer: of a plan for some configs. notify: told of all that is compiled."""
         self._problem, self._make_trainer, self._notify = problem, make_trainer, notify
         self._main = make_trainer(problem.cover())
         notify(compiling_text(self._main.plan, problem))
-        if forecast is not None:
-            notify(forecast(self._main))
         self._rare: OrderedDict[_Rare, PopulationTrainer] = OrderedDict()
 
     @property
-    def plan(self) -> Plan:
+    def main(self) -> PopulationTrainer:
         """Of the program for what stands for the space."""
+        return self._main
+
+    @property
+    def plan(self) -> Plan:
         return self._main.plan
 
     @property
@@ -182,12 +180,11 @@ def local_executor(
     )
     image = data.image_for(study.task)
     problem = Problem(study.model, study.space, image, study.constraints)
-    forecast = None
+    executor = LocalExecutor(problem, make, notify=notify)
     if capacity is None:
-        forecast = partial(
-            training_text, problem=problem, epochs=study.epochs, validation=data.validation.size
-        )
-    return LocalExecutor(problem, make, notify=notify, forecast=forecast)
+        told = {"epochs": study.epochs, "validation": data.validation.size}
+        notify(training_text(executor.main, problem, **told, marks=study.by_best_epoch))
+    return executor
 
 
 def make_trainer(

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hptjax.config.model import AnyModel
+from hptjax.errors import ConfigError
+
 
 @dataclass(frozen=True, eq=False)
 class PerClass:
@@ -18,6 +21,12 @@ class PerClass:
     f1: np.ndarray
     count: np.ndarray
     confusion: np.ndarray
+
+
+def check_classes(config: AnyModel) -> None:
+    """ConfigError of a network of another task than classification."""
+    if config.task.options.kind != "classes":
+        raise ConfigError(f"per class: a {config.task.name} has no classes; evaluate measures it.")
 
 
 def confusion_of(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:

@@ -8,11 +8,22 @@ import numpy as np
 
 from hptjax.config.model import AnyModel
 from hptjax.data.dataset import ImageDataset
+from hptjax.data.targets import Kind
 from hptjax.errors import ConfigError
-from hptjax.models.confusion import PerClass, confusion_of, per_class_of
+from hptjax.models.confusion import PerClass, check_classes, confusion_of, per_class_of
 from hptjax.models.variables import evaluate_outputs
 
 LEAST, LEAST_OF_LABELS = 1e-30, 1e-7  # probabilities of which a logarithm is taken
+
+
+def as_outputs(mean: np.ndarray, kind: Kind) -> np.ndarray:
+    """The outputs [N, K] that mean averaged probabilities of classes or labels; others as is."""
+    if kind == "classes":
+        return np.log(np.maximum(mean, LEAST))
+    if kind == "labels":
+        inner = np.clip(mean, LEAST_OF_LABELS, 1 - LEAST_OF_LABELS)
+        return np.log(inner) - np.log1p(-inner)
+    return mean
 
 
 class Predicting(Protocol):
@@ -100,22 +111,21 @@ class Ensemble:
         Of classes and labels it is measured on the averaged probabilities.
         """
         config, images = self._used[0].config, self._used[0].fit(dataset)
-        mean, kind = self.outcomes(images.images), config.task.options.kind
-        if kind == "classes":
-            mean = np.log(np.maximum(mean, LEAST))
-        elif kind == "labels":
-            inner = np.clip(mean, LEAST_OF_LABELS, 1 - LEAST_OF_LABELS)
-            mean = np.log(inner) - np.log1p(-inner)
-        return evaluate_outputs(config, mean, images, measures)
+        outputs = as_outputs(self.outcomes(images.images), config.task.options.kind)
+        return evaluate_outputs(config, outputs, images, measures)
 
     def per_class(self, dataset: ImageDataset) -> PerClass:
         """Precision, recall, F1 and number of images of each class, as `Network.per_class`."""
-        task = self._used[0].config.task
-        if task.options.kind != "classes":
-            raise ConfigError(f"per class: a {task.name} has no classes; evaluate measures it.")
+        check_classes(self._used[0].config)
         images = self._used[0].fit(dataset)
         confusion = confusion_of(images.labels, self.outcomes(images.images))
         return per_class_of(self.class_names, images.labels, confusion)
+
+    @property
+    def name(self) -> str:
+        """`ensemble of 2 networks`."""
+        count = len(self._used)
+        return f"ensemble of {count} network{'s' if count > 1 else ''}"
 
     @property
     def _used(self) -> list[Predicting]:
@@ -126,6 +136,4 @@ class Ensemble:
         return np.average(np.asarray(values, np.float64), 0, weights).astype(np.float32)
 
     def __repr__(self) -> str:
-        count = len(self._used)
-        networks = "1 network" if count == 1 else f"{count} networks"
-        return f"<Ensemble of {networks}, {len(self.class_names)} outputs>"
+        return f"<{self.name.capitalize()}, {len(self.class_names)} outputs>"

@@ -17,7 +17,7 @@ from hptjax.data.labels import listed
 from hptjax.data.parts import warn
 from hptjax.data.resize import fitted
 from hptjax.errors import ConfigError, DataError
-from hptjax.models.confusion import PerClass, confusion_of, per_class_of
+from hptjax.models.confusion import PerClass, check_classes, confusion_of, per_class_of
 from hptjax.models.costs import network_costs
 from hptjax.models.formats import find_format
 from hptjax.models.module import module_of
@@ -139,17 +139,10 @@ class Network:
 
     def per_class(self, dataset: ImageDataset) -> PerClass:
         """Precision, recall, F1 and number of images of each class; raises as `confusion` does."""
-        self.check_classes()
+        check_classes(self.config)
         images = self.fit(dataset)
         confusion = confusion_of(images.labels, self._outputs(images.images))
         return per_class_of(self.class_names, images.labels, confusion)
-
-    def check_classes(self) -> None:
-        """ConfigError of a network of another task than classification."""
-        if self._kind != "classes":
-            raise ConfigError(
-                f"per class: a {self.config.task.name} has no classes; evaluate measures it."
-            )
 
     def export(self, path: str | Path, **options: Any) -> None:
         """Writes it as `.safetensors`, `.onnx` (extra [onnx]) or `.pt` (extra [torch]).

@@ -1,18 +1,16 @@
 """Images that a user gives to a trained network, brought to what it was trained on."""
 
-import os
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from hptjax.data.dataset import ImageDataset
-from hptjax.data.picture import SAID, as_picture, read_picture, without_warnings
+from hptjax.data.picture import SAID, any_picture, is_picture
 from hptjax.data.pixels import Scale, as_images, scale_of, to_bytes
 from hptjax.data.request import silent
 from hptjax.data.resize import fitted
 from hptjax.errors import DataError
-from hptjax.paths import user_path
 
 _WHAT = "predict"  # begins every error and every line
 _COLOURED = (2, 3, 4)  # channels of pictures that are not grey alone
@@ -46,12 +44,12 @@ def _parts(
     """The images in groups of one size."""
     if isinstance(images, ImageDataset):
         return [images.images]
-    if _is_picture(images):
+    if is_picture(images):
         return [_pixels(images, channels, notify, background)]
     if not isinstance(images, list | tuple) or not images:
         return [images]
     images = [
-        _pixels(one, channels, notify, background) if _is_picture(one) else one for one in images
+        _pixels(one, channels, notify, background) if is_picture(one) else one for one in images
     ]
     if not all(hasattr(one, "__array__") or hasattr(one, "__array_interface__") for one in images):
         return [images]  # nested lists of numbers
@@ -59,11 +57,6 @@ def _parts(
     if len({(array.shape, array.dtype) for array in arrays}) == 1:
         return [np.stack(arrays)]
     return [array[..., None] if array.ndim == 2 else array for array in arrays]
-
-
-def _is_picture(image: Any) -> bool:
-    """Whether it is a path, or of Pillow: its bytes alone do not say what colours they are."""
-    return isinstance(image, str | os.PathLike) or hasattr(image, "getbands")
 
 
 def _pixels(
@@ -74,11 +67,14 @@ def _pixels(
         raise DataError(
             f"{_WHAT}: the network takes {channels} channels, pictures have 1 or 3; give arrays."
         )
-    if hasattr(image, "getbands"):
-        found = as_picture(image, _WHAT, channels=channels, background=background)
-    else:
-        with without_warnings():
-            found = read_picture(user_path(image), channels=channels, background=background)
+    return told_pixels(image, _WHAT, channels, notify, background)
+
+
+def told_pixels(
+    image: Any, what: str, channels: int, notify: Callable[[str], None], background: str | None
+) -> np.ndarray:
+    """A path or an image of Pillow as bytes [H, W, C]; notify: told what is done to it."""
+    found = any_picture(image, what, channels=channels, background=background)
     for key in found.done:
         notify(f"pictures {SAID[key]}.")
     return found.pixels

@@ -6,7 +6,6 @@ On CPUs kernels of our own compute them (`kernels/conv.cc`), elsewhere products 
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -88,7 +87,7 @@ def _conv(
         return bands.convolve(x, w, stride, pad, input_grad) + b[:, None, None, None]
     out = (w.shape[0], *output_size(x.shape, w.shape[1], stride, pad), x.shape[3])
     layouts, options = (MAPS, None, None, None), _options(stride, pad)
-    return _call("hptjax_conv", (x, w, b, live), layouts, out, MAPS, **options)
+    return native.call_one("hptjax_conv", (x, w, b, live), layouts, out, MAPS, **options)
 
 
 def _conv_forward(
@@ -149,7 +148,7 @@ def _input_gradient(
 ) -> Array:
     """pairs: gradients of results, each with the kernel it belongs to."""
     layouts = [MAPS, None] * (len(pairs) // 2) + [None]
-    return _call(target, (*pairs, live), layouts, x.shape, MAPS, **_options(stride, pad))
+    return native.call_one(target, (*pairs, live), layouts, x.shape, MAPS, **_options(stride, pad))
 
 
 def _weight_gradients(
@@ -157,21 +156,10 @@ def _weight_gradients(
 ) -> tuple[Array, Array]:
     """Of a kernel and its bias; XLA leaves out what nobody reads."""
     layouts, options = (MAPS, MAPS, None), _options(stride, pad)
-    dw = _call("hptjax_conv_weight_gradient", (g, x, live), layouts, w.shape, None, **options)
-    return dw, _call("hptjax_conv_bias_gradient", (g, live), (MAPS, None), w.shape[:1], None)
+    names = "hptjax_conv_weight_gradient", "hptjax_conv_bias_gradient"
+    dw = native.call_one(names[0], (g, x, live), layouts, w.shape, None, **options)
+    return dw, native.call_one(names[1], (g, live), (MAPS, None), w.shape[:1], None)
 
 
 def _options(stride: int, pad: Pad) -> dict[str, int]:
     return {"stride": stride, "pad": pad[0], "pad_after": pad[1]}
-
-
-def _call(
-    target: str,
-    arrays: Sequence[Array],
-    layouts: Sequence[Any],
-    out: tuple[int, ...],
-    to: Any,
-    **options: Any,
-) -> Array:
-    shape = jax.ShapeDtypeStruct(out, jnp.float32)
-    return native.call(target, shape, arrays, layouts, to, **options)

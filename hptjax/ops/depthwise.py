@@ -5,7 +5,6 @@ On CPUs kernels of our own compute them (`kernels/depthwise.cc`), elsewhere a pr
 """
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -43,7 +42,9 @@ def depthwise(
     return _depthwise(x, w, live, (stride, dilation, top, bottom, left, right))
 
 
-_OPTIONS = ("stride", "dilation", "top", "bottom", "left", "right")
+def _options(given: tuple[int, ...]) -> dict[str, int]:
+    names = ("stride", "dilation", "top", "bottom", "left", "right")
+    return dict(zip(names, given, strict=True))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(3,))
@@ -54,7 +55,8 @@ def _depthwise(x: Array, w: Array, live: Array, options: tuple[int, ...]) -> Arr
         for n, pad, k in zip(x.shape[1:3], (top + bottom, left + right), w.shape[1:], strict=True)
     )
     out = (x.shape[0], *size, x.shape[3])
-    return _call("hptjax_depthwise", (x, w, live), (MAPS, None, None), out, MAPS, options)
+    layouts, named = (MAPS, None, None), _options(options)
+    return native.call_one("hptjax_depthwise", (x, w, live), layouts, out, MAPS, **named)
 
 
 def _forward(x: Array, w: Array, live: Array, options: tuple[int, ...]):
@@ -64,22 +66,10 @@ def _forward(x: Array, w: Array, live: Array, options: tuple[int, ...]):
 def _backward(options: tuple[int, ...], residuals, g: Array):
     x, w, live = residuals
     of_input, of_weights = (f"hptjax_depthwise_{name}_gradient" for name in ("input", "weight"))
-    dx = _call(of_input, (g, w, live), (MAPS, None, None), x.shape, MAPS, options)
-    dw = _call(of_weights, (g, x, live), (MAPS, MAPS, None), w.shape, None, options)
+    one, both, named = (MAPS, None, None), (MAPS, MAPS, None), _options(options)
+    dx = native.call_one(of_input, (g, w, live), one, x.shape, MAPS, **named)
+    dw = native.call_one(of_weights, (g, x, live), both, w.shape, None, **named)
     return dx, dw, None
 
 
 _depthwise.defvjp(_forward, _backward)
-
-
-def _call(
-    target: str,
-    arrays: tuple[Array, ...],
-    layouts: tuple[Any, ...],
-    out: tuple[int, ...],
-    to: Any,
-    options: tuple[int, ...],
-) -> Array:
-    shape = jax.ShapeDtypeStruct(out, jnp.float32)
-    named = dict(zip(_OPTIONS, options, strict=True))
-    return native.call(target, shape, arrays, layouts, to, **named)

@@ -60,6 +60,19 @@ def call(
     return function(*arrays, **options)
 
 
+def call_one(
+    target: str,
+    arrays: Sequence[Array],
+    layouts: Sequence[Any],
+    out: tuple[int, ...],
+    to: Any,
+    **options: Any,
+) -> Array:
+    """As `call`, of a kernel that gives one array of float32; out: its shape."""
+    shape = jax.ShapeDtypeStruct(out, jnp.float32)
+    return call(target, shape, arrays, layouts, to, **options)
+
+
 @lru_cache(maxsize=1)
 def available() -> bool:
     """Whether this process has the kernels; a machine's first question compiles them."""

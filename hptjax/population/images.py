@@ -144,11 +144,10 @@ def epoch_input(
 ) -> EpochInput:
     """Augments and shuffles the training set for one epoch.
 
-    images_per_epoch: how many of them, the first of that order, the epoch goes through.
-
     chosen: the lists of augmentations that members have; all get the same key and order, so that a
     member's images do not depend on what other lists there are. augment_validation: augments the
-    validation images too, by the one list, as the original study did.
+    validation images too, by the one list, as the original study did. images_per_epoch: how many
+    of the training images, the first of that order, the epoch goes through.
     """
     key_train, key_shuffle, key_val = jax.random.split(data_key(study_key, epoch), 3)
     trains = [augmented(parts, data.train, key_train) for parts in chosen]

@@ -8,6 +8,7 @@ from hptjax.models.weights import longest_vectors
 from hptjax.population.plan import Plan
 from hptjax.population.update import slots_of
 
+MEBIBYTE = 2**20
 USABLE = 0.9  # of a device's memory: allocators leave gaps
 
 

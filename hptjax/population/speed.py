@@ -11,7 +11,7 @@ import numpy as np
 from hptjax.models.costs import costs_of
 from hptjax.models.signature import NetShape
 from hptjax.models.weights import weights
-from hptjax.population.price import Price
+from hptjax.population.price import Price, train_flops
 
 FEATURES = (
     *("a step", "a weight", "a number of the maps", "an operation"),
@@ -41,7 +41,7 @@ def features(body: NetShape, shape: NetShape, *, live: bool = True) -> np.ndarra
 def _convolved(shape: NetShape) -> int:
     """Operations of a training step in convolutions, per image."""
     linear = sum(weight.size for weight in weights(shape).values() if weight.pixels <= 1)
-    return costs_of(shape).train_flops - 6 * linear
+    return train_flops(shape) - 6 * linear
 
 
 def epoch_seconds(

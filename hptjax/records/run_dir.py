@@ -113,11 +113,16 @@ def _check_place(path: Path) -> None:
             raise ConfigError(f"{folder}: cannot write here: Permission denied.")
 
 
+def changed_parts(known: Mapping[str, str] | None, found: Mapping[str, str]) -> list[str]:
+    """The parts of the data whose digests are not those that are known of them."""
+    return [part for part, digest in (known or {}).items() if found.get(part) != digest]
+
+
 def check_digests(
     path: Path | str, known: Mapping[str, str] | None, found: Mapping[str, str], source: str
 ) -> None:
     """ConfigError, naming the parts, where images are not those that a run was made with."""
-    changed = [part for part, digest in (known or {}).items() if found.get(part) != digest]
+    changed = changed_parts(known, found)
     if changed:
         raise ConfigError(
             f"{path}: the {' and '.join(changed)} images or labels of {source} are not those that "

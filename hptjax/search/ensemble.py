@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 
 from hptjax.data.dataset import ImageDataset
-from hptjax.models.ensemble import LEAST, LEAST_OF_LABELS
+from hptjax.models.ensemble import as_outputs
 from hptjax.models.module import module_of
 from hptjax.records.best import SavedNetwork
 from hptjax.records.metrics import VAL, measure_of
@@ -109,21 +109,6 @@ def _measuring(
     return measured
 
 
-@fixed_settings()
-def measures_together(
-    networks: Sequence[SavedNetwork],
-    counts: Sequence[float],
-    dataset: ImageDataset,
-    measures: Sequence[str],
-) -> dict[str, float]:
-    """What an ensemble reaches on a data set; counts: of each network; measures: of the task."""
-    task = networks[0].config.task.options.fitted(dataset)
-    spread, back = _averaged_as(task)
-    mean = np.average([spread(outputs_of(own, dataset)) for own in networks], 0, counts)
-    found = _measuring(task, dataset)(back(mean).astype(np.float32), tuple(measures))
-    return {name: float(value) for name, value in found.items()}
-
-
 def outputs_of(network: SavedNetwork, dataset: ImageDataset) -> np.ndarray:
     """The outputs of a network for all images of a data set, float32 [N, K]."""
     model = module_of(network.config)
@@ -150,10 +135,4 @@ def _averaged_as(
     def spread(outputs: np.ndarray) -> np.ndarray:
         return np.asarray(task.predicted(jnp.asarray(outputs.T)).T, np.float64)
 
-    def back(mean: np.ndarray) -> np.ndarray:
-        if isinstance(task, Classification):
-            return np.log(np.maximum(mean, LEAST))
-        inner = np.clip(mean, LEAST_OF_LABELS, 1 - LEAST_OF_LABELS)
-        return np.log(inner) - np.log1p(-inner)
-
-    return spread, back
+    return spread, partial(as_outputs, kind=task.kind)

@@ -13,19 +13,18 @@ from scipy.special import softmax
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
 from hptjax.data.request import NoSplitError, silent
+from hptjax.data.sources import MEMORY
 from hptjax.errors import ConfigError
 from hptjax.models.confusion import confusion_of
 from hptjax.models.network import Network, load_network
-from hptjax.records.best import CONFIG, TEST, SavedNetwork
+from hptjax.records.best import CONFIG, TEST
 from hptjax.records.files import replace_file
 from hptjax.records.trial import finite_or_none
-from hptjax.search.ensemble import measures_together
-from hptjax.search.kept import ensemble_members, member_network
+from hptjax.search.kept import ensemble_members, kept_ensemble
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import load_test_data
 
 SHOWN = 24  # wrongly classified images that are kept
-GIVEN = "memory"  # the source of images that a Python caller gives
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -90,13 +89,10 @@ def judgement(network: Network, images: ImageDataset, study: StudyConfig) -> dic
 
 def _together(run: Path, images: ImageDataset, study: StudyConfig) -> dict[str, Any] | None:
     """What the run's ensemble reaches, and how often each network is in it."""
-    members = ensemble_members(run)
-    if members is None:
+    members, together = ensemble_members(run), kept_ensemble(run)
+    if members is None or together is None:
         return None
-    found = [member_network(run, name) for name in members]
-    networks = [SavedNetwork(own.config, own.variables, own.trial) for own in found]
-    counts = list(members.values())
-    measures = measures_together(networks, counts, images, study.measures)
+    measures = together.evaluate(images, study.measures)
     known = {name: finite_or_none(value) for name, value in measures.items()}
     return {"members": members, "measures": known}
 
@@ -153,7 +149,7 @@ def _test_images(
     """
     if test is not None:
         return network.fit(test, silent)
-    if study.data.source == GIVEN:
+    if study.data.source == MEMORY:
         return None
     names = network.trial.get("class_names")
     try:

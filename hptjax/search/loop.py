@@ -49,8 +49,8 @@ class Loop:
 
     def run(
         self, make: Callable[[SearchContext], Searcher], context: SearchContext, meter: Meter
-    ) -> tuple[list[GenerationRecord], str]:
-        """One strategy to its end: its generations, and why it stopped."""
+    ) -> str:
+        """One strategy to its end, and why it stopped; its generations are in the history."""
         history = self.recorder.history
         promised = history.evaluations(context.label, context.evaluations)
         self.recorder.begin(context.label, context.evaluations)
@@ -65,7 +65,7 @@ class Loop:
         while reason is None:
             reason = own.reason_to_stop() or own.step()
         self.recorder.end(context.label, reason, self.budget)
-        return own.records, reason
+        return reason
 
 
 @dataclass

@@ -20,7 +20,7 @@ from hptjax.settings import fixed_settings
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
 from hptjax.study.data_config import DataConfig
-from hptjax.study.metrics import find_metric, functions_of
+from hptjax.study.metrics import functions_of, named_metrics
 
 OnEpoch = Callable[[int, Mapping[str, float]], None]
 Trained = tuple[dict[str, Any], dict[str, float]]
@@ -59,10 +59,7 @@ def train_anew(
 
 def _measured(study: StudyConfig, data: StudyData) -> StudyData:
     """The data with the functions of logits that the study names; a caller's own is not there."""
-    words = study.recorded
-    if isinstance(study.metric, str) or "word" in study.metric:
-        words = (study.metric if isinstance(study.metric, str) else study.metric["word"], *words)
-    found = functions_of(find_metric(word, task=study.task) for word in words)
+    found = functions_of(named_metrics(study.metric, study.recorded, study.task))
     return replace(data, functions={**found, **data.functions})
 
 

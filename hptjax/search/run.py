@@ -111,7 +111,7 @@ def run_study(
         generations, stops = _run_all(loop, study, makers)
     if store is not None:
         store.clear()
-    return StudyResult(tuple(generations), stops, study.to_dict())
+    return StudyResult(generations, stops, study.to_dict())
 
 
 def _check_parts(study: Any, data: Any, searchers: Any) -> None:
@@ -150,17 +150,13 @@ def _opened(
 
 def _run_all(
     loop: Loop, study: StudyConfig, searchers: Mapping[str, SearcherFactory]
-) -> tuple[list[GenerationRecord], dict[str, str]]:
+) -> tuple[tuple[GenerationRecord, ...], dict[str, str]]:
     """The generations of all strategies as they were made, and why each stopped."""
-    generations: list[GenerationRecord] = []
     stops: dict[str, str] = {}
     for label, make in searchers.items():
         meter = Meter(study.budget, loop.recorder.images)
-        records, stops[label] = loop.run(make, _context(study, loop.problem.space, label), meter)
-        generations += records
-    made = loop.recorder.history.made(searchers)
-    order = {(own.strategy, own.generation): k for k, own in enumerate(made)}
-    return sorted(generations, key=lambda own: order[own.strategy, own.generation]), stops
+        stops[label] = loop.run(make, _context(study, loop.problem.space, label), meter)
+    return loop.recorder.history.made(searchers), stops
 
 
 def _context(study: StudyConfig, space: Space, label: str) -> SearchContext:

@@ -35,10 +35,7 @@ SKIPPED = {
     "BaseGASampler": "it is the base class of genetic samplers and proposes nothing",
     "nsgaii": "it is a module of crossovers, not a sampler",
 }
-EXTRAS = {
-    "CmaEsSampler": "cmaes",
-    "GPSampler": "torch",
-}  # extras of our own
+EXTRAS = {"CmaEsSampler": "cmaes", "GPSampler": "torch"}  # packages, and extras of our own
 SINGLE = ("CmaEsSampler", "PartialFixedSampler")  # take one objective, or may
 EXHAUSTIVE = ("BruteForceSampler", "GridSampler")
 MOST_GRID_POINTS = 100_000  # Optuna's grid is a list

@@ -140,15 +140,21 @@ def functions_of(metrics: Iterable[Metric]) -> Mapping[str, Function]:
     return {metric.curve: metric.of_logits for metric in metrics if metric.curve}
 
 
+def named_metrics(tree: Any, words: Iterable[str], task: Task) -> tuple[Metric, ...]:
+    """Those of a config's `metrics`, and its metric unless that is a function given elsewhere."""
+    metrics = further_metrics(words, task)
+    if isinstance(tree, str) or "word" in tree:
+        metrics += (find_metric(tree, task=task),)
+    return metrics
+
+
 def known_curves(tree: Any, words: Iterable[str], task: Task) -> tuple[str, ...]:
     """The names of the curves that trials will have, as far as a config tells.
 
     tree: of its metric, which may be a function that is given elsewhere; words: of its `metrics`.
     """
     words, goal = tuple(words), Goal.from_tree(tree)
-    metrics = further_metrics(words, task)
-    if isinstance(tree, str) or "word" in tree:
-        metrics += (find_metric(tree, task=task),)
+    metrics = named_metrics(tree, words, task)
     trained = (TRAIN + name for name in task.train_measures)
     measured = (VAL + name for name in measures_of([goal.name, *words], task))
     return in_order([*trained, *measured, *functions_of(metrics)])

@@ -205,17 +205,8 @@ def _others(others: Mapping[str, Any]) -> dict[str, Any]:
 
 ARGUMENTS = (
     *("epochs", "trials", "seconds", "space", "searcher", "metric", "validation", "test"),
-    *(
-        "seed",
-        "schedule",
-        "population_size",
-        "repeats",
-        "first",
-        "warm_start",
-        "progress",
-        "executor",
-    ),
-    *("out", "callbacks", *KEYS),
+    *("seed", "schedule", "population_size", "repeats", "first", "warm_start", "progress"),
+    *("executor", "out", "callbacks", *KEYS),
 )
 _NAMES = (*ARGUMENTS, *OTHERS)
 _TAKEN = (*ARGUMENTS, "model", "data", "strategies")

@@ -7,6 +7,7 @@ from hptjax.data.dataset import ImageDataset
 from hptjax.data.digest import dataset_digest
 from hptjax.data.given import has_pictures
 from hptjax.data.pixels import as_images, scale_of, to_bytes
+from hptjax.data.sources import MEMORY
 from hptjax.data.targets import Kind
 from hptjax.errors import ConfigError, shown
 from hptjax.study.config import StudyConfig
@@ -16,7 +17,6 @@ from hptjax.study.data_config import DataConfig
 Images: TypeAlias = ImageDataset | StudyData
 Notify: TypeAlias = Callable[[str], None]
 
-SOURCE = "memory"  # of a study whose images are a caller's
 NAME = "the images given"  # of (X, y), as errors and lines begin
 WANTED = "a source such as 'folder:digits', (X, y), an ImageDataset, a StudyData or a mapping"
 
@@ -40,9 +40,9 @@ def split_source(data: Any) -> tuple[Any, Any]:
             raise ConfigError("data.source: must be given, it is missing.")
         source = data["source"]
         given = None if isinstance(source, str | None) else source
-        return {**data, **({} if given is None else {"source": SOURCE})}, given
+        return {**data, **({} if given is None else {"source": MEMORY})}, given
     if isinstance(data, ImageDataset | StudyData) or _is_pair(data):
-        return {"source": SOURCE}, data
+        return {"source": MEMORY}, data
     hint = "; a list is not (X, y)" if isinstance(data, list) and len(data) == 2 else ""
     raise ConfigError(f"data: must be {WANTED}, got {_kind(data)}{hint}.")
 

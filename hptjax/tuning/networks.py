@@ -10,6 +10,7 @@ from hptjax.errors import ConfigError
 from hptjax.models.network import Network, load_network
 from hptjax.records.best import CONFIG, SUFFIX, SavedNetwork, save_network
 from hptjax.records.reader import read_run
+from hptjax.records.run_dir import changed_parts
 from hptjax.records.trial import TrialRecord
 from hptjax.search.kept import KEPT
 from hptjax.study.config import StudyConfig
@@ -50,8 +51,7 @@ def as_network(saved: SavedNetwork) -> Network:
 
 def check_images(folder: Path, images: StudyData) -> None:
     """ConfigError where these are not the images that the run in a folder was made with."""
-    known, found = read_run(folder).data or {}, data_digests(images)
-    changed = [part for part, digest in known.items() if found.get(part) != digest]
+    changed = changed_parts(read_run(folder).data, data_digests(images))
     if changed:
         raise ConfigError(
             f"retrain: the {' and '.join(changed)} images or labels are not those that the run was "

@@ -8,6 +8,7 @@ from typing import Any
 
 from hptjax.config.hparams import bind
 from hptjax.data.request import silent
+from hptjax.data.sources import MEMORY
 from hptjax.errors import ConfigError, shown
 from hptjax.models.ensemble import Ensemble
 from hptjax.models.network import Network
@@ -20,7 +21,7 @@ from hptjax.search.network import remake
 from hptjax.space import Space
 from hptjax.transpile.owners import with_conditions
 from hptjax.tuning import pages
-from hptjax.tuning.images import SOURCE, Images, prepared_data, read_images
+from hptjax.tuning.images import Images, prepared_data, read_images
 from hptjax.tuning.networks import as_network, check_images, kept_network, study_of
 from hptjax.tuning.trial import Trial
 from hptjax.tuning.views import Views
@@ -210,7 +211,7 @@ class Result(Views):
         """The images in place of a source's; ConfigError where nobody gave any."""
         if data is not None:
             return read_images(data, None, study.task.kind, study.data.channels, silent)
-        if self._images is None and source == SOURCE:
+        if self._images is None and source == MEMORY:
             raise ConfigError(
                 "retrain: the images of this run were given in Python; give them again, as in "
                 "retrain(trial, data=(X, y))."
