@@ -96,6 +96,7 @@ def main() -> int:
     for point in made:
         seconds = epoch_seconds(point.pop("population"), EPOCHS)
         found.append({**point, "ms": 1e3 * statistics.median(seconds) / args.steps})
+        print(json.dumps(found[-1]), flush=True)  # what a run that is cut leaves
     rows = [
         [*map(p.get, POINT), p["ms"], p["ms"] / p["lanes"], p["gflop"] / p["ms"]] for p in found
     ]
