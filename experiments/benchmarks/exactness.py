@@ -26,7 +26,6 @@ import jax
 import numpy as np
 
 from hptjax.config.model import Model
-from hptjax.models.signature import NetShape
 from hptjax.models.weights import FlatLayout, laid_out, layouts
 from hptjax.population import Member, PopulationTrainer, make_plan
 from hptjax.population.trainer import PopulationState

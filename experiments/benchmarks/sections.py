@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -142,10 +143,8 @@ def _reading(stream: IO[str] | None, use: Callable[[str], None]) -> threading.Th
 
 def _kill(process: subprocess.Popen) -> None:
     """Ends its whole group: peers and compilers of a section outlive it otherwise."""
-    try:
+    with suppress(ProcessLookupError, PermissionError):  # all of them have ended
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # all of them have ended
-        pass
     process.wait()
 
 
@@ -171,8 +170,11 @@ def run_all(
     heading: str,
     out: Path,
     env: Mapping[str, str] | None = None,
+    closing: Callable[[Sequence[Outcome]], list[str]] | None = None,
 ) -> list[Outcome]:
     """Runs sections in order until the seconds are over, and writes OUT.md and OUT.json after each.
+
+    closing: gives the last lines of the Markdown, of what is known so far.
 
     A section that fails or does not fit in what is left is written down, and the next one goes on.
     SIGTERM and SIGINT end the run; the sections that were not done are written down as such.
@@ -191,7 +193,7 @@ def run_all(
                 outcome = run_section(section, min(left, section.seconds), env)
                 why = TOLD if outcome.reason == TOLD else ""
             outcomes.append(outcome)
-            write(heading, outcomes, out)
+            write(heading, outcomes, out, closing(outcomes) if closing else [])
             print("\n".join(_lines(outcome)), flush=True)
     finally:
         for number, handler in before.items():
@@ -203,7 +205,9 @@ def _end(number: int, frame: Any) -> None:
     raise Ended
 
 
-def write(heading: str, outcomes: Sequence[Outcome], out: Path) -> None:
+def write(
+    heading: str, outcomes: Sequence[Outcome], out: Path, closing: Sequence[str] = ()
+) -> None:
     """Writes OUT.md and OUT.json; each is there whole or as it was before."""
     lines = [f"# {heading}", "", "| section | | s |", "|---|---|---|"]
     for outcome in outcomes:
@@ -211,6 +215,8 @@ def write(heading: str, outcomes: Sequence[Outcome], out: Path) -> None:
         lines.append(f"| {outcome.title} | {outcome.state}{why} | {outcome.seconds:.0f} |")
     for outcome in outcomes:
         lines += ["", *_lines(outcome)]
+    if closing:
+        lines += ["", *closing]
     out.parent.mkdir(parents=True, exist_ok=True)
     replace_file(out.with_suffix(".md"), ("\n".join(lines) + "\n").encode())
     tree = {"heading": heading, "sections": [asdict(outcome) for outcome in outcomes]}
