@@ -9,7 +9,6 @@ a step and member. Shuffling, augmentation and evaluation of the epoch are in it
 
 import argparse
 import csv
-import ctypes
 import json
 import os
 import shutil
@@ -24,7 +23,6 @@ from .cuda.driver import driver
 
 STEPS = 3
 METRIC = "dram__bytes.sum"
-UNITS = {"byte": 1.0, "Kbyte": 1e3, "Mbyte": 1e6, "Gbyte": 1e9}
 
 
 def counted(lanes: int) -> None:
@@ -45,7 +43,7 @@ def bytes_of(lines: Iterable[str]) -> tuple[float, int]:
     total, kernels = 0.0, 0
     for row in rows:
         if row.get("Metric Name") == METRIC:
-            total += float(row["Metric Value"].replace(",", "")) * UNITS[row["Metric Unit"]]
+            total += float(row["Metric Value"].replace(",", ""))
             kernels += 1
     return total, kernels
 
@@ -67,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         counted(args.lanes)
         return 0
     options = ["--clock-control", "none", "--profile-from-start", "off", "--csv"]
-    options += ["--graph-profiling", "node", "--metrics", METRIC]
+    options += ["--print-units", "base", "--graph-profiling", "node", "--metrics", METRIC]
     own = [sys.executable, "-m", "experiments.benchmarks.gpu_bytes", "--counted"]
     command = [profiler(), *options, *own, "--lanes", str(args.lanes)]
     env = {**os.environ, "JAX_PLATFORMS": "cuda,cpu", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}

@@ -48,7 +48,7 @@ def prepared(steps: int, point: tuple[int, int, str]) -> dict[str, Any]:
         lanes=lanes,
         devices=jax.local_devices()[:1],
     )
-    members = [replace(network.member, trial=k) for k in range(lanes)]
+    members = [replace(network.member, key=k) for k in range(lanes)]
     with jax.default_matmul_precision(None if precision == "default" else precision):
         population = Population.start(trainer, members)
         population.advance(1)

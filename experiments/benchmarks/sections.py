@@ -158,7 +158,8 @@ def _end_with_caller() -> None:
     """Has this process, and all that it started, end as soon as who started it is gone."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 1):  # not through sys.stdin, whose lock a process that ends would want
+            pass
         os.killpg(os.getpgid(0), signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -194,7 +195,7 @@ def run_all(
                 why = TOLD if outcome.reason == TOLD else ""
             outcomes.append(outcome)
             write(heading, outcomes, out, closing(outcomes) if closing else [])
-            print("\n".join(_lines(outcome)), flush=True)
+            print("\n".join([*_lines(outcome), ""]), flush=True)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

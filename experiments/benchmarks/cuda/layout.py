@@ -1,6 +1,6 @@
 """How `conv.cu` has maps, kernels and shapes: packed from NumPy's arrays and back."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -69,7 +69,7 @@ def _up(number: int, step: int) -> int:
 
 
 def pack_maps(x: np.ndarray, shape: ConvShape) -> np.ndarray:
-    """[N, H, W, C] -> float16 [N / 16, H, W, eighths, 16, 8], zeros behind C; N a multiple of 16."""
+    """[N, H, W, C] -> float16 [N / 16, H, W, eighths, 16, 8], zeros behind C; N in sixteens."""
     count, height, width, channels = x.shape
     wide = np.zeros((count, height, width, shape.eighths * 8), np.float16)
     wide[..., :channels] = x
