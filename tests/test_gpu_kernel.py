@@ -58,7 +58,7 @@ def gpu(fake, monkeypatch):
     monkeypatch.setattr(nvrtc, "compiled", lambda source, architecture: program)
     monkeypatch.setattr(nvrtc, "architectures", lambda: [80, 90, 100])
     fake.break_kernel(0)
-    return driver.Device(fake)
+    return driver.Device(fake, repeats=1)
 
 
 FEW = Sizes(2**20, 100, 8, (1, 5), (ConvShape(3, 2, 9, 4), ConvShape(2, 1, 20, 20)))

@@ -244,8 +244,9 @@ def _apart(some: Arrays, others: Arrays) -> float:
         size = min(values.shape[-1:] or (0,), others[name].shape[-1:] or (0,))
         cut = (..., slice(*size)) if size != (0,) else ...
         apart = np.abs(np.float64(values[cut]) - np.float64(others[name][cut]))
-        worst = max(worst, float(apart.max(initial=0.0)))
-    return worst if np.isfinite(worst) else float("inf")
+        own = float(apart.max(initial=0.0))
+        worst = max(worst, own if np.isfinite(own) else float("inf"))
+    return worst
 
 
 def reference(kinds: Sequence[str], path: Path, jobs: int) -> None:

@@ -91,7 +91,7 @@ def multiplying(gpu: Device, sizes: Sizes) -> None:
     for warps in (4, 8, 16):
         out = gpu.empty(4 * 32 * warps * units)
         args = (out, ctypes.c_int(sizes.times))
-        seconds = gpu.seconds(partial(gpu.launch, kernel, (units, 1), 32 * warps, args), 5)
+        seconds = gpu.seconds(partial(gpu.launch, kernel, (units, 1), 32 * warps, args))
         found = gpu.get(out, 32 * warps * units, np.float32)
         if not (found == 16 * chains * sizes.times).all():
             raise RuntimeError(f"products of ones gave {found.min()} to {found.max()}")
@@ -120,7 +120,7 @@ def meeting(gpu: Device, sizes: Sizes) -> None:
             numbers = (ctypes.c_int(team), ctypes.c_int(sizes.rounds))
             gpu.launch(kernel, (blocks, 1), THREADS, (*given, *numbers), together=True)
 
-        seconds = gpu.seconds(start, 5)
+        seconds = gpu.seconds(start)
         if errors := int(gpu.get(wrong, 1, np.uint32)[0]):
             raise RuntimeError(f"{errors} barriers of {team} blocks did not hold")
         found[team] = 1e6 * seconds / sizes.rounds

@@ -14,7 +14,7 @@ from hptjax.errors import ConfigError
 # of cuDeviceGetAttribute, cuFuncSetAttribute
 MULTIPROCESSORS, MAJOR, MINOR, SHARED_OPTIN, L2_BYTES, COOPERATIVE = 16, 75, 76, 97, 38, 95
 DYNAMIC_SHARED = 8
-PAUSE = 3  # launches before those that are timed
+WARM_UP = 3  # launches before those that are timed
 
 
 def driver() -> Any:
@@ -30,8 +30,9 @@ def driver() -> Any:
 class Device:
     """The first GPU, with a context of this process; memory is given back when the process ends."""
 
-    def __init__(self, library: Any = None) -> None:
-        """Raises ConfigError where there is no GPU."""
+    def __init__(self, library: Any = None, *, repeats: int = 10) -> None:
+        """repeats: launches that are timed. Raises ConfigError where there is no GPU."""
+        self._repeats = repeats
         self._cuda = driver() if library is None else library
         self._call("cuInit", 0)
         self._device = ctypes.c_int()
@@ -142,15 +143,15 @@ class Device:
         """Until all is done; raises RuntimeError where a kernel failed."""
         self._call("cuCtxSynchronize")
 
-    def seconds(self, start: Any, repeats: int = 10) -> float:
+    def seconds(self, start: Any) -> float:
         """The least time of some launches; start: makes one launch, and is called for each."""
         events = [ctypes.c_void_p() for _ in range(2)]
         for event in events:
             self._call("cuEventCreate", ctypes.byref(event), 0)
-        for _ in range(PAUSE):
+        for _ in range(min(WARM_UP, self._repeats)):
             start()
         best, passed = float("inf"), ctypes.c_float()
-        for _ in range(repeats):
+        for _ in range(self._repeats):
             self._call("cuEventRecord", events[0], None)
             start()
             self._call("cuEventRecord", events[1], None)
