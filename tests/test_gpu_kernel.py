@@ -34,7 +34,7 @@ def library(tmp_path_factory):
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_emulated_warps_convolve_as_xla_does(library, shape):
     x, w = drawn(shape, 32, np.random.default_rng(0))
-    got = np.float32(emulated.conv(library, x, w, shape))
+    got = emulated.conv(library, x, w, shape).astype(np.float32)
     want = kernel_questions.by_xla(x, w, shape.stride)
     error = np.linalg.norm(got[..., : shape.outputs] - want) / np.linalg.norm(want)
     assert error < kernel_questions.TOLERANCE
@@ -93,6 +93,8 @@ def test_the_architecture_is_one_that_compiler_and_device_know(gpu, fake):
     assert kernel_questions.architecture_of(gpu) == "sm_90a"
     with pytest.raises(RuntimeError, match=r"cuModuleGetFunction: CUDA_ERROR_FAKE \(1\)"):
         gpu.kernel(b"\x7fELF", "no such")
+    gpu.profile(on=True)
+    gpu.profile(on=False)
 
 
 def test_a_machine_without_a_driver_says_so(monkeypatch):

@@ -209,6 +209,12 @@ def figures(kind: str, cpu: Callable[[], Mapping[str, np.ndarray]]) -> dict[str,
     return found
 
 
+def failed(kind: str, error: BaseException) -> dict[str, Any]:
+    """The row of a kind that did not come to its figures; the others do."""
+    print(f"{kind}: {type(error).__name__}: {error}", file=sys.stderr)
+    return {"kind": kind, "holds": False, "error": str(error)}
+
+
 def _wild(member: Member) -> Member:
     return replace(member, config=member.config.model_copy(update={"lr": WILD}))
 
@@ -290,10 +296,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = ["--kinds", args.kinds, "--jobs", str(args.jobs)]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(args.jobs + 1) as pool:
         cpu = pool.submit(on_cpus, options, Path(folder) / "cpu.npz")
-        for done in as_completed(pool.submit(figures, kind, cpu.result) for kind in kinds):
-            found.append(done.result())
+        jobs = {pool.submit(figures, kind, cpu.result): kind for kind in kinds}
+        for done in as_completed(jobs):
+            error = done.exception()
+            found.append(failed(jobs[done], error) if error else done.result())
             print(json.dumps(found[-1]), flush=True)
-    rows = [[own["kind"], *(own[name] for name in COLUMNS), own["holds"]] for own in found]
+    rows = [[own["kind"], *map(own.get, COLUMNS), own["holds"]] for own in found]
     device = jax.local_devices()[0].device_kind
     title = f"Exactness on {device}, largest differences, at most {TOLERANCE:g}"
     show(title, ["kind", *COLUMNS.values(), "holds"], rows)

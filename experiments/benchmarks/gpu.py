@@ -26,15 +26,17 @@ TITLES = {
     "lanes": "Members side by side",
     "startup": "Compiling, cold and warm",
     "study": "A generation of a study",
+    "equal": "Beside other ways, eight equal networks",
     "compiled": f"Beside torch.compile, {FEW} networks",
 }
 SECONDS = {  # at most, and with how many left a section is still worth starting
     "machine": (60, 10),
     "exactness": (150, 30),
-    "population": (210, 90),
+    "population": (200, 90),
     "lanes": (110, 45),
     "startup": (110, 60),
     "study": (100, 50),
+    "equal": (130, 60),
     "compiled": (120, 60),
 }
 
@@ -43,17 +45,16 @@ def sections(*, device: str, quick: bool) -> list[Section]:
     """All of them, in order of their importance."""
     part = ["--quick"] if quick else []
     ready = ",".join(name for name in ON_GPU if name != "torch compile")
-    rounds = ["--rounds", 1] if quick else ["--rounds", 3]
+    compiled = "torch compile,torch graphs x1"
+    rounds = ["--rounds", 3, "--steps", 64]
+    if quick:
+        rounds = ["--rounds", 1, "--steps", 8, "--quick"]
     commands = {
         "machine": ["gpu_parts", "machine", *part],
         "exactness": ["exactness", *(["--kinds", "linear", "--jobs", 1] if quick else [])],
         "population": [
-            *("population", "--device", device, *rounds),
-            *(
-                ["--quick", "--steps", 8, "--members", 2, "--skip", "startup,equal"]
-                if quick
-                else ["--steps", 64, "--peers", ready]
-            ),
+            *("population", "--device", device, *rounds, "--skip", "equal"),
+            *(["--members", 2] if quick else ["--peers", ready]),
         ],
         "lanes": [
             *("lanes", "--strides", *([3] if quick else [1, 3])),
@@ -62,10 +63,10 @@ def sections(*, device: str, quick: bool) -> list[Section]:
         ],
         "startup": ["gpu_parts", "startup", *part],
         "study": ["gpu_parts", "study", *part],
+        "equal": ["population", "--device", device, *rounds, "--skip", "mixed"],
         "compiled": [
             *("population", "--device", device, *rounds, "--skip", "equal"),
-            *("--members", 2 if quick else FEW, "--steps", 8 if quick else 64),
-            *(["--quick"] if quick else ["--peers", "torch compile,torch graphs x1"]),
+            *(["--members", 2] if quick else ["--members", FEW, "--peers", compiled]),
         ],
     }
     return [

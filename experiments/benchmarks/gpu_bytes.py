@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from hptjax.errors import ConfigError
 
 from .common import ROOT, rounded, show
-from .cuda.driver import driver
+from .cuda.driver import Device
 
 STEPS = 3
 METRIC = "dram__bytes.sum"
@@ -30,11 +30,10 @@ def counted(lanes: int) -> None:
     from .lanes import prepared
 
     population = prepared(STEPS, (1, lanes, "default"))["population"]
-    cuda = driver()
-    if code := cuda.cuProfilerStart():
-        raise RuntimeError(f"cuProfilerStart: {code}")
+    gpu = Device()  # the context that JAX has, in this thread
+    gpu.profile(on=True)
     population.advance(1)
-    cuda.cuProfilerStop()
+    gpu.profile(on=False)
 
 
 def bytes_of(lines: Iterable[str]) -> tuple[float, int]:

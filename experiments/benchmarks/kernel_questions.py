@@ -244,7 +244,8 @@ def checked(
             raise RuntimeError(f"{shape}: member {k} of {count} differs from its like")
     worst = 0.0
     for (x, w), own in zip(data, found, strict=False):
-        got, want = np.float32(unpack_maps(own, shape)), by_xla(x, w, shape.stride)
+        got = unpack_maps(own, shape).astype(np.float32)
+        want = by_xla(x, w, shape.stride)
         error = np.linalg.norm(got[..., : shape.outputs] - want) / np.linalg.norm(want)
         if not error <= TOLERANCE:
             raise RuntimeError(f"{shape}: relative error {error:.1e}, at most {TOLERANCE:.0e}")

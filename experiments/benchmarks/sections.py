@@ -230,6 +230,8 @@ def _lines(outcome: Outcome) -> list[str]:
     if outcome.reason:
         lines += [f"{outcome.state}: {outcome.reason}", ""]
     shown = outcome.text
+    if outcome.state in (CUT, FAILED):  # the table of what it found comes at its end
+        shown = [*shown, *map(json.dumps, outcome.data)]
     if outcome.state == FAILED:
         shown = [*shown, *(line for line in outcome.said if line not in shown)]
     return [*lines, "```", *shown, "```"] if shown else lines[:-1]

@@ -139,9 +139,9 @@ class Device:
         else:
             self._call("cuLaunchKernel", kernel, *sizes, None)
 
-    def wait(self) -> None:
-        """Until all is done; raises RuntimeError where a kernel failed."""
-        self._call("cuCtxSynchronize")
+    def profile(self, *, on: bool) -> None:
+        """Has a profiler that waits for it look on, or look away."""
+        self._call("cuProfilerStart" if on else "cuProfilerStop")
 
     def seconds(self, start: Any) -> float:
         """The least time of some launches; start: makes one launch, and is called for each."""
