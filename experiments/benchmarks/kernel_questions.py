@@ -4,7 +4,7 @@ import argparse
 import ctypes
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -161,12 +161,11 @@ def timed(
     shape: ConvShape,
     members: Sequence[int],
     rng: np.random.Generator,
-) -> list[dict[str, Any]]:
-    """A row for each number of members that the memory holds; the first is checked."""
+) -> Iterator[dict[str, Any]]:
+    """A row for each number of members that the memory holds, checked before it is timed."""
     data = [drawn(shape, BATCH, rng) for _ in range(DISTINCT)]
     sizes = [2 * shape.map_numbers(BATCH), 2 * 9 * shape.eighths * shape.tiles * 64]
     sizes.append(2 * shape.out_numbers(BATCH))
-    rows: list[dict[str, Any]] = []
     for count in members:
         if count * sum(sizes) + SPARE > gpu.free_bytes:
             print(f"{shape}: {count} members do not fit in the memory")
@@ -191,21 +190,18 @@ def timed(
         busy = min(gpu.attribute(MULTIPROCESSORS), count * BATCH // IMAGES)
         scale = 1e-12 * count * MORE / max(often - once, 1e-12) / busy
         moved = count * sum(sizes)
-        rows.append(
-            {
-                "stride": shape.stride,
-                "in": shape.channels,
-                "out": shape.outputs,
-                "members": count,
-                "error": rounded(error),
-                "us_member": rounded(1e6 * once / count),
-                "gb_s": rounded(1e-9 * moved / once),
-                "tflop_s_unit": rounded(scale * shape.padded_flops(BATCH)),
-                "tflop_s_unit_true": rounded(scale * shape.flops(BATCH)),
-            }
-        )
+        yield {
+            "stride": shape.stride,
+            "in": shape.channels,
+            "out": shape.outputs,
+            "members": count,
+            "error": rounded(error),
+            "us_member": rounded(1e6 * once / count),
+            "gb_s": rounded(1e-9 * moved / once),
+            "tflop_s_unit": rounded(scale * shape.padded_flops(BATCH)),
+            "tflop_s_unit_true": rounded(scale * shape.flops(BATCH)),
+        }
         gpu.free(*blocks, table, *tables)
-    return rows
 
 
 def fill(
@@ -259,8 +255,8 @@ def by_xla(x: np.ndarray, w: np.ndarray, stride: int) -> np.ndarray:
     """The convolution in float32, on a CPU."""
     with jax.default_device(jax.devices("cpu")[0]):
         y = jax.lax.conv_general_dilated(
-            np.float32(x),
-            np.float32(w),
+            x.astype(np.float32),
+            w.astype(np.float32),
             (stride, stride),
             [(1, 1), (1, 1)],
             dimension_numbers=("NHWC", "HWIO", "NHWC"),

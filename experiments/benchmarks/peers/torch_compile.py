@@ -33,7 +33,7 @@ def prepare(task: Task) -> Prepared:
             loss = loss_of(model, forward(images[part]), labels[part])
             loss.backward()
             optimizer.step()
-        return float("nan") if loss is None else float(loss)
+        return float("nan") if loss is None else float(loss.detach())
 
     def run() -> Round:
         begin = time.perf_counter()
