@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
@@ -142,13 +143,24 @@ def test_sections_fit_in_the_time(quick):
 
 @pytest.mark.slow
 def test_exactness_holds_here(tmp_path, monkeypatch):
-    monkeypatch.setattr(exactness, "alone", cache(exactness.alone))  # compiled once for both
+    monkeypatch.setattr(exactness, "trained", cache(exactness.trained))  # compiled once for both
     exactness.reference(["linear"], tmp_path / "cpu.npz", 1)
     cpu = dict(np.load(tmp_path / "cpu.npz"))
-    found = exactness.figures("linear", lambda: cpu)
+    ran = {way: exactness.trained("linear", way=way) for way in exactness.WAYS}
+    found = exactness.figures("linear", ran, cpu)
     assert found["holds"], found
     assert found["cpu"] == found["dead"] == found["wild"] == 0
     assert found["moved"] > 1000 * exactness.TOLERANCE
+    off = {name: values + 1e-3 for name, values in cpu.items()}
+    assert not exactness.figures("linear", ran, off)["holds"]
+
+
+def test_a_kind_that_fails_leaves_the_others(capsys):
+    with ThreadPoolExecutor(1) as pool:
+        broken, cpu = pool.submit(lambda: 1 / 0), pool.submit(dict)
+        row = exactness._row_of(pool, "bands", {"alone": broken}, cpu)
+    assert row == {"kind": "bands", "holds": False, "error": "division by zero"}
+    assert "bands: ZeroDivisionError" in capsys.readouterr().err
 
 
 def test_exactness_sees_what_is_not_exact():

@@ -3,8 +3,8 @@
     python -m experiments.benchmarks.exactness [--kinds bands,linear]
 
 For each kind of layer eight networks, four of either of two sizes, take an epoch of three steps of
-SGD with `highest` products: each size alone in a body of its own; all of them in a body as wide as
-the widest, one after another; and eight side by side. The first column says how far the weights
+SGD with `highest` products: a narrow one alone, in a body of its own; all of them in a body as wide
+as the widest, one after another; and eight side by side. The first column says how far the weights
 moved, beside which the differences are to be seen. A process of its own trains the same on CPUs.
 Each row is a JSON line with its figures and whether all of them hold; the last one counts the rows
 that do not, which is also the exit code.
@@ -16,27 +16,28 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from hptjax.config.model import Model
 from hptjax.models.weights import FlatLayout, laid_out, layouts
 from hptjax.population import Member, PopulationTrainer, make_plan
 from hptjax.population.trainer import PopulationState
-from tests.nets import SIZE, config, images
+from tests.nets import images
 
 from .common import ROOT, show
+from .exact_kinds import KINDS
 
 TOLERANCE = 1e-5  # of weights and statistics, absolute, as the tests have it after an epoch
 MEMBERS = 8
 TRAIN, VALIDATION = images(48), images(40, seed=1)
-HEAVY = {"sgd": {"momentum": 0.9, "nesterov": True}}
 WILD = 1e30  # a learning rate with which a network diverges at once
 HOLDS = ("padded", "lanes", "dead", "wild", "cpu")
 COLUMNS = {
@@ -51,83 +52,8 @@ COLUMNS = {
 Arrays = dict[str, np.ndarray]
 
 
-def network(*layers: Any) -> Model:
-    tree = {"layers": [*layers, "head"], "optimizer": HEAVY, "lr": 0.05, "batch_size": 16}
-    return Model.from_dict({**tree, "input": [SIZE, SIZE, 1], "outputs": 10})
-
-
-def bands(width: int) -> Any:
-    """Convolutions of kernels and strides of all kinds, which bands compute."""
-    conv = {"out_channels": width, "activation": "relu"}
-    return network(
-        {"conv": {**conv, "kernel_size": 3}},
-        {"conv": {**conv, "kernel_size": 5, "stride": 2}},
-        {"conv": {**conv, "kernel_size": [2, 3], "dilation": 2, "activation": "tanh"}},
-        {"conv": {**conv, "kernel_size": 3, "stride": 3}},
-        "flatten",
-    )
-
-
-def norms(width: int) -> Any:
-    conv = {"out_channels": width, "activation": "relu"}
-    linear = {"out_features": width, "norm": "batch", "activation": "gelu"}
-    return network(
-        {"conv": {**conv, "norm": "batch"}},
-        {"conv": {**conv, "norm": "layer", "stride": 2}},
-        "flatten",
-        {"linear": linear},
-    )
-
-
-def group_norm(width: int) -> Any:
-    conv = {"out_channels": 2 * width, "norm": {"group": 2}, "activation": "gelu"}
-    return network({"conv": conv}, {"conv": {**conv, "stride": 2}}, "global_avg_pool")
-
-
-def depthwise(width: int) -> Any:
-    return network(
-        {"conv": {"out_channels": width, "kernel_size": 1, "activation": "tanh"}},
-        {"depthwise": {"kernel_size": 5, "norm": "batch", "activation": "relu"}},
-        {"separable": {"out_channels": width, "stride": 2, "activation": "silu"}},
-        "global_avg_pool",
-    )
-
-
-def pools(width: int) -> Any:
-    conv = {"conv": {"out_channels": width, "activation": "softplus"}}
-    return network(conv, {"max_pool": 2}, conv, {"avg_pool": 2}, conv, "global_avg_pool")
-
-
-def linear(width: int) -> Any:
-    layer = {"out_features": 2 * width, "activation": "elu", "dropout": 0.3}
-    return network("flatten", {"linear": layer}, {"linear": {**layer, "activation": "sigmoid"}})
-
-
-def original(width: int) -> Any:
-    """The original study's network: two residual blocks and an MLP."""
-    own = config(channels=(width, width + 1), units=width + 5, dropout=0.2)
-    return own.model_copy(update={"optimizer": HEAVY, "lr": 0.02})
-
-
-def deep(width: int) -> Any:
-    """A list of layers with blocks, norms, dropout of whole maps and a head."""
-    stem = {"out_channels": 2 * width, "norm": {"group": 2}, "activation": "gelu"}
-    block = {"label": "stage", "depth": 2, "out_channels": width, "stride": [2, 1]}
-    maps = {"rate": 0.2, "maps": True}
-    return network({"conv": stem}, {"residual": block}, {"dropout": maps}, "global_avg_pool")
-
-
-KINDS = {
-    "bands": bands,
-    "norms": norms,
-    "group norm": group_norm,
-    "depthwise": depthwise,
-    "pools": pools,
-    "linear": linear,
-    "the original's": original,
-    "layers": deep,
-}
 NARROW, WIDE = 3, 7
+WAYS = {"alone": (1, 1), "loop": (MEMBERS, 1), "side": (MEMBERS, MEMBERS)}  # members, lanes
 
 
 def members_of(kind: str) -> list[Member]:
@@ -171,6 +97,16 @@ class Trained:
             count += sum(_dead(whole[row], *pair) for whole, *pair in vectors)
         return count
 
+    def changed_by_a_wild_one(self) -> int:
+        """How many numbers of the others change where the last one diverges."""
+        *others, last = self.state.members
+        config = last.config.model_copy(update={"lr": WILD})
+        state, metrics = self.epoch([*others, replace(last, config=config)])
+        if np.isfinite(metrics["train_loss"][-1]):
+            raise AssertionError(f"a network with lr {WILD:g} did not diverge")
+        arrays = self.trainer.snapshot(state)
+        return _different(metrics, self.metrics) + _different(arrays, self.arrays())
+
 
 def _dead(vector: np.ndarray, padded: FlatLayout, true: FlatLayout) -> int:
     own = vector[: padded.size]
@@ -178,30 +114,32 @@ def _dead(vector: np.ndarray, padded: FlatLayout, true: FlatLayout) -> int:
     return int(np.count_nonzero(own - live) + np.count_nonzero(vector[padded.size :]))
 
 
-def alone(kind: str) -> tuple[dict[int, Arrays], list[Member]]:
-    """The first of either size in a body of its own: {its place: arrays}."""
-    members = members_of(kind)
-    return {k: Trained([members[k]], lanes=1).arrays() for k in (0, 1)}, members
+def highest() -> AbstractContextManager[Any]:
+    """Float32 products, in this thread."""
+    return jax.default_matmul_precision("highest")
 
 
-def figures(kind: str, cpu: Callable[[], Mapping[str, np.ndarray]]) -> dict[str, Any]:
-    """The figures of a kind; cpu: what `reference` gives."""
-    with jax.default_matmul_precision("highest"):
-        own, members = alone(kind)
-        one, side = (Trained(members, lanes=lanes) for lanes in (1, MEMBERS))
-        loop, lanes = one.arrays(), side.arrays()
-        wild = [*members[:-1], _wild(members[-1])]
-        changed = sum(_changed(ran, ran.epoch(wild)[1]) for ran in (one, side))
+def trained(kind: str, way: str) -> Trained:
+    """Networks of a kind, trained in one of WAYS."""
+    count, lanes = WAYS[way]
+    with highest():
+        return Trained(members_of(kind)[:count], lanes=lanes)
+
+
+def figures(kind: str, ran: Mapping[str, Trained], cpu: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The figures of a kind; ran: {way: what it came to}; cpu: what `reference` gives."""
+    narrow = _row(ran["alone"].arrays(), 0)
+    loop, lanes = ran["loop"].arrays(), ran["side"].arrays()
+    with highest():
+        changed = [ran[way].changed_by_a_wild_one() for way in ("loop", "side")]
     found: dict[str, Any] = {
         "kind": kind,
-        "moved": _apart(_vectors(loop), _vectors(one.before)),
-        "padded": max(_apart(_row(loop, k), _row(narrow, 0)) for k, narrow in own.items()),
+        "moved": _apart(_vectors(loop), _vectors(ran["loop"].before)),
+        "padded": _apart(_row(loop, 0), narrow),
         "lanes": _apart(lanes, loop),
-        "dead": one.dead() + side.dead(),
-        "wild": changed,
-        "cpu": max(
-            _apart(_row(narrow, 0), _named(cpu(), f"{kind}/{k}/")) for k, narrow in own.items()
-        ),
+        "dead": ran["loop"].dead() + ran["side"].dead(),
+        "wild": sum(changed),
+        "cpu": _apart(narrow, _named(cpu, f"{kind}/")),
         "same_bits": all(np.array_equal(lanes[name], loop[name]) for name in loop),
     }
     limits = {"dead": 0, "wild": 0}
@@ -209,24 +147,24 @@ def figures(kind: str, cpu: Callable[[], Mapping[str, np.ndarray]]) -> dict[str,
     return found
 
 
-def failed(kind: str, error: BaseException) -> dict[str, Any]:
-    """The row of a kind that did not come to its figures; the others do."""
+def _row_of(
+    pool: Executor, kind: str, ran: Mapping[str, Future[Trained]], cpu: Future[Arrays]
+) -> dict[str, Any]:
+    """The figures of a kind, or its error: the other kinds go on."""
+    error = next((e for e in (job.exception() for job in (*ran.values(), cpu)) if e), None)
+    if error is None:
+        done = {way: job.result() for way, job in ran.items()}
+        job = pool.submit(figures, kind, done, cpu.result())
+        error = job.exception()
+        if error is None:
+            return job.result()
     print(f"{kind}: {type(error).__name__}: {error}", file=sys.stderr)
     return {"kind": kind, "holds": False, "error": str(error)}
 
 
-def _wild(member: Member) -> Member:
-    return replace(member, config=member.config.model_copy(update={"lr": WILD}))
-
-
-def _changed(ran: Trained, others: Arrays) -> int:
-    """Figures of the other members that differ; the last one's own must have diverged."""
-    if np.isfinite(others["train_loss"][-1]):
-        raise AssertionError(f"a network with lr {WILD:g} did not diverge")
-    return sum(
-        int(np.count_nonzero(values[:-1] != ran.metrics[name][:-1]))
-        for name, values in others.items()
-    )
+def _different(some: Arrays, others: Arrays) -> int:
+    """Numbers that differ in all rows but the last."""
+    return sum(int(np.count_nonzero(a[:-1] != others[name][:-1])) for name, a in some.items())
 
 
 def _vectors(arrays: Arrays) -> Arrays:
@@ -256,19 +194,14 @@ def _apart(some: Arrays, others: Arrays) -> float:
 
 
 def reference(kinds: Sequence[str], path: Path, jobs: int) -> None:
-    """Writes what networks alone come to on this process's device: {kind/place/name: array}."""
-
-    def one(kind: str) -> Arrays:
-        with jax.default_matmul_precision("highest"):
-            own, _ = alone(kind)
-        return {
-            f"{kind}/{k}/{name}": values[0]
-            for k, arrays in own.items()
-            for name, values in arrays.items()
-        }
-
+    """Writes what the narrow networks come to on this process's device: {kind/name: array}."""
     with ThreadPoolExecutor(jobs) as pool:
-        found = {name: a for part in pool.map(one, kinds) for name, a in part.items()}
+        ran = pool.map(partial(trained, way="alone"), kinds)
+    found = {
+        f"{kind}/{name}": values
+        for kind, own in zip(kinds, ran, strict=True)
+        for name, values in _row(own.arrays(), 0).items()
+    }
     np.savez(path, allow_pickle=False, **found)
 
 
@@ -283,7 +216,7 @@ def on_cpus(options: Sequence[str], path: Path) -> Arrays:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kinds", default=",".join(KINDS), help="by comma")
-    parser.add_argument("--jobs", type=int, default=8, help="programs compiled at once")
+    parser.add_argument("--jobs", type=int, default=12, help="programs compiled at once")
     parser.add_argument("--reference", type=Path, help="write what the CPU's check needs, and end")
     args = parser.parse_args(argv)
     kinds = args.kinds.split(",")
@@ -296,11 +229,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = ["--kinds", args.kinds, "--jobs", str(args.jobs)]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(args.jobs + 1) as pool:
         cpu = pool.submit(on_cpus, options, Path(folder) / "cpu.npz")
-        jobs = {pool.submit(figures, kind, cpu.result): kind for kind in kinds}
-        for done in as_completed(jobs):
-            error = done.exception()
-            found.append(failed(jobs[done], error) if error else done.result())
-            print(json.dumps(found[-1]), flush=True)
+        runs = {kind: {way: pool.submit(trained, kind, way) for way in WAYS} for kind in kinds}
+        for kind, ran in runs.items():
+            own = _row_of(pool, kind, ran, cpu)
+            found.append(own)
+            print(json.dumps(own), flush=True)
     rows = [[own["kind"], *map(own.get, COLUMNS), own["holds"]] for own in found]
     device = jax.local_devices()[0].device_kind
     title = f"Exactness on {device}, largest differences, at most {TOLERANCE:g}"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from .common import ROOT
-from .sections import FAILED, Outcome, Section, module_command, run_all
+from .sections import DONE, Outcome, Section, module_command, run_all
 
 OUT = ROOT / "experiments" / "results" / "gpu_kernel"
 TITLES = {
@@ -130,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     heading = "What a persistent kernel rests on"
     outcomes = run_all(wanted, args.seconds, heading, args.out, env, decisions)
     print("\n".join(decisions(outcomes)))
-    return int(any(outcome.state == FAILED for outcome in outcomes))
+    return int(any(outcome.state != DONE for outcome in outcomes))
 
 
 if __name__ == "__main__":
