@@ -15,6 +15,7 @@ import pytest
 
 from experiments.benchmarks import exactness, gpu, gpu_kernel
 from experiments.benchmarks.common import ROOT
+from experiments.benchmarks.exact_kinds import KINDS
 from experiments.benchmarks.sections import (
     CUT,
     DONE,
@@ -161,6 +162,15 @@ def test_a_kind_that_fails_leaves_the_others(capsys):
         row = exactness._row_of(pool, "bands", {"alone": broken}, cpu)
     assert row == {"kind": "bands", "holds": False, "error": "division by zero"}
     assert "bands: ZeroDivisionError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_narrow_network_of_each_kind_has_padding_in_the_common_body(kind):
+    members = exactness.members_of(kind)
+    (body,) = make_plan([member.config for member in members], max_bodies=1).bodies
+    narrow, wide = (layouts(member.shape)[0].size for member in members[:2])
+    assert 2 * narrow < layouts(body)[0].size
+    assert wide == layouts(body)[0].size
 
 
 def test_exactness_sees_what_is_not_exact():
