@@ -157,8 +157,11 @@ def test_exactness_holds_here(tmp_path, monkeypatch):
 
 
 def test_a_kind_that_fails_leaves_the_others(capsys):
+    def breaks() -> exactness.Trained:
+        raise ZeroDivisionError("division by zero")
+
     with ThreadPoolExecutor(1) as pool:
-        broken, cpu = pool.submit(lambda: 1 / 0), pool.submit(dict)
+        broken, cpu = pool.submit(breaks), pool.submit(dict)
         row = exactness._row_of(pool, "bands", {"alone": broken}, cpu)
     assert row == {"kind": "bands", "holds": False, "error": "division by zero"}
     assert "bands: ZeroDivisionError" in capsys.readouterr().err

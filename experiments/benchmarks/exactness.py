@@ -214,7 +214,9 @@ def on_cpus(options: Sequence[str], path: Path) -> Arrays:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kinds", default=",".join(KINDS), help="by comma")
     parser.add_argument("--jobs", type=int, default=12, help="programs compiled at once")
     parser.add_argument("--reference", type=Path, help="write what the CPU's check needs, and end")

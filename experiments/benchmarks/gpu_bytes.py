@@ -56,7 +56,9 @@ def profiler() -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--lanes", type=int, default=12)
     parser.add_argument("--counted", action="store_true", help="what ncu starts")
     args = parser.parse_args(argv)

@@ -116,7 +116,9 @@ def sections() -> list[Section]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=540, help="for all of it")
     parser.add_argument("--out", type=Path, default=OUT, help="OUT.md and OUT.json are written")
     parser.add_argument("--only", default=",".join(TITLES), help="by comma; default %(default)s")

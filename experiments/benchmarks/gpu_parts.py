@@ -132,7 +132,9 @@ PARTS = {"machine": show_machine, "startup": show_startup, "study": show_study}
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args(argv)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .common import rounded, show
@@ -255,8 +256,8 @@ def by_xla(x: np.ndarray, w: np.ndarray, stride: int) -> np.ndarray:
     """The convolution in float32, on a CPU."""
     with jax.default_device(jax.devices("cpu")[0]):
         y = jax.lax.conv_general_dilated(
-            x.astype(np.float32),
-            w.astype(np.float32),
+            jnp.asarray(x, jnp.float32),
+            jnp.asarray(w, jnp.float32),
             (stride, stride),
             [(1, 1), (1, 1)],
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
@@ -275,7 +276,9 @@ QUESTIONS: dict[str, Callable[[Device, Sizes], None]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("question", choices=QUESTIONS)
     QUESTIONS[parser.parse_args(argv).question](Device(), Sizes())
     return 0
