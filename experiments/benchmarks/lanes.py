@@ -48,7 +48,7 @@ def prepared(steps: int, point: tuple[int, int, str]) -> dict[str, Any]:
         lanes=lanes,
         devices=jax.local_devices()[:1],
     )
-    members = [replace(network.member, trial=k) for k in range(lanes)]
+    members = [replace(network.member, key=k) for k in range(lanes)]
     with jax.default_matmul_precision(None if precision == "default" else precision):
         population = Population.start(trainer, members)
         population.advance(1)
@@ -96,6 +96,7 @@ def main() -> int:
     for point in made:
         seconds = epoch_seconds(point.pop("population"), EPOCHS)
         found.append({**point, "ms": 1e3 * statistics.median(seconds) / args.steps})
+        print(json.dumps(found[-1]), flush=True)  # what a run that is cut leaves
     rows = [
         [*map(p.get, POINT), p["ms"], p["ms"] / p["lanes"], p["gflop"] / p["ms"]] for p in found
     ]

@@ -23,6 +23,7 @@ from . import startup
 from .common import (
     ROOT,
     available_cores,
+    first_images,
     machine,
     median_ratio,
     mixed_members,
@@ -54,8 +55,10 @@ ON_GPU = {
     f"torch eager{layout}": ["torch_sequential", "--fused", *option]
     for layout, option in (("", []), (" channels_last", ["--channels-last"]))
 } | {f"torch graphs x{count}": ["torch_graphs", "--streams", str(count)] for count in (1, 4, 16)}
+ON_GPU["torch compile"] = ["torch_compile", "--fused"]
 QUICK = (f"{SINGLE} channels_last fused", f"{DOUBLE} channels_last fused")
 EQUAL = {"flax naive vmap": ["flax_naive_vmap"], "torch vmap": ["torch_vmap", "--fused"]}
+EQUAL_ON_GPU = EQUAL | {"torch compile": ON_GPU["torch compile"]}
 SECTIONS = ("startup", "mixed", "equal", "original", "overhead")
 EQUAL_MEMBERS = 8
 ORIGINAL_IMAGES = 12_000
@@ -148,10 +151,11 @@ def mixed_problem(args: argparse.Namespace, images: Any, count: int) -> Task:
     study = trial1()
     image = ImageSpec(*images.image_shape, images.num_classes)
     sample = Problem(study.model, study.space, image).cover()
+    images = first_images(images, count)
     return Task(
         mixed_members(args.members, args.seed),
-        images.images[:count],
-        images.labels[:count],
+        images.images,
+        images.labels,
         plan=[config.to_dict() for config in sample],
         others=mixed_members(max(args.members - 5, 1), args.seed + 1),
     )
@@ -209,14 +213,14 @@ def measure_equal(
     """Members of the default model's shape, and what the machine can do at most."""
     problem, steps = folder / "equal.npz", max(args.steps // 2, 4)
     members = [{**default_member(), "lr": 1e-3 * (k + 1)} for k in range(EQUAL_MEMBERS)]
-    count = max(steps * 64, 512)
-    save_problem(problem, Task(members, images.images[:count], images.labels[:count]))
+    images = first_images(images, 8 * max(steps * 64, 512))
+    save_problem(problem, Task(members, images.images, images.labels))
     # the engine's rounds are short: more steps, for the same number of seconds
     scale = {"engine": 8, "sgemm": 1}
-    commands = {"hptjax": ["engine"], **({} if args.quick else EQUAL), "sgemm": ["sgemm"]}
+    others = EQUAL if args.device == "cpu" else EQUAL_ON_GPU
+    commands = {"hptjax": ["engine"], **({} if args.quick else others), "sgemm": ["sgemm"]}
     if args.quick:
         commands["flax naive vmap"] = EQUAL["flax naive vmap"]
-    save_problem(problem, Task(members, images.images[: count * 8], images.labels[: count * 8]))
     commands = {
         label: [
             *(name, str(problem), "--steps", str(steps * scale.get(name, 1))),
@@ -297,7 +301,7 @@ def show_rates(
         low, high = rates[0], rates[-1]
         row = [label, statistics.median(rates), f"{low:.0f} - {high:.0f}", per_step, ratio]
         rows.append(row)
-    title += f", {steps} steps of 64 images a round, {info['devices']} {info['device']} for hptjax"
+    title += f", {steps} steps of 64 images a round, {info['places']} {info['device']} for hptjax"
     columns = ["way", "member-samples/s", "least - most", "ms per step and member", "hptjax is x"]
     show(title, columns, rows)
 

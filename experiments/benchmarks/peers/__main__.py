@@ -24,6 +24,7 @@ NAMES = (
     "torch_sequential",
     "torch_two_processes",
     "torch_graphs",
+    "torch_compile",
     "torch_vmap",
     "flax_naive_vmap",
     "flax_loop",
