@@ -297,7 +297,7 @@ def show_rates(
         low, high = rates[0], rates[-1]
         row = [label, statistics.median(rates), f"{low:.0f} - {high:.0f}", per_step, ratio]
         rows.append(row)
-    title += f", {steps} steps of 64 images a round, {info['devices']} {info['device']} for hptjax"
+    title += f", {steps} steps of 64 images a round, {info['places']} {info['device']} for hptjax"
     columns = ["way", "member-samples/s", "least - most", "ms per step and member", "hptjax is x"]
     show(title, columns, rows)
 
