@@ -38,7 +38,7 @@ void convolve(float* y, const Maps& to, const std::array<Source, S>& sources, In
     if (count || !adds)
       Pixel{taps.data(), count, inner, to.live, to.images, w_outer, bias, adds}.compute(at(h, q));
   };
-  const bool tiled = winograd::pays(sources[0], to);
+  const bool tiled = winograd::pays(sources[0].k, sources[0].stride, inner, to);
   const Index rows = tiled ? to.height / 2 * 2 : 0, columns = tiled ? to.width / 2 * 2 : 0;
   if (tiled) {
     winograd::Convolution products(sources[0], to, bias);

@@ -8,7 +8,9 @@
 #ifndef HPTJAX_WINOGRAD_H_
 #define HPTJAX_WINOGRAD_H_
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <vector>
 
 #include "direct.h"
@@ -45,9 +47,10 @@ inline std::array<T, 2> of_products(T a, T b, T c, T d) {
   return {a + b + c, b - c - d};
 }
 
-inline bool pays(const Source& source, const Maps& to) {
-  return source.k == 3 && source.stride == 1 && source.maps.live >= kLeastChannels &&
-         to.live >= kLeastChannels && to.height > 1 && to.width > 1;
+// Whether a convolution from `inner` channels goes by these products.
+inline bool pays(Index k, Index stride, Index inner, const Maps& to) {
+  return k == 3 && stride == 1 && std::min(inner, to.live) >= kLeastChannels &&
+         std::min(to.height, to.width) > 1;
 }
 
 // Memory that a thread keeps from call to call, aligned to vectors.
