@@ -1,0 +1,161 @@
+// Direct convolution of one pixel: no patches are copied, and no zeros are multiplied.
+//
+// Each pixel of a result adds up the taps that lie inside the image, in registers. kRows channels by
+// kVectors vectors of images are computed together, so that a number loaded is used about four times.
+
+#ifndef HPTJAX_DIRECT_H_
+#define HPTJAX_DIRECT_H_
+
+#include <array>
+#include <vector>
+
+#include "kernels.h"
+
+
+// One tap of a pixel of the result: where it reads, its weights, and how far these are apart from
+// one channel read to the next.
+struct Tap {
+  const float *source, *weights;
+  Index step;
+};
+
+// y[t, b] = start[t] + sum over taps and n < inner of w[n, t] x[n, b]; t < T, b < V * N. The start is
+// the bias if there is one, what y holds where a sum is to be added to it, or else 0.
+template <int N, int V, int T>
+void tile(float* y, Index b, const Tap* taps, int count, Index inner, Index images, Index first,
+          Index w_outer, const float* bias, bool adds) {
+  Vector<N> sums[T][V];
+  for (int t = 0; t < T; ++t)
+    for (int v = 0; v < V; ++v)
+      sums[t][v] = adds ? load<N>(y + (first + t) * images + b + v * N)
+                        : fill<N>(bias ? bias[first + t] : 0.0f);
+  for (int k = 0; k < count; ++k) {
+    const float* xs = taps[k].source + b;
+    const float* ws = taps[k].weights + first * w_outer;
+    for (Index n = 0; n < inner; ++n, xs += images, ws += taps[k].step) {
+      Vector<N> read[V];
+      for (int v = 0; v < V; ++v) {
+        read[v] = load<N>(xs + v * N);
+        KEEP(read[v]);
+      }
+      for (int t = 0; t < T; ++t) {
+        Vector<N> weight = fill<N>(ws[t * w_outer]);
+        KEEP(weight);
+        for (int v = 0; v < V; ++v) sums[t][v] += read[v] * weight;
+      }
+    }
+  }
+  for (int t = 0; t < T; ++t)
+    for (int v = 0; v < V; ++v) store<N>(y + (first + t) * images + b + v * N, sums[t][v]);
+}
+
+// A pixel of a convolution from `inner` channels to `outer` ones.
+struct Pixel {
+  const Tap* taps;
+  int count;
+  Index inner, outer, images, w_outer;
+  const float* bias;
+  bool adds = false;  // to what the result holds
+
+  // Computes images from `b` on as long as V vectors of them are left; returns the first left over.
+  template <int N, int V>
+  Index sweep(Index b, float* y) const {
+    static constexpr std::array functions = {&tile<N, V, 1>, &tile<N, V, 2>, &tile<N, V, 3>,
+                                             &tile<N, V, 4>, &tile<N, V, 5>, &tile<N, V, 6>};
+    static_assert(functions.size() == kRows);
+    for (; b + N * V <= images; b += N * V) {
+      Index t = 0;
+      for (Index parts = parts_of(outer, kRows); parts > 0; --parts) {
+        Index size = part(outer - t, parts);
+        functions[size - 1](y, b, taps, count, inner, images, t, w_outer, bias, adds);
+        t += size;
+      }
+    }
+    return b;
+  }
+
+  void compute(float* y) const {
+    Index b = sweep<kLanes, kVectors>(0, y);
+    b = sweep<kLanes, 1>(b, y);
+    sweep<1, 1>(b, y);
+  }
+};
+
+// Along one axis: which taps each place of the result has, and which place of the source they read.
+class Reads {
+ public:
+  struct Read {
+    Index tap, source;
+  };
+
+  static Reads forward(Index out, Index in, Index k, Index stride, Index pad) {
+    Reads reads(out, k);
+    for (Index q = 0; q < out; ++q) {
+      for (Index j = 0; j < k; ++j)
+        if (Index s = q * stride + j - pad; 0 <= s && s < in) reads.all_.push_back({j, s});
+      reads.ends_.push_back(reads.all_.size());
+    }
+    return reads;
+  }
+
+  static Reads input_gradient(Index in, Index out, Index k, Index stride, Index pad) {
+    Reads reads(in, k);
+    for (Index s = 0; s < in; ++s) {
+      for (Index j = 0; j < k; ++j)
+        if (Index q = s + pad - j; 0 <= q && q % stride == 0 && q / stride < out)
+          reads.all_.push_back({j, q / stride});
+      reads.ends_.push_back(reads.all_.size());
+    }
+    return reads;
+  }
+
+  const Read* begin(Index place) const { return all_.data() + (place ? ends_[place - 1] : 0); }
+  const Read* end(Index place) const { return all_.data() + ends_[place]; }
+
+ private:
+  Reads(Index places, Index k) {
+    all_.reserve(places * k);
+    ends_.reserve(places);
+  }
+  std::vector<Read> all_;
+  std::vector<Index> ends_;
+};
+
+// The taps of one pass over a source: maps, the kernel [., k, k, channels] that reads them, and the
+// places that each row and column of the result reads.
+struct Source {
+  const float* x;
+  Maps maps;
+  const float* w;
+  Index k, channels, step, stride, pad;
+  bool backward;  // an input gradient: the taps of w turned around
+  Reads rows, columns;
+
+  int taps(Index row, Index column, Tap* to) const {
+    int count = 0;
+    for (const auto* r = rows.begin(row); r != rows.end(row); ++r)
+      for (const auto* c = columns.begin(column); c != columns.end(column); ++c)
+        to[count++] = {x + (r->source * maps.width + c->source) * maps.pixel(),
+                       w + (r->tap * k + c->tap) * channels, step};
+    return count;
+  }
+
+  static Source forward(F32 x, F32 w, S32 live, const Maps& to, Index stride, Index pad) {
+    Maps maps(x.dimensions(), live.typed_data()[0]);
+    Index k = w.dimensions()[1];
+    return {x.typed_data(), maps, w.typed_data(), k, maps.channels, 1, stride, pad, false,
+            Reads::forward(to.height, maps.height, k, stride, pad),
+            Reads::forward(to.width, maps.width, k, stride, pad)};
+  }
+
+  static Source input_gradient(F32 g, F32 w, S32 live, const Maps& to, Index stride, Index pad) {
+    Maps maps(g.dimensions(), live.typed_data()[1]);
+    Index k = w.dimensions()[1];
+    return {g.typed_data(), maps, w.typed_data(), k, to.channels, k * k * to.channels,
+            stride, pad, true,
+            Reads::input_gradient(to.height, maps.height, k, stride, pad),
+            Reads::input_gradient(to.width, maps.width, k, stride, pad)};
+  }
+};
+
+#endif  // HPTJAX_DIRECT_H_
