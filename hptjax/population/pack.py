@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from hptjax.errors import ConfigError
 from hptjax.models.numbers import number_types, numbers_of, packed
 from hptjax.models.signature import NetShape, net_shape
 from hptjax.population.epoch import TracedHparams
+from hptjax.population.groups import dealt, group_prices
 from hptjax.population.plan import Plan
 
 
@@ -41,24 +43,31 @@ class Placement:
     room: int
 
 
-def place(plan: Plan, members: Sequence[Member], places: int) -> Placement:
-    """Deals members to places, the costliest first, each to the place with the least to do."""
+def place(
+    plan: Plan,
+    members: Sequence[Member],
+    places: int,
+    *,
+    lanes: Sequence[int] | None = None,
+    room: int | None = None,
+) -> Placement:
+    """Deals members to places, so that the one with the most to do ends soon.
+
+    lanes: of each body, as `Execution` has them: whole groups are dealt then, the costliest first,
+    else members, each to the place with the least to do. room: rows of each place; default an even
+    share of the plan's capacity. Raises ConfigError for more members than the plan's capacity.
+    """
     if len(members) > plan.capacity:
         raise ConfigError(
             f"The plan takes at most {plan.capacity} members a call, got {len(members)}:"
             " split them, or make a plan of a larger capacity."
         )
     bodies = [body_of(plan, member) for member in members]
-    prices = [
-        plan.price(plan.bodies[b], member.shape) for b, member in zip(bodies, members, strict=True)
-    ]
-    room = -(-plan.capacity // places)
-    shards: list[list[int]] = [[] for _ in range(places)]
-    load = np.zeros(places)
-    for k in sorted(range(len(members)), key=lambda k: (-prices[k], members[k].key)):
-        d = min((d for d in range(places) if len(shards[d]) < room), key=lambda d: load[d])
-        shards[d].append(k)
-        load[d] += prices[k]
+    room = -(-plan.capacity // places) if room is None else room
+    if lanes is None:
+        shards = _members_dealt(plan, members, bodies, places, room)
+    else:
+        shards = _groups_dealt(plan, members, bodies, lanes, places, room)
     rows = np.zeros(len(members), np.int32)
     counts = np.zeros((places, len(plan.bodies)), np.int32)
     for d, shard in enumerate(shards):
@@ -66,6 +75,43 @@ def place(plan: Plan, members: Sequence[Member], places: int) -> Placement:
             rows[k] = d * room + row
             counts[d, bodies[k]] += 1
     return Placement(rows, np.array(bodies, np.int32), counts, room)
+
+
+def _members_dealt(
+    plan: Plan, members: Sequence[Member], bodies: Sequence[int], places: int, room: int
+) -> list[list[int]]:
+    """The members of each place, where they are trained one after another."""
+    prices = [
+        plan.price(plan.bodies[b], member.shape) for b, member in zip(bodies, members, strict=True)
+    ]
+    shards: list[list[int]] = [[] for _ in range(places)]
+    load = np.zeros(places)
+    for k in sorted(range(len(members)), key=lambda k: (-prices[k], members[k].key)):
+        d = min((d for d in range(places) if len(shards[d]) < room), key=lambda d: load[d])
+        shards[d].append(k)
+        load[d] += prices[k]
+    return shards
+
+
+def _groups_dealt(
+    plan: Plan,
+    members: Sequence[Member],
+    bodies: Sequence[int],
+    lanes: Sequence[int],
+    places: int,
+    room: int,
+) -> list[list[int]]:
+    """The members of each place, where they are trained in lanes; of one body by their keys."""
+    counts = np.bincount(bodies, minlength=len(plan.bodies))
+    prices = group_prices(plan.bodies, lanes, plan.price)
+    shares = dealt(counts, lanes, prices, places, room)
+    queue = sorted(range(len(members)), key=lambda k: (bodies[k], members[k].key))
+    shards: list[list[int]] = [[] for _ in range(places)]
+    ahead = iter(queue)
+    for body in range(len(plan.bodies)):
+        for shard, count in zip(shards, shares[:, body], strict=True):
+            shard.extend(islice(ahead, int(count)))
+    return shards
 
 
 def body_of(plan: Plan, member: Member) -> int:

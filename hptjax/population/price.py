@@ -92,8 +92,8 @@ def _layer_seconds(weight: Weight, *, kernels: bool) -> float:
     return COMPILE_PIXEL * shape[0] * shape[1] if taps else COMPILE_CONV
 
 
-def price_for(platform: str | None = None) -> Price:
-    """Of the devices of a platform ("cpu", "gpu", "tpu"), default JAX's own."""
+def price_for(platform: str | None = None, kind: str | None = None) -> Price:
+    """Of the devices of a platform ("cpu", "gpu", "tpu") and a kind of it, default JAX's own."""
     if (platform or jax.default_backend()) != "cpu":
         return LANES
     return KERNELS if native.available() else LOOPS
