@@ -1,4 +1,4 @@
-"""Groups of lanes on several devices: how they are dealt, how wide they are, what stays the same."""
+"""Groups of lanes on several devices: how they are dealt, how wide they are, what stays."""
 
 from pathlib import Path
 
@@ -96,9 +96,9 @@ def test_rows_beyond_an_even_share_have_a_share_of_the_memory(trial1):
     assert max(execution_for(small, plan, 256, places=DEVICES).lanes) <= 40
 
 
-ONE_BODY = {"channels": (4,), "kernels": (3,), "strides": (2,), "dropout": 0.2}
-MEMBERS = [Member(config(units=8 - k % 3, **ONE_BODY), k) for k in range(5)]
-MEMBERS += [Member(config(batch_size=24, units=5 + k, **ONE_BODY), k) for k in (6, 7)]
+SMALL = {"channels": (), "kernels": (), "strides": (), "dropout": 0.2}
+MEMBERS = [Member(config(units=8 - k % 3, **SMALL), k) for k in range(5)]
+MEMBERS += [Member(config(batch_size=24, units=5 + k, **SMALL), k) for k in (6, 7)]
 
 
 @pytest.mark.slow

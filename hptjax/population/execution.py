@@ -27,6 +27,7 @@ NEARLY = 1.03
 # groups do. Of 256 and 1024 members of the trial-1 space on eight devices more gain nothing.
 SPARE = 2
 
+
 @dataclass(frozen=True)
 class Execution:
     """How the rows of each device are computed.
@@ -98,7 +99,8 @@ def rows_for(
     if execution.lanes is None:
         return even
     most = min(members, max(SPARE * even, *execution.lanes))
-    return max(even, min(most, rows_within(_memory_of(device), plan, places, marks=marks)))
+    within = min(most, rows_within(_memory_of(device), plan, places, marks=marks))
+    return max(even, int(within))
 
 
 def _memory_of(device: Any) -> float:

@@ -63,30 +63,42 @@ def place(
             " split them, or make a plan of a larger capacity."
         )
     bodies = [body_of(plan, member) for member in members]
+    shapes, keys = [member.shape for member in members], [member.key for member in members]
     room = -(-plan.capacity // places) if room is None else room
+    return placed(plan, bodies, shapes, keys, places, lanes, room)
+
+
+def placed(
+    plan: Plan,
+    bodies: Sequence[int],
+    shapes: Sequence[NetShape],
+    keys: Sequence[int],
+    places: int,
+    lanes: Sequence[int] | None,
+    room: int,
+) -> Placement:
+    """As `place`, of members of these bodies, exact shapes and keys, each [P]."""
     if lanes is None:
-        shards = _members_dealt(plan, members, bodies, places, room)
+        prices = [plan.price(plan.bodies[b], s) for b, s in zip(bodies, shapes, strict=True)]
+        shards = _members_dealt(prices, keys, places, room)
     else:
-        shards = _groups_dealt(plan, members, bodies, lanes, places, room)
-    rows = np.zeros(len(members), np.int32)
+        shards = _groups_dealt(plan, bodies, keys, lanes, places, room)
+    rows = np.zeros(len(keys), np.int32)
     counts = np.zeros((places, len(plan.bodies)), np.int32)
     for d, shard in enumerate(shards):
-        for row, k in enumerate(sorted(shard, key=lambda k: (bodies[k], members[k].key))):
+        for row, k in enumerate(sorted(shard, key=lambda k: (bodies[k], keys[k]))):
             rows[k] = d * room + row
             counts[d, bodies[k]] += 1
     return Placement(rows, np.array(bodies, np.int32), counts, room)
 
 
 def _members_dealt(
-    plan: Plan, members: Sequence[Member], bodies: Sequence[int], places: int, room: int
+    prices: Sequence[float], keys: Sequence[int], places: int, room: int
 ) -> list[list[int]]:
     """The members of each place, where they are trained one after another."""
-    prices = [
-        plan.price(plan.bodies[b], member.shape) for b, member in zip(bodies, members, strict=True)
-    ]
     shards: list[list[int]] = [[] for _ in range(places)]
     load = np.zeros(places)
-    for k in sorted(range(len(members)), key=lambda k: (-prices[k], members[k].key)):
+    for k in sorted(range(len(keys)), key=lambda k: (-prices[k], keys[k])):
         d = min((d for d in range(places) if len(shards[d]) < room), key=lambda d: load[d])
         shards[d].append(k)
         load[d] += prices[k]
@@ -95,19 +107,17 @@ def _members_dealt(
 
 def _groups_dealt(
     plan: Plan,
-    members: Sequence[Member],
     bodies: Sequence[int],
+    keys: Sequence[int],
     lanes: Sequence[int],
     places: int,
     room: int,
 ) -> list[list[int]]:
     """The members of each place, where they are trained in lanes; of one body by their keys."""
-    counts = np.bincount(bodies, minlength=len(plan.bodies))
-    prices = group_prices(plan.bodies, lanes, plan.price)
-    shares = dealt(counts, lanes, prices, places, room)
-    queue = sorted(range(len(members)), key=lambda k: (bodies[k], members[k].key))
+    counts = np.bincount(np.array(bodies, int), minlength=len(plan.bodies))
+    shares = dealt(counts, lanes, group_prices(plan.bodies, lanes, plan.price), places, room)
+    ahead = iter(sorted(range(len(keys)), key=lambda k: (bodies[k], keys[k])))
     shards: list[list[int]] = [[] for _ in range(places)]
-    ahead = iter(queue)
     for body in range(len(plan.bodies)):
         for shard, count in zip(shards, shares[:, body], strict=True):
             shard.extend(islice(ahead, int(count)))
