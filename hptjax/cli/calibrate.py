@@ -23,7 +23,7 @@ from hptjax.report.terminal import PlainTable, make_console, patience
 from hptjax.study.load import load_study
 from hptjax.transpile import Problem
 
-SPACES = ("trial1", "keras_cnn", "optuna_mlp", "mnist_5k", "pd1_cnn")  # one network of each
+SPACES = ("optuna_mlp", "trial1", "keras_cnn", "mnist_5k")  # a network of each
 IMAGE = ImageSpec(28, 28, 1, 10)
 ABREAST = 16  # members of a device where they are trained side by side
 VALIDATION = 64  # images
@@ -45,8 +45,8 @@ class Measured:
 
     @property
     def epoch_s(self) -> float:
-        """The median of the epochs."""
-        return statistics.median(self.epochs_s)
+        """The fastest of the epochs: what else runs on the machine only adds to it."""
+        return min(self.epochs_s)
 
     def epoch(self) -> None:
         """Trains one more epoch, and notes how long it took."""

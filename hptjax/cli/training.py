@@ -199,17 +199,17 @@ def _add_calibrate(commands) -> None:
     command.add_argument(
         "--networks",
         type=int,
-        choices=range(1, 6),
-        default=5,
+        choices=range(1, 5),
+        default=4,
         metavar="N",
-        help="how many, 1 to 5 (default: 5)",
+        help="how many, 1 to 4 (default: 4)",
     )
     command.add_argument(
         "--repeats",
         type=_count,
         default=7,
         metavar="N",
-        help="epochs of each, of which the median counts (default: 7)",
+        help="epochs of each, of which the fastest counts (default: 7)",
     )
     command.add_argument(
         "--steps", type=_count, default=300, metavar="N", help="of an epoch, at most (default: 300)"
