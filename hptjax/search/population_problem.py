@@ -12,6 +12,7 @@ import numpy as np
 from evosax.problems import Problem as EvosaxProblem
 from flax import struct
 from jax import Array, lax
+from jax.core import Tracer
 
 from hptjax.config.augment import AugmentTree, Variants
 from hptjax.config.model import AnyModel, is_augmented
@@ -160,7 +161,7 @@ class PopulationProblem(EvosaxProblem):
         The random keys of a network derive from the seed and from its number in the search.
         """
         _check_settings()
-        traced = any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((solutions, state)))
+        traced = any(isinstance(x, Tracer) for x in jax.tree.leaves((solutions, state)))
         with nullcontext() if traced else fixed_settings():
             study_key, first = root_key(self._seed), jnp.uint32(self._first)
             if traced:
@@ -175,7 +176,7 @@ class PopulationProblem(EvosaxProblem):
         plan, places = program.traced.plan, self._places[:count]
         hparams, body = jax.device_get(_decoded(program, solutions, state.counter, first))
         fit = np.flatnonzero(body < len(plan.bodies))
-        shapes = [_shape_of(plan, body[k], hparams.numbers, k) for k in fit]
+        shapes = [_shape_of(plan, body[k], hparams.numbers, k) for k in fit.tolist()]
         execution = program.execution(count, len(places))
         rows = rows_for(places[0], plan, count, len(places), execution)
         placement = placed(
