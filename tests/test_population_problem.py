@@ -18,8 +18,8 @@ from hptjax.errors import ConfigError
 from hptjax.models.numbers import numbers_of
 from hptjax.population import Member, PopulationTrainer, make_plan
 from hptjax.population.pack import place, traced_hparams
-from hptjax.search.generation import trial_key
 from hptjax.search import population_problem
+from hptjax.search.generation import trial_key
 from hptjax.search.population_problem import PopulationProblem
 from hptjax.space import Space
 from hptjax.transpile import Problem
