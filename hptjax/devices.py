@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 import platform
+import sys
 import tempfile
 import warnings
 from contextlib import suppress
@@ -124,3 +125,12 @@ def processor() -> str:
         return f"{platform.processor()} {platform.machine()}"
     wanted = ("model name", "flags", "Features", "CPU part")
     return "\n".join(sorted({line for line in lines if line.startswith(wanted)}))
+
+
+def processor_name() -> str:
+    """The processor's name, for people."""
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

@@ -28,6 +28,7 @@ Install = Callable[[str, str, Mapping[str, str]], None]
 pytest.register_assert_rewrite("tests.walk")
 # before XLA starts, which reads it once; processes that tests start inherit it
 os.environ.setdefault("XLA_FLAGS", UNOPTIMIZED)
+os.environ["HPTJAX_CALIBRATION"] = "0"  # what somebody has measured changes texts
 jax.config.update("jax_platforms", os.environ.get("HPTJAX_TEST_PLATFORM", "cpu"))
 jax.config.update("jax_num_cpu_devices", 2)
 # the same examples every time: a test that fails, fails for everybody

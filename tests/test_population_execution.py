@@ -37,6 +37,7 @@ class Device:
 
     memory: int | None = None
     platform: str = "gpu"
+    device_kind: str = "NVIDIA H100 80GB HBM3"
 
     def memory_stats(self) -> dict[str, int] | None:
         return None if self.memory is None else {"bytes_limit": self.memory}

@@ -18,6 +18,7 @@ from hptjax.errors import ConfigError
 from hptjax.models.numbers import numbers_of
 from hptjax.population import Member, PopulationTrainer, make_plan
 from hptjax.population.pack import place, traced_hparams
+from hptjax.search import population_problem
 from hptjax.search.generation import trial_key
 from hptjax.search.population_problem import PopulationProblem
 from hptjax.space import Space
@@ -152,6 +153,57 @@ def test_a_generation_is_that_of_the_trainer(problem):
     np.testing.assert_array_equal(fitness[np.array(fit)], curves["val_loss"][-1, np.array(fit)])
     assert np.isinf(np.delete(fitness, fit)).all()
     assert int(state.counter) == 1
+
+
+ONE, OTHER = jax.devices()[:2]
+
+
+def evaluated(devices, points=POINTS[:5], **options):
+    """Fitness and curves of a problem at these places, and the members that each got."""
+    problem, dealt = problem_of(plan=PLAN, devices=devices, **options), []
+
+    def spied(*args):
+        dealt.append(place_all(*args))
+        return dealt[-1]
+
+    place_all, population_problem.placed = population_problem.placed, spied
+    try:
+        fitness, state, curves = problem.eval(KEY, points, problem.init(KEY))
+    finally:
+        population_problem.placed = place_all
+    assert int(state.counter) == 1
+    return jax.device_get((fitness, curves)), dealt[0].counts.sum(1).tolist()
+
+
+KEY = jax.random.key(0)
+
+
+@pytest.mark.slow
+@pytest.mark.optimized  # otherwise XLA orders sums by the size of an array
+def test_number_of_places_changes_no_bit_and_a_program_of_the_caller_only_rounding():
+    alone, counts = evaluated((ONE,), epochs=2)
+    assert counts == [4]  # one cannot be built
+    with count_compilations() as compiled:
+        found, counts = evaluated((ONE, OTHER, ONE), epochs=2)
+    assert sum(counts) == 4
+    assert min(counts) >= 1
+    assert len(compiled) == 2  # one for each device, not for each place
+    jax.tree.map(np.testing.assert_array_equal, found, alone)
+    problem = problem_of(plan=PLAN, epochs=2, devices=(ONE, OTHER))
+    fitness, _, curves = jax.jit(problem.eval)(KEY, POINTS[:5], problem.init(KEY))
+    inside = jax.device_get((fitness, curves))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), inside, alone)
+
+
+def test_by_default_a_population_is_split_over_the_cores(monkeypatch):
+    monkeypatch.setenv("NPROC", "2")
+    _, counts = evaluated(None, points=POINTS[:4])
+    assert sorted(counts) == [1, 2]
+    unfit = np.full((2, POINTS.shape[1]), np.nan, np.float32)
+    (none, curves), counts = evaluated(None, points=unfit)
+    assert np.isinf(none).all()
+    assert np.isnan(curves["val_loss"]).all()
+    assert counts == [0, 0]
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Fits how long a training step of any network takes on one core (`hptjax/population/speed.py`).
+"""Fits how long a training step of any network takes on one core (`hptjax/population/prices.yaml`).
 
     taskset -c 0 python -m experiments.benchmarks.speed                 # with the CPU kernels
     HPTJAX_KERNELS=0 taskset -c 0 python -m experiments.benchmarks.speed

@@ -19,7 +19,7 @@ from hptjax.models.costs import Costs, network_costs
 from hptjax.models.placed import Placed
 from hptjax.models.signature import net_shape
 from hptjax.population import Plan, make_plan
-from hptjax.population.execution import execution_for
+from hptjax.population.execution import execution_for, rows_for
 from hptjax.population.memory import MEBIBYTE, population_bytes, row_bytes
 from hptjax.population.places import places_for
 from hptjax.report.terminal import PlainTable, make_console
@@ -120,8 +120,9 @@ def training_images(study: StudyConfig) -> int:
 def memory_text(plan: Plan, places: Sequence[Any], *, marks: bool = False) -> str:
     """What a full population takes at these places, in sentences; marks: as of `row_bytes`."""
     used = len(places)
-    rows = -(-plan.capacity // used)
-    lanes = execution_for(places[0], plan, rows, marks=marks).lanes
+    execution = execution_for(places[0], plan, plan.capacity, places=used, marks=marks)
+    rows = rows_for(places[0], plan, plan.capacity, used, execution, marks=marks)
+    lanes = execution.lanes
     each = row_bytes(plan, marks=marks)
     kept, whole = used * rows * each, used * population_bytes(plan, rows, lanes, marks=marks)
     unit = "core" if places[0].platform == "cpu" else "device"

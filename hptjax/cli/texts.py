@@ -53,6 +53,22 @@ parameters and FLOPs of its networks, what padding wastes, memory. For a model: 
 FLOPs. Images are loaded where --data names them, and where the model does not say their size
 itself, as a list of layers.
 """
+CALIBRATE_HELP = """\
+Measures this machine for about a minute: a few small networks are compiled and trained, a copy on
+every core or many on an accelerator. Prints how far the seconds that hptjax says before a run are
+right, and keeps the factors in a file of yours, which it names (HPTJAX_CALIBRATION=FILE: another;
+0: none, neither written nor read). Later runs on such a device say better seconds.
+
+It changes those texts and nothing else. Which networks share a program, and how many are trained
+side by side, decides how sums are rounded: that follows from the package's own table, so that one
+seed has one history whether or not a machine was calibrated.
+
+Let nothing else run beside it.
+
+examples:
+  hptjax calibrate
+  hptjax calibrate --dry-run
+"""
 DATA_HELP = """\
 Reads images as a study would, and says what was read: how many of each class are for training,
 validation and test, sizes, range of values, all that was done to them, and what may be wrong:

@@ -1,11 +1,11 @@
-"""Parsers of the commands that train, or say what training would be: run, train, describe."""
+"""Parsers of the commands that train, or say how it would be: run, train, describe, calibrate."""
 
 import argparse
 
 import shtab
 
 from hptjax.cli.looking import add_command
-from hptjax.cli.texts import DESCRIBE_HELP, RUN_HELP, TRAIN_HELP
+from hptjax.cli.texts import CALIBRATE_HELP, DESCRIBE_HELP, RUN_HELP, TRAIN_HELP
 from hptjax.paths import user_path
 
 
@@ -14,6 +14,7 @@ def add_training_commands(commands) -> None:
     _add_run(commands)
     _add_train(commands)
     _add_describe(commands)
+    _add_calibrate(commands)
 
 
 def _add_config(command: argparse.ArgumentParser) -> None:
@@ -191,6 +192,40 @@ def _add_describe(commands) -> None:
     command.set_defaults(handler=_describe, only_prints=True)
 
 
+def _add_calibrate(commands) -> None:
+    command = add_command(
+        commands, "calibrate", "measure this machine, for the seconds that are said", CALIBRATE_HELP
+    )
+    command.add_argument(
+        "--networks",
+        type=int,
+        choices=range(1, 5),
+        default=4,
+        metavar="N",
+        help="how many, 1 to 4 (default: 4)",
+    )
+    command.add_argument(
+        "--repeats",
+        type=_count,
+        default=7,
+        metavar="N",
+        help="epochs of each, of which the fastest counts (default: 7)",
+    )
+    command.add_argument(
+        "--steps", type=_count, default=300, metavar="N", help="of an epoch, at most (default: 300)"
+    )
+    command.add_argument(
+        "--dry-run", action="store_true", help="print what is found, write nothing"
+    )
+    command.set_defaults(handler=_calibrate, compile_cache=False)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) < 10**6):
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
 def _run(args: argparse.Namespace) -> int:
     from hptjax.cli.run import run
 
@@ -211,3 +246,9 @@ def _describe(args: argparse.Namespace) -> int:
     from hptjax.cli.describe import describe
 
     return describe(args)
+
+
+def _calibrate(args: argparse.Namespace) -> int:
+    from hptjax.cli.calibrate import calibrate
+
+    return calibrate(args)

@@ -3,13 +3,15 @@
 import math
 from collections.abc import Sequence
 
+import jax
 import numpy as np
 
 from hptjax.entries import Value
-from hptjax.models.signature import net_shape
+from hptjax.models.signature import NetShape, net_shape
+from hptjax.population.calibration import factors_of
 from hptjax.population.memory import MEBIBYTE, population_bytes
 from hptjax.population.plan import Plan
-from hptjax.population.speed import epoch_seconds
+from hptjax.population.speed import generation_seconds
 from hptjax.population.trainer import PopulationTrainer
 from hptjax.transpile.problem import MAX_SIGNATURES, Problem
 
@@ -23,10 +25,16 @@ def compiling_text(plan: Plan, problem: Problem) -> str:
 
     The seconds are those of a first start: programs that were compiled before come from a cache.
     """
-    count, seconds = len(plan.bodies), plan.price.compile_seconds(plan.bodies)
+    count, seconds = len(plan.bodies), compile_seconds(plan, plan.bodies)
     each = seconds / count
     text = f"{count} {'body' if count == 1 else 'bodies'}, about {_duration(seconds)}"
     return f"{text} of compiling{_why(problem, each)}."
+
+
+def compile_seconds(plan: Plan, bodies: Sequence[NetShape]) -> float:
+    """Of compiling a program of these bodies, as the user has measured it or as the plan says."""
+    factor = factors_of(jax.local_devices()[0]).compiling
+    return factor * plan.price.compile_seconds(bodies)
 
 
 def training_text(
@@ -46,8 +54,9 @@ def training_text(
         (shape if body is None else plan.bodies[body], shape)
         for body, shape in zip(covered, shapes, strict=True)
     ]
-    each = epoch_seconds(members, plan.price, trainer.epoch_images, validation)
-    seconds = epochs * each * -(-plan.capacity // places)
+    images = trainer.epoch_images, validation
+    seconds = generation_seconds(plan, trainer.execution, places, members, *images)
+    seconds *= epochs * factors_of(trainer.places[0]).training
     used = population_bytes(plan, trainer.room, trainer.execution.lanes, marks=marks)
     return (
         f"A generation of {plan.capacity} networks takes about {_duration(seconds)} of training, "

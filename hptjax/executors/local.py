@@ -12,7 +12,7 @@ from hptjax.config.frozen import Frozen
 from hptjax.config.model import AnyModel
 from hptjax.data.parts import warn
 from hptjax.executors.base import Executor, Resident
-from hptjax.executors.compiling import compiling_text, training_text
+from hptjax.executors.compiling import compile_seconds, compiling_text, training_text
 from hptjax.executors.joined import JoinedPopulation
 from hptjax.models.choices import Choices, choices_of
 from hptjax.models.signature import NetShape, net_shape
@@ -119,7 +119,7 @@ class LocalExecutor:
         widest = self._problem.widest(member.config)
         rare = net_shape(widest), choices_of([member.config])
         if rare not in self._rare:
-            seconds = self._main.plan.price.compile_seconds([rare[0]])
+            seconds = compile_seconds(self._main.plan, [rare[0]])
             self._notify(
                 "A candidate has a shape that the compiled program lacks: compiling once more, "
                 f"about {seconds:.1f} s."

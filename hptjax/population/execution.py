@@ -15,13 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from hptjax.population.memory import lanes_within
+from hptjax.population.groups import lanes_for_places
+from hptjax.population.memory import lanes_within, rows_within
 from hptjax.population.plan import Plan
-from hptjax.population.price import LANES
+from hptjax.population.price import LANES, Price, price_for
 
 # Of the least expected time: costs 29 members of the trial-1 space less than 5 %, saves a third of
 # them more than 20 %.
 NEARLY = 1.03
+# Rows of one device among several, times its even share: devices then differ in members, as whole
+# groups do. Of 256 and 1024 members of the trial-1 space on eight devices more gain nothing.
+SPARE = 2
 
 
 @dataclass(frozen=True)
@@ -48,31 +52,64 @@ class Execution:
 def execution_for(
     device: Any,
     plan: Plan,
-    rows: int,
+    members: int,
     *,
+    places: int = 1,
     lanes: int | None = None,
     images: int = 0,
     marks: bool = False,
 ) -> Execution:
-    """How a device (of JAX) trains up to `rows` members of a plan.
+    """How a device (of JAX), one of so many places, trains up to `members` members of a plan.
 
     lanes: to have one's own number, for all bodies; images: bytes of all their copies, which
-    take room beside the members; marks: whether members keep a second copy of their weights.
+    take room beside the members; marks: whether members keep a second copy of their weights. On
+    accelerators the number of places decides lanes, and so how sums are rounded.
     """
+    even = -(-members // places)
     if lanes is not None:
         alone = device.platform == "cpu" and lanes == 1
-        return Execution(None if alone else (min(lanes, rows),) * len(plan.bodies))
+        return Execution(None if alone else (min(lanes, even),) * len(plan.bodies))
     if device.platform == "cpu":
         return Execution(None)
-    wanted = lanes_by_share(plan, rows)
-    stats = device.memory_stats() or {}
+    price = price_for(device.platform, device.device_kind)
+    wanted = lanes_by_share(plan, even, price)
+    if places > 1:
+        begins = wanted, lanes_by_share(plan, members, price)
+        wanted = lanes_for_places(plan, members, places, price, begins, NEARLY)
+    rows = rows_for(device, plan, members, places, Execution(wanted), marks=marks)
+    fitting = lanes_within(_memory_of(device), plan, rows, images, marks=marks)
+    return Execution(tuple(min(*pair, rows) for pair in zip(wanted, fitting, strict=True)))
+
+
+def rows_for(
+    device: Any,
+    plan: Plan,
+    members: int,
+    places: int,
+    execution: Execution,
+    *,
+    marks: bool = False,
+) -> int:
+    """Rows of each place: an even share of the members, and more where groups are dealt.
+
+    There SPARE even shares, or a whole group, as far as `rows_within` has memory for them. marks:
+    as of `execution_for`.
+    """
+    even = -(-members // places)
+    if execution.lanes is None:
+        return even
+    most = min(members, max(SPARE * even, *execution.lanes))
+    within = min(most, rows_within(_memory_of(device), plan, places, marks=marks))
+    return max(even, int(within))
+
+
+def _memory_of(device: Any) -> float:
+    """Bytes of a device; infinite where it does not say."""
     # The limit and not what happens to be free: the same run has the same lanes every time.
-    limit = stats.get("bytes_limit", math.inf)
-    fitting = lanes_within(limit, plan, rows, images, marks=marks)
-    return Execution(tuple(map(min, wanted, fitting)))
+    return (device.memory_stats() or {}).get("bytes_limit", math.inf)
 
 
-def lanes_by_share(plan: Plan, rows: int) -> tuple[int, ...]:
+def lanes_by_share(plan: Plan, rows: int, price: Price = LANES) -> tuple[int, ...]:
     """Lanes of each body for members drawn as the plan's configs were.
 
     The narrowest of nearly the least expected time: of few members, as halving leaves them, fewer
@@ -82,8 +119,8 @@ def lanes_by_share(plan: Plan, rows: int) -> tuple[int, ...]:
     sizes = {size << k for size in (1, 3) for k in range(rows.bit_length())}
     lanes = np.array(sorted({size for size in sizes if size < rows} | {rows}))
     groups = _chances(np.array(plan.shares), rows) @ -(-np.arange(rows + 1)[:, None] // lanes)
-    launches = np.array([[LANES.of_launches(body)] for body in plan.bodies])
-    work = np.array([[LANES.of_body(body)] for body in plan.bodies]) * lanes
+    launches = np.array([[price.of_launches(body)] for body in plan.bodies])
+    work = np.array([[price.of_body(body)] for body in plan.bodies]) * lanes
     time = groups * (launches + work)
     near = time <= NEARLY * time.min(1, keepdims=True)
     return tuple(map(int, lanes[near.argmax(1)]))

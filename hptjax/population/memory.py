@@ -10,6 +10,7 @@ from hptjax.population.update import slots_of
 
 MEBIBYTE = 2**20
 USABLE = 0.9  # of a device's memory: allocators leave gaps
+FOR_ROWS = 0.25  # of it, for rows beyond an even share: lanes are worth more
 
 
 def row_bytes(plan: Plan, *, marks: bool = False) -> int:
@@ -53,6 +54,15 @@ def lanes_within(
         return [rows] * len(plan.bodies)
     free = USABLE * memory - 2 * rows * row_bytes(plan, marks=marks) - images
     return [max(1, int(free // lane_bytes(body))) for body in plan.bodies]
+
+
+def rows_within(memory: float, plan: Plan, places: int, *, marks: bool = False) -> float:
+    """The rows of one of some places for which a share of a device's memory [bytes] suffices.
+
+    They count twice, and those of all places once more: where some are kept, each device gathers
+    the arrays of them all, one after another. marks: as of `row_bytes`.
+    """
+    return FOR_ROWS * memory // (row_bytes(plan, marks=marks) * (2 + places))
 
 
 def is_exhausted(error: Exception) -> bool:

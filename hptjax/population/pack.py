@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from hptjax.errors import ConfigError
 from hptjax.models.numbers import number_types, numbers_of, packed
 from hptjax.models.signature import NetShape, net_shape
 from hptjax.population.epoch import TracedHparams
+from hptjax.population.groups import dealt, group_prices
 from hptjax.population.plan import Plan
 
 
@@ -41,31 +43,85 @@ class Placement:
     room: int
 
 
-def place(plan: Plan, members: Sequence[Member], places: int) -> Placement:
-    """Deals members to places, the costliest first, each to the place with the least to do."""
+def place(
+    plan: Plan,
+    members: Sequence[Member],
+    places: int,
+    *,
+    lanes: Sequence[int] | None = None,
+    room: int | None = None,
+) -> Placement:
+    """Deals members to places, so that the one with the most to do ends soon.
+
+    lanes: of each body, as `Execution` has them: whole groups are dealt then, the costliest first,
+    else members, each to the place with the least to do. room: rows of each place; default an even
+    share of the plan's capacity. Raises ConfigError for more members than the plan's capacity.
+    """
     if len(members) > plan.capacity:
         raise ConfigError(
             f"The plan takes at most {plan.capacity} members a call, got {len(members)}:"
             " split them, or make a plan of a larger capacity."
         )
     bodies = [body_of(plan, member) for member in members]
-    prices = [
-        plan.price(plan.bodies[b], member.shape) for b, member in zip(bodies, members, strict=True)
-    ]
-    room = -(-plan.capacity // places)
-    shards: list[list[int]] = [[] for _ in range(places)]
-    load = np.zeros(places)
-    for k in sorted(range(len(members)), key=lambda k: (-prices[k], members[k].key)):
-        d = min((d for d in range(places) if len(shards[d]) < room), key=lambda d: load[d])
-        shards[d].append(k)
-        load[d] += prices[k]
-    rows = np.zeros(len(members), np.int32)
+    shapes, keys = [member.shape for member in members], [member.key for member in members]
+    room = -(-plan.capacity // places) if room is None else room
+    return placed(plan, bodies, shapes, keys, places, lanes, room)
+
+
+def placed(
+    plan: Plan,
+    bodies: Sequence[int],
+    shapes: Sequence[NetShape],
+    keys: Sequence[int],
+    places: int,
+    lanes: Sequence[int] | None,
+    room: int,
+) -> Placement:
+    """As `place`, of members of these bodies, exact shapes and keys, each [P]."""
+    if lanes is None:
+        prices = [plan.price(plan.bodies[b], s) for b, s in zip(bodies, shapes, strict=True)]
+        shards = _members_dealt(prices, keys, places, room)
+    else:
+        shards = _groups_dealt(plan, bodies, keys, lanes, places, room)
+    rows = np.zeros(len(keys), np.int32)
     counts = np.zeros((places, len(plan.bodies)), np.int32)
     for d, shard in enumerate(shards):
-        for row, k in enumerate(sorted(shard, key=lambda k: (bodies[k], members[k].key))):
+        for row, k in enumerate(sorted(shard, key=lambda k: (bodies[k], keys[k]))):
             rows[k] = d * room + row
             counts[d, bodies[k]] += 1
     return Placement(rows, np.array(bodies, np.int32), counts, room)
+
+
+def _members_dealt(
+    prices: Sequence[float], keys: Sequence[int], places: int, room: int
+) -> list[list[int]]:
+    """The members of each place, where they are trained one after another."""
+    shards: list[list[int]] = [[] for _ in range(places)]
+    load = np.zeros(places)
+    for k in sorted(range(len(keys)), key=lambda k: (-prices[k], keys[k])):
+        d = min((d for d in range(places) if len(shards[d]) < room), key=lambda d: load[d])
+        shards[d].append(k)
+        load[d] += prices[k]
+    return shards
+
+
+def _groups_dealt(
+    plan: Plan,
+    bodies: Sequence[int],
+    keys: Sequence[int],
+    lanes: Sequence[int],
+    places: int,
+    room: int,
+) -> list[list[int]]:
+    """The members of each place, where they are trained in lanes; of one body by their keys."""
+    counts = np.bincount(np.array(bodies, int), minlength=len(plan.bodies))
+    shares = dealt(counts, lanes, group_prices(plan.bodies, lanes, plan.price), places, room)
+    ahead = iter(sorted(range(len(keys)), key=lambda k: (bodies[k], keys[k])))
+    shards: list[list[int]] = [[] for _ in range(places)]
+    for body in range(len(plan.bodies)):
+        for shard, count in zip(shards, shares[:, body], strict=True):
+            shard.extend(islice(ahead, int(count)))
+    return shards
 
 
 def body_of(plan: Plan, member: Member) -> int:

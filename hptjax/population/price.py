@@ -11,6 +11,7 @@ from hptjax.models.layers.base import Weight
 from hptjax.models.signature import NetShape
 from hptjax.models.weights import weights
 from hptjax.ops import native
+from hptjax.population.prices import DeviceRow, table
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Price:
 
     def compile_seconds(self, bodies: Iterable[NetShape]) -> float:
         """Of compiling a program of these bodies, within a factor of two as a rule."""
-        seconds = COMPILE_SHARED + sum(_compile_seconds(body, kernels=self.live) for body in bodies)
+        own = (_compile_seconds(body, kernels=self.live) for body in bodies)
+        seconds = table().compiling.shared + sum(own)
         return seconds * self.body_seconds / KERNELS.body_seconds
 
     def flops(self, body: NetShape, shape: NetShape) -> int:
@@ -57,46 +59,45 @@ class Price:
         return train_flops(shape if self.live else body)
 
 
-# Fitted on cores with AVX-512, strides 1 to 3, 8 to 24 channels, to 20 %; two cores are assumed.
-KERNELS = Price(live=True, per_number=200, per_second=4.8e11, body_seconds=2.5)
-LOOPS = Price(live=False, per_number=400, per_second=2e11, body_seconds=4.0)
-# Fitted on an H100 (TF32 products, 1 to 128 members side by side, strides 1 to 3), to 8 %: a step's
-# launches take .16 ms. Compiled on 16 cores. Of TPUs nothing is known.
-LANES = Price(
-    live=False, per_number=275, per_second=2.6e13, body_seconds=17.0, per_step=0.16e-3 * 2.6e13
-)
+def _price_of(row: DeviceRow) -> Price:
+    own = row.price
+    per_step = own.launch_seconds * own.per_second
+    return Price(own.live, own.per_number, own.per_second, own.body_seconds, per_step)
 
 
-# Fitted on two cores with AVX-512, to 40 %: seconds of compiling what all bodies share, a body,
-# each convolution, each linear layer, and, where products for each tap stand in for a kernel, each
-# pixel of a depthwise kernel of a user's own module.
-COMPILE_SHARED, COMPILE_BODY = 1.5, 0.5
-COMPILE_CONV, COMPILE_LINEAR, COMPILE_PIXEL = 0.45, 0.2, 0.1
+def price_for(platform: str | None = None, kind: str | None = None) -> Price:
+    """Of a kind of devices of a platform ("cpu", "gpu", "tpu"), default JAX's own.
+
+    What was fitted is in `prices.yaml`. A user's calibration is of seconds alone, and never here.
+    """
+    platform = platform or jax.default_backend()
+    if kind is None and platform == jax.default_backend():
+        kind = jax.local_devices()[0].device_kind
+    if platform == "cpu":
+        return KERNELS if native.available() else LOOPS
+    return _price_of(table().row(platform, kind))
+
+
+KERNELS, LOOPS = (_price_of(table().row("cpu", kernels=kernels)) for kernels in (True, False))
+LANES = _price_of(table().row("gpu"))
 
 
 def _compile_seconds(body: NetShape, *, kernels: bool) -> float:
     """Of one body on a CPU."""
     layers = (_layer_seconds(weight, kernels=kernels) for weight in weights(body).values())
-    return COMPILE_BODY + sum(layers)
+    return table().compiling.body + sum(layers)
 
 
 def _layer_seconds(weight: Weight, *, kernels: bool) -> float:
     """Of the layer of one array: a kernel [O, h, w, I] of ours, or [h, w, I, O] of Flax's."""
-    shape = weight.shape
+    shape, compiling = weight.shape, table().compiling
     if len(shape) == 2:
-        return COMPILE_LINEAR if min(shape) > 1 else 0.0
+        return compiling.linear if min(shape) > 1 else 0.0
     if len(shape) < 4 or (weight.fan_in is None and shape[3] == 1):  # a bias, or of a norm
         return 0.0
     depthwise = weight.fan_in is None and shape[2] == 1
     taps = depthwise and not kernels
-    return COMPILE_PIXEL * shape[0] * shape[1] if taps else COMPILE_CONV
-
-
-def price_for(platform: str | None = None) -> Price:
-    """Of the devices of a platform ("cpu", "gpu", "tpu"), default JAX's own."""
-    if (platform or jax.default_backend()) != "cpu":
-        return LANES
-    return KERNELS if native.available() else LOOPS
+    return compiling.pixel * shape[0] * shape[1] if taps else compiling.conv
 
 
 def train_flops(body: NetShape) -> int:

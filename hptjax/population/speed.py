@@ -1,26 +1,27 @@
 """How long training takes, for people: said before a search begins.
 
 Plans are made by `price`, in which one unit is as good as another. This is of seconds, of any
-network: within a factor of two as a rule, on cores like those that it was fitted on.
+network: within a factor of two as a rule, on cores like those that it was fitted on (`prices.yaml`,
+by `experiments/benchmarks/speed.py`). `calibration` holds a user's own factors of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from hptjax.models.costs import costs_of
 from hptjax.models.signature import NetShape
 from hptjax.models.weights import weights
+from hptjax.population.execution import Execution
+from hptjax.population.groups import group_prices, slowest_price
+from hptjax.population.plan import Plan
 from hptjax.population.price import Price, train_flops
+from hptjax.population.prices import table
 
 FEATURES = (
     *("a step", "a weight", "a number of the maps", "an operation"),
     "an operation of a class of the user's own",
 )
-# Seconds of one core with AVX-512 for each of these, by `experiments/benchmarks/speed.py`: there
-# 0.7 to 1.3 times what was measured; without kernels 0.5 to 1.3, and of a user's class not fitted.
-KERNELS = (3.8e-5, 2.7e-9, 5.3e-10, 5.8e-12, 2.6e-11)
-LOOPS = (0.0, 2.5e-9, 1.6e-9, 9.4e-12, 2.6e-11)
 FORWARD = 1 / 3  # the share of a step in which images only go forward
 
 
@@ -44,6 +45,28 @@ def _convolved(shape: NetShape) -> int:
     return train_flops(shape) - 6 * linear
 
 
+def generation_seconds(
+    plan: Plan,
+    execution: Execution,
+    places: int,
+    members: Sequence[tuple[NetShape, NetShape]],
+    images: int,
+    validation: int,
+) -> float:
+    """Of an epoch of as many members as the plan takes, at the place with the most to do.
+
+    members: networks that stand for them all, each behind its body; images, validation: how many an
+    epoch trains on, and measures.
+    """
+    if execution.lanes is None:
+        each = epoch_seconds(members, plan.price, images, validation)
+        return each * -(-plan.capacity // places)
+    counts = np.round(np.array(plan.shares) * plan.capacity)
+    prices = group_prices(plan.bodies, execution.lanes, plan.price)
+    whole = slowest_price(counts, execution.lanes, prices, places)
+    return (images + FORWARD * validation) * whole / plan.price.per_second
+
+
 def epoch_seconds(
     members: Iterable[tuple[NetShape, NetShape]], price: Price, images: int, validation: int
 ) -> float:
@@ -60,6 +83,8 @@ def _seconds(body: NetShape, shape: NetShape, price: Price, images: int, validat
         whole = price(body, shape) + price.of_launches(body)
         return (images + FORWARD * validation) * whole / price.per_second
     batch = shape.signature.batch_size
-    own = features(body, shape, live=price.live) * (KERNELS if price.live else LOOPS)
+    seconds = table().row("cpu", kernels=price.live).seconds
+    assert seconds is not None  # of CPUs the packaged table has them
+    own = features(body, shape, live=price.live) * np.array(seconds)
     step, of_images = own.sum(), own[2:].sum() / batch
     return images // batch * step + FORWARD * validation * of_images

@@ -19,7 +19,7 @@ from hptjax.models.weights import exact_arrays
 from hptjax.ops import native
 from hptjax.population.compiled import DevicePrograms, preparing, training
 from hptjax.population.epoch import MemberState, TracedHparams
-from hptjax.population.execution import execution_for
+from hptjax.population.execution import execution_for, rows_for
 from hptjax.population.images import chosen_variants, dataset_arrays, fitted_to, room
 from hptjax.population.logits import Functions, add_points
 from hptjax.population.marked import PREFIX, MarkedWeights, marked_anew, marked_part
@@ -102,17 +102,20 @@ class PopulationTrainer:
         train, validation = fitted_to(plan, train, validation, notify, images_per_epoch)
         self.choices = plan.choices.fitted(train, measures, logits=bool(functions))
         self.places = places_for(devices, capacity=plan.capacity)
-        self.room = -(-plan.capacity // len(self.places))
         self.functions = dict(functions or {})
         self._targets = validation.labels
         data = dataset_arrays(train, validation)
         self.execution = execution_for(
             self.places[0],
             plan,
-            self.room,
+            plan.capacity,
+            places=len(self.places),
             lanes=lanes,
             images=room(data, chosen),
             marks=marks,
+        )
+        self.room = rows_for(
+            self.places[0], plan, plan.capacity, len(self.places), self.execution, marks=marks
         )
         self._notify = notify
         self._fits, self._halved = False, False  # the program has run once; its lanes were too many
@@ -274,7 +277,8 @@ class PopulationTrainer:
     ) -> tuple[Placement, tuple[TracedHparams, ...], tuple[Array, ...]]:
         if not members:
             raise ConfigError("A population needs at least one member, got none.")
-        placement = place(self.plan, members, len(self.places))
+        lanes = self.execution.lanes
+        placement = place(self.plan, members, len(self.places), lanes=lanes, room=self.room)
         rows = self.room * len(self.places)
         hparams = traced_hparams(self.plan, members, placement, rows)
         split = [self._split(leaf) for leaf in jax.tree.leaves(hparams)]

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import platform
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -13,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from hptjax.devices import processor
+from hptjax.devices import processor, processor_name
 from hptjax.records.files import replace_file
 
 NAME = "environment.json"
@@ -27,7 +26,7 @@ def environment(
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": os.cpu_count(),
         "devices": sorted(devices),
         "kernels": kernels,
@@ -47,7 +46,7 @@ def rounding_facts() -> dict[str, str | bool]:
     code = hashlib.sha256(processor().encode()).hexdigest()[:8]
     device = jax.devices()[0]
     return {
-        "processor": f"{_processor()} [{code}]",
+        "processor": f"{processor_name()} [{code}]",
         "platform": f"{device.platform} {device.device_kind}",
         "kernels": native.available(),
         "jax": _version("jax"),
@@ -95,11 +94,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
-
-
-def _processor() -> str:
-    if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()

@@ -1,15 +1,18 @@
 """A whole search inside one compiled call: a problem of evosax whose points are networks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from evosax.problems import Problem as EvosaxProblem
 from flax import struct
 from jax import Array, lax
+from jax.core import Tracer
 
 from hptjax.config.augment import AugmentTree, Variants
 from hptjax.config.model import AnyModel, is_augmented
@@ -19,7 +22,9 @@ from hptjax.data.resize import fitted_pair
 from hptjax.errors import ConfigError
 from hptjax.models.choices import Choices
 from hptjax.models.keys import root_key
-from hptjax.population.execution import execution_for
+from hptjax.models.signature import NetShape, Widths, width_names
+from hptjax.population.epoch import TracedHparams
+from hptjax.population.execution import Execution, execution_for, rows_for
 from hptjax.population.images import (
     DatasetArrays,
     chosen_variants,
@@ -28,9 +33,13 @@ from hptjax.population.images import (
     fitted_to,
     room,
 )
+from hptjax.population.measuring import metric_names
+from hptjax.population.pack import placed
+from hptjax.population.places import places_for, side_by_side
 from hptjax.population.plan import Plan, make_plan
 from hptjax.population.program import init_local, train_local
 from hptjax.search.generation import trial_key
+from hptjax.settings import fixed_settings
 from hptjax.space import Space
 from hptjax.study.metrics import check_comparable
 from hptjax.transpile.problem import Problem
@@ -68,6 +77,11 @@ class _Program:
         identity = problem.base, entries, problem.image, plan
         return cls(identity, TracedProblem(problem, plan), **settings)
 
+    def execution(self, count: int, places: int) -> Execution:
+        """How each of some places trains its share of a generation."""
+        plan, images = self.traced.plan, self.images
+        return execution_for(self.device, plan, count, places=places, images=images)
+
 
 class PopulationProblem(EvosaxProblem):
     """Points of the unit cube, evaluated by training the networks they stand for, within jit.
@@ -75,8 +89,13 @@ class PopulationProblem(EvosaxProblem):
     `eval` decodes points [P, D], packs the networks, trains them for some epochs and returns their
     validation loss [P] after the last (inf where a network diverges or cannot be built), the next
     state and the metrics {name: [epochs, P]}. It is pure: ask, eval and tell together make one
-    jitted scan. One device trains, one member after another on CPU, side by side elsewhere.
-    Problems that differ in seed, label and content of the images alone share a compilation.
+    jitted scan.
+
+    Called by itself, `eval` deals the networks to all cores, or accelerators: no number depends on
+    how many of CPUs' there are. Within a caller's jit, scan or vmap one device trains all, one
+    member after another on CPU, side by side elsewhere: a program that runs on one device cannot
+    call others; its numbers are the same to rounding. Problems that differ in seed, label and
+    content of the images alone share a compilation.
     """
 
     def __init__(
@@ -91,10 +110,12 @@ class PopulationProblem(EvosaxProblem):
         augment: AugmentTree | None = None,
         label: str = "des",
         plan: Plan | None = None,
+        devices: Sequence[Any] | None = None,
     ) -> None:
         """label: the networks get the random keys of a study's strategy of this name and seed.
 
-        augment: as of `evaluate_population`. plan: the bodies to compile, else those of a study.
+        augment, devices: as of `evaluate_population`. plan: the bodies to compile, else those of a
+        study.
         Raises ConfigError for a space or images that do not fit the network, as a study does.
         """
         if epochs < 1:
@@ -105,7 +126,7 @@ class PopulationProblem(EvosaxProblem):
         check_comparable(["val_loss"], problem.targets, base.task.options)
         plan = make_plan(problem.cover()) if plan is None else plan
         train, validation = fitted_to(plan, train, validation)
-        self._data = dataset_arrays(train, validation)
+        self._data, self._places = dataset_arrays(train, validation), places_for(devices)
         choices = TracedProblem(problem, plan).choices
         augment = is_augmented([base]) if augment is None else augment
         chosen = chosen_variants(augment, choices.augment, augment_validation=False)
@@ -116,7 +137,7 @@ class PopulationProblem(EvosaxProblem):
             epochs=epochs,
             augment=chosen,
             images=room(self._data, chosen),
-            device=jax.local_devices()[0],
+            device=self._places[0],
         )
         self._dims, self._seed, self._first = len(space), seed, trial_key(label, 0)
 
@@ -140,8 +161,56 @@ class PopulationProblem(EvosaxProblem):
         The random keys of a network derive from the seed and from its number in the search.
         """
         _check_settings()
-        study_key, first = root_key(self._seed), jnp.uint32(self._first)
-        return _evaluated(self._program, solutions, state, study_key, first)
+        traced = any(isinstance(x, Tracer) for x in jax.tree.leaves((solutions, state)))
+        with nullcontext() if traced else fixed_settings():
+            study_key, first = root_key(self._seed), jnp.uint32(self._first)
+            if traced:
+                return _evaluated(self._program, solutions, state, study_key, first)
+            return self._at_places(jnp.asarray(solutions), state, study_key, first)
+
+    def _at_places(
+        self, solutions: Array, state: State, study_key: Array, first: Array
+    ) -> tuple[Array, State, Mapping[str, Array]]:
+        """As `_evaluated`: the rows of each place by a call of its own, all at the same time."""
+        program, count = self._program, len(solutions)
+        plan, places = program.traced.plan, self._places[:count]
+        hparams, body = jax.device_get(_decoded(program, solutions, state.counter, first))
+        fit = np.flatnonzero(body < len(plan.bodies))
+        shapes = [_shape_of(plan, body[k], hparams.numbers, k) for k in fit.tolist()]
+        execution = program.execution(count, len(places))
+        rows = rows_for(places[0], plan, count, len(places), execution)
+        placement = placed(
+            plan, body[fit].tolist(), shapes, fit.tolist(), len(places), execution.lanes, rows
+        )
+        source = np.zeros(rows * len(places), int)  # rows without a member do as the first does
+        source[placement.rows] = fit
+        data = {d: jax.device_put((state.data, study_key), d) for d in dict.fromkeys(places)}
+        busy = [k for k, own in enumerate(placement.counts) if own.any()]
+
+        def train(k: int) -> Mapping[str, np.ndarray]:
+            own = jax.tree.map(lambda t: t[source[k * rows :][:rows]], hparams)
+            given = jax.device_put((own, placement.counts[k : k + 1]), places[k])
+            with fixed_settings():
+                return jax.device_get(_trained(program, execution, *given, *data[places[k]]))
+
+        curves = {
+            name: np.full((program.epochs, count), np.nan, np.float32)
+            for name in metric_names(program.choices)
+        }
+        for k, found in zip(busy, side_by_side([partial(train, k) for k in busy]), strict=True):
+            own = placement.rows // rows == k
+            for name, curve in found.items():
+                curves[name][:, fit[own]] = curve[:, placement.rows[own] % rows]
+        loss = curves["val_loss"][-1]
+        fitness = np.where(np.isfinite(loss), loss, np.float32(np.inf))
+        after = State(state.counter + 1, state.data)
+        return jnp.asarray(fitness), after, jax.tree.map(jnp.asarray, curves)
+
+
+def _shape_of(plan: Plan, body: int, numbers: Mapping[str, np.ndarray], k: int) -> NetShape:
+    """The exact shape of member k, whose numbers [P] say its widths."""
+    signature = plan.bodies[body].signature
+    return NetShape(signature, Widths(tuple(int(numbers[n][k]) for n in width_names(signature))))
 
 
 @partial(jax.jit, static_argnames="program")
@@ -152,28 +221,50 @@ def _evaluated(
 
     JAX keeps what it compiled, and so the static program, until `jax.clear_caches`.
     """
-    traced, count, bodies = program.traced, len(solutions), program.traced.plan.bodies
-    trials = first + state.counter * count + jnp.arange(count, dtype=jnp.uint32)
-    hparams, body = traced.members(solutions, trials)
-    order = jnp.argsort(body, stable=True)
+    hparams, body = _decoded(program, solutions, state.counter, first)
+    order, bodies = jnp.argsort(body, stable=True), program.traced.plan.bodies
     rows = jax.tree.map(lambda t: t[order], hparams)
     counts = jnp.bincount(body, length=len(bodies) + 1)[None, : len(bodies)]
-    start = init_local(bodies, program.choices, rows, counts, study_key)
-    execution = execution_for(program.device, traced.plan, count, images=program.images)
-    train = partial(train_local, bodies, program.choices, execution)
-
-    def epoch(members: Any, age: Array):
-        given = epoch_input(state.data, study_key, age, program.augment, False)
-        given = given._replace(horizon=jnp.float32(program.epochs))
-        return train(members, rows, counts, given)
-
-    _, metrics = lax.scan(epoch, start, jnp.arange(program.epochs, dtype=jnp.uint32))
+    execution = program.execution(len(solutions), 1)
+    metrics = _trained(program, execution, rows, counts, state.data, study_key)
     curves = {
         name: jnp.zeros_like(curve).at[:, order].set(curve) for name, curve in metrics.items()
     }
     loss = curves["val_loss"][-1]
     fitness = jnp.where(jnp.isfinite(loss), loss, jnp.inf)
     return fitness, State(state.counter + 1, state.data), curves
+
+
+@partial(jax.jit, static_argnames="program")
+def _decoded(
+    program: _Program, solutions: Array, counter: Array, first: Array
+) -> tuple[TracedHparams, Array]:
+    """Traced hparams [P, ...] and body [P] of a generation's points [P, D]."""
+    count = len(solutions)
+    trials = first + counter * count + jnp.arange(count, dtype=jnp.uint32)
+    return program.traced.members(solutions, trials)
+
+
+@partial(jax.jit, static_argnames=("program", "execution"))
+def _trained(
+    program: _Program,
+    execution: Execution,
+    rows: TracedHparams,
+    counts: Array,
+    data: DatasetArrays,
+    study_key: Array,
+) -> Mapping[str, Array]:
+    """The metrics {name: [epochs, rows]} of one place; counts [1, bodies], as of `train_local`."""
+    bodies, choices = program.traced.plan.bodies, program.choices
+    start = init_local(bodies, choices, rows, counts, study_key)
+    train = partial(train_local, bodies, choices, execution)
+
+    def epoch(members: Any, age: Array):
+        given = epoch_input(data, study_key, age, program.augment, False)
+        given = given._replace(horizon=jnp.float32(program.epochs))
+        return train(members, rows, counts, given)
+
+    return lax.scan(epoch, start, jnp.arange(program.epochs, dtype=jnp.uint32))[1]
 
 
 def _check_settings() -> None:
