@@ -165,8 +165,8 @@ def main(given: Sequence[str] | None = None) -> int:
     found: dict[str, Any] = {}
     for name in args.precisions:
         ours, seconds = trained(args, FORMATS[name])
-        print(f"{name}: {seconds:.0f} s of CPU", file=sys.stderr, flush=True)
         found[name] = {metric: compared(ours[metric], plain[metric]) for metric in METRICS}
+        print(f"{name}: {seconds:.0f} s of CPU, {found[name]}", file=sys.stderr, flush=True)
     rows = []
     for metric in METRICS:
         rows.append([f"{metric}, f32", float(np.nanmean(plain[metric]))])

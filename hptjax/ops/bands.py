@@ -55,8 +55,8 @@ def convolve(x: Array, w: Array, stride: int, pad: Pad, input_grad: bool) -> Arr
         return _product(_flat(w), patches(x, k, stride, pad))
     parts = []
     for columns in _columns(k, stride, pad, x.shape[2], width):
-        rows = _bands(x, columns, k, stride, pad, height)
-        out = _product(matrix(w, columns.taps), rows)
+        taps = matrix(w, columns.taps)
+        out = _product(taps, _bands(x, columns, k, stride, pad, height))
         out = out.reshape(len(columns.taps), w.shape[0], *out.shape[1:])
         parts += [_shift(z, d, width) for z, d in zip(out, columns.shifts, strict=True)]
     return sum(parts[1:], parts[0])
