@@ -139,6 +139,10 @@ def counted(kernels: Sequence[Kernel]) -> dict[str, float]:
     return {"kernels": len(kernels), **{name: size / 1e6 for name, size in sizes.items()}}
 
 
+def _short(value: float) -> float | None:
+    return value if isinstance(value, int) else rounded(value)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -168,8 +172,8 @@ def main() -> int:
         own = counted([k])
         print(f"{own['padded_mb']:9.2f} MB {k.kind}: {k.type[:70]} | {k.source[-70:]}")
     numbers = counted(kernels) | {f"relayout_{name}": n for name, n in relayouts.items()}
-    answer: dict[str, Any] = {name: rounded(value) for name, value in numbers.items()}
-    by_kind = {kind: {n: rounded(v) for n, v in of.items()} for kind, of in found.items()}
+    answer = {name: _short(value) for name, value in numbers.items()}
+    by_kind = {kind: {n: _short(v) for n, v in of.items()} for kind, of in found.items()}
     point = {"platform": args.platform, "body": args.body, "lanes": args.lanes}
     print(json.dumps({**point, "jax": jax.__version__, **answer, "kinds": by_kind}))
     return 0

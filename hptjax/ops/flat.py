@@ -35,7 +35,7 @@ def convolve(x: Array, w: Array, stride: int, pad: Pad, input_grad: bool) -> Arr
     phases, images, parts = _phases(x, stride, taps), x.shape[3], []
     for phase, columns in _columns(taps).items():
         band = _band(phases, phase, taps, width * images)
-        out = (bands.matrix(w, columns) @ band).reshape(len(columns), w.shape[0], -1)
+        out = _parts(bands.matrix(w, columns) @ band, len(columns))
         shifts = [taps[j][0] for j in columns]
         parts += [_beside(z, by, width, images) for z, by in zip(out, shifts, strict=True)]
     return sum(parts[1:], parts[0]).reshape(w.shape[0], height, width, images)
@@ -55,13 +55,19 @@ def gradients(
         g_taps = jnp.concatenate([_beside(flat, by, width, images) for by in shifts], 0)
         parts = bands.outer(g_taps, _band(phases, phase, taps, row))
         dw |= dict(zip(columns, parts.reshape(-1, w.shape[0], k, w.shape[3]), strict=True))
-        rows = (bands.matrix(w, columns).T @ g_taps).reshape(k, w.shape[3], -1)
+        rows = _parts(bands.matrix(w, columns).T @ g_taps, k)
         for (by, of), part in zip(taps, rows, strict=True):
             moved = _shifted(part, -by * row)
             dx[of, phase] = dx[of, phase] + moved if (of, phase) in dx else moved
     shape = (height, width, images)
     whole = _woven(dx, stride, shape, x.shape) if input_grad else jnp.zeros_like(x)
     return whole, jnp.stack([dw[j] for j in range(k)], 2)
+
+
+def _parts(x: Array, count: int) -> list[Array]:
+    """x [count * C, N] as so many arrays; an axis of its own would be another layout."""
+    size = x.shape[0] // count
+    return [x[i * size : (i + 1) * size] for i in range(count)]
 
 
 def _taps(k: int, stride: int, pad: Pad) -> Taps:
