@@ -2,12 +2,15 @@
 
     python -m experiments.benchmarks.compiled --platform gpu [--body 24,16,1] [--lanes 8]
     python -m experiments.benchmarks.compiled --platform tpu [--keep step.hlo] [--longest 20]
+    python -m experiments.benchmarks.compiled --platform gpu --maps bfloat16
 
 Compiles the loop over training batches of a body, so many members side by side, for an H100 or for
 one core of a TPU v5e, and counts what XLA made of a step: kernels, relayouts (which only move
 numbers to another layout), bytes read and written by kind, bytes with the filling of a TPU's tiles,
-and bytes that leave its fast memory. No device is needed but the compilers: beside jax 0.10.1, of
-which they must have the version, a GPU takes
+and bytes that leave its fast memory. --maps stores maps, their gradients and the kernels of
+convolutions in another type than hptjax does; norms still compute in float32, as do all units.
+
+No device is needed but the compilers, of the version of jax. Beside jax 0.10.1 a GPU takes
 
     pip install --no-deps jax-cuda13-pjrt==0.10.1 jax-cuda13-plugin==0.10.1 nvidia-nvvm
 
@@ -21,17 +24,21 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import jax
 import jax.numpy as jnp
+from jax import Array
 from jax.experimental import topologies
 from jax.sharding import SingleDeviceSharding
 
-from hptjax.ops import native
+from hptjax.models.layers import pools
+from hptjax.ops import bands, conv, flat, native, norm
 from hptjax.population.epoch import initial_state, train_epoch
 from hptjax.population.images import EpochInput
 from hptjax.settings import fixed_settings
@@ -96,6 +103,49 @@ def _cuda_folder() -> list[str]:
     return [f"--xla_gpu_cuda_data_dir={path}" for path in found][:1]
 
 
+@contextmanager
+def stored_maps(dtype: Any) -> Iterator[None]:
+    """Programs traced in here have maps, their gradients and kernels of this type."""
+
+    def cast(*arrays: Array) -> list[Array]:
+        return [array.astype(dtype) for array in arrays]
+
+    def narrow(module: Any) -> list[tuple[Any, str, Any]]:
+        convolve, gradients = module.convolve, module.gradients
+
+        def narrowly(x: Array, w: Array, g: Array, *options: Any) -> tuple[Array, Array]:
+            dx, dw = gradients(*cast(x, w, g), *options)
+            return dx.astype(x.dtype), dw.astype(w.dtype)
+
+        return [
+            (module, "convolve", lambda x, w, *options: convolve(*cast(x, w), *options)),
+            (module, "gradients", narrowly),
+        ]
+
+    forward, backward, bias, pool = norm._forward, norm._backward, conv._bias, pools.average_pool
+
+    def normalised(x: Array, *others: Any) -> tuple[Array, ...]:
+        y, *statistics = forward(x.astype(jnp.float32), *others)
+        return y.astype(x.dtype), *statistics
+
+    def turned(x: Array, *others: Any) -> tuple[Array, ...]:
+        *of_batch, g, axis, relu = others
+        dx, *own = backward(x.astype(jnp.float32), *of_batch, g.astype(jnp.float32), axis, relu)
+        return dx.astype(x.dtype), *own
+
+    changed = [
+        *(narrow(bands) + narrow(flat)),
+        (norm, "_forward", normalised),
+        (norm, "_backward", turned),
+        (conv, "_bias", lambda w, b: bias(w, b).astype(dtype)),
+        (pools, "average_pool", lambda x, size: pool(x.astype(jnp.float32), size)),
+    ]
+    with ExitStack() as stack:
+        for module, name, function in changed:
+            stack.enter_context(patch.object(module, name, function))
+        yield
+
+
 def compiled_epoch(body: str, lanes: int, platform: str) -> str:
     """The optimised HLO of an epoch of so many members of a body, "c0,c1,stride", side by side."""
     device = absent_device(platform)
@@ -150,11 +200,13 @@ def main() -> int:
     parser.add_argument("--platform", choices=PLATFORMS, required=True)
     parser.add_argument("--body", default="24,16,1", help="channels of both blocks, and the stride")
     parser.add_argument("--lanes", type=int, default=8, help="members side by side")
+    parser.add_argument("--maps", choices=("bfloat16", "float16"), help="what maps are stored in")
     parser.add_argument("--keep", type=Path, help="file that the compiled program is written to")
     parser.add_argument("--longest", type=int, default=0, help="of these kernels each by itself")
     args = parser.parse_args()
     began = time.process_time()
-    text = compiled_epoch(args.body, args.lanes, args.platform)
+    with stored_maps(args.maps) if args.maps else nullcontext():
+        text = compiled_epoch(args.body, args.lanes, args.platform)
     seconds = time.process_time() - began
     if args.keep:
         args.keep.write_text(text, encoding="utf-8")
@@ -166,6 +218,7 @@ def main() -> int:
     relayouts = counted([k for k in kernels if k.relayout])
     rows += [["relayouts among them", *relayouts.values()], ["all", *counted(kernels).values()]]
     head = f"body {args.body}, {args.lanes} lanes, a step on a {args.platform}"
+    head += f", {args.maps} maps" if args.maps else ""
     columns = ["kind", "kernels", "MB read", "MB written", "MB, tiles filled", "of it off chip"]
     show(f"{head}; compiled in {seconds:.0f} s of CPU", columns, rows)
     for k in sorted(kernels, key=lambda k: -sum(a.padded for a in k.moved))[: args.longest]:
@@ -174,7 +227,7 @@ def main() -> int:
     numbers = counted(kernels) | {f"relayout_{name}": n for name, n in relayouts.items()}
     answer = {name: _short(value) for name, value in numbers.items()}
     by_kind = {kind: {n: _short(v) for n, v in of.items()} for kind, of in found.items()}
-    point = {"platform": args.platform, "body": args.body, "lanes": args.lanes}
+    point = {"platform": args.platform, "body": args.body, "lanes": args.lanes, "maps": args.maps}
     print(json.dumps({**point, "jax": jax.__version__, **answer, "kinds": by_kind}))
     return 0
 
