@@ -128,9 +128,11 @@ def stored_maps(dtype: Any) -> Iterator[None]:
         y, *statistics = forward(x.astype(jnp.float32), *others)
         return y.astype(x.dtype), *statistics
 
-    def turned(x: Array, *others: Any) -> tuple[Array, ...]:
-        *of_batch, g, axis, relu = others
-        dx, *own = backward(x.astype(jnp.float32), *of_batch, g.astype(jnp.float32), axis, relu)
+    def turned(
+        x: Array, scale: Array, shift: Array, mean: Array, var: Array, g: Array, *options: Any
+    ) -> tuple[Array, ...]:
+        x32, g32 = x.astype(jnp.float32), g.astype(jnp.float32)
+        dx, *own = backward(x32, scale, shift, mean, var, g32, *options)
         return dx.astype(x.dtype), *own
 
     changed = [
@@ -151,7 +153,8 @@ def compiled_epoch(body: str, lanes: int, platform: str) -> str:
     device = absent_device(platform)
     network = network_of(body, mlp_out_l0=128)
     net, choices = network.body, network.choices.fitted(Labels())
-    array, batch = jax.ShapeDtypeStruct, network.body.signature.batch_size
+    array: Any = jax.ShapeDtypeStruct
+    batch = net.signature.batch_size
     key = jax.eval_shape(lambda: jax.random.key(0))
     height, width, channels = net.signature.image
     images = array((STEPS * batch, height * width * channels), jnp.uint8)
@@ -175,7 +178,9 @@ def compiled_epoch(body: str, lanes: int, platform: str) -> str:
     options = {"in_shardings": place, "out_shardings": place, "donate_argnums": 0}
     with native.left_out((PLATFORMS[platform],)), fixed_settings():
         lowered = jax.jit(epoch, **options).lower(side_by_side(state), side_by_side(hparams), given)
-        return lowered.compile().as_text()
+        text = lowered.compile().as_text()
+    assert text is not None
+    return text
 
 
 def counted(kernels: Sequence[Kernel]) -> dict[str, float]:
