@@ -81,9 +81,10 @@ def _free_executables():
 
 @pytest.fixture(params=["kernels", "xla"])
 def way(request, monkeypatch):
-    """Operations by our CPU kernels, and by what stands in for them."""
-    if request.param == "xla":
+    """Operations by our CPU kernels, and by what stands in for them; `tpu`: there."""
+    if request.param in ("xla", "tpu"):
         monkeypatch.setattr(native, "available", lambda: False)
+        monkeypatch.setattr(native, "for_tpu", lambda: request.param == "tpu")
     elif not native.available():
         pytest.skip("this machine has no C++ compiler")
 

@@ -1,4 +1,4 @@
-"""The convolution, by kernels and by bands, against XLA's own in float64: values and gradients."""
+"""The convolution, by kernels, bands and a TPU's flat ones, against XLA's own in float64."""
 
 import jax
 import jax.numpy as jnp
@@ -39,7 +39,7 @@ def reference(x, w, stride, pad):
 
 @pytest.mark.parametrize(  # images: whole vectors, a rest, both
     ("way", "images"),
-    [("xla", 3), ("kernels", 3), ("kernels", 64), ("kernels", 83)],
+    [("xla", 3), ("tpu", 3), ("kernels", 3), ("kernels", 64), ("kernels", 83)],
     indirect=["way"],
 )
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))
@@ -86,6 +86,10 @@ def test_output_size_is_the_formula(kernel, stride, padding, height, extra):
     assert y.shape == (5, *sides, 4)
 
 
+WAYS = pytest.mark.parametrize("way", ["kernels", "xla", "tpu"], indirect=True)
+
+
+@WAYS
 def test_input_gradient_can_be_left_out(way):
     x, w = jnp.ones((2, 5, 5, 3)), jnp.ones((4, 3, 3, 2))
     grads = jax.grad(lambda x, w: conv(x, w, input_grad=False).sum(), argnums=(0, 1))(x, w)
@@ -93,6 +97,7 @@ def test_input_gradient_can_be_left_out(way):
     assert grads[1].all()
 
 
+@WAYS
 def test_lanes_of_vmap_are_computed_one_by_one(way):
     rng = np.random.default_rng(1)
     x, w = rng.normal(size=(3, 2, 5, 5, 16)), rng.normal(size=(3, 4, 3, 3, 2))
@@ -107,6 +112,7 @@ def test_lanes_of_vmap_are_computed_one_by_one(way):
             np.testing.assert_allclose(lanes[k], alone, rtol=1e-5, atol=1e-4)
 
 
+@WAYS
 @pytest.mark.parametrize(("kernel", "stride", "images"), [(3, 1, 64), (3, 2, 5), (2, 3, 16)])
 def test_conv_and_projection_is_both_in_one(kernel, stride, images, way):
     rng = np.random.default_rng(2)
@@ -136,6 +142,7 @@ def test_bias_is_added_and_summed(way):
     np.testing.assert_array_equal(back(jnp.ones_like(y))[0], [4 * 4 * 21] * 3)
 
 
+@WAYS
 @pytest.mark.slow
 @pytest.mark.parametrize("images", [5, 64])
 def test_channels_that_are_not_live_are_zeros_and_change_nothing(images, way):

@@ -10,9 +10,10 @@ import pytest
 from hptjax.config.parts import ACTIVATIONS
 from hptjax.models.choices import choices_of
 from hptjax.models.signature import net_shape
+from hptjax.ops import native
 from hptjax.population import Member
 from tests.nets import config, recipe
-from tests.padded import after, wider
+from tests.padded import after, step_of, wider
 
 HEAVY = {"sgd": {"momentum": 0.9, "nesterov": True}}
 ONE = {"channels": (4,), "kernels": (3,), "strides": (2,)}  # a single block compiles faster
@@ -45,4 +46,19 @@ def test_three_steps_of_sgd_padded_are_three_narrow(row, kernels):
     padded, its_velocity = after(member, wider(body), 3, choices=ALL, kernels=kernels)
     for name, want in narrow.items():
         np.testing.assert_allclose(padded[name], want, rtol=0, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(its_velocity[name], velocity[name], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_three_steps_with_a_tpus_flat_maps_are_three_with_bands(stride, monkeypatch):
+    own = config(lr=0.05, **{**ONE, "strides": (stride,)})
+    member = Member(recipe(own, optimizer=HEAVY), 3)
+    body = wider(net_shape(member.config))
+    bands, velocity = after(member, body, 3, kernels=False)
+    step_of.cache_clear()  # what is compiled does not know for which device it was traced
+    monkeypatch.setattr(native, "for_tpu", lambda: True)
+    flat, its_velocity = after(member, body, 3, kernels=False)
+    step_of.cache_clear()
+    for name, want in bands.items():
+        np.testing.assert_allclose(flat[name], want, rtol=0, atol=1e-6, err_msg=name)
         np.testing.assert_allclose(its_velocity[name], velocity[name], rtol=1e-5, atol=1e-5)

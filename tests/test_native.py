@@ -221,3 +221,16 @@ def test_programs_can_be_traced_without_kernels():
         assert "hptjax_conv" not in text.as_text()
     here = jax.jit(lambda x, w: conv(x, w)).lower(x, w).as_text()
     assert ("hptjax_conv" in here) == native.available()
+
+
+@pytest.mark.parametrize(
+    ("platforms", "flat"),
+    [(["tpu"], True), (["cuda"], False), (["cuda", "tpu"], False), ([], False)],
+)
+def test_maps_lie_flat_in_programs_for_tpus_alone(platforms, flat):
+    x, w = jnp.ones((2, 6, 5, 16)), jnp.ones((3, 3, 3, 2))
+    with native.left_out(platforms):
+        traced = jax.jit(lambda x, w: conv(x, w, padding=(1, 1))).trace(x, w)
+        text = traced.lower(lowering_platforms=tuple(platforms) or ("cuda",)).as_text()
+    assert ("tensor<2x480xf32>" in text) == flat
+    assert not native.for_tpu()

@@ -67,7 +67,7 @@ def step_of(text: str) -> tuple[_Network, Callable[[int], object], float]:
     """The body, a function that trains it for STEPS steps, useful 10^9 operations of one."""
     network = network_of(text)
     body = network.body
-    choices = network.choices.fitted(_Labels())
+    choices = network.choices.fitted(Labels())
     batch, key = body.signature.batch_size, jax.random.key(0)
     train, labels = _images(STEPS * batch, body)
     real = jnp.zeros((0, 1), bool)
@@ -82,7 +82,7 @@ def step_of(text: str) -> tuple[_Network, Callable[[int], object], float]:
     return network, run, 1e-9 * costs_of(body).train_flops * batch
 
 
-class _Labels(NamedTuple):
+class Labels(NamedTuple):
     """What a task asks of a data set: ten classes."""
 
     kind: str = "classes"

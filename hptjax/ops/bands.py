@@ -51,12 +51,12 @@ def convolve(x: Array, w: Array, stride: int, pad: Pad, input_grad: bool) -> Arr
     """As `ops.conv.conv`."""
     k = w.shape[1]
     height, width = output_size(x.shape, k, stride, pad)
-    if _by_patches(x, w, input_grad):
+    if by_patches(x, w, input_grad):
         return _product(_flat(w), patches(x, k, stride, pad))
     parts = []
     for columns in _columns(k, stride, pad, x.shape[2], width):
-        matrix = _matrix(w, columns)
-        out = _product(matrix, _bands(x, columns, k, stride, pad, height))
+        taps = matrix(w, columns.taps)
+        out = _product(taps, _bands(x, columns, k, stride, pad, height))
         out = out.reshape(len(columns.taps), w.shape[0], *out.shape[1:])
         parts += [_shift(z, d, width) for z, d in zip(out, columns.shifts, strict=True)]
     return sum(parts[1:], parts[0])
@@ -70,23 +70,24 @@ def gradients(
     Bands are made again: keeping them would push the step out of the cache.
     """
     k, height = w.shape[1], g.shape[1]
-    if _by_patches(x, w, input_grad):
-        return jnp.zeros_like(x), _outer(g, patches(x, k, stride, pad)).reshape(w.shape)
+    if by_patches(x, w, input_grad):
+        return jnp.zeros_like(x), outer(g, patches(x, k, stride, pad)).reshape(w.shape)
     dw: dict[int, Array] = {}
     planes = []
     for columns in _columns(k, stride, pad, x.shape[2], g.shape[2]):
         bands = _bands(x, columns, k, stride, pad, height)
         g_taps = jnp.concatenate([_shift(g, -d, columns.width) for d in columns.shifts], 0)
-        parts = _outer(g_taps, bands).reshape(-1, w.shape[0], k, w.shape[3])
+        parts = outer(g_taps, bands).reshape(-1, w.shape[0], k, w.shape[3])
         dw |= dict(zip(columns.taps, parts, strict=True))
         if input_grad:
-            rows = _product(_matrix(w, columns).T, g_taps)
+            rows = _product(matrix(w, columns.taps).T, g_taps)
             planes.append(_add_rows(rows.reshape(k, -1, *rows.shape[1:]), stride, pad, x.shape[1]))
     dx = _interleave(planes, stride, pad, x.shape[2]) if input_grad else jnp.zeros_like(x)
     return dx, jnp.stack([dw[j] for j in range(k)], 2)
 
 
-def _by_patches(x: Array, w: Array, input_grad: bool) -> bool:
+def by_patches(x: Array, w: Array, input_grad: bool) -> bool:
+    """Whether so few channels come in that all taps are laid side by side, in place of a band."""
     return not input_grad and x.shape[0] <= FEW_CHANNELS and w.shape[1] > 1
 
 
@@ -167,10 +168,10 @@ def _shift(x: Array, by: int, width: int) -> Array:
     return _pad(x, columns=(-by, width + by - x.shape[2]))
 
 
-def _matrix(w: Array, columns: _Columns) -> Array:
-    """The kernel at some columns as a matrix [taps * O, k * C]."""
-    taps = jnp.stack([w[:, :, j] for j in columns.taps])
-    return taps.reshape(len(columns.taps) * w.shape[0], -1)
+def matrix(w: Array, columns: Sequence[int]) -> Array:
+    """The kernel at some columns as a matrix [columns * O, k * C]."""
+    taps = jnp.stack([w[:, :, j] for j in columns])
+    return taps.reshape(len(columns) * w.shape[0], -1)
 
 
 def _flat(w: Array) -> Array:
@@ -181,6 +182,6 @@ def _product(matrix: Array, maps: Array) -> Array:
     return (matrix @ maps.reshape(maps.shape[0], -1)).reshape(matrix.shape[0], *maps.shape[1:])
 
 
-def _outer(a: Array, b: Array) -> Array:
+def outer(a: Array, b: Array) -> Array:
     """Sums over pixels and images of all products: [A, ...], [B, ...] -> [A, B]."""
     return jnp.einsum("bn,an->ab", b.reshape(b.shape[0], -1), a.reshape(a.shape[0], -1))

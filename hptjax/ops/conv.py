@@ -1,17 +1,18 @@
 """Convolutions of maps [C, H, W, B], images innermost, with their gradients written out.
 
 On CPUs kernels of our own compute them (`kernels/conv.cc`), elsewhere products on bands
-(`hptjax.ops.bands`).
+(`hptjax.ops.bands`), which lie flat on a TPU (`hptjax.ops.flat`).
 """
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from hptjax.ops import bands, native
+from hptjax.ops import bands, flat, native
 from hptjax.ops.bands import Pad, output_size
 from hptjax.ops.shapes import check_conv
 
@@ -84,7 +85,8 @@ def _conv(
     x: Array, w: Array, b: Array, live: Array, stride: int, pad: Pad, input_grad: bool
 ) -> Array:
     if not native.take(x, w, b):
-        return bands.convolve(x, w, stride, pad, input_grad) + b[:, None, None, None]
+        options = stride, pad, input_grad
+        return _products(x, w, *options).convolve(x, w, *options) + b[:, None, None, None]
     out = (w.shape[0], *output_size(x.shape, w.shape[1], stride, pad), x.shape[3])
     layouts, options = (MAPS, None, None, None), _options(stride, pad)
     return native.call_one("hptjax_conv", (x, w, b, live), layouts, out, MAPS, **options)
@@ -99,7 +101,8 @@ def _conv_forward(
 def _conv_backward(stride: int, pad: Pad, input_grad: bool, residuals, g: Array):
     x, w, live = residuals
     if not native.take(x, w, g):
-        dx, dw = bands.gradients(x, w, g, stride, pad, input_grad)
+        options = stride, pad, input_grad
+        dx, dw = _products(x, w, *options).gradients(x, w, g, *options)
         return dx, dw, g.sum((1, 2, 3)), None
     dx = jnp.zeros_like(x)
     if input_grad:
@@ -128,8 +131,9 @@ def _both_backward(stride: int, pad: Pad, residuals, cotangents):
     x, w, p, live = residuals
     g, h = cotangents
     if not native.take(x, w, g):
-        dx, dw = bands.gradients(x, w, g, stride, pad, True)
-        more, dp = bands.gradients(x, p, h, stride, (0, 0), True)
+        main, side = (stride, pad, True), (stride, (0, 0), True)
+        dx, dw = _products(x, w, *main).gradients(x, w, g, *main)
+        more, dp = _products(x, p, *side).gradients(x, p, h, *side)
         return dx + more, dw, g.sum((1, 2, 3)), dp, h.sum((1, 2, 3)), None
     target = "hptjax_conv_input_gradient_of_both"
     return (
@@ -141,6 +145,11 @@ def _both_backward(stride: int, pad: Pad, residuals, cotangents):
 
 
 _both.defvjp(_both_forward, _both_backward)
+
+
+def _products(x: Array, w: Array, stride: int, pad: Pad, input_grad: bool) -> Any:
+    """The module whose products compute a convolution where no kernels do."""
+    return flat if native.for_tpu() and flat.fits(x, w, stride, pad, input_grad) else bands
 
 
 def _input_gradient(

@@ -31,23 +31,32 @@ TARGETS = (
 MAPS = (1, 2, 0, 3)  # maps [C, H, W, B] are stored [H, W, C, B]
 
 
-_left_out: ContextVar[bool] = ContextVar("_left_out", default=False)
+_left_out: ContextVar[tuple[str, ...] | None] = ContextVar("_left_out", default=None)
 
 
 @contextmanager
-def left_out() -> Iterator[None]:
-    """Programs traced in here hold no kernels, and can be lowered for other platforms."""
-    token = _left_out.set(True)
+def left_out(platforms: Sequence[str] = ()) -> Iterator[None]:
+    """Programs traced in here hold no kernels, and can be lowered for other platforms.
+
+    platforms: which, where known.
+    """
+    token = _left_out.set(tuple(platforms))
     try:
         yield
     finally:
         _left_out.reset(token)
 
 
+def for_tpu() -> bool:
+    """Whether what is being traced is to run on TPUs, and on nothing else."""
+    platforms = _left_out.get()
+    return set(platforms or (jax.default_backend(),)) == {"tpu"}
+
+
 def take(*arrays: Array) -> bool:
     """Whether kernels compute with these arrays; theirs are of float32 alone."""
     floats = all(array.dtype == jnp.float32 for array in arrays)
-    return floats and not _left_out.get() and available()
+    return floats and _left_out.get() is None and available()
 
 
 def call(

@@ -265,7 +265,7 @@ class PopulationTrainer:
 
     def lower(self, members: Sequence[Member], platforms: Sequence[str]):
         """The epoch of a place, lowered for platforms ("cuda", "tpu") without such a device."""
-        with native.left_out(), fixed_settings():
+        with native.left_out(platforms), fixed_settings():
             traced = self._training().trace(*self._calls(self.start(members))[0][1])
             return traced.lower(lowering_platforms=tuple(platforms))
 
