@@ -14,11 +14,13 @@
 
 #include "conv.cc"
 #include "depthwise.cc"
+#include "linear.cc"
 #define forward norm_forward
 #define backward norm_backward
 #include "norm.cc"
 #undef forward
 #undef backward
+#include "weight_gradient.cc"
 
 namespace {
 
@@ -90,6 +92,14 @@ ffi::Error run(const std::string& target, const Numbers& n, Arrays& a) {
                                   n.stride, n.pad, n.pad_after);
   if (target == "weight_gradient")
     return weight_gradient(a.given(y), a.given(x), live, a.result(w), n.stride, n.pad, n.pad_after);
+  // From C units to O, of B images.
+  const std::vector<int64_t> units{n.c, n.b}, after{n.o, n.b}, weights{n.o, n.c};
+  if (target == "linear")
+    return linear(a.given(units), a.given(weights), a.given({n.o}), live, a.result(after));
+  if (target == "linear_input_gradient")
+    return linear_input_gradient(a.given(after), a.given(weights), live, a.result(units));
+  if (target == "linear_weight_gradient")
+    return linear_weight_gradient(a.given(after), a.given(units), live, a.result(weights));
   if (target == "bias_gradient") return bias_gradient(a.given(y), live, a.result({n.o}));
   const S32 own = a.live({n.live_in});
   const std::vector<int64_t> v{n.c};

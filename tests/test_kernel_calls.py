@@ -9,6 +9,7 @@ import pytest
 
 from hptjax.ops import native
 from hptjax.ops.conv import conv, conv_and_projection
+from hptjax.ops.linear import linear
 from hptjax.ops.norm import EPSILON, normalise
 
 X, W, P = jnp.ones((3, 6, 5, 8)), jnp.ones((4, 3, 3, 3)), jnp.ones((4, 1, 1, 3))
@@ -40,6 +41,21 @@ def int32(*numbers):
 def test_a_convolution_that_has_no_result_is_refused(arrays, options, message, way):
     with pytest.raises(ValueError, match=message):
         conv(*arrays, **options)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ((X[0], jnp.ones((4, 3)), jnp.ones(4)), r"must have x \[I, B\], w \[O, I\] and bias"),
+        ((X[0, 0], jnp.ones((4, 3)), jnp.ones(4)), "got units"),
+        ((X[:, 0, 0], jnp.ones((4, 3)), jnp.ones(3)), "bias"),
+        ((X[:, 0, 0], jnp.ones((4, 3)), jnp.ones(4), int32(4, 4)), r"within 0 .. \[3, 4\]"),
+        ((X[:, 0, 0], jnp.ones((4, 3)), jnp.ones(4), int32(3)), r"live must be int32 \(2,\)"),
+    ],
+)
+def test_a_linear_layer_that_has_no_result_is_refused(arrays, message, way):
+    with pytest.raises(ValueError, match=message):
+        linear(*arrays)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 DEPTHWISE = tuple(
     f"depthwise{gradient}" for gradient in ("", "_input_gradient", "_weight_gradient")
 )
+LINEAR = "linear", "linear_input_gradient", "linear_weight_gradient"
 OF_A_CONVOLUTION = ("conv", "input_gradient", "weight_gradient", "bias_gradient")
 
 
@@ -66,6 +67,10 @@ def calls():
             # the driver takes O for the columns of a depthwise kernel
             alike = stride, *pad, *shape, kernel, kernel, *size, *live
             yield from ((target, *alike) for target in DEPTHWISE)
+    for count, units, out in itertools.product(images, (1, 17, 130), (1, 7, 33)):
+        for live in {(units, out), (units // 2, out // 2 + 1), (0, 0)}:
+            numbers = 1, 0, 0, units, 1, 1, count, out, 1, 1, 1, *live
+            yield from ((target, *numbers) for target in LINEAR)
 
 
 def test_no_call_steps_outside_or_leaves_results_unwritten(driver):
@@ -88,6 +93,8 @@ def test_wrong_calls_are_refused_before_memory_is_touched(driver):
     lines += [
         (t, *(right | {"in": n}).values()) for t in ("norm", "norm_gradient") for n in (-1, 4)
     ]
+    changes = [{"in": 4}, {"in": -1}, {"out": 6}, {"out": -1}]
+    lines += [(t, *(right | change).values()) for t in LINEAR for change in changes]
     lines += [("bias_gradient", *(right | {"out": n}).values()) for n in (-1, 6)]
     alike = right | {"o": right["k"]}
     changes = [{"in": 4}, {"in": -1}, {"rows": 5}, {"columns": 3}, {"k": 0}, {"k": 10}, {"o": 0}]

@@ -25,6 +25,9 @@ TARGETS = (
     "hptjax_depthwise",
     "hptjax_depthwise_input_gradient",
     "hptjax_depthwise_weight_gradient",
+    "hptjax_linear",
+    "hptjax_linear_input_gradient",
+    "hptjax_linear_weight_gradient",
     "hptjax_norm",
     "hptjax_norm_gradient",
 )

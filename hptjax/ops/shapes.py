@@ -34,6 +34,14 @@ def check_conv(
     _check_live(live, (x.shape[0], w.shape[0]), (2,))
 
 
+def check_linear(x: Array, w: Array, bias: Array, live: Array | None) -> None:
+    """Raises ValueError for a call of `ops.linear.linear` that has no result."""
+    given = f"got units {x.shape}, weights {w.shape}, bias {bias.shape}"
+    if x.ndim != 2 or w.ndim != 2 or w.shape[1] != x.shape[0] or bias.shape != w.shape[:1]:
+        raise ValueError(f"a linear layer must have x [I, B], w [O, I] and bias [O], {given}.")
+    _check_live(live, (x.shape[0], w.shape[0]), (2,))
+
+
 def check_depthwise(
     x: Array,
     w: Array,

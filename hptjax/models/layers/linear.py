@@ -1,7 +1,7 @@
 """A linear layer, with the norm, the activation and the dropout that follow it."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -9,10 +9,12 @@ from jax import Array
 
 from hptjax.config.frozen import Positive
 from hptjax.models.layers.base import Chosen, Context, Layer, Shape, Weight
+from hptjax.models.layers.conv import live_of
 from hptjax.models.layers.fields import Rate, UnitActivation
 from hptjax.models.layers.modules import finished, torch_uniform
 from hptjax.models.layers.norms import BATCH_NORM, NO_NORM, Norm, NormPart
 from hptjax.models.layers.pieces import activated, affine, dropped, inside, names_of, normed
+from hptjax.ops.linear import linear
 
 _SWITCHED = (NO_NORM, BATCH_NORM)  # a network's own may derive from these, and is another
 
@@ -66,8 +68,7 @@ class Linear(Layer):
         return own.options
 
     def forward(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
-        kernel = weights["linear.kernel"]
-        x = kernel @ x + weights["linear.bias"][:, None]
+        x = _sums(x, weights, context, self.out_features)
         x = self._normed(x, weights, context)
         x = activated(x, self.activation, self.out_features)
         return dropped(x, self.dropout, context)
@@ -104,10 +105,15 @@ class Head(Layer):
         return affine("linear", (self.out_features, *incoming), incoming[0], 1)
 
     def forward(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
-        return weights["linear.kernel"] @ x + weights["linear.bias"][:, None]
+        return _sums(x, weights, context, self.out_features)
 
     def module(self, name: str | None = None) -> nn.Module:
         return LinearModule(Linear(out_features=self.out_features), name=name)
+
+
+def _sums(x: Array, weights: Mapping[str, Array], context: Context, after: Any) -> Array:
+    live = live_of(context.incoming, after)
+    return linear(x, weights["linear.kernel"], weights["linear.bias"], live)
 
 
 class LinearModule(nn.Module):
