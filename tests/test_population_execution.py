@@ -208,7 +208,8 @@ def exhaust(trainer: PopulationTrainer, fits: int, how: str, text="RESOURCE_EXHA
     (device,) = trainer.programs.values()
     compiled, failures = device.program, []
 
-    def fail(arrays, *_):
+    def fail(carry, *_):
+        arrays, _ = carry
         failures.append(trainer.execution.lanes)
         if how == "really":
             return huge(arrays)
@@ -217,9 +218,9 @@ def exhaust(trainer: PopulationTrainer, fits: int, how: str, text="RESOURCE_EXHA
                 leaf.delete()
         raise jax.errors.JaxRuntimeError(text)
 
-    def program(make, args):
+    def program(body, make, args):
         if max(trainer.execution.lanes) <= fits:
-            return compiled(make, args)
+            return compiled(body, make, args)
         return fail(*args) if how == "compiling" else fail
 
     device.program = program
