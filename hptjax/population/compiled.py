@@ -1,4 +1,9 @@
-"""What one device holds for training: the images, and the programs that its places call."""
+"""What one device holds for training: the images, and the programs that its places call.
+
+Each body has a program of its own, compiled when a member first has the body. A program that held
+all of them would share some of their kernels, but would be compiled whole for a few members, and
+mostly by one core.
+"""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +18,8 @@ from hptjax.config.augment import Variants
 from hptjax.models.choices import Choices
 from hptjax.models.keys import root_key
 from hptjax.models.signature import NetShape
+from hptjax.models.weights import longest_vectors
+from hptjax.population.beginning import begin_row, beginning, is_drawn
 from hptjax.population.epoch import MemberState, Metrics, TracedHparams
 from hptjax.population.images import DatasetArrays, EpochInput, epoch_input
 from hptjax.population.places import side_by_side
@@ -41,6 +48,7 @@ def training(body: NetShape, choices: Choices, lanes: int) -> Any:
 
 _blank = jax.jit(blank_state, static_argnums=(0, 1), keep_unused=True)
 _blank_metrics = jax.jit(blank_metrics, static_argnums=(0, 1, 2, 3))
+_begin = jax.jit(begin_row, static_argnums=0, donate_argnums=1)
 _start = jax.jit(init_body, static_argnums=(0, 1), donate_argnums=2)
 
 Spans: TypeAlias = Mapping[int, np.ndarray]
@@ -53,6 +61,14 @@ def spans_of(counts: np.ndarray) -> Spans:
     return {
         int(b): np.array([stops[b] - counts[b], stops[b]], np.int32) for b in counts.nonzero()[0]
     }
+
+
+def _spans_of_rows(bodies: Mapping[int, int]) -> Spans:
+    """Of the rows that have these bodies, those of each body together."""
+    rows: dict[int, list[int]] = {}
+    for row, body in bodies.items():
+        rows.setdefault(body, []).append(row)
+    return {b: np.array([min(own), max(own) + 1], np.int32) for b, own in rows.items()}
 
 
 class DevicePrograms:
@@ -78,7 +94,7 @@ class DevicePrograms:
         self._data, self._study_key = self.put(data), self.put(root_key(seed))
         self._prepare, self._prepared = prepare, None
         self._horizon = self.put(np.float32(horizon or 1))
-        self._started: set[NetShape] = set()
+        self._started: set[NetShape | None] = set()  # None: of what all of `is_drawn` share
         self._train: dict[int, Callable] = {}
 
     def put(self, tree: Any) -> Any:
@@ -89,26 +105,34 @@ class DevicePrograms:
         self,
         bodies: tuple[NetShape, ...],
         choices: Choices,
-        places: Sequence[tuple[TracedHparams, Spans]],
+        places: Sequence[tuple[TracedHparams, Mapping[int, tuple[int, NetShape]]]],
     ) -> list[MemberState]:
         """The rows of this device's places before training.
 
-        The time of a call that compiles is that of compiling.
+        places: of each also {row: (body, exact shape)}. The time of a call that compiles is that of
+        compiling.
         """
-        began = time.perf_counter()
-        states = [_blank(bodies, choices, hparams.key) for hparams, _ in places]
-        calls = {
-            b: (bodies[b], choices, state, hparams, span, self._study_key)
-            for state, (hparams, spans) in zip(states, places, strict=True)
-            for b, span in spans.items()
-        }
-        missing = [args for b, args in calls.items() if bodies[b] not in self._started]
-        side_by_side([partial(_compile, _start, args) for args in missing], self.threads)
-        for k, (hparams, spans) in enumerate(places):
+        began, sizes = time.perf_counter(), longest_vectors(bodies)
+        states, key = [_blank(bodies, choices, own.key) for own, _ in places], self._study_key
+        drawn, alone, needed = [], [], {}
+        for k, (hparams, rows) in enumerate(places):
+            spans = _spans_of_rows({r: b for r, (b, _) in rows.items() if not is_drawn(bodies[b])})
             for b, span in spans.items():
-                states[k] = _start(bodies[b], choices, states[k], hparams, span, self._study_key)
+                alone.append((k, bodies[b], hparams, span))
+                needed[bodies[b]] = _start, (bodies[b], choices, states[k], hparams, span, key)
+            for row, (b, shape) in rows.items():
+                if is_drawn(bodies[b]):
+                    own = np.int32(row), hparams, beginning(shape, bodies[b], *sizes), key
+                    drawn.append((k, own))
+                    needed[None] = _begin, (choices, states[k], *own)
+        missing = [call for name, call in needed.items() if name not in self._started]
+        side_by_side([partial(_compile, *call) for call in missing], self.threads)
+        for k, body, hparams, span in alone:
+            states[k] = _start(body, choices, states[k], hparams, span, key)
+        for k, own in drawn:
+            states[k] = _begin(choices, states[k], *own)
         if missing:
-            self._started |= {body for body, *_ in missing}
+            self._started |= set(needed)
             self.compile_seconds += time.perf_counter() - began
         return states
 

@@ -16,6 +16,7 @@ from hptjax.data.dataset import ImageDataset
 from hptjax.data.parts import warn
 from hptjax.devices import available_cores
 from hptjax.errors import ConfigError
+from hptjax.models.signature import NetShape
 from hptjax.models.variables import exact_variables
 from hptjax.models.weights import exact_arrays
 from hptjax.ops import native
@@ -152,11 +153,15 @@ class PopulationTrainer:
         """
         with fixed_settings():
             placement, hparams = self._placed(members)
+            rows: list[dict[int, tuple[int, NetShape]]] = [{} for _ in self.places]
+            for where, body, member in zip(placement.rows, placement.bodies, members, strict=True):
+                k, row = divmod(int(where), self.room)
+                rows[k][row] = int(body), member.shape
             arrays: dict[int, MemberState] = {}
             for device, programs in self.programs.items():
                 own = [k for k, place in enumerate(self.places) if place == device]
-                rows = [(hparams[k], spans_of(placement.counts[k])) for k in own]
-                started = programs.start(self.plan.bodies, self.choices, rows)
+                given = [(hparams[k], rows[k]) for k in own]
+                started = programs.start(self.plan.bodies, self.choices, given)
                 arrays |= zip(own, started, strict=True)
         whole = tuple(arrays[k] for k in range(len(self.places)))
         return PopulationState(tuple(members), 0, placement, whole, hparams)
@@ -397,7 +402,7 @@ def _called(
     spans: Spans,
     given: EpochInput,
 ) -> tuple[MemberState, Mapping[str, np.ndarray]]:
-    """What a place's programs give, one body after another; the metrics {name: [room]} on the host."""
+    """What a place's programs give, one body after another; the metrics [room] on the host."""
     with fixed_settings():
         for body, span in spans.items():
             carry = programs[body](carry, hparams, span, given)
