@@ -218,9 +218,9 @@ def exhaust(trainer: PopulationTrainer, fits: int, how: str, text="RESOURCE_EXHA
                 leaf.delete()
         raise jax.errors.JaxRuntimeError(text)
 
-    def program(body, make, args):
+    def program(group, make, args):
         if max(trainer.execution.lanes) <= fits:
-            return compiled(body, make, args)
+            return compiled(group, make, args)
         return fail(*args) if how == "compiling" else fail
 
     device.program = program

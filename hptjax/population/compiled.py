@@ -1,12 +1,11 @@
 """What one device holds for training: the images, and the programs that its places call.
 
-Each body has a program of its own, compiled when a member first has the body. A program that held
-all of them would share some of their kernels, but would be compiled whole for a few members, and
-mostly by one core.
+A body is compiled when a member first has it, with the others that are new then: as many programs
+side by side as there are cores. Bodies of one program share kernels, those of several the cores.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -23,7 +22,7 @@ from hptjax.population.beginning import begin_row, beginning, is_drawn
 from hptjax.population.epoch import MemberState, Metrics, TracedHparams
 from hptjax.population.images import DatasetArrays, EpochInput, epoch_input
 from hptjax.population.places import side_by_side
-from hptjax.population.program import blank_metrics, blank_state, init_body, train_body
+from hptjax.population.program import blank_metrics, blank_state, init_body, train_bodies
 from hptjax.settings import fixed_settings
 
 
@@ -38,18 +37,21 @@ def preparing(
     return jax.jit(prepare)
 
 
-def training(body: NetShape, choices: Choices, lanes: int) -> Any:
-    """The function that trains a place's rows of a body for one epoch, jitted.
+def training(bodies: tuple[NetShape, ...], choices: Choices, lanes: tuple[int, ...]) -> Any:
+    """The function that trains a place's rows of some bodies for one epoch, jitted.
 
-    Arguments as of `train_body` from its carry on, which it uses up.
+    Arguments as of `train_bodies` from its carry on, which it uses up.
     """
-    return jax.jit(partial(train_body, body, choices, lanes), donate_argnums=0)
+    return jax.jit(partial(train_bodies, bodies, choices, lanes), donate_argnums=0)
 
 
 _blank = jax.jit(blank_state, static_argnums=(0, 1), keep_unused=True)
 _blank_metrics = jax.jit(blank_metrics, static_argnums=(0, 1, 2, 3))
 _begin = jax.jit(begin_row, static_argnums=0, donate_argnums=1)
 _start = jax.jit(init_body, static_argnums=(0, 1), donate_argnums=2)
+
+Group: TypeAlias = tuple[int, ...]
+"""The bodies of one training program."""
 
 Spans: TypeAlias = Mapping[int, np.ndarray]
 """Of a place: {body: [first row, the one after its last]}, of those bodies that it has."""
@@ -61,6 +63,11 @@ def spans_of(counts: np.ndarray) -> Spans:
     return {
         int(b): np.array([stops[b] - counts[b], stops[b]], np.int32) for b in counts.nonzero()[0]
     }
+
+
+def spans_in(spans: Spans, group: Group) -> np.ndarray:
+    """int32 [bodies, 2] of a group's bodies; those that a place has not are empty."""
+    return np.array([spans.get(body, (0, 0)) for body in group], np.int32)
 
 
 def _spans_of_rows(bodies: Mapping[int, int]) -> Spans:
@@ -95,7 +102,7 @@ class DevicePrograms:
         self._prepare, self._prepared = prepare, None
         self._horizon = self.put(np.float32(horizon or 1))
         self._started: set[NetShape | None] = set()  # None: of what all of `is_drawn` share
-        self._train: dict[int, Callable] = {}
+        self._train: dict[Group, Callable] = {}
 
     def put(self, tree: Any) -> Any:
         """Copies arrays to the device."""
@@ -157,16 +164,24 @@ class DevicePrograms:
             images = self._data.val_real.size
             return self.put(_blank_metrics(choices, rows, images, outputs))
 
-    def program(self, body: int, make: Callable[[], Any], args: tuple[Any, ...]) -> Callable:
-        """The training program of a body, compiled at the first call.
+    def groups(self, bodies: Iterable[int]) -> list[Group]:
+        """Whose programs train these bodies: those that are compiled, and those to be compiled."""
+        wanted = set(bodies)
+        known = [group for group in self._train if wanted.intersection(group)]
+        missing = sorted(wanted.difference(*known))
+        parts = (tuple(missing[k :: self.threads]) for k in range(self.threads))
+        return known + [part for part in parts if part]
+
+    def program(self, group: Group, make: Callable[[], Any], args: tuple[Any, ...]) -> Callable:
+        """The training program of some bodies, compiled at the first call.
 
         make: gives it as `training` does.
         """
-        if body not in self._train:
+        if group not in self._train:
             with fixed_settings():
-                self._train[body] = _compile(make(), args)
+                self._train[group] = _compile(make(), args)
             self.compilations += 1
-        return self._train[body]
+        return self._train[group]
 
     def forget(self) -> None:
         """Lets the training programs go: the next ones are others."""

@@ -91,16 +91,29 @@ def train_local(
     counts: Array,
     given: EpochInput,
 ) -> Carry:
-    """One place's members through one epoch, for a program that holds all bodies.
+    """One place's members through one epoch, all of them.
 
-    counts [1, bodies]: the trip counts are traced, so another mix of members needs no new program.
+    counts [1, bodies]: members of each body.
     """
     rows = hparams.key.shape[0]
     carry = state, blank_metrics(choices, rows, given.val_real.size, bodies[0].outputs)
-    for lanes, (body, span) in zip(
-        execution.of_bodies(len(bodies)), _spans(bodies, counts), strict=True
-    ):
-        carry = train_body(body, choices, lanes, carry, hparams, span, given)
+    lanes = execution.of_bodies(len(bodies))
+    spans = jnp.stack([span for _, span in _spans(bodies, counts)])
+    return train_bodies(bodies, choices, lanes, carry, hparams, spans, given)
+
+
+def train_bodies(
+    bodies: tuple[NetShape, ...],
+    choices: Choices,
+    lanes: tuple[int, ...],
+    carry: Carry,
+    hparams: TracedHparams,
+    spans: Array,
+    given: EpochInput,
+) -> Carry:
+    """One place's members of some bodies through one epoch; lanes, spans: of each body."""
+    for width, body, span in zip(lanes, bodies, spans, strict=True):
+        carry = train_body(body, choices, width, carry, hparams, span, given)
     return carry
 
 

@@ -1,4 +1,4 @@
-"""Trains a mixed population: each epoch a compiled call for each place and body that it has."""
+"""Trains a mixed population: each epoch a call or a few of compiled programs at each place."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,15 @@ from hptjax.models.signature import NetShape
 from hptjax.models.variables import exact_variables
 from hptjax.models.weights import exact_arrays
 from hptjax.ops import native
-from hptjax.population.compiled import DevicePrograms, Spans, preparing, spans_of, training
+from hptjax.population.compiled import (
+    DevicePrograms,
+    Group,
+    Spans,
+    preparing,
+    spans_in,
+    spans_of,
+    training,
+)
 from hptjax.population.epoch import MemberState, TracedHparams
 from hptjax.population.execution import execution_for
 from hptjax.population.images import EpochInput, chosen_variants, dataset_arrays, fitted_to, room
@@ -118,7 +126,7 @@ class PopulationTrainer:
             marks=marks,
         )
         self._notify = notify
-        self._fits: set[int] = set()  # bodies whose programs have run
+        self._fits: set[int] = set()  # bodies that have run
         self._halved = False  # lanes were too many
         self._billed = self._compiling = 0.0
         self.seconds_per_price = 0.0  # as last measured, of the place with the most to do
@@ -133,7 +141,7 @@ class PopulationTrainer:
 
     @property
     def compilations(self) -> int:
-        """How many training programs were compiled, one a body (for all devices at once)."""
+        """How many training programs were compiled for a device, at most one a body."""
         return max(device.compilations for device in self.programs.values())
 
     @property
@@ -285,9 +293,10 @@ class PopulationTrainer:
             traced = epoch.trace(arrays, hparams, counts, images)
             return traced.lower(lowering_platforms=tuple(platforms))
 
-    def _training(self, body: int) -> Any:
-        lanes = self.execution.of_bodies(len(self.plan.bodies))[body]
-        return training(self.plan.bodies[body], self.choices, lanes)
+    def _training(self, group: Group) -> Any:
+        lanes = self.execution.of_bodies(len(self.plan.bodies))
+        bodies = tuple(self.plan.bodies[b] for b in group)
+        return training(bodies, self.choices, tuple(lanes[b] for b in group))
 
     def _placed(self, members: Sequence[Member]) -> tuple[Placement, tuple[TracedHparams, ...]]:
         if not members:
@@ -332,25 +341,34 @@ class PopulationTrainer:
             calls.append((k, carry, state.hparams[k], spans, given[self.places[k]]))
         return calls
 
-    def _programs(self, calls: Sequence[tuple[Any, ...]]) -> dict[int, dict[int, Callable]]:
-        """Of each place that is called the program of each body that it has.
+    def _programs(self, calls: Sequence[tuple[Any, ...]]) -> dict[int, list[tuple[Callable, Any]]]:
+        """Of each place that is called the programs of its bodies, each with its spans.
 
         What no call before needed is compiled, side by side.
         """
-        needed = {
-            (self.places[k], body): (carry, hparams, span, images)
+        bodies: dict[Any, set[int]] = {self.places[k]: set() for k, *_ in calls}
+        for k, _, _, spans, _ in calls:
+            bodies[self.places[k]].update(spans)
+        groups = {device: self.programs[device].groups(own) for device, own in bodies.items()}
+        of_places = [
+            (k, group, (carry, hparams, spans_in(spans, group), images))
             for k, carry, hparams, spans, images in calls
-            for body, span in spans.items()
-        }
+            for group in groups[self.places[k]]
+            if spans.keys() & set(group)
+        ]
+        needed = {(self.places[k], group): args for k, group, args in of_places}
         make = [
-            partial(self.programs[device].program, body, partial(self._training, body), args)
-            for (device, body), args in needed.items()
+            partial(self.programs[device].program, group, partial(self._training, group), args)
+            for (device, group), args in needed.items()
         ]
         before, began = self.compilations, time.perf_counter()
         made = dict(zip(needed, side_by_side(make, available_cores()), strict=True))
         if self.compilations != before:
             self._compiling += time.perf_counter() - began
-        return {k: {b: made[self.places[k], b] for b in spans} for k, _, _, spans, _ in calls}
+        programs: dict[int, list[tuple[Callable, Any]]] = {k: [] for k, *_ in calls}
+        for k, group, (_, _, spans, _) in of_places:
+            programs[k].append((made[self.places[k], group], spans))
+        return programs
 
     def _with_fewer_lanes(
         self, state: PopulationState, spare: Sequence[MemberState] | None, error: Exception
@@ -396,15 +414,15 @@ _rows_of = jax.jit(lambda array, rows: array[rows])
 
 
 def _called(
-    programs: Mapping[int, Callable],
+    programs: Sequence[tuple[Callable, Any]],
     carry: Carry,
     hparams: TracedHparams,
-    spans: Spans,
+    _: Spans,
     given: EpochInput,
 ) -> tuple[MemberState, Mapping[str, np.ndarray]]:
-    """What a place's programs give, one body after another; the metrics [room] on the host."""
+    """What a place's programs give, one after another; the metrics {name: [room]} on the host."""
     with fixed_settings():
-        for body, span in spans.items():
-            carry = programs[body](carry, hparams, span, given)
+        for program, spans in programs:
+            carry = program(carry, hparams, spans, given)
         arrays, metrics = carry
         return arrays, jax.device_get(metrics)
