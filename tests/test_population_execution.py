@@ -160,6 +160,42 @@ def test_lanes_of_each_body_change_nothing_but_rounding_and_another_mix_compiles
     assert compiled == []
 
 
+def test_a_body_is_compiled_when_a_member_first_has_it_and_never_again():
+    alone, both = trainer_of(TWO_BODIES, None), trainer_of(TWO_BODIES, None)
+    first, second = TWO_BODIES[:2], TWO_BODIES[-2:]
+    (device,) = alone.programs.values()
+    Population.start(alone, first).advance(1)
+    assert alone.compilations == 1
+    (group,) = device.groups([0, 1])[:1]
+    late = Population.start(alone, TWO_BODIES).advance(2)
+    assert alone.compilations == 2
+    assert group in device.groups([0, 1])
+    with count_compilations() as compiled:
+        Population.start(alone, second).advance(1)
+    assert compiled == []
+    for name, values in Population.start(both, TWO_BODIES).advance(2).curves.items():
+        np.testing.assert_array_equal(late.curves[name], values, err_msg=name)
+
+
+def test_new_bodies_are_spread_over_the_programs_that_are_compiled_side_by_side():
+    trainer = trainer_of(TWO_BODIES, None)
+    (device,) = trainer.programs.values()
+    device.threads = 2
+    assert device.groups(range(5)) == [(0, 2, 4), (1, 3)]
+    device.threads = 8
+    assert device.groups([3, 1]) == [(1,), (3,)]
+
+
+@pytest.mark.optimized  # otherwise XLA contracts no products
+def test_all_bodies_begin_as_by_programs_of_their_own(monkeypatch):
+    trainer = trainer_of(TWO_BODIES, None)
+    ours = jax.device_get(trainer.start(TWO_BODIES).arrays)
+    assert any(part.params.any() for part in ours)
+    monkeypatch.setattr("hptjax.population.compiled.is_drawn", lambda body: False)
+    own = jax.device_get(trainer.start(TWO_BODIES).arrays)
+    jax.tree.map(np.testing.assert_array_equal, ours, own)
+
+
 def test_lanes_of_an_accelerators_policy_lower_for_it():
     configs = mixed()[:3]
     plan = make_plan(configs * 4, price=price_for("gpu"))
