@@ -1,7 +1,7 @@
 """What one device holds for training: the images, and the programs that its places call.
 
-A body is compiled when a member first has it, with the others that are new then: as many programs
-side by side as there are cores. Bodies of one program share kernels, those of several the cores.
+A body is compiled when a member first has it, with the others that are new then: a program
+for every two cores, side by side. Bodies of one program share kernels, those of several the cores.
 """
 
 import time

@@ -43,6 +43,10 @@ from hptjax.population.state_trees import by_leaf, by_place, gathered, scattered
 from hptjax.records.metrics import in_order
 from hptjax.settings import fixed_settings
 
+CORES_OF_A_COMPILATION = (
+    2  # XLA makes the kernels of a program on one, and optimises them on others
+)
+
 
 @dataclass(frozen=True)
 class PopulationState:
@@ -133,7 +137,7 @@ class PopulationTrainer:
         prepare = preparing(chosen, augment_validation, images_per_epoch)
         with fixed_settings():
             own = dict.fromkeys(self.places)
-            threads = max(1, available_cores() // len(own))
+            threads = max(1, available_cores() // (CORES_OF_A_COMPILATION * len(own)))
             self.programs = {
                 device: DevicePrograms(device, data, seed, prepare, horizon, threads)
                 for device in own
