@@ -43,9 +43,7 @@ from hptjax.population.state_trees import by_leaf, by_place, gathered, scattered
 from hptjax.records.metrics import in_order
 from hptjax.settings import fixed_settings
 
-CORES_OF_A_COMPILATION = (
-    2  # XLA makes the kernels of a program on one, and optimises them on others
-)
+CORES_OF_A_COMPILATION = 2  # XLA makes a program's kernels on one, and optimises them on others
 
 
 @dataclass(frozen=True)
