@@ -22,6 +22,7 @@ DEPTHWISE = tuple(
     f"depthwise{gradient}" for gradient in ("", "_input_gradient", "_weight_gradient")
 )
 LINEAR = "linear", "linear_input_gradient", "linear_weight_gradient"
+OF_MAPS = "norm", "norm_by_statistics", "norm_gradient"
 OF_A_CONVOLUTION = ("conv", "input_gradient", "weight_gradient", "bias_gradient")
 
 
@@ -62,8 +63,8 @@ def calls():
             yield from ((target, *numbers) for target in OF_A_CONVOLUTION)
             if size == output_size(shape, 1, stride, (0, 0)):
                 yield "input_gradient_of_both", *numbers
-            yield "norm", *numbers
-            yield "norm_gradient", *numbers
+            for target in (*OF_MAPS, "running"):
+                yield target, *numbers
             # the driver takes O for the columns of a depthwise kernel
             alike = stride, *pad, *shape, kernel, kernel, *size, *live
             yield from ((target, *alike) for target in DEPTHWISE)
@@ -90,9 +91,7 @@ def test_wrong_calls_are_refused_before_memory_is_touched(driver):
     changes += [{name: n} for name in ("pad", "after") for n in (-1, 2**62, -(2**63))]
     targets = "conv", "input_gradient", "input_gradient_of_both", "weight_gradient"
     lines = [(t, *(right | change).values()) for t in targets for change in changes]
-    lines += [
-        (t, *(right | {"in": n}).values()) for t in ("norm", "norm_gradient") for n in (-1, 4)
-    ]
+    lines += [(t, *(right | {"in": n}).values()) for t in OF_MAPS for n in (-1, 4)]
     changes = [{"in": 4}, {"in": -1}, {"out": 6}, {"out": -1}]
     lines += [(t, *(right | change).values()) for t in LINEAR for change in changes]
     lines += [("bias_gradient", *(right | {"out": n}).values()) for n in (-1, 6)]
