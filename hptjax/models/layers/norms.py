@@ -82,7 +82,8 @@ class BatchNorm(Norm):
         if not context.train:
             return normalise_by(x, mean, var, scale, shift, 0, relu, live)
         y, *new = normalise(x, scale, shift, 0, relu, live)
-        mean, var = running_statistics((mean, var), tuple(new), bias, x.size // x.shape[0])
+        found = new[0], new[1]
+        mean, var = running_statistics((mean, var), found, bias, x.size // x.shape[0])
         context.new_statistics.update(mean=mean, var=var)
         return y
 
