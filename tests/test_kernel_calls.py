@@ -23,14 +23,18 @@ def int32(*numbers):
     ("arrays", "options", "message"),
     [
         ((X[0], W), {}, "maps must have the shape"),
-        ((X, W[:, :2]), {}, "a kernel must have the shape"),
+        ((X, W[:, 0]), {}, "a kernel must have the shape"),
         ((X, W[:, :0, :0]), {}, "a kernel must have the shape"),
         ((X, W[..., :2]), {}, "channels of its maps"),
         ((X, W, jnp.ones(5)), {}, r"the bias must be a vector \[4\]"),
-        ((X, W), {"stride": 0}, "the stride must be at least 1"),
-        ((X, W), {"stride": -1}, "the stride must be at least 1"),
-        ((X, W), {"padding": (-1, 1)}, "padding must be two numbers that are not negative"),
-        ((X, W), {"padding": (1,)}, "padding must be two numbers"),
+        ((X, W), {"stride": 0}, "stride and dilation must be at least 1"),
+        ((X, W), {"stride": -1}, "stride and dilation must be at least 1"),
+        ((X, W), {"dilation": 0}, "stride and dilation must be at least 1"),
+        ((X, W), {"dilation": 3}, "fit into the padded maps"),
+        ((X, W), {"padding": (-1, 1)}, "padding must be pairs of numbers that are not negative"),
+        ((X, W), {"padding": ((0, 0), (0, -1))}, "that are not negative"),
+        ((X, W), {"padding": (1,)}, "padding must be pairs of numbers"),
+        ((X, W), {"padding": ((1, 1),)}, "padding must be pairs of numbers"),
         ((X, jnp.ones((4, 7, 7, 3))), {"padding": (0, 1)}, "fit into the padded maps"),
         ((X, W, None, int32(3)), {}, r"live must be int32 \(2,\)"),
         ((X, W, None, jnp.ones(2)), {}, "live must be int32"),
@@ -109,7 +113,8 @@ def test_live_channels_that_maps_do_not_have_are_an_error_of_the_call(live, kern
 
 Y = jnp.ones((4, 4, 3, 8))  # of X and W
 LIVE = int32(3, 4)
-PLAIN = {"stride": 1, "pad": 0, "pad_after": 0}
+ENDS = ("top", "bottom", "left", "right")
+PLAIN = {"stride": 1, "dilation": 1, **dict.fromkeys(ENDS, 0)}
 D, Z = jnp.ones((3, 3, 2)), jnp.ones((3, 5, 3, 8))  # of a kernel for each channel
 MOVED = {"stride": 1, "dilation": 2, "top": 1, "bottom": 2, "left": 0, "right": 0}
 LARGE = 2**62
@@ -132,7 +137,7 @@ CALLS = [
         "hptjax_conv_input_gradient_of_both",
         (jnp.ones((4, 6, 5, 8)), W, jnp.ones((4, 6, 5, 8)), P, LIVE),
         [X.shape],
-        {"stride": 1, "pad": 1, "pad_after": 1},
+        PLAIN | dict.fromkeys(ENDS, 1),
     ),
     ("hptjax_conv_weight_gradient", (Y, X, LIVE), [W.shape], PLAIN),
     ("hptjax_conv_bias_gradient", (Y, LIVE), [(4,)], {}),
