@@ -28,6 +28,8 @@ TARGETS = (
     "hptjax_linear",
     "hptjax_linear_input_gradient",
     "hptjax_linear_weight_gradient",
+    "hptjax_max_pool",
+    "hptjax_max_pool_gradient",
     "hptjax_norm",
     "hptjax_norm_gradient",
 )

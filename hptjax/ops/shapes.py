@@ -65,6 +65,19 @@ def check_depthwise(
     _check_live(live, x.shape[:1], ())
 
 
+def check_pool(
+    x: Array, live: Array | None, size: int, stride: int, pads: Sequence[Sequence[int]]
+) -> None:
+    """Raises ValueError for a call of `ops.pool.max_pool` that has no result."""
+    given = f"got maps {x.shape}, size {size}, {_moves(stride, pads, 1)}"
+    if x.ndim != 4:
+        raise ValueError(f"maps must have the shape [C, H, W, B], {given}.")
+    if size < 1:
+        raise ValueError(f"the size of a window must be at least 1, {given}.")
+    _check_moves(x.shape[1:3], (size, size), stride, pads, 1, given)
+    _check_live(live, x.shape[:1], ())
+
+
 def check_norm(x: Array, scale: Array, shift: Array, axis: int, live: Array | None) -> None:
     """Raises ValueError for a call of `ops.norm.normalise` that has no result."""
     if not 0 <= axis < x.ndim:
