@@ -21,6 +21,7 @@
 #include "norm.cc"
 #undef forward
 #undef backward
+#include "pool.cc"
 #include "weight_gradient.cc"
 
 namespace {
@@ -118,6 +119,14 @@ ffi::Error run(const std::string& target, const Numbers& n, Arrays& a) {
     return moved(depthwise_input_gradient, a.given(z), a.given(d), own, a.result(x));
   if (target == "depthwise_weight_gradient")
     return moved(depthwise_weight_gradient, a.given(z), a.given(x), own, a.result(d));
+  // Windows are as high as its kernel.
+  const std::vector<int64_t> u{n.c, n.rows, n.columns, n.b};
+  if (target == "max_pool")
+    return max_pool(a.given(x), own, a.result(u), n.kh, n.stride, n.dilation, n.top, n.bottom,
+                    n.left, n.right);
+  if (target == "max_pool_gradient")
+    return max_pool_gradient(a.given(x), a.given(u), a.given(u), own, a.result(x), n.kh, n.stride,
+                             n.dilation, n.top, n.bottom, n.left, n.right);
   if (target == "outside") {
     const F32 array = a.given(x);
     return refused("stepped outside", std::to_string(array.typed_data()[array.element_count()]));

@@ -21,6 +21,7 @@ SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 DEPTHWISE = tuple(
     f"depthwise{gradient}" for gradient in ("", "_input_gradient", "_weight_gradient")
 )
+POOL = "max_pool", "max_pool_gradient"
 LINEAR = "linear", "linear_input_gradient", "linear_weight_gradient"
 OF_A_CONVOLUTION = ("conv", "input_gradient", "weight_gradient", "bias_gradient")
 
@@ -72,6 +73,8 @@ def calls():
             targets = OF_A_CONVOLUTION + DEPTHWISE
             if size == [(n - 1) // stride + 1 for n in (height, width)]:
                 targets += ("input_gradient_of_both",)
+            if kernel[0] == kernel[1] > max(map(max, pads)):  # each window holds a pixel
+                targets += POOL
             yield from ((target, *numbers) for target in (*targets, "norm", "norm_gradient"))
     for count, units, out in itertools.product(images, (1, 17, 130), (1, 7, 33)):
         for live in {(units, out), (units // 2, out // 2 + 1), (0, 0)}:
@@ -107,6 +110,8 @@ def test_wrong_calls_are_refused_before_memory_is_touched(driver):
     lines += [("bias_gradient", *(right | {"out": n}).values()) for n in (-1, 6)]
     changes = [{"in": 4}, {"in": -1}, *moves]
     lines += [(t, *(right | change).values()) for t in DEPTHWISE for change in changes]
+    changes = [change for change in changes if "kw" not in change]
+    lines += [(t, *(right | change).values()) for t in POOL for change in changes]
     done = call(driver, lines)
     assert done.returncode == 0, done.stderr[:4000]
     answers = done.stdout.splitlines()
