@@ -25,6 +25,8 @@ TARGETS = (
     "hptjax_depthwise",
     "hptjax_depthwise_input_gradient",
     "hptjax_depthwise_weight_gradient",
+    "hptjax_group_norm",
+    "hptjax_group_norm_gradient",
     "hptjax_linear",
     "hptjax_linear_input_gradient",
     "hptjax_linear_weight_gradient",
