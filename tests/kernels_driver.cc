@@ -15,6 +15,7 @@
 
 #include "conv.cc"
 #include "depthwise.cc"
+#include "group_norm.cc"
 #include "linear.cc"
 #define forward norm_forward
 #define backward norm_backward
@@ -119,6 +120,14 @@ ffi::Error run(const std::string& target, const Numbers& n, Arrays& a) {
     return moved(depthwise_input_gradient, a.given(z), a.given(d), own, a.result(x));
   if (target == "depthwise_weight_gradient")
     return moved(depthwise_weight_gradient, a.given(z), a.given(x), own, a.result(d));
+  // As many groups as its kernel is high, 0: each channel is one.
+  const std::vector<int64_t> s{n.kh > 0 ? n.kh : n.c, n.b};
+  if (target == "group_norm")
+    return group_norm(a.given(x), a.given(v), a.given(v), own, a.result(x), a.result(s), a.result(s),
+                      n.kh, 1e-5f);
+  if (target == "group_norm_gradient")
+    return group_norm_gradient(a.given(x), a.given(v), a.given(s), a.given(s), a.given(x), own,
+                               a.result(x), a.result(v), a.result(v), n.kh);
   // Windows are as high as its kernel.
   const std::vector<int64_t> u{n.c, n.rows, n.columns, n.b};
   if (target == "max_pool")

@@ -117,6 +117,7 @@ ENDS = ("top", "bottom", "left", "right")
 PLAIN = {"stride": 1, "dilation": 1, **dict.fromkeys(ENDS, 0)}
 D, Z = jnp.ones((3, 3, 2)), jnp.ones((3, 5, 3, 8))  # of a kernel for each channel
 MOVED = {"stride": 1, "dilation": 2, "top": 1, "bottom": 2, "left": 0, "right": 0}
+S = jnp.ones((3, 8))  # statistics of groups
 U = jnp.ones((3, 5, 4, 8))  # of a pool
 LARGE = 2**62
 
@@ -145,6 +146,18 @@ CALLS = [
     ("hptjax_depthwise", (X, D, jnp.int32(3)), [Z.shape], MOVED),
     ("hptjax_depthwise_input_gradient", (Z, D, jnp.int32(3)), [X.shape], MOVED),
     ("hptjax_depthwise_weight_gradient", (Z, X, jnp.int32(3)), [D.shape], MOVED),
+    (
+        "hptjax_group_norm",
+        (X, jnp.ones(3), jnp.ones(3), jnp.int32(3)),
+        [X.shape, S.shape, S.shape],
+        {"groups": 3, "epsilon": NORM["epsilon"]},
+    ),
+    (
+        "hptjax_group_norm_gradient",
+        (X, jnp.ones(3), S, S, X, jnp.int32(3)),
+        [X.shape, (3,), (3,)],
+        {"groups": 3},
+    ),
     ("hptjax_max_pool", (X, jnp.int32(3)), [U.shape], PLAIN | {"size": 2}),
     ("hptjax_max_pool_gradient", (X, U, U, jnp.int32(3)), [X.shape], PLAIN | {"size": 2}),
     ("hptjax_norm", (X, jnp.ones(3), jnp.ones(3), jnp.int32(3)), [X.shape, (3,), (3,)], NORM),
@@ -178,7 +191,7 @@ def wrong_calls():
             for axis in range(len(shape)):
                 wrong = one_more(shape, axis)
                 yield target, arrays, (*out[:k], wrong, *out[k + 1 :]), options
-        for name in options.keys() & {"size", *PLAIN}:
+        for name in options.keys() & {"size", "groups", *PLAIN}:
             for value in (-1, LARGE, -LARGE):
                 yield target, arrays, out, options | {name: value}
 

@@ -21,6 +21,7 @@ SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 DEPTHWISE = tuple(
     f"depthwise{gradient}" for gradient in ("", "_input_gradient", "_weight_gradient")
 )
+GROUPS = "group_norm", "group_norm_gradient"
 POOL = "max_pool", "max_pool_gradient"
 LINEAR = "linear", "linear_input_gradient", "linear_weight_gradient"
 OF_A_CONVOLUTION = ("conv", "input_gradient", "weight_gradient", "bias_gradient")
@@ -76,6 +77,12 @@ def calls():
             if kernel[0] == kernel[1] > max(map(max, pads)):  # each window holds a pixel
                 targets += POOL
             yield from ((target, *numbers) for target in (*targets, "norm", "norm_gradient"))
+    for count, groups, size in itertools.product(images, (0, 1, 3), (1, 2)):
+        channels = 5 if groups == 0 else groups * size + 2
+        shape = channels, 3, 4, count, 1, groups, 1, 3, 4
+        for live in {0, groups * size or 4, channels if groups < 2 else groups}:
+            numbers = 1, 1, 0, 0, 0, 0, *shape, live, 1
+            yield from ((target, *numbers) for target in GROUPS)
     for count, units, out in itertools.product(images, (1, 17, 130), (1, 7, 33)):
         for live in {(units, out), (units // 2, out // 2 + 1), (0, 0)}:
             numbers = 1, 1, 0, 0, 0, 0, units, 1, 1, count, out, 1, 1, 1, 1, *live
@@ -110,6 +117,9 @@ def test_wrong_calls_are_refused_before_memory_is_touched(driver):
     lines += [("bias_gradient", *(right | {"out": n}).values()) for n in (-1, 6)]
     changes = [{"in": 4}, {"in": -1}, *moves]
     lines += [(t, *(right | change).values()) for t in DEPTHWISE for change in changes]
+    three = right | {"kh": 3}
+    changed = [{"in": 4}, {"in": -1}, {"in": 2}, {"kh": -1}, {"kh": 2}]
+    lines += [(t, *(three | change).values()) for t in GROUPS for change in changed]
     changes = [change for change in changes if "kw" not in change]
     lines += [(t, *(right | change).values()) for t in POOL for change in changes]
     done = call(driver, lines)

@@ -75,16 +75,6 @@ void add_up(const Groups& groups, const float* sums, float* to, Factor factor) {
   }
 }
 
-// write(channel, first number) for each run of images of live channels; the others are zeros.
-template <class Write>
-void fill_maps(float* to, const Maps& maps, Write write) {
-  for (Index p = 0; p < maps.pixels(); ++p) {
-    const Index pixel = p * maps.pixel();
-    for (Index c = 0; c < maps.live; ++c) write(c, pixel + c * maps.images);
-    clear_rest(to + pixel, maps);
-  }
-}
-
 ffi::Error group_norm(F32 x_, F32 scale_, F32 shift_, S32 live, F32Result y_, F32Result mean_,
                       F32Result inverse_, int64_t count, float epsilon) {
   const Shape shape = x_.dimensions();
