@@ -1,4 +1,4 @@
-"""Every kind of layer at typical shapes: made of the tables, so that a new row is here by itself."""
+"""Every kind of layer at typical shapes, made of the tables: a new row is here by itself."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,6 +1,5 @@
-"""How fast each kind of layer is, both passes, beside the kernels of convolutions and batch norm."""
+"""How fast each kind of layer is, both passes, beside our kernels of convolution and batch norm."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -91,13 +90,12 @@ def _rate(case: Case, rounds: int) -> Rate:
     ]
     for one in passes:
         one.calibrate(SECONDS)
-    least = [math.inf] * len(passes)
-    for _ in range(rounds):
-        least = [min(best, one.seconds()) for best, one in zip(least, passes, strict=True)]
+    times = [[one.seconds() for one in passes] for _ in range(rounds)]
+    least, both = (min(column) for column in zip(*times, strict=True))
     # the images and their gradient are read and written, what comes out and its gradient, too; the
     # backward pass reads the images once more
     moved = 4e-9 * (3 * x.size + 2 * g.size)
-    return Rate(case, *least, moved)
+    return Rate(case, least, both, moved)
 
 
 def _operands(case: Case) -> tuple[Array, dict[str, Array], dict[str, Any]]:
@@ -130,5 +128,3 @@ def _both(forward: Any, x: Array, weights: Any, numbers: Any, g: Array) -> Any:
 
 def _normal(shape: tuple[int, ...]) -> Array:
     return jax.random.normal(jax.random.key(len(shape)), shape)
-
-

@@ -101,7 +101,9 @@ def layers(rows: Sequence[str], rounds: int) -> int:
     """Times kinds of layers in place of steps."""
     print(machine())
     found = layer_rates.report(layer_rates.measure(rows, rounds))
-    digits = [{k: rounded(v) if isinstance(v, float) else v for k, v in own.items()} for own in found]
+    digits = [
+        {k: rounded(v) if isinstance(v, float) else v for k, v in own.items()} for own in found
+    ]
     print(json.dumps(digits))
     return 0
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 # all times make the same of the same arrays, which XLA would make once, before the loop
-IN_THE_LOOP = {"xla_disable_hlo_passes": "while-loop-invariant-code-motion"}
+IN_THE_LOOP: dict[str, str | bool] = {"xla_disable_hlo_passes": "while-loop-invariant-code-motion"}
 SECONDS = 0.03  # of one measurement
 
 

@@ -34,8 +34,8 @@ def max_pool(
     if isinstance(padding, str):
         padding = lax.padtype_to_pads(x.shape[1:3], window_shape, steps, padding)
     rows, columns = ((before, after) for before, after in padding)
-    options = {"size": window_shape[0], "stride": steps[0]}
-    return images(pool.max_pool(maps(x), **options, padding=(rows, columns)))
+    size, stride = window_shape[0], steps[0]
+    return images(pool.max_pool(maps(x), size=size, stride=stride, padding=(rows, columns)))
 
 
 def avg_pool(

@@ -71,7 +71,7 @@ _EACH = 0  # groups, for kernels: each channel is one
 def _by_kernels(x: Array, scale: Array, shift: Array, live: Array, groups: int) -> Array:
     """Units are maps of one pixel to them."""
     wide = x.reshape(len(x), *(x.shape[1:-1] or (1, 1)), x.shape[-1])
-    return _kernel(wide, scale, shift, live, groups).reshape(x.shape)
+    return jnp.reshape(_kernel(wide, scale, shift, live, groups), x.shape)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(4,))
@@ -84,7 +84,8 @@ def _kernel_forward(x: Array, scale: Array, shift: Array, live: Array, groups: i
     out = (jax.ShapeDtypeStruct(x.shape, jnp.float32), statistics, statistics)
     arrays, layouts = (x, scale, shift, live), (MAPS, None, None, None)
     options = {"groups": groups, "epsilon": np.float32(EPSILON)}
-    y, mean, inverse = native.call("hptjax_group_norm", out, arrays, layouts, layouts[:3], **options)
+    name, to = "hptjax_group_norm", layouts[:3]
+    y, mean, inverse = native.call(name, out, arrays, layouts, to, **options)
     return y, (x, scale, mean, inverse, live)
 
 
