@@ -111,6 +111,12 @@ ffi::Error run(const std::string& target, const Numbers& n, Arrays& a) {
   if (target == "norm")
     return norm_forward(a.given(x), a.given(v), a.given(v), own, a.result(x), a.result(v),
                         a.result(v), n.kh % 2, 1e-5f);
+  if (target == "norm_by_statistics")
+    return by_statistics(a.given(x), a.given(v), a.given(v), a.given(v), a.given(v), own, a.result(x),
+                         n.kh % 2, 1e-5f);
+  if (target == "running")
+    return running(a.given(v), a.given(v), a.given(v), a.given(v), a.given(v), a.result(v),
+                   a.result(v), 0.1f, 1.1f);
   if (target == "norm_gradient")
     return norm_backward(a.given(x), a.given(v), a.given(v), a.given(v), a.given(v), a.given(x), own,
                          a.result(x), a.result(v), a.result(v), n.kh % 2, 1e-5f);

@@ -24,6 +24,7 @@ DEPTHWISE = tuple(
 GROUPS = "group_norm", "group_norm_gradient"
 POOL = "max_pool", "max_pool_gradient"
 LINEAR = "linear", "linear_input_gradient", "linear_weight_gradient"
+OF_MAPS = "norm", "norm_by_statistics", "norm_gradient"
 OF_A_CONVOLUTION = ("conv", "input_gradient", "weight_gradient", "bias_gradient")
 
 
@@ -76,7 +77,8 @@ def calls():
                 targets += ("input_gradient_of_both",)
             if kernel[0] == kernel[1] > max(map(max, pads)):  # each window holds a pixel
                 targets += POOL
-            yield from ((target, *numbers) for target in (*targets, "norm", "norm_gradient"))
+            targets += (*OF_MAPS, "running")
+            yield from ((target, *numbers) for target in targets)
     for count, groups, size in itertools.product(images, (0, 1, 3), (1, 2)):
         channels = 5 if groups == 0 else groups * size + 2
         shape = channels, 3, 4, count, 1, groups, 1, 3, 4
@@ -109,9 +111,7 @@ def test_wrong_calls_are_refused_before_memory_is_touched(driver):
     changes = [{"in": 4}, {"in": -1}, {"out": 6}, {"out": -(2**31)}, *moves]
     targets = "conv", "input_gradient", "input_gradient_of_both", "weight_gradient"
     lines = [(t, *(right | change).values()) for t in targets for change in changes]
-    lines += [
-        (t, *(right | {"in": n}).values()) for t in ("norm", "norm_gradient") for n in (-1, 4)
-    ]
+    lines += [(t, *(right | {"in": n}).values()) for t in OF_MAPS for n in (-1, 4)]
     changes = [{"in": 4}, {"in": -1}, {"out": 6}, {"out": -1}]
     lines += [(t, *(right | change).values()) for t in LINEAR for change in changes]
     lines += [("bias_gradient", *(right | {"out": n}).values()) for n in (-1, 6)]

@@ -1,4 +1,4 @@
-"""Linear layers, by kernels and by XLA's products, against NumPy in float64: values and gradients."""
+"""Linear layers, by kernels and by XLA, against NumPy in float64: values and gradients."""
 
 import jax
 import jax.numpy as jnp
