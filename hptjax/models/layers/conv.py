@@ -16,7 +16,7 @@ from hptjax.models.layers.modules import ExactConv, finished
 from hptjax.models.layers.norms import NO_NORM, NormPart
 from hptjax.models.layers.pieces import affine, followed, inside
 from hptjax.ops.conv import conv
-from hptjax.ops.taps import Pads, convolve
+from hptjax.ops.taps import Pads
 
 
 class Convolution(Layer):
@@ -138,13 +138,10 @@ class Conv(Convolution):
     def convolved(
         self, x: Array, weights: Mapping[str, Array], bias: Array | None, context: Context
     ) -> Array:
-        kernel, (before, after) = weights["conv.kernel"], self.pads
-        if kernel.shape[1] == kernel.shape[2] and self.dilation == 1 and before == after:
-            live = live_of(context.incoming, self.out_channels)
-            options = {"stride": self.stride, "padding": before}
-            return conv(x, kernel, bias, live, **options, input_grad=not context.first)
-        x = convolve(x, kernel, stride=self.stride, padding=self.pads, dilation=self.dilation)
-        return x if bias is None else x + bias[:, None, None, None]
+        live = live_of(context.incoming, self.out_channels)
+        options = {"stride": self.stride, "padding": self.pads, "dilation": self.dilation}
+        kernel = weights["conv.kernel"]
+        return conv(x, kernel, bias, live, **options, input_grad=not context.first)
 
     def exact(self, x: Array) -> Array:
         return ExactConv(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import flax.linen as nn
+import jax.numpy as jnp
 from jax import Array
 
 from hptjax.config.frozen import Positive
@@ -11,7 +12,8 @@ from hptjax.config.geometry import conv_size
 from hptjax.models.layers.base import Context, Infeasible, Layer, Shape
 from hptjax.models.layers.conv import padding_of
 from hptjax.models.layers.fields import Padding
-from hptjax.ops.taps import Pads, max_pool
+from hptjax.ops.pool import max_pool
+from hptjax.ops.taps import Pads
 
 
 class MaxPool(Layer):
@@ -58,7 +60,8 @@ class MaxPool(Layer):
         return incoming[0], height, width
 
     def forward(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
-        return max_pool(x, self.size, self.steps, self.pads)
+        live = jnp.int32(context.incoming[0])
+        return max_pool(x, live, size=self.size, stride=self.steps, padding=self.pads)
 
     def module(self, name: str | None = None) -> nn.Module:
         return MaxPoolModule(self, name=name)

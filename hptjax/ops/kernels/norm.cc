@@ -11,16 +11,6 @@ namespace ffi = xla::ffi;
 
 namespace {
 
-// Fills maps pixel by pixel: write(channel, first number) writes a run of images.
-template <class Write>
-void fill_maps(float* to, const Maps& maps, Write write) {
-  for (Index p = 0; p < maps.pixels(); ++p) {
-    const Index pixel = p * maps.pixel();
-    for (Index c = 0; c < maps.live; ++c) write(c, pixel + c * maps.images);
-    clear_rest(to + pixel, maps);
-  }
-}
-
 // The mean of value(Lanes<N>, channel, place) over the pixels and images of each channel.
 template <class Value>
 void means(const Maps& maps, float* to, Value value) {

@@ -1,4 +1,4 @@
-// The gradient of a convolution's kernel: g [O, H', W', B] and x [C, H, W, B] to dw [O, k, k, C].
+// The gradient of a convolution's kernel: g [O, H', W', B] and x [C, H, W, B] to dw [O, h, w, C].
 
 #include <algorithm>
 #include <array>
@@ -53,10 +53,11 @@ Outer outer_of(Index o, Index c) {
   return table[o - 1][c - 1];
 }
 
-// The columns of the result whose tap j lies inside the image: first, one past the last.
-std::array<Index, 2> columns_of(Index j, Index out, Index in, Index stride, Index pad) {
-  Index first = std::min(out, j < pad ? parts_of(pad - j, stride) : 0);
-  Index last = in + pad > j ? std::min(out, (in + pad - j - 1) / stride + 1) : 0;
+// The places of the result whose tap j lies inside the image: first, one past the last.
+std::array<Index, 2> inside(const Axis& a, Index j) {
+  const Index reach = j * a.dilation;
+  Index first = std::min(a.out, reach < a.pad ? parts_of(a.pad - reach, a.stride) : 0);
+  Index last = a.in + a.pad > reach ? std::min(a.out, (a.in + a.pad - reach - 1) / a.stride + 1) : 0;
   return {first, std::max(first, last)};
 }
 
@@ -65,31 +66,36 @@ class WeightGradient {
   static constexpr Index kPixels = 16;  // of a row of g: shorter rows are taken together
 
  public:
-  WeightGradient(const Maps& x, const Maps& g, Index k, Index stride, Index pad)
-      : x_(x), g_(g), k_(k), stride_(stride), pad_(pad), row_(k * k * x.live * kLanes) {
-    for (Index j = 0; j < k; ++j)
-      columns_.push_back(columns_of(j, g.width, x.width, stride, pad));
+  explicit WeightGradient(const Convolution& call)
+      : x_(call.x, call.live.typed_data()[0]),
+        g_(call.y, call.live.typed_data()[1]),
+        vertical_(call.rows()),
+        horizontal_(call.columns()),
+        row_(taps() * x_.live * kLanes) {
+    for (Index j = 0; j < horizontal_.k; ++j) columns_.push_back(inside(horizontal_, j));
     static thread_local std::vector<float> scratch;
-    together_ = std::max<Index>(1, kPixels / g.width);
-    Index packed = together_ * kOuterRows * g.width * g.images;
-    scratch.assign(g.live * row_ + packed + kLanes, 0.0f);
+    together_ = std::max<Index>(1, kPixels / g_.width);
+    Index packed = together_ * kOuterRows * g_.width * g_.images;
+    scratch.assign(g_.live * row_ + packed + kLanes, 0.0f);
     auto address = reinterpret_cast<std::uintptr_t>(scratch.data());
     sums_ = scratch.data() + (-address / sizeof(float)) % kLanes;
-    packed_ = sums_ + g.live * row_;
+    packed_ = sums_ + g_.live * row_;
   }
 
   void compute(float* dw, const float* g, const float* x) {
     Index whole = g_.images / kLanes * kLanes;
     if (whole) add<kLanes>(g, x, whole);
     if (whole < g_.images) add<1>(g + whole, x + whole, g_.images - whole);
-    std::fill_n(dw, g_.channels * k_ * k_ * x_.channels, 0.0f);
+    std::fill_n(dw, g_.channels * taps() * x_.channels, 0.0f);
     const float* own = sums_;
-    for (Index m = 0; m < g_.live * k_ * k_; ++m)
+    for (Index m = 0; m < g_.live * taps(); ++m)
       for (Index c = 0; c < x_.live; ++c, own += kLanes)
         dw[m * x_.channels + c] = sum_of_lanes(own);
   }
 
  private:
+  Index taps() const { return vertical_.k * horizontal_.k; }
+
   template <int N>
   void add(const float* g, const float* x, Index images) {
     for (Index h = 0; h < g_.height; h += together_) {
@@ -118,20 +124,21 @@ class WeightGradient {
     for (Index parts = parts_of(x_.live, kOuterColumns); parts > 0; --parts) {
       Index c_size = part(x_.live - c, parts);
       Outer function = outer_of<N>(o_size, c_size);
-      for (Index i = 0; i < k_; ++i) {
+      for (Index i = 0; i < vertical_.k; ++i) {
         // of the rows of g those whose tap lies inside
-        Index skipped = 0, some = rows, r = h * stride_ + i - pad_;
-        while (some > 0 && r < 0) r += stride_, ++skipped, --some;
-        while (some > 0 && r + (some - 1) * stride_ >= x_.height) --some;
+        Index skipped = 0, some = rows;
+        Index r = h * vertical_.stride + i * vertical_.dilation - vertical_.pad;
+        while (some > 0 && r < 0) r += vertical_.stride, ++skipped, --some;
+        while (some > 0 && r + (some - 1) * vertical_.stride >= x_.height) --some;
         if (some == 0) continue;
-        for (Index j = 0; j < k_; ++j) {
+        for (Index j = 0; j < horizontal_.k; ++j) {
           auto [first, last] = columns_[j];
-          Index column = first * stride_ + j - pad_;
-          function(sums_ + o * row_ + ((i * k_ + j) * x_.live + c) * kLanes, row_,
+          Index column = first * horizontal_.stride + j * horizontal_.dilation - horizontal_.pad;
+          function(sums_ + o * row_ + ((i * horizontal_.k + j) * x_.live + c) * kLanes, row_,
                    packed_ + (skipped * g_.width + first) * o_size * images, o_size * images, images,
-                   x + (r * x_.width + column) * x_.pixel() + c * x_.images, stride_ * x_.pixel(),
-                   x_.images, last - first, images, some, g_.width * o_size * images,
-                   stride_ * x_.width * x_.pixel());
+                   x + (r * x_.width + column) * x_.pixel() + c * x_.images,
+                   horizontal_.stride * x_.pixel(), x_.images, last - first, images, some,
+                   g_.width * o_size * images, vertical_.stride * x_.width * x_.pixel());
         }
       }
       c += c_size;
@@ -139,32 +146,23 @@ class WeightGradient {
   }
 
   Maps x_, g_;
-  Index k_, stride_, pad_, row_;
+  Axis vertical_, horizontal_;
+  Index row_;
   std::vector<std::array<Index, 2>> columns_;  // of each tap of a row
   Index together_;  // rows of g
   float *sums_, *packed_;
 };
 
-ffi::Error weight_gradient(F32 g, F32 x, S32 live, F32Result dw, int64_t stride, int64_t pad,
-                           int64_t pad_after) {
+ffi::Error weight_gradient(F32 g, F32 x, S32 live, F32Result dw, int64_t stride, int64_t dilation,
+                           int64_t top, int64_t bottom, int64_t left, int64_t right) {
   const Convolution call{x.dimensions(), dw->dimensions(), g.dimensions(), live,
-                         stride,         pad,              pad_after};
+                         {stride, dilation, top, bottom, left, right}};
   if (ffi::Error error = call.check(); error.failure()) return error;
-  const int32_t* channels = live.typed_data();
-  Maps from(x.dimensions(), channels[0]), to(g.dimensions(), channels[1]);
-  WeightGradient(from, to, dw->dimensions()[1], stride, pad)
-      .compute(dw->typed_data(), g.typed_data(), x.typed_data());
+  WeightGradient(call).compute(dw->typed_data(), g.typed_data(), x.typed_data());
   return ffi::Error::Success();
 }
 
 }  // namespace
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv_weight_gradient, weight_gradient,
-                              ffi::Ffi::Bind()
-                                  .Arg<F32>()
-                                  .Arg<F32>()
-                                  .Arg<S32>()
-                                  .Ret<F32>()
-                                  .Attr<int64_t>("stride")
-                                  .Attr<int64_t>("pad")
-                                  .Attr<int64_t>("pad_after"));
+                              ffi::Ffi::Bind().Arg<F32>().Arg<F32>().Arg<S32>().Ret<F32>().MOVES);
