@@ -1,9 +1,9 @@
-"""For mkdocstrings: `<path>` and the like in a docstring are text, and no HTML."""
+"""For mkdocstrings: `<path>` and the like in a docstring are no markup."""
 
 from typing import Any
 
 from griffe import Extension, Object
-from hptjax_docs.markdown import escaped
+from hptjax_docs.markdown import literal
 
 
 class Escape(Extension):
@@ -11,4 +11,4 @@ class Escape(Extension):
 
     def on_object(self, *, obj: Object, **others: Any) -> None:
         if obj.docstring is not None:
-            obj.docstring.value = escaped(obj.docstring.value)
+            obj.docstring.value = literal(obj.docstring.value)

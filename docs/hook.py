@@ -1,4 +1,4 @@
-"""What MkDocs calls while it builds the manual: generated pages, and tutorials in the navigation."""
+"""What MkDocs calls while it builds the manual: adds generated pages, and tutorials."""
 
 from pathlib import Path
 from typing import Any

@@ -88,4 +88,5 @@ def names_of(module: Any) -> list[str]:
 
 def _entry(name: str, found: Any) -> str:
     place = home(found, name)
-    return f"::: {place}\n    options:\n      heading: {name}\n      toc_label: {name.rpartition('.')[2]}\n"
+    label = name.rpartition(".")[2]
+    return f"::: {place}\n    options:\n      heading: {name}\n      toc_label: {label}\n"

@@ -19,17 +19,19 @@ from hptjax.study.config import StudyConfig
 from hptjax_docs.markdown import anchor, code, escaped, fenced, heading
 from hptjax_docs.meanings import docs_of, meanings
 from hptjax_docs.options import default_of_field, kind_of_field
+from hptjax_docs.written import written_page
 
 EXAMPLES = Path(__file__).with_name("examples.yaml")
+_AUGMENT = "true, false, or a list of words of the table [augmentations](augmentations.md)"
 # Keys whose type no schema says, in words.
 _KINDS: Mapping[str, str] = {
     "model": "mapping; or the name of a file that has one",
-    "space": "mapping of [names](../guide/studies.md) to entries; or the name of a file",
+    "space": "mapping of names to [entries](#entries); or the name of a file",
     "first": "list of mappings: the hparams of a point",
     "model.layers": "list of words of the table [layers](layers.md)",
     "model.flax": "mapping, see [layers](layers.md#flax)",
-    "data.augment": "true, false, or a list of words of the table [augmentations](augmentations.md)",
-    "model.augment": "true, false, or a list of words of the table [augmentations](augmentations.md)",
+    "data.augment": _AUGMENT,
+    "model.augment": _AUGMENT,
     "data.validation": "a share, a number of images, `test`, a source, or a mapping",
     "data.size": "pixels, or [height, width]",
     "model.input": "[height, width, channels]",
@@ -50,7 +52,7 @@ class Section:
     model: type[BaseModel]
     form: str = "study"
 
-    def keys(self) -> dict[str, str]:
+    def fields(self) -> dict[str, str]:
         """Returns {dotted path: field} of its keys."""
         return {f"{self.path}.{name}".strip("."): name for name in self.model.model_fields}
 
@@ -87,11 +89,10 @@ def _models_of(annotation: Any) -> list[type[BaseModel]]:
 def _original(path: str, model: type[BaseModel]) -> Iterator[Section]:
     yield Section(path, model, "original")
     for name, field in model.model_fields.items():
-        args = [arg for arg in get_args(field.annotation) if arg is not Ellipsis]
-        for own in args or [field.annotation]:
-            if own is not Part and isinstance(own, type) and issubclass(own, Frozen):
-                item = f"{path}.{name}" + ("[]" if args else "")
-                yield from _original(item, own) if not issubclass(own, Part) else ()
+        items = [arg for arg in get_args(field.annotation) if arg is not Ellipsis]
+        for own in items or [field.annotation]:
+            if isinstance(own, type) and issubclass(own, Frozen) and not issubclass(own, Part):
+                yield from _original(f"{path}.{name}" + "[]" * bool(items), own)
 
 
 @cache
@@ -108,7 +109,7 @@ def example(form: str, path: str) -> str:
     *outer, last = path.split(".")
     line = f"{_OTHER_NAMES.get(last, last)}: {value}"
     for name in reversed(outer):
-        line = f"{name}: {{{line}}}"
+        line = f"{name[:-2]}: [{{{line}}}]" if name.endswith("[]") else f"{name}: {{{line}}}"
     return line
 
 
@@ -119,8 +120,8 @@ def key_page() -> dict[str, str]:
 
 _TITLES = {
     ("study", ""): "A study",
-    ("model", "model"): "model: a list of layers, or a Flax class",
-    ("original", "model"): "model: the original study's form",
+    ("model", "model"): "A model: a list of layers, or a Flax class",
+    ("original", "model"): "A model in the original study's form",
 }
 
 
@@ -128,17 +129,20 @@ def _page() -> Iterator[str]:
     yield "# Keys of a study\n"
     yield (
         "A study is a YAML file. `hptjax run FILE --set KEY=VALUE` changes any key by its dotted "
-        "path; an unknown key is an error that names the nearest known one. In Python the same keys "
-        "are arguments of [`hptjax.StudyConfig`](api/index.md#hptjax.study.config.StudyConfig).\n"
+        "path; an unknown key is an error that names the nearest known one. In Python the same "
+        "keys are arguments of "
+        "[`hptjax.StudyConfig`](api/index.md#hptjax.study.config.StudyConfig).\n"
     )
     for section in sections():
-        title = _TITLES.get((section.form, section.path), section.path)
-        yield heading(2, title if " " in title else code(title), anchor(section.form, title))
+        title = _TITLES.get((section.form, section.path), code(section.path))
+        yield heading(2, title, anchor(section.form, section.path))
         about = docs_of(section.model)[0].split("\n\n")[0]
         yield f"{escaped(' '.join(about.split()))}\n"
         said = meanings(docs_of(section.model), section.model.model_fields)
-        for path, name in section.keys().items():
+        for path, name in section.fields().items():
             yield from _key(section, path, name, said.get(name, ""))
+        if (section.form, section.path) == ("model", "model"):
+            yield from written_page()
 
 
 def _key(section: Section, path: str, name: str, said: str) -> Iterator[str]:

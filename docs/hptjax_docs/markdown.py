@@ -1,23 +1,36 @@
 """Pieces of Markdown: text in which nothing is taken for markup, code, tables."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 _CODE = re.compile(r"(`+)(.+?)\1", re.DOTALL)
 
 
 def escaped(text: str) -> str:
-    """Returns text in which `<path>`, outside code, is no HTML."""
+    """Returns text in which nothing outside code is markup: no HTML, link or emphasis."""
+    return _outside_code(text, _plain)
+
+
+def literal(text: str) -> str:
+    """Returns Markdown in which `<path>`, outside code, is no HTML, and `a[b][c]` no link."""
+    return _outside_code(text, _no_html)
+
+
+def _outside_code(text: str, change: Callable[[str], str]) -> str:
     parts, end = [], 0
-    for code in _CODE.finditer(text):
-        parts += [_plain(text[end : code.start()]), code.group()]
-        end = code.end()
-    return "".join([*parts, _plain(text[end:])])
+    for found in _CODE.finditer(text):
+        parts += [change(text[end : found.start()]), found.group()]
+        end = found.end()
+    return "".join([*parts, change(text[end:])])
+
+
+def _no_html(text: str) -> str:
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("][", "]&#91;")
 
 
 def _plain(text: str) -> str:
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return text.replace("][", "]&#91;").replace("](", "]&#40;").replace("*", "\\*")
+    return _no_html(text).replace("](", "]&#40;").replace("*", "\\*")
 
 
 def code(text: object) -> str:

@@ -114,10 +114,10 @@ class ConvModule(nn.Module):
 class Conv(Convolution):
     """A convolution of maps: out_channels kernels of kernel_size, each `stride` pixels.
 
-    out_channels: how many maps come out. padding: pixels on each side, or `same`: at stride 1 the
-    maps keep their size (an even kernel pads one more after). dilation: pixels from one tap of the
-    kernel to the next. kernel_size: one number, or [height, width]. norm, activation, dropout
-    follow it, in this order.
+    norm, activation, dropout follow it, in this order. out_channels: how many maps come out.
+    kernel_size: one number, or [height, width]. padding: pixels on each side, or `same`: at stride
+    1 the maps keep their size (an even kernel pads one more after). dilation: pixels from one tap
+    of the kernel to the next.
     """
 
     main: ClassVar[str | None] = "out_channels"
