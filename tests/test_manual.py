@@ -105,7 +105,7 @@ def _base(form: str, path: str) -> dict[str, Any]:
         tree["model"] = read_yaml(ROOT / "configs/model.yaml")["model"]
     if path == "model.flax":
         tree["model"] = {}
-    if path == "model.lr":  # is open itself
+    if (form, path) == ("model", "model.lr"):  # is open itself
         del tree["space"]
     if path in ("warm_start.best", "warm_start.resolved"):
         tree["warm_start"] = {"run": "runs/mine"}
