@@ -22,7 +22,12 @@ from hptjax.ops.taps import Pads
 class Convolution(Layer):
     """What all convolutions share: their windows, and what follows them.
 
-    A subclass has the fields below; out_channels, where it has them, come first.
+    A subclass has the fields below; out_channels, where it has them, come first. kernel_size: of a
+    window, one number or [height, width] in pixels. stride: pixels from one window to the next.
+    padding: pixels on each side, or `same`: at stride 1 the maps keep their size (an even kernel
+    pads one more after). dilation: pixels from one tap of the kernel to the next. norm: what
+    normalises the maps that come out; activation: the function that follows it; dropout: the share
+    of numbers that is zeroed at random, after both, while it trains.
     """
 
     choices: ClassVar[tuple[str, ...]] = ("activation",)
@@ -109,9 +114,10 @@ class ConvModule(nn.Module):
 class Conv(Convolution):
     """A convolution of maps: out_channels kernels of kernel_size, each `stride` pixels.
 
+    norm, activation, dropout follow it, in this order. out_channels: how many maps come out.
     kernel_size: one number, or [height, width]. padding: pixels on each side, or `same`: at stride
     1 the maps keep their size (an even kernel pads one more after). dilation: pixels from one tap
-    of the kernel to the next. norm, activation, dropout follow it, in this order.
+    of the kernel to the next.
     """
 
     main: ClassVar[str | None] = "out_channels"

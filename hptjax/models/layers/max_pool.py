@@ -19,8 +19,9 @@ from hptjax.ops.taps import Pads
 class MaxPool(Layer):
     """The largest number of each window of size x size pixels.
 
-    stride: pixels from one window to the next, `size` unless given. padding: pixels on each side,
-    which are never the largest, or `same`: at stride 1 the maps keep their size.
+    size: height and width of a window in pixels. stride: pixels from one window to the next, `size`
+    unless given. padding: pixels on each side, which are never the largest, or `same`: at stride 1
+    the maps keep their size.
     """
 
     main: ClassVar[str | None] = "size"
