@@ -2,10 +2,11 @@
 
     python -m experiments.first_hour [docs/tutorials/your-images.md] [--folder DIR] [--log FILE]
 
-Without a page it is docs/first-hour.md. The commands, programs, studies and cells are read out of the page, and run in its order, in a
-temporary folder unless told. A block whose first line is `# name.py` or `# name.yaml` is written to
-that file; other Python is a cell of one notebook; the lines of a bash block are commands. A comment
-after a command says what it must come to, where that is not success: `# refused` is exit code 2,
+Without a page it is docs/first-hour.md. The commands, programs, studies and cells are read out of
+the page, and run in its order, in a temporary folder unless told. A block whose first line is
+`# name.py` or `# name.yaml` is written to that file; other Python is a cell of one notebook; the
+lines of a bash block are commands. A comment after a command says what it must come to, where that
+is not success: `# refused` is exit code 2,
 and `# Ctrl-C after WORDS` interrupts it once it prints these words, which must end it with 130.
 `# needs MODULE` leaves a command out where this Python lacks the module.
 Ends with 1 where anything else happens. Needs the extras [test] and [mnist].

@@ -23,7 +23,7 @@ STEPS = {path: tuple(read_steps(path.read_text())) for path in (PAGE, *PAGES)}
 SETS = ("Digits", "MNIST", "FashionMNIST", "A folder of pictures")
 PUBLIC = {"hptjax": hptjax, "L": layers}
 
-every_page = pytest.mark.parametrize("page", (PAGE, *GUIDES), ids=lambda path: path.stem)
+every_page = pytest.mark.parametrize("page", [PAGE, *GUIDES], ids=lambda path: path.stem)
 
 
 def steps(page, kind, ending=""):
@@ -101,7 +101,7 @@ def test_a_page_runs_as_it_stands(page):
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("page", (PAGE, *PAGES), ids=lambda path: path.stem)
+@pytest.mark.parametrize("page", [PAGE, *PAGES], ids=lambda path: path.stem)
 def test_links_lead_to_files(page):
     for target in re.findall(r"\]\(([^)#:]+\.\w+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / target).is_file(), target
@@ -117,7 +117,8 @@ def test_an_index_leads_to_each_page(folder):
 def test_a_page_is_read_in_its_order():
     text = (
         "# Title\n\n## 1. One\n\n```yaml\n# a.yaml\nmodel: 1\n```\n\n```bash\nls \\\n  -l\n"
-        "cat no  # refused\nsleep 9  # Ctrl-C after generation 1\nls  # needs nosuch\n```\n\n```text\nls\n```\n"
+        "cat no  # refused\nsleep 9  # Ctrl-C after generation 1\nls  # needs nosuch\n```\n"
+        "\n```text\nls\n```\n"
         "\n## 2. Two\n\n```python\n1 + 1\n```\n"
     )
     found = [(s.section, s.kind, s.name, s.text, s.code, s.words) for s in read_steps(text)]

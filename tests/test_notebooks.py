@@ -1,4 +1,4 @@
-"""The notebooks of experiments/: each runs from top to bottom, with small parameters in a folder."""
+"""The notebooks of experiments/: each runs from top to bottom, with small parameters."""
 
 import json
 import os
