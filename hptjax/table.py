@@ -194,9 +194,12 @@ def _narrowest(families: Sequence[TableRow]) -> list[TableRow]:
 @lru_cache(maxsize=1)
 def entry_rows() -> Mapping[str, tuple[TableRow, ...]]:
     """{seam: the rows that other packages bring by entry points}; looked up once."""
+    packages = list(distributions())
+    if not any(f"[{OURS}." in (p.read_text("entry_points.txt") or "") for p in packages):
+        return {}  # without the names of all packages, which take far longer to read
     found: dict[str, dict[TableRow, None]] = {}
     seen: set[str] = set()
-    for package in distributions():
+    for package in packages:
         name = package.name
         if name in seen:  # one that stands before it on the path is what is imported
             continue

@@ -17,7 +17,7 @@ from hptjax.population import Member, PopulationTrainer, make_plan
 from hptjax.search import run_study
 from hptjax.study import load_study
 from hptjax.study.data import StudyData
-from hptjax.study.metrics import METRICS
+from hptjax.study.metric_table import METRICS
 from hptjax.study.sink import Sink
 from hptjax.transpile.problem import chosen_in
 from tests.nets import config, images

@@ -97,7 +97,17 @@ def test_import_hptjax_is_light():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert "hptjax" in loaded
-    assert not {"optuna", "ray", "pandas", "matplotlib", "evosax", "tensorboardX"} & set(loaded)
+    assert not {
+        "numpy",
+        "jax",
+        "flax",
+        "optuna",
+        "ray",
+        "pandas",
+        "matplotlib",
+        "evosax",
+        "tensorboardX",
+    } & set(loaded)
 
 
 def test_help_needs_no_jax():
@@ -138,3 +148,25 @@ def test_modules_are_there_without_an_import_of_their_own():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert loaded == [f"hptjax.{name}" for name in hptjax._MODULES]
+
+
+@pytest.mark.parametrize(
+    ("command", "without"),
+    [
+        (["--help"], "numpy jax flax optuna evosax pydantic rich"),
+        (["list"], "jax flax optuna evosax pandas"),
+        (["describe", "quickstart"], "optuna evosax optax pandas matplotlib"),
+    ],
+)
+def test_a_command_imports_no_library_that_it_does_not_use(command, without):
+    code = (
+        "import sys\nfrom hptjax.cli.main import main\n"
+        f"try: main({command})\n"
+        "except SystemExit: pass\n"
+        "print(*(m for m in sys.modules if '.' not in m))"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert "hptjax" in output
+    assert not set(without.split()) & set(output.splitlines()[-1].split())

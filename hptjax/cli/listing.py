@@ -13,7 +13,7 @@ from hptjax.errors import ConfigError, did_you_mean
 from hptjax.records.goal import goal_of_name
 from hptjax.records.metrics import MEASURES, VAL, measure_of
 from hptjax.report.terminal import PlainTable, make_console
-from hptjax.study.metrics import METRICS as METRIC_TABLE
+from hptjax.study.metric_table import METRICS as METRIC_TABLE
 
 
 class Listed(Protocol):
@@ -84,7 +84,7 @@ class ListedMetrics:
     """The metrics that a study may name: the measures of all tasks, and the rows of a table."""
 
     def __init__(self) -> None:
-        self._rows = ListedTable(METRICS, Shelf("hptjax.study.metrics:METRICS", "metric"))
+        self._rows = ListedTable(METRICS, Shelf("hptjax.study.metric_table:METRICS", "metric"))
 
     def words(self) -> list[str]:
         return [*self._measures(), *self._rows.words()]

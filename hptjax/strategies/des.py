@@ -1,23 +1,16 @@
-"""DES (Arabas & Jagodzinski 2020) as a searcher; the algorithm itself is `hptjax.des`."""
+"""What the searcher `des` can be told; itself it is `hptjax.strategies.des_searcher`."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-import jax.numpy as jnp
-import numpy as np
 from pydantic import AfterValidator, Field
 
 from hptjax.config.frozen import Frozen
-from hptjax.des.algorithm import DES
 from hptjax.des.presets import PRESETS
-from hptjax.des.state import INT_MAX
 from hptjax.errors import ConfigError
-from hptjax.glossary import Hparams
-from hptjax.space import Space
-from hptjax.strategies.base import SearchContext
-from hptjax.strategies.evosax import EvosaxSearcher
+from hptjax.importing import load
+from hptjax.strategies.base import SearchContext, Searcher
 
-MAX_IDLE_GENERATIONS = 1000  # all rows infeasible: only the non-Lamarckian bound modes can do that
-UNKNOWN_BUDGET = 10**9  # evaluations: restarts are then decided by stagnation alone
+SEARCHER = "hptjax.strategies.des_searcher:DESSearcher"
 
 
 def _preset(name: str) -> str:
@@ -42,75 +35,5 @@ class Options(Frozen):
     midpoint: bool = True
 
 
-def make(context: SearchContext, options: Options) -> "DESSearcher":
-    return DESSearcher(context, options)
-
-
-class DESSearcher(EvosaxSearcher):
-    """DES on the unit cube: a generation is its offspring and, as one row more, the midpoint.
-
-    The context's evaluations decide when it may restart, and nothing else: it goes on for as long
-    as it is asked. Raises ConfigError for an unusable start.
-    """
-
-    def __init__(self, context: SearchContext, options: Options) -> None:
-        space, rows = context.space, context.population_size
-        if options.offspring is not None:
-            rows = options.offspring + options.midpoint
-        algorithm = DES(
-            rows,
-            jnp.zeros(len(space)),
-            preset=options.preset,
-            budget=context.evaluations or UNKNOWN_BUDGET,
-            midpoint=options.midpoint,
-        )
-        start, first = start_point(space, options.start), context.first
-        if first and options.start is not None:  # they take the row that the start would have
-            first = (*first, options.start)
-        # the study's seed is that of the DES without a label: another one must draw other points
-        seed = context.seed if context.label == "des" else context.own_seed
-        params = algorithm.default_params.replace(budget=jnp.int32(INT_MAX))
-        super().__init__(space, algorithm, seed, params=params, start=start, first=first)
-
-    def _initial_state(self, key: Any, start: np.ndarray | None) -> Any:
-        return self._algorithm.init(key, start, self._params)  # None is not the same as the centre
-
-    def _begin_generation(self) -> None:
-        for _ in range(MAX_IDLE_GENERATIONS):
-            super()._begin_generation()
-            if self._queue:
-                return
-            self._end_generation()
-
-    def _put_first(self, places: int) -> int:
-        """Into the offspring only: the midpoint never breeds."""
-        count = super()._put_first(len(self._state.genotypes))
-        if count:
-            old = self._state.genotypes
-            self._state = self._state.replace(
-                genotypes=old.at[:count].set(self._rows[:count].astype(old.dtype)),
-                counted=self._state.counted.at[:count].set(~self._state.stopped),
-            )
-        return count
-
-    def _fitness(self) -> np.ndarray:
-        return self._values.astype(np.float32)  # DES knows what to do with failures
-
-    def _wanted_rows(self) -> list[int]:
-        return [int(row) for row in np.flatnonzero(np.asarray(self._state.counted))]
-
-
-def start_point(space: Space, start: Hparams | None) -> np.ndarray | None:
-    """The unit-cube point [D] of hparams that must name all that are active there.
-
-    An inactive one may be given: DES moves in its coordinate, too.
-    """
-    if start is None:
-        return None
-    active = space.active(start)
-    missing = [n for n in space.names if n not in start and space.is_active(n, active)]
-    if missing:
-        raise ConfigError(
-            f"strategies.des.start: must give every hparam of the space; missing: {missing[0]}."
-        )
-    return np.asarray(space.encode({n: start[n] for n in space if n in start}), np.float32)
+def make(context: SearchContext, options: Options) -> Searcher:
+    return load(SEARCHER)(context, options)  # on demand: options are checked without evosax

@@ -1,10 +1,7 @@
 """Random search: independent draws, uniform in each entry's own scale."""
 
-import optuna
-
 from hptjax.config.frozen import Frozen
-from hptjax.strategies.base import SearchContext
-from hptjax.strategies.optuna import OptunaSearcher, searcher_of
+from hptjax.strategies.base import SearchContext, Searcher
 
 several = True  # it takes several objectives
 
@@ -13,6 +10,10 @@ class Options(Frozen):
     """Random search has no options."""
 
 
-def make(context: SearchContext, options: Options) -> OptunaSearcher:
+def make(context: SearchContext, options: Options) -> Searcher:
+    import optuna  # on demand: options are checked without it
+
+    from hptjax.strategies.optuna import searcher_of
+
     sampler = optuna.samplers.RandomSampler(seed=context.own_seed)
     return searcher_of(context, sampler, whole=True)

@@ -2,12 +2,10 @@
 
 from typing import Annotated
 
-import optuna
 from pydantic import Field
 
 from hptjax.config.frozen import Frozen, Positive
-from hptjax.strategies.base import SearchContext
-from hptjax.strategies.optuna import GroupTPE, OptunaSearcher, quiet_optuna, searcher_of
+from hptjax.strategies.base import SearchContext, Searcher
 
 several = True  # it takes several objectives
 
@@ -26,7 +24,11 @@ class Options(Frozen):
     multivariate: bool | None = None
 
 
-def make(context: SearchContext, options: Options) -> OptunaSearcher:
+def make(context: SearchContext, options: Options) -> Searcher:
+    import optuna  # on demand: options are checked without it
+
+    from hptjax.strategies.optuna import GroupTPE, quiet_optuna, searcher_of
+
     given, conditional = options.model_dump(), bool(context.space.conditions)
     given["multivariate"] = conditional if options.multivariate is None else options.multivariate
     given |= {"seed": context.own_seed, "constant_liar": True}

@@ -11,19 +11,9 @@ from hptjax.importing import is_place
 from hptjax.records.goal import Goal
 from hptjax.records.metrics import TRAIN, VAL, in_order, measure_of
 from hptjax.study.metric import Function, Metric, advice, of_measure
-from hptjax.table import Table
+from hptjax.study.metric_table import METRICS
 from hptjax.tasks.base import Task
 from hptjax.tasks.classification import Classification
-
-# Beside the measures of the task. A row is a Metric, made with `hptjax.metric`.
-METRICS: Table[Metric] = Table(
-    "metrics",
-    "metric",
-    {
-        "val_loss_cumulative": "hptjax.study.metric:cumulative",
-        "val_auc": "hptjax.study.auc:auc",
-    },
-)
 
 LOSSES = ("val_loss", "val_loss_cumulative")  # made of the task's plain loss
 
