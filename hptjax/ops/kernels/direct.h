@@ -29,22 +29,11 @@ void tile(float* y, Index b, const Tap* taps, int count, Index inner, Index imag
     for (int v = 0; v < V; ++v)
       sums[t][v] = adds ? load<N>(y + (first + t) * images + b + v * N)
                         : fill<N>(bias ? bias[first + t] : 0.0f);
-  for (int k = 0; k < count; ++k) {
-    const float* xs = taps[k].source + b;
-    const float* ws = taps[k].weights + first * w_outer;
-    for (Index n = 0; n < inner; ++n, xs += images, ws += taps[k].step) {
-      Vector<N> read[V];
-      for (int v = 0; v < V; ++v) {
-        read[v] = load<N>(xs + v * N);
-        KEEP(read[v]);
-      }
-      for (int t = 0; t < T; ++t) {
-        Vector<N> weight = fill<N>(ws[t * w_outer]);
-        KEEP(weight);
-        for (int v = 0; v < V; ++v) sums[t][v] += read[v] * weight;
-      }
-    }
-  }
+  for (int k = 0; k < count; ++k)
+    add_products<N>(
+        sums,
+        {taps[k].source + b, images, taps[k].weights + first * w_outer, taps[k].step, w_outer},
+        inner);
   for (int t = 0; t < T; ++t)
     for (int v = 0; v < V; ++v) store<N>(y + (first + t) * images + b + v * N, sums[t][v]);
 }

@@ -71,6 +71,42 @@ inline Vector<N> fill(float value) {
   }
 }
 
+// Memory that a thread keeps from call to call, aligned to vectors; one kernel at a time uses it.
+inline float* scratch(Index size) {
+  static thread_local std::vector<float> memory;
+  if (static_cast<Index>(memory.size()) < size + kLanes) memory.resize(size + kLanes);
+  const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
+  return memory.data() + (-address / sizeof(float)) % kLanes;
+}
+
+// Where products find their factors: of term n the numbers x lie at x + n * x_step, the weight of
+// result t at w + n * w_step + t * w_result.
+struct Factors {
+  const float* x;
+  Index x_step;
+  const float* w;
+  Index w_step, w_result;
+};
+
+// sums[t][v] += sum over the terms of the weight of t times vector v of x, all sums in registers.
+// apart: from one vector of x to the next.
+template <int N, int V, int T>
+inline __attribute__((always_inline)) void add_products(Vector<N> (&sums)[T][V], Factors of,
+                                                        Index terms, Index apart = N) {
+  for (Index n = 0; n < terms; ++n, of.x += of.x_step, of.w += of.w_step) {
+    Vector<N> read[V];
+    for (int v = 0; v < V; ++v) {
+      read[v] = load<N>(of.x + v * apart);
+      KEEP(read[v]);
+    }
+    for (int t = 0; t < T; ++t) {
+      Vector<N> weight = fill<N>(of.w[t * of.w_result]);
+      KEEP(weight);
+      for (int v = 0; v < V; ++v) sums[t][v] += read[v] * weight;
+    }
+  }
+}
+
 inline float sum_of_lanes(const float* vector) {
   Vector<4> total = load<4>(vector);
   for (int n = 4; n < kLanes; n += 4) total += load<4>(vector + n);

@@ -5,9 +5,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <utility>
-#include <vector>
 
 #include "checks.h"
 #include "kernels.h"
@@ -19,35 +17,15 @@ namespace {
 // Terms that are summed at a time: their numbers of x stay in the first-level cache.
 constexpr Index kTerms = 128;
 
-// What is multiplied: x[n, b] lies at x + n * x_step + b, w[t, n] at w + t * w_row + n * w_step.
-struct Operands {
-  const float* x;
-  Index x_step;
-  const float* w;
-  Index w_row, w_step;
-};
-
 // y[t, b] = start[t] + sum over n < terms of w[t, n] x[n, b]; t < T, b < V * N. The start is what y
 // holds, or the bias if there is one, or else 0.
 template <int N, int V, int T>
-void block(float* y, Index y_row, const Operands& of, Index terms, const float* bias, bool adds) {
+void block(float* y, Index y_row, const Factors& of, Index terms, const float* bias, bool adds) {
   Vector<N> sums[T][V];
   for (int t = 0; t < T; ++t)
     for (int v = 0; v < V; ++v)
       sums[t][v] = adds ? load<N>(y + t * y_row + v * N) : fill<N>(bias ? bias[t] : 0.0f);
-  const float *x = of.x, *w = of.w;
-  for (Index n = 0; n < terms; ++n, x += of.x_step, w += of.w_step) {
-    Vector<N> read[V];
-    for (int v = 0; v < V; ++v) {
-      read[v] = load<N>(x + v * N);
-      KEEP(read[v]);
-    }
-    for (int t = 0; t < T; ++t) {
-      Vector<N> weight = fill<N>(w[t * of.w_row]);
-      KEEP(weight);
-      for (int v = 0; v < V; ++v) sums[t][v] += read[v] * weight;
-    }
-  }
+  add_products<N>(sums, of, terms);
   for (int t = 0; t < T; ++t)
     for (int v = 0; v < V; ++v) store<N>(y + t * y_row + v * N, sums[t][v]);
 }
@@ -59,25 +37,26 @@ constexpr auto block_table(std::integer_sequence<int, T...>) {
 
 // V vectors of every row of y.
 template <int N, int V>
-void column(float* y, Index y_row, Operands of, Index rows, Index terms, const float* bias,
+void column(float* y, Index y_row, Factors of, Index rows, Index terms, const float* bias,
             bool adds) {
   static constexpr auto blocks = block_table<N, V>(std::make_integer_sequence<int, kRows>());
   for (Index parts = parts_of(rows, kRows); parts > 0; --parts) {
     const Index size = part(rows, parts);
     blocks[size - 1](y, y_row, of, terms, bias, adds);
-    y += size * y_row, of.w += size * of.w_row, rows -= size;
+    y += size * y_row, of.w += size * of.w_result, rows -= size;
     if (bias) bias += size;
   }
 }
 
 // The first `width` numbers of every row of y.
-void multiply(float* y, Index y_row, const Operands& of, Index rows, Index width, Index terms,
+void multiply(float* y, Index y_row, const Factors& of, Index rows, Index width, Index terms,
               const float* bias) {
   for (Index n = 0; n == 0 || n < terms; n += kTerms) {
     const Index some = std::min(kTerms, terms - n);
     Index b = 0;
     const auto own = [&] {
-      return Operands{of.x + n * of.x_step + b, of.x_step, of.w + n * of.w_step, of.w_row, of.w_step};
+      return Factors{of.x + n * of.x_step + b, of.x_step, of.w + n * of.w_step, of.w_step,
+                     of.w_result};
     };
     for (; b + kVectors * kLanes <= width; b += kVectors * kLanes)
       column<kLanes, kVectors>(y + b, y_row, own(), rows, some, bias, n > 0);
@@ -152,7 +131,7 @@ ffi::Error linear(F32 x, F32 w, F32 bias, S32 live, F32Result y) {
     return refused("the bias must be a vector [O] for the result " + shown(to),
                    shown(bias.dimensions()));
   const Index images = from[1], terms = live.typed_data()[0], rows = live.typed_data()[1];
-  const Operands of{x.typed_data(), images, w.typed_data(), from[0], 1};
+  const Factors of{x.typed_data(), images, w.typed_data(), 1, from[0]};
   multiply(y->typed_data(), images, of, rows, images, terms, bias.typed_data());
   std::fill(y->typed_data() + rows * images, y->typed_data() + to[0] * images, 0.0f);
   return ffi::Error::Success();
@@ -162,7 +141,7 @@ ffi::Error linear_input_gradient(F32 g, F32 w, S32 live, F32Result dx) {
   const Shape from = dx->dimensions(), to = g.dimensions();
   if (ffi::Error error = check_linear(from, w.dimensions(), to, live); error.failure()) return error;
   const Index images = from[1], rows = live.typed_data()[0], terms = live.typed_data()[1];
-  const Operands of{g.typed_data(), images, w.typed_data(), 1, from[0]};
+  const Factors of{g.typed_data(), images, w.typed_data(), from[0], 1};
   multiply(dx->typed_data(), images, of, rows, images, terms, nullptr);
   std::fill(dx->typed_data() + rows * images, dx->typed_data() + from[0] * images, 0.0f);
   return ffi::Error::Success();
@@ -174,14 +153,13 @@ ffi::Error linear_weight_gradient(F32 g, F32 x, S32 live, F32Result dw) {
     return error;
   const Index images = from[1], units = live.typed_data()[0], rows = live.typed_data()[1];
   constexpr Index kUnits = kVectors * kLanes;  // of x that are transposed at a time
-  static thread_local std::vector<float> scratch;
-  if (static_cast<Index>(scratch.size()) < images * kUnits) scratch.resize(images * kUnits);
+  float* turned = scratch(images * kUnits);
   float* result = dw->typed_data();
   std::fill_n(result, to[0] * from[0], 0.0f);
   for (Index i = 0; i < units; i += kUnits) {
     const Index some = std::min(kUnits, units - i);
-    transpose(x.typed_data() + i * images, some, images, scratch.data(), kUnits);
-    const Operands of{scratch.data(), kUnits, g.typed_data(), images, 1};
+    transpose(x.typed_data() + i * images, some, images, turned, kUnits);
+    const Factors of{turned, kUnits, g.typed_data(), 1, images};
     multiply(result + i, from[0], of, rows, some, images, nullptr);
   }
   return ffi::Error::Success();

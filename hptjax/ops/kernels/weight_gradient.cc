@@ -73,12 +73,10 @@ class WeightGradient {
         horizontal_(call.columns()),
         row_(taps() * x_.live * kLanes) {
     for (Index j = 0; j < horizontal_.k; ++j) columns_.push_back(inside(horizontal_, j));
-    static thread_local std::vector<float> scratch;
     together_ = std::max<Index>(1, kPixels / g_.width);
-    Index packed = together_ * kOuterRows * g_.width * g_.images;
-    scratch.assign(g_.live * row_ + packed + kLanes, 0.0f);
-    auto address = reinterpret_cast<std::uintptr_t>(scratch.data());
-    sums_ = scratch.data() + (-address / sizeof(float)) % kLanes;
+    const Index packed = together_ * kOuterRows * g_.width * g_.images;
+    sums_ = scratch(g_.live * row_ + packed);
+    std::fill_n(sums_, g_.live * row_, 0.0f);
     packed_ = sums_ + g_.live * row_;
   }
 

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <vector>
 
 #include "direct.h"
@@ -54,15 +53,6 @@ inline bool pays(const Source& source, const Maps& to) {
   return std::min(source.maps.live, to.live) >= kLeastChannels && std::min(to.height, to.width) > 1;
 }
 
-// Memory that a thread keeps from call to call, aligned to vectors.
-template <int Which>
-inline float* scratch(Index size) {
-  static thread_local std::vector<float> memory;
-  if (static_cast<Index>(memory.size()) < size + kLanes) memory.resize(size + kLanes);
-  const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
-  return memory.data() + (-address / sizeof(float)) % kLanes;
-}
-
 // m[t, f, b] = sum over n < inner of w[f, n, t] u[n, f, b] for each place f; t < T, b < V * N. Of maps
 // and products the places of a vector of images lie side by side: [., V, place, N].
 template <int N, int V, int T>
@@ -70,19 +60,7 @@ void product(float* m, const float* u, Index inner, const float* w, Index step, 
              Index w_place) {
   for (int f = 0; f < kPlaces; ++f, m += N, u += N, w += w_place) {
     Vector<N> sums[T][V] = {};
-    const float *us = u, *ws = w;
-    for (Index n = 0; n < inner; ++n, us += kPlaces * V * N, ws += step) {
-      Vector<N> read[V];
-      for (int v = 0; v < V; ++v) {
-        read[v] = load<N>(us + v * kPlaces * N);
-        KEEP(read[v]);
-      }
-      for (int t = 0; t < T; ++t) {
-        Vector<N> weight = fill<N>(ws[t * w_outer]);
-        KEEP(weight);
-        for (int v = 0; v < V; ++v) sums[t][v] += read[v] * weight;
-      }
-    }
+    add_products<N>(sums, {u, kPlaces * V * N, w, step, w_outer}, inner, kPlaces * N);
     for (int t = 0; t < T; ++t)
       for (int v = 0; v < V; ++v) store<N>(m + (t * V + v) * kPlaces * N, sums[t][v]);
   }
@@ -100,7 +78,7 @@ class Convolution {
       : source_(source), to_(to), bias_(bias), inner_(source.maps.live) {
     const Index of_maps = kPlaces * inner_ * kImages * kLanes;
     const Index of_products = kPlaces * kResults * kImages * kLanes;
-    kernels_ = scratch<0>(kPlaces * inner_ * to.live + of_maps + of_products);
+    kernels_ = scratch(kPlaces * inner_ * to.live + of_maps + of_products);
     maps_ = kernels_ + (kPlaces * inner_ * to.live + kLanes - 1) / kLanes * kLanes;
     products_ = maps_ + of_maps;
     zeros_.assign(kSide * source.maps.pixel(), 0.0f);
