@@ -11,9 +11,9 @@ from jax import Array, lax
 
 from hptjax.errors import ConfigError
 from hptjax.nn.layout import images, maps
-from hptjax.ops.bands import Pad
 from hptjax.ops.conv import conv
 from hptjax.ops.depthwise import depthwise
+from hptjax.ops.moves import Pad
 
 _NHWC = lax.ConvDimensionNumbers((0, 3, 1, 2), (3, 2, 0, 1), (0, 3, 1, 2))
 

@@ -9,12 +9,12 @@ inside a loop on CPU, about ten times slower.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import jax.numpy as jnp
 from jax import Array, lax
 
-Pad: TypeAlias = tuple[int, int]
+from hptjax.ops.moves import Pad
+
 FEW_CHANNELS = 4  # bands of so few give products too thin to pay: full patches then
 
 

@@ -7,33 +7,18 @@ products for each tap there (`hptjax.ops.taps`).
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
 from hptjax.ops import bands, flat, native, taps
-from hptjax.ops.bands import Pad, output_size
+from hptjax.ops.moves import Moves, Pad, Pads
 from hptjax.ops.shapes import check_conv
-from hptjax.ops.taps import Pads
 
 MAPS = native.MAPS
 Padding: TypeAlias = Pad | Pads
-
-
-class _Moves(NamedTuple):
-    """How a kernel moves; pads: of rows, and of columns."""
-
-    stride: int
-    pads: Pads
-    dilation: int = 1
-
-    def options(self) -> dict[str, int]:
-        """As kernels have them."""
-        (top, bottom), (left, right) = self.pads
-        ends = {"top": top, "bottom": bottom, "left": left, "right": right}
-        return {"stride": self.stride, "dilation": self.dilation, **ends}
 
 
 def conv(
@@ -58,7 +43,7 @@ def conv(
     Raises: ValueError for shapes that do not belong together; where kernels compute, XLA's error
     INVALID_ARGUMENT for numbers of live channels that the arrays do not have.
     """
-    moves = _Moves(stride, _of_each(padding), dilation)
+    moves = Moves(stride, _of_each(padding), dilation)
     check_conv(x, w, bias, live, *moves)
     if not native.take(x, w):
         if w.shape[1] != w.shape[2] or dilation > 1:
@@ -68,7 +53,7 @@ def conv(
         rows, columns = moves.pads
         if rows != columns:  # bands pad both alike
             x = jnp.pad(x, ((0, 0), rows, columns, (0, 0)))
-            moves = _Moves(stride, ((0, 0), (0, 0)))
+            moves = Moves(stride, ((0, 0), (0, 0)))
     return _conv(x, w, _bias(w, bias), _live(w, live), moves, input_grad)
 
 
@@ -87,13 +72,10 @@ def conv_and_projection(
     One pass adds up what both pass back. Both results must have one size. padding: of rows and of
     columns alike. Raises as `conv` does.
     """
-    moves = _Moves(stride, _of_each(padding))
+    moves = Moves(stride, _of_each(padding))
     check_conv(x, w, biases[0], live, *moves)
     check_conv(x, p, biases[1], live, *_beside(moves))
-    sizes = (
-        output_size(x.shape, w.shape[1], stride, padding),
-        output_size(x.shape, 1, stride, (0, 0)),
-    )
+    sizes = moves.sizes(x.shape, w.shape[1:3]), _beside(moves).sizes(x.shape, (1, 1))
     if p.shape[1] != 1 or p.shape[0] != w.shape[0] or sizes[0] != sizes[1]:
         raise ValueError(
             "the results of a kernel and its projection must have one shape, "
@@ -112,9 +94,9 @@ def _of_each(padding: Padding) -> Pads:
     return tuple(map(tuple, padding))  # pyright: ignore
 
 
-def _beside(moves: _Moves) -> _Moves:
+def _beside(moves: Moves) -> Moves:
     """Of the projection beside a convolution."""
-    return _Moves(moves.stride, ((0, 0), (0, 0)))
+    return Moves(moves.stride, ((0, 0), (0, 0)))
 
 
 def _bias(w: Array, bias: Array | None) -> Array:
@@ -126,24 +108,20 @@ def _live(w: Array, live: Array | None) -> Array:
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(4, 5))
-def _conv(x: Array, w: Array, b: Array, live: Array, moves: _Moves, input_grad: bool) -> Array:
+def _conv(x: Array, w: Array, b: Array, live: Array, moves: Moves, input_grad: bool) -> Array:
     if not native.take(x, w, b):
         way, options = _products(x, w, moves, input_grad)
         return way.convolve(x, w, *options) + b[:, None, None, None]
-    size = (
-        (n + sum(pad) - moves.dilation * (k - 1) - 1) // moves.stride + 1
-        for n, pad, k in zip(x.shape[1:3], moves.pads, w.shape[1:3], strict=True)
-    )
-    out = (w.shape[0], *size, x.shape[3])
+    out = (w.shape[0], *moves.sizes(x.shape, w.shape[1:3]), x.shape[3])
     layouts = (MAPS, None, None, None)
     return native.call_one("hptjax_conv", (x, w, b, live), layouts, out, MAPS, **moves.options())
 
 
-def _conv_forward(x: Array, w: Array, b: Array, live: Array, moves: _Moves, input_grad: bool):
+def _conv_forward(x: Array, w: Array, b: Array, live: Array, moves: Moves, input_grad: bool):
     return _conv(x, w, b, live, moves, input_grad), (x, w, live)
 
 
-def _conv_backward(moves: _Moves, input_grad: bool, residuals, g: Array):
+def _conv_backward(moves: Moves, input_grad: bool, residuals, g: Array):
     x, w, live = residuals
     if not native.take(x, w, g):
         way, options = _products(x, w, moves, input_grad)
@@ -160,16 +138,16 @@ _conv.defvjp(_conv_forward, _conv_backward)
 
 @partial(jax.custom_vjp, nondiff_argnums=(6,))
 def _both(
-    x: Array, w: Array, b: Array, p: Array, c: Array, live: Array, moves: _Moves
+    x: Array, w: Array, b: Array, p: Array, c: Array, live: Array, moves: Moves
 ) -> tuple[Array, Array]:
     return _conv(x, w, b, live, moves, True), _conv(x, p, c, live, _beside(moves), True)
 
 
-def _both_forward(x: Array, w: Array, b: Array, p: Array, c: Array, live: Array, moves: _Moves):
+def _both_forward(x: Array, w: Array, b: Array, p: Array, c: Array, live: Array, moves: Moves):
     return _both(x, w, b, p, c, live, moves), (x, w, p, live)
 
 
-def _both_backward(moves: _Moves, residuals, cotangents):
+def _both_backward(moves: Moves, residuals, cotangents):
     x, w, p, live = residuals
     g, h = cotangents
     if not native.take(x, w, g):
@@ -190,7 +168,7 @@ def _both_backward(moves: _Moves, residuals, cotangents):
 _both.defvjp(_both_forward, _both_backward)
 
 
-def _products(x: Array, w: Array, moves: _Moves, input_grad: bool) -> tuple[Any, tuple]:
+def _products(x: Array, w: Array, moves: Moves, input_grad: bool) -> tuple[Any, tuple]:
     """The module whose products compute a convolution without kernels, and what it is told.
 
     w: square; moves: undilated, rows and columns padded alike.
@@ -200,7 +178,7 @@ def _products(x: Array, w: Array, moves: _Moves, input_grad: bool) -> tuple[Any,
 
 
 def _input_gradient(
-    target: str, x: Array, pairs: Sequence[Array], live: Array, moves: _Moves
+    target: str, x: Array, pairs: Sequence[Array], live: Array, moves: Moves
 ) -> Array:
     """pairs: gradients of results, each with the kernel it belongs to."""
     layouts = [MAPS, None] * (len(pairs) // 2) + [None]
@@ -208,7 +186,7 @@ def _input_gradient(
 
 
 def _weight_gradients(
-    x: Array, w: Array, g: Array, live: Array, moves: _Moves
+    x: Array, w: Array, g: Array, live: Array, moves: Moves
 ) -> tuple[Array, Array]:
     """Of a kernel and its bias; XLA leaves out what nobody reads."""
     layouts, options = (MAPS, MAPS, None), moves.options()

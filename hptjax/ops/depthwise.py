@@ -11,9 +11,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from hptjax.ops import native, taps
+from hptjax.ops.moves import Moves, Pads
 from hptjax.ops.native import MAPS
 from hptjax.ops.shapes import check_depthwise
-from hptjax.ops.taps import Pads
 
 
 def depthwise(
@@ -38,37 +38,27 @@ def depthwise(
     if not native.take(x, w):
         return taps.depthwise(x, w, stride=stride, padding=padding, dilation=dilation)
     live = jnp.int32(x.shape[0]) if live is None else live
-    (top, bottom), (left, right) = padding
-    return _depthwise(x, w, live, (stride, dilation, top, bottom, left, right))
-
-
-def _options(given: tuple[int, ...]) -> dict[str, int]:
-    names = ("stride", "dilation", "top", "bottom", "left", "right")
-    return dict(zip(names, given, strict=True))
+    (top, bottom), (left, right) = padding  # as tuples: programs are found by them
+    return _depthwise(x, w, live, Moves(stride, ((top, bottom), (left, right)), dilation))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(3,))
-def _depthwise(x: Array, w: Array, live: Array, options: tuple[int, ...]) -> Array:
-    stride, dilation, top, bottom, left, right = options
-    size = (
-        (n + pad - dilation * (k - 1) - 1) // stride + 1
-        for n, pad, k in zip(x.shape[1:3], (top + bottom, left + right), w.shape[1:], strict=True)
-    )
-    out = (x.shape[0], *size, x.shape[3])
-    layouts, named = (MAPS, None, None), _options(options)
-    return native.call_one("hptjax_depthwise", (x, w, live), layouts, out, MAPS, **named)
+def _depthwise(x: Array, w: Array, live: Array, moves: Moves) -> Array:
+    out = (x.shape[0], *moves.sizes(x.shape, w.shape[1:]), x.shape[3])
+    layouts, options = (MAPS, None, None), moves.options()
+    return native.call_one("hptjax_depthwise", (x, w, live), layouts, out, MAPS, **options)
 
 
-def _forward(x: Array, w: Array, live: Array, options: tuple[int, ...]):
-    return _depthwise(x, w, live, options), (x, w, live)
+def _forward(x: Array, w: Array, live: Array, moves: Moves):
+    return _depthwise(x, w, live, moves), (x, w, live)
 
 
-def _backward(options: tuple[int, ...], residuals, g: Array):
+def _backward(moves: Moves, residuals, g: Array):
     x, w, live = residuals
     of_input, of_weights = (f"hptjax_depthwise_{name}_gradient" for name in ("input", "weight"))
-    one, both, named = (MAPS, None, None), (MAPS, MAPS, None), _options(options)
-    dx = native.call_one(of_input, (g, w, live), one, x.shape, MAPS, **named)
-    dw = native.call_one(of_weights, (g, x, live), both, w.shape, None, **named)
+    one, both, options = (MAPS, None, None), (MAPS, MAPS, None), moves.options()
+    dx = native.call_one(of_input, (g, w, live), one, x.shape, MAPS, **options)
+    dw = native.call_one(of_weights, (g, x, live), both, w.shape, None, **options)
     return dx, dw, None
 
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from hptjax.ops import bands
-from hptjax.ops.bands import Pad
+from hptjax.ops.moves import Pad
 
 Taps: TypeAlias = Sequence[tuple[int, int]]
 """Of each row, or column, of a kernel: how many pixels of its phase further, and which phase."""

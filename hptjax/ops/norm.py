@@ -105,8 +105,7 @@ def _forward(x: Array, scale: Array, shift: Array, axis: int, relu: bool):
     mean = _sums(x, axis) / count
     # Two passes: E[x^2] - E[x]^2 cancels in float32 when a channel's mean is far from zero.
     var = _sums(lax.square(x - mean.reshape(wide)), axis) / count
-    y = normalise_by(x, mean, var, scale, shift, axis)
-    return (jax.nn.relu(y) if relu else y), mean, var
+    return normalise_by(x, mean, var, scale, shift, axis, relu), mean, var
 
 
 def _backward(
@@ -175,7 +174,12 @@ def running(old: Array, new: Array) -> Array:
 
 def unbiased(var: Array, count: int) -> Array:
     """The variance that PyTorch keeps in the running statistics: over count - 1."""
-    return var * (count / (count - 1)) if count > 1 else jnp.zeros_like(var)
+    return var * _correction(count) if count > 1 else jnp.zeros_like(var)
+
+
+def _correction(count: int) -> float:
+    """What a biased variance of so many numbers is multiplied by; 0 for one number."""
+    return count / (count - 1) if count > 1 else 0.0
 
 
 def running_statistics(
@@ -190,8 +194,7 @@ def running_statistics(
     out = [jax.ShapeDtypeStruct(array.shape, jnp.float32) for array in old]
     biases = jnp.broadcast_to(jnp.asarray(bias, jnp.float32), old[0].shape)
     arrays = map(lax.stop_gradient, (*old, *new, biases))
-    correction = np.float32(count / (count - 1) if count > 1 else 0.0)
-    rate = np.float32(MOMENTUM)
-    name, options = "hptjax_running_statistics", {"rate": rate, "correction": correction}
+    options = {"rate": np.float32(MOMENTUM), "correction": np.float32(_correction(count))}
+    name = "hptjax_running_statistics"
     mean, var = native.call(name, out, tuple(arrays), [None] * 5, [None] * 2, **options)
     return mean, var

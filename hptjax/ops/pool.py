@@ -5,30 +5,15 @@ On CPUs kernels of our own compute it (`kernels/pool.cc`), elsewhere views of ea
 """
 
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from hptjax.ops import native, taps
+from hptjax.ops.moves import Moves, Pads
 from hptjax.ops.native import MAPS
 from hptjax.ops.shapes import check_pool
-from hptjax.ops.taps import Pads
-
-
-class _Windows(NamedTuple):
-    """size x size pixels, every `stride`; pads: of rows, and of columns."""
-
-    size: int
-    stride: int
-    pads: Pads
-
-    def options(self) -> dict[str, int]:
-        """As kernels have them."""
-        (top, bottom), (left, right) = self.pads
-        ends = {"top": top, "bottom": bottom, "left": left, "right": right}
-        return {"size": self.size, "stride": self.stride, "dilation": 1, **ends}
 
 
 def max_pool(
@@ -47,28 +32,24 @@ def max_pool(
     if not native.take(x):
         return taps.max_pool(x, size, stride, padding)
     live = jnp.int32(x.shape[0]) if live is None else live
-    return _max_pool(x, live, _Windows(size, stride, padding))
+    return _max_pool(x, live, size, Moves(stride, padding))
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _max_pool(x: Array, live: Array, windows: _Windows) -> Array:
-    sizes = (
-        (n + sum(pad) - windows.size) // windows.stride + 1
-        for n, pad in zip(x.shape[1:3], windows.pads, strict=True)
-    )
-    out = (x.shape[0], *sizes, x.shape[3])
-    options = windows.options()
-    return native.call_one("hptjax_max_pool", (x, live), (MAPS, None), out, MAPS, **options)
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _max_pool(x: Array, live: Array, size: int, moves: Moves) -> Array:
+    out = (x.shape[0], *moves.sizes(x.shape, (size, size)), x.shape[3])
+    layouts, options = (MAPS, None), moves.options()
+    return native.call_one("hptjax_max_pool", (x, live), layouts, out, MAPS, size=size, **options)
 
 
-def _forward(x: Array, live: Array, windows: _Windows):
-    y = _max_pool(x, live, windows)
+def _forward(x: Array, live: Array, size: int, moves: Moves):
+    y = _max_pool(x, live, size, moves)
     return y, (x, y, live)
 
 
-def _backward(windows: _Windows, residuals, g: Array):
+def _backward(size: int, moves: Moves, residuals, g: Array):
     x, y, live = residuals
-    layouts, options = (MAPS, MAPS, MAPS, None), windows.options()
+    layouts, options = (MAPS, MAPS, MAPS, None), {"size": size, **moves.options()}
     name = "hptjax_max_pool_gradient"
     return native.call_one(name, (x, y, g, live), layouts, x.shape, MAPS, **options), None
 

@@ -7,15 +7,12 @@ pixel that this tap reads.
 from collections.abc import Sequence
 from functools import partial, reduce
 from itertools import product
-from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from hptjax.ops.bands import Pad
-
-Pads: TypeAlias = tuple[Pad, Pad]
+from hptjax.ops.moves import Pads
 
 
 def convolve(x: Array, w: Array, *, stride: int, padding: Pads, dilation: int = 1) -> Array:

@@ -16,7 +16,7 @@ from hptjax.models.layers.modules import ExactConv, finished
 from hptjax.models.layers.norms import NO_NORM, NormPart
 from hptjax.models.layers.pieces import affine, followed, inside
 from hptjax.ops.conv import conv
-from hptjax.ops.taps import Pads
+from hptjax.ops.moves import Pads
 
 
 class Convolution(Layer):

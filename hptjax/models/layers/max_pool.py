@@ -12,8 +12,8 @@ from hptjax.config.geometry import conv_size
 from hptjax.models.layers.base import Context, Infeasible, Layer, Shape
 from hptjax.models.layers.conv import padding_of
 from hptjax.models.layers.fields import Padding
+from hptjax.ops.moves import Pads
 from hptjax.ops.pool import max_pool
-from hptjax.ops.taps import Pads
 
 
 class MaxPool(Layer):
