@@ -8,7 +8,7 @@ other bodies.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import numpy as np
@@ -23,7 +23,13 @@ from hptjax.population.beginning import begin_row, beginning, is_drawn
 from hptjax.population.epoch import MemberState, Metrics, TracedHparams
 from hptjax.population.images import DatasetArrays, EpochInput, epoch_input
 from hptjax.population.places import side_by_side
-from hptjax.population.program import blank_metrics, blank_state, init_body, train_body
+from hptjax.population.program import (
+    Carry,
+    blank_metrics,
+    blank_state,
+    init_body,
+    train_body,
+)
 from hptjax.settings import fixed_settings
 
 
@@ -53,6 +59,16 @@ _start = jax.jit(init_body, static_argnums=(0, 1), donate_argnums=2)
 
 Spans: TypeAlias = Mapping[int, Any]
 """Of a place: {body: [first row, the one after its last]}, of those bodies that it has."""
+
+
+class Call(NamedTuple):
+    """An epoch of a place, whose programs find their rows by `spans`."""
+
+    place: int
+    carry: Carry
+    hparams: TracedHparams
+    spans: Spans
+    images: EpochInput
 
 
 def spans_of(counts: np.ndarray) -> Spans:
@@ -90,12 +106,13 @@ class DevicePrograms:
         Copies the images; compiles nothing yet.
         """
         self.device, self.threads = device, threads
-        self.compilations, self.compile_seconds = 0, 0.0
+        self.compile_seconds = 0.0
         self._data, self._study_key = self.put(data), self.put(root_key(seed))
         self._prepare, self._prepared = prepare, None
         self._horizon = self.put(np.float32(horizon or 1))
         self._started: set[NetShape | None] = set()  # None: of what all of `is_drawn` share
         self._train: dict[int, Callable] = {}
+        self._forgotten = 0  # programs
 
     def put(self, tree: Any) -> Any:
         """Copies arrays to the device."""
@@ -160,16 +177,20 @@ class DevicePrograms:
     def program(self, body: int, make: Callable[[], Any], args: tuple[Any, ...]) -> Callable:
         """The training program of a body, compiled at the first call.
 
-        make: gives it as `training` does.
+        make: gives it as `training` does. Threads may ask for several bodies at the same time.
         """
         if body not in self._train:
-            with fixed_settings():
-                self._train[body] = _compile(make(), args)
-            self.compilations += 1
+            self._train[body] = _compile(make(), args)
         return self._train[body]
+
+    @property
+    def compilations(self) -> int:
+        """How many training programs were compiled, those that were let go too."""
+        return self._forgotten + len(self._train)
 
     def forget(self) -> None:
         """Lets the training programs go: the next ones are others."""
+        self._forgotten += len(self._train)
         self._train = {}
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from hptjax.population.groups import lanes_for_places
+from hptjax.population.groups import lane_sizes, lanes_for_places
 from hptjax.population.memory import lanes_within, rows_within
 from hptjax.population.plan import Plan
 from hptjax.population.price import LANES, Price, price_for
@@ -120,8 +120,7 @@ def lanes_by_share(plan: Plan, rows: int, price: Price = LANES) -> tuple[int, ..
     lanes stay empty. As a search converges its members agree, bodies get more of them than their
     share and loop more often; the program stays.
     """
-    sizes = {size << k for size in (1, 3) for k in range(rows.bit_length())}
-    lanes = np.array(sorted({size for size in sizes if size < rows} | {rows}))
+    lanes = np.array(lane_sizes(rows))
     groups = _chances(np.array(plan.shares), rows) @ -(-np.arange(rows + 1)[:, None] // lanes)
     launches = np.array([[price.of_launches(body)] for body in plan.bodies])
     work = np.array([[price.of_body(body)] for body in plan.bodies]) * lanes

@@ -67,6 +67,12 @@ def slowest_price(
     return float(load.max())
 
 
+def lane_sizes(members: int) -> list[int]:
+    """How many lanes a body of at most so many members may have, few of all numbers."""
+    sizes = {size << k for size in (1, 3) for k in range(members.bit_length())}
+    return sorted({size for size in sizes if size < members} | {members})
+
+
 def lanes_for_places(
     plan: Plan,
     members: int,
@@ -82,8 +88,7 @@ def lanes_for_places(
     the narrower are taken.
     """
     populations = _drawn(plan, members)
-    sizes = sorted({size << k for size in (1, 3) for k in range(members.bit_length())})
-    sizes = [*(size for size in sizes if size < members), members]
+    sizes = lane_sizes(members)
 
     def time(lanes: Sequence[int], best: float) -> float:
         prices = group_prices(plan.bodies, lanes, price)

@@ -21,22 +21,22 @@ from hptjax.models.variables import exact_variables
 from hptjax.models.weights import exact_arrays
 from hptjax.ops import native
 from hptjax.population.compiled import (
+    Call,
     DevicePrograms,
-    Spans,
     preparing,
     spans_of,
     training,
 )
 from hptjax.population.epoch import MemberState, TracedHparams
 from hptjax.population.execution import execution_for, rows_for
-from hptjax.population.images import EpochInput, chosen_variants, dataset_arrays, fitted_to, room
+from hptjax.population.images import chosen_variants, dataset_arrays, fitted_to, room
 from hptjax.population.logits import Functions, add_points
 from hptjax.population.marked import PREFIX, MarkedWeights, marked_anew, marked_part
 from hptjax.population.memory import is_exhausted
 from hptjax.population.pack import Member, Placement, place, traced_hparams
 from hptjax.population.places import places_for, side_by_side
 from hptjax.population.plan import Plan
-from hptjax.population.program import Carry, train_local
+from hptjax.population.program import train_local
 from hptjax.population.state_trees import by_leaf, by_place, gathered, scattered
 from hptjax.records.metrics import in_order
 from hptjax.settings import fixed_settings
@@ -289,9 +289,9 @@ class PopulationTrainer:
         epoch = jax.jit(partial(train_local, self.plan.bodies, self.choices, self.execution))
         with native.left_out(platforms), fixed_settings():
             state = self.start(members)
-            k, (arrays, _), hparams, _, images = self._calls(state)[0]
-            counts = state.placement.counts[k : k + 1]
-            traced = epoch.trace(arrays, hparams, counts, images)
+            call = self._calls(state)[0]
+            counts = state.placement.counts[call.place : call.place + 1]
+            traced = epoch.trace(call.carry[0], call.hparams, counts, call.images)
             return traced.lower(lowering_platforms=tuple(platforms))
 
     def _training(self, body: int) -> Any:
@@ -316,21 +316,21 @@ class PopulationTrainer:
         with fixed_settings():
             calls = self._calls(state)
         programs = self._programs(calls)
-        done = side_by_side([partial(_called, programs[k], *args) for k, *args in calls])
+        done = side_by_side([partial(_called, programs, call) for call in calls])
         arrays = list(state.arrays)
         shape, first = (len(self.places), self.room), done[0][1]
         metrics = {
             name: np.full((*shape, *first[name].shape[1:]), np.nan, np.float32)
             for name in in_order(first)
         }
-        for (k, *_), (new, values) in zip(calls, done, strict=True):
-            arrays[k] = new
+        for call, (new, values) in zip(calls, done, strict=True):
+            arrays[call.place] = new
             for name, column in values.items():
-                metrics[name][k] = column
+                metrics[name][call.place] = column
         return tuple(arrays), {name: np.concatenate(column) for name, column in metrics.items()}
 
-    def _calls(self, state: PopulationState) -> list[tuple[int, Carry, TracedHparams, Spans, Any]]:
-        """The places that have members, each with what its programs take."""
+    def _calls(self, state: PopulationState) -> list[Call]:
+        """Of the places that have members."""
         busy = [k for k, counts in enumerate(state.placement.counts) if counts.any()]
         given = {d: self.programs[d].images(state.age) for d in {self.places[k] for k in busy}}
         outputs = self.plan.bodies[0].outputs
@@ -339,18 +339,16 @@ class PopulationTrainer:
             device = self.programs[self.places[k]]
             carry = state.arrays[k], device.blank_metrics(self.choices, self.room, outputs)
             spans = device.put(spans_of(state.placement.counts[k]))
-            calls.append((k, carry, state.hparams[k], spans, given[self.places[k]]))
+            calls.append(Call(k, carry, state.hparams[k], spans, given[self.places[k]]))
         return calls
 
-    def _programs(self, calls: Sequence[tuple[Any, ...]]) -> dict[int, list[tuple[Callable, Any]]]:
-        """Of each place that is called the programs of its bodies, each with its spans.
-
-        What no call before needed is compiled, side by side.
-        """
+    def _programs(self, calls: Sequence[Call]) -> dict[tuple[int, int], Callable]:
+        """By place and body; what no call before needed is compiled, side by side."""
+        devices = {call.place: self.places[call.place] for call in calls}
         needed = {
-            (self.places[k], body): (carry, hparams, span, images)
-            for k, carry, hparams, spans, images in calls
-            for body, span in spans.items()
+            (devices[call.place], body): (call.carry, call.hparams, span, call.images)
+            for call in calls
+            for body, span in call.spans.items()
         }
         make = [
             partial(self.programs[device].program, body, partial(self._training, body), args)
@@ -360,10 +358,7 @@ class PopulationTrainer:
         made = dict(zip(needed, side_by_side(make, available_cores()), strict=True))
         if self.compilations != before:
             self._compiling += time.perf_counter() - began
-        return {
-            k: [(made[self.places[k], body], span) for body, span in spans.items()]
-            for k, _, _, spans, _ in calls
-        }
+        return {(call.place, b): made[devices[call.place], b] for call in calls for b in call.spans}
 
     def _with_fewer_lanes(
         self, state: PopulationState, spare: Sequence[MemberState] | None, error: Exception
@@ -409,15 +404,12 @@ _rows_of = jax.jit(lambda array, rows: array[rows])
 
 
 def _called(
-    programs: Sequence[tuple[Callable, Any]],
-    carry: Carry,
-    hparams: TracedHparams,
-    _: Spans,
-    given: EpochInput,
+    programs: Mapping[tuple[int, int], Callable], call: Call
 ) -> tuple[MemberState, Mapping[str, np.ndarray]]:
     """What a place's programs give, one after another; the metrics {name: [room]} on the host."""
+    carry = call.carry
     with fixed_settings():
-        for program, spans in programs:
-            carry = program(carry, hparams, spans, given)
+        for body, span in call.spans.items():
+            carry = programs[call.place, body](carry, call.hparams, span, call.images)
         arrays, metrics = carry
         return arrays, jax.device_get(metrics)

@@ -201,10 +201,7 @@ class PopulationProblem(EvosaxProblem):
             own = placement.rows // rows == k
             for name, curve in found.items():
                 curves[name][:, fit[own]] = curve[:, placement.rows[own] % rows]
-        loss = curves["val_loss"][-1]
-        fitness = np.where(np.isfinite(loss), loss, np.float32(np.inf))
-        after = State(state.counter + 1, state.data)
-        return jnp.asarray(fitness), after, jax.tree.map(jnp.asarray, curves)
+        return _answer(jax.tree.map(jnp.asarray, curves), state)
 
 
 def _shape_of(plan: Plan, body: int, numbers: Mapping[str, np.ndarray], k: int) -> NetShape:
@@ -230,6 +227,11 @@ def _evaluated(
     curves = {
         name: jnp.zeros_like(curve).at[:, order].set(curve) for name, curve in metrics.items()
     }
+    return _answer(curves, state)
+
+
+def _answer(curves: Mapping[str, Array], state: State) -> tuple[Array, State, Mapping[str, Array]]:
+    """As `PopulationProblem.eval`, of the metrics {name: [epochs, P]}."""
     loss = curves["val_loss"][-1]
     fitness = jnp.where(jnp.isfinite(loss), loss, jnp.inf)
     return fitness, State(state.counter + 1, state.data), curves
