@@ -1,4 +1,4 @@
-"""hptjax: a population of different small image classifiers trained in one compiled call.
+"""hptjax: a population of different small image classifiers trained at once.
 
 Tune a network:
     tune            one call: a network, images and a budget in, a Result out
@@ -31,7 +31,7 @@ Take the parts:
     StudyConfig, load_study, run_study
                     a study as a file says it, and its search
     evaluate_population, Population, PopulationTrainer, Member, make_plan
-                    populations of different networks in one compiled call
+                    populations of different networks, trained at once
     PopulationProblem, make_objective, des_minimize
                     a whole search within one compiled call; a function to be minimised; DES
 
