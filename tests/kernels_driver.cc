@@ -17,11 +17,7 @@
 #include "depthwise.cc"
 #include "group_norm.cc"
 #include "linear.cc"
-#define forward norm_forward
-#define backward norm_backward
 #include "norm.cc"
-#undef forward
-#undef backward
 #include "pool.cc"
 #include "weight_gradient.cc"
 

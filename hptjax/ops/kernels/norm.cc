@@ -62,7 +62,7 @@ void apply(const float* x, float* y, const Maps& maps, const std::vector<Line>& 
   });
 }
 
-ffi::Error forward(F32 x_, F32 scale, F32 shift, S32 live, F32Result y_, F32Result mean_,
+ffi::Error norm_forward(F32 x_, F32 scale, F32 shift, S32 live, F32Result y_, F32Result mean_,
                    F32Result var_, bool relu, float epsilon) {
   const Shape shape = x_.dimensions();
   if (ffi::Error error = check_norm(
@@ -83,7 +83,7 @@ ffi::Error forward(F32 x_, F32 scale, F32 shift, S32 live, F32Result y_, F32Resu
   return ffi::Error::Success();
 }
 
-ffi::Error backward(F32 x_, F32 scale, F32 shift, F32 mean_, F32 var_, F32 g_, S32 live,
+ffi::Error norm_backward(F32 x_, F32 scale, F32 shift, F32 mean_, F32 var_, F32 g_, S32 live,
                     F32Result dx_, F32Result d_scale_, F32Result d_shift_, bool relu,
                     float epsilon) {
   const Shape shape = x_.dimensions();
@@ -163,8 +163,8 @@ ffi::Error running(F32 old_mean, F32 old_var, F32 mean, F32 var, F32 bias, F32Re
 #define MAPS_AND_LINE ffi::Ffi::Bind().Arg<F32>().Arg<F32>().Arg<F32>()
 #define THREE_RESULTS                                                            \
   Arg<S32>().Ret<F32>().Ret<F32>().Ret<F32>().Attr<bool>("relu").Attr<float>("epsilon")
-XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_norm, forward, MAPS_AND_LINE.THREE_RESULTS);
-XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_norm_gradient, backward,
+XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_norm, norm_forward, MAPS_AND_LINE.THREE_RESULTS);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_norm_gradient, norm_backward,
                               MAPS_AND_LINE.Arg<F32>().Arg<F32>().Arg<F32>().THREE_RESULTS);
 XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_norm_by_statistics, by_statistics,
                               MAPS_AND_LINE.Arg<F32>()
