@@ -8,14 +8,12 @@ that the run may be cut at any moment; a section that fails, or is not started b
 time is left, says so there, and the next one goes on. NOTES.md says what each section decides.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from .common import ROOT
 from .population import ON_GPU
-from .sections import DONE, Section, module_command, run_all
+from .sections import DONE, Section, chosen, module_command, parser_of, run_all
 
 OUT = ROOT / "experiments" / "results" / "gpu"
 FEW = 4  # networks that torch.compile has the time for
@@ -86,25 +84,11 @@ def environment(device: str) -> dict[str, str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__, OUT, TITLES)
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does all of it run?")
-    parser.add_argument("--seconds", type=float, default=540, help="for all of it")
-    parser.add_argument("--out", type=Path, default=OUT, help="OUT.md and OUT.json are written")
-    parser.add_argument("--only", help=f"by comma: {', '.join(TITLES)}")
-    parser.add_argument("--skip", default="", help="as --only")
     args = parser.parse_args(argv)
-    only = args.only.split(",") if args.only else list(TITLES)
-    skip = [name for name in args.skip.split(",") if name]
-    for name in {*only, *skip} - set(TITLES):
-        parser.error(f"unknown section {name!r}; known are {', '.join(TITLES)}")
-    wanted = [
-        own
-        for own in sections(device=args.device, quick=args.quick)
-        if own.name in only and own.name not in skip
-    ]
+    wanted = chosen(parser, args, sections(device=args.device, quick=args.quick))
     heading = "One GPU: checks and times" if args.device == "cuda" else "A trial run on CPUs"
     outcomes = run_all(wanted, args.seconds, heading, args.out, environment(args.device))
     return int(any(outcome.state != DONE for outcome in outcomes))

@@ -10,15 +10,13 @@ counted by Nsight Compute, where `ncu` is there. The last table says what each f
 Questions are sections as those of `gpu`, written to OUT.md and OUT.json one by one.
 """
 
-import argparse
 import statistics
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from .common import ROOT
-from .sections import DONE, Outcome, Section, module_command, run_all
+from .sections import DONE, Outcome, Section, chosen, module_command, parser_of, run_all
 
 OUT = ROOT / "experiments" / "results" / "gpu_kernel"
 TITLES = {
@@ -116,17 +114,9 @@ def sections() -> list[Section]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seconds", type=float, default=540, help="for all of it")
-    parser.add_argument("--out", type=Path, default=OUT, help="OUT.md and OUT.json are written")
-    parser.add_argument("--only", default=",".join(TITLES), help="by comma; default %(default)s")
+    parser = parser_of(__doc__, OUT, TITLES)
     args = parser.parse_args(argv)
-    only = args.only.split(",")
-    if unknown := set(only) - set(TITLES):
-        parser.error(f"unknown questions {sorted(unknown)}; known are {', '.join(TITLES)}")
-    wanted = [own for own in sections() if own.name in only]
+    wanted = chosen(parser, args, sections())
     # the questions hold the device by themselves; JAX has the CPU for its reference
     env = {"JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
     heading = "What a persistent kernel rests on"

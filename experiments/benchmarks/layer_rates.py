@@ -13,7 +13,7 @@ from hptjax.models.layers.base import Context
 
 from .common import show
 from .layer_cases import MAPS, Case, cases
-from .timed import Timed, looped
+from .timed import Timed, looped, normal
 
 SECONDS = 0.01  # of one measurement: minima are reported
 COLUMNS = ("layer", "maps", "ms forward", "ms backward", "GFLOP/s", "GB/s", "of the kernels'")
@@ -83,7 +83,7 @@ def _first(row: str, shape: tuple[int, ...]) -> Case:
 def _rate(case: Case, rounds: int) -> Rate:
     x, weights, numbers = _operands(case)
     forward = partial(_forward, case)
-    g = _normal(jax.eval_shape(forward, x, weights, numbers).shape)
+    g = normal(jax.eval_shape(forward, x, weights, numbers).shape)
     passes = [
         Timed(looped(forward, (x, weights, numbers)), 0.0),
         Timed(looped(partial(_both, forward), (x, weights, numbers, g)), 0.0),
@@ -102,11 +102,11 @@ def _operands(case: Case) -> tuple[Array, dict[str, Array], dict[str, Any]]:
     layer, incoming = case.layer, case.incoming
     drawn = layer.initial(jax.random.key(0), incoming) or {}
     weights = {
-        name: jnp.asarray(drawn[name]) if name in drawn else _normal(weight.shape)
+        name: jnp.asarray(drawn[name]) if name in drawn else normal(weight.shape)
         for name, weight in layer.weights(incoming).items()
     }
     numbers = {name: jnp.float32(value) for name, value in layer.numbers().items() if value}
-    return _normal((*incoming, case.images)), weights, numbers
+    return normal((*incoming, case.images)), weights, numbers
 
 
 def _forward(case: Case, x: Array, weights: dict[str, Array], numbers: dict[str, Any]) -> Array:
@@ -124,7 +124,3 @@ def _forward(case: Case, x: Array, weights: dict[str, Array], numbers: dict[str,
 def _both(forward: Any, x: Array, weights: Any, numbers: Any, g: Array) -> Any:
     y, back = jax.vjp(lambda x, weights: forward(x, weights, numbers), x, weights)
     return y, back(g)
-
-
-def _normal(shape: tuple[int, ...]) -> Array:
-    return jax.random.normal(jax.random.key(len(shape)), shape)

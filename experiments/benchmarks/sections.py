@@ -8,6 +8,7 @@ runs out of its seconds, what it printed until then is kept.
 runs a module as a section: it ends as soon as the end of standard input says that its caller has.
 """
 
+import argparse
 import json
 import os
 import runpy
@@ -163,6 +164,29 @@ def _end_with_caller() -> None:
         os.killpg(os.getpgid(0), signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def parser_of(doc: str, out: Path, titles: Mapping[str, str]) -> argparse.ArgumentParser:
+    """Of a benchmark made of sections, with what all of them are told; doc: of its module."""
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=540, help="for all of it")
+    parser.add_argument("--out", type=Path, default=out, help="OUT.md and OUT.json are written")
+    parser.add_argument("--only", default=",".join(titles), help="by comma; default %(default)s")
+    parser.add_argument("--skip", default="", help="as --only")
+    return parser
+
+
+def chosen(
+    parser: argparse.ArgumentParser, args: argparse.Namespace, sections: Sequence[Section]
+) -> list[Section]:
+    """Those that --only and --skip leave; ends with an error for a name that there is not."""
+    only, skip = ([name for name in names.split(",") if name] for names in (args.only, args.skip))
+    known = [own.name for own in sections]
+    for name in {*only, *skip} - set(known):
+        parser.error(f"unknown section {name!r}; known are {', '.join(known)}")
+    return [own for own in sections if own.name in only and own.name not in skip]
 
 
 def run_all(

@@ -25,6 +25,7 @@ from hptjax.population.optimizers.adam import Adam
 from hptjax.population.pack import place, traced_hparams
 
 from .common import trial1_problem
+from .timed import normal
 
 FORWARD, BOTH = "forward", "forward and backward"
 STEPS = 12  # of a measurement of the whole step
@@ -97,12 +98,12 @@ def parts_of(network: _Network) -> list[tuple[str, Part]]:
     """
     body = network.body
     parts = list(_layers(network))
-    logits = _normal((body.outputs, body.signature.batch_size))
+    logits = normal((body.outputs, body.signature.batch_size))
     labels = jnp.arange(logits.shape[1]) % body.outputs
     loss = jax.value_and_grad(lambda x, y: cross_entropy(x, y).mean())
     parts.append(("loss", Part(loss, (logits, labels))))
     size = sum(weight.size for weight in weights(body).values())
-    params, grads = _normal((size,)), _normal((size,))
+    params, grads = normal((size,)), normal((size,))
     numbers = {"lr": 1e-3, "weight_decay": 1e-4, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
     h = Numbers(**{name: jnp.float32(value) for name, value in numbers.items()}, step=jnp.int32(1))
     adam = Adam()
@@ -114,7 +115,7 @@ def parts_of(network: _Network) -> list[tuple[str, Part]]:
 def _layers(network: _Network) -> Iterator[tuple[str, Part]]:
     body, signature = network.body, network.body.signature
     batch, key = signature.batch_size, jax.random.key(1)
-    arrays = {name: _normal(weight.shape) for name, weight in weights(body).items()}
+    arrays = {name: normal(weight.shape) for name, weight in weights(body).items()}
     running = {name: jnp.ones(weight.shape) for name, weight in statistics(body).items()}
     layers = bound_layers(signature, network.choices, network.hparams.numbers)
     trained = False
@@ -124,10 +125,10 @@ def _layers(network: _Network) -> Iterator[tuple[str, Part]]:
             Context, shape, True, key, within(own.name, running), own.stream, first=not trained
         )
         forward = partial(_forward, placed.layer, context)
-        x, w = _normal((*shape, batch)), within(own.name, arrays)
+        x, w = normal((*shape, batch)), within(own.name, arrays)
         kinds = own.layer.weights(shape).values()
         gflop = 2e-9 * batch * sum(weight.pixels * weight.size for weight in kinds)
-        g = _normal(jax.eval_shape(forward, x, w).shape)
+        g = normal(jax.eval_shape(forward, x, w).shape)
         yield f"{own.name}, {FORWARD}", Part(forward, (x, w), gflop)
         both = partial(_both, forward)
         yield f"{own.name}, {BOTH}", Part(both, (x, w, g), (3 if trained else 2) * gflop)
@@ -155,7 +156,3 @@ def _images(count: int, body: NetShape) -> tuple[Array, Array]:
     key, size = jax.random.key(2), math.prod(body.signature.image)
     images = jax.random.randint(key, (count, size), 0, 256, jnp.uint8)
     return images, jax.random.randint(key, (count,), 0, body.outputs)
-
-
-def _normal(shape: tuple[int, ...]) -> Array:
-    return jax.random.normal(jax.random.key(len(shape)), shape)

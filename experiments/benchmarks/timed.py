@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import Array
 
 # all times make the same of the same arrays, which XLA would make once, before the loop
 IN_THE_LOOP: dict[str, str | bool] = {"xla_disable_hlo_passes": "while-loop-invariant-code-motion"}
@@ -43,3 +44,8 @@ def looped(work: Callable[..., Any], operands: tuple, _: float = 0.0) -> Callabl
 
     compiled = jax.jit(run).lower(1, operands).compile(compiler_options=IN_THE_LOOP)
     return lambda n: jax.block_until_ready(compiled(n, operands))
+
+
+def normal(shape: tuple[int, ...]) -> Array:
+    """Numbers of a normal distribution, the same of a shape every time."""
+    return jax.random.normal(jax.random.key(len(shape)), shape)
