@@ -1,16 +1,19 @@
-"""Runs docs/first-hour.md as it stands, and says how long each set took and what was reached.
+"""Runs a page of docs/ as it stands, and says how long each section took and what was reached.
 
-    python -m experiments.first_hour [--folder DIR] [--log FILE]
+    python -m experiments.first_hour [docs/tutorials/your-images.md] [--folder DIR] [--log FILE]
 
-The commands, programs, studies and cells are read out of the page, and run in its order, in a
-temporary folder unless told. A block whose first line is `# name.py` or `# name.yaml` is written to
-that file; other Python is a cell of one notebook; the lines of a bash block are commands. A comment
-after a command says what it must come to, where that is not success: `# refused` is exit code 2,
+Without a page it is docs/first-hour.md. The commands, programs, studies and cells are read out of
+the page, and run in its order, in a temporary folder unless told. A block whose first line is
+`# name.py` or `# name.yaml` is written to that file; other Python is a cell of one notebook; the
+lines of a bash block are commands. A comment after a command says what it must come to, where that
+is not success: `# refused` is exit code 2,
 and `# Ctrl-C after WORDS` interrupts it once it prints these words, which must end it with 130.
+`# needs MODULE` leaves a command out where this Python lacks the module.
 Ends with 1 where anything else happens. Needs the extras [test] and [mnist].
 """
 
 import argparse
+import importlib.util
 import os
 import re
 import shlex
@@ -28,7 +31,9 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "first-hour.md"
 BLOCK = re.compile(r"^## (?P<title>[^\n]*)$|^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.M | re.S)
 NAME = re.compile(r"# (\S+\.(?:py|yaml))\n")
-NOTE = re.compile(r"\s+# (?:(?P<refused>refused)|Ctrl-C after (?P<words>.+))$")
+NOTE = re.compile(
+    r"\s+# (?:(?P<refused>refused)|Ctrl-C after (?P<words>.+)|needs (?P<module>\w+))$"
+)
 TOLD = re.compile(r"accuracy\W+[01]\.\d|^(?:best|ensemble|longer|accuracy) [01]\.\d")
 REFUSED, INTERRUPTED = 2, 130
 LONGEST = 1200  # seconds of one command or cell
@@ -36,7 +41,7 @@ LONGEST = 1200  # seconds of one command or cell
 
 @dataclass(frozen=True)
 class Step:
-    """A thing to do. kind: file, command or cell; name: of the file."""
+    """A thing to do. kind: file, command or cell; name: of the file; needs: a module, or ""."""
 
     section: str
     kind: str
@@ -44,6 +49,12 @@ class Step:
     name: str = ""
     code: int = 0
     words: str = ""
+    needs: str = ""
+
+    @property
+    def possible(self) -> bool:
+        """Says whether this Python has the module that the step needs."""
+        return not self.needs or importlib.util.find_spec(self.needs) is not None
 
 
 class StepFailed(Exception):
@@ -74,8 +85,9 @@ def _command(section: str, line: str) -> Step:
     note = NOTE.search(line)
     if note is None:
         return Step(section, "command", line)
-    code = REFUSED if note["refused"] else INTERRUPTED
-    return Step(section, "command", line[: note.start()], code=code, words=note["words"] or "")
+    text, words, needs = line[: note.start()], note["words"] or "", note["module"] or ""
+    code = REFUSED if note["refused"] else INTERRUPTED if words else 0
+    return Step(section, "command", text, code=code, words=words, needs=needs)
 
 
 class Runner:
@@ -172,6 +184,9 @@ def run_page(page: Path, folder: Path, log) -> dict[str, float]:
             for step in read_steps(page.read_text()):
                 if step.section not in seconds:
                     print(f"\n{step.section}", flush=True)
+                if not step.possible:
+                    print(f"left out  {step.text} (there is no {step.needs})", flush=True)
+                    continue
                 began = time.perf_counter()
                 said = runner.do(step)
                 took = time.perf_counter() - began
@@ -189,6 +204,7 @@ def run_page(page: Path, folder: Path, log) -> dict[str, float]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("page", nargs="?", type=Path, default=PAGE, help="a Markdown file")
     parser.add_argument("--folder", type=Path, help="an empty one to work in, which is kept")
     parser.add_argument("--log", type=Path, default=Path(os.devnull), help="all that is printed")
     args = parser.parse_args()
@@ -198,7 +214,7 @@ def main() -> int:
         if any(folder.iterdir()):
             parser.error(f"--folder {folder}: must be empty.")
         try:
-            seconds = run_page(PAGE, folder.resolve(), log)
+            seconds = run_page(args.page, folder.resolve(), log)
         except StepFailed as failure:
             print(failure, file=sys.stderr)
             return 1

@@ -35,6 +35,25 @@ class Lines(Sink):
         )
 
 
+def make_study(
+    seed: int,
+    source: str = "fashion_mnist",
+    epochs: int = 1,
+    generations: int = 17,
+    seconds: float | None = None,
+    train_limit: int | None = None,
+) -> StudyConfig:
+    """Makes the study of one seed; seconds: of each strategy, in place of generations."""
+    settings = {
+        "data.source": source,
+        "data.train_limit": train_limit,
+        "epochs": epochs,
+        "seed": seed,
+        "budget": {"generations": generations} if seconds is None else {"seconds": seconds},
+    }
+    return load_study("trial1", [f"{k}={v}" for k, v in settings.items() if v is not None])
+
+
 def run_one(study: StudyConfig, folder: Path) -> StudyResult:
     """Runs, or goes on with, the study of one seed."""
     with RunDirectory(folder, study.to_dict()) as directory:
@@ -56,18 +75,12 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("runs/trials"))
     args = parser.parse_args()
     set_up(compile_cache=True)  # a device for each core
-    limit = {"generations": args.generations} if args.seconds is None else {"seconds": args.seconds}
     for seed in args.seed:
-        settings = {
-            "data.source": args.source,
-            "data.train_limit": args.train_limit,
-            "epochs": args.epochs,
-            "seed": seed,
-            "budget": limit,
-        }
-        given = [f"{key}={value}" for key, value in settings.items() if value is not None]
+        study = make_study(
+            seed, args.source, args.epochs, args.generations, args.seconds, args.train_limit
+        )
         folder = args.out / f"seed{seed}"
-        result = run_one(load_study("trial1", given), folder)
+        result = run_one(study, folder)
         Console(width=None if sys.stdout.isatty() else 120).print(
             summary_table(result.generations, result.stops, result.goal)
         )

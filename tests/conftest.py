@@ -39,6 +39,7 @@ hypothesis.settings.load_profile("same")
 # by the processor time that they take, the dearest first
 LONG = (
     "test_optimized",
+    "test_docs",
     "test_population",
     "test_study_ray",
     "test_des_algorithm",
@@ -53,6 +54,7 @@ LONG = (
     "test_attack_files",
     "test_law",
     "test_readme",
+    "test_notebooks",
     "test_population_problem",
     "test_study_kill",
 )

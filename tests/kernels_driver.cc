@@ -1,7 +1,8 @@
 // Calls the CPU kernels outside XLA, for a compiler's sanitizers: every array has a block of its own
 // of exactly its size, so that a step outside is seen. Compiled together with the kernels' sources.
 //
-// Standard input: a call a line, "TARGET stride pad pad_after C H W B O k H' W' live_in live_out".
+// Standard input: a call a line, "TARGET stride dilation top bottom left right C H W B O h w H' W'
+// live_in live_out".
 // Prints "ok" for each that wrote all of its results, with numbers, or what it was refused for. A
 // target "outside" steps outside by itself, which shows that a sanitizer is at work.
 
@@ -14,12 +15,14 @@
 
 #include "conv.cc"
 #include "depthwise.cc"
+#include "group_norm.cc"
 #include "linear.cc"
 #define forward norm_forward
 #define backward norm_backward
 #include "norm.cc"
 #undef forward
 #undef backward
+#include "pool.cc"
 #include "weight_gradient.cc"
 
 namespace {
@@ -74,24 +77,26 @@ class Arrays {
 };
 
 struct Numbers {
-  int64_t stride, pad, pad_after, c, h, w, b, o, k, rows, columns;
+  int64_t stride, dilation, top, bottom, left, right, c, h, w, b, o, kh, kw, rows, columns;
   int32_t live_in, live_out;
 };
 
 ffi::Error run(const std::string& target, const Numbers& n, Arrays& a) {
   const std::vector<int64_t> x{n.c, n.h, n.w, n.b}, y{n.o, n.rows, n.columns, n.b};
-  const std::vector<int64_t> w{n.o, n.k, n.k, n.c}, p{n.o, 1, 1, n.c};
+  const std::vector<int64_t> w{n.o, n.kh, n.kw, n.c}, p{n.o, 1, 1, n.c};
   const S32 live = a.live({n.live_in, n.live_out});
+  const auto moved = [&](auto kernel, auto... arrays) {
+    return kernel(arrays..., n.stride, n.dilation, n.top, n.bottom, n.left, n.right);
+  };
   if (target == "conv")
-    return forward(a.given(x), a.given(w), a.given({n.o}), live, a.result(y), n.stride, n.pad,
-                   n.pad_after);
+    return moved(forward, a.given(x), a.given(w), a.given({n.o}), live, a.result(y));
   if (target == "input_gradient")
-    return input_gradient(a.given(y), a.given(w), live, a.result(x), n.stride, n.pad, n.pad_after);
+    return moved(input_gradient, a.given(y), a.given(w), live, a.result(x));
   if (target == "input_gradient_of_both")
-    return input_gradient_of_both(a.given(y), a.given(w), a.given(y), a.given(p), live, a.result(x),
-                                  n.stride, n.pad, n.pad_after);
+    return moved(input_gradient_of_both, a.given(y), a.given(w), a.given(y), a.given(p), live,
+                 a.result(x));
   if (target == "weight_gradient")
-    return weight_gradient(a.given(y), a.given(x), live, a.result(w), n.stride, n.pad, n.pad_after);
+    return moved(weight_gradient, a.given(y), a.given(x), live, a.result(w));
   // From C units to O, of B images.
   const std::vector<int64_t> units{n.c, n.b}, after{n.o, n.b}, weights{n.o, n.c};
   if (target == "linear")
@@ -105,21 +110,38 @@ ffi::Error run(const std::string& target, const Numbers& n, Arrays& a) {
   const std::vector<int64_t> v{n.c};
   if (target == "norm")
     return norm_forward(a.given(x), a.given(v), a.given(v), own, a.result(x), a.result(v),
-                        a.result(v), n.k % 2, 1e-5f);
+                        a.result(v), n.kh % 2, 1e-5f);
+  if (target == "norm_by_statistics")
+    return by_statistics(a.given(x), a.given(v), a.given(v), a.given(v), a.given(v), own, a.result(x),
+                         n.kh % 2, 1e-5f);
+  if (target == "running")
+    return running(a.given(v), a.given(v), a.given(v), a.given(v), a.given(v), a.result(v),
+                   a.result(v), 0.1f, 1.1f);
   if (target == "norm_gradient")
     return norm_backward(a.given(x), a.given(v), a.given(v), a.given(v), a.given(v), a.given(x), own,
-                         a.result(x), a.result(v), a.result(v), n.k % 2, 1e-5f);
-  // Its kernel is k rows high and O columns wide, its dilation 1 and its padding that of both axes.
-  const std::vector<int64_t> d{n.c, n.k, n.o}, z{n.c, n.rows, n.columns, n.b};
-  const std::array<int64_t, 6> moves{n.stride, 1, n.pad, n.pad_after, n.pad, n.pad_after};
-  const auto call = [&](auto kernel, F32 a, F32 b, F32Result to) {
-    return kernel(a, b, own, to, moves[0], moves[1], moves[2], moves[3], moves[4], moves[5]);
-  };
-  if (target == "depthwise") return call(depthwise, a.given(x), a.given(d), a.result(z));
+                         a.result(x), a.result(v), a.result(v), n.kh % 2, 1e-5f);
+  const std::vector<int64_t> d{n.c, n.kh, n.kw}, z{n.c, n.rows, n.columns, n.b};
+  if (target == "depthwise") return moved(depthwise, a.given(x), a.given(d), own, a.result(z));
   if (target == "depthwise_input_gradient")
-    return call(depthwise_input_gradient, a.given(z), a.given(d), a.result(x));
+    return moved(depthwise_input_gradient, a.given(z), a.given(d), own, a.result(x));
   if (target == "depthwise_weight_gradient")
-    return call(depthwise_weight_gradient, a.given(z), a.given(x), a.result(d));
+    return moved(depthwise_weight_gradient, a.given(z), a.given(x), own, a.result(d));
+  // As many groups as its kernel is high, 0: each channel is one.
+  const std::vector<int64_t> s{n.kh > 0 ? n.kh : n.c, n.b};
+  if (target == "group_norm")
+    return group_norm(a.given(x), a.given(v), a.given(v), own, a.result(x), a.result(s), a.result(s),
+                      n.kh, 1e-5f);
+  if (target == "group_norm_gradient")
+    return group_norm_gradient(a.given(x), a.given(v), a.given(s), a.given(s), a.given(x), own,
+                               a.result(x), a.result(v), a.result(v), n.kh);
+  // Windows are as high as its kernel.
+  const std::vector<int64_t> u{n.c, n.rows, n.columns, n.b};
+  if (target == "max_pool")
+    return max_pool(a.given(x), own, a.result(u), n.kh, n.stride, n.dilation, n.top, n.bottom,
+                    n.left, n.right);
+  if (target == "max_pool_gradient")
+    return max_pool_gradient(a.given(x), a.given(u), a.given(u), own, a.result(x), n.kh, n.stride,
+                             n.dilation, n.top, n.bottom, n.left, n.right);
   if (target == "outside") {
     const F32 array = a.given(x);
     return refused("stepped outside", std::to_string(array.typed_data()[array.element_count()]));
@@ -132,8 +154,8 @@ ffi::Error run(const std::string& target, const Numbers& n, Arrays& a) {
 int main() {
   std::string target;
   Numbers n;
-  while (std::cin >> target >> n.stride >> n.pad >> n.pad_after >> n.c >> n.h >> n.w >> n.b >> n.o >>
-         n.k >> n.rows >> n.columns >> n.live_in >> n.live_out) {
+  while (std::cin >> target >> n.stride >> n.dilation >> n.top >> n.bottom >> n.left >> n.right >>
+         n.c >> n.h >> n.w >> n.b >> n.o >> n.kh >> n.kw >> n.rows >> n.columns >> n.live_in >> n.live_out) {
     Arrays arrays;
     const ffi::Error error = run(target, n, arrays);
     const char* sound = arrays.written() ? "ok" : "not written";

@@ -118,3 +118,26 @@ def test_paths_in_a_file_are_relative_to_it_and_typed_ones_to_the_shell(folder, 
     assert typed.data_dir == os.sep
     given = load_study(folder / "sub" / "own.yaml", ["data.data_dir=elsewhere"]).data
     assert (given.source, given.data_dir) == ("npz:x.npz", "/elsewhere")
+
+
+DOTTED = {
+    "space.conv0.out_channels={int: [8, 12]}": {"conv0.out_channels": 12, "lr": 0.1},
+    "space.conv0.out_channels.int=[8, 16]": {"conv0.out_channels": 16, "lr": 0.1},
+    "space.lr.float=[0.01, 0.2]": {"conv0.out_channels": 32, "lr": 0.2},
+    "space.conv0.kernel_size={choice: [3, 5]}": {
+        "conv0.out_channels": 32,
+        "lr": 0.1,
+        "conv0.kernel_size": 5,
+    },
+}
+
+
+@pytest.mark.parametrize("change", DOTTED)
+def test_a_change_of_the_space_names_an_hparam_with_dots(folder, change):
+    layers = [{"conv": {"out_channels": 8}}, "global_avg_pool", "head"]
+    space = {"conv0.out_channels": {"int": [8, 32]}, "lr": {"float": [0.01, 0.1]}}
+    (folder / "native.yaml").write_text(dump_yaml({"model": {"layers": layers}, "space": space}))
+    found = load_study("native.yaml", [change]).space
+    assert {name: entry.from_unit(1.0) for name, entry in found.items()} == DOTTED[change]
+    with pytest.raises(ConfigError, match=r"space\.conv1\.stride: there is no layer conv1"):
+        load_study("native.yaml", ["space.conv1.stride={choice: [1, 2]}"])

@@ -33,26 +33,30 @@ CASES = [
     (1, 1, (1, 1), 5, 4, 9, 2),
     (2, 5, (1, 1), 9, 8, 9, 2),
 ]
+OTHERS = [
+    # kernel, stride, dilation, (top, bottom), (left, right), height, width, channels in, out
+    ((3, 3), 1, 2, (2, 2), (2, 2), 7, 9, 5, 6),
+    ((3, 3), 2, 2, (0, 0), (2, 1), 9, 8, 2, 7),
+    ((2, 4), 1, 1, (0, 1), (1, 2), 6, 5, 3, 4),
+    ((5, 1), 2, 1, (2, 2), (0, 0), 9, 19, 3, 3),
+    ((1, 3), 3, 3, (0, 0), (3, 3), 8, 9, 9, 13),
+    ((3, 3), 1, 1, (0, 2), (1, 0), 6, 7, 4, 5),  # Winograd's products, padded unlike
+    ((3, 3), 1, 1, (5, 4), (0, 6), 4, 4, 4, 4),  # some results read padding alone
+    ((2, 3), 4, 2, (1, 0), (2, 0), 9, 8, 2, 2),  # some pixels are read by no result
+]
 
 
-def reference(x, w, stride, pad):
+def reference(x, w, stride, *pads, dilation=1):
     flat, kernel = x.transpose(3, 0, 1, 2), w.transpose(0, 3, 1, 2)
-    y = jax.lax.conv_general_dilated(flat, kernel, (stride, stride), (pad, pad))
+    moves = (stride, stride), pads if len(pads) == 2 else pads * 2
+    y = jax.lax.conv_general_dilated(flat, kernel, *moves, rhs_dilation=(dilation, dilation))
     return y.transpose(1, 2, 3, 0)
 
 
-@pytest.mark.parametrize(  # images: whole vectors, a rest, both
-    ("way", "images"),
-    [("xla", 3), ("tpu", 3), ("kernels", 3), ("kernels", 64), ("kernels", 83)],
-    indirect=["way"],
-)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))
-def test_conv_equals_float64_reference(case, images, way):
-    kernel, stride, padding, height, width, channels, out = case
-    pad = same_padding(kernel) if padding == "same" else padding
+def check(ours, wanted, *shapes, atol):
+    """Values and gradients of two functions of x and w, the second in float64."""
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(channels, height, width, images))
-    w = rng.normal(size=(out, kernel, kernel, channels))
+    x, w = (rng.normal(size=shape) for shape in shapes)
 
     def both(function):
         def run(x, w, g):
@@ -66,13 +70,46 @@ def test_conv_equals_float64_reference(case, images, way):
         return jnp.cos(jnp.arange(y.size, dtype=y.dtype)).reshape(y.shape)
 
     with jax.enable_x64(True):
-        wanted = both(lambda x, w: reference(x, w, stride, pad))(x, w, cotangent)
-        wanted = [np.asarray(a) for a in wanted]
-    ours = both(lambda x, w: conv(x, w, stride=stride, padding=pad))
-    for got, want in zip(ours(jnp.float32(x), jnp.float32(w), cotangent), wanted, strict=True):
+        expected = [np.asarray(a) for a in both(wanted)(x, w, cotangent)]
+    found = both(ours)(jnp.float32(x), jnp.float32(w), cotangent)
+    for got, want in zip(found, expected, strict=True):
         assert got.shape == want.shape
-        scale = np.abs(want).max()
-        np.testing.assert_allclose(got, want, atol=3e-6 * scale * kernel)
+        np.testing.assert_allclose(got, want, atol=atol * np.abs(want).max())
+
+
+@pytest.mark.parametrize(  # images: whole vectors, a rest, both
+    ("way", "images"),
+    [("xla", 3), ("tpu", 3), ("kernels", 3), ("kernels", 64), ("kernels", 83)],
+    indirect=["way"],
+)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))
+def test_conv_equals_float64_reference(case, images, way):
+    kernel, stride, padding, height, width, channels, out = case
+    pad = same_padding(kernel) if padding == "same" else padding
+    check(
+        lambda x, w: conv(x, w, stride=stride, padding=pad),
+        lambda x, w: reference(x, w, stride, pad),
+        (channels, height, width, images),
+        (out, kernel, kernel, channels),
+        atol=3e-6 * kernel,
+    )
+
+
+@pytest.mark.parametrize(
+    ("way", "images"),
+    [("xla", 3), ("tpu", 3), ("kernels", 3), ("kernels", 64), ("kernels", 83)],
+    indirect=["way"],
+)
+@pytest.mark.parametrize("case", OTHERS, ids=str)
+def test_oblong_and_dilated_kernels_equal_float64_reference(case, images, way):
+    kernel, stride, dilation, *pads, height, width, channels, out = case
+    check(
+        lambda x, w: conv(x, w, stride=stride, padding=tuple(pads), dilation=dilation),
+        lambda x, w: reference(x, w, stride, *pads, dilation=dilation),
+        (channels, height, width, images),
+        (out, *kernel, channels),
+        atol=1e-5,
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -97,6 +134,10 @@ WAYS = pytest.mark.parametrize("way", ["kernels", "xla", "tpu"], indirect=True)
 def test_input_gradient_can_be_left_out(way):
     x, w = jnp.ones((2, 5, 5, 3)), jnp.ones((4, 3, 3, 2))
     grads = jax.grad(lambda x, w: conv(x, w, input_grad=False).sum(), argnums=(0, 1))(x, w)
+    assert not grads[0].any()
+    assert grads[1].all()
+    oblong = {"dilation": 2, "input_grad": False}
+    grads = jax.grad(lambda x, w: conv(x, w, **oblong).sum(), argnums=(0, 1))(x, w[:, :2])
     assert not grads[0].any()
     assert grads[1].all()
 

@@ -1,38 +1,47 @@
-"""docs/: the commands, studies and programs of a page are ones, though none is run here."""
+"""docs/: the commands, studies and programs of each page are ones; the slow tests run the pages."""
 
 import ast
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import hptjax
-from experiments.first_hour import INTERRUPTED, PAGE, REFUSED, figures, read_steps
+from experiments.first_hour import INTERRUPTED, PAGE, REFUSED, ROOT, figures, read_steps
 from hptjax import layers
 from hptjax.cli.main import make_parser
 from hptjax.study import load_study
 
-STEPS = tuple(read_steps(PAGE.read_text()))
+FOLDERS = ("tutorials", "how-to")
+PAGES = sorted(path for name in FOLDERS for path in (PAGE.parent / name).glob("*.md"))
+GUIDES = [path for path in PAGES if path.stem != "index"]
+STEPS = {path: tuple(read_steps(path.read_text())) for path in (PAGE, *PAGES)}
 SETS = ("Digits", "MNIST", "FashionMNIST", "A folder of pictures")
 PUBLIC = {"hptjax": hptjax, "L": layers}
 
-
-def steps(kind, ending=""):
-    return [step for step in STEPS if step.kind == kind and step.name.endswith(ending)]
+every_page = pytest.mark.parametrize("page", [PAGE, *GUIDES], ids=lambda path: path.stem)
 
 
-def test_the_page_goes_over_four_sets():
-    sections = list(dict.fromkeys(step.section for step in STEPS))
+def steps(page, kind, ending=""):
+    return [step for step in STEPS[page] if step.kind == kind and step.name.endswith(ending)]
+
+
+def test_the_first_hour_goes_over_four_sets():
+    sections = list(dict.fromkeys(step.section for step in STEPS[PAGE]))
     assert [re.split(r"[.:,] ?", section)[1] for section in sections] == list(SETS)
-    assert {step.code for step in STEPS} == {0, REFUSED, INTERRUPTED}
+    assert {step.code for step in STEPS[PAGE]} == {0, REFUSED, INTERRUPTED}
 
 
-def test_commands_are_ones(tmp_path, monkeypatch):
+@every_page
+def test_commands_are_ones(page, tmp_path, monkeypatch):
     """They parse, and the files that they name are written by the page, or by what it runs."""
     monkeypatch.chdir(tmp_path)
     parser, written = make_parser(), set()
-    for step in STEPS:
+    for step in STEPS[page]:
         if step.kind == "file":
             written.add(step.name)
         if step.kind != "command":
@@ -45,21 +54,29 @@ def test_commands_are_ones(tmp_path, monkeypatch):
             assert not re.search(r"\.(py|yaml)$", word) or word in written, step.text
 
 
-def test_studies_are_ones(tmp_path):
-    studies = steps("file", ".yaml")
-    assert len(studies) == 3
-    for step in studies:
+@every_page
+def test_studies_are_ones(page, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    before = set(sys.modules)
+    for step in steps(page, "file"):
+        (tmp_path / step.name).write_text(step.text)
+    for step in steps(page, "file", ".yaml"):
         path = tmp_path / step.name
-        path.write_text(step.text)
+        if "data:" not in step.text or "budget:" not in step.text:  # one network
+            hptjax.load_model_config(path)
+            continue
         study = load_study(path)
-        assert study.data.source in ("npz:digits.npz", "fashion_mnist", "folder:pictures")
         assert study.budget.trials is not None
-        assert study.keep_best > 1
+        assert study.data.source.startswith(("npz:", "folder:", "fashion_mnist", "sample"))
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
-def test_programs_and_cells_use_what_there_is():
-    programs = steps("file", ".py") + steps("cell")
-    assert len(programs) >= 8
+@every_page
+def test_programs_and_cells_use_what_there_is(page):
+    programs = steps(page, "file", ".py") + steps(page, "cell")
+    assert len(programs) >= 1
     for step in programs:
         for node in ast.walk(ast.parse(step.text)):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -67,10 +84,41 @@ def test_programs_and_cells_use_what_there_is():
                 assert owner is None or hasattr(owner, node.attr), ast.unparse(node)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("page", GUIDES, ids=lambda path: path.stem)
+def test_a_page_runs_as_it_stands(page):
+    if any("ray" in shlex.split(step.text) for step in steps(page, "command")):
+        pytest.importorskip("ray")
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.first_hour", page],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("page", [PAGE, *PAGES], ids=lambda path: path.stem)
+def test_links_lead_to_files(page):
+    for target in re.findall(r"\]\(([^)#:]+\.\w+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).is_file(), target
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_an_index_leads_to_each_page(folder):
+    index = (PAGE.parent / folder / "index.md").read_text()
+    for path in GUIDES:
+        assert path.parent.name != folder or f"({path.name})" in index
+
+
 def test_a_page_is_read_in_its_order():
     text = (
         "# Title\n\n## 1. One\n\n```yaml\n# a.yaml\nmodel: 1\n```\n\n```bash\nls \\\n  -l\n"
-        "cat no  # refused\nsleep 9  # Ctrl-C after generation 1\n```\n\n```text\nls\n```\n"
+        "cat no  # refused\nsleep 9  # Ctrl-C after generation 1\nls  # needs nosuch\n```\n"
+        "\n```text\nls\n```\n"
         "\n## 2. Two\n\n```python\n1 + 1\n```\n"
     )
     found = [(s.section, s.kind, s.name, s.text, s.code, s.words) for s in read_steps(text)]
@@ -79,8 +127,10 @@ def test_a_page_is_read_in_its_order():
         ("1. One", "command", "", "ls    -l", 0, ""),
         ("1. One", "command", "", "cat no", REFUSED, ""),
         ("1. One", "command", "", "sleep 9", INTERRUPTED, "generation 1"),
+        ("1. One", "command", "", "ls", 0, ""),
         ("2. Two", "cell", "", "1 + 1\n", 0, ""),
     ]
+    assert [step.possible for step in read_steps(text)] == [True] * 4 + [False, True]
     with pytest.raises(ValueError, match="a block of yaml must begin with its file's name"):
         list(read_steps("```yaml\nmodel: 1\n```\n"))
 

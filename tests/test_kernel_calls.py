@@ -23,14 +23,18 @@ def int32(*numbers):
     ("arrays", "options", "message"),
     [
         ((X[0], W), {}, "maps must have the shape"),
-        ((X, W[:, :2]), {}, "a kernel must have the shape"),
+        ((X, W[:, 0]), {}, "a kernel must have the shape"),
         ((X, W[:, :0, :0]), {}, "a kernel must have the shape"),
         ((X, W[..., :2]), {}, "channels of its maps"),
         ((X, W, jnp.ones(5)), {}, r"the bias must be a vector \[4\]"),
-        ((X, W), {"stride": 0}, "the stride must be at least 1"),
-        ((X, W), {"stride": -1}, "the stride must be at least 1"),
-        ((X, W), {"padding": (-1, 1)}, "padding must be two numbers that are not negative"),
-        ((X, W), {"padding": (1,)}, "padding must be two numbers"),
+        ((X, W), {"stride": 0}, "stride and dilation must be at least 1"),
+        ((X, W), {"stride": -1}, "stride and dilation must be at least 1"),
+        ((X, W), {"dilation": 0}, "stride and dilation must be at least 1"),
+        ((X, W), {"dilation": 3}, "fit into the padded maps"),
+        ((X, W), {"padding": (-1, 1)}, "padding must be pairs of numbers that are not negative"),
+        ((X, W), {"padding": ((0, 0), (0, -1))}, "that are not negative"),
+        ((X, W), {"padding": (1,)}, "padding must be pairs of numbers"),
+        ((X, W), {"padding": ((1, 1),)}, "padding must be pairs of numbers"),
         ((X, jnp.ones((4, 7, 7, 3))), {"padding": (0, 1)}, "fit into the padded maps"),
         ((X, W, None, int32(3)), {}, r"live must be int32 \(2,\)"),
         ((X, W, None, jnp.ones(2)), {}, "live must be int32"),
@@ -109,9 +113,12 @@ def test_live_channels_that_maps_do_not_have_are_an_error_of_the_call(live, kern
 
 Y = jnp.ones((4, 4, 3, 8))  # of X and W
 LIVE = int32(3, 4)
-PLAIN = {"stride": 1, "pad": 0, "pad_after": 0}
+ENDS = ("top", "bottom", "left", "right")
+PLAIN = {"stride": 1, "dilation": 1, **dict.fromkeys(ENDS, 0)}
 D, Z = jnp.ones((3, 3, 2)), jnp.ones((3, 5, 3, 8))  # of a kernel for each channel
 MOVED = {"stride": 1, "dilation": 2, "top": 1, "bottom": 2, "left": 0, "right": 0}
+S = jnp.ones((3, 8))  # statistics of groups
+U = jnp.ones((3, 5, 4, 8))  # of a pool
 LARGE = 2**62
 
 
@@ -132,13 +139,27 @@ CALLS = [
         "hptjax_conv_input_gradient_of_both",
         (jnp.ones((4, 6, 5, 8)), W, jnp.ones((4, 6, 5, 8)), P, LIVE),
         [X.shape],
-        {"stride": 1, "pad": 1, "pad_after": 1},
+        PLAIN | dict.fromkeys(ENDS, 1),
     ),
     ("hptjax_conv_weight_gradient", (Y, X, LIVE), [W.shape], PLAIN),
     ("hptjax_conv_bias_gradient", (Y, LIVE), [(4,)], {}),
     ("hptjax_depthwise", (X, D, jnp.int32(3)), [Z.shape], MOVED),
     ("hptjax_depthwise_input_gradient", (Z, D, jnp.int32(3)), [X.shape], MOVED),
     ("hptjax_depthwise_weight_gradient", (Z, X, jnp.int32(3)), [D.shape], MOVED),
+    (
+        "hptjax_group_norm",
+        (X, jnp.ones(3), jnp.ones(3), jnp.int32(3)),
+        [X.shape, S.shape, S.shape],
+        {"groups": 3, "epsilon": NORM["epsilon"]},
+    ),
+    (
+        "hptjax_group_norm_gradient",
+        (X, jnp.ones(3), S, S, X, jnp.int32(3)),
+        [X.shape, (3,), (3,)],
+        {"groups": 3},
+    ),
+    ("hptjax_max_pool", (X, jnp.int32(3)), [U.shape], PLAIN | {"size": 2}),
+    ("hptjax_max_pool_gradient", (X, U, U, jnp.int32(3)), [X.shape], PLAIN | {"size": 2}),
     ("hptjax_norm", (X, jnp.ones(3), jnp.ones(3), jnp.int32(3)), [X.shape, (3,), (3,)], NORM),
     (
         "hptjax_norm_gradient",
@@ -170,7 +191,7 @@ def wrong_calls():
             for axis in range(len(shape)):
                 wrong = one_more(shape, axis)
                 yield target, arrays, (*out[:k], wrong, *out[k + 1 :]), options
-        for name in options.keys() & (PLAIN.keys() | MOVED.keys()):
+        for name in options.keys() & {"size", "groups", *PLAIN}:
             for value in (-1, LARGE, -LARGE):
                 yield target, arrays, out, options | {name: value}
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hptjax.ops.norm import EPSILON, normalise
+from hptjax.ops.norm import EPSILON, normalise, normalise_by, running_statistics
 
 
 def by_definition(x, scale, shift, axis, relu):
@@ -71,3 +71,33 @@ def test_channels_that_are_not_live_are_zeros_and_change_nothing(way):
         np.testing.assert_allclose(got[:3], want, rtol=1e-5, atol=1e-6)
     # of zeros, cos is 1: what comes back to the shift of a padded channel is cut off by its relu
     assert not any(np.any(got[3:]) for got in wide)
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("images", [5, 64])
+def test_given_statistics_normalise_as_the_definition_says(images, relu, way):
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(6, 3, 4, images))
+    mean, var, scale, shift = (rng.uniform(0.5, 2, 6) for _ in range(4))
+    for array in (x, mean, var, scale, shift):
+        array[4:] = 0
+    arrays = [jnp.float32(array) for array in (x, mean, var, scale, shift)]
+    y = jax.jit(lambda *args: normalise_by(*args, 0, relu, jnp.int32(4)))(*arrays)
+    wide = (-1, 1, 1, 1)
+    line = scale / np.sqrt(var + EPSILON)
+    expected = (x - mean.reshape(wide)) * line.reshape(wide) + shift.reshape(wide)
+    expected = np.maximum(expected, 0) if relu else expected
+    np.testing.assert_allclose(y[:4], expected[:4], rtol=1e-5, atol=1e-5)
+    assert not np.any(y[4:])
+
+
+@pytest.mark.parametrize("count", [1, 64])
+def test_running_statistics_move_a_tenth_of_the_way(count, way):
+    rng = np.random.default_rng(5)
+    old, new = ([jnp.float32(rng.uniform(0.5, 2, 7)) for _ in range(2)] for _ in range(2))
+    bias = jnp.float32(rng.normal(size=7))
+    step = jax.jit(lambda old, new, bias: running_statistics(old, new, bias, count))
+    mean, var = step(tuple(old), tuple(new), bias)
+    true = np.asarray(new[1], float) * (count / (count - 1) if count > 1 else 0)
+    np.testing.assert_allclose(mean, 0.9 * old[0] + 0.1 * (new[0] + bias), rtol=1e-5)
+    np.testing.assert_allclose(var, 0.9 * old[1] + 0.1 * true, rtol=1e-5)

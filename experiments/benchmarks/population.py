@@ -2,10 +2,14 @@
 
     python -m experiments.benchmarks.population [--quick] [--rounds N] [--peers a,b] [--skip x,y]
         [--device cuda]
+    python -m experiments.benchmarks.population --space keras_cnn [--rounds N] [-- --trials 4]
 
 Every way runs in a process of its own, which is built, compiled and warmed up before the first
 round; then they take turns, and medians and ratios of the same round are reported. The last line of
 output is one JSON object; NOTES.md beside this file says what its figures mean.
+
+--space: another space instead, or `all` of them, as whole searches beside PyTorch with Optuna in
+two processes; what stands behind `--` goes to `python -m experiments.spaces`.
 """
 
 import argparse
@@ -19,7 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import startup
+from ..spaces.table import SPACES
+from . import space_rates, startup
 from .common import (
     ROOT,
     available_cores,
@@ -91,7 +96,11 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, help="JSON file for all that was measured")
+    parser.add_argument("--space", choices=(*SPACES, space_rates.ALL), help="search it instead")
+    parser.add_argument("more", nargs="*", help="with --space, behind --: of experiments.spaces")
     args = parser.parse_args(argv)
+    if args.more and not args.space:
+        parser.error(f"unknown arguments {' '.join(args.more)}")
     args.rounds = args.rounds or (2 if args.quick else 5)
     gpu = args.device != "cpu"
     args.threads = args.threads or (available_cores() if gpu else min(2, available_cores()))
@@ -111,6 +120,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
+    if args.space:
+        return space_rates.report(args.space, ["--rounds", str(args.rounds), *args.more])
     report = Report()
     print(machine())
     images = shuffled(training_images(args.data, args.data_dir), args.seed)

@@ -1,6 +1,7 @@
 """Where the time of a training step goes, for a few body shapes on one core.
 
     python -m experiments.benchmarks.step_breakdown [--quick] [--bodies 16,8,2 24,16,1] [--rounds N]
+    python -m experiments.benchmarks.step_breakdown --layers [max_pool conv ...]
 
 A body is given as the channels of its two blocks and the stride of the first (the default model is
 16,8,2). Each layer of a step runs by itself in a compiled loop at the body's shapes; so does
@@ -9,6 +10,11 @@ median of the rounds. The backward pass of a layer is both passes less the forwa
 layer is not fused with its neighbours, and finds its arrays where it left them: "not accounted
 for", the step less its parts, may be negative. The last line of output is one JSON object: shares
 of the step, useful GFLOP/s.
+
+With --layers it times instead each kind of layer that a network may have, or those that are named,
+at typical shapes (`layer_cases`): minima of the rounds, useful GFLOP/s of layers with products,
+GB/s of the others (maps and gradients read and written once), and how much that is of what our
+kernels of convolutions and of batch norm reach on the same maps. Units are held against 16 maps.
 """
 
 import argparse
@@ -16,44 +22,19 @@ import json
 import os
 import statistics
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-
+from . import layer_rates
 from .common import machine, rounded, show
+from .layer_cases import names
 from .peers.sgemm import gflops, products
 from .step_parts import BOTH, FORWARD, STEPS, parts_of, step_of
+from .timed import Timed, looped
 
 BODIES = ("16,8,2", "24,16,1", "12,12,1", "24,16,2", "8,8,3")
 QUICK = BODIES[:2]
-# all times make the same of the same arrays, which XLA would make once, before the loop
-IN_THE_LOOP = {"xla_disable_hlo_passes": "while-loop-invariant-code-motion"}
-SECONDS = 0.03  # of one measurement
 WHOLE, REST = "whole step", "not accounted for"
-
-
-@dataclass
-class Timed:
-    """Something compiled: run(n) makes it n times; gflop: useful 10^9 operations of one time."""
-
-    run: Callable[[int], object]
-    gflop: float
-    count: int = 1
-
-    def seconds(self) -> float:
-        """Of one time."""
-        begin = time.perf_counter()
-        self.run(self.count)
-        return (time.perf_counter() - begin) / self.count
-
-    def calibrate(self) -> None:
-        """Compiles, and finds how many times take about SECONDS."""
-        self.run(1)
-        self.count = max(1, round(SECONDS / min(self.seconds() for _ in range(3))))
 
 
 Pieces = list[tuple[str, Timed]]  # each with the name of the part that it belongs to
@@ -67,18 +48,6 @@ def prepare(text: str) -> Pieces:
         piece.calibrate()
     whole(1)
     return [*pieces, (WHOLE, Timed(whole, gflop, STEPS))]
-
-
-def looped(work: Callable[..., Any], operands: tuple, _: float) -> Callable[[int], object]:
-    """A function of n that makes some work n times within one compiled loop."""
-
-    def run(n: Any, operands: tuple) -> Any:
-        shapes = jax.eval_shape(work, *operands)
-        start = jax.tree.map(jnp.zeros_like, shapes)
-        return jax.lax.fori_loop(0, n, lambda *_: work(*operands), start)
-
-    compiled = jax.jit(run).lower(1, operands).compile(compiler_options=IN_THE_LOOP)
-    return lambda n: jax.block_until_ready(compiled(n, operands))
 
 
 Times = dict[str, list[float]]  # of each part: seconds, round by round
@@ -128,13 +97,27 @@ def stay_on_one_core() -> None:
         os.execv(sys.executable, [sys.executable, *again])
 
 
+def layers(rows: Sequence[str], rounds: int) -> int:
+    """Times kinds of layers in place of steps."""
+    print(machine())
+    found = layer_rates.report(layer_rates.measure(rows, rounds))
+    digits = [
+        {k: rounded(v) if isinstance(v, float) else v for k, v in own.items()} for own in found
+    ]
+    print(json.dumps(digits))
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="two bodies, three rounds")
     parser.add_argument("--bodies", nargs="+", help="channels, channels, stride of each")
     parser.add_argument("--rounds", type=int, help="default 15, quick 3")
+    parser.add_argument("--layers", nargs="*", choices=names(), help="kinds of layers instead")
     args = parser.parse_args()
     stay_on_one_core()
+    if args.layers is not None:
+        return layers(args.layers, args.rounds or (3 if args.quick else 15))
     bodies = {text: prepare(text) for text in args.bodies or (QUICK if args.quick else BODIES)}
     times, rates = measure(bodies, args.rounds or (3 if args.quick else 15))
     sgemm = statistics.median(rates)

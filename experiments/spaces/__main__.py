@@ -53,8 +53,21 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main() -> int:
     args = parse()
-    space = SPACES[args.name]
     print(f"{machine()}\n", flush=True)
+    runs, study, sizes = compare(args)
+    print(f"\n{title(args, study, sizes)}\n\n{table(runs)}\n")
+    report = {"machine": machine(), "space": args.name, "runs": runs}
+    if args.output:
+        args.output.write_text(json.dumps(report, indent=1) + "\n")
+    print(json.dumps(report))
+    return 0
+
+
+def compare(
+    args: argparse.Namespace,
+) -> tuple[dict[str, list[Run]], StudyConfig, Mapping[str, int]]:
+    """The runs of all ways round by round, what they search, and how many images they have."""
+    space, sizes = SPACES[args.name], {}
     with tempfile.TemporaryDirectory() as folder:
         overrides = given(args, space, Path(folder))
         study = load_study(space.config, overrides)
@@ -67,12 +80,7 @@ def main() -> int:
                 run = measure(way, space, study, overrides, arrays, k, args.torch_python)
                 print(f"round {k}, {way}: {json.dumps(run)}", flush=True)
                 runs[way].append(run)
-    print(f"\n{title(args, study, sizes)}\n\n{table(runs)}\n")
-    report = {"machine": machine(), "space": args.name, "runs": runs}
-    if args.output:
-        args.output.write_text(json.dumps(report, indent=1) + "\n")
-    print(json.dumps(report))
-    return 0
+    return runs, study, sizes
 
 
 def given(args: argparse.Namespace, space: Space, folder: Path) -> list[str]:

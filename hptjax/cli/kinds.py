@@ -39,11 +39,15 @@ def _kind(schema: Mapping[str, Any]) -> str:
         return " or ".join(map(str, schema["enum"]))
     kind = _TYPES.get(schema.get("type", ""), "")
     bounds = [
-        f"{sign} {schema[key]:g}"
+        f"{sign} {_shown(schema[key])}"
         for key, sign in _BOUNDS.items()
         if key in schema and abs(schema[key]) < SIZE_LIMIT
     ]
     return f"{kind} {' and '.join(bounds)}".strip() if kind else ""
+
+
+def _shown(bound: int | float) -> str:
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"
 
 
 def plain(value: Any) -> Any:

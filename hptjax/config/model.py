@@ -48,9 +48,10 @@ def _flax_tree(network: Any) -> Any:
 class Model(Recipe):
     """A network as a list of layers, and the recipe by which it is trained.
 
-    layers: in normal form, without entries of a space; or flax: a class of the user's instead.
-    input: height, width and channels of the images, outputs: how many numbers the network gives;
-    both follow from the data (None: not yet). augment: None for what the data say.
+    layers: from the images to `head`; in normal form without entries of a space. flax: a class of
+    the user's, in place of layers. input: height, width and channels of the images (None: not known
+    yet, as they follow from the data). outputs: how many numbers the network gives (None: as many
+    as the data ask for). augment: what is done to its training images (None: what the data say).
     """
 
     later: ClassVar = (

@@ -29,8 +29,11 @@ def _read_augment(tree: Any) -> Augment | None:
 class Recipe(Frozen):
     """The recipe by which a network is trained.
 
-    warmup: share of all steps. augment: what is done to this network's training images, None for
-    what the data say.
+    weight_decay: added to the gradient times the weights (L2), or decoupled, as the optimizer has
+    it. batch_size: images of a step. lr: the largest learning rate. optimizer: what makes steps of
+    gradients. lr_schedule: what the learning rate is multiplied by as training goes on. task: what
+    is learned, and so the loss. warmup: share of all steps in which the learning rate grows from 0.
+    augment: what is done to this network's training images, None for what the data say.
     """
 
     weight_decay: Annotated[float, Field(ge=0)] = 0.0

@@ -47,7 +47,12 @@ MapActivation = Annotated[str, BeforeValidator(_own_activation)]
 
 
 class ConvConfig(Frozen):
-    """One convolution; its activation follows it."""
+    """One convolution; its activation follows it.
+
+    in_channels: how many maps come in; repair sets it. out_channels: how many go out. kernel_size:
+    of a window, in pixels. stride: pixels from one window to the next. padding: pixels on each
+    side, or `same`. activation_fun: a word of the table of activations.
+    """
 
     later: ClassVar = ("activation_fun",)
 
@@ -66,7 +71,12 @@ class BlockConfig(ConvConfig):
 
 
 class LinearConfig(Frozen):
-    """One MLP block: linear, optional batch norm, activation, dropout."""
+    """One MLP block: linear, optional batch norm, activation, dropout.
+
+    in_size: how many numbers come in; repair sets it. out_size: how many units there are.
+    activation_fun: a word of the table of activations, of the last block also `logsoftmax`.
+    batch_norm: whether there is one. dropout: the share of units that is zeroed while it trains.
+    """
 
     in_size: Positive
     out_size: Positive
@@ -76,12 +86,23 @@ class LinearConfig(Frozen):
 
 
 class ResNetConfig(Frozen):
+    """A convolution, residual blocks and an average pool.
+
+    first_conv: the convolution. block_list: the blocks, each with the keys of a convolution.
+    pool_size: height and width of the pool's windows, in pixels.
+    """
+
     first_conv: ConvConfig
     block_list: Annotated[tuple[BlockConfig, ...], BeforeValidator(as_tuple)]
     pool_size: Positive = 1
 
 
 class MLPConfig(Frozen):
+    """The blocks that make outputs of the maps.
+
+    block_list: the blocks; the last one has a unit for each output.
+    """
+
     block_list: Annotated[tuple[LinearConfig, ...], Field(min_length=1), BeforeValidator(as_tuple)]
 
     @property
@@ -99,7 +120,10 @@ _NETWORK = ("init_width", "init_length", "resnet_config", "mlp_config", "img_key
 class ModelConfig(Recipe):
     """A ResNet feeding an MLP, and the recipe by which it is trained, as the original writes them.
 
-    beta_1, beta_2: of the optimizers adam and adamw.
+    beta_1: decay of the mean gradient, of the optimizers adam and adamw. beta_2: decay of the mean
+    squared gradient. init_width: of the images, in pixels. init_length: height of the images.
+    resnet_config: from images to maps. mlp_config: from maps to outputs. img_key, class_key: of the
+    original's loader; read, and not used.
     """
 
     later: ClassVar = ("optimizer", "lr_schedule", "warmup", "task", "augment")

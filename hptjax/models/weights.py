@@ -19,6 +19,7 @@ from jax import Array, lax
 from hptjax.models.layers.base import Shape, Weight
 from hptjax.models.placed import Placed
 from hptjax.models.signature import NetShape, walk
+from hptjax.ops.pieces import join, split
 
 Kind = Literal["weights", "statistics"]
 
@@ -51,6 +52,9 @@ class FlatLayout:
 
     def split(self, vector: Any) -> dict[str, Any]:
         """The arrays of a vector [size or longer], JAX's or numpy's (then as views)."""
+        if not isinstance(vector, np.ndarray):
+            shapes = [weight.shape for _, weight in self.places.values()]
+            return dict(zip(self.places, split(vector, shapes), strict=True))
         return {
             name: vector[start : start + weight.size].reshape(weight.shape)
             for name, (start, weight) in self.places.items()
@@ -58,8 +62,7 @@ class FlatLayout:
 
     def join(self, arrays: Mapping[str, Array]) -> Array:
         """The vector [size] of all arrays."""
-        parts = [arrays[name].reshape(-1) for name in self.places]
-        return jnp.concatenate(parts) if parts else jnp.zeros(0)
+        return join([arrays[name] for name in self.places])
 
 
 def flat_layout(kinds: Mapping[str, Weight]) -> FlatLayout:

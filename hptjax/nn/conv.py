@@ -11,7 +11,6 @@ from jax import Array, lax
 
 from hptjax.errors import ConfigError
 from hptjax.nn.layout import images, maps
-from hptjax.ops import taps
 from hptjax.ops.bands import Pad
 from hptjax.ops.conv import conv
 from hptjax.ops.depthwise import depthwise
@@ -135,11 +134,4 @@ def _convolved(x: Array, kernel: Array, call: _Call) -> Array:
     options: dict[str, Any] = {"stride": stride, "padding": call.pads, "dilation": dilation}
     if call.groups > 1:
         return images(depthwise(x, kernel[:, :, 0].transpose(2, 0, 1), **options))
-    w = kernel.transpose(3, 0, 1, 2)
-    if w.shape[1] != w.shape[2] or dilation > 1:
-        return images(taps.convolve(x, w, **options))
-    rows, columns = call.pads
-    if rows != columns:  # the kernel pads both alike
-        x = jnp.pad(x, ((0, 0), rows, columns, (0, 0)))
-        rows = (0, 0)
-    return images(conv(x, w, stride=stride, padding=rows))
+    return images(conv(x, kernel.transpose(3, 0, 1, 2), **options))

@@ -7,7 +7,7 @@ from jax import Array, lax
 
 from hptjax.errors import ConfigError
 from hptjax.nn.layout import images, maps
-from hptjax.ops import taps
+from hptjax.ops import pool
 from hptjax.ops.pointwise import average_pool
 
 Padding = str | Sequence[tuple[int, int]]
@@ -34,7 +34,8 @@ def max_pool(
     if isinstance(padding, str):
         padding = lax.padtype_to_pads(x.shape[1:3], window_shape, steps, padding)
     rows, columns = ((before, after) for before, after in padding)
-    return images(taps.max_pool(maps(x), window_shape[0], steps[0], (rows, columns)))
+    size, stride = window_shape[0], steps[0]
+    return images(pool.max_pool(maps(x), size=size, stride=stride, padding=(rows, columns)))
 
 
 def avg_pool(

@@ -191,8 +191,17 @@ def _cache_folder() -> Path:
 def _key(command: Sequence[str]) -> str:
     """Of all that decides what is compiled: sources, JAX's headers, compiler, processor."""
     facts = [" ".join(command), jax.__version__, processor(), *map(_program, command)]
-    facts += [path.read_text() for path in sorted(SOURCES.iterdir())]
+    facts += _sources()
     return _checksum("\n".join(facts).encode(errors="surrogateescape"))
+
+
+def version() -> str:
+    """Tells the kernels of one version of this package from another's: they may round otherwise."""
+    return _checksum("\n".join(_sources()).encode())[:8]
+
+
+def _sources() -> list[str]:
+    return [path.read_text() for path in sorted(SOURCES.iterdir())]
 
 
 def _program(word: str) -> str:

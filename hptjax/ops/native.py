@@ -25,11 +25,19 @@ TARGETS = (
     "hptjax_depthwise",
     "hptjax_depthwise_input_gradient",
     "hptjax_depthwise_weight_gradient",
+    "hptjax_group_norm",
+    "hptjax_group_norm_gradient",
+    "hptjax_join",
     "hptjax_linear",
     "hptjax_linear_input_gradient",
     "hptjax_linear_weight_gradient",
+    "hptjax_max_pool",
+    "hptjax_max_pool_gradient",
     "hptjax_norm",
+    "hptjax_norm_by_statistics",
     "hptjax_norm_gradient",
+    "hptjax_running_statistics",
+    "hptjax_split",
 )
 MAPS = (1, 2, 0, 3)  # maps [C, H, W, B] are stored [H, W, C, B]
 

@@ -146,11 +146,26 @@ def _wide(x: Array, axis: int) -> tuple[int, ...]:
     return tuple(-1 if i == axis else 1 for i in range(x.ndim))
 
 
-def normalise_by(x: Array, mean: Array, var: Array, scale: Array, shift: Array, axis: int) -> Array:
-    """Normalises x by given statistics, as evaluation does."""
+def normalise_by(
+    x: Array,
+    mean: Array,
+    var: Array,
+    scale: Array,
+    shift: Array,
+    axis: int,
+    relu: bool = False,
+    live: Array | None = None,
+) -> Array:
+    """Normalises x by given statistics, as evaluation does; relu, live as for `normalise`."""
+    if live is not None and _by_kernels(x, axis):
+        arrays = x, scale, shift, mean, var, live
+        layouts = (native.MAPS, *(None,) * 5)
+        name, maps = "hptjax_norm_by_statistics", native.MAPS
+        return native.call_one(name, arrays, layouts, x.shape, maps, **_options(relu))
     wide = _wide(x, axis)
     gain = scale * lax.rsqrt(var + EPSILON)
-    return x * gain.reshape(wide) + (shift - mean * gain).reshape(wide)
+    y = x * gain.reshape(wide) + (shift - mean * gain).reshape(wide)
+    return jax.nn.relu(y) if relu else y
 
 
 def running(old: Array, new: Array) -> Array:
@@ -161,3 +176,22 @@ def running(old: Array, new: Array) -> Array:
 def unbiased(var: Array, count: int) -> Array:
     """The variance that PyTorch keeps in the running statistics: over count - 1."""
     return var * (count / (count - 1)) if count > 1 else jnp.zeros_like(var)
+
+
+def running_statistics(
+    old: tuple[Array, Array], new: tuple[Array, Array], bias: Array | float, count: int
+) -> tuple[Array, Array]:
+    """The running mean and variance [C] after a batch whose mean and biased variance are given.
+
+    bias: added to the batch's mean; count: numbers of each channel that were averaged.
+    """
+    if not native.take(*old, *new):
+        return running(old[0], new[0] + bias), running(old[1], unbiased(new[1], count))
+    out = [jax.ShapeDtypeStruct(array.shape, jnp.float32) for array in old]
+    biases = jnp.broadcast_to(jnp.asarray(bias, jnp.float32), old[0].shape)
+    arrays = map(lax.stop_gradient, (*old, *new, biases))
+    correction = np.float32(count / (count - 1) if count > 1 else 0.0)
+    rate = np.float32(MOMENTUM)
+    name, options = "hptjax_running_statistics", {"rate": rate, "correction": correction}
+    mean, var = native.call(name, out, tuple(arrays), [None] * 5, [None] * 2, **options)
+    return mean, var

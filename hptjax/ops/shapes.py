@@ -13,22 +13,25 @@ from jax.core import Tracer
 
 
 def check_conv(
-    x: Array, w: Array, bias: Array | None, live: Array | None, stride: int, pad: Sequence[int]
+    x: Array,
+    w: Array,
+    bias: Array | None,
+    live: Array | None,
+    stride: int,
+    pads: Sequence[Sequence[int]],
+    dilation: int = 1,
 ) -> None:
-    """Raises ValueError for a call of `ops.conv.conv` that has no result."""
-    given = f"got maps {x.shape}, kernel {w.shape}, stride {stride}, padding {tuple(pad)}"
+    """Raises ValueError for a call of `ops.conv.conv` that has no result; pads: of each axis."""
+    given = f"got maps {x.shape}, kernel {w.shape}, {_moves(stride, pads, dilation)}"
     if x.ndim != 4:
         raise ValueError(f"maps must have the shape [C, H, W, B], {given}.")
-    if w.ndim != 4 or w.shape[1] != w.shape[2] or w.shape[1] < 1:
-        raise ValueError(f"a kernel must have the shape [O, k, k, C] and k be at least 1, {given}.")
+    if w.ndim != 4 or min(w.shape[1:3]) < 1:
+        raise ValueError(
+            f"a kernel must have the shape [O, h, w, C] and h, w be at least 1, {given}."
+        )
     if w.shape[3] != x.shape[0]:
         raise ValueError(f"a kernel must have the channels of its maps, {given}.")
-    if stride < 1:
-        raise ValueError(f"the stride must be at least 1, {given}.")
-    if len(pad) != 2 or min(pad) < 0:
-        raise ValueError(f"the padding must be two numbers that are not negative, {given}.")
-    if min(x.shape[1:3]) + sum(pad) < w.shape[1]:
-        raise ValueError(f"the kernel must fit into the padded maps, {given}.")
+    _check_moves(x.shape[1:3], w.shape[1:3], stride, pads, dilation, given)
     if bias is not None and bias.shape != w.shape[:1]:
         raise ValueError(f"the bias must be a vector [{w.shape[0]}], got {bias.shape}.")
     _check_live(live, (x.shape[0], w.shape[0]), (2,))
@@ -51,23 +54,27 @@ def check_depthwise(
     dilation: int,
 ) -> None:
     """Raises ValueError for a call of `ops.depthwise.depthwise` that has no result."""
-    given = (
-        f"got maps {x.shape}, kernel {w.shape}, stride {stride}, padding {padding}, dilation "
-        f"{dilation}"
-    )
+    given = f"got maps {x.shape}, kernel {w.shape}, {_moves(stride, padding, dilation)}"
     if x.ndim != 4:
         raise ValueError(f"maps must have the shape [C, H, W, B], {given}.")
     if w.ndim != 3 or min(w.shape[1:]) < 1:
         raise ValueError(f"a kernel must have the shape [C, h, w], h and w at least 1, {given}.")
     if w.shape[0] != x.shape[0]:
         raise ValueError(f"a kernel must have the channels of its maps, {given}.")
-    if min(stride, dilation) < 1:
-        raise ValueError(f"stride and dilation must be at least 1, {given}.")
-    if [len(pad) for pad in padding] != [2, 2] or min(min(pad) for pad in padding) < 0:
-        raise ValueError(f"the padding must be two pairs that are not negative, {given}.")
-    for size, pad, k in zip(x.shape[1:3], padding, w.shape[1:], strict=True):
-        if size + sum(pad) < dilation * (k - 1) + 1:
-            raise ValueError(f"the kernel must fit into the padded maps, {given}.")
+    _check_moves(x.shape[1:3], w.shape[1:], stride, padding, dilation, given)
+    _check_live(live, x.shape[:1], ())
+
+
+def check_pool(
+    x: Array, live: Array | None, size: int, stride: int, pads: Sequence[Sequence[int]]
+) -> None:
+    """Raises ValueError for a call of `ops.pool.max_pool` that has no result."""
+    given = f"got maps {x.shape}, size {size}, {_moves(stride, pads, 1)}"
+    if x.ndim != 4:
+        raise ValueError(f"maps must have the shape [C, H, W, B], {given}.")
+    if size < 1:
+        raise ValueError(f"the size of a window must be at least 1, {given}.")
+    _check_moves(x.shape[1:3], (size, size), stride, pads, 1, given)
     _check_live(live, x.shape[:1], ())
 
 
@@ -80,6 +87,28 @@ def check_norm(x: Array, scale: Array, shift: Array, axis: int, live: Array | No
         if vector.shape != (channels,):
             raise ValueError(f"{name} must be a vector [{channels}], got {vector.shape}.")
     _check_live(live, (channels,), ())
+
+
+def _moves(stride: int, pads: Sequence[Sequence[int]], dilation: int) -> str:
+    return f"stride {stride}, padding {tuple(map(tuple, pads))}, dilation {dilation}"
+
+
+def _check_moves(
+    size: Sequence[int],
+    kernel: Sequence[int],
+    stride: int,
+    pads: Sequence[Sequence[int]],
+    dilation: int,
+    given: str,
+) -> None:
+    """size, kernel: of rows and columns; given: what an error's text ends in."""
+    if min(stride, dilation) < 1:
+        raise ValueError(f"stride and dilation must be at least 1, {given}.")
+    if [len(pad) for pad in pads] != [2, 2] or min(map(min, pads)) < 0:
+        raise ValueError(f"the padding must be pairs of numbers that are not negative, {given}.")
+    for pixels, pad, k in zip(size, pads, kernel, strict=True):
+        if pixels + sum(pad) < dilation * (k - 1) + 1:
+            raise ValueError(f"the kernel must fit into the padded maps, {given}.")
 
 
 def _check_live(live: Array | None, most: Sequence[int], shape: tuple[int, ...]) -> None:

@@ -1,9 +1,14 @@
-"""What one device holds for training: the images, and the programs that its places call."""
+"""What one device holds for training: the images, and the programs that its places call.
+
+Each body has a program of its own, compiled when a member first has it, side by side with the
+others that are new then. So neither the numbers of a network nor what is compiled for it depend on
+other bodies.
+"""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
@@ -13,10 +18,12 @@ from hptjax.config.augment import Variants
 from hptjax.models.choices import Choices
 from hptjax.models.keys import root_key
 from hptjax.models.signature import NetShape
-from hptjax.population.epoch import MemberState, TracedHparams
-from hptjax.population.execution import Execution
+from hptjax.models.weights import longest_vectors
+from hptjax.population.beginning import begin_row, beginning, is_drawn
+from hptjax.population.epoch import MemberState, Metrics, TracedHparams
 from hptjax.population.images import DatasetArrays, EpochInput, epoch_input
-from hptjax.population.program import init_local, train_local
+from hptjax.population.places import side_by_side
+from hptjax.population.program import blank_metrics, blank_state, init_body, train_body
 from hptjax.settings import fixed_settings
 
 
@@ -31,73 +38,141 @@ def preparing(
     return jax.jit(prepare)
 
 
-def training(bodies: tuple[NetShape, ...], choices: Choices, execution: Execution) -> Any:
-    """The function that trains a place's rows for one epoch, jitted; it uses up their state."""
-    return jax.jit(partial(train_local, bodies, choices, execution), donate_argnums=0)
+def training(body: NetShape, choices: Choices, lanes: int) -> Any:
+    """The function that trains a place's rows of a body for one epoch, jitted.
+
+    Arguments as of `train_body` from its carry on, which it uses up.
+    """
+    return jax.jit(partial(train_body, body, choices, lanes), donate_argnums=0)
 
 
-_start = jax.jit(init_local, static_argnums=(0, 1))
+_blank = jax.jit(blank_state, static_argnums=(0, 1), keep_unused=True)
+_blank_metrics = jax.jit(blank_metrics, static_argnums=(0, 1, 2, 3))
+_begin = jax.jit(begin_row, static_argnums=0, donate_argnums=1)
+_start = jax.jit(init_body, static_argnums=(0, 1), donate_argnums=2)
+
+Spans: TypeAlias = Mapping[int, np.ndarray]
+"""Of a place: {body: [first row, the one after its last]}, of those bodies that it has."""
+
+
+def spans_of(counts: np.ndarray) -> Spans:
+    """Of a place with so many members of each body."""
+    stops = np.cumsum(counts)
+    return {
+        int(b): np.array([stops[b] - counts[b], stops[b]], np.int32) for b in counts.nonzero()[0]
+    }
+
+
+def _spans_of_rows(bodies: Mapping[int, int]) -> Spans:
+    """Of the rows that have these bodies, those of each body together."""
+    rows: dict[int, list[int]] = {}
+    for row, body in bodies.items():
+        rows.setdefault(body, []).append(row)
+    return {b: np.array([min(own), max(own) + 1], np.int32) for b, own in rows.items()}
 
 
 class DevicePrograms:
     """The images and the compiled programs of one device, shared by its places."""
 
     def __init__(
-        self, device: Any, data: DatasetArrays, seed: int, prepare: Any, horizon: int | None
+        self,
+        device: Any,
+        data: DatasetArrays,
+        seed: int,
+        prepare: Any,
+        horizon: int | None,
+        threads: int,
     ) -> None:
         """prepare: as `preparing` gives it; horizon: epochs of a fully trained network.
 
+        threads: how many programs are compiled at the same time.
+
         Copies the images; compiles nothing yet.
         """
-        self.device, self.compilations, self.compile_seconds = device, 0, 0.0
+        self.device, self.threads = device, threads
+        self.compilations, self.compile_seconds = 0, 0.0
         self._data, self._study_key = self.put(data), self.put(root_key(seed))
         self._prepare, self._prepared = prepare, None
         self._horizon = self.put(np.float32(horizon or 1))
-        self._started: set[tuple[NetShape, ...]] = set()
-        self._train: Callable | None = None
+        self._started: set[NetShape | None] = set()  # None: of what all of `is_drawn` share
+        self._train: dict[int, Callable] = {}
 
     def put(self, tree: Any) -> Any:
         """Copies arrays to the device."""
         return jax.device_put(tree, self.device)
 
     def start(
-        self, bodies: tuple[NetShape, ...], choices: Choices, hparams: TracedHparams, counts: Array
-    ) -> MemberState:
-        """The rows of a place before training; the first call's time is that of compiling."""
-        began = time.perf_counter()
-        rows = _start(bodies, choices, hparams, counts, self._study_key)
-        if bodies not in self._started:
-            self._started.add(bodies)
+        self,
+        bodies: tuple[NetShape, ...],
+        choices: Choices,
+        places: Sequence[tuple[TracedHparams, Mapping[int, tuple[int, NetShape]]]],
+    ) -> list[MemberState]:
+        """The rows of this device's places before training.
+
+        places: of each also {row: (body, exact shape)}. The time of a call that compiles is that of
+        compiling.
+        """
+        began, sizes = time.perf_counter(), longest_vectors(bodies)
+        states, key = [_blank(bodies, choices, own.key) for own, _ in places], self._study_key
+        drawn, alone, needed = [], [], {}
+        for k, (hparams, rows) in enumerate(places):
+            spans = _spans_of_rows({r: b for r, (b, _) in rows.items() if not is_drawn(bodies[b])})
+            for b, span in spans.items():
+                alone.append((k, bodies[b], hparams, span))
+                needed[bodies[b]] = _start, (bodies[b], choices, states[k], hparams, span, key)
+            for row, (b, shape) in rows.items():
+                if is_drawn(bodies[b]):
+                    own = np.int32(row), hparams, beginning(shape, bodies[b], *sizes), key
+                    drawn.append((k, own))
+                    needed[None] = _begin, (choices, states[k], *own)
+        missing = [call for name, call in needed.items() if name not in self._started]
+        side_by_side([partial(_compile, *call) for call in missing], self.threads)
+        for k, body, hparams, span in alone:
+            states[k] = _start(body, choices, states[k], hparams, span, key)
+        for k, own in drawn:
+            states[k] = _begin(choices, states[k], *own)
+        if missing:
+            self._started |= set(needed)
             self.compile_seconds += time.perf_counter() - began
-        return rows
+        return states
 
     def shapes(
-        self, bodies: tuple[NetShape, ...], choices: Choices, hparams: TracedHparams, counts: Array
+        self, bodies: tuple[NetShape, ...], choices: Choices, hparams: TracedHparams
     ) -> MemberState:
         """The shapes and types of what `start` gives."""
-        return jax.eval_shape(partial(_start, bodies, choices), hparams, counts, self._study_key)
+        return jax.eval_shape(partial(_blank, bodies, choices), hparams.key)
 
     def images(self, age: int) -> EpochInput:
         """The images of an epoch, prepared once for all places."""
         args = self._data, self._study_key, self.put(np.uint32(age))
         if self._prepared is None:
-            self._prepared = self._timed(self._prepare, *args)
+            began = time.perf_counter()
+            self._prepared = _compile(self._prepare, args)
+            self.compile_seconds += time.perf_counter() - began
         return self._prepared(*args)._replace(horizon=self._horizon)
 
-    def program(self, make: Callable[[], Any], args: tuple[Any, ...]) -> Callable:
-        """The training program, compiled at the first call; make: gives it as `training` does."""
-        if self._train is None:
+    def blank_metrics(self, choices: Choices, rows: int, outputs: int) -> Metrics:
+        """As `blank_metrics` gives it, for this device's validation images."""
+        with jax.default_device(self.device):
+            images = self._data.val_real.size
+            return self.put(_blank_metrics(choices, rows, images, outputs))
+
+    def program(self, body: int, make: Callable[[], Any], args: tuple[Any, ...]) -> Callable:
+        """The training program of a body, compiled at the first call.
+
+        make: gives it as `training` does.
+        """
+        if body not in self._train:
             with fixed_settings():
-                self._train = self._timed(make(), *args)
+                self._train[body] = _compile(make(), args)
             self.compilations += 1
-        return self._train
+        return self._train[body]
 
     def forget(self) -> None:
-        """Lets the training program go: the next one is another."""
-        self._train = None
+        """Lets the training programs go: the next ones are others."""
+        self._train = {}
 
-    def _timed(self, function: Any, *args: Any) -> Callable:
-        began = time.perf_counter()
-        compiled = function.lower(*args).compile()
-        self.compile_seconds += time.perf_counter() - began
-        return compiled
+
+def _compile(function: Any, args: tuple[Any, ...]) -> Callable:
+    with fixed_settings():  # of this thread
+        return function.lower(*args).compile()

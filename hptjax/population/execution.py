@@ -37,6 +37,10 @@ class Execution:
 
     lanes: tuple[int, ...] | None
 
+    def of_bodies(self, count: int) -> tuple[int, ...]:
+        """Rows of each of so many bodies that are trained side by side."""
+        return self.lanes or (1,) * count
+
     def computed(self, counts: np.ndarray) -> np.ndarray:
         """Rows that are computed for so many members of each body [..., bodies], empty or not."""
         lanes = np.array(self.lanes or 1)

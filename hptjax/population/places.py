@@ -32,18 +32,21 @@ def places_for(
     return tuple(devices[:capacity])
 
 
-def side_by_side(calls: Sequence[Callable[[], T]]) -> list[T]:
+def side_by_side(calls: Sequence[Callable[[], T]], most: int | None = None) -> list[T]:
     """What the calls give, made at the same time in a thread each; the first error of any.
 
-    Ctrl-C is raised once all have ended: a program that runs cannot be stopped, and a process that
-    left it behind would take away what it works on.
+    most: how many threads, by default as many as calls. Ctrl-C is raised once all that have begun
+    have ended: a program that runs cannot be stopped, and a process that left it behind would take
+    away what it works on.
     """
     if len(calls) < 2:
         return [call() for call in calls]
-    with ThreadPoolExecutor(len(calls)) as pool:
+    with ThreadPoolExecutor(min(len(calls), most or len(calls))) as pool:
         made = [pool.submit(call) for call in calls]
         try:
             wait(made)
         finally:
+            for call in made:
+                call.cancel()  # unless it has begun
             wait(made)
     return [result.result() for result in made]

@@ -26,6 +26,23 @@ from hptjax.population.update import slots_of
 Carry = tuple[MemberState, Metrics]
 
 
+def blank_state(bodies: tuple[NetShape, ...], choices: Choices, keys: Array) -> MemberState:
+    """Room for one place's members, zeros; keys: of its rows."""
+    rows = keys.shape[0]
+    params, stats = longest_vectors(bodies)
+    weights = jnp.zeros((rows, params))
+    slots = tuple(jnp.zeros_like(weights) for _ in range(slots_of(choices)))
+    return MemberState(weights, jnp.zeros((rows, stats)), slots, jnp.zeros(rows, jnp.int32))
+
+
+def blank_metrics(choices: Choices, rows: int, images: int, outputs: int) -> Metrics:
+    """Room for the metrics of one place's members, NaN; images: the filled-up validation's."""
+    metrics = {name: jnp.full(rows, jnp.nan) for name in metric_names(choices)}
+    if choices.logits:
+        metrics[LOGITS] = jnp.full((rows, images, outputs), jnp.nan)
+    return metrics
+
+
 def init_local(
     bodies: tuple[NetShape, ...],
     choices: Choices,
@@ -34,30 +51,35 @@ def init_local(
     study_key: Array,
 ) -> MemberState:
     """One place's members before training; counts [1, bodies], as for `train_local`."""
-    rows = hparams.key.shape[0]
-    params, stats = longest_vectors(bodies)
-    weights = jnp.zeros((rows, params))
-    slots = tuple(jnp.zeros_like(weights) for _ in range(slots_of(choices)))
-    state = MemberState(weights, jnp.zeros((rows, stats)), slots, jnp.zeros(rows, jnp.int32))
-    for body, start, stop in _spans(bodies, counts):
-
-        def row(r: Array, state: MemberState, body: NetShape = body) -> MemberState:
-            own = jax.tree.map(lambda t: t[r], hparams)
-            return jax.tree.map(
-                partial(_put, r), state, initial_state(body, choices, study_key, own)
-            )
-
-        state = lax.fori_loop(start, stop, row, state)
+    state = blank_state(bodies, choices, hparams.key)
+    for body, span in _spans(bodies, counts):
+        state = init_body(body, choices, state, hparams, span, study_key)
     return state
 
 
-def _spans(bodies: tuple[NetShape, ...], counts: Array) -> Iterator[tuple[NetShape, Array, Array]]:
-    """Each body with its first row and the one after its last."""
-    start = jnp.int32(0)
+def init_body(
+    body: NetShape,
+    choices: Choices,
+    state: MemberState,
+    hparams: TracedHparams,
+    span: Array,
+    study_key: Array,
+) -> MemberState:
+    """One place's members, those of a body as before training; span: as for `train_body`."""
+
+    def row(r: Array, state: MemberState) -> MemberState:
+        own = jax.tree.map(lambda t: t[r], hparams)
+        return jax.tree.map(partial(_put, r), state, initial_state(body, choices, study_key, own))
+
+    return lax.fori_loop(span[0], span[1], row, state)
+
+
+def _spans(bodies: tuple[NetShape, ...], counts: Array) -> Iterator[tuple[NetShape, Array]]:
+    """Each body with its span, as for `train_body`."""
+    stop = jnp.int32(0)
     for i, body in enumerate(bodies):
-        stop = start + counts[0, i]
-        yield body, start, stop
-        start = stop
+        start, stop = stop, stop + counts[0, i]
+        yield body, jnp.stack([start, stop])
 
 
 def train_local(
@@ -69,25 +91,37 @@ def train_local(
     counts: Array,
     given: EpochInput,
 ) -> Carry:
-    """One place's members through one epoch: each body loops over however many rows it has.
+    """One place's members through one epoch, all of them.
 
-    counts [1, bodies]: the trip counts are traced, so another mix of members needs no new program.
+    counts [1, bodies]: members of each body.
     """
     rows = hparams.key.shape[0]
-    metrics = {name: jnp.full(rows, jnp.nan) for name in metric_names(choices)}
-    if choices.logits:
-        shape = rows, given.val_real.size, bodies[0].outputs
-        metrics[LOGITS] = jnp.full(shape, jnp.nan)
-    carry = state, metrics
-    lanes = execution.lanes or (1,) * len(bodies)
-    for width, (body, start, stop) in zip(lanes, _spans(bodies, counts), strict=True):
-        one = partial(member_epoch, body, choices, given=given)
-        train = partial(_train_rows, one, body, hparams, stop)
-        if width == 1:
-            carry = lax.fori_loop(start, stop, train, carry)
-        else:
-            carry = _by_lanes(train, width, start, stop, carry)
+    carry = state, blank_metrics(choices, rows, given.val_real.size, bodies[0].outputs)
+    lanes = execution.of_bodies(len(bodies))
+    for width, (body, span) in zip(lanes, _spans(bodies, counts), strict=True):
+        carry = train_body(body, choices, width, carry, hparams, span, given)
     return carry
+
+
+def train_body(
+    body: NetShape,
+    choices: Choices,
+    lanes: int,
+    carry: Carry,
+    hparams: TracedHparams,
+    span: Array,
+    given: EpochInput,
+) -> Carry:
+    """One place's members of a body through one epoch; the others stay as they are.
+
+    span: int32 [2], the body's first row and the one after its last. They are traced, so another
+    mix of members needs no new program. lanes: rows that are trained side by side.
+    """
+    one = partial(member_epoch, body, choices, given=given)
+    train = partial(_train_rows, one, body, hparams, span[1])
+    if lanes == 1:
+        return lax.fori_loop(span[0], span[1], train, carry)
+    return _by_lanes(train, lanes, span[0], span[1], carry)
 
 
 def _train_rows(

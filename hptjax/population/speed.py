@@ -11,7 +11,6 @@ import numpy as np
 
 from hptjax.models.costs import costs_of
 from hptjax.models.signature import NetShape
-from hptjax.models.weights import weights
 from hptjax.population.execution import Execution
 from hptjax.population.groups import group_prices, slowest_price
 from hptjax.population.plan import Plan
@@ -28,21 +27,14 @@ FORWARD = 1 / 3  # the share of a step in which images only go forward
 def features(body: NetShape, shape: NetShape, *, live: bool = True) -> np.ndarray:
     """How much of each of the FEATURES a training step of a network has, float64 [5].
 
-    body: what it is padded to; live: whether kernels compute the convolutions of the network alone.
+    body: what it is padded to; live: whether kernels compute the channels and units of the network
+    alone.
     """
     costs, batch = costs_of(body), shape.signature.batch_size
-    operations = costs.train_flops
-    if live:
-        operations += _convolved(shape) - _convolved(body)
+    operations = train_flops(shape if live else body)
     own = any(placed.layer.whole for placed in body.layers)
     both = (0, batch * operations) if own else (batch * operations, 0)
     return np.array([1, costs.parameters, batch * costs.map_numbers, *both], float)
-
-
-def _convolved(shape: NetShape) -> int:
-    """Operations of a training step in convolutions, per image."""
-    linear = sum(weight.size for weight in weights(shape).values() if weight.pixels <= 1)
-    return train_flops(shape) - 6 * linear
 
 
 def generation_seconds(

@@ -1,5 +1,6 @@
-"""Trains a mixed population: one compiled call per epoch and place, all of them at once."""
+"""Trains a mixed population: each epoch a call or a few of compiled programs at each place."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,20 +14,29 @@ from jax import Array
 from hptjax.config.augment import AugmentTree
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.parts import warn
+from hptjax.devices import available_cores
 from hptjax.errors import ConfigError
+from hptjax.models.signature import NetShape
 from hptjax.models.variables import exact_variables
 from hptjax.models.weights import exact_arrays
 from hptjax.ops import native
-from hptjax.population.compiled import DevicePrograms, preparing, training
+from hptjax.population.compiled import (
+    DevicePrograms,
+    Spans,
+    preparing,
+    spans_of,
+    training,
+)
 from hptjax.population.epoch import MemberState, TracedHparams
 from hptjax.population.execution import execution_for, rows_for
-from hptjax.population.images import chosen_variants, dataset_arrays, fitted_to, room
+from hptjax.population.images import EpochInput, chosen_variants, dataset_arrays, fitted_to, room
 from hptjax.population.logits import Functions, add_points
 from hptjax.population.marked import PREFIX, MarkedWeights, marked_anew, marked_part
 from hptjax.population.memory import is_exhausted
 from hptjax.population.pack import Member, Placement, place, traced_hparams
 from hptjax.population.places import places_for, side_by_side
 from hptjax.population.plan import Plan
+from hptjax.population.program import Carry, train_local
 from hptjax.population.state_trees import by_leaf, by_place, gathered, scattered
 from hptjax.records.metrics import in_order
 from hptjax.settings import fixed_settings
@@ -45,12 +55,11 @@ class PopulationState:
     placement: Placement
     arrays: tuple[MemberState, ...]
     hparams: tuple[TracedHparams, ...]
-    counts: tuple[Array, ...]
     marked: tuple[MarkedWeights, ...] | None = None
 
 
 class PopulationTrainer:
-    """The images on the devices and the compiled program of a plan, for any number of populations.
+    """The images on the devices and the compiled programs of a plan, for any number of populations.
 
     Functions from state to state; `hptjax.population.Population` carries the state along.
     """
@@ -118,25 +127,28 @@ class PopulationTrainer:
             self.places[0], plan, plan.capacity, len(self.places), self.execution, marks=marks
         )
         self._notify = notify
-        self._fits, self._halved = False, False  # the program has run once; its lanes were too many
-        self._billed = 0.0
+        self._fits: set[int] = set()  # bodies that have run
+        self._halved = False  # lanes were too many
+        self._billed = self._compiling = 0.0
         self.seconds_per_price = 0.0  # as last measured, of the place with the most to do
         prepare = preparing(chosen, augment_validation, images_per_epoch)
         with fixed_settings():
+            own = dict.fromkeys(self.places)
+            threads = max(1, available_cores() // len(own))
             self.programs = {
-                device: DevicePrograms(device, data, seed, prepare, horizon)
-                for device in dict.fromkeys(self.places)
+                device: DevicePrograms(device, data, seed, prepare, horizon, threads)
+                for device in own
             }
 
     @property
     def compilations(self) -> int:
-        """How often the training program was compiled (for all devices at once)."""
+        """How many training programs were compiled for a device, at most one a body."""
         return max(device.compilations for device in self.programs.values())
 
     @property
     def compile_seconds(self) -> float:
         """Seconds of compiling; devices compile at the same time."""
-        return max(device.compile_seconds for device in self.programs.values())
+        return self._compiling + max(d.compile_seconds for d in self.programs.values())
 
     def unbilled_compile_seconds(self) -> float:
         """Seconds of compiling since this was last asked."""
@@ -149,12 +161,19 @@ class PopulationTrainer:
         Raises ConfigError for a member that the plan does not cover.
         """
         with fixed_settings():
-            placement, hparams, counts = self._placed(members)
-            arrays = tuple(
-                self.programs[device].start(self.plan.bodies, self.choices, own, count)
-                for device, own, count in zip(self.places, hparams, counts, strict=True)
-            )
-        return PopulationState(tuple(members), 0, placement, arrays, hparams, counts)
+            placement, hparams = self._placed(members)
+            rows: list[dict[int, tuple[int, NetShape]]] = [{} for _ in self.places]
+            for where, body, member in zip(placement.rows, placement.bodies, members, strict=True):
+                k, row = divmod(int(where), self.room)
+                rows[k][row] = int(body), member.shape
+            arrays: dict[int, MemberState] = {}
+            for device, programs in self.programs.items():
+                own = [k for k, place in enumerate(self.places) if place == device]
+                given = [(hparams[k], rows[k]) for k in own]
+                started = programs.start(self.plan.bodies, self.choices, given)
+                arrays |= zip(own, started, strict=True)
+        whole = tuple(arrays[k] for k in range(len(self.places)))
+        return PopulationState(tuple(members), 0, placement, whole, hparams)
 
     def epoch(self, state: PopulationState) -> tuple[PopulationState, dict[str, np.ndarray]]:
         """Trains every member for one epoch; metrics {name: [P]}.
@@ -167,14 +186,15 @@ class PopulationTrainer:
         while True:
             # The first run of a program shows whether it fits, and may use up what it is given even
             # if it fails. Rows one after another cannot become fewer, and need no copy.
-            if spare is None and not self._fits and self.execution.halved() is not None:
+            new = not self._fits.issuperset(state.placement.bodies)
+            if spare is None and new and self.execution.halved() is not None:
                 spare = jax.tree.map(np.array, state.arrays)
             try:
                 arrays, metrics = self._run(state)
                 break
             except jax.errors.JaxRuntimeError as error:
                 state = self._with_fewer_lanes(state, spare, error)
-        self._fits = True
+        self._fits.update(state.placement.bodies)
         rows = state.placement.rows
         values = {name: column[rows] for name, column in metrics.items()}
         add_points(self.functions, values, self._targets)
@@ -184,15 +204,13 @@ class PopulationTrainer:
         """The state of some members only, dealt to the places anew; compiles no training."""
         members = [state.members[k] for k in chosen]
         with fixed_settings():
-            placement, hparams, counts = self._placed(members)
+            placement, hparams = self._placed(members)
             rows = np.zeros(self.room * len(self.places), np.int32)
             rows[placement.rows] = state.placement.rows[list(chosen)]
             parts = self._split(rows)
             arrays = self._moved(state.arrays, parts)
             marked = None if state.marked is None else self._moved(state.marked, parts)
-        return PopulationState(
-            tuple(members), state.age, placement, arrays, hparams, counts, marked
-        )
+        return PopulationState(tuple(members), state.age, placement, arrays, hparams, marked)
 
     def mark(self, state: PopulationState, chosen: Sequence[int]) -> PopulationState:
         """Copies the present weights and statistics of some members to where marked ones lie.
@@ -248,9 +266,9 @@ class PopulationTrainer:
     ) -> PopulationState:
         """The state of a `snapshot` of these members, taken at this age."""
         with fixed_settings():
-            placement, hparams, counts = self._placed(members)
+            placement, hparams = self._placed(members)
             program = self.programs[self.places[0]]
-            empty = program.shapes(self.plan.bodies, self.choices, hparams[0], counts[0])
+            empty = program.shapes(self.plan.bodies, self.choices, hparams[0])
         bodies = [self.plan.bodies[b] for b in placement.bodies]
         shapes = [member.shape for member in members]
 
@@ -261,20 +279,26 @@ class PopulationTrainer:
 
         state, marks = filled(arrays, empty), marked_part(arrays)
         marked = filled(marks, MarkedWeights.of(empty)) if marks else None
-        return PopulationState(tuple(members), age, placement, state, hparams, counts, marked)
+        return PopulationState(tuple(members), age, placement, state, hparams, marked)
 
     def lower(self, members: Sequence[Member], platforms: Sequence[str]):
-        """The epoch of a place, lowered for platforms ("cuda", "tpu") without such a device."""
+        """The epoch of a place, lowered for platforms ("cuda", "tpu") without such a device.
+
+        All bodies are in it, as one program.
+        """
+        epoch = jax.jit(partial(train_local, self.plan.bodies, self.choices, self.execution))
         with native.left_out(platforms), fixed_settings():
-            traced = self._training().trace(*self._calls(self.start(members))[0][1])
+            state = self.start(members)
+            k, (arrays, _), hparams, _, images = self._calls(state)[0]
+            counts = state.placement.counts[k : k + 1]
+            traced = epoch.trace(arrays, hparams, counts, images)
             return traced.lower(lowering_platforms=tuple(platforms))
 
-    def _training(self) -> Any:
-        return training(self.plan.bodies, self.choices, self.execution)
+    def _training(self, body: int) -> Any:
+        lanes = self.execution.of_bodies(len(self.plan.bodies))
+        return training(self.plan.bodies[body], self.choices, lanes[body])
 
-    def _placed(
-        self, members: Sequence[Member]
-    ) -> tuple[Placement, tuple[TracedHparams, ...], tuple[Array, ...]]:
+    def _placed(self, members: Sequence[Member]) -> tuple[Placement, tuple[TracedHparams, ...]]:
         if not members:
             raise ConfigError("A population needs at least one member, got none.")
         lanes = self.execution.lanes
@@ -282,8 +306,7 @@ class PopulationTrainer:
         rows = self.room * len(self.places)
         hparams = traced_hparams(self.plan, members, placement, rows)
         split = [self._split(leaf) for leaf in jax.tree.leaves(hparams)]
-        counts = self._split(placement.counts)
-        return placement, by_place(split, hparams), counts
+        return placement, by_place(split, hparams)
 
     def _run(self, state: PopulationState) -> tuple[tuple[MemberState, ...], dict[str, np.ndarray]]:
         """The state and the metrics [rows] after an epoch.
@@ -292,30 +315,55 @@ class PopulationTrainer:
         """
         with fixed_settings():
             calls = self._calls(state)
-        first = {self.places[k]: args for k, args in reversed(calls)}
-        make = [partial(self.programs[d].program, self._training, first[d]) for d in first]
-        programs = dict(zip(first, side_by_side(make), strict=True))
-        done = side_by_side([partial(_called, programs[self.places[k]], a) for k, a in calls])
+        programs = self._programs(calls)
+        done = side_by_side([partial(_called, programs[k], *args) for k, *args in calls])
         arrays = list(state.arrays)
         shape, first = (len(self.places), self.room), done[0][1]
         metrics = {
             name: np.full((*shape, *first[name].shape[1:]), np.nan, np.float32)
             for name in in_order(first)
         }
-        for (k, _), (new, values) in zip(calls, done, strict=True):
+        for (k, *_), (new, values) in zip(calls, done, strict=True):
             arrays[k] = new
             for name, column in values.items():
                 metrics[name][k] = column
         return tuple(arrays), {name: np.concatenate(column) for name, column in metrics.items()}
 
-    def _calls(self, state: PopulationState) -> list[tuple[int, tuple[Any, ...]]]:
-        """The places that have members, each with the arguments of its call."""
+    def _calls(self, state: PopulationState) -> list[tuple[int, Carry, TracedHparams, Spans, Any]]:
+        """The places that have members, each with what its programs take."""
         busy = [k for k, counts in enumerate(state.placement.counts) if counts.any()]
         given = {d: self.programs[d].images(state.age) for d in {self.places[k] for k in busy}}
-        return [
-            (k, (state.arrays[k], state.hparams[k], state.counts[k], given[self.places[k]]))
-            for k in busy
+        outputs = self.plan.bodies[0].outputs
+        calls = []
+        for k in busy:
+            device = self.programs[self.places[k]]
+            carry = state.arrays[k], device.blank_metrics(self.choices, self.room, outputs)
+            spans = spans_of(state.placement.counts[k])
+            calls.append((k, carry, state.hparams[k], spans, given[self.places[k]]))
+        return calls
+
+    def _programs(self, calls: Sequence[tuple[Any, ...]]) -> dict[int, list[tuple[Callable, Any]]]:
+        """Of each place that is called the programs of its bodies, each with its spans.
+
+        What no call before needed is compiled, side by side.
+        """
+        needed = {
+            (self.places[k], body): (carry, hparams, span, images)
+            for k, carry, hparams, spans, images in calls
+            for body, span in spans.items()
+        }
+        make = [
+            partial(self.programs[device].program, body, partial(self._training, body), args)
+            for (device, body), args in needed.items()
         ]
+        before, began = self.compilations, time.perf_counter()
+        made = dict(zip(needed, side_by_side(make, available_cores()), strict=True))
+        if self.compilations != before:
+            self._compiling += time.perf_counter() - began
+        return {
+            k: [(made[self.places[k], body], span) for body, span in spans.items()]
+            for k, _, _, spans, _ in calls
+        }
 
     def _with_fewer_lanes(
         self, state: PopulationState, spare: Sequence[MemberState] | None, error: Exception
@@ -330,7 +378,8 @@ class PopulationTrainer:
                 "The device's memory does not suffice to train so many members side by side:"
                 " compiling anew with half as many, and again where that is still too many."
             )
-        self.execution, self._fits, self._halved = smaller, False, True
+        self.execution, self._halved = smaller, True
+        self._fits.clear()
         for programs in self.programs.values():
             programs.forget()
         if spare is None or not lost:
@@ -360,9 +409,15 @@ _rows_of = jax.jit(lambda array, rows: array[rows])
 
 
 def _called(
-    program: Callable, args: tuple[Any, ...]
+    programs: Sequence[tuple[Callable, Any]],
+    carry: Carry,
+    hparams: TracedHparams,
+    _: Spans,
+    given: EpochInput,
 ) -> tuple[MemberState, Mapping[str, np.ndarray]]:
-    """What a place's program gives; the metrics {name: [room]} on the host."""
+    """What a place's programs give, one after another; the metrics {name: [room]} on the host."""
     with fixed_settings():
-        arrays, metrics = program(*args)
+        for program, spans in programs:
+            carry = program(carry, hparams, spans, given)
+        arrays, metrics = carry
         return arrays, jax.device_get(metrics)

@@ -34,21 +34,21 @@ def environment(
     }
 
 
-def rounding_facts() -> dict[str, str | bool]:
+def rounding_facts() -> dict[str, str]:
     """What decides how the results of what this process trains are rounded.
 
     How many devices there are is not among it.
     """
     import jax
 
-    from hptjax.ops import native
+    from hptjax.ops import library, native
 
     code = hashlib.sha256(processor().encode()).hexdigest()[:8]
     device = jax.devices()[0]
     return {
         "processor": f"{processor_name()} [{code}]",
         "platform": f"{device.platform} {device.device_kind}",
-        "kernels": native.available(),
+        "kernels": library.version() if native.available() else "none",
         "jax": _version("jax"),
         "jaxlib": _version("jaxlib"),
         "precision": str(jax.config.values["jax_default_matmul_precision"] or "default"),

@@ -23,9 +23,10 @@ def _preset(name: str) -> str:
 class Options(Frozen):
     """Options of `des`.
 
-    start: hparams of the first point; offspring: per generation (None: as many as the population
-    has place for beside the midpoint, or 4 D); midpoint: whether the mean of the parents is
-    evaluated too.
+    preset: the variant of the algorithm, a name of `hptjax.des.PRESETS`: release, release-original,
+    tevc, paper or paper-log; start: hparams of the first point; offspring: per generation (None: as
+    many as the population has place for beside the midpoint, or 4 D); midpoint: whether the mean of
+    the parents is evaluated too.
     """
 
     preset: Annotated[str, AfterValidator(_preset)] = "release"

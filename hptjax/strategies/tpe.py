@@ -13,8 +13,10 @@ several = True  # it takes several objectives
 class Options(Frozen):
     """Those of Optuna's TPESampler that a study is likely to set.
 
-    multivariate: whether hparams are drawn jointly, in a space with conditions by groups of those
-    that are active together; None: there alone.
+    n_startup_trials: how many trials are drawn at random before the model of the good ones is used.
+    n_ei_candidates: how many points are drawn from that model for each proposal. multivariate:
+    whether hparams are drawn jointly, in a space with conditions by groups of those that are active
+    together; None: there alone.
     """
 
     n_startup_trials: Annotated[int, Field(ge=0)] = 10

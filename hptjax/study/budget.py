@@ -16,8 +16,8 @@ SAMPLES, SECONDS = "sample budget", "time budget"
 class Budget(Frozen):
     """What each strategy of a study may spend; None: no limit. Nothing given: one generation.
 
-    trials counts proposals, member_epochs epochs of single networks, samples the training images
-    that they saw, seconds the wall clock, compiling included.
+    generations: populations. trials: proposals. member_epochs: epochs of single networks. samples:
+    training images that they saw. seconds: of the wall clock, compiling included.
     """
 
     generations: Positive | None = None

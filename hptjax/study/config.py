@@ -122,29 +122,36 @@ class Work(TypedDict):
 class StudyConfig(Frozen):
     """One study: every strategy may spend the budget, in generations of population_size candidates.
 
-    epochs: of a network that is trained to the end. metric: a measure of the task on the validation
-    images after the last epoch, as val_loss (minimised) or val_accuracy (maximised);
-    val_loss_cumulative (minimised) is the mean over all epochs so far, as the original study logged
-    it; module:attribute names one of your own; {name, direction} notes one that run_study is given.
-    select: the epoch that a trial is judged by, and whose weights are kept of it: last_epoch, or
-    best_epoch, that of the best metric so far (the earliest of equals; never one that is not
-    finite). patience: a trial whose metric did not improve for so many epochs ends (None: none
-    does); it counts as trained, judged as select says, and its learning rate is scheduled over all
-    epochs. keep_best: of how many trials, the best, the weights are kept; of more than one an
-    ensemble is built when a strategy ends.
-    metrics: further measures that are recorded each epoch, as val_macro_f1. objectives: what else
-    is to be good, as parameters or flops, for searchers that take several; `metric: [val_accuracy,
-    parameters]` names both, and the first ranks trials. repeats: how often each candidate is
-    trained, with keys of its own; its curves are the means. paired: whether all candidates are
-    trained with the same keys, so that they differ by their hparams alone; both may be given as
-    `repeats: {n: 3, paired: true}`. constraints: bounds of costs, as `{parameters: {max: 150000},
-    flops: {max: 1.0e+7}}`; a candidate that breaks one is infeasible, and not trained. duplicates:
-    whether a proposal of a network that its strategy trained already takes that trial's results
-    (reuse), or is trained again with a key of its own (retrain). max_failures: failed trials after
-    which a strategy gives up. first: hparams that each strategy tries before its own, where one
-    that is missing is mid-scale or its first choice; warm_start: more of them, see
-    `study.warm_start`. executor: what trains them, see `study.executors`; sinks: what else watches
-    `hptjax run`, see `study.sinks`; like the budget, both may change where a run goes on.
+    model: the network, as a list of layers, a Flax class of the user's, or the original study's
+    form; a file may name another file. space: what is tuned, by names; entries that stand in the
+    model need not stand here again. data: the images. strategies: what searches, one after another;
+    a file may say `searcher`. population_size: how many candidates are trained by one compiled
+    call. budget: what each strategy may spend. schedule: which trials of a generation go on, see
+    `study.schedules`. seed: of the search, the split and the networks' weights. out: the run
+    directory, unless the command line names one. tensorboard: whether the run directory gets
+    TensorBoard's files. epochs: of a network that is trained to the end. metric: a measure of the
+    task on the validation images after the last epoch, as val_loss (minimised) or val_accuracy
+    (maximised); val_loss_cumulative (minimised) is the mean over all epochs so far, as the original
+    study logged it; module:attribute names one of your own; {name, direction} notes one that
+    run_study is given. select: the epoch that a trial is judged by, and whose weights are kept of
+    it: last_epoch, or best_epoch, that of the best metric so far (the earliest of equals; never one
+    that is not finite). patience: a trial whose metric did not improve for so many epochs ends
+    (None: none does); it counts as trained, judged as select says, and its learning rate is
+    scheduled over all epochs. keep_best: of how many trials, the best, the weights are kept; of
+    more than one an ensemble is built when a strategy ends. metrics: further measures that are
+    recorded each epoch, as val_macro_f1. objectives: what else is to be good, as parameters or
+    flops, for searchers that take several; `metric: [val_accuracy, parameters]` names both, and the
+    first ranks trials. repeats: how often each candidate is trained, with keys of its own; its
+    curves are the means. paired: whether all candidates are trained with the same keys, so that
+    they differ by their hparams alone; both may be given as `repeats: {n: 3, paired: true}`.
+    constraints: bounds of costs, as `{parameters: {max: 150000}, flops: {max: 1.0e+7}}`; a
+    candidate that breaks one is infeasible, and not trained. duplicates: whether a proposal of a
+    network that its strategy trained already takes that trial's results (reuse), or is trained
+    again with a key of its own (retrain). max_failures: failed trials after which a strategy gives
+    up. first: hparams that each strategy tries before its own, where one that is missing is
+    mid-scale or its first choice; warm_start: more of them, see `study.warm_start`. executor: what
+    trains them, see `study.executors`; sinks: what else watches `hptjax run`, see `study.sinks`;
+    like the budget, both may change where a run goes on.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)

@@ -56,20 +56,21 @@ def _background(value: Any) -> Any:
 class DataConfig(Frozen):
     """Images and how they are split and augmented.
 
-    source: sample, folder:<path>, npz:<path>, ... (`hptjax list sources`). train_limit: how many
-    images of the training split are used, before the validation part is cut off (None: all).
-    images_per_epoch: how many of the training images an epoch goes through, others in each epoch
-    (None: all). validation_limit: how many validation images are used (None: all).
-    validation: what is for validation where the source has no validation set of its own, see
-    `study.validation`: a share, a number of images, test, another source, or a mapping;
-    validation_fraction: the older word for a share (None: validation says it). size: (height,
-    width) that images are scaled and cropped to. broken: refuse, or skip files that cannot be
-    decoded. background: the colour that transparent pixels of pictures are laid on, as white (None:
-    their own colours are taken). augment:
-    the training images, anew in each epoch; true (flipped and rotated, as in the original study),
-    false, or a list such as [flip, {crop: 4}], see `config.augment`. stratified: limit
-    and split deal each class by itself (None: yes, but for sample and fashion_mnist). channels:
-    1 or 3, that images are made; another number allows images of that many.
+    source: sample, folder:<path>, npz:<path>, ... (`hptjax list sources`). data_dir: the folder of
+    the source's files (None: where it looks by itself). train_limit: how many images of the
+    training split are used, before the validation part is cut off (None: all). images_per_epoch:
+    how many of the training images an epoch goes through, others in each epoch (None: all).
+    validation_limit: how many validation images are used (None: all). validation: what is for
+    validation where the source has no validation set of its own, see `study.validation`: a share, a
+    number of images, test, another source, or a mapping; validation_fraction: the older word for a
+    share (None: validation says it). size: (height, width) that images are scaled and cropped to.
+    broken: refuse, or skip files that cannot be decoded. background: the colour that transparent
+    pixels of pictures are laid on, as white (None: their own colours are taken). augment: the
+    training images, anew in each epoch; true (flipped and rotated, as in the original study),
+    false, or a list such as [flip, {crop: 4}], see `config.augment`. augment_validation: whether
+    the validation images are augmented, too, as in the original study. stratified: limit and split
+    deal each class by itself (None: yes, but for sample and fashion_mnist). channels: 1 or 3, that
+    images are made; another number allows images of that many.
     """
 
     later: ClassVar[tuple[str, ...]] = (

@@ -83,6 +83,9 @@ def _apply(tree: dict[str, Any], change: Override) -> None:
         tree["strategies"] = _with_options(value, tree.get("strategies"))
     elif keys == ("executor",) and isinstance(value, str):
         tree["executor"] = _with_options(value, tree.get("executor"))[0]
+    elif keys[0] == "space":
+        name, *inner = _split_name(keys[1:], tree.get("space"))
+        apply_override(tree, replace(change, keys=("space", name, *inner)))
     else:
         if keys[0] in PARTS:
             tree[keys[0]] = with_name(tree.get(keys[0], PARTS[keys[0]]))
@@ -90,6 +93,18 @@ def _apply(tree: dict[str, Any], change: Override) -> None:
             tree["strategies"] = list(map(with_name, tree["strategies"]))
         apply_override(tree, change)
         _absolute(tree, Path(), below=keys)
+
+
+def _split_name(keys: tuple[str, ...], space: Any) -> tuple[str, ...]:
+    """The name of an hparam, which may have dots, then the keys of its entry that are meant.
+
+    A name that the space lacks takes all keys: it is a new one.
+    """
+    for count in range(len(keys), 0, -1):
+        name = ".".join(keys[:count])
+        if isinstance(space, dict) and name in space:
+            return name, *keys[count:]
+    return (".".join(keys),)
 
 
 def _absolute(tree: dict[str, Any], folder: Path, below: tuple[str, ...] = ()) -> None:

@@ -66,7 +66,8 @@ class SuccessiveHalving(Frozen):
     """Synchronous successive halving (Jamieson & Talwalkar 2016).
 
     All trials are trained for `first` epochs; then, again and again, the best 1/reduction of them
-    go on until they are `reduction` times as old, at most `epochs`.
+    go on until they are `reduction` times as old, at most `epochs`. reduction: one of so many goes
+    on. first: epochs of every trial.
     """
 
     epochs: Positive = 1
@@ -87,8 +88,10 @@ class SuccessiveHalving(Frozen):
 class Hyperband(Frozen):
     """Hyperband (Li et al. 2018): brackets of successive halving, one to a generation, in turn.
 
-    The first bracket starts with many trials of `first` epochs, the last with few that are trained
-    to the end. `most` trials are the largest bracket's; the others keep their proportion to it.
+    reduction: one of so many goes on, in each bracket. first: epochs of every trial of the first
+    bracket. The first bracket starts with many trials of `first` epochs, the last with few that are
+    trained to the end. `most` trials are the largest bracket's; the others keep their proportion to
+    it.
     """
 
     epochs: Positive = 1

@@ -16,12 +16,13 @@ from hptjax.tasks.base import Measure, Sums, Task
 class Regression(Task):
     """One or more real numbers for each image, targets [B] or [B, T].
 
-    loss: the mean over images and numbers of `mse`, the squared error; of `l1`, the absolute error;
-    or of `huber`, half the squared error up to an absolute error of delta, and from there on delta
-    times (the absolute error - delta / 2) (Huber 1964). val_loss is that of `loss`, of huber with
-    delta 1. Targets are learned as they are: bring them to about zero mean and unit variance.
-    centre: what targets are measured from when r2 is summed, against rounding; the means of the
-    training set, unless given.
+    Targets are learned as they are: bring them to about zero mean and unit variance. loss: the mean
+    over images and numbers of `mse`, the squared error; of `l1`, the absolute error; or of `huber`,
+    half the squared error up to an absolute error of delta, and from there on delta times (the
+    absolute error - delta / 2) (Huber 1964). val_loss is that of `loss`, of huber with delta 1.
+    delta: of huber, in units of the targets. centre: what targets are measured from when r2 is
+    summed, against rounding; the means of the training set, unless given.
+
     Measures: mae, rmse (the mean over the T numbers of the root of each one's mean squared error)
     and r2 (the mean of each one's 1 - squared error / squared deviation from its mean; of one that
     is the same for all images 1 if it is met exactly, else 0), as scikit-learn has them.

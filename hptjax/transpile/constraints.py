@@ -18,7 +18,10 @@ def cost_of(costs: Costs, name: str) -> int:
 
 
 class Bounds(Frozen):
-    """What a cost may be, both ends included."""
+    """What a cost may be, both ends included.
+
+    min: the least; max: the most; None: no bound.
+    """
 
     min: Annotated[float, Field(ge=0)] | None = None
     max: Annotated[float, Field(gt=0)] | None = None
@@ -42,7 +45,11 @@ Bounded = Annotated[Bounds, BeforeValidator(_bounds)]
 
 
 class Constraints(Frozen):
-    """Bounds on costs of the exact network, before any padding; see COSTS."""
+    """Bounds on costs of the exact network, before any padding; see COSTS.
+
+    parameters: how many weights it has. flops: of its forward pass for one image, a multiplication
+    and an addition counted as two.
+    """
 
     parameters: Bounded | None = None
     flops: Bounded | None = None

@@ -11,7 +11,10 @@ from hptjax.data.augmentations.geometry import Geometric, Places, Shape
 
 
 class Flip(Geometric):
-    """Mirrors each image left-right with chance p, as torchvision's RandomHorizontalFlip."""
+    """Mirrors each image left-right with chance p, as torchvision's RandomHorizontalFlip.
+
+    p: the chance that an image is mirrored.
+    """
 
     main: ClassVar[str] = "p"
     axis: ClassVar[int] = 2  # of [N, H, W, C]

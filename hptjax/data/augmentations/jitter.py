@@ -12,7 +12,10 @@ LUMA = (0.2989, 0.587, 0.114)  # torchvision's weights of red, green and blue in
 
 
 class Brightness(PerImage):
-    """Multiplies each image by U(max(0, 1 - factor), 1 + factor), then clips to [0, 1]."""
+    """Multiplies each image by U(max(0, 1 - factor), 1 + factor), then clips to [0, 1].
+
+    factor: how far from 1 the multiplier may be.
+    """
 
     main: ClassVar[str] = "factor"
 
@@ -25,8 +28,8 @@ class Brightness(PerImage):
 class Contrast(PerImage):
     """Multiplies what each image differs by from its mean grey, then clips to [0, 1].
 
-    By U(max(0, 1 - factor), 1 + factor). The mean is of the luma, as torchvision has it; of images
-    that are not of 3 channels it is of all numbers.
+    By U(max(0, 1 - factor), 1 + factor). factor: how far from 1 the multiplier may be. The mean is
+    of the luma, as torchvision has it; of images that are not of 3 channels it is of all numbers.
     """
 
     main: ClassVar[str] = "factor"

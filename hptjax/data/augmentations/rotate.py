@@ -23,7 +23,8 @@ _FRACTION_BITS = 16
 class Rotate(Geometric):
     """Rotates each image about its centre by U(-degrees, degrees), nearest neighbour, fill 0.
 
-    The angle is uniform over 4096 values, the middles of as many equal parts of the interval.
+    degrees: the largest angle, either way. The angle is uniform over 4096 values, the middles of as
+    many equal parts of the interval.
     """
 
     main: ClassVar[str] = "degrees"

@@ -14,7 +14,10 @@ from hptjax.ops.activations import find_activation
 
 
 class Activation(Layer):
-    """A function of each number, by its name in the table of activations."""
+    """A function of each number, by its name in the table of activations.
+
+    function: the name.
+    """
 
     main: ClassVar[str | None] = "function"
     choices: ClassVar[tuple[str, ...]] = ("function",)

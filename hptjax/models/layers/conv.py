@@ -16,13 +16,18 @@ from hptjax.models.layers.modules import ExactConv, finished
 from hptjax.models.layers.norms import NO_NORM, NormPart
 from hptjax.models.layers.pieces import affine, followed, inside
 from hptjax.ops.conv import conv
-from hptjax.ops.taps import Pads, convolve
+from hptjax.ops.taps import Pads
 
 
 class Convolution(Layer):
     """What all convolutions share: their windows, and what follows them.
 
-    A subclass has the fields below; out_channels, where it has them, come first.
+    A subclass has the fields below; out_channels, where it has them, come first. kernel_size: of a
+    window, one number or [height, width] in pixels. stride: pixels from one window to the next.
+    padding: pixels on each side, or `same`: at stride 1 the maps keep their size (an even kernel
+    pads one more after). dilation: pixels from one tap of the kernel to the next. norm: what
+    normalises the maps that come out; activation: the function that follows it; dropout: the share
+    of numbers that is zeroed at random, after both, while it trains.
     """
 
     choices: ClassVar[tuple[str, ...]] = ("activation",)
@@ -109,9 +114,10 @@ class ConvModule(nn.Module):
 class Conv(Convolution):
     """A convolution of maps: out_channels kernels of kernel_size, each `stride` pixels.
 
+    norm, activation, dropout follow it, in this order. out_channels: how many maps come out.
     kernel_size: one number, or [height, width]. padding: pixels on each side, or `same`: at stride
     1 the maps keep their size (an even kernel pads one more after). dilation: pixels from one tap
-    of the kernel to the next. norm, activation, dropout follow it, in this order.
+    of the kernel to the next.
     """
 
     main: ClassVar[str | None] = "out_channels"
@@ -138,13 +144,10 @@ class Conv(Convolution):
     def convolved(
         self, x: Array, weights: Mapping[str, Array], bias: Array | None, context: Context
     ) -> Array:
-        kernel, (before, after) = weights["conv.kernel"], self.pads
-        if kernel.shape[1] == kernel.shape[2] and self.dilation == 1 and before == after:
-            live = live_of(context.incoming, self.out_channels)
-            options = {"stride": self.stride, "padding": before}
-            return conv(x, kernel, bias, live, **options, input_grad=not context.first)
-        x = convolve(x, kernel, stride=self.stride, padding=self.pads, dilation=self.dilation)
-        return x if bias is None else x + bias[:, None, None, None]
+        live = live_of(context.incoming, self.out_channels)
+        options = {"stride": self.stride, "padding": self.pads, "dilation": self.dilation}
+        kernel = weights["conv.kernel"]
+        return conv(x, kernel, bias, live, **options, input_grad=not context.first)
 
     def exact(self, x: Array) -> Array:
         return ExactConv(

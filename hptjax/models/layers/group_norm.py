@@ -83,7 +83,7 @@ class InstanceNorm(_ImageNorm):
         return incoming[0]
 
     def _normalised(self, x: Array, scale: Array, shift: Array, live: Any) -> Array:
-        return normalise_maps(x, scale, shift)
+        return normalise_maps(x, scale, shift, live)
 
     def module(self, name: str | None = None) -> nn.Module:
         return ImageNormModule(None, name=name)

@@ -22,8 +22,10 @@ _SWITCHED = (NO_NORM, BATCH_NORM)  # a network's own may derive from these, and 
 class Linear(Layer):
     """out_features units, each a weighted sum of all that come in, and a bias.
 
-    norm, activation, dropout follow it, in this order. Whether there is a batch norm may differ
-    between the networks of one program; any other norm is part of what is compiled.
+    Whether there is a batch norm may differ between the networks of one program; any other norm is
+    part of what is compiled. out_features: how many units there are. norm: what normalises them;
+    activation: the function that follows it; dropout: the share of units that is zeroed at random,
+    after both, while it trains.
     """
 
     main: ClassVar[str | None] = "out_features"

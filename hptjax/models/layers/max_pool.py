@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import flax.linen as nn
+import jax.numpy as jnp
 from jax import Array
 
 from hptjax.config.frozen import Positive
@@ -11,14 +12,16 @@ from hptjax.config.geometry import conv_size
 from hptjax.models.layers.base import Context, Infeasible, Layer, Shape
 from hptjax.models.layers.conv import padding_of
 from hptjax.models.layers.fields import Padding
-from hptjax.ops.taps import Pads, max_pool
+from hptjax.ops.pool import max_pool
+from hptjax.ops.taps import Pads
 
 
 class MaxPool(Layer):
     """The largest number of each window of size x size pixels.
 
-    stride: pixels from one window to the next, `size` unless given. padding: pixels on each side,
-    which are never the largest, or `same`: at stride 1 the maps keep their size.
+    size: height and width of a window in pixels. stride: pixels from one window to the next, `size`
+    unless given. padding: pixels on each side, which are never the largest, or `same`: at stride 1
+    the maps keep their size.
     """
 
     main: ClassVar[str | None] = "size"
@@ -58,7 +61,8 @@ class MaxPool(Layer):
         return incoming[0], height, width
 
     def forward(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
-        return max_pool(x, self.size, self.steps, self.pads)
+        live = jnp.int32(context.incoming[0])
+        return max_pool(x, live, size=self.size, stride=self.steps, padding=self.pads)
 
     def module(self, name: str | None = None) -> nn.Module:
         return MaxPoolModule(self, name=name)

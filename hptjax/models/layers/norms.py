@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, PlainSerializer
 from hptjax.config.named import Part, part
 from hptjax.config.parts import NORMS
 from hptjax.models.layers.base import Context, Layer, Shape, Weight
-from hptjax.ops.norm import normalise, normalise_by, running, unbiased
+from hptjax.ops.norm import normalise, normalise_by, running, running_statistics, unbiased
 
 Weights = Mapping[str, Array]
 
@@ -77,14 +77,14 @@ class BatchNorm(Norm):
         bias: Array | float = 0.0,
     ) -> Array:
         scale, shift, kept = weights["scale"], weights["shift"], context.statistics
-        if not context.train:
-            y = normalise_by(x, kept["mean"], kept["var"], scale, shift, 0)
-            return jax.nn.relu(y) if relu else y
         live = jnp.int32(context.incoming[0]) if x.ndim == 4 else None
-        y, mean, var = normalise(x, scale, shift, 0, relu, live)
-        new = {"mean": mean + bias, "var": unbiased(var, x.size // x.shape[0])}
-        for name, value in new.items():
-            context.new_statistics[name] = running(kept[name], value)
+        mean, var = kept["mean"], kept["var"]
+        if not context.train:
+            return normalise_by(x, mean, var, scale, shift, 0, relu, live)
+        y, *new = normalise(x, scale, shift, 0, relu, live)
+        found = new[0], new[1]
+        mean, var = running_statistics((mean, var), found, bias, x.size // x.shape[0])
+        context.new_statistics.update(mean=mean, var=var)
         return y
 
     def module(self, name: str | None = None) -> nn.Module:

@@ -12,7 +12,10 @@ from hptjax.ops.pointwise import average_pool
 
 
 class AvgPool(Layer):
-    """The mean of each window of size x size pixels; rows and columns that are left over go."""
+    """The mean of each window of size x size pixels; rows and columns that are left over go.
+
+    size: height and width of a window in pixels, and the way to the next one.
+    """
 
     main: ClassVar[str | None] = "size"
     takes: ClassVar[Literal["maps", "units", "any"]] = "maps"

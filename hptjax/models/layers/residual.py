@@ -23,10 +23,13 @@ from hptjax.ops.pointwise import identity_shortcut
 class Residual(Layer):
     """conv - norm - activation - conv - norm, plus a shortcut, then the activation.
 
-    The first convolution has the stride; both keep the size otherwise. shortcut: `projection`, a
-    1 x 1 convolution with a norm; `identity`, the maps themselves, of which every stride-th pixel
-    is taken, and whose channels are filled up with zeros, or cut off; `auto`, in repeated blocks a
-    projection in the first copy, and the identity after it.
+    The first convolution has the stride; both keep the size otherwise. out_channels: how many maps
+    come out of each convolution. kernel_size: of both, in pixels. stride: pixels from one window of
+    the first to the next. norm: what follows each convolution. activation: the function between the
+    two, and after the sum. shortcut: `projection`, a 1 x 1 convolution with a norm; `identity`, the
+    maps themselves, of which every stride-th pixel is taken, and whose channels are filled up with
+    zeros, or cut off; `auto`, in repeated blocks a projection in the first copy, and the identity
+    after it.
     """
 
     main: ClassVar[str | None] = "out_channels"

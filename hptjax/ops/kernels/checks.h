@@ -3,6 +3,7 @@
 #ifndef HPTJAX_CHECKS_H_
 #define HPTJAX_CHECKS_H_
 
+#include <algorithm>
 #include <initializer_list>
 #include <string>
 
@@ -10,7 +11,7 @@
 
 using Shape = xla::ffi::Span<const int64_t>;
 
-constexpr Index kLargest = Index{1} << 30;  // of a stride or padding: places stay far from overflow
+constexpr Index kLargest = Index{1} << 30;  // of a stride, dilation or padding: places stay far from overflow
 
 inline std::string shown(Shape shape) {
   std::string text = "[";
@@ -46,41 +47,71 @@ inline bool fits(const S32& live, std::initializer_list<Index> channels) {
   return true;
 }
 
-// A convolution of x [C, H, W, B] by w [O, k, k, C] to y [O, H', W', B], or a gradient of one.
+// Along one axis: sizes of the maps, the result and the kernel, and how the kernel moves.
+struct Axis {
+  Index in, out, k, stride, pad, dilation;
+};
+
+// How a kernel moves over maps; padding is of rows (top, bottom) and of columns (left, right).
+struct Moves {
+  int64_t stride, dilation, top, bottom, left, right;
+
+  // Of rows, and of columns, for maps x, a result y and a kernel of k pixels along that axis.
+  Axis rows(Shape x, Shape y, Index k) const { return {x[1], y[1], k, stride, top, dilation}; }
+  Axis columns(Shape x, Shape y, Index k) const { return {x[2], y[2], k, stride, left, dilation}; }
+
+  // What does not hold of maps x and a result y by a kernel of height x width; nullptr: all holds.
+  const char* broken(Shape x, Shape y, Index height, Index width) const {
+    if (x[3] != y[3]) return "the result must have as many images as the maps";
+    if (std::min(stride, dilation) < 1 || std::max(stride, dilation) > kLargest)
+      return "stride and dilation must be at least 1";
+    if (std::min({top, bottom, left, right}) < 0 ||
+        std::max({top, bottom, left, right}) > kLargest)
+      return "the padding must not be negative";
+    if (!sized(x[1] + top + bottom, height, y[1]) || !sized(x[2] + left + right, width, y[2]))
+      return "the result must have (H + padding - dilation * (h - 1) - 1) / stride + 1 rows, and "
+             "columns likewise";
+    return nullptr;
+  }
+
+  std::string text() const {
+    return "stride " + std::to_string(stride) + ", dilation " + std::to_string(dilation) +
+           ", padding (" + std::to_string(top) + ", " + std::to_string(bottom) + ") and (" +
+           std::to_string(left) + ", " + std::to_string(right) + ")";
+  }
+
+ private:
+  bool sized(Index padded, Index k, Index out) const {
+    const Index room = padded - dilation * (k - 1) - 1;
+    return room >= 0 && out == room / stride + 1;
+  }
+};
+
+// A convolution of x [C, H, W, B] by w [O, h, w, C] to y [O, H', W', B], or a gradient of one.
 struct Convolution {
   Shape x, w, y;
   S32 live;
-  Index stride, pad, pad_after;
+  Moves moves;
 
   xla::ffi::Error check() const {
     const char* must = broken();
     if (!must) return xla::ffi::Error::Success();
     return refused(must, "maps " + shown(x) + ", kernel " + shown(w) + ", result " + shown(y) +
-                             ", stride " + std::to_string(stride) + ", padding (" +
-                             std::to_string(pad) + ", " + std::to_string(pad_after) + "), live " +
-                             shown(live));
+                             ", " + moves.text() + ", live " + shown(live));
   }
+
+  Axis rows() const { return moves.rows(x, y, w[1]); }
+  Axis columns() const { return moves.columns(x, y, w[2]); }
 
  private:
   const char* broken() const {
     if (x.size() != 4 || y.size() != 4) return "maps must have the shape [C, H, W, B]";
-    if (w.size() != 4 || w[1] != w[2] || w[1] < 1)
-      return "a kernel must have the shape [O, k, k, C] and k be at least 1";
+    if (w.size() != 4 || w[1] < 1 || w[2] < 1)
+      return "a kernel must have the shape [O, h, w, C] and h, w be at least 1";
     if (w[3] != x[0] || w[0] != y[0]) return "a kernel must have the channels of its maps";
-    if (x[3] != y[3]) return "the result must have as many images as the maps";
-    if (stride < 1 || stride > kLargest) return "the stride must be at least 1";
-    if (std::min(pad, pad_after) < 0 || std::max(pad, pad_after) > kLargest)
-      return "the padding must not be negative";
-    if (!sized(1) || !sized(2))
-      return "the result must have (H + padding - k) / stride + 1 rows, and columns likewise";
-    if (!fits(live, {x[0], y[0]}))
-      return "live must be two numbers within 0 .. C and 0 .. O";
+    if (const char* must = moves.broken(x, y, w[1], w[2])) return must;
+    if (!fits(live, {x[0], y[0]})) return "live must be two numbers within 0 .. C and 0 .. O";
     return nullptr;
-  }
-
-  bool sized(int axis) const {
-    Index room = x[axis] + pad + pad_after - w[1];
-    return room >= 0 && y[axis] == room / stride + 1;
   }
 };
 
@@ -97,5 +128,14 @@ inline xla::ffi::Error check_norm(Shape x, std::initializer_list<Shape> vectors,
     return refused("live must be one number within 0 .. C of maps " + shown(x), shown(live));
   return xla::ffi::Error::Success();
 }
+
+// The attributes of `Moves`, at the end of a binding.
+#define MOVES                    \
+  Attr<int64_t>("stride")        \
+      .Attr<int64_t>("dilation") \
+      .Attr<int64_t>("top")      \
+      .Attr<int64_t>("bottom")   \
+      .Attr<int64_t>("left")     \
+      .Attr<int64_t>("right")
 
 #endif  // HPTJAX_CHECKS_H_

@@ -1,7 +1,7 @@
-// Convolution and its input gradient: x [C, H, W, B], w [O, k, k, C], y [O, H', W', B].
+// Convolution and its input gradient: x [C, H, W, B], w [O, h, w, C], y [O, H', W', B].
 //
 // live: [C, O], the live channels. Kernels of 3 x 3 at stride 1 go by Winograd's products where these
-// pay (winograd.h), all others pixel by pixel (direct.h).
+// pay (winograd.h), all others, oblong and dilated ones, too, pixel by pixel (direct.h).
 
 #include <array>
 #include <vector>
@@ -28,7 +28,7 @@ template <std::size_t S>
 void convolve(float* y, const Maps& to, const std::array<Source, S>& sources, Index w_outer,
               const float* bias) {
   Index most = 0;
-  for (const Source& source : sources) most += source.k * source.k;
+  for (const Source& source : sources) most += source.size();
   std::vector<Tap> taps(most);
   const Index inner = sources[0].maps.live;
   const auto at = [&](Index h, Index q) { return y + (h * to.width + q) * to.pixel(); };
@@ -38,7 +38,7 @@ void convolve(float* y, const Maps& to, const std::array<Source, S>& sources, In
     if (count || !adds)
       Pixel{taps.data(), count, inner, to.live, to.images, w_outer, bias, adds}.compute(at(h, q));
   };
-  const bool tiled = winograd::pays(sources[0].k, sources[0].stride, inner, to);
+  const bool tiled = winograd::pays(sources[0], to);
   const Index rows = tiled ? to.height / 2 * 2 : 0, columns = tiled ? to.width / 2 * 2 : 0;
   if (tiled) {
     winograd::Convolution products(sources[0], to, bias);
@@ -57,45 +57,44 @@ void convolve(float* y, const Maps& to, const std::array<Source, S>& sources, In
     }
 }
 
-ffi::Error forward(F32 x, F32 w, F32 bias, S32 live, F32Result y, int64_t stride, int64_t pad,
-                   int64_t pad_after) {
+ffi::Error forward(F32 x, F32 w, F32 bias, S32 live, F32Result y, int64_t stride, int64_t dilation,
+                   int64_t top, int64_t bottom, int64_t left, int64_t right) {
   const Convolution call{x.dimensions(), w.dimensions(), y->dimensions(), live,
-                         stride,         pad,            pad_after};
+                         {stride, dilation, top, bottom, left, right}};
   if (ffi::Error error = call.check(); error.failure()) return error;
-  Maps to(y->dimensions(), live.typed_data()[1]);
-  Index k = w.dimensions()[1], channels = x.dimensions()[0];
+  Maps to(call.y, live.typed_data()[1]);
   if (!is_vector(bias.dimensions(), to.channels))
-    return refused("the bias must be a vector [O] for the result " + shown(y->dimensions()),
+    return refused("the bias must be a vector [O] for the result " + shown(call.y),
                    shown(bias.dimensions()));
-  convolve(y->typed_data(), to, std::array{Source::forward(x, w, live, to, stride, pad)},
-           k * k * channels, bias.typed_data());
+  convolve(y->typed_data(), to, std::array{Source::forward(x, w, call)},
+           call.w[1] * call.w[2] * call.w[3], bias.typed_data());
   return ffi::Error::Success();
 }
 
-ffi::Error input_gradient(F32 g, F32 w, S32 live, F32Result dx, int64_t stride, int64_t pad,
-                          int64_t pad_after) {
+ffi::Error input_gradient(F32 g, F32 w, S32 live, F32Result dx, int64_t stride, int64_t dilation,
+                          int64_t top, int64_t bottom, int64_t left, int64_t right) {
   const Convolution call{dx->dimensions(), w.dimensions(), g.dimensions(), live,
-                         stride,           pad,            pad_after};
+                         {stride, dilation, top, bottom, left, right}};
   if (ffi::Error error = call.check(); error.failure()) return error;
-  Maps to(dx->dimensions(), live.typed_data()[0]);
-  convolve(dx->typed_data(), to, std::array{Source::input_gradient(g, w, live, to, stride, pad)}, 1,
-           nullptr);
+  Maps to(call.x, live.typed_data()[0]);
+  convolve(dx->typed_data(), to, std::array{Source::input_gradient(g, w, call)}, 1, nullptr);
   return ffi::Error::Success();
 }
 
 // Of maps that two convolutions of one stride read, the second with a 1 x 1 kernel p.
 ffi::Error input_gradient_of_both(F32 g, F32 w, F32 h, F32 p, S32 live, F32Result dx,
-                                  int64_t stride, int64_t pad, int64_t pad_after) {
+                                  int64_t stride, int64_t dilation, int64_t top, int64_t bottom,
+                                  int64_t left, int64_t right) {
   const Convolution first{dx->dimensions(), w.dimensions(), g.dimensions(), live,
-                          stride,           pad,            pad_after};
-  const Convolution second{dx->dimensions(), p.dimensions(), h.dimensions(), live, stride, 0, 0};
+                          {stride, dilation, top, bottom, left, right}};
+  const Convolution second{dx->dimensions(), p.dimensions(), h.dimensions(), live,
+                           {stride, 1, 0, 0, 0, 0}};
   for (const Convolution& call : {first, second})
     if (ffi::Error error = call.check(); error.failure()) return error;
-  Maps to(dx->dimensions(), live.typed_data()[0]);
+  Maps to(first.x, live.typed_data()[0]);
   convolve(dx->typed_data(), to,
-           std::array{Source::input_gradient(g, w, live, to, stride, pad),
-                      Source::input_gradient(h, p, live, to, stride, 0)},
-           1, nullptr);
+           std::array{Source::input_gradient(g, w, first), Source::input_gradient(h, p, second)}, 1,
+           nullptr);
   return ffi::Error::Success();
 }
 
@@ -118,13 +117,7 @@ ffi::Error bias_gradient(F32 g, S32 live, F32Result db) {
 
 }  // namespace
 
-#define BIND(BUFFERS)         \
-  ffi::Ffi::Bind()            \
-      .BUFFERS.Arg<S32>()     \
-      .Ret<F32>()             \
-      .Attr<int64_t>("stride") \
-      .Attr<int64_t>("pad")   \
-      .Attr<int64_t>("pad_after")
+#define BIND(BUFFERS) ffi::Ffi::Bind().BUFFERS.Arg<S32>().Ret<F32>().MOVES
 XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv, forward, BIND(Arg<F32>().Arg<F32>().Arg<F32>()));
 XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv_input_gradient, input_gradient,
                               BIND(Arg<F32>().Arg<F32>()));

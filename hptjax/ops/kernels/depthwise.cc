@@ -19,10 +19,6 @@ namespace {
 
 constexpr int kPixels = 8;  // sums side by side: as many as the units that multiply have in flight
 
-struct Axis {
-  Index in, out, k, stride, pad, dilation;
-};
-
 // Along one axis: results that read alike. Result `first + n * every` reads `place + n * step` of a
 // plane for each tap, n < count.
 struct Alike {
@@ -193,19 +189,17 @@ constexpr auto kWeightsOf = weights_table(std::make_integer_sequence<int, kPixel
 struct Depthwise {
   Shape x, w, y;
   S32 live;
-  int64_t stride, dilation, top, bottom, left, right;
+  Moves moves;
 
   ffi::Error check() const {
     const char* must = broken();
     if (!must) return ffi::Error::Success();
     return refused(must, "maps " + shown(x) + ", kernel " + shown(w) + ", result " + shown(y) +
-                             ", stride " + std::to_string(stride) + ", dilation " +
-                             std::to_string(dilation) + ", live " + shown(live));
+                             ", " + moves.text() + ", live " + shown(live));
   }
 
-  Axis axis(int i) const {
-    return {x[i], y[i], w[i], stride, i == 1 ? top : left, dilation};
-  }
+  Axis rows() const { return moves.rows(x, y, w[1]); }
+  Axis columns() const { return moves.columns(x, y, w[2]); }
 
  private:
   const char* broken() const {
@@ -213,33 +207,20 @@ struct Depthwise {
     if (w.size() != 3 || w[1] < 1 || w[2] < 1)
       return "a depthwise kernel must have the shape [C, h, w] and h, w be at least 1";
     if (w[0] != x[0] || w[0] != y[0]) return "a depthwise kernel must have the channels of its maps";
-    if (x[3] != y[3]) return "the result must have as many images as the maps";
-    if (std::min(stride, dilation) < 1 || std::max(stride, dilation) > kLargest)
-      return "stride and dilation must be at least 1";
-    if (std::min({top, bottom, left, right}) < 0 ||
-        std::max({top, bottom, left, right}) > kLargest)
-      return "the padding must not be negative";
-    if (!sized(1, top + bottom) || !sized(2, left + right))
-      return "the result must have (H + padding - dilation * (h - 1) - 1) / stride + 1 rows, and "
-             "columns likewise";
+    if (const char* must = moves.broken(x, y, w[1], w[2])) return must;
     if (!fits(live, {x[0]})) return "live must be one number within 0 .. C";
     return nullptr;
-  }
-
-  bool sized(int i, Index padding) const {
-    const Index room = x[i] + padding - dilation * (w[i] - 1) - 1;
-    return room >= 0 && y[i] == room / stride + 1;
   }
 };
 
 ffi::Error depthwise(F32 x, F32 w, S32 live, F32Result y, int64_t stride, int64_t dilation,
                      int64_t top, int64_t bottom, int64_t left, int64_t right) {
   const Depthwise call{x.dimensions(), w.dimensions(), y->dimensions(), live,
-                       stride, dilation, top, bottom, left, right};
+                       {stride, dilation, top, bottom, left, right}};
   if (ffi::Error error = call.check(); error.failure()) return error;
   const Maps from(call.x, live.typed_data()[0]), to(call.y, live.typed_data()[0]);
   correlate(y->typed_data(), to, x.typed_data(), from, w.typed_data(), call.w[2],
-            call.w[1] * call.w[2], Plane::forward(call.axis(1)), Plane::forward(call.axis(2)));
+            call.w[1] * call.w[2], Plane::forward(call.rows()), Plane::forward(call.columns()));
   return ffi::Error::Success();
 }
 
@@ -247,12 +228,12 @@ ffi::Error depthwise_input_gradient(F32 g, F32 w, S32 live, F32Result dx, int64_
                                     int64_t dilation, int64_t top, int64_t bottom, int64_t left,
                                     int64_t right) {
   const Depthwise call{dx->dimensions(), w.dimensions(), g.dimensions(), live,
-                       stride, dilation, top, bottom, left, right};
+                       {stride, dilation, top, bottom, left, right}};
   if (ffi::Error error = call.check(); error.failure()) return error;
   const Maps from(call.y, live.typed_data()[0]), to(call.x, live.typed_data()[0]);
   correlate(dx->typed_data(), to, g.typed_data(), from, w.typed_data(), call.w[2],
-            call.w[1] * call.w[2], Plane::input_gradient(call.axis(1)),
-            Plane::input_gradient(call.axis(2)));
+            call.w[1] * call.w[2], Plane::input_gradient(call.rows()),
+            Plane::input_gradient(call.columns()));
   return ffi::Error::Success();
 }
 
@@ -260,10 +241,10 @@ ffi::Error depthwise_weight_gradient(F32 g, F32 x, S32 live, F32Result dw, int64
                                      int64_t dilation, int64_t top, int64_t bottom, int64_t left,
                                      int64_t right) {
   const Depthwise call{x.dimensions(), dw->dimensions(), g.dimensions(), live,
-                       stride, dilation, top, bottom, left, right};
+                       {stride, dilation, top, bottom, left, right}};
   if (ffi::Error error = call.check(); error.failure()) return error;
   const Maps from(call.x, live.typed_data()[0]), to(call.y, live.typed_data()[0]);
-  const Plane rows = Plane::forward(call.axis(1)), columns = Plane::forward(call.axis(2));
+  const Plane rows = Plane::forward(call.rows()), columns = Plane::forward(call.columns());
   const Plane own_rows{to.height, 0, to.height, {}}, own_columns{to.width, 0, to.width, {}};
   static thread_local std::vector<float> memory, own_memory, sums;
   Scratch plane(memory, rows, columns), own(own_memory, own_rows, own_columns);
@@ -297,18 +278,8 @@ ffi::Error depthwise_weight_gradient(F32 g, F32 x, S32 live, F32Result dw, int64
 
 }  // namespace
 
-#define BIND_DEPTHWISE()           \
-  ffi::Ffi::Bind()                 \
-      .Arg<F32>()                  \
-      .Arg<F32>()                  \
-      .Arg<S32>()                  \
-      .Ret<F32>()                  \
-      .Attr<int64_t>("stride")     \
-      .Attr<int64_t>("dilation")   \
-      .Attr<int64_t>("top")        \
-      .Attr<int64_t>("bottom")     \
-      .Attr<int64_t>("left")       \
-      .Attr<int64_t>("right")
+#define BIND_DEPTHWISE() \
+  ffi::Ffi::Bind().Arg<F32>().Arg<F32>().Arg<S32>().Ret<F32>().MOVES
 XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_depthwise, depthwise, BIND_DEPTHWISE());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_depthwise_input_gradient, depthwise_input_gradient,
                               BIND_DEPTHWISE());

@@ -9,8 +9,8 @@
 #include <array>
 #include <vector>
 
+#include "checks.h"
 #include "kernels.h"
-
 
 // One tap of a pixel of the result: where it reads, its weights, and how far these are apart from
 // one channel read to the next.
@@ -88,22 +88,24 @@ class Reads {
     Index tap, source;
   };
 
-  static Reads forward(Index out, Index in, Index k, Index stride, Index pad) {
-    Reads reads(out, k);
-    for (Index q = 0; q < out; ++q) {
-      for (Index j = 0; j < k; ++j)
-        if (Index s = q * stride + j - pad; 0 <= s && s < in) reads.all_.push_back({j, s});
+  static Reads forward(const Axis& a) {
+    Reads reads(a.out, a.k);
+    for (Index q = 0; q < a.out; ++q) {
+      for (Index j = 0; j < a.k; ++j)
+        if (Index s = q * a.stride + j * a.dilation - a.pad; 0 <= s && s < a.in)
+          reads.all_.push_back({j, s});
       reads.ends_.push_back(reads.all_.size());
     }
     return reads;
   }
 
-  static Reads input_gradient(Index in, Index out, Index k, Index stride, Index pad) {
-    Reads reads(in, k);
-    for (Index s = 0; s < in; ++s) {
-      for (Index j = 0; j < k; ++j)
-        if (Index q = s + pad - j; 0 <= q && q % stride == 0 && q / stride < out)
-          reads.all_.push_back({j, q / stride});
+  static Reads input_gradient(const Axis& a) {
+    Reads reads(a.in, a.k);
+    for (Index s = 0; s < a.in; ++s) {
+      for (Index j = 0; j < a.k; ++j)
+        if (Index q = s + a.pad - j * a.dilation;
+            0 <= q && q % a.stride == 0 && q / a.stride < a.out)
+          reads.all_.push_back({j, q / a.stride});
       reads.ends_.push_back(reads.all_.size());
     }
     return reads;
@@ -121,40 +123,41 @@ class Reads {
   std::vector<Index> ends_;
 };
 
-// The taps of one pass over a source: maps, the kernel [., k, k, channels] that reads them, and the
+// The taps of one pass over a source: maps, the kernel [., h, w, channels] that reads them, and the
 // places that each row and column of the result reads.
 struct Source {
   const float* x;
   Maps maps;
   const float* w;
-  Index k, channels, step, stride, pad;
+  Index channels, step;
   bool backward;  // an input gradient: the taps of w turned around
+  Axis vertical, horizontal;
   Reads rows, columns;
+
+  Index size() const { return vertical.k * horizontal.k; }
 
   int taps(Index row, Index column, Tap* to) const {
     int count = 0;
     for (const auto* r = rows.begin(row); r != rows.end(row); ++r)
       for (const auto* c = columns.begin(column); c != columns.end(column); ++c)
         to[count++] = {x + (r->source * maps.width + c->source) * maps.pixel(),
-                       w + (r->tap * k + c->tap) * channels, step};
+                       w + (r->tap * horizontal.k + c->tap) * channels, step};
     return count;
   }
 
-  static Source forward(F32 x, F32 w, S32 live, const Maps& to, Index stride, Index pad) {
-    Maps maps(x.dimensions(), live.typed_data()[0]);
-    Index k = w.dimensions()[1];
-    return {x.typed_data(), maps, w.typed_data(), k, maps.channels, 1, stride, pad, false,
-            Reads::forward(to.height, maps.height, k, stride, pad),
-            Reads::forward(to.width, maps.width, k, stride, pad)};
+  static Source forward(F32 x, F32 w, const Convolution& call) {
+    Maps maps(call.x, call.live.typed_data()[0]);
+    const Axis rows = call.rows(), columns = call.columns();
+    return {x.typed_data(), maps, w.typed_data(), maps.channels, 1, false,
+            rows, columns, Reads::forward(rows), Reads::forward(columns)};
   }
 
-  static Source input_gradient(F32 g, F32 w, S32 live, const Maps& to, Index stride, Index pad) {
-    Maps maps(g.dimensions(), live.typed_data()[1]);
-    Index k = w.dimensions()[1];
-    return {g.typed_data(), maps, w.typed_data(), k, to.channels, k * k * to.channels,
-            stride, pad, true,
-            Reads::input_gradient(to.height, maps.height, k, stride, pad),
-            Reads::input_gradient(to.width, maps.width, k, stride, pad)};
+  static Source input_gradient(F32 g, F32 w, const Convolution& call) {
+    Maps maps(call.y, call.live.typed_data()[1]);
+    const Axis rows = call.rows(), columns = call.columns();
+    const Index channels = call.x[0];
+    return {g.typed_data(), maps, w.typed_data(), channels, rows.k * columns.k * channels, true,
+            rows, columns, Reads::input_gradient(rows), Reads::input_gradient(columns)};
   }
 };
 

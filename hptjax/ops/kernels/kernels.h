@@ -96,6 +96,16 @@ inline void clear_rest(float* pixel, const Maps& maps) {
   std::fill(pixel + maps.live * maps.images, pixel + maps.pixel(), 0.0f);
 }
 
+// Fills maps pixel by pixel: write(channel, first number) writes a run of images.
+template <class Write>
+void fill_maps(float* to, const Maps& maps, Write write) {
+  for (Index p = 0; p < maps.pixels(); ++p) {
+    const Index pixel = p * maps.pixel();
+    for (Index c = 0; c < maps.live; ++c) write(c, pixel + c * maps.images);
+    clear_rest(to + pixel, maps);
+  }
+}
+
 template <int N>
 using Lanes = std::integral_constant<int, N>;
 

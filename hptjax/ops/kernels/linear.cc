@@ -87,13 +87,24 @@ void multiply(float* y, Index y_row, const Operands& of, Index rows, Index width
   }
 }
 
-// Element i of a pair of vectors that changes places in step S of a transposition.
+// The numbers of two vectors at these places: 0 .. kLanes - 1 of the first, from there on the second's.
+template <int... Place>
+Vector<kLanes> taken(Vector<kLanes> a, Vector<kLanes> b) {
+#if __has_builtin(__builtin_shufflevector)
+  return __builtin_shufflevector(a, b, Place...);
+#else  // GCC before 12
+  typedef int Places __attribute__((vector_size(4 * kLanes)));
+  return __builtin_shuffle(a, b, Places{Place...});
+#endif
+}
+
+// One of a pair of rows after step S of a transposition.
 template <int S, bool Second, int... I>
 Vector<kLanes> mixed(Vector<kLanes> a, Vector<kLanes> b, std::integer_sequence<int, I...>) {
   if constexpr (Second)
-    return __builtin_shufflevector(a, b, ((I & S) ? I + kLanes : I + S)...);
+    return taken<((I & S) ? I + kLanes : I + S)...>(a, b);
   else
-    return __builtin_shufflevector(a, b, ((I & S) ? I + kLanes - S : I)...);
+    return taken<((I & S) ? I + kLanes - S : I)...>(a, b);
 }
 
 template <int S>

@@ -11,16 +11,6 @@ namespace ffi = xla::ffi;
 
 namespace {
 
-// Fills maps pixel by pixel: write(channel, first number) writes a run of images.
-template <class Write>
-void fill_maps(float* to, const Maps& maps, Write write) {
-  for (Index p = 0; p < maps.pixels(); ++p) {
-    const Index pixel = p * maps.pixel();
-    for (Index c = 0; c < maps.live; ++c) write(c, pixel + c * maps.images);
-    clear_rest(to + pixel, maps);
-  }
-}
-
 // The mean of value(Lanes<N>, channel, place) over the pixels and images of each channel.
 template <class Value>
 void means(const Maps& maps, float* to, Value value) {
@@ -59,6 +49,19 @@ std::vector<Line> lines(Index channels, F32 scale, F32 shift, const float* mean,
   return all;
 }
 
+// y = x by the line of its channel, then relu if asked for.
+void apply(const float* x, float* y, const Maps& maps, const std::vector<Line>& line, bool relu) {
+  const float least = relu ? 0.0f : -INFINITY;
+  fill_maps(y, maps, [&](Index c, Index at) {
+    const Line own = line[c];
+#pragma omp simd
+    for (Index b = 0; b < maps.images; ++b) {
+      const float value = own(x[at + b]);
+      y[at + b] = value < least ? least : value;  // NaN stays NaN
+    }
+  });
+}
+
 ffi::Error forward(F32 x_, F32 scale, F32 shift, S32 live, F32Result y_, F32Result mean_,
                    F32Result var_, bool relu, float epsilon) {
   const Shape shape = x_.dimensions();
@@ -76,16 +79,7 @@ ffi::Error forward(F32 x_, F32 scale, F32 shift, S32 live, F32Result y_, F32Resu
     const Vector<N> centred = load<N>(x + at) - mean[c];
     return centred * centred;
   });
-  const auto line = lines(maps.channels, scale, shift, mean, var, epsilon);
-  const float least = relu ? 0.0f : -INFINITY;
-  fill_maps(y, maps, [&](Index c, Index at) {
-    const Line own = line[c];
-#pragma omp simd
-    for (Index b = 0; b < maps.images; ++b) {
-      const float value = own(x[at + b]);
-      y[at + b] = value < least ? least : value;  // NaN stays NaN
-    }
-  });
+  apply(x, y, maps, lines(maps.channels, scale, shift, mean, var, epsilon), relu);
   return ffi::Error::Success();
 }
 
@@ -130,6 +124,40 @@ ffi::Error backward(F32 x_, F32 scale, F32 shift, F32 mean_, F32 var_, F32 g_, S
   return ffi::Error::Success();
 }
 
+// By given statistics, as evaluation does.
+ffi::Error by_statistics(F32 x_, F32 scale, F32 shift, F32 mean, F32 var, S32 live, F32Result y_,
+                         bool relu, float epsilon) {
+  const Shape shape = x_.dimensions();
+  if (ffi::Error error = check_norm(
+          shape, {scale.dimensions(), shift.dimensions(), mean.dimensions(), var.dimensions()},
+          {y_->dimensions()}, live);
+      error.failure())
+    return error;
+  Maps maps(shape, live.typed_data()[0]);
+  apply(x_.typed_data(), y_->typed_data(), maps,
+        lines(maps.channels, scale, shift, mean.typed_data(), var.typed_data(), epsilon), relu);
+  return ffi::Error::Success();
+}
+
+// The running statistics after a batch: new = old + rate * (batch - old). The batch's mean is
+// mean + bias, its variance var * correction.
+ffi::Error running(F32 old_mean, F32 old_var, F32 mean, F32 var, F32 bias, F32Result new_mean,
+                   F32Result new_var, float rate, float correction) {
+  const Shape shape = new_mean->dimensions();
+  for (Shape other : {old_mean.dimensions(), old_var.dimensions(), mean.dimensions(),
+                      var.dimensions(), bias.dimensions(), new_var->dimensions()})
+    if (shape.size() != 1 || !same(other, shape))
+      return refused("running statistics must be vectors of one length " + shown(shape),
+                     shown(other));
+  for (Index c = 0; c < shape[0]; ++c) {
+    const float of_mean = old_mean.typed_data()[c], of_var = old_var.typed_data()[c];
+    const float found = mean.typed_data()[c] + bias.typed_data()[c];
+    new_mean->typed_data()[c] = of_mean + rate * (found - of_mean);
+    new_var->typed_data()[c] = of_var + rate * (var.typed_data()[c] * correction - of_var);
+  }
+  return ffi::Error::Success();
+}
+
 }  // namespace
 
 #define MAPS_AND_LINE ffi::Ffi::Bind().Arg<F32>().Arg<F32>().Arg<F32>()
@@ -138,3 +166,17 @@ ffi::Error backward(F32 x_, F32 scale, F32 shift, F32 mean_, F32 var_, F32 g_, S
 XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_norm, forward, MAPS_AND_LINE.THREE_RESULTS);
 XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_norm_gradient, backward,
                               MAPS_AND_LINE.Arg<F32>().Arg<F32>().Arg<F32>().THREE_RESULTS);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_norm_by_statistics, by_statistics,
+                              MAPS_AND_LINE.Arg<F32>()
+                                  .Arg<F32>()
+                                  .Arg<S32>()
+                                  .Ret<F32>()
+                                  .Attr<bool>("relu")
+                                  .Attr<float>("epsilon"));
+XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_running_statistics, running,
+                              MAPS_AND_LINE.Arg<F32>()
+                                  .Arg<F32>()
+                                  .Ret<F32>()
+                                  .Ret<F32>()
+                                  .Attr<float>("rate")
+                                  .Attr<float>("correction"));

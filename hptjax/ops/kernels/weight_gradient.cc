@@ -1,4 +1,4 @@
-// The gradient of a convolution's kernel: g [O, H', W', B] and x [C, H, W, B] to dw [O, k, k, C].
+// The gradient of a convolution's kernel: g [O, H', W', B] and x [C, H, W, B] to dw [O, h, w, C].
 
 #include <algorithm>
 #include <array>
@@ -12,26 +12,29 @@ namespace ffi = xla::ffi;
 
 namespace {
 
-// sums[o, c] += sum over pixels and images of g[o] x[c]: one vector of partial sums for each pair.
+// sums[o, c] += sum over the pixels of some rows and images of g[o] x[c]: one vector of partial sums
+// for each pair.
 template <int N, int O, int C>
 void outer(float* sums, Index row, const float* g, Index g_pixel, Index g_channel, const float* x,
-           Index x_pixel, Index x_channel, Index pixels, Index images) {
+           Index x_pixel, Index x_channel, Index pixels, Index images, Index rows, Index g_row,
+           Index x_row) {
   Vector<N> kept[O][C];
   for (int o = 0; o < O; ++o)
     for (int c = 0; c < C; ++c) kept[o][c] = load<N>(sums + o * row + c * kLanes);
-  for (Index p = 0; p < pixels; ++p, g += g_pixel, x += x_pixel)
-    for (Index b = 0; b < images; b += N) {
-      Vector<N> gs[O];
-      for (int o = 0; o < O; ++o) {
-        gs[o] = load<N>(g + o * g_channel + b);
-        KEEP(gs[o]);
+  for (Index r = 0; r < rows; ++r, g += g_row, x += x_row)
+    for (Index p = 0; p < pixels; ++p)
+      for (Index b = 0; b < images; b += N) {
+        Vector<N> gs[O];
+        for (int o = 0; o < O; ++o) {
+          gs[o] = load<N>(g + p * g_pixel + o * g_channel + b);
+          KEEP(gs[o]);
+        }
+        for (int c = 0; c < C; ++c) {
+          Vector<N> xs = load<N>(x + p * x_pixel + c * x_channel + b);
+          KEEP(xs);
+          for (int o = 0; o < O; ++o) kept[o][c] += gs[o] * xs;
+        }
       }
-      for (int c = 0; c < C; ++c) {
-        Vector<N> xs = load<N>(x + c * x_channel + b);
-        KEEP(xs);
-        for (int o = 0; o < O; ++o) kept[o][c] += gs[o] * xs;
-      }
-    }
   for (int o = 0; o < O; ++o)
     for (int c = 0; c < C; ++c) store<N>(sums + o * row + c * kLanes, kept[o][c]);
 }
@@ -50,77 +53,92 @@ Outer outer_of(Index o, Index c) {
   return table[o - 1][c - 1];
 }
 
-// The columns of the result whose tap j lies inside the image: first, one past the last.
-std::array<Index, 2> columns_of(Index j, Index out, Index in, Index stride, Index pad) {
-  Index first = std::min(out, j < pad ? parts_of(pad - j, stride) : 0);
-  Index last = in + pad > j ? std::min(out, (in + pad - j - 1) / stride + 1) : 0;
+// The places of the result whose tap j lies inside the image: first, one past the last.
+std::array<Index, 2> inside(const Axis& a, Index j) {
+  const Index reach = j * a.dilation;
+  Index first = std::min(a.out, reach < a.pad ? parts_of(a.pad - reach, a.stride) : 0);
+  Index last = a.in + a.pad > reach ? std::min(a.out, (a.in + a.pad - reach - 1) / a.stride + 1) : 0;
   return {first, std::max(first, last)};
 }
 
-// A row of g and the rows of x that it meets stay in the first-level cache for all taps.
+// Some rows of g and the rows of x that they meet stay in the first-level cache for all taps.
 class WeightGradient {
+  static constexpr Index kPixels = 16;  // of a row of g: shorter rows are taken together
+
  public:
-  WeightGradient(const Maps& x, const Maps& g, Index k, Index stride, Index pad)
-      : x_(x), g_(g), k_(k), stride_(stride), pad_(pad), row_(k * k * x.live * kLanes) {
-    for (Index j = 0; j < k; ++j)
-      columns_.push_back(columns_of(j, g.width, x.width, stride, pad));
+  explicit WeightGradient(const Convolution& call)
+      : x_(call.x, call.live.typed_data()[0]),
+        g_(call.y, call.live.typed_data()[1]),
+        vertical_(call.rows()),
+        horizontal_(call.columns()),
+        row_(taps() * x_.live * kLanes) {
+    for (Index j = 0; j < horizontal_.k; ++j) columns_.push_back(inside(horizontal_, j));
     static thread_local std::vector<float> scratch;
-    Index packed = kOuterRows * g.width * g.images;
-    scratch.assign(g.live * row_ + packed + kLanes, 0.0f);
+    together_ = std::max<Index>(1, kPixels / g_.width);
+    Index packed = together_ * kOuterRows * g_.width * g_.images;
+    scratch.assign(g_.live * row_ + packed + kLanes, 0.0f);
     auto address = reinterpret_cast<std::uintptr_t>(scratch.data());
     sums_ = scratch.data() + (-address / sizeof(float)) % kLanes;
-    packed_ = sums_ + g.live * row_;
+    packed_ = sums_ + g_.live * row_;
   }
 
   void compute(float* dw, const float* g, const float* x) {
     Index whole = g_.images / kLanes * kLanes;
     if (whole) add<kLanes>(g, x, whole);
     if (whole < g_.images) add<1>(g + whole, x + whole, g_.images - whole);
-    std::fill_n(dw, g_.channels * k_ * k_ * x_.channels, 0.0f);
+    std::fill_n(dw, g_.channels * taps() * x_.channels, 0.0f);
     const float* own = sums_;
-    for (Index m = 0; m < g_.live * k_ * k_; ++m)
+    for (Index m = 0; m < g_.live * taps(); ++m)
       for (Index c = 0; c < x_.live; ++c, own += kLanes)
         dw[m * x_.channels + c] = sum_of_lanes(own);
   }
 
  private:
+  Index taps() const { return vertical_.k * horizontal_.k; }
+
   template <int N>
   void add(const float* g, const float* x, Index images) {
-    for (Index h = 0; h < g_.height; ++h) {
+    for (Index h = 0; h < g_.height; h += together_) {
+      const Index rows = std::min(together_, g_.height - h);
       Index o = 0;
       for (Index parts = parts_of(g_.live, kOuterRows); parts > 0; --parts) {
         Index size = part(g_.live - o, parts);
-        pack(g + h * g_.width * g_.pixel() + o * g_.images, size, images);
-        add_rows<N>(h, o, size, x, images);
+        pack(g + h * g_.width * g_.pixel() + o * g_.images, rows, size, images);
+        add_rows<N>(h, rows, o, size, x, images);
         o += size;
       }
     }
   }
 
-  // Some channels of a row of g without those between: in place their pixels share cache sets.
-  void pack(const float* g, Index size, Index images) {
+  // Some channels of rows of g without those between: in place their pixels share cache sets.
+  void pack(const float* g, Index rows, Index size, Index images) {
     float* to = packed_;
-    for (Index q = 0; q < g_.width; ++q)
+    for (Index q = 0; q < rows * g_.width; ++q)
       for (Index o = 0; o < size; ++o, to += images)
         std::memcpy(to, g + q * g_.pixel() + o * g_.images, images * sizeof(float));
   }
 
   template <int N>
-  void add_rows(Index h, Index o, Index o_size, const float* x, Index images) {
+  void add_rows(Index h, Index rows, Index o, Index o_size, const float* x, Index images) {
     Index c = 0;
     for (Index parts = parts_of(x_.live, kOuterColumns); parts > 0; --parts) {
       Index c_size = part(x_.live - c, parts);
       Outer function = outer_of<N>(o_size, c_size);
-      for (Index i = 0; i < k_; ++i) {
-        Index r = h * stride_ + i - pad_;
-        if (r < 0 || r >= x_.height) continue;
-        for (Index j = 0; j < k_; ++j) {
+      for (Index i = 0; i < vertical_.k; ++i) {
+        // of the rows of g those whose tap lies inside
+        Index skipped = 0, some = rows;
+        Index r = h * vertical_.stride + i * vertical_.dilation - vertical_.pad;
+        while (some > 0 && r < 0) r += vertical_.stride, ++skipped, --some;
+        while (some > 0 && r + (some - 1) * vertical_.stride >= x_.height) --some;
+        if (some == 0) continue;
+        for (Index j = 0; j < horizontal_.k; ++j) {
           auto [first, last] = columns_[j];
-          Index column = first * stride_ + j - pad_;
-          function(sums_ + o * row_ + ((i * k_ + j) * x_.live + c) * kLanes, row_,
-                   packed_ + first * o_size * images, o_size * images, images,
-                   x + (r * x_.width + column) * x_.pixel() + c * x_.images, stride_ * x_.pixel(),
-                   x_.images, last - first, images);
+          Index column = first * horizontal_.stride + j * horizontal_.dilation - horizontal_.pad;
+          function(sums_ + o * row_ + ((i * horizontal_.k + j) * x_.live + c) * kLanes, row_,
+                   packed_ + (skipped * g_.width + first) * o_size * images, o_size * images, images,
+                   x + (r * x_.width + column) * x_.pixel() + c * x_.images,
+                   horizontal_.stride * x_.pixel(), x_.images, last - first, images, some,
+                   g_.width * o_size * images, vertical_.stride * x_.width * x_.pixel());
         }
       }
       c += c_size;
@@ -128,31 +146,23 @@ class WeightGradient {
   }
 
   Maps x_, g_;
-  Index k_, stride_, pad_, row_;
+  Axis vertical_, horizontal_;
+  Index row_;
   std::vector<std::array<Index, 2>> columns_;  // of each tap of a row
+  Index together_;  // rows of g
   float *sums_, *packed_;
 };
 
-ffi::Error weight_gradient(F32 g, F32 x, S32 live, F32Result dw, int64_t stride, int64_t pad,
-                           int64_t pad_after) {
+ffi::Error weight_gradient(F32 g, F32 x, S32 live, F32Result dw, int64_t stride, int64_t dilation,
+                           int64_t top, int64_t bottom, int64_t left, int64_t right) {
   const Convolution call{x.dimensions(), dw->dimensions(), g.dimensions(), live,
-                         stride,         pad,              pad_after};
+                         {stride, dilation, top, bottom, left, right}};
   if (ffi::Error error = call.check(); error.failure()) return error;
-  const int32_t* channels = live.typed_data();
-  Maps from(x.dimensions(), channels[0]), to(g.dimensions(), channels[1]);
-  WeightGradient(from, to, dw->dimensions()[1], stride, pad)
-      .compute(dw->typed_data(), g.typed_data(), x.typed_data());
+  WeightGradient(call).compute(dw->typed_data(), g.typed_data(), x.typed_data());
   return ffi::Error::Success();
 }
 
 }  // namespace
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_conv_weight_gradient, weight_gradient,
-                              ffi::Ffi::Bind()
-                                  .Arg<F32>()
-                                  .Arg<F32>()
-                                  .Arg<S32>()
-                                  .Ret<F32>()
-                                  .Attr<int64_t>("stride")
-                                  .Attr<int64_t>("pad")
-                                  .Attr<int64_t>("pad_after"));
+                              ffi::Ffi::Bind().Arg<F32>().Arg<F32>().Arg<S32>().Ret<F32>().MOVES);

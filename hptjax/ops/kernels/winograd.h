@@ -47,10 +47,11 @@ inline std::array<T, 2> of_products(T a, T b, T c, T d) {
   return {a + b + c, b - c - d};
 }
 
-// Whether a convolution from `inner` channels goes by these products.
-inline bool pays(Index k, Index stride, Index inner, const Maps& to) {
-  return k == 3 && stride == 1 && std::min(inner, to.live) >= kLeastChannels &&
-         std::min(to.height, to.width) > 1;
+// Whether a convolution goes by these products.
+inline bool pays(const Source& source, const Maps& to) {
+  for (const Axis& axis : {source.vertical, source.horizontal})
+    if (axis.k != 3 || axis.stride != 1 || axis.dilation != 1) return false;
+  return std::min(source.maps.live, to.live) >= kLeastChannels && std::min(to.height, to.width) > 1;
 }
 
 // Memory that a thread keeps from call to call, aligned to vectors.
@@ -109,8 +110,7 @@ class Convolution {
   // The four pixels from row h and column q on.
   void compute(Index h, Index q, const std::array<float*, 4>& y) {
     const Maps& maps = source_.maps;
-    const Index pad = source_.backward ? source_.k - 1 - source_.pad : source_.pad;
-    const Index row = h - pad, column = q - pad;
+    const Index row = h - pad(source_.vertical), column = q - pad(source_.horizontal);
     Window window;
     for (Index i = 0; i < kSide; ++i) {
       const bool inside = 0 <= row + i && row + i < maps.height;
@@ -124,6 +124,8 @@ class Convolution {
   }
 
  private:
+  Index pad(const Axis& axis) const { return source_.backward ? axis.k - 1 - axis.pad : axis.pad; }
+
   // Four rows of 4 pixels, from the first column on, which may lie outside; a row outside is zeros.
   struct Window {
     std::array<const float*, kSide> rows;

@@ -15,8 +15,10 @@ Divisor = Annotated[float, Field(ge=1, le=1e15)]
 class OneCycle(LrSchedule):
     """PyTorch's OneCycleLR with cosine annealing; the learning rate is the largest.
 
-    pct_start: the share of the training that goes up. It starts at 1 / div_factor and ends, at the
-    last step, at 1 / (div_factor * final_div_factor).
+    It starts at 1 / div_factor and ends, at the last step, at 1 / (div_factor * final_div_factor).
+    pct_start: the share of the training that goes up. div_factor: how many times smaller than the
+    largest the first learning rate is. final_div_factor: how many times smaller than the first the
+    last one is.
     """
 
     pct_start: Factor = 0.3

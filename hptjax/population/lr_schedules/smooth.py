@@ -18,7 +18,10 @@ class Constant(LrSchedule):
 
 
 class Cosine(LrSchedule):
-    """Half a cosine (Loshchilov & Hutter 2017, without restarts)."""
+    """Half a cosine (Loshchilov & Hutter 2017, without restarts).
+
+    end_factor: what the learning rate is multiplied by in the end.
+    """
 
     main: ClassVar[str] = "end_factor"
     end_factor: Factor = 0.0
@@ -28,7 +31,10 @@ class Cosine(LrSchedule):
 
 
 class Linear(LrSchedule):
-    """A straight line."""
+    """A straight line.
+
+    end_factor: what the learning rate is multiplied by in the end.
+    """
 
     main: ClassVar[str] = "end_factor"
     end_factor: Factor = 0.0
@@ -40,8 +46,9 @@ class Linear(LrSchedule):
 class Polynomial(LrSchedule):
     """A power of what is left of the decay.
 
-    decay_steps_factor: the share of the training that the decay takes, after which the factor
-    stays (as in the PD1 data of Wang et al. 2021).
+    power: of what is left; 1 is a straight line. end_factor: what the learning rate is multiplied
+    by in the end. decay_steps_factor: the share of the training that the decay takes, after which
+    the factor stays (as in the PD1 data of Wang et al. 2021).
     """
 
     main: ClassVar[str] = "power"
@@ -55,7 +62,10 @@ class Polynomial(LrSchedule):
 
 
 class Exponential(LrSchedule):
-    """The same ratio from each step to the next."""
+    """The same ratio from each step to the next.
+
+    end_factor: what the learning rate is multiplied by in the end.
+    """
 
     main: ClassVar[str] = "end_factor"
     end_factor: Annotated[float, Field(ge=1e-30, le=1)] = 0.01

@@ -12,7 +12,10 @@ SLACK = 1e-6  # relative: more than the rounding of progress and size, less than
 
 
 class Step(LrSchedule):
-    """Multiplies by gamma after each `size`, a share of the training (PyTorch's StepLR)."""
+    """Multiplies by gamma after each `size`, a share of the training (PyTorch's StepLR).
+
+    size: the share of the training from one drop to the next. gamma: the factor of each drop.
+    """
 
     main: ClassVar[str] = "size"
     size: Share = 1 / 3

@@ -10,7 +10,11 @@ from hptjax.population.optimizers.base import Decay, Epsilon, Optimizer, Slots
 
 
 class Adam(Optimizer):
-    """Adam with weight_decay * params added to the gradient (L2); slots: both moments."""
+    """Adam with weight_decay * params added to the gradient (L2); slots: both moments.
+
+    beta_1: decay of the mean gradient at each step. beta_2: decay of the mean squared gradient.
+    epsilon: is added to the root that a step is divided by.
+    """
 
     beta_1: Decay = 0.9
     beta_2: Decay = 0.999

@@ -10,8 +10,10 @@ from hptjax.population.optimizers.base import Decay, Epsilon, Optimizer, Slots
 class RMSprop(Optimizer):
     """RMSprop with weight_decay * params added to the gradient (L2).
 
-    Slots: mean square, velocity and, where centered, mean gradient. centered: divides by the
-    deviation of the gradient in place of its root mean square (Graves 2013).
+    Slots: mean square, velocity and, where centered, mean gradient. alpha: decay of the mean
+    square. epsilon: is added to the root that a step is divided by. momentum: decay of the
+    velocity; 0 has none. centered: divides by the deviation of the gradient in place of its root
+    mean square (Graves 2013).
     """
 
     alpha: Decay = 0.99

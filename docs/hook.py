@@ -1,0 +1,56 @@
+"""What MkDocs calls while it builds the manual: adds generated pages, and tutorials."""
+
+from pathlib import Path
+from typing import Any
+
+from hptjax_docs.pages import pages
+from hptjax_docs.results import inserted, pictures
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+TUTORIALS = "tutorials/"
+FIRST = (
+    "index",
+    "your-images",
+    "your-layers",
+    "your-flax-module",
+    "coming-from",
+    "several-machines",
+)
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Puts the tutorials that there are in the place of `tutorials/` in the navigation."""
+    folder = Path(config.docs_dir) / TUTORIALS
+    names = sorted((page.stem for page in folder.glob("*.md")), key=_place)
+    config.nav = [own for entry in config.nav or () for own in _with_tutorials(entry, names)]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds the pages that follow from the code; none of them is a file of the repository."""
+    for place, text in pages().items():
+        files.append(File.generated(config, place, content=text))
+    for place, path in pictures().items():
+        files.append(File.generated(config, place, abs_src_path=str(path)))
+    return files
+
+
+def on_page_markdown(markdown: str, **others: Any) -> str:
+    """Lays docstrings and tables of results into hand-written pages."""
+    return inserted(markdown)
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (FIRST.index(name) if name in FIRST else len(FIRST)), name
+
+
+def _with_tutorials(entry: Any, names: list[str]) -> list[Any]:
+    if not isinstance(entry, dict):
+        return [entry]
+    [(title, inner)] = entry.items()
+    if inner == TUTORIALS:
+        return [{title: [f"{TUTORIALS}{name}.md" for name in names]}] if names else []
+    if isinstance(inner, list):
+        inner = [own for one in inner for own in _with_tutorials(one, names)]
+    return [{title: inner}]
