@@ -51,7 +51,7 @@ _blank_metrics = jax.jit(blank_metrics, static_argnums=(0, 1, 2, 3))
 _begin = jax.jit(begin_row, static_argnums=0, donate_argnums=1)
 _start = jax.jit(init_body, static_argnums=(0, 1), donate_argnums=2)
 
-Spans: TypeAlias = Mapping[int, np.ndarray]
+Spans: TypeAlias = Mapping[int, Any]
 """Of a place: {body: [first row, the one after its last]}, of those bodies that it has."""
 
 

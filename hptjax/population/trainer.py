@@ -338,7 +338,7 @@ class PopulationTrainer:
         for k in busy:
             device = self.programs[self.places[k]]
             carry = state.arrays[k], device.blank_metrics(self.choices, self.room, outputs)
-            spans = spans_of(state.placement.counts[k])
+            spans = device.put(spans_of(state.placement.counts[k]))
             calls.append((k, carry, state.hparams[k], spans, given[self.places[k]]))
         return calls
 
