@@ -86,15 +86,15 @@ def colour_of(background: str) -> tuple[int, int, int]:
     from PIL import ImageColor
 
     try:
-        red, green, blue, *alpha = ImageColor.getrgb(background)
+        colour = ImageColor.getrgb(background)
     except (ValueError, AttributeError, TypeError):
-        alpha = [0]
-    if alpha:
+        colour = ()
+    if len(colour) != 3:  # four with a share of transparency
         raise ConfigError(
             "data.background: must be a colour, as white, black or '#808080', got "
             f"{shown(background)}."
         )
-    return red, green, blue
+    return colour
 
 
 def is_picture(image: object) -> bool:

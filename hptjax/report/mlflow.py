@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from hptjax.config.frozen import Frozen
 from hptjax.errors import ConfigError
 from hptjax.records.goal import Goal
 from hptjax.report.tracker import TrackedTrial, TrackerSink, first_line, tracker
@@ -20,7 +19,7 @@ class MLflowSink(TrackerSink):
     tracking_uri: a server, or a store as MLflow writes it; else MLflow's own setting.
     """
 
-    class Options(Frozen):
+    class Options(TrackerSink.Options):
         """experiment: its name, that of the run's directory unless given.
 
         offline: into mlflow.db in the run's directory, for `mlflow ui --backend-store-uri

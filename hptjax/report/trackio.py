@@ -5,7 +5,6 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Self
 
-from hptjax.config.frozen import Frozen
 from hptjax.records.goal import Goal
 from hptjax.report.tracker import TrackedTrial, TrackerSink, tracker
 from hptjax.study.config import StudyConfig
@@ -17,7 +16,7 @@ class TrackioSink(TrackerSink):
     Runs of one study are a group, named as the run's directory.
     """
 
-    class Options(Frozen):
+    class Options(TrackerSink.Options):
         """project: that `trackio show --project` shows.
 
         space: of Hugging Face, to log into; none: on this machine.

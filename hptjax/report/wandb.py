@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any, Self
 
-from hptjax.config.frozen import Frozen
 from hptjax.errors import ConfigError
 from hptjax.records.goal import Goal
 from hptjax.report.tracker import TrackedTrial, TrackerSink, first_line, tracker
@@ -16,7 +15,7 @@ class WandbSink(TrackerSink):
     Runs of one study are a group, named as the run's directory; their job type is the strategy.
     """
 
-    class Options(Frozen):
+    class Options(TrackerSink.Options):
         """project, entity: as of wandb.init.
 
         offline: into wandb/ in the run's directory, for `wandb sync RUN/wandb/offline-run-*`.

@@ -163,13 +163,14 @@ class Generation:
         """Whether a budget left room for an epoch; diverged and lost trials end with it."""
         members = len(self.alive) * self._repeats
         self.cut = meter.too_little_for(self.member_epochs + members)
-        if self.cut is None:
-            self._let_go(population)
-            outcome = population.advance(1, seconds=meter.seconds_left())
-            self.cost += outcome.cost
-            self.workers = max(self.workers, outcome.workers)
-            self.cut = None if outcome.epochs else SECONDS
         if self.cut is not None:
+            return False
+        self._let_go(population)
+        outcome = population.advance(1, seconds=meter.seconds_left())
+        self.cost += outcome.cost
+        self.workers = max(self.workers, outcome.workers)
+        if not outcome.epochs:
+            self.cut = SECONDS
             return False
         metrics = {name: curve[0] for name, curve in outcome.curves.items() if is_metric(name)}
         by_trial = {name: row.reshape(-1, self._repeats) for name, row in metrics.items()}

@@ -145,15 +145,15 @@ class PopulationProblem(EvosaxProblem):
     def num_dims(self) -> int:
         return self._dims
 
-    def init(self, key: Array) -> State:
+    def init(self, key: Array) -> State:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The state before the first generation; the key is not needed."""
         return State(jnp.uint32(0), jax.tree.map(jnp.asarray, self._data))
 
-    def sample(self, key: Array) -> Array:
+    def sample(self, key: Array) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
         """A uniform point [D]."""
         return jax.random.uniform(key, (self.num_dims,))
 
-    def eval(
+    def eval(  # pyright: ignore[reportIncompatibleVariableOverride]
         self, key: Array, solutions: Array, state: State
     ) -> tuple[Array, State, Mapping[str, Array]]:
         """Fitness [P], the next state and the metrics of points [P, D]; the key is not needed.

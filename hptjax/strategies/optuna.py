@@ -219,17 +219,17 @@ class _Steady(BaseSampler):
         found = self._sampler.infer_relative_search_space(study, trial)
         return {name: own for name, own in found.items() if name in self._names}
 
-    def sample_relative(self, *args: Any) -> dict[str, Any]:
-        return self._sampler.sample_relative(*args)
+    def sample_relative(self, *args: Any, **named: Any) -> dict[str, Any]:
+        return self._sampler.sample_relative(*args, **named)
 
-    def sample_independent(self, *args: Any) -> Any:
-        return self._sampler.sample_independent(*args)
+    def sample_independent(self, *args: Any, **named: Any) -> Any:
+        return self._sampler.sample_independent(*args, **named)
 
-    def before_trial(self, *args: Any) -> None:
-        self._sampler.before_trial(*args)
+    def before_trial(self, *args: Any, **named: Any) -> None:
+        self._sampler.before_trial(*args, **named)
 
-    def after_trial(self, *args: Any) -> None:
-        self._sampler.after_trial(*args)
+    def after_trial(self, *args: Any, **named: Any) -> None:
+        self._sampler.after_trial(*args, **named)
 
     def reseed_rng(self) -> None:
         self._sampler.reseed_rng()

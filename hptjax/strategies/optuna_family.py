@@ -140,7 +140,7 @@ def _grid(space: Space) -> dict[str, tuple]:
 class _FreeGrid(optuna.samplers.GridSampler):
     """Optuna's grid, beside trials that are not of the grid: its bookkeeping fails on those."""
 
-    def after_trial(self, *args: Any) -> None:
+    def after_trial(self, *args: Any, **named: Any) -> None:
         """Optuna would stop the study here; the searcher sees by itself that nothing is left."""
 
 

@@ -15,7 +15,7 @@ class Crop(Geometric):
     padding: pixels. As torchvision's RandomCrop(size, padding); He et al. 2016 use 4 for CIFAR.
     """
 
-    main: ClassVar[str] = "padding"
+    main: ClassVar[str | None] = "padding"
 
     padding: Annotated[int, Field(ge=1, le=4096)]
 

@@ -17,7 +17,7 @@ class Cutout(PerImage):
     """
 
     bytes: ClassVar[bool] = True
-    main: ClassVar[str] = "size"
+    main: ClassVar[str | None] = "size"
 
     size: Annotated[int, Field(ge=1, le=4096)]
 

@@ -16,7 +16,7 @@ class Flip(Geometric):
     p: the chance that an image is mirrored.
     """
 
-    main: ClassVar[str] = "p"
+    main: ClassVar[str | None] = "p"
     axis: ClassVar[int] = 2  # of [N, H, W, C]
 
     p: Annotated[float, Field(ge=0, le=1)] = 0.5

@@ -17,7 +17,7 @@ class Brightness(PerImage):
     factor: how far from 1 the multiplier may be.
     """
 
-    main: ClassVar[str] = "factor"
+    main: ClassVar[str | None] = "factor"
 
     factor: Annotated[float, Field(gt=0, le=100)]
 
@@ -32,7 +32,7 @@ class Contrast(PerImage):
     of the luma, as torchvision has it; of images that are not of 3 channels it is of all numbers.
     """
 
-    main: ClassVar[str] = "factor"
+    main: ClassVar[str | None] = "factor"
 
     factor: Annotated[float, Field(gt=0, le=100)]
 

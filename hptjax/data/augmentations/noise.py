@@ -16,7 +16,7 @@ class Noise(Augmentation):
     std: where 1 is from black to white. As torchvision's v2.GaussianNoise.
     """
 
-    main: ClassVar[str] = "std"
+    main: ClassVar[str | None] = "std"
 
     std: Annotated[float, Field(gt=0, le=1)]
 

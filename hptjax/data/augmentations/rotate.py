@@ -27,7 +27,7 @@ class Rotate(Geometric):
     many equal parts of the interval.
     """
 
-    main: ClassVar[str] = "degrees"
+    main: ClassVar[str | None] = "degrees"
 
     degrees: Annotated[float, Field(gt=0, le=180)]
 

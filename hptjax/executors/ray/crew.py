@@ -154,7 +154,7 @@ class Crew:
 
     def _start(self, slot: Slot, share: int) -> Hand:
         given = dict(slot.resources)
-        actor = (
+        actor: Any = (
             ray.remote(self._worker)
             .options(
                 num_cpus=given.pop("CPU", 0),

@@ -23,7 +23,7 @@ class Cosine(LrSchedule):
     end_factor: what the learning rate is multiplied by in the end.
     """
 
-    main: ClassVar[str] = "end_factor"
+    main: ClassVar[str | None] = "end_factor"
     end_factor: Factor = 0.0
 
     def factor(self, progress: Array, h: Numbers) -> Array:
@@ -36,7 +36,7 @@ class Linear(LrSchedule):
     end_factor: what the learning rate is multiplied by in the end.
     """
 
-    main: ClassVar[str] = "end_factor"
+    main: ClassVar[str | None] = "end_factor"
     end_factor: Factor = 0.0
 
     def factor(self, progress: Array, h: Numbers) -> Array:
@@ -51,7 +51,7 @@ class Polynomial(LrSchedule):
     the factor stays (as in the PD1 data of Wang et al. 2021).
     """
 
-    main: ClassVar[str] = "power"
+    main: ClassVar[str | None] = "power"
     power: Annotated[float, Field(ge=0)] = 1.0
     end_factor: Factor = 0.0
     decay_steps_factor: Share = 1.0
@@ -67,7 +67,7 @@ class Exponential(LrSchedule):
     end_factor: what the learning rate is multiplied by in the end.
     """
 
-    main: ClassVar[str] = "end_factor"
+    main: ClassVar[str | None] = "end_factor"
     end_factor: Annotated[float, Field(ge=1e-30, le=1)] = 0.01
 
     def factor(self, progress: Array, h: Numbers) -> Array:

@@ -17,7 +17,7 @@ class Step(LrSchedule):
     size: the share of the training from one drop to the next. gamma: the factor of each drop.
     """
 
-    main: ClassVar[str] = "size"
+    main: ClassVar[str | None] = "size"
     size: Share = 1 / 3
     gamma: Factor = 0.1
 

@@ -118,7 +118,7 @@ class FromOptax(Optimizer):
     factory_name: ClassVar[str]
 
     @property
-    def slots(self) -> int:
+    def slots(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self._layout.slots
 
     @property
@@ -159,7 +159,7 @@ class _Layout(NamedTuple):
     kinds: tuple[str, ...]
 
     @property
-    def slots(self) -> int:
+    def slots(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.kinds.count("slot")
 
     def pack(self, state: Any) -> Slots:

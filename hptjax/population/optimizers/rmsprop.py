@@ -22,7 +22,7 @@ class RMSprop(Optimizer):
     centered: bool = False
 
     @property
-    def slots(self) -> int:
+    def slots(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
         return 3 if self.centered else 2
 
     def update(self, params: Array, grads: Array, slots: Slots, h: Numbers) -> tuple[Array, Slots]:
