@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 from jax import Array, lax
+from jaxtyping import Float, Integer
 
 from hptjax.models.choices import Choices
 from hptjax.models.forward import Arrays, forward
@@ -41,15 +42,16 @@ class TracedHparams:
 
 @struct.dataclass
 class MemberState:
-    """All that training changes in one member: vectors of weights [N] and statistics [S].
+    """All that training changes in one member, or in the members of the rows `*rows`.
 
-    slots: what the optimizer keeps, vectors [N]; count: steps taken.
+    params: weights. stats: statistics of the norms. slots: what the optimizer keeps, vectors as
+    long as the weights. count: steps taken.
     """
 
-    params: Array
-    stats: Array
+    params: Float[Array, "*rows weights"]
+    stats: Float[Array, "*rows statistics"]
     slots: Slots
-    count: Array
+    count: Integer[Array, "*rows"]
 
     def front(self, body: NetShape) -> "MemberState":
         """The front of the stored vectors, as long as a body needs."""

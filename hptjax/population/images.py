@@ -1,12 +1,13 @@
 """The images of one epoch on the device: augmented, shuffled, laid out for training."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
+from jaxtyping import Bool, Float, Integer, Key, Num, UInt8
 
 from hptjax.config.augment import Augment, AugmentTree, Variants, augmentations
 from hptjax.data.augmentations.base import as_floats
@@ -16,22 +17,24 @@ from hptjax.data.parts import warn
 from hptjax.data.resize import fitted_pair
 from hptjax.errors import ConfigError
 from hptjax.models.keys import data_key
+from hptjax.models.numbers import AnyArray
 from hptjax.population.plan import Plan
 
 VALIDATION_BATCH = 64  # images evaluated together: few enough for a core's cache
 
 
 class DatasetArrays(NamedTuple):
-    """What lies on the device for the whole run: images [N, H, W, C] of bytes, labels [N].
+    """What lies on the device for the whole run.
 
-    The validation set is filled up with black images of label -1 to whole batches.
+    Black images fill up the V validation images to whole batches: val_real is False, and the label
+    is -1 (a target is 0).
     """
 
-    train: Any
-    train_labels: Any
-    val: Any
-    val_labels: Any
-    val_real: Any
+    train: UInt8[AnyArray, "N H W C"]
+    train_labels: Num[AnyArray, " N *outputs"]
+    val: UInt8[AnyArray, "V H W C"]
+    val_labels: Num[AnyArray, " V *outputs"]
+    val_real: Bool[AnyArray, " V"]
 
     @property
     def nbytes(self) -> int:
@@ -41,20 +44,20 @@ class DatasetArrays(NamedTuple):
 class EpochInput(NamedTuple):
     """What all members share in one epoch: its images, its number, and the study's key.
 
-    train [N, C*H*W], of bytes or of floats in which 1 is white; [variants, N, C*H*W] where members
-    differ in their augmentations: see `train_slice`. train_labels [N].
-    val [V, C, H, W, e], val_labels [V, e, ...], val_real [V, e]: False where a batch is filled up.
-    horizon: epochs of a fully trained network, over which learning rates are scheduled.
+    train: bytes, or floats in which 1 is white; of each variant where members differ in their
+    augmentations: see `train_slice`. val, val_labels: V batches of e images; val_real is False
+    where a batch is filled up. horizon: epochs of a fully trained network, over which learning
+    rates are scheduled.
     """
 
-    train: Array
-    train_labels: Array
-    val: Array
-    val_labels: Array
-    val_real: Array
-    study_key: Array
-    epoch: Array
-    horizon: Array | float = 1.0
+    train: Num[Array, "*variants N C*H*W"]
+    train_labels: Num[Array, " N *outputs"]
+    val: Num[Array, "V C H W e"]
+    val_labels: Num[Array, "V e *outputs"]
+    val_real: Bool[Array, "V e"]
+    study_key: Key[Array, ""]
+    epoch: Integer[Array, ""]
+    horizon: Float[Array, ""] | float = 1.0
 
 
 def fitted_to(

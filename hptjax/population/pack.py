@@ -6,6 +6,7 @@ from functools import cached_property
 from itertools import islice
 
 import numpy as np
+from jaxtyping import Integer
 
 from hptjax.config.model import AnyModel
 from hptjax.errors import ConfigError
@@ -31,15 +32,15 @@ class Member:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the members lie: rows [places * room], those of one place together, ordered by body.
+    """Where the P members lie, among places * room rows: by place, and in a place by body.
 
-    rows [P]: row of each member; bodies [P]: its body; counts [places, bodies]: members of each
-    body at each place.
+    rows: the row of each member. bodies: the body of each member. counts: how many members each
+    body has at each place. room: rows of a place.
     """
 
-    rows: np.ndarray
-    bodies: np.ndarray
-    counts: np.ndarray
+    rows: Integer[np.ndarray, " P"]
+    bodies: Integer[np.ndarray, " P"]
+    counts: Integer[np.ndarray, "places bodies"]
     room: int
 
 
