@@ -101,7 +101,7 @@ class _Curves(dict[str, np.ndarray]):
 def metric(
     direction: str, *, name: str | None = None, sees: str = "curves"
 ) -> Callable[[Function], Metric]:
-    """Makes a metric of a function of a trial's curves {name: [epochs]}, or of a network's logits.
+    """Turns a function of a trial's curves {name: [epochs]}, or of logits, into a metric.
 
         @hptjax.metric("maximize")
         def best_accuracy(curves):
