@@ -24,7 +24,7 @@ class Change:
 
     @property
     def notable(self) -> bool:
-        """Whether it gives something else than was asked for, and does not only wire sizes."""
+        """Whether it makes another network than was asked for; mere wiring of sizes does not."""
         return not self.path.endswith(WIRING)
 
     def to_dict(self) -> dict[str, Any]:

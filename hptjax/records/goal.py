@@ -33,14 +33,14 @@ class Goal:
         return "lower" if self.sign > 0 else "higher"
 
     def to_tree(self) -> str | dict[str, str]:
-        """As a study's config has it: the name, with the direction where the name tells none."""
+        """The form in a study's config: the name, with the direction if the name has none."""
         if goal_of_name(self.name) is not None:
             return self.name
         return {"name": self.name, "direction": self.direction}
 
     @classmethod
     def from_tree(cls, tree: Any) -> "Goal":
-        """The inverse; ConfigError for another form, an unknown name or direction."""
+        """Reads the result of `to_tree`; ConfigError for a wrong form, name or direction."""
         known = goal_of_name(tree) if isinstance(tree, str) else None
         if known is not None:
             return known

@@ -98,7 +98,7 @@ def is_open(path: Path) -> bool:
 
 
 def _lock(file: IO[bytes]) -> None:
-    """BlockingIOError where another process writes; who only looks (`is_open`) is soon gone."""
+    """Locks a journal; BlockingIOError if another process writes. `is_open` locks it briefly."""
     for _ in range(TRIES - 1):
         with suppress(BlockingIOError):
             return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

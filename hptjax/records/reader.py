@@ -33,10 +33,11 @@ Limits = dict[str, int | float | None]
 
 @dataclass(frozen=True)
 class RunRecords:
-    """What a journal holds. stops: the last one of each strategy; the others: the last recorded.
+    """The content of a journal.
 
-    budget: that of the last call. data: digests by part. environment: what decides rounding. goal:
-    what trials are judged by, which config states, too.
+    stops: the last stop of each strategy. budget: the budget of the last call. data: the digest of
+    each part. environment: the last facts that decide rounding. goal: the metric that trials are
+    judged by; config states it, too.
     """
 
     config: Mapping[str, Any] = field(default_factory=dict)

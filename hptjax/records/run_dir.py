@@ -131,7 +131,7 @@ def check_digests(
 
 
 def check_same_config(path: Path, known: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    """ConfigError, naming the first key that differs, unless a run is one of this config."""
+    """Raises ConfigError, which names the first key that differs, unless a run has this config."""
     old, new = (
         {key: value for key, value in tree.items() if key not in FREE_KEYS}
         for tree in (known, config)

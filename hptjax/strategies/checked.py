@@ -87,7 +87,7 @@ class CheckedSearcher:
 
 
 def _same(name: str, entry: Entry, value: Any, decoded: Value) -> Value:
-    """The value, as the space has it; ConfigError unless it is of the space and the genotype's."""
+    """The value in the space's type; ConfigError unless space and genotype agree with it."""
     value = plain(value)
     own = entry.check(value)
     if own != value or isinstance(own, bool) != isinstance(value, bool):

@@ -141,7 +141,7 @@ class _FreeGrid(optuna.samplers.GridSampler):
     """Optuna's grid without its bookkeeping, which fails on trials outside the grid."""
 
     def after_trial(self, *args: Any, **named: Any) -> None:
-        """Optuna would stop the study here; the searcher sees by itself that nothing is left."""
+        """Does not stop the study, as Optuna would: the searcher sees itself that it is over."""
 
 
 def _make(name: str, context: SearchContext, options: SamplerOptions) -> OptunaSearcher:
