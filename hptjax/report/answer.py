@@ -128,7 +128,8 @@ def _test_text(best: BestNetwork, data: str | None) -> str:
     return (
         "There are no test figures: the run has no test split, is not finished, or was made by an "
         f"earlier version. hptjax evaluate {_run(best)} measures the network on the test "
-        f"images{source}, or on those of --data. The validation figures chose the network and flatter it."
+        f"images{source}, or on those of --data. The validation figures chose the network and "
+        "flatter it."
     )
 
 

@@ -259,7 +259,7 @@ def _say_absent(images: ImageDataset, what: str, notify: Notify) -> None:
     if images.kind == "labels":
         absent = absent_labels(images.labels, images.class_names)
         if absent:
-            notify(f"{what}: no image has of the labels {listed(absent)}.")
+            notify(f"{what}: no image has any of the labels {listed(absent)}.")
     elif images.stratified:
         say_absent(images.labels, images.class_names, what, notify)
 
