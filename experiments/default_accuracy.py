@@ -20,7 +20,7 @@ MODEL = Path(__file__).parent.parent / "configs" / "model.yaml"
 
 
 def run(seed: int, epochs: int, augment: bool, data_dir: Path | None) -> tuple[float, float, float]:
-    """(validation loss, validation accuracy, test accuracy) after the last epoch."""
+    """Returns (validation loss, validation accuracy, test accuracy) after the last epoch."""
     config = load_model_config(MODEL)
     images = load_images("fashion_mnist", data_dir=data_dir)
     train, validation = train_validation_split(images, seed=seed)

@@ -1,4 +1,4 @@
-"""Freezes what scikit-learn says of some outputs, as the reference of the measures' tests.
+"""Freezes scikit-learn's measures of some outputs, as the reference of the measures' tests.
 
     pip install scikit-learn
     python -m experiments.make_measures_reference      # writes tests/data/measures_reference.npz
@@ -8,10 +8,10 @@
     targets/CASE/outputs [N, T], targets/CASE/targets [N, T]    of a regression, [N] if T is 1
     KIND/CASE/MEASURE                                           scalar
 
-In the cases `plain` every class and label is there. In `absent` class 1 has no image and is never
+In the cases `plain` every class and label occurs. In `absent` class 1 has no image and is never
 predicted, class 2 has none and is predicted, class 3 is never predicted; likewise the labels. In
-`far` targets lie far from zero; in `constant` one of them is the same for all images.
-Made by scikit-learn 1.9.1.
+`far` targets lie far from zero; in `constant` one of them is the same for all images. Made by
+scikit-learn 1.9.1.
 """
 
 import argparse
@@ -100,5 +100,5 @@ def arrays(rng: np.random.Generator) -> Arrays:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("tests/data/measures_reference.npz"))
-    warnings.simplefilter("ignore")  # of classes that are not there
+    warnings.simplefilter("ignore")  # warnings about absent classes
     np.savez_compressed(parser.parse_args().out, **dict(arrays(np.random.default_rng(0))))

@@ -1,4 +1,4 @@
-"""Freezes what PyTorch computes for the study's network, as the reference of the parity tests.
+"""Freezes PyTorch's results for the study's network, as the reference of the parity tests.
 
     pip install 'hptjax[bench]'
     python -m experiments.make_torch_reference          # writes tests/data/torch_reference.npz
@@ -18,10 +18,10 @@ Per case, with NAME a state-dict name (`first_conv.{weight,bias}`,
     {case}/step1/NAME    parameters and running statistics after one Adam-L2 step;  step5: five
     {case}/eval_logits   [B, K], evaluation mode, after five steps
 
-Computed in float64 from float32 initial values and stored as float32, so the only rounding that a
-test sees is its own. PyTorch's running variance is unbiased: n/(n-1) times the batch's, with
-momentum 0.1. Biases in front of a batch norm have a gradient of zero but for rounding, which Adam
-would blow up to a full step: the cases' weight decay keeps those updates well defined.
+All is computed in float64 from float32 initial values and stored as float32, so that a test sees
+only its own rounding. PyTorch's running variance is unbiased: n/(n-1) times the batch's, with
+momentum 0.1. The gradient of a bias before a batch norm is zero up to rounding, which Adam would
+blow up to a full step: the weight decay of the cases keeps those updates well defined.
 """
 
 import argparse
@@ -101,7 +101,7 @@ def cases() -> dict[str, dict[str, Any]]:
 
 
 def state(model: torch.nn.Module, prefix: str) -> dict[str, np.ndarray]:
-    """Copies of parameters and running statistics; the count of batches is of no use here."""
+    """Copies of parameters and running statistics, without the count of batches."""
     return {
         f"{prefix}/{name}": value.detach().numpy().astype(np.float32)
         for name, value in model.state_dict().items()
@@ -110,7 +110,7 @@ def state(model: torch.nn.Module, prefix: str) -> dict[str, np.ndarray]:
 
 
 def freeze(config: dict[str, Any], seed: int) -> dict[str, Any]:
-    """Trains one case for five steps on one batch; arrays by name, without the case."""
+    """Trains one case for five steps on one batch; returns arrays by name, without the case."""
     torch.manual_seed(seed)
     model = TorchClassifier(config)  # drawn in float32, so the stored values are the exact ones
     shape = (BATCH, config["resnet_config"]["first_conv"]["in_channels"])
