@@ -2,13 +2,13 @@
 
     python -m experiments.first_hour [docs/tutorials/your-images.md] [--folder DIR] [--log FILE]
 
-The default page is docs/first-hour.md. Commands, programs, studies and cells are read from the
-page, and run in its order, by default in a temporary folder. A block whose first line is `#
-name.py` or `# name.yaml` is written to that file; other Python is a cell of one notebook; the lines
-of a bash block are commands. A comment after a command says its expected end, if that is not
-success: `# refused` is exit code 2, and `# Ctrl-C after WORDS` interrupts it when it prints these
-words; it must then end with 130. `# needs MODULE` skips a command if this Python lacks the module.
-Exits with 1 if anything else happens. Needs the extras [test] and [mnist].
+The default page is docs/first-hour.md. Its commands, programs, studies and cells are run in order,
+by default in a temporary folder. A block whose first line is `# name.py` or `# name.yaml` is
+written to that file; other Python is a cell of one notebook; the lines of a bash block are
+commands. A comment after a command says its expected end, if that is not success: `# refused` is
+exit code 2, and `# Ctrl-C after WORDS` interrupts it when it prints these words; it must then end
+with 130. `# needs MODULE` skips a command if this Python lacks the module. Exits with 1 if anything
+else happens. Needs the extras [test] and [mnist].
 """
 
 import argparse

@@ -17,7 +17,7 @@ RANGES = {1: (10_000, 13_500), 8: (19_000, 23_000), 10: (16_000, 19_500)}
 
 
 def evaluations_to_target(function: int, dims: int, instance: int, preset: str, args) -> int | None:
-    """nfev of one run on one instance, None if the target was missed."""
+    """The evaluations of one run on one instance; None if it missed the target."""
     options = f"dimensions: {dims} function_indices: {function} instance_indices: {instance}"
     problem = next(iter(cocoex.Suite("bbob", "", options)))
     result = des_minimize(
