@@ -58,3 +58,22 @@ def test_log_softmax_of_the_true_units_is_pytorchs(dead):
     for got, kind in ((value, "value"), (grad, "grad")):
         np.testing.assert_allclose(got[live].T, ARRAYS[f"activation/logsoftmax/{kind}"], **CLOSE)
         assert not got[~live].any()
+
+
+@pytest.mark.parametrize("name", ["softplus", "mish"])
+def test_those_written_by_one_exponential_are_right_to_the_last_bits(name):
+    """Values and slopes beside float64, far from 0 and at it; infinity and NaN as in PyTorch."""
+    x = np.concatenate([np.linspace(-80, 80, 4001), np.linspace(-3, 3, 4001), [0.0]])
+    x = x.astype(np.float32)
+    exact, fn = x.astype(np.float64), find_activation(name).fn
+    soft, sigmoid = np.logaddexp(0, exact), 1 / (1 + np.exp(-exact))
+    tanh = np.tanh(soft)
+    want = {
+        "softplus": (soft, sigmoid),
+        "mish": (exact * tanh, tanh + exact * (1 - tanh**2) * sigmoid),
+    }
+    values, slopes = fn(jnp.asarray(x)), jax.vmap(jax.grad(fn))(jnp.asarray(x))
+    np.testing.assert_allclose(values, want[name][0], rtol=4e-7)
+    np.testing.assert_allclose(slopes, want[name][1], rtol=1e-6, atol=2e-6)
+    assert fn(jnp.float32(np.inf)) == np.inf
+    assert np.isnan(fn(jnp.float32(np.nan)))

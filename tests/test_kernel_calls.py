@@ -132,6 +132,7 @@ def direct(target, arrays, out, **options):
 
 
 NORM = {"relu": True, "epsilon": np.float32(EPSILON)}
+KEY = jnp.array([1, 2], jnp.uint32)
 CALLS = [
     ("hptjax_conv", (X, W, jnp.ones(4), LIVE), [Y.shape], PLAIN),
     ("hptjax_conv_input_gradient", (Y, W, LIVE), [X.shape], PLAIN),
@@ -146,6 +147,7 @@ CALLS = [
     ("hptjax_depthwise", (X, D, jnp.int32(3)), [Z.shape], MOVED),
     ("hptjax_depthwise_input_gradient", (Z, D, jnp.int32(3)), [X.shape], MOVED),
     ("hptjax_depthwise_weight_gradient", (Z, X, jnp.int32(3)), [D.shape], MOVED),
+    ("hptjax_dropout", (X, jnp.float32(0.5), KEY, jnp.int32(3)), [X.shape], {}),
     (
         "hptjax_group_norm",
         (X, jnp.ones(3), jnp.ones(3), jnp.int32(3)),

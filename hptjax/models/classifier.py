@@ -16,7 +16,7 @@ from hptjax.errors import ConfigError
 from hptjax.models.layers.modules import torch_uniform
 from hptjax.models.layers.norms import BatchNormModule
 from hptjax.ops.activations import find_activation
-from hptjax.ops.pointwise import dropout
+from hptjax.ops.dropout import dropout
 
 BatchNorm = BatchNormModule
 

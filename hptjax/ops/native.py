@@ -25,6 +25,7 @@ TARGETS = (
     "hptjax_depthwise",
     "hptjax_depthwise_input_gradient",
     "hptjax_depthwise_weight_gradient",
+    "hptjax_dropout",
     "hptjax_group_norm",
     "hptjax_group_norm_gradient",
     "hptjax_join",

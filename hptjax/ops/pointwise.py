@@ -1,19 +1,7 @@
-"""Dropout with a traced rate, average pooling, and shortcuts."""
+"""Average pooling, and shortcuts."""
 
-import jax
 import jax.numpy as jnp
 from jax import Array
-
-
-def dropout(x: Array, rate: Array, key: Array, whole: bool = False) -> Array:
-    """Zeroes values of x [units, B] with probability rate, scales the rest by 1 / (1 - rate).
-
-    whole: one draw for each map of x [C, H, W, B] and image. The draw of a unit depends on its
-    index and not on how many units there are, so padding changes nothing.
-    """
-    shape = (x.shape[0], *(1,) * (x.ndim - 2), x.shape[-1]) if whole else x.shape
-    keep = jax.random.uniform(key, shape, x.dtype) >= rate
-    return jnp.where(keep, x / (1 - rate), 0)
 
 
 def average_pool(x: Array, size: int) -> Array:

@@ -29,7 +29,7 @@ class Dropout(Layer):
             raise Infeasible("units come in, not maps: leave out its option maps.")
 
     def forward(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
-        return dropped(x, self.rate, context, whole=self.maps)
+        return dropped(x, self.rate, context, context.incoming[0], whole=self.maps)
 
     def module(self, name: str | None = None) -> nn.Module:
         return DropoutModule(self, name=name)
@@ -45,5 +45,7 @@ class DropoutModule(nn.Module):
         if not train or key is None or not self.layer.rate:
             return x
         context = Context((), train, key, {})
-        y = dropped(jnp.moveaxis(x, (0, -1), (-1, 0)), self.layer.rate, context, self.layer.maps)
+        y = dropped(
+            jnp.moveaxis(x, (0, -1), (-1, 0)), self.layer.rate, context, whole=self.layer.maps
+        )
         return jnp.moveaxis(y, (0, -1), (-1, 0))

@@ -73,7 +73,7 @@ class Linear(Layer):
         x = _sums(x, weights, context, self.out_features)
         x = self._normed(x, weights, context)
         x = activated(x, self.activation, self.out_features)
-        return dropped(x, self.dropout, context)
+        return dropped(x, self.dropout, context, self.out_features)
 
     def _normed(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
         """x through the norm; where only some members have one, by the traced choice."""

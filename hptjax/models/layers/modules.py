@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from hptjax.ops.activations import find_activation
-from hptjax.ops.pointwise import dropout
+from hptjax.ops.dropout import dropout
 
 
 def torch_uniform(fan_in: int):

@@ -10,7 +10,7 @@ from jax import Array
 from hptjax.models.layers.base import Chosen, Context, Shape, Weight
 from hptjax.models.layers.norms import Norm
 from hptjax.ops.activations import activate
-from hptjax.ops.pointwise import dropout
+from hptjax.ops.dropout import dropout
 
 
 def affine(name: str, shape: tuple[Any, ...], fan_in: Any, pixels: int) -> dict[str, Weight]:
@@ -68,11 +68,16 @@ def activated(x: Array, value: Any, live: Any) -> Array:
     return activate(x, names, place, jnp.arange(x.shape[0]) < live)
 
 
-def dropped(x: Array, rate: Any, context: Context, whole: bool = False) -> Array:
-    """x after dropout by a rate, None where no member has any; whole: of whole maps."""
+def dropped(
+    x: Array, rate: Any, context: Context, live: Any = None, *, whole: bool = False
+) -> Array:
+    """x after dropout by a rate, None where no member has any.
+
+    live: how many channels of x are not padding, default all. whole: whether whole maps go.
+    """
     if rate is None or context.key is None:
         return x
-    return dropout(x, rate, context.key, whole)
+    return dropout(x, rate, context.key, whole, live)
 
 
 def followed(
@@ -96,4 +101,4 @@ def followed(
         norm = layer.norm.options
         x = normed(norm, x, "norm", shape, weights, context, relu=relu, **left)
         x = x if relu else activated(x, layer.activation, shape[0])
-    return dropped(x, layer.dropout, context)
+    return dropped(x, layer.dropout, context, shape[0])

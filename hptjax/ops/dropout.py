@@ -1,0 +1,59 @@
+"""Dropout with a traced rate, its draws the same with kernels and without.
+
+On CPUs a kernel of our own draws and scales in one pass (`kernels/dropout.cc`), elsewhere XLA's
+operations do.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from hptjax.ops import native
+from hptjax.ops.native import MAPS
+
+
+def dropout(
+    x: Array, rate: Array, key: Array, whole: bool = False, live: Array | int | None = None
+) -> Array:
+    """Zeroes numbers of x [units, B] or [C, H, W, B] with probability rate, scales up the others.
+
+    The others are divided by 1 - rate. The draw of a unit depends on its index and not on how many
+    units there are, so padding changes nothing. whole: one draw for each map and image. live: the
+    units or channels that are more than padding, default all: beyond them x must hold zeros.
+
+    Raises: where kernels compute, XLA's error INVALID_ARGUMENT for a number of live units that x
+    does not have.
+    """
+    if not whole and x.ndim in (2, 4) and _by_kernel(x, key):
+        alive = jnp.asarray(x.shape[0] if live is None else live, jnp.int32)
+        rate = jnp.asarray(rate, jnp.float32)
+        return _dropout(x, rate, jax.random.key_data(key), alive)
+    shape = (x.shape[0], *(1,) * (x.ndim - 2), x.shape[-1]) if whole else x.shape
+    keep = jax.random.uniform(key, shape, x.dtype) >= rate
+    return jnp.where(keep, x / (1 - rate), 0)
+
+
+def _by_kernel(x: Array, key: Array) -> bool:
+    """Whether the kernel draws what JAX would draw with this key."""
+    threefry = jax.random.key_impl(key) == "threefry2x32" and jax.config.jax_threefry_partitionable
+    return bool(threefry) and native.take(x)
+
+
+@jax.custom_vjp
+def _dropout(x: Array, rate: Array, key: Array, live: Array) -> Array:
+    layout = MAPS if x.ndim == 4 else None
+    layouts = (layout, None, None, None)
+    return native.call_one("hptjax_dropout", (x, rate, key, live), layouts, x.shape, layout)
+
+
+def _forward(x: Array, rate: Array, key: Array, live: Array):
+    return _dropout(x, rate, key, live), (x, rate, key, live)
+
+
+def _backward(residuals, g: Array):
+    x, rate, key, live = residuals
+    dx = _dropout(g, rate, key, live)  # drawn again: that is cheaper than to keep the draws
+    return dx, (dx * x).sum() / (1 - rate), None, None
+
+
+_dropout.defvjp(_forward, _backward)
