@@ -45,7 +45,7 @@ def test_the_prices_are_those_that_histories_were_made_with():
     assert (LOOPS.live, LOOPS.per_number, LOOPS.per_second) == (False, 400, 2e11)
     assert (LANES.live, LANES.per_number, LANES.per_second) == (False, 275, 2.6e13)
     assert LANES.per_step == 0.16e-3 * 2.6e13
-    assert [price.body_seconds for price in (KERNELS, LOOPS, LANES)] == [2.5, 4.0, 17.0]
+    assert [price.body_seconds for price in (KERNELS, LOOPS, LANES)] == [0.85, 4.2, 17.0]
 
 
 def test_a_device_without_a_row_has_that_of_its_platform():

@@ -33,20 +33,20 @@ WIDE = Integer(16, 128)
 @pytest.mark.parametrize(
     ("entries", "text"),
     [
-        ({"lr": Float(0.01, 0.1)}, "1 body, about 4.2 s of compiling."),
-        ({"resnet_stride_l0": Integer(1, 3)}, "3 bodies, about 10 s of compiling."),
+        ({"lr": Float(0.01, 0.1)}, "1 body, about 1.7 s of compiling."),
+        ({"resnet_stride_l0": Integer(1, 3)}, "3 bodies, about 2.8 s of compiling."),
         (
             {"batch_size": WIDE},
-            "32 bodies, about 88 s of compiling, and 2.7 s for each further shape that turns up: "
+            "32 bodies, about 18 s of compiling, and 0.6 s for each further shape that turns up: "
             "batch_size has 113 values; {choice: [16, 32, 64, 128]} makes 4.",
         ),
         (
             {"batch_size": Integer(10, 26, step=2), "resnet_stride_l0": Categorical((1, 2))},
-            "18 bodies, about 50 s of compiling.",  # nine values and two: no one to blame
+            "18 bodies, about 11 s of compiling.",  # nine values and two: no one to blame
         ),
         (
             {"batch_size": Integer(9, 30)},
-            "22 bodies, about 61 s of compiling: "
+            "22 bodies, about 13 s of compiling: "
             "batch_size has 22 values; {choice: [9, 16, 23, 30]} makes 4.",
         ),
     ],
@@ -126,7 +126,7 @@ SNAPPING = Integer(16, 128, log=True, grid=(16, 32, 64, 128), snap=True)
 
 
 def test_a_space_that_snaps_compiles_for_its_grid_alone():
-    assert text_of(Space({"batch_size": SNAPPING})) == "4 bodies, about 12 s of compiling."
+    assert text_of(Space({"batch_size": SNAPPING})) == "4 bodies, about 3.4 s of compiling."
 
 
 def test_what_snaps_is_a_repair_that_is_recorded():

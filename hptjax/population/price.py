@@ -50,9 +50,8 @@ class Price:
 
     def compile_seconds(self, bodies: Iterable[NetShape]) -> float:
         """Of compiling a program of these bodies, within a factor of two as a rule."""
-        own = (_compile_seconds(body, kernels=self.live) for body in bodies)
-        seconds = table().compiling.shared + sum(own)
-        return seconds * self.body_seconds / KERNELS.body_seconds
+        own = sum(_compile_seconds(body, kernels=self.live) for body in bodies)
+        return table().compiling.shared + own * self.body_seconds / KERNELS.body_seconds
 
     def flops(self, body: NetShape, shape: NetShape) -> int:
         """What is computed per image for a member of this exact shape in a body."""
@@ -85,7 +84,9 @@ LANES = _price_of(table().row("gpu"))
 def _compile_seconds(body: NetShape, *, kernels: bool) -> float:
     """Of one body on a CPU."""
     layers = (_layer_seconds(weight, kernels=kernels) for weight in weights(body).values())
-    return table().compiling.body + sum(layers)
+    seconds = table().compiling.body + sum(layers)
+    own = any(placed.layer.whole for placed in body.layers)
+    return seconds * table().compiling.own if own else seconds
 
 
 def _layer_seconds(weight: Weight, *, kernels: bool) -> float:

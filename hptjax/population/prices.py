@@ -52,13 +52,17 @@ class DeviceRow(Frozen):
 
 
 class Compiling(Frozen):
-    """Seconds on two cores: of what all bodies share, a body, each layer of a kind, each pixel."""
+    """Seconds on two cores: of what all bodies share, a body, each layer of a kind, each pixel.
+
+    own: how many times as long a body takes that is a class of the user's own.
+    """
 
     shared: Count
     body: Count
     conv: Count
     linear: Count
     pixel: Count
+    own: Count
 
 
 class Table(Frozen):
