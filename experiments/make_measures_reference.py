@@ -98,7 +98,7 @@ def arrays(rng: np.random.Generator) -> Arrays:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("tests/data/measures_reference.npz"))
     warnings.simplefilter("ignore")  # of classes that are not there
     np.savez_compressed(parser.parse_args().out, **dict(arrays(np.random.default_rng(0))))

@@ -33,7 +33,7 @@ from experiments.benchmarks.peers.common import import_torch
 
 torch = import_torch()
 
-import torch.nn.functional as F  # noqa: E402 - needs torch
+import torch.nn.functional as F  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 STEPS = 10
 Arrays = Iterator[tuple[str, Any]]
@@ -255,7 +255,7 @@ def as_array(value: Any) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("tests/data/recipe_reference.npz"))
     out = parser.parse_args().out
     rng = np.random.default_rng(0)

@@ -27,8 +27,8 @@ from experiments.benchmarks.peers.common import import_torch
 
 torch = import_torch()
 
-from torch import nn  # noqa: E402 - needs torch
-from torch.nn import functional as F  # noqa: E402
+from torch import nn  # noqa: E402  # pyright: ignore[reportMissingImports]
+from torch.nn import functional as F  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 MAPS = (3, 4, 7, 6)  # images, channels, rows, columns
 UNITS = (3, 8)
@@ -132,7 +132,7 @@ def as_array(value: Any) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("tests/data/torch_layers.npz"))
     out = parser.parse_args().out
     torch.manual_seed(0)

@@ -144,7 +144,7 @@ def as_array(value: Any) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("tests/data/torch_reference.npz"))
     out = parser.parse_args().out
     arrays = {

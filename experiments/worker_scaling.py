@@ -177,7 +177,7 @@ def train(study, data, workers: int, generations: int = 6) -> list[Mapping[str, 
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("config", nargs="?", default="quickstart")
     parser.add_argument("--device", choices=("core", "h100"), default="core")
     parser.add_argument("--population", type=int, help="default: the config's")

@@ -167,7 +167,7 @@ def timed(run: Callable) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--dims", type=int, nargs="+", default=[10, 30])
     parser.add_argument("--generations", type=int, default=300)
     parser.add_argument("--short", type=int, default=10, help="generations of the plain loops")

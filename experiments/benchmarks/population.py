@@ -78,7 +78,7 @@ class Report:
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few peers, steps and sections")
     parser.add_argument("--rounds", type=int, help="default 5, quick 2")
     parser.add_argument("--members", type=int, default=28)

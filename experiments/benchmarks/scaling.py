@@ -116,7 +116,7 @@ def in_a_process(stride: int, members: int, devices: int) -> dict[str, Any] | No
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--members", type=int, nargs="+", default=MEMBERS)
     parser.add_argument("--devices", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--strides", type=int, nargs="+", default=[1, 2, 3])

@@ -1,7 +1,7 @@
 """Minimises a rotated, badly scaled function of five numbers."""
 
 import optuna
-import optunahub
+import optunahub  # pyright: ignore[reportMissingImports]
 
 
 def objective(trial: optuna.Trial) -> float:
