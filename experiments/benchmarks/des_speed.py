@@ -130,7 +130,7 @@ def scipy_run(dims: int, generations: int) -> Callable:
 
 
 def cmaes_run(dims: int, generations: int) -> Callable:
-    from cmaes import CMA
+    from cmaes import CMA  # pyright: ignore[reportMissingImports]
 
     def run() -> int:
         size = 4 * dims + 1

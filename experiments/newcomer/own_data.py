@@ -67,6 +67,7 @@ def dataset(shop: Workshop) -> str:
     X, y = images(40)
     grey = X[..., 0]
     forms = {"int64": (X, y.astype(np.int64)), "3-D": (grey, y), "lists": (X.tolist(), y.tolist())}
+    made = None
     for name, (given, labels) in forms.items():
         made = hptjax.ImageDataset(given, labels)
         np.savez("form.npz", x_train=np.asarray(given).astype(np.uint8), y_train=labels)

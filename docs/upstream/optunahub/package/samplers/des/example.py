@@ -1,7 +1,7 @@
 """Minimises a rotated, badly scaled function of five numbers."""
 
 import optuna
-import optunahub  # pyright: ignore[reportMissingImports]
+import optunahub
 
 
 def objective(trial: optuna.Trial) -> float:
