@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn import metrics
+from sklearn import metrics  # pyright: ignore[reportMissingImports]
 
 Arrays = Iterator[tuple[str, Any]]
 COUNT, CLASSES = 60, 6

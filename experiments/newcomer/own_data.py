@@ -21,7 +21,7 @@ def layout(shop: Workshop) -> str:
 
 @item(23, "scikit-learn's digits, floats, 16 bits; strings, one-hot rows, objects as labels")
 def types(shop: Workshop) -> str:
-    from sklearn.datasets import load_digits
+    from sklearn.datasets import load_digits  # pyright: ignore[reportMissingImports]
 
     X, y = load_digits(return_X_y=True)
     X, y = X.reshape(-1, 8, 8)[:100], y[:100]
