@@ -2,19 +2,19 @@
 
 Tune a network:
     tune            one call: a network, images and a budget in, a Result out
-    run             a study as a file says it
+    run             one call: a study from its file, a Result out
     Result, Trial   the trials of a run: tables, plots, networks, a report
-    load_run        the Result of a run that is on the disk
-    metric, Metric  a function of one's own that trials are judged by
+    load_run        the Result of a finished or interrupted run, read from its folder
+    metric, Metric  your own function by which trials are judged
 
 Say which networks:
-    Model           a list of layers and how they are trained; `hptjax.layers` has the layers
+    Model           a list of layers and a recipe to train them; the layers are in `hptjax.layers`
     uniform, loguniform, integer, choice
-                    what is tuned, in the place of a value
-    Ref             the value of another option
+                    a range or a choice in place of a value: that value is tuned
+    Ref             a reference: takes the value of another option
     ModelConfig, load_model_config, with_hparams
-                    networks of the original study's form, and copies with other hparams
-    Space           what is tuned, by names
+                    networks in the form of the original study, and copies with other hparams
+    Space           the hparams that are tuned, by name
 
 Say which images:
     ImageDataset, load_images, train_validation_split
@@ -22,26 +22,26 @@ Say which images:
 
 Use a trained network:
     load_network, Network
-                    the best network of a run, or one from a file: predict, evaluate, export
-    Ensemble        networks that predict together
+                    a trained network, of a run or from a file: predict, evaluate, export
+    Ensemble        several networks that predict together
     load_best, Classifier, init_variables
-                    its weights, and networks as Flax modules
+                    the weights of a run's best network, and networks as Flax modules
 
-Take the parts:
+Use the parts by themselves:
     StudyConfig, load_study, run_study
-                    a study as a file says it, and its search
+                    the study that a file describes, and the search over it
     evaluate_population, Population, PopulationTrainer, Member, make_plan
                     populations of different networks, trained at once
     PopulationProblem, make_objective, des_minimize
-                    a whole search within one compiled call; a function to be minimised; DES
+                    a whole search in one compiled call; a function to minimise; DES
 
 Write a part:
     Layer, Weight, Optimizer, LrSchedule, Augmentation, Task, Sink
 
-Mistakes:
+Errors:
     ConfigError, DataError, MissingExtraError
 
-The names are loaded when first used, so that `import hptjax` stays light.
+Each name is loaded at its first use, so that `import hptjax` stays light.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What a user may give as a number, a list or a range: ConfigError for anything else."""
+"""Checks of numbers, lists and ranges that a user gives; ConfigError for anything else."""
 
 import itertools
 import math
@@ -10,13 +10,13 @@ import numpy as np
 
 from hptjax.errors import ConfigError, shown
 
-_LARGEST_END = 1e300  # the width of a range and what is rounded in it stay finite
+_LARGEST_END = 1e300  # so that widths of ranges and rounded values stay finite
 _LARGEST_INT = 2**53  # float64 holds every integer up to here
 _MOST_LISTED = 10_000
 
 
 def plain(value: Any) -> Any:
-    """Numpy's scalar as Python's own, which neither wraps around nor overflows in silence."""
+    """A numpy scalar as a Python one, which does not wrap around or overflow in silence."""
     if isinstance(value, np.floating):
         return float(value)  # item() leaves a longdouble as it is
     return value.item() if isinstance(value, np.bool_ | np.integer | np.str_) else value
@@ -52,7 +52,7 @@ def is_integer(value: object) -> TypeGuard[int]:
 
 
 def checked_range(kind: str, low: Any, high: Any, log: Any) -> tuple[Any, Any, bool]:
-    """The three as Python's own scalars; ConfigError unless they make a range."""
+    """low, high and log as Python scalars; ConfigError unless they make a range."""
     low, high, log = plain(low), plain(high), plain(log)
     expected, fits = "finite numbers within +-1e300", _is_end
     if kind == "int":
@@ -71,14 +71,14 @@ def checked_range(kind: str, low: Any, high: Any, log: Any) -> tuple[Any, Any, b
 
 
 def checked_flag(snap: Any) -> bool:
-    """Whether an entry snaps, as Python's own boolean; ConfigError for anything else."""
+    """`snap` as a Python boolean; ConfigError for anything else."""
     if not isinstance(plain(snap), bool):
         raise ConfigError(f"snap must be true or false, got {shown(snap)}.")
     return bool(snap)
 
 
 def listed(what: str, values: Any) -> tuple[Any, ...]:
-    """The values of a list; ConfigError for none, for very many, and for what is no list."""
+    """The values of a list; ConfigError if it is empty, too long, or not a list."""
     text = isinstance(values, str | bytes | bytearray | memoryview)
     is_list = isinstance(values, Sequence) and not text
     items = tuple(itertools.islice(values, _MOST_LISTED + 1)) if is_list else ()
@@ -92,7 +92,7 @@ def listed(what: str, values: Any) -> tuple[Any, ...]:
 
 
 def checked_grid(grid: Any, check: Callable[[Any], Any]) -> tuple[Any, ...]:
-    """The values of a grid as `check` gives them back, each once."""
+    """The values of a grid, each as `check` returns it; ConfigError where one is repeated."""
     points = []
     for value in listed("grid", grid):
         try:
@@ -104,14 +104,14 @@ def checked_grid(grid: Any, check: Callable[[Any], Any]) -> tuple[Any, ...]:
 
 def distinct(what: str, values: Sequence[Any]) -> tuple[Any, ...]:
     """The values as a tuple; ConfigError where one is repeated."""
-    # 1 and 1.0 are one value, since either finds the other; True is not 1
+    # 1 and 1.0 are the same value, for they are equal; True is not 1
     if len({(isinstance(value, bool), value) for value in values}) < len(values):
         raise ConfigError(f"{what} must not repeat a value, got {shown(list(values))}.")
     return tuple(values)
 
 
 def check_unit(u: Any) -> float:
-    """The coordinate clipped to [0, 1]; ConfigError for NaN and for what is no number."""
+    """The coordinate clipped to [0, 1]; ConfigError unless it is a number, and for NaN."""
     try:
         clipped = math.nan if isinstance(u, str | bytes) else float(min(max(u, 0.0), 1.0))
     except (TypeError, ValueError):  # None, a list, an array of several numbers

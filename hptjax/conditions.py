@@ -1,7 +1,7 @@
-"""When an hparam means anything: conditions on other hparams of its space.
+"""Conditions: an hparam may be active only for some values of other hparams of its space.
 
-An hparam is active where each hparam that it depends on is active itself and has one of the values
-asked for; without conditions it always is.
+An hparam is active if each hparam that it depends on is active and has one of the required values.
+An hparam without conditions is always active.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,16 +16,16 @@ from hptjax.glossary import Hparams
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What one hparam needs of another one: that it has one of these values.
+    """A requirement of one hparam: its parent, another hparam, must have one of these values.
 
-    No value at all: it never means anything.
+    With no values the hparam is never active.
     """
 
     parent: str
     values: tuple[Value, ...]
 
     def holds(self, value: Value) -> bool:
-        """Whether a value of the parent, as its entry has it, is one of them; True is not 1."""
+        """Whether a value of the parent, in its entry's type, meets it; True is not 1."""
         flag = isinstance(value, bool)
         return any(flag == isinstance(own, bool) and value == own for own in self.values)
 
@@ -82,7 +82,7 @@ def _check_parent(name: str, condition: Condition, entries: Mapping[str, Entry])
 
 
 def parents_first(names: Iterable[str], conditions: Conditions) -> tuple[str, ...]:
-    """The names in their order, but that each comes after those that it depends on.
+    """The names in the given order, except that parents come before the hparams they decide.
 
     Raises ConfigError for a circle.
     """
@@ -109,9 +109,9 @@ def parents_first(names: Iterable[str], conditions: Conditions) -> tuple[str, ..
 def unmet(
     name: str, conditions: Conditions, hparams: Hparams, entries: Mapping[str, Entry]
 ) -> Condition | None:
-    """The first condition of an hparam that active hparams do not meet; None: it is active.
+    """The first condition that the active hparams do not meet; None if the hparam is active.
 
-    Values may be uncast; ConfigError for one that its entry does not have.
+    Values may be uncast. Raises ConfigError for a value that its entry cannot have.
     """
     for condition in conditions.get(name, ()):
         parent = condition.parent
@@ -127,7 +127,7 @@ def unmet(
 
 
 def inactive_text(name: str, condition: Condition, hparams: Hparams) -> str:
-    """Why an hparam means nothing beside these active ones, in a sentence."""
+    """A sentence that says why an hparam is inactive beside these active ones."""
     parent = condition.parent
     if parent not in hparams:
         return f"{name}: means nothing where {parent} means nothing itself; leave it out."

@@ -11,18 +11,19 @@ from contextlib import suppress
 from pathlib import Path
 
 CACHE_VARIABLE = "HPTJAX_COMPILE_CACHE"
-LOG_LEVEL, IMPORTED = "TF_CPP_MIN_LOG_LEVEL", "1"  # of XLA; what JAX's import makes of it
-CORES = "NPROC"  # XLA's pools of threads are as large
+LOG_LEVEL, IMPORTED = "TF_CPP_MIN_LOG_LEVEL", "1"  # XLA's log level; what importing JAX sets it to
+CORES = "NPROC"  # XLA sizes its thread pools by it
 
 
 def set_up(*, compile_cache: bool, cores: int | None = None) -> None:
-    """Keeps compiled programs between processes, and says how many cores to use.
+    """Sets how many cores to use, and whether compiled programs are kept between processes.
 
-    `hptjax.tune` and `hptjax.run` keep them without being asked. Called before JAX starts it also
-    gives JAX a device for each core; later it leaves JAX's devices as they are. XLA then logs fatal
-    errors alone, unless TF_CPP_MIN_LOG_LEVEL or jax_logging_level says what it logs.
-    compile_cache: False leaves the cache as it is, as HPTJAX_COMPILE_CACHE=0 does; that variable
-    may also name the directory. cores: how many, where that is not all that this process may use.
+    `hptjax.tune` and `hptjax.run` keep compiled programs by default. If JAX has not started yet,
+    this also gives JAX one device for each core; otherwise JAX's devices stay as they are. XLA then
+    logs fatal errors only, unless TF_CPP_MIN_LOG_LEVEL or jax_logging_level is set. compile_cache:
+    whether to keep compiled programs; HPTJAX_COMPILE_CACHE=0 switches that off, too, and that
+    variable may also name the directory. cores: how many; None means all cores that this process
+    may use.
     """
     if cores is not None:
         os.environ[CORES] = str(cores)
@@ -37,9 +38,9 @@ def set_up(*, compile_cache: bool, cores: int | None = None) -> None:
 
 
 def keep_programs() -> None:
-    """Keeps compiled programs for the next process, unless a directory for them was chosen before.
+    """Keeps compiled programs for the next process, unless JAX already has a directory for them.
 
-    Where they cannot be kept, a warning says so.
+    Warns if they cannot be kept.
     """
     import jax
 
@@ -53,10 +54,10 @@ def keep_programs() -> None:
 
 
 def _silence_xla() -> None:
-    """Has XLA log fatal errors alone, unless somebody chose what it logs.
+    """Makes XLA log fatal errors only, unless its log level was set.
 
-    It logs an "error" about machine types for each program that it takes from the cache; ours are
-    kept apart by CPU model, so it says nothing.
+    XLA logs an "error" about machine types for each program from the cache. That is a false alarm:
+    our cache has one directory for each CPU model.
     """
     import jax
 
@@ -65,16 +66,16 @@ def _silence_xla() -> None:
         return
     loggers = [logging.getLogger(name) for name in ("jax", "jaxlib")]
     levels = [logger.level for logger in loggers]
-    for level in ("CRITICAL", "NOTSET"):  # the latter leaves XLA's as it is
+    for level in ("CRITICAL", "NOTSET"):  # NOTSET leaves XLA's level as it is
         jax.config.update("jax_logging_level", level)
     for logger, before in zip(loggers, levels, strict=True):
         logger.setLevel(before)
 
 
 def available_cores() -> int:
-    """Cores that this process may use, or as many as `set_up` was told.
+    """How many cores this process may use, or the number given to `set_up`.
 
-    As many as its affinity and its container's quota allow.
+    By default, as many as its affinity and its container's quota allow.
     """
     if os.environ.get(CORES, "").isdecimal():
         return max(1, int(os.environ[CORES]))
@@ -84,7 +85,7 @@ def available_cores() -> int:
 
 
 def cache_directory() -> Path | None:
-    """Where compiled programs are kept; None where the environment switches that off."""
+    """The directory of compiled programs; None if the environment switches the cache off."""
     setting = os.environ.get(CACHE_VARIABLE, "")
     if setting == "0":
         return None
@@ -96,7 +97,7 @@ def cache_directory() -> Path | None:
 
 
 def _holds_files(folder: Path) -> bool:
-    """Whether programs can be kept there; where not, one warning in place of JAX's for each."""
+    """Whether the folder can be written; if not, warns once, where JAX would for each program."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -111,14 +112,14 @@ def _holds_files(folder: Path) -> bool:
 
 
 def _cpu_hash() -> str:
-    """Programs are compiled for one CPU model by one JAX: a home directory may serve several."""
+    """A hash of the CPU model and JAX's version: machines that share a home may differ in both."""
     import jax
 
     return hashlib.sha256(f"{jax.__version__}\n{processor()}".encode()).hexdigest()[:16]
 
 
 def processor() -> str:
-    """What tells processors apart for which code is compiled."""
+    """A text that differs between processors that need different compiled code."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

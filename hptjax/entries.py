@@ -1,7 +1,7 @@
-"""The three kinds of hparams, each with its map to the unit interval and back.
+"""The three kinds of entries of a space, each with its map to the unit interval and back.
 
 Coordinates are float64, which sets the limits: real numbers within +-1e300, integers within
-+-2**53, at most 2**50 values on one axis. Numpy's scalars are taken for Python's own.
++-2**53, at most 2**50 values on one axis. Numpy scalars count as Python's.
 """
 
 import json
@@ -29,7 +29,7 @@ Value: TypeAlias = bool | int | float | str
 
 
 class Arithmetic(NamedTuple):
-    """What a decoding needs of numbers: Python's own on the host, JAX's inside a program."""
+    """The functions that decoding needs: Python's on the host, JAX's inside a program."""
 
     floor: Callable[[Any], Any]  # to whole numbers
     exp: Callable[[Any], Any]
@@ -39,9 +39,9 @@ class Arithmetic(NamedTuple):
 
 HOST = Arithmetic(math.floor, math.exp, min, max)
 
-_LARGEST_LOG = 2**40  # above, a logarithm in float64 hardly tells an integer from the next
+_LARGEST_LOG = 2**40  # above it, neighbouring integers have nearly the same logarithm in float64
 _MOST_VALUES = 2**50  # with more, neighbours would share a coordinate
-_NARROW = 1 + 1e-6  # a logarithm over so small a ratio is a straight line, with fewer digits
+_NARROW = 1 + 1e-6  # below this ratio high/low a logarithm is straight, and only loses digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class Float:
     """Real number on [low, high]; `log` makes equal ratios equally likely.
 
     Decoded values are rounded to about 12 digits of the range, so that encode and decode agree
-    exactly. Ends: within +-1e300. snap: as of Integer. step: None, or only low, low + step, ..., up
-    to high, each with an equal share of the unit interval; log has none.
+    exactly. Ends: within +-1e300. snap: as in Integer. step: if given, the values are only low, low
+    + step, ..., high, each with an equal share of the unit interval; not with `log`.
     """
 
     low: float
@@ -86,12 +86,12 @@ class Float:
 
     @property
     def count(self) -> int:
-        """How many values it has; only with a step."""
+        """The number of values; only with a step."""
         assert self.step is not None
         return round((self.high - self.low) / self.step) + 1
 
     def check(self, value: Any) -> float:
-        """The value as float, with a step the nearest; ConfigError unless within the bounds."""
+        """The value as float, or the nearest step; ConfigError if it is out of bounds."""
         value = plain(value)
         if not is_number(value) or not self.low <= value <= self.high:
             raise ConfigError(f"must be a number in [{self.low}, {self.high}], got {shown(value)}.")
@@ -142,7 +142,7 @@ class Float:
         return 12 - math.ceil(math.log10(size)) if size > 0 else 12
 
     def points(self) -> tuple[float, ...]:
-        """Grid points: those given, all of up to five steps, else both ends and the middle."""
+        """Grid points: the given ones, else all of up to five steps, else ends and middle."""
         if self.grid is None and self.step is not None and self.count <= 5:
             return self.values()
         return tuple(self.grid or dict.fromkeys(self.from_unit(u) for u in (0.0, 0.5, 1.0)))
@@ -156,8 +156,8 @@ class Integer:
     """Integer in {low, low+step, ..., high}: every value has an equal share of the unit interval.
 
     With `log` (step 1 only) value v has the share of [v - 1/2, v + 1/2] on the logarithm instead.
-    Ends: within +-2**53, at most 2**50 values; with `log` up to 2**40. snap: a network takes the
-    grid point that is nearest, so that no other value is ever compiled for.
+    Ends: within +-2**53, at most 2**50 values; with `log` up to 2**40. snap: a network gets the
+    nearest grid point, so that only grid points are ever compiled.
     """
 
     low: int
@@ -187,7 +187,7 @@ class Integer:
             _store(self, grid=checked_grid(self.grid, self._on_lattice))
 
     def _check_count(self) -> None:
-        """Float64 must tell the values apart."""
+        """Raises ConfigError where float64 cannot tell the values apart."""
         if self.log and self.high > _LARGEST_LOG:
             raise ConfigError(f"a log scale needs high <= 2**40, got high={self.high}.")
         if (count := (self.high - self.low) // self.step + 1) > _MOST_VALUES:
@@ -200,7 +200,7 @@ class Integer:
         return (self.high - self.low) // self.step + 1
 
     def check(self, value: Any) -> int:
-        """The nearest value of the lattice; ConfigError unless a number within the bounds."""
+        """The nearest value of the lattice; ConfigError unless it is a number in bounds."""
         value = plain(value)
         if not is_number(value) or not self.low <= value <= self.high:
             raise ConfigError(f"must be a number in [{self.low}, {self.high}], got {shown(value)}.")
@@ -236,7 +236,7 @@ class Integer:
         return ((value - self.low) / self.step + 0.5) / len(self)
 
     def points(self) -> tuple[int, ...]:
-        """Grid points: those given, else all of up to five values, else ends and middle."""
+        """Grid points: the given ones, else all of up to five values, else ends and middle."""
         if self.grid is not None:
             return tuple(self.grid)
         if len(self) <= 5:
@@ -251,8 +251,9 @@ class Integer:
 class Categorical:
     """One of the given choices, each with an equal share of the unit interval.
 
-    Booleans are `Categorical((False, True))`: u >= 1/2 is True. A mapping {name: meaning} makes
-    the names the choices, of parts or lists that no short text says; meanings: they, as JSON.
+    Booleans are `Categorical((False, True))`: u >= 1/2 is True. A mapping {name: meaning} gives
+    names to choices that are parts or lists. meanings: what the names stand for, as JSON; set by
+    the class itself.
     """
 
     choices: Sequence[Value]
@@ -283,7 +284,7 @@ class Categorical:
         return all(isinstance(choice, bool) for choice in self.choices)
 
     def meaning(self, choice: Any) -> Any:
-        """What a choice stands for: as a rule itself, of a named one the part or list."""
+        """What a choice stands for: itself, or the part or list that it names."""
         if self.meanings is None:
             return choice
         return json.loads(self.meanings[self._index(choice)])
@@ -295,12 +296,12 @@ class Categorical:
         return {choice: self.meaning(choice) for choice in self.choices}
 
     def check(self, value: Any) -> Value:
-        """The choice meant by the value; a boolean may be a number: 1/2 and more is True."""
+        """The choice that the value means; for booleans a number of at least 0.5 means True."""
         return self.choices[self._index(value)]
 
     def _index(self, value: Any) -> int:
         value = plain(value)
-        if isinstance(value, str | int | float):  # an array would answer == with an array
+        if isinstance(value, str | int | float):  # `array == choice` would be an array
             for index, choice in enumerate(self.choices):
                 if isinstance(choice, bool) == isinstance(value, bool) and choice == value:
                     return index
@@ -316,7 +317,7 @@ class Categorical:
         return by.least(by.floor(u * len(self)), len(self) - 1)
 
     def to_unit(self, value: Any) -> float:
-        """Centre of the choice's share; a boolean tuned as a number stays in place (.51)."""
+        """Centre of the choice's share; a boolean tuned as a number stays in place (0.51)."""
         index = self._index(value)
         value = plain(value)
         if not isinstance(value, bool) and self.choices == (False, True) and 0 < value < 1:
@@ -337,7 +338,7 @@ def _as_json(name: Any, meaning: Any) -> str:
 
 
 def _nearest(points: Sequence[Any], value: float, *, log: bool) -> Any:
-    """The point nearest to a value, of two the lower; with `log` by ratio."""
+    """The point nearest to a value, the lower of two equally near; with `log` by ratio."""
     if log and value > 0:
         return min(sorted(points), key=lambda point: abs(math.log(point / value)))
     return min(sorted(points), key=lambda point: abs(point - value))

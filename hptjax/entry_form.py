@@ -1,6 +1,6 @@
-"""The forms in which a file has the entry of an hparam: short as `{float: [0.001, 0.1]}`, or long.
+"""The two forms of an entry in a file, short and long. The short form is `{float: [0.001, 0.1]}`.
 
-The long form is `{type: float, low: 0.001, high: 0.1}`; it is what files of runs have.
+The long form is `{type: float, low: 0.001, high: 0.1}`; files of runs have the long form.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _KINDS: dict[str, type[Entry]] = {"float": Float, "int": Integer, "choice": Cate
 
 
 def entry_from_dict(spec: Any, path: str) -> Entry:
-    """Builds an entry from either form; ConfigError naming the path for what is none."""
+    """Builds an entry from either form; raises ConfigError naming the path."""
     if not isinstance(spec, Mapping):
         example = "{float: [0.001, 0.1]}"
         raise ConfigError(f"{path}: must be a mapping such as {example}, got {shown(spec)}.")
@@ -47,9 +47,9 @@ def entry_from_dict(spec: Any, path: str) -> Entry:
 
 
 def long_form(kind: str, given: Any, others: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """`{type: .., low: .., high: ..}`, or with `choices`, of what stands under the word of a kind.
+    """`{type: .., low: .., high: ..}`, or with `choices`, from the value under a kind's word.
 
-    others: what stands beside it. Raises ConfigError for ends that are not two.
+    others: the keys beside it. Raises ConfigError unless there are two ends.
     """
     if kind == "choice":
         return {"type": kind, "choices": given, **others}
@@ -70,7 +70,7 @@ def short_form(entry: Entry) -> dict[str, Any]:
 
 
 def entry_to_dict(entry: Entry) -> dict[str, Any]:
-    """Plain data of which `entry_from_dict` makes an equal entry."""
+    """Plain data from which `entry_from_dict` builds an equal entry."""
     tree: dict[str, Any] = {"type": entry.kind}
     for field in fields(entry):
         value = getattr(entry, field.name)

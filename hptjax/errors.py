@@ -1,17 +1,17 @@
-"""Errors that are a user's to mend: the command line prints each in one line and exits with 2."""
+"""Errors that a user can mend: the command line prints each in one line and exits with 2."""
 
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 from hptjax.synonyms import NAMES, NOTES
 
-_NEAR = 0.65  # below this likeness a guess misleads
+_NEAR = 0.65  # less similar guesses mislead
 
 
 class ConfigError(ValueError):
-    """A config, option or value of the user is not usable: says what must hold and what it got.
+    """A user's config, option or value is not usable; the text says what must hold and what it got.
 
-    more: how many other mistakes stand in the same place, for who names the file to tell.
+    more: how many further mistakes the same file has; the reader of the file reports that.
     """
 
     def __init__(self, text: str, more: int = 0) -> None:
@@ -20,11 +20,11 @@ class ConfigError(ValueError):
 
 
 class DataError(ConfigError):
-    """A data file is missing, damaged or of the wrong shape: names the file and what is wrong."""
+    """A data file is missing, damaged or of the wrong shape; the text names the file."""
 
 
 def printable(text: str) -> str:
-    """The text with what a terminal would act upon, or not show, as escapes: `\\x1b`, `\\n`."""
+    """The text with every control or invisible character as an escape: `\\x1b`, `\\n`."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text
@@ -48,16 +48,16 @@ def shown_key(key: object) -> str:
 
 
 class MissingExtraError(ImportError):
-    """An optional dependency is not installed: says which extra brings it."""
+    """An optional dependency is not installed; the text says which extra installs it."""
 
     def __init__(self, what: str, package: str, extra: str) -> None:
         super().__init__(f"{what} needs {package}: install it with  pip install 'hptjax[{extra}]'")
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """What was meant, as "did you mean 'lr'?": by the words of other tools, then by spelling.
+    """A hint such as "did you mean 'lr'?", found by the words of other tools, then by spelling.
 
-    Where nothing is near, all known names.
+    If no name is similar, it lists all known names.
     """
     names, word = list(known), str(name)
     for meant in NAMES.get(word.lower(), ()):
@@ -73,7 +73,7 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
 
 
 def _likeness(word: str, other: str) -> float:
-    """1 for a beginning of at least two letters; bounded in time whatever the word."""
+    """1 if the word is a prefix of at least two letters; its time is bounded for any word."""
     if len(word) > 1 and other.startswith(word):
         return 1.0
     return SequenceMatcher(None, word[:100], other).ratio()

@@ -1,7 +1,7 @@
-"""The points of a space, each once, computed from their index: a grid of any size costs nothing.
+"""Grids of any size: each point of a space is computed from its index, none is stored.
 
-Hparams that do not depend on each other are digits of the index. One that others depend on
-branches: below each of its values lie only the points of what is active there.
+Hparams that do not depend on each other are digits of the index. An hparam that others depend on is
+a branch: below each of its values are only the points of the hparams active there.
 """
 
 import itertools
@@ -22,7 +22,7 @@ Names: TypeAlias = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Digit:
-    """An hparam on which nothing depends."""
+    """An hparam that no other hparam depends on."""
 
     name: str
     values: Sequence[Value] | None
@@ -38,7 +38,7 @@ class Digit:
 
 @dataclass(frozen=True)
 class Branch:
-    """An hparam on which others depend; ways: its values, and the points below each."""
+    """An hparam that others depend on; ways: each of its values with the points below it."""
 
     name: str
     ways: tuple[tuple[Value, "Product"], ...]
@@ -60,7 +60,7 @@ class Branch:
 
 @dataclass(frozen=True)
 class Product:
-    """Hparams that are independent of each other; the first is fastest."""
+    """Hparams that are independent of each other; the first one varies fastest."""
 
     parts: tuple[Digit | Branch, ...]
     size: float = field(init=False, compare=False)
@@ -71,29 +71,29 @@ class Product:
         object.__setattr__(self, "size", size)
 
     def write(self, row: int, point: dict[str, Value]) -> None:
-        """Puts what stands at a row in range(size) into the point."""
+        """Writes the values of a row, in range(size), into the point."""
         for part in self.parts:
             row, own = divmod(row, int(part.size))
             part.write(own, point)
 
 
 def tree_of(columns: Columns, conditions: Conditions) -> Product:
-    """All points of these columns that differ in something active.
+    """The tree of all points of these columns; no two points differ in inactive hparams only.
 
-    columns: no real range may have a condition hang on it.
+    columns: no hparam may depend on a real range.
     """
     return _Trees(columns).of(tuple(columns), conditions)
 
 
 class _Trees:
-    """Makes trees; those of the same hparams under the same conditions are one object."""
+    """Builds trees; equal hparams under equal conditions share one tree."""
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
         self._known: dict[tuple, Product] = {}
 
     def of(self, names: Names, conditions: Conditions) -> Product:
-        """The tree of those names, under what is left of their conditions."""
+        """The tree of these names under their remaining conditions."""
         key = names, tuple(conditions.get(name, ()) for name in names)
         if key not in self._known:
             parts = (self._part(group, conditions) for group in _connected(names, conditions))
@@ -111,7 +111,7 @@ class _Trees:
         return Branch(root, tuple(ways))
 
     def _below(self, root: str, value: Value, names: Names, conditions: Conditions) -> Product:
-        """What is active where the root has this value."""
+        """The tree of the hparams that are active where the root has this value."""
         gone, more = {root}, True
         while more:
             more = {
@@ -133,7 +133,7 @@ class _Trees:
 
 
 def _connected(names: Names, conditions: Conditions) -> list[Names]:
-    """The names in groups that do not depend on each other, by their first name's place."""
+    """The names in groups that do not depend on each other, ordered by their first names."""
     group = {name: name for name in names}
 
     def top(name: str) -> str:
@@ -151,10 +151,10 @@ def _connected(names: Names, conditions: Conditions) -> list[Names]:
 
 
 class Grid(Sequence[dict[str, Value]]):
-    """The points of a finite tree, each made when asked for, with its active hparams alone.
+    """The points of a finite tree, each built when asked for, with its active hparams only.
 
-    A slice is a Grid too. `size` is the exact number of points; `len()`, which Python cannot let
-    exceed `sys.maxsize`, stops there.
+    A slice is a Grid too. `size` is the exact number of points; `len()` is at most `sys.maxsize`,
+    as Python demands.
     """
 
     __slots__ = ("_names", "_rows", "_tree")
@@ -189,7 +189,7 @@ class Grid(Sequence[dict[str, Value]]):
         return map(self._point, reversed(self._rows))
 
     def __eq__(self, other: object) -> bool:
-        """Whether the points are the same in the same order, also those of a list."""
+        """Whether the other, a Grid or a list, has the same points in the same order."""
         if isinstance(other, Grid) and (self._names, self._tree) == (other._names, other._tree):
             return self._rows == other._rows
         if not isinstance(other, Grid | list):

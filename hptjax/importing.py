@@ -1,4 +1,4 @@
-"""Objects by the text `module:attribute`, also those of a module beside the user's own file."""
+"""Imports objects by the text `module:attribute`, also from a module beside the user's file."""
 
 import re
 import sys
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 _PLACE = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)")
-_FOLDERS: list[str] = []  # where modules are looked for that are not installed, the first one first
+_FOLDERS: list[str] = []  # folders of modules that are not installed, in order of search
 
 
 def is_place(text: str) -> bool:
@@ -19,30 +19,30 @@ def is_place(text: str) -> bool:
 
 
 def import_from(folders: Iterable[str | Path]) -> None:
-    """Lets `module:attribute` find modules of these folders, before those that were told earlier.
+    """Lets `module:attribute` find modules in these folders, before folders given earlier.
 
-    A folder is put on the path of imports when a module of it is asked for that is nowhere else.
+    A folder is added to `sys.path` only when one of its modules is found nowhere else.
     """
     texts = [str(folder) for folder in folders]
     _FOLDERS[:] = dict.fromkeys([*texts, *_FOLDERS])
 
 
 def import_folders() -> tuple[str, ...]:
-    """The folders that `import_from` was told: another process of the same study needs them."""
+    """The folders given to `import_from`: another process of the same study needs them."""
     return tuple(_FOLDERS)
 
 
 def is_there(module: str) -> bool:
-    """Whether a module can be imported; imports none but the packages around it."""
+    """Whether a module can be imported; imports only the packages around it."""
     _reach(module)
     try:
         return find_spec(module) is not None
-    except (ImportError, ValueError):  # of a package that is not there, or a module without a spec
+    except (ImportError, ValueError):  # the package is missing, or the module has no spec
         return False
 
 
 def load(place: str) -> Any:
-    """What `module:attribute` names, or a module alone; raises as an import does."""
+    """The object that `module:attribute` or `module` names; raises the errors of an import."""
     module, _, attribute = place.partition(":")
     _reach(module)
     names = attribute.split(".") if attribute else []
@@ -50,7 +50,7 @@ def load(place: str) -> Any:
 
 
 def _reach(module: str) -> None:
-    """Puts the folder of a module on the path of imports, where it needs to be."""
+    """Adds the folder of a module to `sys.path` if the module is found nowhere else."""
     top = module.partition(".")[0]
     if top in sys.modules or find_spec(top) is not None:
         return

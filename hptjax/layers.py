@@ -1,7 +1,7 @@
-"""Layers of a model in Python: `Conv(32, kernel_size=3)` is what a file says as `conv: {...}`.
+"""Layers of a model in Python: `Conv(32, kernel_size=3)` stands for `conv: {...}` of a file.
 
-Every word of the table of layers is here, in capitals: `max_pool` is `MaxPool`. The first argument
-is the main option of a layer; `label` and `depth` may be given to all.
+Every layer of the table `layers` is here, in CamelCase: `max_pool` is `MaxPool`. The first argument
+is the main option of the layer. Every layer takes `label` and `depth`.
 """
 
 import re
@@ -16,16 +16,16 @@ from hptjax.errors import ConfigError, did_you_mean
 
 
 def Ref(text: str) -> str:
-    """The value of another option, in the place of a value.
+    """A reference: takes the value of another option.
 
     Args:
-        text: the other option's path, or a number times it.
+        text: the path of the other option, or a number times that path.
 
     Returns:
         The reference, as a file writes it.
 
     Raises:
-        ConfigError: for another text.
+        ConfigError: if the text has another form.
 
     Example:
         >>> import hptjax
@@ -36,7 +36,7 @@ def Ref(text: str) -> str:
 
 
 def Stack(layers: Sequence[Any], **options: Any) -> dict[str, Any]:
-    """Several layers that are repeated together; options: label, depth."""
+    """Several layers that are repeated together. options: `label` and `depth`."""
     return {STACK: {**options, "layers": list(layers)}}
 
 

@@ -1,4 +1,4 @@
-"""Names of a package that are loaded when they are first used."""
+"""Loads names of a package at their first use."""
 
 import sys
 from collections.abc import Callable, Collection, Mapping
@@ -8,10 +8,10 @@ from importlib import import_module
 def lazily(
     package: str, homes: Mapping[str, str], modules: Collection[str] = ()
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package, for names that it does not import itself.
+    """`__getattr__` and `__dir__` for a package whose names are loaded at their first use.
 
     homes: {name: the module that has it}; modules: submodules that are loaded as attributes. Type
-    checkers learn of the names from imports under TYPE_CHECKING.
+    checkers find the names in imports under TYPE_CHECKING.
     """
 
     def get(name: str) -> object:

@@ -1,4 +1,4 @@
-"""What objects show of themselves in a notebook: small tables of HTML, in its own colours."""
+"""Small HTML tables that show objects in a notebook, in the notebook's own colours."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,13 +11,13 @@ _SOFT = "opacity:.7"
 
 
 def in_notebook() -> bool:
-    """Whether a notebook's kernel runs this, and not a script or a terminal."""
+    """Whether this runs in a notebook's kernel, not in a script or a terminal."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return getattr(shell, "kernel", None) is not None
 
 
 def block(title: str, *parts: str, note: str = "") -> str:
-    """A title, parts of HTML below it, and a soft last line. title, note: plain text."""
+    """A title, parts of HTML below it, and a faint last line. title, note: plain text."""
     last = f'<div style="{_SOFT}">{escape(note)}</div>' if note else ""
     return f"<div><div><b>{escape(title)}</b></div>{''.join(parts)}{last}</div>"
 
@@ -28,7 +28,7 @@ def line(text: str) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A table of plain values; a heading that is empty everywhere is left out."""
+    """A table of plain values; the heading is left out if all column names are empty."""
     heads = "".join(f'<th style="{_CELL}">{escape(name)}</th>' for name in columns)
     head = f"<thead><tr>{heads}</tr></thead>" if any(columns) else ""
     body = "".join(f"<tr>{''.join(map(_td, row))}</tr>" for row in rows)
@@ -45,7 +45,7 @@ def folded(title: str, content: str) -> str:
 
 
 def cell(value: Any) -> str:
-    """A value for people: four digits of a real number, a mapping as `{key: value}`."""
+    """A value as text for people: four digits of a real number, a mapping as `{key: value}`."""
     text = _text(value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
@@ -65,7 +65,7 @@ def _text(value: Any) -> str:
 
 
 def pairs(tree: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """A nested mapping as rows of dotted keys and values; what is nested deeper stays in a cell."""
+    """A nested mapping as rows of dotted keys and values; deeper nesting stays in one cell."""
     rows: list[tuple[str, Any]] = []
     for key, value in tree.items():
         if isinstance(value, Mapping) and value:

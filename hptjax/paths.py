@@ -6,9 +6,9 @@ from hptjax.errors import ConfigError, shown
 
 
 def user_path(text: str | Path) -> Path:
-    """The path, with `~` as the home directory: shells leave that alone in --out=~/x.
+    """The path with `~` replaced by the home directory: shells do not do so in --out=~/x.
 
-    Raises ConfigError for the home of a user that there is not, and for a null character.
+    Raises ConfigError if the user of `~user` does not exist, or for a null character.
     """
     if "\0" in str(text):
         raise ConfigError(f"{shown(str(text))}: no file can have such a name.")
@@ -19,7 +19,7 @@ def user_path(text: str | Path) -> Path:
 
 
 def is_folder(text: str) -> bool:
-    """Whether a folder of that path is there; False for what no path can be."""
+    """Whether a folder of that path exists; False for a text that cannot be a path."""
     try:
         return user_path(text).is_dir()
     except (ConfigError, OSError, ValueError):

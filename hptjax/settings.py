@@ -1,4 +1,4 @@
-"""JAX's process-wide settings that would change numbers: fixed while our programs are made or run.
+"""Fixes the settings of JAX that would change numbers while our programs are traced or run.
 
 A notebook may have switched on float64, another random generator or NaN checks for its own work. A
 study must give the same numbers under any of them.
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jax import Array
 
-GENERATOR = "threefry2x32"  # the k-th draw of a key is the same however many are made
+GENERATOR = "threefry2x32"  # the k-th draw of a key does not depend on how many are made
 
 
 @contextmanager
 def fixed_settings() -> Iterator[None]:
-    """JAX with its default settings, in this thread, whatever the process has set."""
+    """Gives JAX its default settings in this thread, whatever the process has set."""
     import jax  # on demand: the table of searchers does without it
 
     with ExitStack() as stack:
@@ -34,7 +34,7 @@ def fixed_settings() -> Iterator[None]:
 
 
 def named_key(seed: int) -> "Array":
-    """A random key of our generator, whatever JAX's default one is."""
+    """A random key of our generator, whatever JAX's default generator is."""
     import jax
 
     return jax.random.key(seed, impl=GENERATOR)

@@ -1,7 +1,7 @@
-"""Search spaces: the one place that maps hparams to the unit cube and back.
+"""Search spaces: the only module that maps hparams to the unit cube and back.
 
-Grid, random, TPE and DES all derive from the same entries. A coordinate u outside [0, 1] is
-clipped to it; NaN is refused with a ConfigError.
+All searchers use the same entries. A coordinate u outside [0, 1] is clipped; NaN raises
+ConfigError.
 """
 
 import itertools
@@ -52,9 +52,9 @@ def to_unit(entry: Entry, value: Any) -> float:
 class Space(Mapping[str, Entry]):
     """Ordered mapping from hparam name to entry; immutable and hashable.
 
-    The order of the names is the order of the D coordinates of the unit cube. conditions: on what
-    an hparam depends, {name: conditions}, all of which must hold; where they do not it is inactive
-    and means nothing. Points that differ in inactive hparams alone are one.
+    The order of the names is the order of the D coordinates of the unit cube. conditions: {name:
+    the conditions of that hparam}. If one of them does not hold, the hparam is inactive and has no
+    effect. Points that differ in inactive hparams only count as one.
     """
 
     __slots__ = ("_conditions", "_entries", "_order")
@@ -101,25 +101,25 @@ class Space(Mapping[str, Entry]):
 
     @property
     def conditions(self) -> Conditions:
-        """Those of each hparam that has some."""
+        """{name: its conditions}, for each hparam that has any."""
         return dict(self._conditions)
 
     @property
     def parents_first(self) -> tuple[str, ...]:
-        """The names in an order in which each comes after those that it depends on."""
+        """The names in an order in which parents come before the hparams that depend on them."""
         return self._order
 
     def is_active(self, name: str, hparams: Hparams) -> bool:
-        """Whether an hparam means anything beside these active ones; a missing one counts as not.
+        """Whether an hparam is active beside these active ones; a missing parent is inactive.
 
-        Raises ConfigError where a value that decides it is not one of its entry.
+        Raises ConfigError if a parent has a value that its entry cannot have.
         """
         return unmet(name, self._conditions, hparams, self._entries) is None
 
     def active(self, hparams: Hparams) -> dict[str, Value]:
-        """Those hparams of the space that mean something beside the others, in the space's order.
+        """The given hparams that are active, in the order of the space.
 
-        What depends on an hparam that is missing is inactive. Raises ConfigError as `is_active`.
+        An hparam whose parent is missing is inactive. Raises ConfigError as `is_active` does.
         """
         if not self._conditions:
             return {name: hparams[name] for name in self if name in hparams}
@@ -130,10 +130,10 @@ class Space(Mapping[str, Entry]):
         return {name: found[name] for name in self if name in found}
 
     def completed(self, hparams: Hparams, *, drop: bool = False) -> dict[str, Value]:
-        """The hparams with every active one that is missing: mid-scale, or its first choice.
+        """The hparams, with each missing active one added: mid-scale, or its first choice.
 
-        drop: leaves inactive ones out, which are a ConfigError else; so is a name that the space
-        lacks.
+        drop: leaves out inactive hparams, which raise ConfigError otherwise. A name that is not in
+        the space always raises it.
         """
         self._check_names(hparams)
         found: dict[str, Value] = {}
@@ -146,7 +146,7 @@ class Space(Mapping[str, Entry]):
         return {name: found[name] for name in self if name in found}
 
     def decode(self, u: Any) -> dict[str, Value]:
-        """Hparams at a point of the unit cube, also those that are inactive there.
+        """All hparams at a point of the unit cube, including those that are inactive there.
 
         u: [D], clipped to [0, 1]; ConfigError for NaN.
         """
@@ -157,9 +157,9 @@ class Space(Mapping[str, Entry]):
         }
 
     def encode(self, hparams: Hparams) -> np.ndarray:
-        """A point [D] that decodes to the hparams; ConfigError for a missing or outlying value.
+        """A point [D] that decodes to the hparams; ConfigError for a missing or out-of-range value.
 
-        Inactive hparams may be missing: their coordinates are in the middle.
+        Inactive hparams may be missing: their coordinates are then 0.5.
         """
         if not isinstance(hparams, Mapping):
             raise ConfigError(f"hparams must be a mapping of name to value, got {shown(hparams)}.")
@@ -188,26 +188,27 @@ class Space(Mapping[str, Entry]):
         return [self.active(self.decode(u)) for u in rng.random((n, len(self)))]
 
     def grid(self) -> Grid:
-        """Every combination of the grid points, made when asked for; the first name is fastest.
+        """Every combination of the grid points, built lazily; the first name varies fastest.
 
-        A point holds its active hparams, and no two differ in inactive ones alone.
+        A point holds only its active hparams; no two points are equal.
         """
         columns = {name: entry.points() for name, entry in self.items()}
         return Grid(self.names, tree_of(columns, self._conditions))
 
     def grid_size(self) -> int:
-        """How many points the grid has, exactly, however many."""
+        """The exact number of points of the grid."""
         return self.grid().size
 
     def size(self, fixed: Hparams | None = None) -> float:
-        """How many points the space has that differ in something active, inf with a real range.
+        """How many points the space has, inf with a real range.
 
-        fixed: values of hparams that do not vary.
+        Points that differ in inactive hparams only count as one. fixed: values of the hparams that
+        do not vary.
         """
         return self._tree(fixed or {}).size
 
     def points(self) -> Grid:
-        """All points of a space without real ranges, as those of its grid."""
+        """All points of a space without real ranges."""
         return Grid(self.names, self._tree({}))
 
     def _tree(self, fixed: Hparams) -> Product:
@@ -236,7 +237,7 @@ class Space(Mapping[str, Entry]):
 
 
 def _coordinates(u: Any, count: int) -> list[Any]:
-    """The entries of a point, unchecked but for their number; copies no more than those."""
+    """The coordinates of a point; checks only their number, and copies few of too many."""
     values = u if isinstance(u, Sequence) else np.asarray(u).tolist()
     if isinstance(values, str | bytes) or not isinstance(values, Sequence):
         raise ConfigError(f"a point must be a list of numbers, got {shown(u)}.")
@@ -248,7 +249,7 @@ def _coordinates(u: Any, count: int) -> list[Any]:
 
 
 def _all_values(entry: Entry) -> Sequence[Value] | None:
-    """None: they are a real range."""
+    """All values of an entry; None for a real range."""
     return values_of(entry) if count_of(entry) < float("inf") else None
 
 

@@ -1,6 +1,6 @@
-"""What other tools call things that hptjax has under another name, or has not."""
+"""Words of other tools, with the names that hptjax has for them or what to write instead."""
 
-# Of each word the names that it may mean; one that ends in `_l` is a layer's: `_l0`, `_l1`.
+# {word: the names that it may mean}; a name that ends in `_l` is one of a layer: `_l0`, `_l1`.
 NAMES: dict[str, tuple[str, ...]] = {
     "learning_rate": ("lr",),
     "lrate": ("lr",),
@@ -112,7 +112,7 @@ _OPTIMIZER = "write optimizer: {sgd: {momentum: 0.9, nesterov: true}} in the mod
 _SCHEDULE = "write lr_schedule: cosine in the model, and warmup: 0.05 before it"
 _DEPTH = "it is an option of a layer in a list of layers, as in linear: {depth: {int: [1, 3]}}"
 _BUDGET = "it stands in budget, as in budget: {%s: %s}"
-# Of each word what to write instead, where no single name does.
+# {word: what to write instead}, for words that no single name translates.
 NOTES: dict[str, str] = {
     "momentum": _OPTIMIZER,
     "sgd": _OPTIMIZER,

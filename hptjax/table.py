@@ -1,9 +1,9 @@
-"""Names that a user may write, and what each stands for: one kind of table for every kind of part.
+"""Tables of the names that a user may write; there is one table for each kind of part.
 
-A row is a word, as `adam`, or the pattern of a family, as `optax.<name>` or `npz:<path>`. What it
-stands for is named as text, `module:attribute`, and imported when it is asked for: nobody pays for
-another part's libraries. Other packages add rows by entry points of the group `hptjax.<seam>`, and
-a word such as `my_pkg.parts:Lion` needs no row at all.
+A row is a word, as `adam`, or the pattern of a family, as `optax.<name>` or `npz:<path>`. Its
+target is a text, `module:attribute`, which is imported only when it is asked for: nobody pays for
+the libraries of another part. Other packages add rows by entry points of the group `hptjax.<seam>`,
+and a word such as `my_pkg.parts:Lion` needs no row at all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,9 +23,9 @@ OURS = "hptjax"
 
 @dataclass(frozen=True)
 class TableRow:
-    """A word of a table, or the pattern of a family, and where that which it stands for is.
+    """A word of a table, or the pattern of a family, and where its target is.
 
-    target: `module:attribute`, or a module alone; package: the distribution that brings it.
+    target: `module:attribute`, or a module alone; package: the distribution that adds the row.
     """
 
     word: str
@@ -34,31 +34,32 @@ class TableRow:
 
     @property
     def is_family(self) -> bool:
-        """Whether the word is a pattern, that ends in `<name>`."""
+        """Whether the word is a pattern, which ends in `<name>`."""
         return self.word.endswith(">")
 
     def argument(self, word: str) -> str | None:
-        """What stands in a word for the `<name>` of the pattern; None if the word is not of it."""
+        """The text that stands for the `<name>` of the pattern; None if the word does not match."""
         head = self.word.partition("<")[0]
         return word.removeprefix(head) or None if word.startswith(head) else None
 
     def claims(self, word: str) -> bool:
-        """Whether a word is this row's."""
+        """Whether a word belongs to this row."""
         return self.argument(word) is not None if self.is_family else word == self.word
 
     def load(self) -> Any:
-        """What the row stands for, of a family the function of its argument; imports it."""
+        """Imports and returns the target; for a family, the function of its argument."""
         return load(self.target)
 
 
 class Table(Generic[Row]):
-    """The words of one seam, each with what it stands for.
+    """The words of one seam, each with its target.
 
-    seam: of the entry points' group, as `optimizers` of `hptjax.optimizers`; noun: one of its
-    parts, as errors call it. rows: {word or pattern: "module:attribute"}; of a pattern the
-    attribute is a function of the text that stands for <...>, and a ConfigError of it need not say
-    where: `find` does. What others bring is checked: base: "module:attribute" of the class that it
-    must derive from; needs: attributes that it must have.
+    seam: the end of the entry points' group, such as `optimizers` in `hptjax.optimizers`. noun:
+    what errors call one of its parts. rows: {word or pattern: "module:attribute"}; the attribute of
+    a pattern is a function of the text that stands for <...>. A ConfigError that it raises need not
+    say where the word stands: `find` adds that. Parts of other packages are checked. base:
+    "module:attribute" of the class that they must derive from. needs: attributes that they must
+    have.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Table(Generic[Row]):
         return f"Table({self.seam!r}: {', '.join(self.names())})"
 
     def __contains__(self, word: object) -> bool:
-        """Whether `find` has an answer; imports no part, but the packages around one."""
+        """Whether `find` would succeed; imports no part, only the packages around it."""
         if not isinstance(word, str):
             return False
         if any(row.claims(word) for row in self.rows()):
@@ -94,10 +95,10 @@ class Table(Generic[Row]):
         return tuple(dict.fromkeys(row.word for row in self.rows()))
 
     def row(self, word: Any, path: str) -> TableRow:
-        """The row of a word, which a word `module:attribute` need not have in the table.
+        """The row of a word; a word `module:attribute` gets a row of its own.
 
-        path: of the word in the user's config, for errors. Raises ConfigError for an unknown word,
-        and where two packages have a row for it.
+        path: where the word stands in the user's config, for errors. Raises ConfigError for an
+        unknown word, and if two packages have a row for it.
         """
         if not isinstance(word, str):
             raise ConfigError(f"{path}: must be the name of a part, got {shown(word)}.")
@@ -120,10 +121,10 @@ class Table(Generic[Row]):
         return TableRow(word, word, package="")
 
     def find(self, word: Any, path: str) -> Row:
-        """What a word stands for, imported now; ConfigError as `row` and `check` have it.
+        """Imports and returns the target of a word; raises ConfigError as `row` and `check` do.
 
-        Raises: ConfigError, too, where a family does not know its argument, or where there is no
-        such module or attribute.
+        Also raises ConfigError if a family does not know its argument, or if the module or the
+        attribute does not exist.
         """
         row = self.row(word, path)
         found = self._loaded(row, path)
@@ -137,7 +138,7 @@ class Table(Generic[Row]):
         return found
 
     def word_of(self, found: Any) -> str:
-        """The word of an object that the table has, else `module:attribute` of where it is."""
+        """The word of a class or function; `module:attribute` if the table has no word for it."""
         target = f"{found.__module__}:{found.__qualname__}"
         words = [row.word for row in self._own if row.target == target and not row.is_family]
         return words[0] if words else target
@@ -145,7 +146,7 @@ class Table(Generic[Row]):
     def members(self, pattern: str) -> tuple[str, ...]:
         """The known words of a family; imports its library.
 
-        They are what the function `members()` beside the family's own says; without one, none.
+        The function `members()` in the family's module returns them; without it there are none.
         """
         row = next(row for row in self.rows() if row.word == pattern)
         members = getattr(import_module(row.target.partition(":")[0]), "members", tuple)
@@ -170,7 +171,7 @@ class Table(Generic[Row]):
             raise ConfigError(f"{path}: {module} has no {attribute!r}; {hint}") from None
 
     def check(self, found: Any, where: str) -> None:
-        """ConfigError, beginning with where, for what no row of the table may stand for."""
+        """Raises ConfigError, beginning with `where`, if the object cannot be such a part."""
         lacks = [name for name in self._needs if not hasattr(found, name)]
         if lacks:
             wanted = " and ".join(self._needs)
@@ -186,22 +187,22 @@ class Table(Generic[Row]):
 
 
 def _narrowest(families: Sequence[TableRow]) -> list[TableRow]:
-    """Those with the longest text before `<name>`: `a.b.<name>` goes before `a.<name>`."""
+    """The rows with the longest text before `<name>`: `a.b.<name>` wins over `a.<name>`."""
     heads = [len(row.word.partition("<")[0]) for row in families]
     return [row for row, head in zip(families, heads, strict=True) if head == max(heads)]
 
 
 @lru_cache(maxsize=1)
 def entry_rows() -> Mapping[str, tuple[TableRow, ...]]:
-    """{seam: the rows that other packages bring by entry points}; looked up once."""
+    """{seam: the rows that other packages add by entry points}; looked up once."""
     packages = list(distributions())
     if not any(f"[{OURS}." in (p.read_text("entry_points.txt") or "") for p in packages):
-        return {}  # without the names of all packages, which take far longer to read
+        return {}  # skips the names of all packages, which take far longer to read
     found: dict[str, dict[TableRow, None]] = {}
     seen: set[str] = set()
     for package in packages:
         name = package.name
-        if name in seen:  # one that stands before it on the path is what is imported
+        if name in seen:  # an earlier one on the path shadows this one
             continue
         seen.add(name)
         for point in package.entry_points:

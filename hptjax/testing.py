@@ -1,7 +1,8 @@
 """Checks for a layer of your own: `hptjax.testing.check(MyLayer)` runs the law of padding on it.
 
-The law is in `hptjax.models.layers.base`. The layer is trained for some steps between layers of
-ours, at its exact shape and with padding behind every channel; both must come to the same.
+`hptjax.models.layers.base` states the law. The layer is trained for some steps between two of our
+layers, once at its exact shape and once with padding behind every channel; both must give the same
+numbers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,11 +27,11 @@ from hptjax.models.layers.linear import Head
 from hptjax.models.layers.norms import BATCH_NORM, NO_NORM
 from hptjax.ops import native
 
-MAPS, UNITS = (6, 8, 8), (6,)  # what comes in unless told
+MAPS, UNITS = (6, 8, 8), (6,)  # shapes of the input if none is given
 BATCH, CLASSES, MORE, STEPS = 8, 4, 3, 3  # MORE: units or channels of padding
 LR = 0.1
 ATOL, ATOL_WEIGHTS = 1e-5, 1e-6
-# small programs that run a few times: ten times as fast compiled
+# small programs that run a few times: they compile faster by a factor of ten
 QUICKLY: dict[str, int | bool] = {"xla_backend_optimization_level": 0}
 if jax.__version_info__ < (0, 12):  # later ones have no such option
     QUICKLY["xla_cpu_use_fusion_emitters"] = False
@@ -47,13 +48,13 @@ LAW = (
 def check(
     layer: Layer | type[Layer], incoming: Shape | None = None, *, kernels: bool | None = None
 ) -> None:
-    """Raises AssertionError where a layer breaks the law of padding, or its module its `forward`.
+    """Raises AssertionError if a layer breaks the law of padding or differs from its own module.
 
-    layer: one with its options, or a class whose options all have defaults. incoming: the true
-    shape of what comes in, (C, H, W) or (N,); None: maps and units, where the layer takes both.
-    kernels: computed with our CPU kernels or without; None: both, where there are any. The text
-    says which point of the law is broken and where. Raises Infeasible for a shape that the layer
-    does not take, ConfigError for a whole network, which is never padded.
+    layer: a layer, or a class of layers whose options all have defaults. incoming: the true shape
+    of the input, (C, H, W) or (N,); None tries maps and units, whichever the layer takes. kernels:
+    whether to use our CPU kernels; None tries both, where they exist. The error says which point of
+    the law is broken and where. Raises Infeasible for a shape that the layer does not take, and
+    ConfigError for a whole network, which is never padded.
     """
     own = validated(layer, {}, layer.__name__) if isinstance(layer, type) else layer
     if own.whole:
@@ -64,7 +65,7 @@ def check(
 
 
 def _shapes(layer: Layer) -> list[Shape]:
-    """What the layer takes of maps and of units."""
+    """The default shapes, of maps and of units, that the layer takes."""
     shapes = {"maps": [MAPS], "units": [UNITS], "any": [MAPS, UNITS]}[layer.takes]
     found, refused = [], None
     for shape in shapes:
@@ -83,7 +84,7 @@ def _name(layer: Layer) -> str:
 
 
 class Step(NamedTuple):
-    """What a step leaves: weights and statistics; outputs and cotangents of each layer."""
+    """The results of a step: weights and statistics; outputs and cotangents of each layer."""
 
     arrays: Mapping[str, np.ndarray]
     outputs: Sequence[np.ndarray]
@@ -91,9 +92,9 @@ class Step(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """A layer between others: before it one whose gradient at 0 is not 0, behind it a head.
+    """A layer between two others: one before it with a gradient at 0, and a head behind it.
 
-    place: of the layer; image: the shape of the images.
+    place: the index of the tested layer. image: the shape of the images.
     """
 
     layers: Sequence[Layer]
@@ -112,17 +113,17 @@ class Chain(NamedTuple):
         return cls([*before, layer, *behind], len(before), image)
 
     def padded(self) -> "Chain":
-        """As a program lays out its arrays; the head stays as it is."""
+        """The chain at the padded widths that a program has; the head keeps its width."""
         *layers, head = self.layers
         wide = [own.bound({n: getattr(own, n) + MORE for n in own.widths}) for own in layers]
         return self._replace(layers=[*wide, head])
 
     def bound(self, numbers: Sequence[Mapping[str, Any]]) -> "Chain":
-        """As a program has it."""
+        """The chain with traced numbers, as a program has it."""
         return self._replace(layers=list(map(_bound, self.layers, numbers)))
 
     def walk(self) -> Iterator[tuple[Layer, Shape, Shape]]:
-        """Each layer with the shape that comes in, and that which it gives."""
+        """Yields each layer with the shapes of its input and of its output."""
         shape = self.image
         for layer in self.layers:
             out = layer.out(shape)
@@ -138,7 +139,7 @@ class Chain(NamedTuple):
         }
 
     def start(self, what: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Random arrays, about what those without a fan-in are filled with."""
+        """Random arrays; an array without a fan-in is drawn around its fill value."""
         drawn = {}
         for name, kind in self.kinds(what).items():
             bound = 0.2 if kind.fan_in is None else kind.fan_in**-0.5
@@ -148,14 +149,14 @@ class Chain(NamedTuple):
 
 
 def _bound(layer: Layer, numbers: Mapping[str, Any]) -> Layer:
-    """The layer with traced numbers; where it can, a choice is the second of two."""
+    """The layer with traced numbers; where possible, a choice is the second of two."""
     values: dict[str, Any] = dict(numbers)
     for name in layer.choices:
         own = getattr(layer, name)
         if own == BATCH_NORM:
             values[name] = Chosen((NO_NORM, own), numbers[name], own)
         elif own == "relu" or not isinstance(own, str) or own not in ACTIVATIONS:
-            # a norm does a relu that all members have
+            # a norm applies a relu that all members share
             values[name] = Chosen((own,), jnp.int32(0), own)
         else:
             values[name] = Chosen(("gelu", own), numbers[name], own)
@@ -163,13 +164,13 @@ def _bound(layer: Layer, numbers: Mapping[str, Any]) -> Layer:
 
 
 def _numbers(layer: Layer) -> dict[str, Any]:
-    """What of a layer is traced."""
+    """The traced numbers of a layer."""
     widths = {name: getattr(layer, name) for name in layer.widths}
     return {**widths, **layer.numbers(), **dict.fromkeys(layer.choices, 1)}
 
 
 def _grown(arrays: Mapping[str, np.ndarray], wide: Mapping[str, Weight]) -> dict[str, np.ndarray]:
-    """The arrays at wider shapes, filled up with zeros."""
+    """The arrays at wider shapes, padded with zeros."""
     out = {name: np.zeros(kind.shape, np.float32) for name, kind in wide.items()}
     for name, array in arrays.items():
         out[name][tuple(map(slice, array.shape))] = array
@@ -177,12 +178,12 @@ def _grown(arrays: Mapping[str, np.ndarray], wide: Mapping[str, Weight]) -> dict
 
 
 def own_of(arrays: Mapping[str, Any], i: int) -> dict[str, Any]:
-    """The arrays of the i-th layer of a chain by its own names."""
+    """The arrays of the i-th layer of a chain, by the layer's own names."""
     return {k.partition(".")[2]: v for k, v in arrays.items() if k.startswith(f"{i}.")}
 
 
 def _train(chain: Chain, *, wide: bool, kernels: bool, draws: bool = True) -> list[Step]:
-    """Steps of plain gradient descent; draws: whether there are keys."""
+    """Some steps of plain gradient descent; draws: whether the layers get random keys."""
     rng = np.random.default_rng(0)
     shapes = chain.padded() if wide else chain
     params, stats = (
@@ -203,7 +204,7 @@ def _train(chain: Chain, *, wide: bool, kernels: bool, draws: bool = True) -> li
 
 
 def _step(chain: Chain, zeros, params, stats, x, labels, numbers, key):
-    """A step of a padded chain, or of an exact one; zeros: as what each layer gives."""
+    """One step of a padded or an exact chain; zeros: in the shape of each layer's output."""
     members = chain.bound(numbers)
 
     def loss(params, taps):
@@ -232,7 +233,7 @@ def _same_shape(layer: Layer, y: Array, wanted: Array) -> None:
 
 
 def check_padding(layer: Layer, incoming: Shape, *, kernels: bool | None = None) -> None:
-    """As `check`, of the law of padding alone."""
+    """Does what `check` does for the law of padding only."""
     chain = Chain.around(layer, incoming)
     for own, (_, _, out), (_, _, wide) in zip(
         chain.layers, chain.walk(), chain.padded().walk(), strict=True
@@ -254,7 +255,7 @@ def check_padding(layer: Layer, incoming: Shape, *, kernels: bool | None = None)
 
 
 def _draws_decide(chain: Chain) -> bool:
-    """Whether all is well without random draws."""
+    """Whether padding changes nothing if there are no random draws."""
     exact, padded = (_train(chain, wide=wide, kernels=False, draws=False) for wide in (False, True))
     return _difference(chain, exact, padded) is None
 
@@ -294,7 +295,7 @@ def _array(names: Sequence[str], name: str) -> str:
 
 
 def check_module(layer: Layer, incoming: Shape) -> None:
-    """Raises AssertionError where `module` gives something else than `forward`, or has others."""
+    """Raises AssertionError if `module` and `forward` differ in outputs or variables."""
     layer.check(incoming)
     rng, key, module = np.random.default_rng(1), jax.random.key(2), layer.module()
     alone = Chain([layer], 0, incoming)

@@ -19,6 +19,7 @@ from hptjax.cli.tables import SHELVES
 from hptjax.config import entry_forms
 from hptjax.config.named import options_of
 from hptjax.config.options import known_options
+from hptjax.config.targets import TABLE
 from hptjax.config.yaml_file import parse_yaml, read_yaml
 from hptjax.study import StudyConfig
 
@@ -248,3 +249,13 @@ def test_the_manual_is_built_without_a_warning(tmp_path):
     assert 'id="population_size"' in html
     assert "https://unpkg.com" not in html
     assert (tmp_path / "site" / "search" / "search_index.js").exists()
+
+
+def test_the_hparams_of_the_originals_form_are_there():
+    page = keys.key_page()["reference/study.md"]
+    section = page.partition("Hparams of the original's form")[2].partition("\n#")[0]
+    assert (
+        "| `resnet_kernel_size_l{i}` | `model.resnet_config.block_list.{i}.kernel_size` |"
+        in section
+    )
+    assert section.count("\n| `") == len(TABLE)

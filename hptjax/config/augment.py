@@ -1,4 +1,4 @@
-"""The augmentations by name, and what `augment:` may say: true, false, or a list of them."""
+"""Reads `augment:` of a model or a study: true, false, or a list of augmentations."""
 
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -7,7 +7,8 @@ from hptjax.config.named import Part, part
 from hptjax.config.parts import AUGMENTATIONS
 from hptjax.errors import ConfigError, shown
 
-# What users may give: a bool, a list of parts, or several of these, of which each member has one.
+# Users may give a bool, a list of parts, or a list of several of these: each member has one of
+# them.
 AugmentTree: TypeAlias = bool | Sequence[Any]
 Augment: TypeAlias = tuple[Part, ...]
 Variants: TypeAlias = tuple[tuple[Any, ...], ...]  # instances of Augmentation
@@ -16,8 +17,8 @@ Variants: TypeAlias = tuple[tuple[Any, ...], ...]  # instances of Augmentation
 def augmentations(tree: Any, path: str = "augment") -> Augment:
     """The augmentations that a tree names, in their order.
 
-    True: the original study's; False: none; else a list of parts, such as [flip, {crop: 4}], of
-    classes or of instances. Raises ConfigError, under this path.
+    tree: True means those of the original study, False means none; otherwise a list of parts, such
+    as [flip, {crop: 4}], of classes or of instances. Raises ConfigError, which names the path.
     """
     if isinstance(tree, bool):
         return (part(AUGMENTATIONS, "original", path),) if tree else ()
@@ -30,7 +31,7 @@ def augmentations(tree: Any, path: str = "augment") -> Augment:
 
 
 def augmentations_tree(parts: Augment) -> bool | list[Any]:
-    """The shortest tree that `augmentations` reads as these parts."""
+    """The shortest tree from which `augmentations` reads these parts."""
     if not parts:
         return False
     trees = [item.to_tree() for item in parts]
@@ -38,10 +39,10 @@ def augmentations_tree(parts: Augment) -> bool | list[Any]:
 
 
 def variants(augment: AugmentTree) -> Variants:
-    """The lists of augmentations of which each member has one; as a rule there is one for all.
+    """The lists of augmentations; each member has one of them. Usually there is one list for all.
 
-    augment: as `augmentations` takes it, or a list of several such lists and bools. Hashable: equal
-    ones share a compilation. Raises ConfigError.
+    augment: as `augmentations` takes it, or a list of several such lists and bools. The result is
+    hashable: equal ones share a compilation. Raises ConfigError.
     """
     items = augment if isinstance(augment, list | tuple) else ()
     if items and all(isinstance(item, bool | list | tuple) for item in items):

@@ -1,7 +1,7 @@
-"""Values of repeated layers: one for all copies, or a list that goes copy by copy.
+"""Values of repeated layers: one value for all copies, or a list with a value for each copy.
 
-A layer lies within some depths, the outermost first; a list that is nested n times goes over the
-copies of the n innermost of them. Copies beyond its end have its last value.
+A layer lies within some depths, the outermost first. A list that is nested n times has values for
+the copies of the n innermost depths. Copies beyond its end have its last value.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """Values for copies 0, 1, ...; the last value is that of all later copies, too.
+    """Values for copies 0, 1, ...; all later copies have the last value, too.
 
     All values are nested alike.
     """
@@ -20,10 +20,10 @@ class Copies:
 
 
 def copies_of(values: Sequence[Any], levels: int) -> Any:
-    """Returns the shortest form of values given copy by copy, of a layer with more depths inside.
+    """Returns the shortest form of the values of the copies, for a layer with more depths inside.
 
-    levels: how many depths lie inside, over which the values may go in turn. Only the outermost
-    depths may be left out, for the length of a nested list says which depths it goes over.
+    levels: how many depths lie inside; the values may be lists over them. Only the outermost depths
+    may be left out, for the nesting of a list says which depths it goes over.
     """
     kept = [_shortest(value) for value in values]
     while len(kept) > 1 and kept[-1] == kept[-2]:
@@ -58,14 +58,14 @@ def pick(value: Any, index: Sequence[int]) -> Any:
 
 
 def updated(value: Any, index: Sequence[int | None], change: Callable[[Any], Any]) -> Any:
-    """Returns the value with that of some copies changed; None in an index means all copies."""
+    """Returns the value, changed for some copies; None in an index means all copies."""
     if not index:
         return change(value)
     head, inner = index[0], index[1:]
     values = list(value.values) if nesting(value) == len(index) else [value]
     if head is None:
         return copies_of([updated(own, inner, change) for own in values], len(inner))
-    # one more, for the copies that follow keep the last value
+    # one value more, for the copies behind this one keep the last value
     values += [values[-1]] * (head + 2 - len(values))
     values[head] = updated(values[head], inner, change)
     return copies_of(values, len(inner))
@@ -90,9 +90,10 @@ def leaves(value: Any) -> Iterator[Any]:
 
 
 def to_tree(value: Any, levels: int, dump: Callable[[Any], Any]) -> Any:
-    """Returns the value as it is written for a layer within so many depths.
+    """Returns the value as it is written for a layer within `levels` depths.
 
-    dump: of one value; one that is a list itself stands in as many lists as there are depths.
+    dump: writes one value. A value that is a list itself is put into as many lists as there are
+    depths.
     """
     is_list = any(isinstance(dump(leaf), list | tuple) for leaf in leaves(value))
 

@@ -1,4 +1,4 @@
-"""Changes lists of layers: writes a value to the place that a path names."""
+"""Edits lists of layers: writes a value to the place that a path names."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,9 +16,9 @@ Path = Sequence[str | int | None]
 def with_value(items: Sequence[Item], path: Path, value: Any, name: str) -> tuple[Item, ...]:
     """Returns the items with a value written to a path: a depth, an option, or a whole layer.
 
-    path: as `Target.path`, below `layers`: a label and a copy (None: all) of each item on the way,
-    then the word of a layer and its option, or `depth`. An option of another word than the layer's
-    is left alone. name: of the hparam, for errors.
+    path: `Target.path` below `layers`: the label and the copy (None: all) of each item on the way,
+    then the word of a layer and its option, or `depth`. If the layer has another word, it is not
+    changed. name: the name of the hparam, for errors.
     """
     return _with(items, path, (), value, name)
 
@@ -66,7 +66,7 @@ def _with_option(item: Item, steps: list[str], index: Index, value: Any, name: s
 
 
 def trimmed_items(layout: Layout) -> tuple[Item, ...]:
-    """Returns the items without the values that are for copies beyond the depth."""
+    """Returns the items without values for copies beyond the depth."""
     return _trimmed(layout.items, layout, "", ())
 
 

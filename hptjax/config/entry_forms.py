@@ -1,4 +1,4 @@
-"""The forms in which users write an entry of a space: `{float: [low, high], log: true}`."""
+"""Reads entries of a space as users write them: `{float: [low, high], log: true}`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ _NUMBERS |= {"randint": "int", "integer": "int", "qrandint": "int", "lograndint"
 
 
 def is_entry(tree: Any) -> bool:
-    """Whether a tree is an entry, in any form, and no plain value or part."""
+    """Whether a tree is an entry, in any form, not a plain value or a part."""
     if not isinstance(tree, Mapping):
         return False
     if any(kind in tree for kind in KINDS) or "choices" in tree:
@@ -24,9 +24,9 @@ def is_entry(tree: Any) -> bool:
 
 
 def entry_tree(tree: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """An entry in the one form that `Space` reads, `{type: float, low: .., high: ..}`.
+    """An entry in the form that `Space` reads, `{type: float, low: .., high: ..}`.
 
-    The keys `default` and `each` are left in it. Raises ConfigError naming the path.
+    The keys `default` and `each` stay in it. Raises ConfigError naming the path.
     """
     kinds = [kind for kind in KINDS if kind in tree]
     if not kinds:
@@ -43,9 +43,9 @@ def entry_tree(tree: Mapping[str, Any], path: str) -> dict[str, Any]:
 
 
 def refuse_range(tree: Any, path: str, whole: bool) -> None:
-    """ConfigError for a value of a number that is meant as an entry: a list, or another's word.
+    """Raises ConfigError if a number is written as a list, or as an entry of another tool.
 
-    whole: whether it is the value of an integer.
+    whole: whether the number is an integer.
     """
     if isinstance(tree, list | tuple) and all(map(is_number, tree)) and tree:
         choice = f"{{choice: {shown(list(tree))}}}"

@@ -1,4 +1,4 @@
-"""Turns what pydantic says about a config into one line that a user can act on."""
+"""Turns pydantic's errors about a config into one line that a user can act on."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, get_args
@@ -11,7 +11,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def validated(model: type[Model], tree: Mapping[str, Any], path: str = "") -> Model:
-    """What a tree says, by a pydantic model; ConfigError, as `explain` has it, for a mistake."""
+    """Builds a pydantic model from a tree; raises the ConfigError of `explain` for a mistake."""
     try:
         return model.model_validate(tree)
     except ValidationError as error:
@@ -19,9 +19,9 @@ def validated(model: type[Model], tree: Mapping[str, Any], path: str = "") -> Mo
 
 
 def explain(error: ValidationError, model: type[BaseModel], path: str = "") -> ConfigError:
-    """The first mistake as "path: must be ..., got ...", which knows how many more there are.
+    """The first mistake as a ConfigError "path: must be ..., got ..."; it counts the others.
 
-    An unknown key comes first: a misspelt one is also reported as missing.
+    An unknown key comes first: a misspelt key is also reported as missing.
     """
     found: dict[str, list[Any]] = {}
     for item in error.errors(include_url=False):
@@ -30,7 +30,9 @@ def explain(error: ValidationError, model: type[BaseModel], path: str = "") -> C
     ranked = sorted(found.items(), key=lambda pair: pair[1][0]["type"] != "extra_forbidden")
     where, items = ranked[0]
     cause = items[0].get("ctx", {}).get("error")
-    inner = cause.more if isinstance(cause, ConfigError) else 0  # of what was constructed within
+    inner = (
+        cause.more if isinstance(cause, ConfigError) else 0
+    )  # mistakes of a part that it was built from
     return ConfigError(_sentence(where, items, model), more=len(ranked) - 1 + inner)
 
 
@@ -65,7 +67,7 @@ def _wanted(message: str) -> str:
 
 
 def _fields_only(model: type[BaseModel], loc: tuple[Any, ...]) -> Iterator[Any]:
-    """The location without the branches of unions that pydantic puts in it."""
+    """The location without the union branches that pydantic adds to it."""
     for depth, part in enumerate(loc):
         owner = _model_at(model, loc[:depth])
         if isinstance(part, int) or owner is not None:
@@ -73,7 +75,7 @@ def _fields_only(model: type[BaseModel], loc: tuple[Any, ...]) -> Iterator[Any]:
 
 
 def _model_at(model: type[BaseModel], loc: tuple[Any, ...]) -> type[BaseModel] | None:
-    """The model whose keys stand at a location, None where no model stands."""
+    """The model whose keys stand at a location; None if there is no model."""
     owner: Any = model
     for part in loc:
         if isinstance(part, int):

@@ -1,4 +1,4 @@
-"""Hparams of a Flax class of the user's: arguments of its constructor, and numbers of its call."""
+"""Hparams of a user's Flax class: arguments of its constructor, and numbers of its call."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,15 +13,15 @@ _TYPES: dict[type, ValueType] = {bool: "bool", int: "int", float: "float", str: 
 
 
 def flax_names(config: Model) -> Iterator[str]:
-    """Yields the names of all that the class is given: `flax.width`, `flax.call.dropout`."""
+    """Yields the names of all arguments and numbers: `flax.width`, `flax.call.dropout`."""
     yield from (f"{FLAX}.{name}" for name in config.flax.known_arguments)
     yield from (f"{FLAX}.{CALL}.{name}" for name in config.flax.known_numbers)
 
 
 def find_in_flax(name: str, config: Model) -> Target:
-    """Finds an argument, which is static, or a number of the call, which is traced.
+    """Finds an argument of the class, which is static, or a number of its call, which is traced.
 
-    Raises ConfigError for another name.
+    Raises ConfigError for any other name.
     """
     network = config.flax
     key, _, rest = name.partition(".")
@@ -36,7 +36,7 @@ def find_in_flax(name: str, config: Model) -> Target:
 
 
 def _type_of(network: Any, argument: str) -> ValueType:
-    """Returns the type to which values of an argument are cast: as it is annotated, or is now."""
+    """Returns the type for values of an argument: its annotation, or the type of its value now."""
     if argument not in network.annotations:
         return _TYPES.get(type(network.known_arguments[argument]), "value")
     kinds = set(kinds_of(network.annotations[argument])) - {type(None)}

@@ -40,9 +40,9 @@ def _storable(value: Any) -> Any:
 
 
 class _Told(_Metaclass):
-    """Has what Python calls, as `Model(layers=...)`, tell of a mistake as a file's reader does."""
+    """Makes a call such as `Model(layers=...)` raise the same errors as reading a file."""
 
-    if not TYPE_CHECKING:  # type checkers take the result for what the class makes
+    if not TYPE_CHECKING:  # for type checkers a call returns an instance of the class
 
         def __call__(cls, *args, **options):
             try:
@@ -54,19 +54,19 @@ class _Told(_Metaclass):
 class Frozen(BaseModel, metaclass=_Told):
     """Immutable, hashable (equal configs share a compilation), and closed to unknown keys.
 
-    A mistake is a ConfigError, whether it is constructed or validated.
+    A mistake raises ConfigError, whether the config is constructed or validated.
     """
 
     later: ClassVar[tuple[str, ...]] = ()  # keys that the first versions did not have
-    leading: ClassVar[tuple[str, ...]] = ()  # keys that come first where it is written
-    root: ClassVar[str] = ""  # begins the path of a mistake where Python constructs it
+    leading: ClassVar[tuple[str, ...]] = ()  # keys that are written first
+    root: ClassVar[str] = ""  # the path of a mistake begins with it if Python constructs the config
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with some fields changed; unlike pydantic's own it checks what it is given.
+        """A copy with some fields changed; unlike pydantic's method it checks the new values.
 
-        Raises ConfigError naming the field.
+        Raises ConfigError, which names the field.
         """
         if not update:
             return super().model_copy(deep=deep)
@@ -76,7 +76,7 @@ class Frozen(BaseModel, metaclass=_Told):
     def _without_later(
         self, dump: SerializerFunctionWrapHandler, info: SerializationInfo
     ) -> dict[str, Any]:
-        """A file lacks the `later` keys that are at their defaults, as files of before do."""
+        """Leaves out the `later` keys that are at their defaults, as older files do."""
         tree, fields = dump(self), type(self).model_fields
         for name in self.later if info.mode_is_json() else ():
             default = fields[name].get_default()
@@ -85,7 +85,7 @@ class Frozen(BaseModel, metaclass=_Told):
         return {name: tree[name] for name in (*self.leading, *tree) if name in tree}
 
     def _repr_html_(self) -> str:
-        """What a notebook shows of it: its keys and values, nested ones by dotted keys."""
+        """The HTML that a notebook shows: keys and values, with dotted keys for nested ones."""
         to_dict: Callable[[], Mapping[str, Any]] = getattr(self, "to_dict", lambda: dict(self))
         given = [(key, value) for key, value in notebook.pairs(to_dict()) if value is not None]
         return notebook.block(type(self).__name__, notebook.table(("", ""), given))
@@ -93,7 +93,7 @@ class Frozen(BaseModel, metaclass=_Told):
     @model_validator(mode="before")
     @classmethod
     def _plain(cls, tree: Any) -> Any:
-        """Any mapping will do, with numpy's scalars for values; its keys must be text."""
+        """Accepts any mapping whose keys are text; values may be numpy scalars."""
         if not isinstance(tree, Mapping):
             return tree
         for key in tree:
@@ -107,8 +107,8 @@ def as_tuple(value: Any) -> Any:
 
 
 def remembered(function: Function) -> Function:
-    """A function of configs that works each out once, for the last thousands of them.
+    """Caches a function of configs, for the last thousands of configs.
 
-    It is typed as the function: type checkers do not know that a frozen config has a hash.
+    The result has the type of the function: type checkers do not know that a config has a hash.
     """
     return cast(Function, lru_cache(maxsize=8192)(function))

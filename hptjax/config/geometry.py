@@ -1,4 +1,4 @@
-"""Sizes of feature maps, paddings, and what the images of a data set ask of a network."""
+"""Sizes of feature maps, paddings, and the images that a network must fit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from hptjax.config.schema import ConvConfig
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
-    """What a network must fit: image height and width, colour channels, number of classes.
+    """The images that a network must fit: height, width, colour channels, number of classes.
 
-    statistics: gives mean and standard deviation of each channel of the training images, from 0 to
-    1; None where they are not known.
+    statistics: a function that returns the mean and the standard deviation of each channel of the
+    training images, with pixels from 0 to 1; None if they are not known.
     """
 
     height: int
@@ -25,16 +25,16 @@ class ImageSpec:
 
 
 class ChannelStatistics(NamedTuple):
-    """Mean and standard deviation of each channel, of pixels from 0 to 1."""
+    """Mean and standard deviation of each channel, with pixels from 0 to 1."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
 
 def same_padding(kernel: int) -> tuple[int, int]:
-    """Padding (before, after) that keeps the size at stride 1, as PyTorch's.
+    """The padding (before, after) that keeps the size at stride 1, as in PyTorch.
 
-    An even kernel pads one more after.
+    An even kernel gets one more pixel after than before.
     """
     return (kernel - 1) // 2, kernel - 1 - (kernel - 1) // 2
 
@@ -47,5 +47,5 @@ def conv_padding(conv: ConvConfig) -> tuple[int, int]:
 
 
 def conv_size(size: int, kernel: int, stride: int, padding: tuple[int, int]) -> int:
-    """Output size of a convolution along one axis; below 1 the image has vanished."""
+    """Output size of a convolution along one axis; below 1 no image is left."""
     return (size + sum(padding) - kernel) // stride + 1

@@ -1,4 +1,4 @@
-"""Hparams by their names: where each goes in a network."""
+"""Finds the place of each hparam in a network by its name."""
 
 import math
 import re
@@ -31,9 +31,9 @@ _PATTERNS = {
 
 
 def cast(value: Any, kind: ValueType, floor: Callable[[Any], Any] = math.floor) -> Any:
-    """A number as its type has it: halves are rounded up, a boolean is true from 1/2.
+    """A number cast to its type: halves are rounded up, and a boolean is true from 0.5.
 
-    floor: to whole numbers; math's on the host, JAX's inside a program.
+    floor: rounds down; math's on the host, JAX's inside a program.
     """
     if kind == "bool":
         return value >= 0.5
@@ -43,10 +43,10 @@ def cast(value: Any, kind: ValueType, floor: Callable[[Any], Any] = math.floor) 
 def bind(
     names: Iterable[str], config: AnyModel, chosen: Chosen | None = None
 ) -> Mapping[str, Target]:
-    """The targets of some names in this network; ConfigError for an unknown name or layer.
+    """The targets of names in this network; ConfigError for an unknown name or layer.
 
-    names: a space, or its names alone. chosen: what the tuned parts may be, where the names are no
-    space; of a native model also its tuned depths and kinds of layers.
+    names: a space, or names only. chosen: if names is no space, the values that tuned parts may
+    have, and for a native model also tuned depths and kinds of layers.
     """
     if isinstance(names, Space):
         chosen = chosen_of(names)
@@ -58,7 +58,7 @@ def bind(
 
 
 def chosen_of(space: Mapping[str, Entry]) -> Chosen:
-    """What each hparam of a space may be, of a real range its ends."""
+    """The values that each hparam of a space may have; for a real range, its ends."""
     chosen: dict[str, Sequence[Any]] = {}
     for name, entry in space.items():
         if isinstance(entry, Float):
@@ -72,12 +72,12 @@ def chosen_of(space: Mapping[str, Entry]) -> Chosen:
 
 
 def meant_by(name: str, value: Any) -> Any:
-    """The part that an optimizer, a schedule or a task is set to; any other value as it is."""
+    """The part that a value of an optimizer, a schedule or a task means; else the value."""
     return part(PARTS[name], value, f"space.{name}") if name in PARTS else value
 
 
 def _check_distinct(targets: Mapping[str, Target]) -> None:
-    """ConfigError where two names mean one number; `beta_1` is that of every Adam."""
+    """Raises ConfigError if two names mean one number; `beta_1` belongs to every Adam."""
     for name, target in targets.items():
         for other, its in targets.items():
             same_beta = target.rule.array in BETAS and other == target.rule.array
@@ -86,14 +86,14 @@ def _check_distinct(targets: Mapping[str, Target]) -> None:
 
 
 def _overlap(one: Sequence[Any], other: Sequence[Any]) -> bool:
-    """Whether two paths name one number; ALL stands for every copy."""
+    """Whether two paths name the same number; ALL stands for every copy."""
     if len(one) != len(other):
         return False
     return all(a == b or ALL in (a, b) for a, b in zip(one, other, strict=True))
 
 
 def hparam_names(config: AnyModel) -> Iterator[str]:
-    """Every hparam name that means something for this network."""
+    """Yields the name of every hparam of this network."""
     native = isinstance(config, Model)
     for rule in TABLE:
         if not rule.where:
@@ -109,7 +109,7 @@ def hparam_names(config: AnyModel) -> Iterator[str]:
 
 
 def find(name: str, config: AnyModel, chosen: Chosen | None = None) -> Target:
-    """The target of a name in this network, as `bind` has it."""
+    """The target of one name in this network, as in `bind`."""
     if not isinstance(name, str):
         raise ConfigError(f"the name of an hparam must be text, got {shown(name)}.")
     key, dot, rest = name.partition(".")
@@ -154,7 +154,7 @@ def _find_native(name: str, config: Model, chosen: Chosen) -> Target:
 
 
 def _option(name: str, rest: str, own: Part, choices: Sequence[Part] | None, key: str) -> Target:
-    """The target of an option: `optimizer.momentum`, in a choice `optimizer.sgd.momentum`."""
+    """The target of an option: `optimizer.momentum`, or `optimizer.sgd.momentum` in a choice."""
     kinds = (own,) if choices is None else choices
     for kind in kinds:
         option = rest if choices is None else rest.removeprefix(f"{kind.name}.")
@@ -184,8 +184,8 @@ def _option(name: str, rest: str, own: Part, choices: Sequence[Part] | None, key
 
 
 def option_array(key: str, word: str, option: str) -> str:
-    """The array of a part's traced number; both of Adam's kinds share those of their betas."""
-    if key == "task":  # all networks of a program have one
+    """The array of a part's traced number; adam and adamw share the arrays of their betas."""
+    if key == "task":  # all networks of a program share it
         return f"{key}.{option}"
     return option if word in ADAMS and option in BETAS else f"{key}.{word}.{option}"
 

@@ -1,6 +1,6 @@
-"""Lifts the entries that stand in a model into a flat space of names: what is tuned, where it acts.
+"""Lifts the entries out of a model into a flat space of names.
 
-What is left is a plain model with a default in the place of each entry.
+A plain model is left, with a default in the place of each entry.
 """
 
 from collections.abc import Mapping
@@ -17,16 +17,18 @@ from hptjax.config.targets import PARTS, TABLE
 from hptjax.errors import ConfigError, shown, shown_key
 from hptjax.table import Table
 
-NATIVE = ("layers", "flax")  # the keys of which a native model has one
-_RECIPE = tuple(rule.key for rule in TABLE if not rule.where)  # betas stand there in one form
+NATIVE = ("layers", "flax")  # a native model has one of these keys
+_RECIPE = tuple(
+    rule.key for rule in TABLE if not rule.where
+)  # only the original's form has betas there
 
 
 @dataclass(frozen=True)
 class Lifted:
     """A plain model and the entries of its hparams, as `Space` reads them.
 
-    Names with `*` are of each copy of a layer. paths: where each entry stood. defaults: what stands
-    in its place in the model; of a choice that has names, the name.
+    A name with `*` stands for each copy of a layer. paths: where each entry stood. defaults: the
+    value in its place in the model; for a choice with names, the name.
     """
 
     model: dict[str, Any]
@@ -36,7 +38,7 @@ class Lifted:
 
 
 def lift(model: Mapping[str, Any]) -> Lifted:
-    """Lifts the entries of a model in either form; raises ConfigError naming the path."""
+    """Lifts the entries of a model in either form; raises ConfigError, which names the path."""
     lifter = _ModelLifter()
     return Lifted(lifter.model(model), lifter.entries, lifter.paths, lifter.defaults)
 
@@ -47,14 +49,14 @@ def is_open(model: Mapping[str, Any]) -> bool:
 
 
 def lift_entry(name: str, tree: Mapping[str, Any], table: Table | None) -> tuple[Any, Lifted]:
-    """Lifts an entry of `space:`; returns its default, and it with all entries inside it."""
+    """Lifts an entry of `space:`; returns its default, and the entry with all entries inside it."""
     lifter = _ModelLifter()
     default = lifter.value(tree, name, f"space.{name}", table)
     return default, Lifted({}, lifter.entries, lifter.paths)
 
 
 def lift_kinds(name: str, tree: Mapping[str, Any]) -> tuple[Any, Lifted]:
-    """Does what `lift_entry` does for a choice of layers; its default has no label."""
+    """Lifts a choice of layers as `lift_entry` does; its default has no label."""
     lifter = _ModelLifter()
     own = Spelled("choice", {}, f"space.{name}", name, named=True)
     default = lifter.kinds(dict(tree), name, (name,), own)
@@ -62,7 +64,7 @@ def lift_kinds(name: str, tree: Mapping[str, Any]) -> tuple[Any, Lifted]:
 
 
 class _ModelLifter(Lifter):
-    """A lifter that knows the keys of models, and which names options of layers have."""
+    """A lifter that knows the keys of models and the names of options of layers."""
 
     def model(self, tree: Mapping[str, Any]) -> dict[str, Any]:
         out: dict[str, Any] = {}
@@ -80,9 +82,9 @@ class _ModelLifter(Lifter):
         return out
 
     def layers(self, trees: Any, around: tuple[str, ...], path: str) -> Any:
-        """Lifts a list of layers; around: labels of the stacks around, `*` after a repeated one."""
+        """Lifts a list of layers; around: labels of outer stacks, `*` after a repeated stack."""
         if isinstance(trees, tuple) and all(isinstance(tree, Item) for tree in trees):
-            return trees  # they are read already
+            return trees  # they have been read already
         return [self.item(own, around) for own in spelled(trees, path)]
 
     def item(self, own: Spelled, around: tuple[str, ...]) -> Any:
@@ -105,7 +107,7 @@ class _ModelLifter(Lifter):
     def options(
         self, given: Mapping[str, Any], shared: str, each: tuple[str, ...], word: str, path: str
     ) -> dict[str, Any]:
-        """Returns the options of a layer with defaults in the place of entries."""
+        """Returns the options of a layer, with defaults in the place of entries."""
         cls = LAYERS.find(word, path)
         out: dict[str, Any] = {}
         for key, value in given.items():
@@ -121,7 +123,7 @@ class _ModelLifter(Lifter):
         return out
 
     def kinds(self, given: dict[str, Any], shared: str, each: tuple[str, ...], own: Spelled) -> Any:
-        """Lifts a choice of layers; entries inside a layer are named by its word, too."""
+        """Lifts a choice of layers; names of entries inside a layer include the layer's word."""
         if not own.named:
             raise ConfigError(
                 f"{own.path}: a choice of layers needs a label, as in "
@@ -156,7 +158,7 @@ class _ModelLifter(Lifter):
 
 
 def _refuse(key: str, value: Any, path: str) -> None:
-    """Raises ConfigError for a number written as a range in the words of another tool."""
+    """Raises ConfigError for a range that is written in the words of another tool."""
     if key in PARTS or is_entry(value) or key not in Recipe.model_fields:
         return
     kinds = option_kinds(Recipe, key)

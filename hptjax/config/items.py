@@ -1,4 +1,4 @@
-"""The list `layers:` of a model as it is read and written: words, labels, depths, options."""
+"""Reads and writes the list `layers:` of a model: words, labels, depths, options."""
 
 import re
 from collections import Counter
@@ -26,7 +26,7 @@ from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
 
 STACK = "stack"  # the word of several layers that are repeated together
 ABSENT = "none"  # the word of a layer that is not there
-# Words that are no labels: they are keys of entries, of layers or of a model.
+# Words that no label may be: they are keys of entries, of layers or of a model.
 RESERVED = ("int", "float", "choice", "choices", "default", "each", "label", DEPTH, "name")
 RESERVED += ("layers", "flax", "input", "outputs")
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
@@ -36,9 +36,9 @@ _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 class Item:
     """One layer, or a stack of them.
 
-    named: whether the label is the user's. depth: how many copies, None for a layer without. The
-    values of options are those of the layer's class, references, or either copy by copy; options
-    at their defaults are left out. layers: of a stack.
+    named: whether the user gave the label. depth: how many copies there are; None for a layer
+    without depth. options: values of the layer's class, references, or a `Copies` of these; options
+    at their defaults are left out. layers: the items of a stack.
     """
 
     word: str
@@ -54,7 +54,7 @@ class Item:
 
     @property
     def layer_class(self) -> Any:
-        """The class of the layer, none of a stack."""
+        """The class of the layer; a stack has none."""
         return LAYERS.find(self.word, "model.layers")
 
     @property
@@ -69,7 +69,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Spelled:
-    """One element of `layers:` as it is written: a word, what it is given, and its path."""
+    """One element of `layers:` as it is written: a word, its options, and its path."""
 
     word: str
     given: dict[str, Any]
@@ -95,13 +95,13 @@ def spelled(trees: Any, path: str) -> list[Spelled]:
 
 
 def _unlabelled(word: str, number: int) -> str:
-    """Makes the label of a layer that the user gave none: its word and a number, as `conv0`."""
-    own = re.split(r"[:.]", word)[-1]  # of a place, as my_nets:Scale, the last part
+    """Makes the label of a layer without one from its word and a number: `conv0`."""
+    own = re.split(r"[:.]", word)[-1]  # my_nets:Scale becomes Scale
     return own if word == HEAD else f"{own}{number}"
 
 
 def spelled_alone(tree: Any, path: str) -> Spelled:
-    """Splits one element of a list; it is labelled by its word where the user gave no label."""
+    """Splits one element of a list; its label is its word if the user gave none."""
     word, given, where = _spelling(tree, path)
     label = given.pop("label", None)
     if label is None:
@@ -158,7 +158,7 @@ def _check_labels(items: Sequence[Spelled], path: str) -> None:
 def read_items(trees: Any, path: str = "model.layers", levels: int = 0) -> tuple[Item, ...]:
     """Reads a list of layers; levels: how many repeated stacks it lies in.
 
-    Raises ConfigError naming the dotted path of the mistake.
+    Raises ConfigError, which names the dotted path of the mistake.
     """
     if isinstance(trees, tuple) and all(isinstance(tree, Item) for tree in trees):
         return trees
@@ -238,9 +238,9 @@ def _tree(item: Item, levels: int, named: bool) -> Any:
 
 
 def closed(meaning: Any, item: Item, path: str, levels: int) -> Item:
-    """Puts one layer of a choice in the place of an item, whose label and depth it takes over.
+    """Replaces an item by one layer of a choice, which gets the label and the depth of the item.
 
-    path: of the choice, for errors. Raises ConfigError for what is no layer.
+    path: the path of the choice, for errors. Raises ConfigError if meaning is not a layer.
     """
     own = spelled_alone(meaning, path)
     if own.word in (STACK, "choice", HEAD) or own.named or DEPTH in own.given:

@@ -1,4 +1,4 @@
-"""Labels of users: each becomes a folder's name, a cell of a table, a column of a terminal."""
+"""Labels that users give: each is the name of a folder, a cell of a table and a column."""
 
 import re
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ _LOST = (
     "null",
     "true",
     "false",
-)  # to readers of tables, as numbers are
+)  # readers of tables take these, and numbers, for values
 
 
 def check_label(label: object, path: str) -> str:
-    """The label; ConfigError, under this path, where a folder or a table cannot bear it."""
+    """The label; ConfigError, which names the path, if it cannot be in a folder or a table."""
     if not isinstance(label, str) or not _FORM.fullmatch(label):
         raise ConfigError(
             f"{path}: must be 1 to 64 of the characters a-z A-Z 0-9 _ . - and begin with a letter "
@@ -30,7 +30,7 @@ def check_label(label: object, path: str) -> str:
 
 
 def check_distinct(labels: Sequence[str], path: str) -> None:
-    """ConfigError where two labels are one folder: where case does not count, `A` is `a`."""
+    """Raises ConfigError if two labels are one folder: some systems take `A` for `a`."""
     first: dict[str, str] = {}
     for label in labels:
         other = first.setdefault(label.lower(), label)

@@ -1,4 +1,4 @@
-"""Hparams of a list of layers: what each name means, and what it sets in a program."""
+"""Hparams of a list of layers: finds what each name means and what it sets in a program."""
 
 import math
 from bisect import bisect_right
@@ -46,7 +46,7 @@ def find_in_layers(name: str, config: Model, chosen: Chosen) -> Target:
 
 
 def check_references(config: Model, chosen: Chosen) -> None:
-    """Raises ConfigError for a reference to a layer that some networks of a space lack."""
+    """Raises ConfigError if some networks of a space lack the layer that a reference names."""
     layout = Layout(config.layers, largest_depths(chosen))
     for name, ref in layout.references():
         at = layout.locate(ref.path)
@@ -111,7 +111,7 @@ def _option(name: str, at: Located, layout: Layout, chosen: Chosen) -> Target:
 
 
 def _near(option: str, start: str, known: Sequence[str]) -> str:
-    """Says what was meant; words of other tools are looked up without the label before them."""
+    """A hint at what was meant; looks up words of other tools without the label before them."""
     options = [name.removeprefix(start) for name in known]
     hint = did_you_mean(option, options)
     for own in sorted(options, key=len, reverse=True):
@@ -120,7 +120,7 @@ def _near(option: str, start: str, known: Sequence[str]) -> str:
 
 
 def _within(name: str, at: Located, words: Sequence[str]) -> tuple[str, ...]:
-    """Returns what follows the word of the layer in a name; raises ConfigError without one."""
+    """Returns the steps behind the layer's word in a name; raises ConfigError without a word."""
     word, *rest = at.rest
     if word in words and rest:
         return tuple(rest)
@@ -145,7 +145,7 @@ def _word(meaning: Any) -> str:
 def _nested(
     name: str, at: Located, start: str, option: str, inner: Sequence[str], chosen: Chosen
 ) -> tuple[ValueType, list[Owner]]:
-    """Finds an option of a norm of a layer: its type, and what must be chosen for it to count."""
+    """Finds an option of a layer's norm: its type, and the owners that must be chosen for it."""
     table = NESTED.get(option)
     if table is None:
         raise ConfigError(f"{name}: unknown hparam; {start} has no options.")
@@ -190,7 +190,7 @@ def type_of(cls: Any, option: str) -> ValueType:
 
 
 def kind_of(cls: Any, option: str, chosen: Sequence[Any] = ()) -> Variation:
-    """Says how an option may differ between networks of one program: traced, width, static."""
+    """Says how an option may vary within one program: traced, width or static."""
     if option in cls.widths:
         return "width"
     if option in cls.choices:
@@ -200,7 +200,7 @@ def kind_of(cls: Any, option: str, chosen: Sequence[Any] = ()) -> Variation:
 
 
 def _spelled_word(own: Any) -> str:
-    """The word of what is chosen; of what is no part, its text."""
+    """The word of a chosen part; the text of any other value."""
     if isinstance(own, Part):
         return own.name
     if not isinstance(own, Mapping):
@@ -209,17 +209,18 @@ def _spelled_word(own: Any) -> str:
 
 
 def _depth_owners(at: Located, layout: Layout, *, outer: bool = False) -> Iterator[Owner]:
-    """Yields the depths that must exceed a copy's number; outer: not that of the item itself."""
+    """Yields the depths that must exceed the number of a copy; outer: all but the item's own."""
     for item, shared, copy in at.chain[: -1 if outer else None]:
         if item.depth is not None:
             name, of = layout.depth_root(item, shared)
-            # of a multiple of another depth, rounded: the first of that which has such a copy
+            # the depth may be a rounded multiple of another: `least` is the smallest of that with
+            # this copy
             least = bisect_right(range(_DEEPEST), copy or 0, key=of)
             yield Owner(name, copy=least - 1)
 
 
 def _places(at: Located, layout: Layout, option: str) -> Iterator[tuple[str, float]]:
-    """Yields what an option sets: that of its copies, and all references to them, with factors."""
+    """Yields what an option sets: its copies, and all references to them, with factors."""
     own = {f"{copy.name}.{option}" for copy in layout.copies() if is_copy(copy, at)}
     for copy in layout.copies():
         known = copy.item.known

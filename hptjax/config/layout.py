@@ -1,4 +1,4 @@
-"""Names in the layers of a model: copies in their order, places by path, references."""
+"""Names in the layers of a model: resolves copies, paths and references."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,16 +11,16 @@ from hptjax.config.options import DEPTH
 from hptjax.config.reference import Ref
 from hptjax.errors import ConfigError, did_you_mean
 
-_LONGEST = 16  # references that name one another
+_LONGEST = 16  # length of a chain of references
 
 Index = tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One copy of a layer: its name, its item, its number within each depth, outermost first.
+    """One copy of a layer: its name, its item, and its number within each depth, outermost first.
 
-    path: of the item in the config.
+    path: the path of the item in the config.
     """
 
     name: str
@@ -30,16 +30,16 @@ class Copy:
 
     @property
     def where(self) -> str:
-        """The place in the config and the name, as errors have them."""
+        """The place in the config and the name, for errors."""
         return f"{self.path} ({self.name})"
 
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """What a path names: an item, copies of it (None: all), and what is left of the path.
+    """What a path names: an item, some of its copies (None: all), and the rest of the path.
 
-    chain: the item and what it stands in, outermost first, each with its shared name and the copy
-    that the path names.
+    chain: the stacks around the item, outermost first, and the item; each with its shared name and
+    the copy that the path names.
     """
 
     chain: tuple[tuple[Item, str, int | None], ...]
@@ -56,7 +56,7 @@ class Located:
 
     @property
     def index(self) -> Index:
-        """The copy within each depth."""
+        """The number of the copy within each depth."""
         return tuple(copy for item, _, copy in self.chain if item.depth is not None)
 
     @property
@@ -65,7 +65,7 @@ class Located:
 
 
 class Nowhere(ConfigError):
-    """A path names nothing; the text lacks the path and says why."""
+    """A path names nothing; the text says why, but not the path."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Layout:
         return self.follow(own, f"{copy.where}.{option}")[0] if isinstance(own, Ref) else own
 
     def root(self, copy: Copy, option: str) -> tuple[str, float]:
-        """Returns the name of the option that an option is read from, and the factor."""
+        """Returns the name of the option whose value this option takes, and the factor."""
         own = pick(copy.item.given.get(option), copy.index)
         if not isinstance(own, Ref):
             return f"{copy.name}.{option}", 1.0
@@ -117,7 +117,7 @@ class Layout:
         return place, factor
 
     def depth_root(self, item: Item, shared: str) -> tuple[str, Callable[[int], int]]:
-        """Returns the name of the depth that decides an item's, and how the one gives the other."""
+        """Returns the name of the depth that decides an item's, and the function between both."""
         if not isinstance(item.depth, Ref):
             return f"{shared}.{DEPTH}", lambda value: value
         refs, located, _ = self._chain(item.depth, shared)
@@ -144,7 +144,7 @@ class Layout:
         return value, f"{names}.{option}", factor
 
     def _chain(self, ref: Ref, where: str) -> tuple[list[Ref], Located, Any]:
-        """Returns the references that lead on from one, it first, and where they end: the value."""
+        """Returns the chain of references from this one on, its last place, and the value there."""
         refs = [ref]
         while True:
             located, value = self._read(refs[-1], where)
@@ -179,7 +179,7 @@ class Layout:
         return located, _shared(value, located.index, ref, where)
 
     def locate(self, path: str) -> Located:
-        """Finds what a path below `model:` names; raises Nowhere where that is no layer."""
+        """Finds what a path below `model:` names; raises Nowhere if that is not a layer."""
         names = tuple(path.split("."))
         items, chain, shared = self.items, [], ""
         while True:
@@ -222,11 +222,11 @@ class Layout:
         )
 
     def references(self) -> Iterator[tuple[str, Ref]]:
-        """Yields each reference with the name, shared by all copies, of the option that it is."""
+        """Yields each reference with the name of its option, which all copies share."""
         yield from _references(self.items, "")
 
     def spread(self, name: str) -> list[str]:
-        """Returns the names, one for each copy, that a name with `*` stands for; else the name."""
+        """Returns the name of each copy that a name with `*` stands for; any other name itself."""
         steps = name.split(".")
         if "*" not in steps:
             return [name]
@@ -243,11 +243,11 @@ class Layout:
 
 
 def largest_depths(chosen: Mapping[str, Sequence[Any]]) -> dict[str, int]:
-    """Returns the largest value of each tuned depth; chosen: values, or ends, of each hparam."""
+    """Returns the largest value of each tuned depth; chosen: values, or ends, of all hparams."""
     return {
         name: int(max(values) + 0.5)
         for name, values in chosen.items()
-        # what is no number is refused where the name is looked up: not all that end so are depths
+        # other values are refused where the name is looked up: not every such name is a depth
         if name.rpartition(".")[2] == DEPTH and values and all(map(is_number, values))
     }
 
@@ -280,7 +280,7 @@ def _references(items: Sequence[Item], shared: str) -> Iterator[tuple[str, Ref]]
 
 
 def _shared(value: Any, index: Index, ref: Ref, where: str) -> Any:
-    """Returns the value that all copies of an index have; raises ConfigError if they differ."""
+    """Returns the value that all copies of an index share; raises ConfigError if they differ."""
     for k in index[len(index) - nesting(value) :]:
         if k is None and len(value.values) > 1:
             path = ref.path.rpartition(".")

@@ -12,15 +12,15 @@ from hptjax.errors import ConfigError, shown, shown_key
 from hptjax.space import entry_from_dict
 from hptjax.table import Table
 
-CHOICES = ("type", "choice", "choices")  # keys that say what is chosen from
+CHOICES = ("type", "choice", "choices")  # keys that hold the choices
 
 
 @dataclass
 class Lifter:
-    """What was lifted so far: entries by their names, as `Space` reads them, and where they stood.
+    """The entries lifted so far, by their names, as `Space` reads them, with their paths.
 
-    defaults: of each entry the value, or the choice, that takes its place. Each method gives back
-    what is left: a plain value, with a default in the place of each entry.
+    defaults: the value, or the name of the choice, in the place of each entry. Each method returns
+    a plain value, with a default in the place of each entry.
     """
 
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -28,7 +28,7 @@ class Lifter:
     defaults: dict[str, Any] = field(default_factory=dict)
 
     def plain(self, tree: Any, name: str, path: str) -> Any:
-        """Lifts the entries out of nested options, each named by the keys that lead to it."""
+        """Lifts the entries out of nested options; the keys that lead to an entry are its name."""
         if is_entry(tree):
             return self.entry(tree, name, path)
         if not isinstance(tree, Mapping):
@@ -41,7 +41,7 @@ class Lifter:
     def copies(
         self, value: Any, name: str, names: tuple[str, ...], path: str, table: Table | None
     ) -> Any:
-        """Lifts the entries of an option, also where a list has one for some copies."""
+        """Lifts the entries of an option, also of a list that has entries for some copies."""
         stars = [k for k, step in enumerate(names) if step == "*"]
         if not isinstance(value, list | tuple) or not stars or not any(map(_has_entry, value)):
             return self.value(value, name, path, table, ".".join(names))
@@ -75,7 +75,7 @@ class Lifter:
     def part(
         self, tree: Any, name: str, path: str, table: Table, each: str | None, word: bool = False
     ) -> Any:
-        """Lifts the entries of the options of a part; word: whether its word is in their names."""
+        """Lifts the entries of a part's options; word: whether their names include its word."""
         if not isinstance(tree, Mapping):
             return tree
         own = Spelling.of(tree, path, f"{path}: must name a {table.noun}")
@@ -104,7 +104,7 @@ class Lifter:
         table: Table,
         each: str | None,
     ) -> Any:
-        """Lifts a choice of parts; entries inside a part are named by its word, too."""
+        """Lifts a choice of parts; the name of an entry inside a part includes the part's word."""
         lifted, words, place = [], [], len(self.entries)
         choices = tree.get("choice", tree.get("choices"))
         named = dict(choices) if isinstance(choices, Mapping) else None
@@ -121,7 +121,7 @@ class Lifter:
     def meanings(
         self, named: dict[str, Any] | None, words: Sequence[str], trees: Sequence[Any], path: str
     ) -> Any:
-        """Returns the choices; if one is more than a word, as a mapping from their words."""
+        """Returns the choices; as a mapping from their words, if one is more than a word."""
         names = list(words) if named is None else list(named)
         if len(set(names)) < len(names):
             raise ConfigError(
@@ -133,7 +133,7 @@ class Lifter:
         return dict(zip(names, trees, strict=True))
 
     def check_words(self, words: Sequence[str], name: str, path: str) -> None:
-        """Raises ConfigError where entries within two choices would have one name."""
+        """Raises ConfigError if entries within two choices would have the same name."""
         for word in (word for word in words if words.count(word) > 1):
             if any(own.startswith(f"{name}.{word}.") for own in self.entries):
                 raise ConfigError(
@@ -149,7 +149,7 @@ class Lifter:
         each: str | None = None,
         place: int | None = None,
     ) -> Any:
-        """Adds an entry to the space, at its end or at a place; returns its default."""
+        """Adds an entry to the space, at its end or at a given place; returns its default."""
         own = entry_tree(tree, path)
         is_each, default = own.pop("each", False), own.pop("default", None)
         if not isinstance(is_each, bool):

@@ -20,11 +20,11 @@ T = TypeVar("T")
 
 
 def load_model_config(path: str | Path, overrides: Sequence[str | Override] = ()) -> AnyModel:
-    """Reads a model, the model of a study, or that of a saved network; entries get their defaults.
+    """Reads a model from its own file, from a study or from a saved network.
 
-    path: a file, the name of a packaged config, or a run. overrides: "key=value", keys of the model
-    with or without a leading `model.`. Raises ConfigError naming the file, or the override, and
-    the mistake.
+    Entries of a space are replaced by their defaults. path: a file, the name of a packaged config,
+    or a run. overrides: "key=value"; keys of the model may begin with `model.`. Raises ConfigError,
+    which names the file or the override, and the mistake.
     """
     path = find_config(path)
     tree = read_yaml(path)
@@ -47,27 +47,28 @@ def load_model_config(path: str | Path, overrides: Sequence[str | Override] = ()
 
 
 def is_saved(tree: Mapping[str, Any]) -> bool:
-    """Whether a config is that of a saved network: `best/config.yaml` of a run."""
+    """Whether a config belongs to a saved network: `best/config.yaml` of a run."""
     return "model" in tree and isinstance(tree.get("trial"), Mapping)
 
 
 def holds_study(tree: Mapping[str, Any]) -> bool:
-    """Whether a file says more than a model: what is tuned, or how it is trained."""
+    """Whether a file holds more than a model: a space, or the rest of a study."""
     if "space" in tree or "model" not in tree or is_saved(tree):
         return "space" in tree
     return len(tree) > 1 or (isinstance(tree["model"], Mapping) and is_open(tree["model"]))
 
 
 def load_space(path: str | Path) -> Space:
-    """Reads a space: `{name: {type: ..., ...}}`, with or without an outer key `space`."""
+    """Reads a space, `{name: {type: ..., ...}}`, with or without an outer key `space`."""
     path = find_config(path)
     return in_file(path, Space.from_dict, include(path.name, "space", path.parent))
 
 
 def find_config(path: str | Path) -> Path:
-    """The file itself, a run's, or one that comes with the package: `quickstart.yaml`.
+    """The path of a config: the file itself, a run's, or a packaged one such as `quickstart.yaml`.
 
-    ConfigError for a name of neither; a path to nowhere is given back for its reader to refuse.
+    Raises ConfigError for an unknown name. A longer path that does not exist is returned: its
+    reader refuses it.
     """
     path = user_path(path)
     if _exists(path / "config.yaml"):  # a run, or its best/
@@ -90,12 +91,12 @@ def _exists(path: Path) -> bool:
 
 
 def packaged_configs() -> list[str]:
-    """The names that `find_config` knows."""
+    """The names of the packaged configs."""
     return sorted({file.stem for folder in _packaged() for file in folder.glob("*.yaml")})
 
 
 def _packaged() -> list[Path]:
-    """configs/ within the installed package; in a checkout it lies beside the package."""
+    """The folder configs/: in the installed package, or beside the package in a checkout."""
     package = Path(str(files("hptjax")))
     return [
         folder for folder in (package / "configs", package.parent / "configs") if folder.is_dir()
@@ -103,7 +104,7 @@ def _packaged() -> list[Path]:
 
 
 def include(value: Any, key: str, folder: Path) -> Any:
-    """The value, or what the file that it names holds, with or without that outer key."""
+    """The value itself, or the content of the file that it names, with or without an outer key."""
     if not isinstance(value, str):
         return value
     named = folder / user_path(value)
@@ -112,14 +113,14 @@ def include(value: Any, key: str, folder: Path) -> Any:
 
 
 def in_file(path: Path, build: Callable[[Any], T], tree: Any) -> T:
-    """Builds from a tree; a ConfigError gets the file's name."""
+    """Builds from a tree; adds the name of the file to a ConfigError."""
     return blamed(path, lambda changes: build(tree), ())
 
 
 def blamed(path: Path, build: Callable[[Sequence[Override]], T], changes: Sequence[Override]) -> T:
-    """Builds from a file with changes; a ConfigError gets the name of who brought it about.
+    """Builds from a file with changes; adds to a ConfigError what caused it, a change or the file.
 
-    That is the first change with which, and not without which, the same is wrong; else the file.
+    The cause is the first change that brings the same error about; without such, it is the file.
     """
     try:
         return build(changes)

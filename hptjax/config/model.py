@@ -1,4 +1,4 @@
-"""The native form of a model: a list of layers, and the recipe by which they are trained."""
+"""The native form of a model: a list of layers, and the recipe that trains them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -31,7 +31,7 @@ from hptjax.entry_form import short_form
 from hptjax.errors import ConfigError, shown
 from hptjax.space import Space, entry_from_dict
 
-FLAX = "flax"  # the name of a network of the user's, as of a layer
+FLAX = "flax"  # the word of a user's own network, in the table of layers
 
 
 def _read_flax(tree: Any) -> Any:
@@ -46,12 +46,12 @@ def _flax_tree(network: Any) -> Any:
 
 
 class Model(Recipe):
-    """A network as a list of layers, and the recipe by which it is trained.
+    """A network as a list of layers, and the recipe that trains it.
 
-    layers: from the images to `head`; in normal form without entries of a space. flax: a class of
-    the user's, in place of layers. input: height, width and channels of the images (None: not known
-    yet, as they follow from the data). outputs: how many numbers the network gives (None: as many
-    as the data ask for). augment: what is done to its training images (None: what the data say).
+    layers: the layers, from the images to `head`; any value may be an entry of a space. flax: a
+    Flax class of the user, in place of layers. input: height, width and channels of the images
+    (None: the data decide). outputs: how many numbers the network gives (None: the data decide).
+    augment: the augmentations of its training images (None: the data decide).
     """
 
     later: ClassVar = (
@@ -83,7 +83,7 @@ class Model(Recipe):
     input: tuple[Positive, Positive, Positive] | None = None
     outputs: Positive | None = None
 
-    # entries that stood in it, as `Lifted` has them: a study makes its space of them
+    # the entries that were given as values: a study makes its space of them
     _open: Lifted | None = PrivateAttr(default=None)
 
     def __init__(self, **tree: Any) -> None:
@@ -116,26 +116,26 @@ class Model(Recipe):
 
     @property
     def image(self) -> tuple[int, int, int]:
-        """Height, width and channels of the images; ConfigError where the data are not known."""
+        """Height, width and channels of the images; ConfigError if the data are not known yet."""
         if self.input is None:
             raise ConfigError("model.input: follows from the data, which are not known yet.")
         return self.input
 
     def size_for(self, image_shape: Sequence[int]) -> tuple[int, int]:
-        """Height and width to which images [H, W, C] are resized for it; their own if it is new."""
+        """The height and width to which images [H, W, C] are resized; their own without `input`."""
         height, width, _ = self.input or image_shape
         return height, width
 
     @property
     def lifted(self) -> Lifted:
-        """The entries that stood in the model, and the model with their defaults instead."""
+        """The entries that stood in the model, and the model with defaults in their places."""
         if self._open is None:
             return Lifted(dict(self), {})
         return replace(self._open, model=dict(self))
 
     @property
     def space(self) -> Space:
-        """What is tuned in it, by names: all that was given as an entry."""
+        """The space of all values that were given as entries, by name."""
         given = {n: entry_from_dict(own, n) for n, own in self.lifted.entries.items()}
         depths = {n: own for n, own in given.items() if n.rpartition(".")[2] == DEPTH}
         ends = {n: _ends(own) for n, own in depths.items()}
@@ -144,7 +144,7 @@ class Model(Recipe):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of what is tuned in it."""
+        """The names of the tuned hparams."""
         return tuple(self.space)
 
     @property
@@ -160,14 +160,14 @@ class Model(Recipe):
 
     @property
     def located(self) -> tuple[tuple[str, Any], ...]:
-        """As `expanded`, but each layer comes with its place in the config, as errors name it."""
+        """Each layer as in `expanded`, but with its place in the config, for errors."""
         if self.flax is not None:
             return tuple(("model.flax", layer) for _, layer in self.expanded)
         return tuple((copy.where, layer) for copy, layer in self.placed)
 
     @property
     def placed(self) -> tuple[tuple[Copy, Any], ...]:
-        """As `expanded`, but each layer comes with its `Copy`; nothing for a Flax class."""
+        """Each layer as in `expanded`, but with its `Copy`; empty for a Flax class."""
         return _placed(self.layers, self.outputs)
 
     def __repr__(self) -> str:
@@ -182,7 +182,7 @@ class Model(Recipe):
     __str__ = __repr__
 
     def _repr_html_(self) -> str:
-        """What a notebook shows of it: its layers, how it is trained, and what is tuned in it."""
+        """The HTML that a notebook shows: the layers, the recipe and the tuned hparams."""
         tree = self.to_dict()
         layers = zip(self.layers, tree.pop("layers", ()), strict=True)
         rows = [(item.label, item.word, _given(item, own)) for item, own in layers]
@@ -196,19 +196,19 @@ class Model(Recipe):
         return notebook.block(f"Model: {count}, {open_ones} hparams open", *parts)
 
     def to_dict(self) -> dict[str, Any]:
-        """The normal form, fit for YAML; `from_dict` gives an equal model back."""
+        """The model as plain data, fit for YAML; `from_dict` returns an equal model."""
         return self.model_dump(mode="json")
 
     def to_yaml(self) -> str:
-        """The text of a file: the model, and the space of what is tuned in it."""
+        """The text of a YAML file with the model and the space of its tuned hparams."""
         space = {"space": self.space.to_dict()} if self.lifted.entries else {}
         return dump_yaml({"model": self.to_dict(), **space})
 
     @classmethod
     def from_dict(cls, tree: Mapping[str, Any]) -> "Model":
-        """Reads the normal form, with or without its outer key `model`.
+        """Reads the result of `to_dict`, with or without an outer key `model`.
 
-        Raises ConfigError naming the dotted path of the mistake.
+        Raises ConfigError, which names the dotted path of the mistake.
         """
         return validated(cls, _inner(tree), "model")
 
@@ -236,14 +236,14 @@ def _layer(layout: Layout, copy: Copy, outputs: int | None) -> Any:
 
 
 def _ends(entry: Entry) -> tuple[Any, ...]:
-    """Returns values of a depth, among them the largest."""
+    """Returns values of a depth, including the largest one."""
     if isinstance(entry, Categorical):
         return tuple(map(entry.meaning, entry.choices))
     return entry.low, entry.high
 
 
 def _given(item: Item, tree: Any) -> dict[str, Any] | None:
-    """What stands beside a layer's word, nothing where the word is all."""
+    """The options beside a layer's word; None if there are none."""
     if isinstance(tree, str):
         return None
     [own] = tree.values()
@@ -257,7 +257,7 @@ def _word(item: Item) -> str:
 
 
 def check_names(model: Model) -> None:
-    """Raises ConfigError where two layers would have one name in Flax, which takes no dots."""
+    """Raises ConfigError if two layers would have one name in Flax, which allows no dots."""
     first: dict[str, Copy] = {}
     for copy, _ in model.placed:
         other = first.setdefault(copy.name.replace(".", "_"), copy)
@@ -269,7 +269,7 @@ def check_names(model: Model) -> None:
 
 
 def check_kinds(model: Model) -> None:
-    """Raises ConfigError where a layer that takes units gets maps, or the other way round."""
+    """Raises ConfigError if a layer that takes units gets maps, or the other way round."""
     for copy, _ in model.placed[1:]:
         if copy.item.word == "normalize":
             raise ConfigError(f"{copy.where}: normalize must come first: it is of the images.")
@@ -300,12 +300,12 @@ def _inner(tree: Any) -> Mapping[str, Any]:
 
 
 def is_augmented(models: Iterable["AnyModel"]) -> bool:
-    """Whether images are augmented where nothing says so: as the original study did."""
+    """Whether images are augmented by default: the original study did so."""
     return any(isinstance(model, ModelConfig) for model in models)
 
 
 def is_native(tree: Any) -> bool:
-    """Says whether the tree of a model has the native form, with `layers` or `flax`."""
+    """Whether the tree of a model has the native form, with `layers` or `flax`."""
     return isinstance(tree, Mapping) and any(key in tree for key in NATIVE)
 
 
@@ -326,5 +326,5 @@ def _dumped(model: Recipe, info: SerializationInfo) -> dict[str, Any]:
 
 if TYPE_CHECKING:
     AnyModel: TypeAlias = ModelConfig | Model
-else:  # the original's form is validated within what holds it, so that mistakes are counted there
+else:  # the original's form is validated within its owner, which then counts its mistakes
     AnyModel = Annotated[ModelConfig, WrapValidator(_native_first), PlainSerializer(_dumped)]

@@ -1,7 +1,7 @@
-"""Parts of a config that are named in a table and given options: the grammar of all of them.
+"""The grammar of parts: pieces of a config that are named in a table and take options.
 
-A part is written `word`, `word: value` (of its main option), `word: {option: value}`, or, as the
-first configs have it, `{name: word, option: value}`.
+A part is written `word`, `word: value` (the value of its main option), `word: {option: value}`, or,
+as in older configs, `{name: word, option: value}`.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ RESERVED = ("name", "label")  # keys that stand beside options, and so name no p
 
 
 class Part(Frozen, Generic[Options]):
-    """A part's name in its table, and the options that it is given.
+    """A part: its name in its table, and its options.
 
-    Of a part that is a class of options, `options` is the part itself.
+    If the class of a part is its class of options, `options` is the part itself.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -31,11 +31,11 @@ class Part(Frozen, Generic[Options]):
     options: Options
 
     def __class_getitem__(cls, options: Any) -> Any:
-        """The class itself: what the options are is for type checkers, and a copy has no pickle."""
+        """Returns the class itself: the type is for type checkers, and a copy cannot be pickled."""
         return cls
 
     def to_tree(self) -> Any:
-        """The shortest form that the part is read from: options at their defaults are left out."""
+        """The shortest form of the part, without the options at their defaults."""
         given = self.options.model_dump(mode="json", exclude_defaults=True)
         main = main_option(type(self.options))
         if not given:
@@ -46,24 +46,24 @@ class Part(Frozen, Generic[Options]):
 
 
 class Named(Part[Options]):
-    """A part that is written back as `{name: word, option: value}`, as runs have noted it."""
+    """A part that is written as `{name: word, option: value}`, as the files of runs have it."""
 
     def to_tree(self) -> str | dict[str, Any]:
-        """What the part is read from; without the options that are left at their defaults."""
+        """The part as plain data, without the options at their defaults."""
         tree = {"name": self.name, **self._other_keys()}
         tree |= self.options.model_dump(mode="json", exclude_defaults=True)
         return tree if len(tree) > 1 else self.name
 
     def _other_keys(self) -> dict[str, Any]:
-        """Those that stand beside name and options, where they say something."""
+        """The keys beside the name and the options, unless they are at their defaults."""
         return {}
 
 
 @dataclass(frozen=True)
 class Spelling:
-    """What a part's tree says: a word and what it is given.
+    """The content of a part's tree: a word and the value that it is given.
 
-    path: where that which it is given stands.
+    path: where that value stands.
     """
 
     word: str
@@ -72,7 +72,7 @@ class Spelling:
 
     @classmethod
     def of(cls, tree: Any, path: str, must: str) -> Self:
-        """From any form of a part; ConfigError, in the words of must, for another tree."""
+        """Reads any form of a part; raises ConfigError, beginning with must, for another tree."""
         if isinstance(tree, str):
             return cls(tree, {}, path)
         if isinstance(tree, Mapping) and isinstance(tree.get("name"), str):
@@ -84,9 +84,9 @@ class Spelling:
         raise ConfigError(f"{must}, got {shown(tree)}.")
 
     def options(self, model: type[Options], **others: Any) -> Options:
-        """What it is given, as options of this model; ConfigError naming the dotted path.
+        """The given value as options of this model; ConfigError, which names the dotted path.
 
-        others: of the model's options, those that no user gives.
+        others: the options of the model that no user gives.
         """
         given, main = self.given, main_option(model)
         if not isinstance(given, Mapping):
@@ -101,11 +101,11 @@ class Spelling:
 
 
 def part(table: Table[type[Options]], tree: Any, path: str) -> Part[Options]:
-    """The part that a tree spells; path: of the tree in the user's config.
+    """Reads a part from a tree; path: where the tree stands in the user's config.
 
-    What the table has must be classes of options, or have one as their `Options`. A class of the
-    table, or an instance of one, stands for itself. Raises ConfigError for another tree, an unknown
-    word, and options that are not usable.
+    The objects of the table must be classes of options, or have one as `Options`. tree: may also be
+    a class of the table or an instance of one. Raises ConfigError for any other tree, an unknown
+    word, and wrong options.
     """
     if isinstance(tree, Part):
         return tree
@@ -123,17 +123,17 @@ def part(table: Table[type[Options]], tree: Any, path: str) -> Part[Options]:
 
 
 def options_of(found: Any) -> Any:
-    """The model of what a part can be told: its `Options`, else the part itself."""
+    """The class of a part's options: its `Options`, or the part itself."""
     return getattr(found, "Options", found)
 
 
 def main_option(model: type[BaseModel]) -> str | None:
-    """The option that a bare value stands for, `main` of the class; None where there is none."""
+    """The option that a bare value sets, `main` of the class; None if it has none."""
     return getattr(model, "main", None)
 
 
 def with_name(tree: Any) -> Any:
-    """A part's tree as `{name: word, option: value}`; one that has no such form as it is."""
+    """A part's tree as `{name: word, option: value}`; unchanged if it cannot have that form."""
     if isinstance(tree, str):
         return {"name": tree}
     if isinstance(tree, Mapping) and len(tree) == 1:

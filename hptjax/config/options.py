@@ -1,4 +1,4 @@
-"""Options of layers: which a user may give, how a value is read, and how it is written."""
+"""Options of layers: lists the options that a user may give, reads and writes their values."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -55,7 +55,7 @@ def read_value(cls: type[BaseModel], option: str, tree: Any, path: str, levels: 
 
 
 def list_nesting(tree: Any, levels: int) -> int:
-    """Returns over how many depths, of so many at most, a value goes that is written so."""
+    """Returns over how many depths a written value is a list, at most `levels`."""
     if not isinstance(tree, list | tuple) or not levels:
         return 0
     return 1 + max((list_nesting(own, levels - 1) for own in tree), default=0)
@@ -86,7 +86,7 @@ def dumped(cls: type[BaseModel], option: str, value: Any) -> Any:
 
 @cache
 def _only(cls: type[BaseModel], option: str) -> type[BaseModel]:
-    """Makes a model of one option alone, so that it is checked without the others."""
+    """Makes a model of one option only, to check that option without the others."""
     field: Any = cls.model_fields[option].rebuild_annotation()
     fields: Any = {option: (field, ...)}
     return create_model("Option", __base__=Frozen, **fields)

@@ -1,4 +1,4 @@
-"""Changes to a tree that was read from YAML: by `--set key=value`, or by an option for a key."""
+"""Changes to a tree from a YAML file, by `--set key=value` or by an option for a key."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from hptjax.errors import ConfigError, shown
 
 @dataclass(frozen=True)
 class Override:
-    """A value for one dotted key; origin: what a user typed, for errors to name."""
+    """A value for one dotted key; origin: the text that a user typed, for errors."""
 
     keys: tuple[str, ...]
     value: Any
@@ -19,7 +19,7 @@ class Override:
 
     @classmethod
     def parse(cls, text: "str | Override") -> "Override":
-        """From "dotted.key=value", the value read as YAML; ConfigError for another form."""
+        """Reads "dotted.key=value", with the value as YAML; raises ConfigError for another form."""
         if isinstance(text, Override):
             return text
         origin = f"--set {text if len(text) <= 60 else f'{text[:57]}...'}"
@@ -30,7 +30,7 @@ class Override:
         return cls(keys, parse_yaml(value, origin), origin)
 
     def below(self, key: str) -> "Override":
-        """The same under an outer key, where it does not stand there already."""
+        """The same override under an outer key, unless it has that key already."""
         return self if self.keys[0] == key else replace(self, keys=(key, *self.keys))
 
 
@@ -39,7 +39,7 @@ def parse_overrides(overrides: Iterable[str | Override]) -> list[Override]:
 
 
 def apply_override(tree: Any, override: Override) -> None:
-    """Writes into a tree just read; unknown keys are left to validation."""
+    """Writes the override into the tree; validation finds unknown keys later."""
     keys = override.keys
     for key in keys[:-1]:
         if isinstance(tree, list):

@@ -1,4 +1,4 @@
-"""The tables of what a model's recipe is made of; importing them imports no part."""
+"""The tables of all parts of a model; importing this module imports no part."""
 
 from hptjax.table import Table
 
@@ -102,4 +102,4 @@ NORMS: Table = Table(
     },
     base="hptjax.models.layers.norms:Norm",
 )
-NESTED = {"norm": NORMS}  # options of layers that are parts, and the tables of these
+NESTED = {"norm": NORMS}  # options of layers whose values are parts, with the tables of those parts

@@ -1,7 +1,7 @@
-"""What is tuned, in Python: entries in place of a value, as `lr=loguniform(1e-4, 1e-1)`.
+"""Entries of a space in Python: `lr=loguniform(1e-4, 1e-1)` tunes the learning rate.
 
-What they give is what a file says, `{float: [0.0001, 0.1], log: true}`, and is checked where a
-model or a study reads it.
+Each function returns the entry as a file has it, `{float: [0.0001, 0.1], log: true}`. The entry is
+checked when a model or a study reads it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,16 +18,16 @@ def uniform(
     each: bool = False,
     snap: bool = False,
 ) -> dict[str, Any]:
-    """A real number between two ends, all values equally likely.
+    """Tunes a real number between two ends; all values are equally likely.
 
     Args:
         low: the lower end, which belongs to the range.
-        high: the upper end, likewise.
-        step: None, or only low, low + step, ... up to high.
-        default: the value where nothing is tuned; the middle of the range if None.
+        high: the upper end, which belongs to the range, too.
+        step: if given, the values are only low, low + step, ..., high.
+        default: the value when nothing is tuned; the middle of the range if None.
         grid: the values that a grid search tries; both ends and the middle if None.
-        each: whether every copy of a layer that has a depth has a value of its own.
-        snap: whether a network takes the nearest value of the grid.
+        each: whether every copy of a layer with a depth gets its own value.
+        snap: whether a network gets the nearest value of the grid.
 
     Returns:
         The entry, as a file writes it.
@@ -52,12 +52,12 @@ def loguniform(
     each: bool = False,
     snap: bool = False,
 ) -> dict[str, Any]:
-    """A real number between two ends above 0, equal ratios equally likely.
+    """Tunes a real number between two ends above 0; equal ratios are equally likely.
 
     Args:
         low: the lower end, above 0.
         high: the upper end.
-        default: as of `uniform`; the middle is the geometric one.
+        default: the value when nothing is tuned; the geometric mean of the ends if None.
         grid: as of `uniform`.
         each: as of `uniform`.
         snap: as of `uniform`.
@@ -87,15 +87,16 @@ def integer(
     each: bool = False,
     snap: bool = False,
 ) -> dict[str, Any]:
-    """A whole number between two ends, both of which belong to it.
+    """Tunes a whole number between two ends; both ends belong to the range.
 
     Args:
         low: the lower end.
         high: the upper end: low plus a multiple of step.
-        step: between two neighbours.
+        step: the distance between two neighbouring values.
         log: whether equal ratios are equally likely; only with a step of 1.
         default: as of `uniform`.
-        grid: the values that a grid search tries; all of up to five if None.
+        grid: the values that a grid search tries; if None, all of up to five values, else
+            both ends and the middle.
         each: as of `uniform`.
         snap: as of `uniform`.
 
@@ -123,16 +124,16 @@ def choice(
     label: str | None = None,
     depth: Any = None,
 ) -> dict[str, Any]:
-    """One of some values, of some parts, or of some values that have names.
+    """Tunes a choice between values, parts or layers.
 
     Args:
         choices: numbers, texts, booleans, parts such as {"sgd": {"momentum": 0.9}} or layers; or
             a mapping from names to values of any kind.
-        default: the value, or the name, where nothing is tuned; the first one if None.
+        default: the value, or the name, when nothing is tuned; the first one if None.
         grid: the values that a grid search tries; all of them if None.
         each: as of `uniform`.
-        label: of a choice of layers, which needs one.
-        depth: of a choice of layers: how many copies it has.
+        label: the label of a choice of layers, which needs one.
+        depth: how many copies a choice of layers has.
 
     Returns:
         The entry, as a file writes it.
@@ -151,7 +152,7 @@ def choice(
 
 
 def _given(step: Any, default: Any, grid: Any, *, each: bool, snap: bool) -> dict[str, Any]:
-    """The options that say something."""
+    """The options that are not at their defaults."""
     values = {"step": step, "default": default, "grid": grid}
     flags = {"each": each, "snap": snap}
     return {name: own for name, own in values.items() if own is not None} | {

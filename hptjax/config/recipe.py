@@ -1,4 +1,4 @@
-"""How a network is trained: what both forms of a model have beside their layers."""
+"""How a network is trained: the keys that both forms of a model have beside their layers."""
 
 from typing import Annotated, Any
 
@@ -27,13 +27,14 @@ def _read_augment(tree: Any) -> Augment | None:
 
 
 class Recipe(Frozen):
-    """The recipe by which a network is trained.
+    """The recipe that trains a network.
 
-    weight_decay: added to the gradient times the weights (L2), or decoupled, as the optimizer has
-    it. batch_size: images of a step. lr: the largest learning rate. optimizer: what makes steps of
-    gradients. lr_schedule: what the learning rate is multiplied by as training goes on. task: what
-    is learned, and so the loss. warmup: share of all steps in which the learning rate grows from 0.
-    augment: what is done to this network's training images, None for what the data say.
+    weight_decay: the strength of weight decay, added to the gradient (L2) or decoupled, as the
+    optimizer does it. batch_size: images in a step. lr: the largest learning rate. optimizer: the
+    rule that turns gradients into steps. lr_schedule: the factor of the learning rate over the
+    training. task: what is learned, which decides the loss. warmup: the share of all steps in which
+    the learning rate grows from 0. augment: the augmentations of this network's training images
+    (None: the data decide).
     """
 
     weight_decay: Annotated[float, Field(ge=0)] = 0.0

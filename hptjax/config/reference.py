@@ -1,4 +1,4 @@
-"""References: `=stem.out_channels`, `=2 * stem.out_channels`, one value in two places."""
+"""References, `=stem.out_channels` or `=2 * stem.out_channels`: one value in two places."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _FORM = re.compile(r"=\s*(?:([0-9]+(?:\.[0-9]+)?)\s*\*\s*)?([A-Za-z_][A-Za-z0-9_
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """What another option is, times a factor; path: its name."""
+    """The value of another option times a factor; path: the name of that option."""
 
     path: str
     factor: int | float = 1
@@ -20,7 +20,7 @@ class Ref:
 
     @classmethod
     def parse(cls, text: str, path: str) -> "Ref":
-        """From `=path` or `=2 * path`; ConfigError, under this path, for another text."""
+        """Reads `=path` or `=2 * path`; ConfigError, which names `path`, for another text."""
         match = _FORM.fullmatch(text)
         if match is None:
             raise ConfigError(
@@ -34,7 +34,7 @@ class Ref:
         return cls(match[2], factor)
 
     def of(self, value: object, path: str) -> object:
-        """The value times the factor; of whole numbers it is rounded, halves up."""
+        """The value times the factor; for a whole number, the product is rounded, halves up."""
         if self.factor == 1:
             return value
         if isinstance(value, bool) or not isinstance(value, int | float):

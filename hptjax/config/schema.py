@@ -1,4 +1,4 @@
-"""Schema of one network and how it is trained, in the dict form of the original study's YAML."""
+"""Schema of one network and its training, in the form of the original study's YAML."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -18,12 +18,12 @@ Key = Annotated[int, Field(gt=-SIZE_LIMIT, lt=SIZE_LIMIT)] | str
 
 
 def _flag(value: Any) -> Any:
-    """0 and 1 mean False and True: a tuned number once switched batch norm off in silence."""
+    """Reads 0 and 1 as False and True: a tuned number once switched batch norm off silently."""
     return bool(value) if isinstance(value, int) and value in (0, 1) else value
 
 
 def _no_activation(value: Any) -> Any:
-    """YAML's null and Python's 'None' mean no activation: the original's spaces say 'None'."""
+    """Reads null and 'None' as no activation: the spaces of the original study say 'None'."""
     return "none" if value is None or value == "None" else value
 
 
@@ -47,11 +47,12 @@ MapActivation = Annotated[str, BeforeValidator(_own_activation)]
 
 
 class ConvConfig(Frozen):
-    """One convolution; its activation follows it.
+    """One convolution and the activation that follows it.
 
-    in_channels: how many maps come in; repair sets it. out_channels: how many go out. kernel_size:
-    of a window, in pixels. stride: pixels from one window to the next. padding: pixels on each
-    side, or `same`. activation_fun: a word of the table of activations.
+    in_channels: the number of input maps; repair sets it. out_channels: the number of output maps.
+    kernel_size: height and width of a window, in pixels. stride: pixels from one window to the
+    next. padding: pixels on each side, or `same`. activation_fun: a word of the table of
+    activations.
     """
 
     later: ClassVar = ("activation_fun",)
@@ -65,7 +66,7 @@ class ConvConfig(Frozen):
 
 
 class BlockConfig(ConvConfig):
-    """One residual block: its first convolution carries the stride, its activation comes twice."""
+    """One residual block: its first convolution has the stride, its activation is applied twice."""
 
     activation_fun: MapActivation = "relu"
 
@@ -73,9 +74,9 @@ class BlockConfig(ConvConfig):
 class LinearConfig(Frozen):
     """One MLP block: linear, optional batch norm, activation, dropout.
 
-    in_size: how many numbers come in; repair sets it. out_size: how many units there are.
-    activation_fun: a word of the table of activations, of the last block also `logsoftmax`.
-    batch_norm: whether there is one. dropout: the share of units that is zeroed while it trains.
+    in_size: the number of inputs; repair sets it. out_size: the number of units. activation_fun: a
+    word of the table of activations; the last block may also have `logsoftmax`. batch_norm: whether
+    there is a batch norm. dropout: the share of units that is zeroed in training.
     """
 
     in_size: Positive
@@ -88,8 +89,8 @@ class LinearConfig(Frozen):
 class ResNetConfig(Frozen):
     """A convolution, residual blocks and an average pool.
 
-    first_conv: the convolution. block_list: the blocks, each with the keys of a convolution.
-    pool_size: height and width of the pool's windows, in pixels.
+    first_conv: the convolution. block_list: the residual blocks, each with the keys of a
+    convolution. pool_size: height and width of the pool's windows, in pixels.
     """
 
     first_conv: ConvConfig
@@ -98,7 +99,7 @@ class ResNetConfig(Frozen):
 
 
 class MLPConfig(Frozen):
-    """The blocks that make outputs of the maps.
+    """The linear blocks from the pooled maps to the outputs.
 
     block_list: the blocks; the last one has a unit for each output.
     """
@@ -107,7 +108,7 @@ class MLPConfig(Frozen):
 
     @property
     def computed_activations(self) -> tuple[str, ...]:
-        """The activation of each layer; a last log-softmax is left to the loss."""
+        """The activation of each layer; the loss computes a last log-softmax."""
         *inner, last = (layer.activation_fun for layer in self.block_list)
         return (*inner, "none" if last == "logsoftmax" else last)
 
@@ -118,12 +119,12 @@ _NETWORK = ("init_width", "init_length", "resnet_config", "mlp_config", "img_key
 
 
 class ModelConfig(Recipe):
-    """A ResNet feeding an MLP, and the recipe by which it is trained, as the original writes them.
+    """A ResNet, an MLP behind it, and the recipe that trains them, in the original's form.
 
-    beta_1: decay of the mean gradient, of the optimizers adam and adamw. beta_2: decay of the mean
-    squared gradient. init_width: of the images, in pixels. init_length: height of the images.
-    resnet_config: from images to maps. mlp_config: from maps to outputs. img_key, class_key: of the
-    original's loader; read, and not used.
+    beta_1: decay of the mean gradient, for the optimizers adam and adamw. beta_2: decay of the mean
+    squared gradient, likewise. init_width: width of the images, in pixels. init_length: height of
+    the images, in pixels. resnet_config: the layers from images to maps. mlp_config: the layers
+    from maps to outputs. img_key, class_key: keys of the original's loader; they have no effect.
     """
 
     later: ClassVar = ("optimizer", "lr_schedule", "warmup", "task", "augment")
@@ -145,16 +146,16 @@ class ModelConfig(Recipe):
 
     @property
     def image(self) -> tuple[int, int, int]:
-        """Height, width and channels of the images that it takes."""
+        """Height, width and channels of the images that the network takes."""
         return self.init_length, self.init_width, self.resnet_config.first_conv.in_channels
 
     def size_for(self, image_shape: Sequence[int]) -> tuple[int, int]:
-        """Height and width to which images [H, W, C] are resized for it."""
+        """The height and width to which images [H, W, C] are resized."""
         return self.init_length, self.init_width
 
     @property
     def outputs(self) -> int:
-        """How many numbers it gives for an image: one for each class."""
+        """How many numbers the network gives for an image: one for each class."""
         return self.mlp_config.block_list[-1].out_size
 
     @model_validator(mode="after")
@@ -170,7 +171,7 @@ class ModelConfig(Recipe):
     @model_validator(mode="before")
     @classmethod
     def _one_place_for_betas(cls, tree: Any) -> Any:
-        """Writes the betas of Adam both beside `lr` and into the optimizer, wherever they were."""
+        """Writes Adam's betas both beside `lr` and into the optimizer, wherever they stood."""
         if not isinstance(tree, Mapping):
             return tree
         chosen = read_optimizer(tree.get("optimizer", "adam"))
@@ -192,7 +193,7 @@ class ModelConfig(Recipe):
         return {**tree, **betas, "optimizer": chosen}
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """As of any config; a new optimizer brings its own betas."""
+        """Copies as any config does; a new optimizer brings its own betas."""
         update = dict(update or {})
         if "optimizer" in update:
             chosen = read_optimizer(update["optimizer"])
@@ -211,14 +212,14 @@ class ModelConfig(Recipe):
     __str__ = __repr__
 
     def to_dict(self) -> dict[str, Any]:
-        """The same config in the original's dict form, fit for YAML."""
+        """The config in the original's dict form, fit for YAML."""
         return self.model_dump(mode="json")
 
     @classmethod
     def from_dict(cls, tree: Mapping[str, Any]) -> "ModelConfig":
-        """Reads the original's dict form, with or without its outer key `model`.
+        """Reads the original's dict form, with or without an outer key `model`.
 
-        Raises ConfigError naming the dotted path of the mistake.
+        Raises ConfigError, which names the dotted path of the mistake.
         """
         if not isinstance(tree, Mapping):
             raise ConfigError(f"model: must be a mapping, got {shown(tree)}.")
@@ -227,7 +228,7 @@ class ModelConfig(Recipe):
 
 
 def _without_betas(own: Part) -> Part:
-    """The optimizer as the original's form has it, where Adam's betas stand elsewhere."""
+    """The optimizer without Adam's betas, which stand elsewhere in the original's form."""
     if own.name not in ADAMS:
         return own
     others = {k: v for k, v in dict(own.options).items() if k not in BETAS}

@@ -1,4 +1,4 @@
-"""The one table of tunable hparams: which number of the config each means, and how it varies."""
+"""The table of tunable hparams: which number of a config each one sets, and how it may vary."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import Any, Literal
 from hptjax.config.parts import LR_SCHEDULES, OPTIMIZERS, TASKS
 from hptjax.table import Table
 
-# value: a whole number, or what else the option takes
+# value: a whole number, or any other value that the option takes
 ValueType = Literal["float", "int", "bool", "text", "padding", "value", "part"]
 Variation = Literal["traced", "width", "static"]
 PARTS: Mapping[str, Table] = {"optimizer": OPTIMIZERS, "lr_schedule": LR_SCHEDULES, "task": TASKS}
-# Of each hparam that is tuned, what it may be: of parts the parts themselves, of a range its ends.
+# {tuned hparam: its possible values}: for parts the parts themselves, for a range its ends.
 Chosen = Mapping[str, Sequence[Any]]
 ALL = None  # in a path: every copy of a layer
 BLOCKS = ("resnet_config", "block_list")
@@ -22,10 +22,10 @@ LAYERS = ("mlp_config", "block_list")
 class Rule:
     """One kind of hparam.
 
-    pattern: its name, `{i}` stands for the layer. where: the list of layers in the config, () for
+    pattern: its name; `{i}` stands for the layer. where: the list of layers in the config; () for
     numbers of the whole model. kind: `traced` numbers never cost a compilation, a `width` is
-    padded, a `static` one is part of what is compiled. array: the traced number that it sets inside
-    a program, "" for a static one.
+    padded, a `static` value is part of the compiled program. array: the traced number that it sets
+    inside a program, "" for a static one.
     """
 
     pattern: str
@@ -38,10 +38,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """What decides whether an hparam means anything: another hparam, if that is tuned.
+    """Another hparam that decides, if it is tuned, whether this one is active.
 
-    name: of that hparam. words: it is a choice of parts, and must be one of these; copy: it is a
-    depth, and must be larger than this.
+    name: the name of the other hparam. words: it is a choice of parts and must have one of these.
+    copy: it is a depth and must be larger than this.
     """
 
     name: str
@@ -51,11 +51,11 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where one hparam of one network goes.
+    """The place of one hparam in one network.
 
-    path: where it is written. owners: all that decide whether it means anything; each must allow
-    it, where it is tuned. places: the traced numbers and widths that it sets in a program, by
-    their names, `<layer>.<option>` of a layer, and what it is multiplied by there.
+    path: where its value is written in the config. owners: the hparams that decide whether it is
+    active; each one that is tuned must allow it. places: the traced numbers and widths that it sets
+    in a program, by name (`<layer>.<option>` for a layer), each with a factor.
     """
 
     rule: Rule
@@ -73,7 +73,7 @@ class Target:
 
     @property
     def owner(self) -> tuple[str, str] | None:
-        """Of an option the key and the word of the part that has it: it counts for no other."""
+        """For an option of a part, the key and the word of that part; None for other hparams."""
         if len(self.path) == 1 or self.path[0] not in PARTS:
             return None
         return str(self.path[0]), str(self.path[1])
@@ -87,7 +87,7 @@ def _layer(
     kind: Variation,
     option: str = "",
 ) -> Rule:
-    """A rule of the original's layers; option: what it sets of the layer inside a program."""
+    """A rule of the original's layers; option: the option that it sets inside a program."""
     layer = "blocks.{i}" if where == BLOCKS else "mlp.{i}"
     return Rule(pattern, where, key, value, kind, f"{layer}.{option}" if option else "")
 

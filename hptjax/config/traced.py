@@ -1,8 +1,8 @@
-"""Which options of a part are traced numbers, and what of it decides the compiled code.
+"""Finds the traced numbers of a part, and its kind, which decides the compiled code.
 
 A part (an optimizer, a schedule, a task, ...) is a `Frozen` class whose fields are its options. A
-field annotated `float` is a traced number: the members of one program differ in it, and it never
-costs a compilation. Every other field is static.
+field annotated `float` is a traced number: it may differ between the members of one program, and it
+never costs a compilation. Every other field is static.
 """
 
 from typing import TypeVar
@@ -13,13 +13,13 @@ Part = TypeVar("Part", bound=Frozen)
 
 
 def traced_numbers(part: Frozen | type[Frozen]) -> tuple[str, ...]:
-    """The names of the fields annotated `float`, bounds or not, in their order."""
+    """The names of the fields annotated `float`, with or without bounds, in their order."""
     cls = part if isinstance(part, type) else type(part)
     return tuple(name for name, field in cls.model_fields.items() if field.annotation is float)
 
 
 def static_kind(part: Part) -> Part:
-    """The part with its traced numbers at their defaults: equal ones share a compilation.
+    """The part with its traced numbers at their defaults: equal kinds share a compilation.
 
     A traced number without a default becomes 0; nothing is checked, so it may be out of bounds.
     """

@@ -1,6 +1,6 @@
-"""Reads and writes YAML 1.2: the one place of the package that does.
+"""Reads and writes YAML 1.2; no other module of the package does.
 
-What is written is read back equal, here and by readers of YAML 1.1.
+Written files are read back equal, here and by readers of YAML 1.1.
 """
 
 import re
@@ -17,12 +17,14 @@ from hptjax.config.yaml_values import Mistake, build
 from hptjax.errors import ConfigError, shown
 
 LARGEST = 4 * 2**20  # bytes of a file
-_BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")  # text that needs no quotes, but for these words:
+_BARE = re.compile(
+    r"[A-Za-z_][A-Za-z0-9_./-]*"
+)  # text that needs no quotes, except for these words:
 _WORDS = re.compile(r"y|n|yes|no|on|off|true|false|null", re.IGNORECASE)
 
 
 def parse_yaml(text: str, name: str) -> Any:
-    """The value of a YAML text; ConfigError "name:line: what is wrong"."""
+    """The value of a YAML text; raises ConfigError "name:line: what is wrong"."""
     try:
         return build(YAML(typ="safe", pure=True).parse(StringIO(text)))
     except Mistake as mistake:
@@ -34,7 +36,7 @@ def parse_yaml(text: str, name: str) -> Any:
     except YAMLError as error:
         raise ConfigError(f"{name}: not valid YAML: {' '.join(str(error).split())}.") from None
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
-        # what the parser itself stumbles over, such as an escape beyond Unicode
+        # texts that the parser itself fails on, such as an escape beyond Unicode
         raise ConfigError(f"{name}: not valid YAML: a value in it cannot be read.") from None
 
 
@@ -54,7 +56,7 @@ _IMAGES = "Images are given as data, as in --data npz:mine.npz or --data folder:
 
 
 def _text_of(path: Path) -> str:
-    """The text of a file, which may be neither endless nor huge."""
+    """The text of a file; refuses a device, a pipe and a huge file."""
     try:
         if path.is_dir():
             raise ConfigError(f"{path}: is a folder; give the YAML file in it. {_IMAGES}")
@@ -80,7 +82,7 @@ def _text_of(path: Path) -> str:
 
 
 def nearby(path: Path) -> str:
-    """What a folder holds in place of a file that it lacks, as the end of an error."""
+    """The end of an error about a missing file: the YAML files that its folder holds."""
     folder = path.parent
     if not folder.is_dir():
         return f"its folder {folder} does not exist: check the path, and where you are."
@@ -91,9 +93,9 @@ def nearby(path: Path) -> str:
 
 
 def dump_yaml(value: Any, *, flow: bool = False) -> str:
-    """The text of plain data: dicts in their order, lists, text, numbers, booleans and None.
+    """Writes plain data as YAML: dicts in their order, lists, text, numbers, booleans and None.
 
-    flow: in one line.
+    flow: whether to write it in one line.
     """
     yaml = YAML(typ="safe", pure=True)
     yaml.Representer = _Representer
@@ -107,7 +109,7 @@ def dump_yaml(value: Any, *, flow: bool = False) -> str:
 
 
 class _Representer(SafeRepresenter):
-    """Quotes all text but plain words, and writes floats as every version of YAML reads them."""
+    """Quotes all text except plain words; writes floats that every version of YAML can read."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

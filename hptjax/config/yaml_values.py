@@ -1,4 +1,4 @@
-"""What a YAML text means: values built from the events of a parser, by YAML 1.2's core schema.
+"""Builds the values of a YAML text from the events of a parser, by YAML 1.2's core schema.
 
 Plain values have one reading each: `0100` is a hundred, `1e-3` a number; `yes`, `on`, `1_000` and
 `2024-13-45` are text. Keys may not repeat, tags are not read, sizes are bounded.
@@ -23,8 +23,8 @@ from ruamel.yaml.events import (
 
 from hptjax.errors import shown
 
-DEEPEST = 64  # mappings and lists in one another
-MOST = 1_000_000  # values, with those that aliases repeat
+DEEPEST = 64  # nested mappings and lists
+MOST = 1_000_000  # values, including those that aliases repeat
 
 _TEXT_TAGS = ("!", "tag:yaml.org,2002:str")
 _MERGE = object()  # the key `<<`
@@ -42,7 +42,7 @@ _PLAIN: tuple[tuple[re.Pattern[str], Callable[[str], Any]], ...] = (
 
 
 class Mistake(Exception):
-    """What is wrong in a text, and in which line, counted from 1."""
+    """A mistake in a text, with its line, counted from 1."""
 
     def __init__(self, event: Any, text: str) -> None:
         super().__init__(text)
@@ -61,12 +61,12 @@ class _Open:
 
 
 def build(events: Iterable[Any]) -> Any:
-    """The value of one document; Mistake for what has no plain value."""
+    """The value of one document; raises Mistake if it has no plain value."""
     return _Builder(events).value
 
 
 class _Builder:
-    """Without recursion: no text is too deep for it."""
+    """Builds the value without recursion, so that no text is too deep."""
 
     def __init__(self, events: Iterable[Any]) -> None:
         self.value: Any = None
@@ -107,7 +107,7 @@ class _Builder:
         self._open.append(_Open(new, event.anchor, self._count))
 
     def _copied(self, event: Any) -> Any:
-        """What an alias stands for, as values of its own."""
+        """A copy of the value that an alias stands for."""
         known = self._anchors.get(event.anchor)
         if known is None:
             what = "stands in what it names" if event.anchor in self._anchors else "names nothing"
@@ -118,7 +118,7 @@ class _Builder:
         return copy.deepcopy(value)
 
     def _put(self, value: Any, event: Any, anchor: str | None = None, size: int = 1) -> None:
-        """Takes a value to where it belongs: the document, a list, or a mapping's key or value."""
+        """Puts a value where it belongs: into the document, a list, or a mapping."""
         self._count += 1
         self._check_count(event)
         if anchor is not None:
@@ -169,7 +169,7 @@ def _scalar(event: Any) -> Any:
 
 
 def plain_value(text: str, event: Any = None) -> Any:
-    """What text without quotes means."""
+    """The value of a text without quotes."""
     for pattern, convert in _PLAIN:
         if pattern.fullmatch(text):
             try:

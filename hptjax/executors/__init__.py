@@ -1,1 +1,1 @@
-"""Who trains the members of a study: this machine, workers of Ray, or the record of a run."""
+"""Executors train the members of a study: on this machine, by Ray, or by replaying a run."""

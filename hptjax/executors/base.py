@@ -1,4 +1,4 @@
-"""The contract of what trains members: plain arrays out, and what they cost."""
+"""The contract of executors, which train members and return plain arrays and costs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,63 +11,63 @@ from hptjax.population.resident import Outcome
 
 
 class Resident(Protocol):
-    """Members of one age that an executor holds, on this machine's devices or elsewhere."""
+    """Members of one age that an executor holds, on this machine or elsewhere."""
 
     def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
-        """Trains all members for some epochs, or for those of them predicted to end in time.
+        """Trains all members for `epochs` epochs, or for as many as are predicted to end in time.
 
-        The outcome then holds fewer epochs than asked for, possibly none.
+        seconds: the time left. The outcome may hold fewer epochs than asked for, possibly none.
         """
         ...
 
     def keep(self, chosen: Sequence[int]) -> None:
-        """Lets all members go but these, which take the places 0, 1, ... in the order given."""
+        """Drops all members except these, which take the places 0, 1, ... in the given order."""
         ...
 
     def mark(self, chosen: Sequence[int]) -> None:
-        """Notes the present weights of some members, in the place of those noted before.
+        """Keeps the present weights of some members, instead of those kept before.
 
-        Called only where a study judges trials by their best epoch.
+        Called only if a study judges trials by their best epoch.
         """
         ...
 
     def weights(self, k: int, *, marked: bool = False) -> Mapping[str, Any]:
-        """Weights of member k at its exact shape, in the form of its Flax module.
+        """The weights of member k at its exact shape, in the form of its Flax module.
 
-        marked: those that it had when it was marked last, of one that was.
+        marked: whether to return the weights from its last mark; it must have been marked.
         """
         ...
 
     def snapshot(self) -> Mapping[str, np.ndarray]:
-        """All that training changed, {name: [P, ...]}; `restore` goes on from it exactly.
+        """The whole state of the training, {name: [P, ...]}; `restore` continues from it exactly.
 
-        What was marked is in it, once anything was.
+        It includes the marked weights, if any.
         """
         ...
 
 
 class Executor(Protocol):
-    """Trains populations. What a member becomes depends on nothing but the member.
+    """Trains populations; the result of a member depends on nothing but the member.
 
-    Not on its place, the others, the devices or the workers: on processors of one kind not in any
-    bit.
+    On processors of one kind, its place, the other members, the devices and the workers do not
+    change a single bit of it.
     """
 
     def start(self, members: Sequence[Member]) -> Resident:
-        """Members with their initial weights."""
+        """Returns the members with their initial weights."""
         ...
 
     def restore(
         self, members: Sequence[Member], arrays: Mapping[str, np.ndarray], age: int
     ) -> Resident:
-        """Members as a snapshot has them, taken when they were so many epochs old."""
+        """Returns the members in the state of a snapshot; age: the epochs they had been trained."""
         ...
 
 
 @runtime_checkable
 class TellsRounding(Protocol):
-    """An executor that knows what decides the rounding of what it trains."""
+    """An executor that knows the facts that decide the rounding of its results."""
 
     def rounding(self) -> Mapping[str, str | bool] | None:
-        """By name, as `records.environment.rounding_facts`; None where it is not known yet."""
+        """The facts of `records.environment.rounding_facts`; None if they are not known yet."""
         ...

@@ -1,4 +1,4 @@
-"""What compiling and training cost, said before they begin; and what would make it less."""
+"""Texts that predict the cost of compiling and training, and say how to lower it."""
 
 import math
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ from hptjax.population.speed import generation_seconds
 from hptjax.population.trainer import PopulationTrainer
 from hptjax.transpile.problem import MAX_SIGNATURES, Problem
 
-DRAWN = 16  # networks of a space that stand for all
-MANY = 12  # values of one hparam, each with a body of its own
-FEW = 4  # values that are proposed instead
+DRAWN = 16  # networks drawn as a sample of a space
+MANY = 12  # more values of one hparam, each with its own body, are too many
+FEW = 4  # number of values that is proposed instead
 
 
 def compiling_text(plan: Plan, problem: Problem) -> str:
-    """`3 bodies, about 13 s of compiling`; what makes them so many, if one hparam does.
+    """`3 bodies, about 13 s of compiling`, and the hparam that makes them many, if one does.
 
-    The seconds are those of a first start: programs that were compiled before come from a cache.
+    The seconds are for a first start; later, compiled programs come from a cache.
     """
     count, seconds = len(plan.bodies), compile_seconds(plan, plan.bodies)
     each = seconds / count
@@ -32,7 +32,7 @@ def compiling_text(plan: Plan, problem: Problem) -> str:
 
 
 def compile_seconds(plan: Plan, bodies: Sequence[NetShape]) -> float:
-    """Of compiling a program of these bodies, as the user has measured it or as the plan says."""
+    """Seconds to compile a program of these bodies, by the user's calibration or the plan."""
     factor = factors_of(jax.local_devices()[0]).compiling
     return factor * plan.price.compile_seconds(bodies)
 
@@ -42,8 +42,8 @@ def training_text(
 ) -> str:
     """`A generation of 8 networks takes about 2.1 s of training and 14 MiB beside the images.`
 
-    epochs: of a network that is trained to the end; validation: images that each epoch measures;
-    marks: as of `row_bytes`.
+    epochs: the epochs of a full training. validation: how many images each epoch measures. marks:
+    as in `row_bytes`.
     """
     plan, places = trainer.plan, len(trainer.places)
     drawn = map(problem.build, problem.space.sample(DRAWN, np.random.default_rng(0)))
@@ -80,7 +80,7 @@ def _why(problem: Problem, each: float) -> str:
 
 
 def _fewer(name: str, values: Sequence[Value]) -> list[Value]:
-    """A few of the values, from end to end; of batch sizes powers of two where there are enough."""
+    """A few of the values, from end to end; for batch sizes powers of two, if there are enough."""
     if name == "batch_size":
         powers = [v for v in values if isinstance(v, int) and v > 0 and v.bit_count() == 1]
         values = powers if len(powers) >= FEW else values

@@ -1,4 +1,4 @@
-"""Populations that are parts of one: metrics and states of the parts, brought to their places."""
+"""Joins the metrics and the states of several populations into those of one."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class JoinedPopulation(Trained):
-    """Populations of several trainers as one; each part comes with its members' places."""
+    """The populations of several trainers as one; each part has the places of its members."""
 
     def __init__(self, parts: Sequence[tuple[Population, Sequence[int]]]) -> None:
         self._parts = [(population, list(places)) for population, places in parts]
@@ -48,7 +48,7 @@ class JoinedPopulation(Trained):
         return part.weights(places.index(k), marked=marked)
 
     def snapshot(self) -> dict[str, np.ndarray]:
-        """In the order of the members; vectors of shorter programs are filled up with zeros."""
+        """The state in the order of the members; zeros pad the vectors of smaller programs."""
         count = sum(len(places) for _, places in self._parts)
         return join_arrays([(part.snapshot(), places) for part, places in self._parts], count)
 
@@ -61,7 +61,7 @@ def last_epoch(outcome: Outcome) -> dict[str, np.ndarray]:
 def join_metrics(
     parts: Sequence[tuple[Arrays, Sequence[int]]], count: int
 ) -> dict[str, np.ndarray]:
-    """The metrics [count] of one epoch, those of each part at its places; NaN where no part is."""
+    """The metrics [count] of one epoch, with each part at its places and NaN elsewhere."""
     dtype = np.result_type(*(part["val_loss"] for part, _ in parts)) if parts else np.float32
     names = dict.fromkeys(name for part, _ in parts for name in part) or LOSSES
     out = {name: np.full(count, np.nan, dtype) for name in names}
@@ -72,7 +72,7 @@ def join_metrics(
 
 
 def join_arrays(parts: Sequence[tuple[Arrays, Sequence[int]]], count: int) -> dict[str, np.ndarray]:
-    """The snapshots of parts as one, [count, ...]; zeros where a part is shorter or has none."""
+    """The snapshots of parts as one, [count, ...]; zeros where a part is shorter or missing."""
     out: dict[str, np.ndarray] = {}
     for name in dict.fromkeys(name for arrays, _ in parts for name in arrays):
         own = [(arrays[name], places) for arrays, places in parts if name in arrays]

@@ -1,4 +1,4 @@
-"""The executor of this machine: compiled trainers, one for the space and one for each rarity."""
+"""The executor of this machine: a compiled trainer for the space, and one for each rare network."""
 
 import math
 from collections import OrderedDict, defaultdict
@@ -32,23 +32,23 @@ from hptjax.study.data_config import DataConfig
 from hptjax.transpile.problem import Problem
 
 UNKNOWN_WORK = Work(samples=math.inf, seconds=math.inf)
-MOST_RARE = 32  # programs besides the main one that are kept, each with its copy of the images
+MOST_RARE = 32  # how many further programs are kept, each with its copy of the images
 
 MakeTrainer = Callable[[Sequence[AnyModel]], PopulationTrainer]
 _Rare = tuple[NetShape, Choices]
 
 
 class Options(Frozen):
-    """There is nothing to be told."""
+    """The local executor has no options."""
 
 
 class LocalExecutor:
     """Trains on the devices of this process.
 
-    One program is compiled for what stands for the space. What it lacks, a signature or an
-    activation, gets a program of its own, at the widest networks that the space has of the
-    signature: which program trains a member depends on nothing but the member. Of those the ones
-    used last are kept. More members than a program takes are trained by several calls.
+    One main program is compiled for a sample of the space. A network whose signature or activation
+    the main program lacks gets a program of its own, at the largest widths that the space has for
+    the signature: the program of a member depends on nothing but the member. The programs used last
+    are kept. If there are more members than a program takes, several calls train them.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class LocalExecutor:
         *,
         notify: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """make_trainer: of a plan for some configs. notify: told of all that is compiled."""
+        """make_trainer: returns a trainer for some configs. notify: told what is compiled."""
         self._problem, self._make_trainer, self._notify = problem, make_trainer, notify
         self._main = make_trainer(problem.cover())
         notify(compiling_text(self._main.plan, problem))
@@ -66,7 +66,7 @@ class LocalExecutor:
 
     @property
     def main(self) -> PopulationTrainer:
-        """Of the program for what stands for the space."""
+        """The trainer of the main program."""
         return self._main
 
     @property
@@ -75,7 +75,7 @@ class LocalExecutor:
 
     @property
     def capacity(self) -> int:
-        """Members of one call."""
+        """How many members one call trains."""
         return self._main.plan.capacity
 
     def rounding(self) -> Mapping[str, str | bool]:
@@ -103,7 +103,7 @@ class LocalExecutor:
         return _Announced(trainer, state, self._notify)
 
     def _parts(self, members: Sequence[Member]) -> list[tuple[PopulationTrainer, list[int]]]:
-        """The members by the trainer that takes them, as places in the order given."""
+        """The trainers with the places of their members, in the given order."""
         groups: dict[PopulationTrainer, list[int]] = defaultdict(list)
         for k, member in enumerate(members):
             groups[self._trainer_of(member)].append(k)
@@ -132,7 +132,7 @@ class LocalExecutor:
 
 
 class _Announced(Population):
-    """A population that says when an epoch had to wait for a compilation."""
+    """A population that reports when an epoch waited for a compilation."""
 
     def __init__(
         self, trainer: PopulationTrainer, state: PopulationState, notify: Callable[[str], None]
@@ -151,7 +151,7 @@ class _Announced(Population):
 def open_executor(
     study: StudyConfig, data: StudyData, options: Options, notify: Callable[[str], None]
 ) -> Iterator[Executor]:
-    """The executor of a study, as the table of executors wants it."""
+    """Opens the executor of a study, by the contract of the table of executors."""
     yield local_executor(study, data, notify)
 
 
@@ -162,9 +162,9 @@ def local_executor(
     *,
     capacity: int | None = None,
 ) -> LocalExecutor:
-    """The executor of a study on this machine; raises ConfigError as `Problem.cover` does.
+    """The executor of a study on this machine; raises the ConfigError of `Problem.cover`.
 
-    capacity: members of one call, default a whole population.
+    capacity: how many members one call trains; by default a whole population.
     """
     make = partial(
         make_trainer,
@@ -200,10 +200,11 @@ def make_trainer(
     marks: bool = False,
     notify: Callable[[str], None] = warn,
 ) -> PopulationTrainer:
-    """A trainer for networks like these, on a study's images.
+    """A trainer for these networks and others of their net shapes, on a study's images.
 
-    epochs: of a fully trained network; capacity: members of one call; work: that lies ahead, as
-    `StudyConfig.work_ahead` has it; measures, marks, notify: as of `PopulationTrainer`.
+    epochs: the epochs of a full training. capacity: how many members one call trains. work: the
+    training ahead, as in `StudyConfig.work_ahead`. measures, marks, notify: as in
+    `PopulationTrainer`.
     """
     return PopulationTrainer(
         make_plan(configs, capacity=capacity, **work),

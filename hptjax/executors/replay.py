@@ -1,4 +1,4 @@
-"""Replaying what is recorded: an executor that hands out the journal's generations first."""
+"""Replays a run: an executor that returns the generations of the journal first."""
 
 import math
 from collections import deque
@@ -16,7 +16,7 @@ from hptjax.records.trial import GenerationRecord, Status, TrialRecord
 
 
 class ReplayExecutor:
-    """Gives the curves of recorded generations in their order; then the live executor trains."""
+    """Returns the curves of the recorded generations in order; then the live executor trains."""
 
     def __init__(self, recorded: Iterable[GenerationRecord], live: Executor) -> None:
         self._recorded = deque(
@@ -38,8 +38,8 @@ class ReplayExecutor:
 class RecordedPopulation:
     """The members of a recorded generation; training them reads the record.
 
-    With several members to a trial each of them has the trial's means. Raises DataError where the
-    record is of other members.
+    If a trial has several members, each of them has the means of the trial. Raises DataError if the
+    record has other members.
     """
 
     def __init__(self, members: Sequence[Member], record: GenerationRecord) -> None:
@@ -67,7 +67,7 @@ class RecordedPopulation:
         self._trials = [self._trials[k] for k in chosen]
 
     def mark(self, chosen: Sequence[int]) -> None:
-        """There is nothing to be noted."""
+        """Does nothing: a record holds no weights."""
 
     def weights(self, k: int, *, marked: bool = False) -> Mapping[str, Any]:
         raise RuntimeError("a record holds no weights")
@@ -77,9 +77,9 @@ class RecordedPopulation:
 
 
 def _columns(trials: Sequence[TrialRecord], metric: str, span: slice) -> np.ndarray:
-    """A metric [epochs, P] in some epochs; None, which is not finite, becomes NaN.
+    """A metric [epochs, P] in some epochs; None, which means not finite, becomes NaN.
 
-    So does the epoch in which a trial was lost.
+    The epoch in which a trial was lost is NaN, too.
     """
     rows = [
         (*trial.epochs.get(metric, ()), *[None] * (trial.status is Status.LOST))[span]

@@ -1,4 +1,4 @@
-"""Files of snapshots: a generation's epochs so far, and the state of its members."""
+"""Files of snapshots: the epochs of a generation so far, and the state of its members."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,15 +16,15 @@ from hptjax.records.best import flatten, unflatten
 from hptjax.records.metrics import LOSSES
 from hptjax.records.tensors import read_tensors, write_tensors
 
-KIND = "snapshot 2"  # the first kind named the state of one optimizer
-SPARED = "spared/"  # before the names of weights of members that were let go
+KIND = "snapshot 2"  # kind 1 had the state of one optimizer only
+SPARED = "spared/"  # prefix of the weights of members that were dropped
 
 
 @dataclass(frozen=True)
 class TrainedEpoch:
-    """One epoch of a generation: who was trained, as places in it, their metrics, and the cost.
+    """One epoch of a generation: the trained members, their metrics, and the cost.
 
-    lost: the places among these that were lost, and how.
+    alive: the members, as places in the generation. lost: {place among these: why it was lost}.
     """
 
     alive: tuple[int, ...]
@@ -36,10 +36,10 @@ class TrainedEpoch:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The epochs so far, and the state [P, ...] of those trained in the last of them.
+    """The epochs so far, and the state [P, ...] of the members trained in the last one.
 
-    spared: by place in the generation, the weights of members that were let go after they had been
-    asked for: they may yet be the best.
+    spared: {place in the generation: weights} of members that were dropped after their weights had
+    been asked for: they may yet be the best.
     """
 
     digest: str
@@ -49,7 +49,7 @@ class Snapshot:
 
 
 def write_snapshot(path: Path, snapshot: Snapshot) -> None:
-    """Replaces a file whole or not at all. Raises OSError."""
+    """Writes a snapshot, whole or not at all; raises OSError."""
     arrays = {f"state/{name}": array for name, array in snapshot.state.items()}
     for number, epoch in enumerate(snapshot.epochs):
         arrays |= {f"epoch/{number}/{name}": values for name, values in epoch.metrics.items()}
@@ -63,7 +63,7 @@ def write_snapshot(path: Path, snapshot: Snapshot) -> None:
 
 
 def read_snapshot(path: Path) -> Snapshot:
-    """Raises: FileNotFoundError, DataError for a file that is damaged or of another form."""
+    """Reads a snapshot; raises FileNotFoundError, or DataError for a damaged or other file."""
     if not path.exists():
         raise FileNotFoundError(path)
     arrays, tree = read_tensors(path, KIND)
@@ -80,7 +80,7 @@ def read_snapshot(path: Path) -> Snapshot:
 
 
 def _spared(arrays: Mapping[str, np.ndarray]) -> dict[int, Mapping[str, Any]]:
-    """Raises ValueError for a name that none of ours is."""
+    """The spared weights by place; raises ValueError for an unknown name."""
     tree = unflatten(_below(arrays, SPARED))
     return {int(place): weights for place, weights in tree.items()}
 
@@ -89,7 +89,7 @@ _COST = TypeAdapter(Cost)
 
 
 class _Epoch(Frozen):
-    """What is noted of an epoch beside its metrics; see TrainedEpoch."""
+    """The facts of an epoch beside its metrics; see TrainedEpoch."""
 
     alive: list[int]
     cost: dict[str, int | float]

@@ -1,7 +1,7 @@
-"""Populations that outlive the process: their state at an epoch's end, in files replaced whole.
+"""Populations that outlive the process: files keep their state after an epoch.
 
-A generation that was killed half-way is asked for again by the resumed loop; the population then
-gives the epochs of the snapshot from the file, and trains on from there.
+The resumed loop asks again for a generation that was killed; the population then returns the epochs
+of the snapshot from the file, and trains on from there.
 """
 
 import hashlib
@@ -22,13 +22,13 @@ from hptjax.models.costs import costs_of
 from hptjax.population.pack import Member
 from hptjax.population.resident import Outcome, Trained
 
-COST_SHARE = 0.02  # of the training time may go into snapshots
+COST_SHARE = 0.02  # share of the training time that snapshots may take
 WRITE_RATE = 2e8  # bytes per second, before the first write is measured
-NAMES = ("a.safetensors", "b.safetensors")  # the older one is replaced: one is always whole
+NAMES = ("a.safetensors", "b.safetensors")  # the older one is replaced, so that one is always whole
 
 
 class SnapshotStore:
-    """A folder of two snapshots."""
+    """A folder with two snapshots."""
 
     def __init__(
         self,
@@ -38,9 +38,9 @@ class SnapshotStore:
         clock: Callable[[], float] = time.perf_counter,
         leaving: Callable[[], bool] = lambda: False,
     ) -> None:
-        """notify: told once when the disk takes no snapshot; the study goes on without.
+        """notify: called once if the disk refuses a snapshot; the study goes on without snapshots.
 
-        leaving: whether the study is about to be left, so that a snapshot is worth its time.
+        leaving: whether the study is about to be interrupted, so that a snapshot is worth its time.
         """
         self._folder, self._notify, self._clock = folder, notify, clock
         self._leaving = leaving
@@ -49,19 +49,19 @@ class SnapshotStore:
         self._damaged: set[str] = set()
 
     def due(self, size: int) -> bool:
-        """Whether a snapshot of so many bytes now would keep to COST_SHARE of the time.
+        """Whether a snapshot of `size` bytes now would keep within COST_SHARE of the time.
 
-        Always where the study is about to be left.
+        Always true if the study is about to be interrupted.
         """
         expected = size / WRITE_RATE if self._write_s is None else self._write_s
         in_time = self._clock() - self._last >= expected / COST_SHARE
         return (self._leaving() or in_time) and not self._broken
 
     def save(self, make: Callable[[], Snapshot]) -> None:
-        """Takes and writes a snapshot; a disk that refuses it is reported, no error."""
+        """Takes and writes a snapshot; notifies, and does not raise, if the disk refuses it."""
         began = self._clock()
         try:
-            self._folder.mkdir(exist_ok=True)  # a run directory that was moved stays away
+            self._folder.mkdir(exist_ok=True)  # does not create a run directory that was moved away
             write_snapshot(self._oldest(), make())
         except OSError as error:
             self._broken = True
@@ -70,14 +70,14 @@ class SnapshotStore:
         self._write_s = self._last - began
 
     def load(self, digest: str) -> Snapshot | None:
-        """The furthest snapshot of these members, None where there is none that can be read."""
+        """The furthest readable snapshot of these members; None if there is none."""
         found = []
         for name in NAMES:
             try:
                 found.append(read_snapshot(self._folder / name))
             except FileNotFoundError:
                 continue
-            except DataError as error:  # it costs time, not the study
+            except DataError as error:  # this costs time, not the study
                 if name not in self._damaged:
                     self._notify(f"A snapshot is not used: {self._folder / name}: {error}.")
                 self._damaged.add(name)
@@ -85,7 +85,7 @@ class SnapshotStore:
         return max(own, key=lambda snapshot: len(snapshot.epochs), default=None)
 
     def clear(self) -> None:
-        """Removes all snapshots, whole or half-written: the study is over. Other files stay."""
+        """Removes all snapshots, also half-written ones, at a study's end; keeps other files."""
         for name in NAMES:
             for path in (self._folder / name, self._folder / f"{name}.new"):
                 with suppress(OSError):
@@ -99,7 +99,7 @@ class SnapshotStore:
 
 
 class SnapshotExecutor:
-    """Has another executor train, and keeps what it trains in a store."""
+    """Trains by another executor, and keeps snapshots in a store."""
 
     def __init__(self, live: Executor, store: SnapshotStore) -> None:
         self._live, self._store = live, store
@@ -116,8 +116,8 @@ class SnapshotExecutor:
 class SnapshotPopulation(Trained):
     """Members whose first epochs may come from a snapshot.
 
-    A snapshot is taken when an epoch is over, before members are marked after it: it holds the
-    marks of the epochs before.
+    A snapshot is taken after an epoch, before members are marked for it: it holds the marks of
+    earlier epochs only.
     """
 
     def __init__(self, live: Executor, store: SnapshotStore, members: tuple[Member, ...]) -> None:
@@ -142,7 +142,7 @@ class SnapshotPopulation(Trained):
         return Outcome.of_epoch(epoch.metrics, epoch.cost, **others)
 
     def _recorded(self) -> TrainedEpoch | None:
-        """The next epoch, if the snapshot has it of just these members."""
+        """The next epoch, if the snapshot has it for exactly these members."""
         ahead = self._found.epochs[len(self._done) :] if self._found is not None else ()
         if self._population is not None or not ahead or ahead[0].alive != self._alive:
             return None
@@ -156,7 +156,7 @@ class SnapshotPopulation(Trained):
         return TrainedEpoch(self._alive, metrics, outcome.cost, outcome.lost, outcome.workers)
 
     def _resident(self) -> Resident:
-        """The members as they are now, in the executor's hands."""
+        """The members in their present state, with the live executor."""
         if self._population is None:
             found, age = self._found, len(self._done)
             if found is not None and age and age == len(found.epochs):
@@ -167,7 +167,7 @@ class SnapshotPopulation(Trained):
             else:
                 held = tuple(range(len(self._members)))
                 self._population = self._executor.start(self._members)
-                # a snapshot whose survivors are now others: anew
+                # the snapshot has other survivors: train from the start
                 for epoch, marks in zip(self._done, self._marks, strict=True):
                     self._population.keep([held.index(k) for k in epoch.alive])
                     self._population.advance(1)
@@ -207,7 +207,7 @@ class SnapshotPopulation(Trained):
         return self._resident().snapshot()
 
     def _size(self) -> int:
-        """Bytes of a snapshot, about."""
+        """The approximate bytes of a snapshot."""
         return sum(costs_of(self._members[k].shape).state_bytes for k in self._alive)
 
     def _snapshot(self) -> Snapshot:
@@ -216,6 +216,6 @@ class SnapshotPopulation(Trained):
 
 
 def digest_of(members: Sequence[Member]) -> str:
-    """Tells populations apart: their networks and keys."""
+    """A digest of the members' networks and keys, which tells populations apart."""
     facts = [[member.key, member.config.to_dict()] for member in members]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

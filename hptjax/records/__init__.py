@@ -1,4 +1,4 @@
-"""What a run leaves behind, as plain data and files: trials, journal, best network, directory."""
+"""The records of a run, as plain data and files: trials, journal, best network, directory."""
 
 from hptjax.records.best import SavedNetwork, load_network, save_best, save_network
 from hptjax.records.change import Change

@@ -1,9 +1,9 @@
-"""Saved networks: exact-shape weights and config, loadable without the run that made them.
+"""Saved networks: exact-shape weights and config, which load without the run that made them.
 
-The best one of a run is a folder of weights.safetensors and config.yaml, and of test.json once the
-run is done; an exported one is a single safetensors file, which holds the config in its metadata.
-Weights carry a version and a checksum (`records.tensors`), and config.yaml must be what the
-weights' own metadata says.
+The best network of a run is a folder with weights.safetensors and config.yaml, and with test.json
+when the run is done. An exported network is a single safetensors file with the config in its
+metadata. Weights carry a version and a checksum (`records.tensors`); config.yaml must agree with
+the metadata of the weights.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from hptjax.records.files import replace_file
 from hptjax.records.tensors import read_tensors, write_tensors
 
 WEIGHTS, CONFIG = "weights.safetensors", "config.yaml"
-TEST = "test.json"  # what it reaches on the test images, once the run is done
+TEST = "test.json"  # its measures on the test images, when the run is done
 SUFFIX = ".safetensors"
 SEPARATOR, KIND = "/", "network"
 AGAIN = "hptjax export RUN --trial STRATEGY/N --to FILE"
@@ -32,7 +32,7 @@ WAY_OUT = f"Restore it from a copy, or make it again: {AGAIN}"
 
 @dataclass(frozen=True)
 class SavedNetwork:
-    """A network as a file has it: config, flax variables (numpy), and what was noted of its trial.
+    """A network from a file: its config, its Flax variables (numpy), and notes on its trial.
 
     Apply it with `hptjax.models.module_of(config).apply(variables, images, train=False)`.
     """
@@ -52,12 +52,12 @@ class SavedNetwork:
 def save_best(
     folder: Path, config: AnyModel, variables: Mapping[str, Any], trial: Mapping[str, Any]
 ) -> None:
-    """Writes weights and config of one trial; each file is replaced whole or not at all.
+    """Writes the weights and the config of one trial; each file is replaced whole or not at all.
 
-    variables: nested dicts of arrays (flax); trial: what else to note in both files, as plain data.
+    variables: nested dicts of arrays (Flax). trial: notes for both files, as plain data.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / TEST).unlink(missing_ok=True)  # it is of the network before
+    (folder / TEST).unlink(missing_ok=True)  # it belongs to the previous network
     save_network(folder / WEIGHTS, SavedNetwork(config, dict(variables), trial))
     tree = {"model": config.to_dict(), "trial": dict(trial)}
     replace_file(folder / CONFIG, dump_yaml(tree).encode())
@@ -70,9 +70,9 @@ def save_network(path: Path, network: SavedNetwork) -> None:
 
 
 def load_network(path: str | Path) -> SavedNetwork:
-    """The network of a file, or the best one of a run; path: a file, a run, or its best/.
+    """Reads a saved network; path: a file, a run (its best network), or the run's best/.
 
-    Raises: DataError where the files are missing, damaged or of different trials.
+    Raises DataError if the files are missing, damaged or of different trials.
     """
     path = user_path(path)
     if not path.exists():
@@ -100,7 +100,7 @@ def load_network(path: str | Path) -> SavedNetwork:
 
 
 def _read_file(path: Path, named: Path | None = None) -> SavedNetwork:
-    """A safetensors file of ours; named: what an error speaks of."""
+    """Reads a safetensors file of hptjax; named: the path for errors."""
     what = f"{path}: no network to load" if named is None else f"{named}: no best network to load"
     try:
         flat, facts = read_tensors(path, KIND)
@@ -113,7 +113,7 @@ def _read_file(path: Path, named: Path | None = None) -> SavedNetwork:
 
 
 class _Noted(BaseModel):
-    """What is noted of a trial, as far as readers go into it; in the order that it is written."""
+    """The notes on a trial that readers use, in the order in which they are written."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -132,7 +132,7 @@ class _Noted(BaseModel):
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, np.ndarray]:
-    """Nested dicts as one, names joined by slashes."""
+    """Flattens nested dicts; joins their names by slashes."""
     flat: dict[str, np.ndarray] = {}
     for name, value in tree.items():
         path = f"{prefix}{name}"

@@ -1,4 +1,4 @@
-"""What transpiling changed in a candidate, as data."""
+"""Changes that transpiling made to a candidate, as data."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -9,9 +9,9 @@ WIRING = (".in_channels", ".in_size")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One value that repair, or the cast of an hparam, made another.
+    """One value that repair, or the cast of an hparam, changed.
 
-    path: dotted, of the config, or the name of the hparam.
+    path: a dotted path in the config, or the name of the hparam.
     """
 
     path: str
@@ -24,7 +24,7 @@ class Change:
 
     @property
     def notable(self) -> bool:
-        """Whether it gives something else than was asked for, and does not only wire sizes."""
+        """Whether it makes another network than was asked for; mere wiring of sizes does not."""
         return not self.path.endswith(WIRING)
 
     def to_dict(self) -> dict[str, Any]:
@@ -36,5 +36,5 @@ class Change:
 
 
 def describe_changes(changes: Iterable[Change], *, all_of_them: bool = True) -> str:
-    """The changes on one line; without the mere wiring unless all_of_them."""
+    """The changes on one line; all_of_them: whether to include the mere wiring of sizes."""
     return "; ".join(str(change) for change in changes if all_of_them or change.notable)

@@ -1,4 +1,4 @@
-"""What a run was made on: machine, devices, versions; a new entry where a resume found another."""
+"""The machines of a run, with devices and versions; a resume on another one adds an entry."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ PACKAGES = ("hptjax", "jax", "jaxlib", "flax", "optax", "evosax", "optuna", "num
 def environment(
     devices: Iterable[str], *, kernels: bool, packages: Sequence[str] = PACKAGES
 ) -> dict[str, Any]:
-    """The present machine; devices: as JAX names them; kernels: whether it has our CPU kernels."""
+    """The present machine; devices: JAX's names of them; kernels: whether our CPU kernels work."""
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
@@ -35,9 +35,9 @@ def environment(
 
 
 def rounding_facts() -> dict[str, str]:
-    """What decides how the results of what this process trains are rounded.
+    """The facts that decide how the results of this process are rounded.
 
-    How many devices there are is not among it.
+    The number of devices is not one of them.
     """
     import jax
 
@@ -56,18 +56,18 @@ def rounding_facts() -> dict[str, str]:
 
 
 def note_environment(folder: Path, found: Mapping[str, Any]) -> None:
-    """Adds it to a run's, unless it is the last one there; a file that is damaged begins anew."""
+    """Adds an environment to a run's file, unless it is the last one; replaces a damaged file."""
     known = read_environments(folder)
     if not known or known[-1] != found:
         text = json.dumps([*known, found], indent=1)
-        with suppress(OSError):  # a disk that is full says so where it matters: at the journal
+        with suppress(OSError):  # the journal reports a full disk
             replace_file(folder / NAME, text.encode())
 
 
 def read_environments(folder: Path) -> list[dict[str, Any]]:
-    """Those that a run was made in, in order; none where the file is damaged.
+    """The environments of a run, in order; none if the file is damaged.
 
-    Nothing depends on it: what decides results stands in the journal.
+    Nothing depends on this file: the facts that decide results are in the journal.
     """
     try:
         entries = json.loads((folder / NAME).read_bytes())
@@ -78,7 +78,7 @@ def read_environments(folder: Path) -> list[dict[str, Any]]:
 
 
 class _Entry(BaseModel):
-    """An environment, as far as readers go into it."""
+    """The keys of an environment that readers use."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Writes files whole or not at all."""
 
 import errno
 import os
@@ -10,9 +10,9 @@ from hptjax.errors import ConfigError
 
 
 def write_all(file: RawIOBase, content: bytes) -> None:
-    """Writes all of it to an unbuffered file, which may take less at a time.
+    """Writes all bytes to an unbuffered file, which may take only some of them at a time.
 
-    Raises OSError where it takes no more; what it took is then in the file.
+    Raises OSError if the file takes no more; it then holds the bytes written so far.
     """
     left = memoryview(content)
     while left:
@@ -23,10 +23,10 @@ def write_all(file: RawIOBase, content: bytes) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Writes a file beside the old one and puts it in its place once it is on the disk.
+    """Writes a new file beside the old one, syncs it, and then replaces the old one.
 
-    A leftover of a killed process, or a link, under the name of the new file goes. Raises OSError,
-    and then leaves the old file as it was.
+    If a killed process left something, or a link, under the name of the new file, that is removed.
+    Raises OSError, and then leaves the old file unchanged.
     """
     temporary = path.with_name(path.name + ".new")
     try:
@@ -38,14 +38,14 @@ def replace_file(path: Path, content: bytes) -> None:
         sync_folder(path.parent)
     except OSError:
         with suppress(OSError):
-            temporary.unlink(missing_ok=True)  # a full disk should get its space back
+            temporary.unlink(missing_ok=True)  # give a full disk its space back
         raise
 
 
 def prove_writable(folder: Path, option: str) -> None:
-    """Makes a folder and a file in it, which goes again: before an hour of training, not after.
+    """Proves that a folder can be written, before an hour of training and not after it.
 
-    option: what named it, for the ConfigError where that is refused.
+    option: the option that named the folder, for the ConfigError. The test file is removed.
     """
     probe = folder / ".hptjax-probe"
     try:
@@ -57,7 +57,7 @@ def prove_writable(folder: Path, option: str) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Has the names of a folder's files on the disk, where a system can be told so."""
+    """Syncs a folder, so that the names of its files are on the disk, if the system can do so."""
     with suppress(OSError):  # not every file system syncs folders
         descriptor = os.open(folder, os.O_RDONLY)
         try:

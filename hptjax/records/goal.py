@@ -1,4 +1,4 @@
-"""What the trials of a run are judged by, as its records know it: a metric's name and direction."""
+"""The goal of a run, as its records have it: a metric's name and direction."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,23 +24,23 @@ class Goal:
 
     @property
     def sign(self) -> int:
-        """1 or -1: the sign times the value is lower for the better one."""
+        """1 or -1: the better of two values has the lower product with the sign."""
         return 1 if self.direction == "minimize" else -1
 
     @property
     def better(self) -> str:
-        """`lower` or `higher`: which values are better."""
+        """Which values are better, `lower` or `higher`."""
         return "lower" if self.sign > 0 else "higher"
 
     def to_tree(self) -> str | dict[str, str]:
-        """As a study's config has it: the name, with the direction where the name tells none."""
+        """The form in a study's config: the name, with the direction if the name has none."""
         if goal_of_name(self.name) is not None:
             return self.name
         return {"name": self.name, "direction": self.direction}
 
     @classmethod
     def from_tree(cls, tree: Any) -> "Goal":
-        """The inverse; ConfigError for another form, an unknown name or direction."""
+        """Reads the result of `to_tree`; ConfigError for a wrong form, name or direction."""
         known = goal_of_name(tree) if isinstance(tree, str) else None
         if known is not None:
             return known
@@ -62,7 +62,7 @@ EXAMPLES = ("val_loss", "val_accuracy", "val_loss_cumulative")
 
 
 def goal_of_name(name: str) -> Goal | None:
-    """The goal of a cost, or of one of hptjax's own measures on validation, None for another."""
+    """The goal of a cost or of a built-in measure on validation images; None for other names."""
     if name in COSTS:
         return Goal(name, "minimize")
     direction = known_direction(name) if name.startswith(VAL) else None
@@ -70,7 +70,7 @@ def goal_of_name(name: str) -> Goal | None:
 
 
 def checked_direction(direction: Any) -> Direction:
-    """ConfigError unless it is one of the two."""
+    """The direction; ConfigError unless it is one of the two."""
     for known in DIRECTIONS:
         if direction == known:
             return known
@@ -81,17 +81,17 @@ def checked_direction(direction: Any) -> Direction:
 
 
 def choices(names: Iterable[str]) -> str:
-    """`'a', 'b' or 'c'`."""
+    """The names as text: `'a', 'b' or 'c'`."""
     *others, last = [repr(name) for name in names]
     return f"{', '.join(others)} or {last}"
 
 
 def goals_of_config(config: Mapping[str, Any]) -> tuple[Goal, ...]:
-    """The goals of all objectives that a run's config states, that of its metric first."""
+    """The goals of all objectives in a run's config; the goal of its metric comes first."""
     others = (goal_of_name(name) for name in config.get("objectives", ()))
     return goal_of_config(config), *(goal for goal in others if goal is not None)
 
 
 def goal_of_config(config: Mapping[str, Any]) -> Goal:
-    """The goal that a run's config, as plain data, states."""
+    """The goal in a run's config; config: plain data."""
     return Goal.from_tree(config.get("metric", "val_loss"))

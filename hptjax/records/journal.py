@@ -1,10 +1,10 @@
-"""The journal of a run: append-only JSON lines, each with its checksum, the only truth of a run.
+"""The journal of a run, its only source of truth: append-only JSON lines with checksums.
 
-One line is `{"crc32": "xxxxxxxx", "record": {...}}`; the checksum is over the record's canonical
-JSON text, its keys sorted; the line keeps the order of the keys, which is that of a space's axes.
-An append returns when its line is on the disk, and takes back a line that the disk took only in
-part; whatever kills the process can tear the last line at most: that one is dropped, and a bad line
-anywhere else is an error.
+One line is `{"crc32": "xxxxxxxx", "record": {...}}`. The checksum is over the record's JSON text
+with sorted keys. The line itself keeps the order of the keys, for that is the order of a space's
+axes. An append returns when its line is on the disk; if the disk takes only a part of the line, the
+append removes that part. A kill can tear only the last line: a torn last line is dropped, and a bad
+line anywhere else is an error.
 """
 
 import json
@@ -28,11 +28,11 @@ except ModuleNotFoundError:  # Windows
     ) from None
 
 START = b'{"crc32":"'
-TRIES, LOOK_S = 3, 0.05  # to lock a journal; seconds between them
+TRIES, LOOK_S = 3, 0.05  # tries to lock a journal; seconds between two tries
 
 
 def encode_line(record: Mapping[str, Any]) -> bytes:
-    """The journal line of a record, newline included. Raises: ValueError for NaN or infinity."""
+    """The journal line of a record, newline included; raises ValueError for NaN or infinity."""
     text = json.dumps(record, separators=(",", ":"), allow_nan=False)
     return f'{{"crc32":"{_checksum(record)}","record":{text}}}\n'.encode()
 
@@ -43,7 +43,7 @@ def _checksum(record: Mapping[str, Any]) -> str:
 
 
 def _decode_line(line: bytes) -> dict[str, Any] | None:
-    """The record of one line (without its newline), or None where the line is damaged."""
+    """The record of one line (without its newline); None if the line is damaged."""
     try:
         entry = json.loads(line)
         record = entry["record"]
@@ -54,14 +54,14 @@ def _decode_line(line: bytes) -> dict[str, Any] | None:
 
 
 def _torn_first(content: bytes) -> bool:
-    """Whether this may be a first line that a kill cut off; anything else may be another's file."""
+    """Whether this may be a torn first line; if not, the file may belong to another program."""
     return b"\n" not in content and content[: len(START)] == START[: len(content)]
 
 
 def read_journal(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """The records of a journal and the length in bytes of its sound part.
+    """The records of a journal, and the length in bytes of its undamaged part.
 
-    Raises: DataError where it cannot be read, or a line that no kill can have torn is damaged.
+    Raises DataError if it cannot be read, or if a line that no kill can have torn is damaged.
     """
     try:
         content = path.read_bytes()
@@ -92,13 +92,13 @@ def is_open(path: Path) -> bool:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:  # gone, or a file system without locks
+    except OSError:  # the file is gone, or its file system has no locks
         return False
     return False
 
 
 def _lock(file: IO[bytes]) -> None:
-    """BlockingIOError where another process writes; who only looks (`is_open`) is soon gone."""
+    """Locks a journal; BlockingIOError if another process writes. `is_open` locks it briefly."""
     for _ in range(TRIES - 1):
         with suppress(BlockingIOError):
             return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -107,9 +107,9 @@ def _lock(file: IO[bytes]) -> None:
 
 
 class Journal:
-    """A journal open for appending, locked against other processes; `records` is what it held.
+    """A journal open for appending, locked against other processes; `records` are those it held.
 
-    Raises: DataError for a damaged line, ConfigError where another process is writing to it.
+    Raises DataError for a damaged line, ConfigError if another process is writing to it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -132,19 +132,19 @@ class Journal:
         sync_folder(path.parent)
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Writes a record and returns only when all of it is on the disk.
+        """Writes a record; returns when all of it is on the disk.
 
-        Raises DataError where the disk refuses it, or the file is no longer in its place; the
-        journal is then as it was before.
+        Raises DataError if the disk refuses it, or if the file is no longer in its place; the
+        journal is then unchanged.
         """
         line = encode_line(record)
         self.check_place()
         try:
-            self._file.truncate(self._sound)  # what an append before could not take back
+            self._file.truncate(self._sound)  # removes what an earlier append could not
             write_all(self._file, line)
             os.fsync(self._file.fileno())
         except OSError as error:
-            with suppress(OSError):  # then the next append, or the next process, cuts it off
+            with suppress(OSError):  # the next append, or the next process, removes it
                 self._file.truncate(self._sound)
             raise DataError(
                 f"{self._path}: cannot be written: {error.strerror}; mend that and run the "
@@ -153,7 +153,7 @@ class Journal:
         self._sound += len(line)
 
     def check_place(self) -> None:
-        """DataError unless the file is still where it was opened, and as it was left."""
+        """Raises DataError unless the file is still in its place and has its length."""
         own = os.fstat(self._file.fileno())
         try:
             there = self._path.stat()
@@ -171,7 +171,7 @@ class Journal:
             )
 
     def clear(self) -> None:
-        """Forgets everything that was written."""
+        """Removes all records."""
         self._file.truncate(0)
         self.records, self._sound = [], 0
 

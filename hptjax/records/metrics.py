@@ -1,4 +1,4 @@
-"""Metrics by name: `train_` or `val_` and a measure. Their order, and which values are better."""
+"""The names of metrics, `train_` or `val_` and a measure: their order and direction."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,10 +7,10 @@ from typing import Literal
 Direction = Literal["minimize", "maximize"]
 
 TRAIN, VAL = "train_", "val_"
-LOSSES = ("train_loss", "val_loss")  # every task has them
+LOSSES = ("train_loss", "val_loss")  # every task has these
 CLASSIFICATION = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 
-# The measures of hptjax's own tasks: a run's records are read without importing a task.
+# The measures of hptjax's own tasks; this table lets records be read without importing a task.
 MEASURES: Mapping[str, Direction] = {
     **dict.fromkeys(("loss", "loss_cumulative", "hamming_loss", "mae", "rmse"), "minimize"),
     **dict.fromkeys(("accuracy", "balanced_accuracy", "top_<k>_accuracy"), "maximize"),
@@ -21,17 +21,17 @@ _NUMBERED = re.compile(r"(?<=^top_)\d+(?=_accuracy$)|(?<=^recall_)\d+$")
 
 
 def is_metric(name: str) -> bool:
-    """Whether a name is one of a metric."""
+    """Whether a name belongs to a metric."""
     return any(name.startswith(part) and name != part for part in (TRAIN, VAL))
 
 
 def measure_of(metric: str) -> str:
-    """What a metric measures: `loss` of train_loss."""
+    """The measure of a metric: `loss` for train_loss."""
     return metric.removeprefix(TRAIN if metric.startswith(TRAIN) else VAL)
 
 
 def known_direction(metric: str) -> Direction | None:
-    """Which way is better, None for a metric that is not of one of hptjax's own measures."""
+    """The direction of a metric; None if its measure is not one of hptjax's own."""
     if not is_metric(metric):
         return None
     measure = measure_of(metric)
@@ -40,7 +40,7 @@ def known_direction(metric: str) -> Direction | None:
 
 
 def in_order(metrics: Iterable[str]) -> tuple[str, ...]:
-    """The names, each once: of training, then of validation; loss and accuracy lead each part."""
+    """The names without repeats, training before validation; loss and accuracy lead each part."""
 
     def place(name: str) -> tuple[bool, int, str]:
         known = name in CLASSIFICATION

@@ -1,4 +1,4 @@
-"""Trials of several objectives: which of them no other one beats."""
+"""The Pareto front of trials with several objectives."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,10 +9,11 @@ from hptjax.records.trial import COUNTED, TrialRecord
 
 
 def pareto_front(trials: Iterable[TrialRecord], goals: Sequence[Goal]) -> list[TrialRecord]:
-    """The trained trials that no other one beats, best by the first goal first.
+    """The trained trials that no other trial beats, best by the first goal first.
 
-    One beats another if it is as good by every goal, and better by one. goals: the metric's, then
-    those of the objectives. Of trials of the same network the first stands for all.
+    A trial beats another if it is as good by every goal and better by one. goals: the goal of the
+    metric, then those of the objectives. The first trial of a network stands for all of that
+    network.
     """
     counted = [
         trial
@@ -29,5 +30,5 @@ def pareto_front(trials: Iterable[TrialRecord], goals: Sequence[Goal]) -> list[T
 
 
 def values_of(trial: TrialRecord) -> tuple[float | None, ...]:
-    """What it came to, as people see it: by the metric, then by each objective."""
+    """A trial's values in their own units: the metric, then each objective."""
     return trial.value, *trial.objectives.values()

@@ -1,9 +1,8 @@
-"""The one reader of what a run has recorded, for all who look at a run or go on with it.
+"""The only reader of a run's records, for everything that shows or resumes a run.
 
-A journal begins with a header of its version and the study's config. After it there are records of
-generations, of strategies that stopped, of another budget that a later call gave, of the images
-(their digests), of a metric that the config does not tell, and of what decides the rounding of
-results, where a call found another one.
+A journal begins with a header: its version and the study's config. The other records are
+generations, stops of strategies, budgets that later calls gave, digests of the images, a metric
+that the config does not define, and environments that round differently.
 """
 
 import json
@@ -26,7 +25,7 @@ from hptjax.records.trial import OPTIONAL, GenerationRecord, TrialRecord
 
 VERSION = 3
 NAME = "journal.jsonl"
-LEDGER = ("wall_s", "train_s", "member_epochs", "samples")  # what every reader counts on
+LEDGER = ("wall_s", "train_s", "member_epochs", "samples")  # every reader relies on these keys
 WAY_OUT = "restore it from a copy, or start a new run with another --out"
 
 Limits = dict[str, int | float | None]
@@ -34,10 +33,11 @@ Limits = dict[str, int | float | None]
 
 @dataclass(frozen=True)
 class RunRecords:
-    """What a journal holds. stops: the last one of each strategy; the others: the last recorded.
+    """The content of a journal.
 
-    budget: that of the last call. data: digests by part. environment: what decides rounding. goal:
-    what trials are judged by, which config states, too.
+    stops: the last stop of each strategy. budget: the budget of the last call. data: the digest of
+    each part. environment: the last facts that decide rounding. goal: the metric that trials are
+    judged by; config states it, too.
     """
 
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class StopRecord(Frozen):
 
 
 class BudgetRecord(Frozen):
-    """A later call's budget."""
+    """The budget of a later call."""
 
     kind: Literal["budget"] = "budget"
     budget: Limits
@@ -77,14 +77,14 @@ class DataRecord(Frozen):
 
 
 class EnvironmentRecord(Frozen):
-    """What decides the rounding of what is trained from here on."""
+    """The facts that decide the rounding of all later results."""
 
     kind: Literal["environment"] = "environment"
     facts: dict[str, str | bool]
 
 
 class MetricRecord(Frozen):
-    """The metric of the trials, where it is another one than the header's config tells."""
+    """The metric of the trials, if it differs from the metric in the header's config."""
 
     kind: Literal["metric"] = "metric"
     name: str
@@ -92,7 +92,7 @@ class MetricRecord(Frozen):
 
 
 class _Strategy(BaseModel):
-    """An entry of the config's strategies, as far as readers go into it."""
+    """The keys of a strategy in the config that readers use."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -101,7 +101,7 @@ class _Strategy(BaseModel):
 
 
 class _Config(BaseModel):
-    """A study's config, as far as readers go into it."""
+    """The keys of a study's config that readers use."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -115,9 +115,9 @@ class _Config(BaseModel):
 
 
 def read_run(path: str | Path) -> RunRecords:
-    """The records of a run directory, without locking it; a line that is being written is left out.
+    """Reads the records of a run without locking it; leaves out a line that is being written.
 
-    Raises: ConfigError where it holds no run or one of another version, DataError for damage.
+    Raises ConfigError if there is no run, or one of another version; DataError for damage.
     """
     journal = user_path(path) / NAME
     if not journal.exists():
@@ -129,7 +129,7 @@ def read_run(path: str | Path) -> RunRecords:
 
 
 def checked_run(journal: Path, records: Sequence[Mapping[str, Any]]) -> RunRecords:
-    """As `read_run`, of lines that are read already, the first of which must be the header."""
+    """Does what `read_run` does for records already read; the first one must be the header."""
     header = records[0]
     if header.get("kind") != "study":
         raise DataError(f"{journal}: does not begin with the header of a run; {WAY_OUT}.")
@@ -143,9 +143,9 @@ def checked_run(journal: Path, records: Sequence[Mapping[str, Any]]) -> RunRecor
 
 
 def checked_records(records: Sequence[Mapping[str, Any]], name: str) -> RunRecords:
-    """What the lines of a journal say. name: of the journal, for errors.
+    """The content of the lines of a journal; name: the journal's name, for errors.
 
-    Raises: DataError for a line whose keys or values are not those that this version writes.
+    Raises DataError for a line with keys or values that this version does not write.
     """
     found: dict[str, Any] = {"generations": [], "stops": {}}
     for number, record in enumerate(records, start=1):
@@ -205,7 +205,7 @@ def _environment(record: Mapping[str, Any], found: dict[str, Any]) -> None:
 def _metric(record: Mapping[str, Any], found: dict[str, Any]) -> None:
     note = validated(MetricRecord, record)
     stated, goal = found.get("goal"), Goal(note.name, note.direction)
-    if goal != stated:  # else the config may tell, too, where its function is
+    if goal != stated:  # otherwise the config may also say where the metric's function is
         found["config"] = {**found.get("config", {}), "metric": goal.to_tree()}
     found["goal"] = goal
 
@@ -223,7 +223,7 @@ _GENERATION = TypeAdapter(GenerationRecord)
 
 
 def generation_of(record: Mapping[str, Any]) -> GenerationRecord:
-    """The generation of a journal's record; DataError, ValidationError for another form."""
+    """The generation in a journal's record; DataError or ValidationError for another form."""
     _same_keys(record, ("kind", *(f.name for f in fields(GenerationRecord))), "a generation")
     for trial in record["trials"]:
         _same_keys(trial, [f.name for f in fields(TrialRecord)], "a trial", OPTIONAL)
@@ -257,7 +257,7 @@ def _check_ledger(ledger: Mapping[str, Any]) -> None:
 
 
 def _check_trial(trial: TrialRecord, strategy: str, metrics: Set[str]) -> None:
-    """metrics: the names of all that its generation's trials were measured by."""
+    """Checks a trial; metrics: the names of all metrics in its generation."""
     if trial.strategy != strategy:
         raise DataError(f"trial {trial.number} is of another strategy than its generation")
     for curves in (trial.epochs, trial.spread):

@@ -1,4 +1,4 @@
-"""The directory of a run: its files, and whether a study may go on in it."""
+"""The directory of a run: its files, and the check that a study may resume in it."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -24,14 +24,14 @@ FREE_KEYS = ("out", "tensorboard", "sinks", "budget", "executor")
 CONFIG = "config.yaml"
 FILES = (CONFIG, "environment.json", "trials.csv", "epochs.csv", "optuna.journal")
 FOLDERS = ("best", "kept", "snapshots", "tb")
-_NOTHING = object()  # in the place of a key that one of two configs lacks
+_NOTHING = object()  # stands for a key that one of two configs lacks
 
 
 class RunDirectory:
-    """A run's directory, open for writing: starts a new run or resumes the one that is there.
+    """A run's directory, open for writing: starts a new run or resumes the one in it.
 
-    config: the resolved study as plain data. Raises: ConfigError where the directory holds a run
-    of another config, or something that is no run, or cannot be written; DataError for damage.
+    config: the resolved study as plain data. Raises ConfigError if the directory holds a run of
+    another config or other files, or cannot be written; DataError for damage.
     """
 
     def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
@@ -57,7 +57,7 @@ class RunDirectory:
         if self.resumed:
             check_same_config(self.path, held[0]["config"], config)
         else:
-            self.journal.clear()  # a run that failed before its first result binds nobody
+            self.journal.clear()  # a run that failed before its first result may be replaced
             self._found = RunRecords()
         replace_file(self.path / CONFIG, dump_yaml(self._config).encode())
         if not self.resumed:
@@ -71,7 +71,7 @@ class RunDirectory:
 
     @property
     def kept(self) -> Path:
-        """The folder of the best trials' networks, where a study keeps several."""
+        """The folder of the best trials' networks, if a study keeps several."""
         return self.path / "kept"
 
     @property
@@ -96,7 +96,7 @@ class RunDirectory:
 
 
 def _check_place(path: Path) -> None:
-    """ConfigError where a run cannot be, or its files could not be written at the end."""
+    """Raises ConfigError if a run cannot be here, or its files could not be written at the end."""
     if not path.exists():
         return
     if not path.is_dir():
@@ -114,14 +114,14 @@ def _check_place(path: Path) -> None:
 
 
 def changed_parts(known: Mapping[str, str] | None, found: Mapping[str, str]) -> list[str]:
-    """The parts of the data whose digests are not those that are known of them."""
+    """The parts of the data whose digests differ from the known ones."""
     return [part for part, digest in (known or {}).items() if found.get(part) != digest]
 
 
 def check_digests(
     path: Path | str, known: Mapping[str, str] | None, found: Mapping[str, str], source: str
 ) -> None:
-    """ConfigError, naming the parts, where images are not those that a run was made with."""
+    """Raises ConfigError, which names the parts, if the images are not those of the run."""
     changed = changed_parts(known, found)
     if changed:
         raise ConfigError(
@@ -131,7 +131,7 @@ def check_digests(
 
 
 def check_same_config(path: Path, known: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    """ConfigError, naming the first key that differs, unless a run is one of this config."""
+    """Raises ConfigError, which names the first key that differs, unless a run has this config."""
     old, new = (
         {key: value for key, value in tree.items() if key not in FREE_KEYS}
         for tree in (known, config)
@@ -144,9 +144,9 @@ def check_same_config(path: Path, known: Mapping[str, Any], config: Mapping[str,
 
 
 def _differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
-    """Where two trees differ, in the order of the new one: the dotted key, and both values.
+    """Yields each difference of two trees, in the order of the new one: dotted key, both values.
 
-    Lists of one length are compared item by item, and mappings that share a key.
+    Lists of equal length are compared item by item; mappings that share a key, key by key.
     """
     if isinstance(old, Mapping) and isinstance(new, Mapping) and (old.keys() & new.keys()):
         for key in dict.fromkeys([*new, *old]):
@@ -160,7 +160,7 @@ def _differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, str,
 
 
 def recorded_config(path: Path) -> Mapping[str, Any] | None:
-    """The config that binds whoever resumes the run of a directory; None where there is none."""
+    """The config that a resumed run must have; None if the directory holds no results."""
     journal = path / NAME
     records = read_journal(journal)[0] if journal.is_file() else []
     found = checked_run(journal, records) if records else RunRecords()
@@ -168,12 +168,12 @@ def recorded_config(path: Path) -> Mapping[str, Any] | None:
 
 
 def label_of(strategy: str | Mapping[str, Any]) -> str:
-    """The label of an entry of the config's strategies."""
+    """The label of a strategy in the config."""
     return strategy if isinstance(strategy, str) else strategy.get("label", strategy["name"])
 
 
 def load_run(path: str | Path) -> StudyResult:
-    """The trials of a run, finished or not, from its journal. Raises: ConfigError, DataError."""
+    """Reads the trials of a run, finished or not; raises ConfigError or DataError."""
     found = read_run(path)
     stops = {label: stop.reason for label, stop in found.stops.items()}
     return StudyResult(found.generations, stops, found.config)

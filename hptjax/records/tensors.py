@@ -1,7 +1,7 @@
 """Files of named arrays and facts about them: safetensors that carry a version and a checksum.
 
-Any reader of safetensors can open them. The facts, as JSON, the version and the checksum over facts
-and arrays stand in one key of the metadata: several come in any order.
+Any reader of safetensors can open them. One key of the metadata holds the facts as JSON, the
+version, and the checksum over facts and arrays; safetensors writes several keys in any order.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ LENGTH = 8  # bytes that hold the size of safetensors' header
 def write_tensors(
     path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], kind: str
 ) -> None:
-    """Replaces a file whole or not at all; facts: plain data. Raises OSError."""
+    """Writes a file, whole or not at all; facts: plain data. Raises OSError."""
     flat = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     note = {"kind": kind, "version": VERSION, "facts": facts}
     note["checksum"] = _checksum(flat, note)
@@ -33,10 +33,10 @@ def write_tensors(
 
 
 def read_tensors(path: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Arrays and facts of a file of a kind.
+    """Reads the arrays and the facts of a file; kind: the kind that it must have.
 
-    Raises: DataError, without the path, for a file that is missing, damaged, of another kind or
-    version, or no file of ours.
+    Raises DataError, without the path, if the file is missing, damaged, of another kind or version,
+    or not written by hptjax.
     """
     try:
         content = path.read_bytes()
@@ -63,14 +63,14 @@ NOTE = {"kind", "version", "facts"}
 
 
 def _note(content: bytes) -> Any:
-    """What stands under our key in the metadata of safetensors' header."""
+    """The value of our key in the metadata of a safetensors header."""
     size = int.from_bytes(content[:LENGTH], "little")
     header = json.loads(content[LENGTH : LENGTH + size])
     return json.loads(header["__metadata__"][KEY])
 
 
 def _checksum(arrays: Mapping[str, np.ndarray], note: Mapping[str, Any]) -> str:
-    """Over what is read of a file: the text of the note and the arrays, in the order of names."""
+    """The checksum of a file's content: the text of the note, then the arrays by name."""
     content = hashlib.blake2b(json.dumps(note, sort_keys=True).encode(), digest_size=16)
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])

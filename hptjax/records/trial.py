@@ -1,4 +1,4 @@
-"""The records of a study: what the journal holds, one generation to a line."""
+"""The records of a study; the journal has one generation in a line."""
 
 import math
 from collections import Counter
@@ -15,43 +15,44 @@ Curves = Mapping[str, tuple[float | None, ...]]
 
 
 class Status(StrEnum):
-    """What became of a trial."""
+    """The outcome of a trial."""
 
-    TRAINED = "trained"  # for as long as its generation lasted
+    TRAINED = "trained"  # as long as its generation lasted
     STOPPED = "stopped"  # by the schedule, before the others of its generation
     DIVERGED = "diverged"  # a loss was not finite
     INFEASIBLE = "infeasible"  # no network can be built
     LOST = "lost"  # with the worker that trained it
 
 
-COUNTED = (Status.TRAINED,)  # they may be the best: a stopped one's value is of fewer epochs
+COUNTED = (
+    Status.TRAINED,
+)  # only these may be the best: a stopped trial's value is of fewer epochs
 OPTIONAL = (
     "epoch",
     "objectives",
-)  # keys of a record that are written only where they say something
-FAILED = (Status.DIVERGED, Status.INFEASIBLE, Status.LOST)  # they have no value
+)  # keys of a record that are written only if they are not empty
+FAILED = (Status.DIVERGED, Status.INFEASIBLE, Status.LOST)  # these have no value
 
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One candidate and what became of it.
+    """One candidate and its results.
 
-    number counts within its strategy; key is what its random keys derive from. genotype is its
-    point in the unit cube, hparams its decoding without the options of parts that are not chosen,
-    config the repaired network that was trained (None if infeasible), changes what the repair did.
-    reason says why a trial was not trained to the end; one that ran out of patience counts as
-    trained. epoch, from 1, is the one that it is judged by, where the study says that the best one
-    is it; None where the last one is, and of a trial without a value.
-    epochs are the metrics [epochs] by name, spread their standard deviations where a candidate was
-    trained more than once; in both None means not finite. value is the metric that the study asks
-    for, as people see it; told is what the strategy was told instead, lower is always better: of a
-    trained trial the value itself or, where it is maximised, its negative (val_accuracy: one minus
-    it), of one that the schedule stopped never better than of one that outlived it. Both are None
-    for a trial that failed. network: the metrics after the judged epoch of the one network that is
-    kept of a trial, the first of its repetitions; empty where there is but one. duplicate_of:
-    number of an earlier trial of the same network; reused: whether that one's results and key are
-    this one's too, which was not trained. objectives: what it came to beside
-    its value, as people see it, where a study has several.
+    number counts within the strategy. The random keys of the trial derive from key. genotype is its
+    point in the unit cube, hparams the decoded active hparams, config the repaired network (None if
+    infeasible), changes the changes that repair made. reason says why the trial was not trained to
+    the end; a trial that ran out of patience counts as trained. epoch, from 1, is the judged epoch
+    if the study judges by the best one; otherwise None, as for a trial without a value. epochs are
+    the metrics [epochs] by name, spread their standard deviations if the candidate was trained more
+    than once; None in a curve means not finite. value is the study's metric. told is the fitness,
+    the number that the strategy was told, where lower is always better: the value itself or, if the
+    metric is maximised, its negative (for val_accuracy, one minus the value). A trial that the
+    schedule stopped never has a better fitness than one that outlived it. value and told are None
+    for a failed trial. network: of several repetitions only the first network is kept, and these
+    are its metrics after the judged epoch; empty without repetitions. duplicate_of: the number of
+    an earlier trial of the same network. reused: whether the trial was not trained but took the
+    results and the key of that earlier one. objectives: the values of the further objectives of a
+    study.
     """
 
     strategy: str
@@ -82,31 +83,31 @@ class TrialRecord:
 
     @property
     def was_trained(self) -> bool:
-        """Whether networks were trained for it, and not for another of the same network."""
+        """Whether networks were trained for this trial itself."""
         return self.config is not None and not self.reused
 
     @property
     def age(self) -> int:
-        """Epochs that it was trained."""
+        """The number of epochs that it was trained."""
         return len(self.epochs.get("val_loss", ()))
 
     def last(self, metric: str) -> float | None:
-        """A metric after the last epoch, None if not trained or not finite."""
+        """A metric after the last epoch; None if not trained or not finite."""
         curve = self.epochs.get(metric, ())
         return curve[-1] if curve else None
 
     @property
     def judged_epoch(self) -> int:
-        """The epoch, from 1, that the trial is judged by; 0 of one that was not trained."""
+        """The epoch, from 1, that the trial is judged by; 0 if it was not trained."""
         return self.age if self.epoch is None else self.epoch
 
     def judged(self, metric: str) -> float | None:
-        """A metric after the epoch that the trial is judged by; None as of `last`."""
+        """A metric after the judged epoch; None if not trained or not finite."""
         curve = self.epochs.get(metric, ())
         return curve[self.judged_epoch - 1] if curve else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data; OPTIONAL keys are left out where they say nothing."""
+        """The record as plain data, without the OPTIONAL keys that are empty."""
         tree = asdict(self)
         for key in OPTIONAL:
             if not tree[key]:
@@ -132,11 +133,11 @@ class TrialRecord:
 
 @dataclass(frozen=True)
 class GenerationRecord:
-    """The trials that were asked for together, and the ledger of what they cost.
+    """The trials that a searcher asked for together, and the ledger of their costs.
 
-    cut: the budget that ended the training before the schedule did, None as a rule. asked: how many
-    proposals the searcher was asked for, which may have given fewer. evaluations: how many it could
-    count on when it began, None: unknown.
+    cut: the budget that ended the training before the schedule did; usually None. asked: how many
+    proposals the searcher was asked for; it may give fewer. evaluations: how many trials the
+    searcher could expect when it began; None if unknown.
     """
 
     strategy: str
@@ -174,9 +175,9 @@ class GenerationRecord:
 
 @dataclass(frozen=True)
 class StudyResult:
-    """All generations in the order they were made, and why each strategy stopped.
+    """All generations in their order, and why each strategy stopped.
 
-    config: of the study, as plain data.
+    config: the study's config, as plain data.
     """
 
     generations: tuple[GenerationRecord, ...]
@@ -205,7 +206,7 @@ class StudyResult:
 
     @property
     def goals(self) -> tuple[Goal, ...]:
-        """Those of all objectives, that of the metric first."""
+        """The goals of all objectives; the goal of the metric comes first."""
         return goals_of_config(self.config)
 
     @property
@@ -215,10 +216,10 @@ class StudyResult:
 
 
 def rank_trials(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """Best first: trained ones, then those that the schedule stopped, failed ones last.
+    """Ranks trials, best first: trained ones, then those that the schedule stopped, then failed.
 
-    Within these by what was told, which is lower for the better one whatever the metric. Equal ones
-    stay as they came.
+    Trials of one status are ranked by `told`, where lower is better for every metric. Equal trials
+    keep their order.
     """
 
     def key(trial: TrialRecord) -> tuple[int, float]:
@@ -232,14 +233,14 @@ def rank_trials(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
 def best_trial(trials: Iterable[TrialRecord]) -> TrialRecord | None:
     """The best trained trial, the earlier of equals; None if there is none.
 
-    "Best" means this everywhere: on the screen, in the tables, of the network that is kept. A
-    network that was trained several times has the value of the first: it is not the luckiest's.
+    "Best" means this everywhere: on the screen, in the tables, for the network that is kept. Only
+    the first trial of a network counts, so that no luck of repeated training decides.
     """
     return next(iter(best_trials(trials, 1)), None)
 
 
 def best_trials(trials: Iterable[TrialRecord], most: int) -> list[TrialRecord]:
-    """The best trained trials, at most so many, best first; as `best_trial` has them."""
+    """The `most` best trained trials, best first; "best" as in `best_trial`."""
     return rank_trials(filter(may_be_best, trials))[:most]
 
 
@@ -249,18 +250,18 @@ def may_be_best(trial: TrialRecord) -> bool:
 
 
 def best_value(trials: Iterable[TrialRecord]) -> float | None:
-    """The value of the best trial, None if there is none."""
+    """The value of the best trial; None if there is none."""
     best = best_trial(trials)
     return None if best is None else best.value
 
 
 def metrics_of(trials: Iterable[TrialRecord]) -> tuple[str, ...]:
-    """The names of the trials' metrics; those of a classification where none was trained."""
+    """The names of the trials' metrics; those of a classification if no trial was trained."""
     return in_order({name for trial in trials for name in trial.epochs} or CLASSIFICATION)
 
 
 def copies_of(trials: Iterable[TrialRecord]) -> dict[tuple[str, int], list[TrialRecord]]:
-    """By strategy and number, the later trials of the same network."""
+    """{(strategy, number): the later trials of the same network}."""
     copies: dict[tuple[str, int], list[TrialRecord]] = {}
     for trial in trials:
         if trial.duplicate_of is not None:
@@ -273,5 +274,5 @@ def finite_or_none(value: float) -> float | None:
 
 
 def told_values(trials: Sequence[TrialRecord]) -> list[float]:
-    """What a strategy is told of these trials, NaN = failed."""
+    """The fitness of these trials, NaN for a failed one."""
     return [math.nan if trial.told is None else trial.told for trial in trials]

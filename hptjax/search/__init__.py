@@ -1,4 +1,4 @@
-"""The search that runs: ask, build, train, record, tell; resumable at any moment."""
+"""The running search: ask, build, train, record, tell; it can be resumed at any moment."""
 
 from hptjax.search.run import run_study
 

@@ -1,6 +1,6 @@
-"""Proposals that build the same network are one candidate; a space that has no other is done.
+"""Finds proposals that build the same network, and spaces without any further network.
 
-One rule for all searchers: the loop asks here, and no searcher need know.
+The rule is the same for all searchers: the loop applies it, and no searcher needs to know.
 """
 
 from collections import Counter
@@ -14,19 +14,19 @@ from hptjax.transpile.identity import as_computed
 from hptjax.transpile.problem import Problem
 from hptjax.transpile.repair import Candidate
 
-MOST_POINTS = 10_000  # of a space whose networks are built to be counted, .15 ms each
-MOST_IDLE = 50  # generations in a row of nothing but copies
+MOST_POINTS = 10_000  # larger spaces are not built to count their networks, at 0.15 ms each
+MOST_IDLE = 50  # generations in a row with copies only
 EVERY_POINT = "every point was tried"
 NOTHING_NEW = f"{MOST_IDLE} generations in a row gave no new network"
 
 
 @dataclass
 class Tried:
-    """What one strategy has tried.
+    """The networks and points that one strategy has tried.
 
-    reuse: whether a network is trained once, and its copies take what it came to. A trial that was
-    lost with its worker, or cut short by a budget, stands for nothing: its network is trained when
-    it is proposed again.
+    reuse: whether a network is trained only once, and its copies take its results. A trial that was
+    lost with its worker, or cut short by a budget, does not count: its network is trained if it is
+    proposed again.
     """
 
     problem: Problem
@@ -36,9 +36,9 @@ class Tried:
     _idle: int = 0
 
     def copies(self, first: int, candidates: Sequence[Candidate]) -> dict[int, int]:
-        """Who need not be trained: {place: number of the trial of the same network}.
+        """The candidates that need no training: {place: number of the trial of the same network}.
 
-        first: number of the first candidate's trial. Of equals in a generation the first is
+        first: the number of the first candidate's trial. The first of equals in a generation is
         trained.
         """
         copies, first_of = {}, {key: trial.number for key, trial in self._standing.items()}
@@ -50,17 +50,17 @@ class Tried:
         return copies
 
     def repeated(self, candidates: Sequence[Candidate]) -> set[int]:
-        """The networks that are trained and not the only ones of their kind.
+        """The networks that are trained although another trial has the same network.
 
-        By their place among those of the candidates that can be built; none where equals are copies
-        of the first.
+        They are places among the candidates that can be built; empty if equals are copies of the
+        first.
         """
         built = [as_computed(own.config) for own in candidates if own.config is not None]
         count = Counter([*built, *self._standing])
         return set() if self.reuse else {k for k, own in enumerate(built) if count[own] > 1}
 
     def taken(self, trials: Sequence[TrialRecord], copies: Mapping[int, int]) -> list[TrialRecord]:
-        """The trials of a generation with what each copy takes from the trial of its network."""
+        """The trials of a generation; each copy has the results of the trial of its network."""
         known = {trial.number: trial for trial in self._standing.values()}
         known |= {trial.number: trial for k, trial in enumerate(trials) if k not in copies}
         return [
@@ -71,9 +71,9 @@ class Tried:
     def named(
         self, candidates: Sequence[Candidate], trials: Sequence[TrialRecord]
     ) -> list[TrialRecord]:
-        """The trials of a generation; those that were trained again say whose copies they are.
+        """The trials of a generation; a network that was trained again gets `duplicate_of`.
 
-        That is the first of the same network that was trained to the end.
+        That is the first trial of the same network that was trained to the end.
         """
         first_of, out = {key: trial.number for key, trial in self._standing.items()}, []
         for candidate, trial in zip(candidates, trials, strict=True):
@@ -89,7 +89,7 @@ class Tried:
     def add(
         self, candidates: Sequence[Candidate], trials: Sequence[TrialRecord], *, cut: bool
     ) -> None:
-        """Notes a generation as it was recorded; cut: by a budget, before the schedule's end."""
+        """Adds a recorded generation; cut: whether a budget ended it before the schedule did."""
         new = False
         for candidate, trial in zip(candidates, trials, strict=True):
             point = identity(self.problem.active(trial.hparams))  # older journals hold all hparams
@@ -102,9 +102,9 @@ class Tried:
         self._idle = 0 if new else self._idle + 1
 
     def exhausted(self) -> str | None:
-        """Why there is nothing left to try, None while there may be.
+        """The reason why nothing is left to try; None while something may be left.
 
-        Who wants networks trained again is never done.
+        A strategy that trains networks again never ends this way.
         """
         if not self.reuse:
             return None
@@ -116,18 +116,18 @@ class Tried:
 
     @cached_property
     def _size(self) -> float:
-        """Points of the space that differ in something active."""
+        """How many different points the space has."""
         return self.problem.space.size()
 
     @cached_property
     def _networks(self) -> set[Hashable]:
-        """All that the points of a finite space build."""
+        """All networks that the points of a finite space build."""
         built = map(self.problem.build, self.problem.space.points())
         return {as_computed(found.config) for found in built if found.config is not None}
 
 
 def _copy(trial: TrialRecord, of: TrialRecord) -> TrialRecord:
-    """A trial that was not trained: its own place in the search, all else of the other."""
+    """A trial that was not trained: its own place in the search, the results of the other."""
     return replace(
         of,
         number=trial.number,

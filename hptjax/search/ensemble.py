@@ -1,4 +1,4 @@
-"""Greedy ensemble selection: which of the kept networks predict best together."""
+"""Greedy ensemble selection: finds the kept networks that predict best together."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ from hptjax.tasks.base import Task, batch_sums
 from hptjax.tasks.classification import Classification
 from hptjax.tasks.multi_label import MultiLabel
 
-ROUNDS = 50  # networks that an ensemble has at most, each counted as often as it is in it
+ROUNDS = 50  # the largest size of an ensemble, where repeated networks count repeatedly
 BATCH = 250  # images that are applied together
 
 
 @dataclass(frozen=True)
 class Selection:
-    """counts: how often each network is in the ensemble; measures: of it, on the same images."""
+    """counts: how often each network is in the ensemble; measures: those of the ensemble."""
 
     counts: tuple[int, ...]
     measures: Mapping[str, float]
@@ -36,11 +36,11 @@ class Selection:
 def greedy_counts(
     predictions: np.ndarray, loss: Callable[[np.ndarray], float], rounds: int = ROUNDS
 ) -> tuple[int, ...]:
-    """How often each of M networks is in the ensemble of the least loss that is found.
+    """How often each of M networks is in the best ensemble found.
 
-    predictions: [M, N, K], of which those of an ensemble are the mean. Round by round the network
-    joins, again or not, with which the loss is the least; of the ensembles on the way the best one
-    counts, the smaller of equals. A loss that is not finite is the worst.
+    predictions: [M, N, K]; an ensemble predicts their mean. In each round the network that gives
+    the lowest loss joins, possibly again. The best ensemble of all rounds wins, the smaller of
+    equals. A loss that is not finite is the worst.
 
     Source: Caruana et al., Ensemble selection from libraries of models, 2004.
     """
@@ -65,10 +65,10 @@ def select(
     metric: Metric,
     measures: Sequence[str],
 ) -> Selection:
-    """The greedy ensemble of some networks of one task, by a study's metric on its validation set.
+    """The greedy ensemble of networks of one task, by the study's metric on the validation set.
 
-    A metric that is a function of curves says nothing of an ensemble: the loss stands in for it.
-    measures: of the task, by their names, that are told of it.
+    An ensemble has no curves: for a metric that is a function of curves, the loss is used instead.
+    measures: names of the task's measures to report.
     """
     task = networks[0].config.task.options.fitted(validation)
     spread, back = _averaged_as(task)
@@ -96,7 +96,7 @@ def select(
 def _measuring(
     task: Task, dataset: ImageDataset
 ) -> Callable[[Any, tuple[str, ...]], dict[str, Array]]:
-    """Measures by their names of outputs [N, K] for all images of a data set."""
+    """A function from outputs [N, K] for all images of a data set to the named measures."""
 
     @partial(jax.jit, static_argnums=1)
     def measured(outputs: Array, names: tuple[str, ...]) -> dict[str, Array]:
@@ -125,9 +125,9 @@ def outputs_of(network: SavedNetwork, dataset: ImageDataset) -> np.ndarray:
 def _averaged_as(
     task: Task,
 ) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
-    """From a network's outputs to what is averaged, and back to outputs of the same meaning.
+    """Two functions: from a network's outputs to what is averaged, and back to outputs.
 
-    Probabilities of classes and of labels; of other tasks the outputs themselves.
+    Probabilities are averaged for classes and labels; for other tasks, the outputs themselves.
     """
     if not isinstance(task, Classification | MultiLabel):
         return lambda outputs: outputs, lambda mean: mean

@@ -1,4 +1,4 @@
-"""One generation in training: who goes on, what each trial's curves are, what became of it."""
+"""One generation in training: the trials still alive, their curves and their outcomes."""
 
 import math
 import zlib
@@ -27,15 +27,16 @@ from hptjax.transpile.repair import Candidate
 OnEpoch = Callable[[int, Mapping[str, np.ndarray]], None]
 
 
-PAIRED_KEY = zlib.crc32(b"paired") & 0x7FFFFFFF  # of every trial of a study whose keys are paired
+PAIRED_KEY = (
+    zlib.crc32(b"paired") & 0x7FFFFFFF
+)  # the key of every trial of a study with paired keys
 
 
 def trial_key(label: str, number: int, *, paired: bool = False) -> int:
     """The number, below 2^31, from which a trial's random keys derive.
 
-    It depends on the strategy's label and the trial's number in it, and not on which other
-    strategies a study runs: a strategy alone has the same history as among others. Paired trials
-    have one key all.
+    It depends only on the strategy's label and the trial's number: a strategy has the same history
+    alone as beside others. All paired trials share one key.
     """
     if paired:
         return PAIRED_KEY
@@ -43,16 +44,16 @@ def trial_key(label: str, number: int, *, paired: bool = False) -> int:
 
 
 def repeat_key(key: int, repeat: int) -> int:
-    """The number, below 2^32, of a repetition of a trial; the first one's is the trial's own."""
+    """The key, below 2^32, of a repetition of a trial; the first repetition has the trial's key."""
     return key if repeat == 0 else zlib.crc32(f"{key}/{repeat}".encode())
 
 
 @dataclass
 class Track:
-    """What is known of one trial while its generation is trained: means over its repetitions.
+    """The results of one trial while its generation is trained: means over its repetitions.
 
-    best, top: the best epoch so far, from 1, and its value, where these are followed. network: the
-    metrics of the first repetition, after the last epoch or the best one, as trials are judged.
+    best, top: the best epoch so far, from 1, and its value, if the study needs them. network: the
+    metrics of the first repetition after the judged epoch.
     """
 
     status: Status = Status.TRAINED
@@ -65,7 +66,7 @@ class Track:
     _last: dict[str, float] = field(default_factory=dict)
 
     def add(self, epoch: Mapping[str, np.ndarray]) -> None:
-        """One epoch's metrics {name: [repeats]}."""
+        """Adds the metrics {name: [repeats]} of one epoch."""
         for name in in_order(epoch):
             values = np.asarray(epoch[name], np.float64)
             deviation = float(values.std(ddof=1)) if len(values) > 1 else 0.0
@@ -79,7 +80,7 @@ class Track:
             self.end(Status.DIVERGED, f"{who}loss not finite after epoch {age}")
 
     def judge(self, judging: Judging) -> bool:
-        """Whether the last epoch is the best so far, where these are followed."""
+        """Whether the last epoch is the best so far; updates best, top and network."""
         value = self._latest(judging.metric) if judging.watches else math.nan
         improved = math.isfinite(value) and judging.better(value, self.top)
         if improved:
@@ -90,19 +91,19 @@ class Track:
 
     @property
     def age(self) -> int:
-        """Epochs that it was trained."""
+        """The number of epochs that it was trained."""
         return len(self.curves.get("val_loss", ()))
 
     @property
     def is_over(self) -> bool:
-        """Whether it ended before its generation did."""
+        """Whether the trial ended before its generation."""
         return self.reason is not None
 
     def end(self, status: Status, reason: str) -> None:
         self.status, self.reason = status, reason
 
     def value(self, judging: Judging) -> float:
-        """After the epoch that it is judged by; NaN where none was finite."""
+        """The value after the judged epoch; NaN if none was finite."""
         if judging.by_best:
             return math.nan if self.top is None else self.top
         return self._latest(judging.metric)
@@ -117,7 +118,7 @@ class Track:
         value: float | None,
         epoch: int | None,
     ) -> dict[str, float | None]:
-        """What it came to beside its value, where it has one; epoch: the judged one, None: last."""
+        """The further objectives, if it has a value; epoch: the judged one, None: the last."""
         if value is None:
             return {}
         curves = {name: np.array(curve[:epoch]) for name, curve in self.curves.items()}
@@ -125,12 +126,12 @@ class Track:
 
 
 class Generation:
-    """Trials that are trained together, and all of one age: they share each epoch's images."""
+    """Trials that are trained together: they share the images of each epoch, and their age."""
 
     def __init__(
         self, trials: int, repeats: int, judging: Judging, spared: Spared | None = None
     ) -> None:
-        """spared: takes the weights of trials that run out of patience; None: nobody wants any."""
+        """spared: takes the weights of trials that run out of patience; None if not needed."""
         self.tracks = [Track() for _ in range(trials)]
         self.alive = list(range(trials))
         self.age, self.cost, self.member_epochs, self.workers = 0, Cost(), 0, 1
@@ -146,9 +147,9 @@ class Generation:
         meter: Meter,
         on_epoch: OnEpoch,
     ) -> None:
-        """Trains as the schedule decides, until its end, a budget's, or nobody is left.
+        """Trains as the schedule decides, until it ends, a budget ends, or no trial is left.
 
-        population: the trials' members, the repetitions of each side by side.
+        population: the members of the trials; the repetitions of a trial stand side by side.
         """
         while self.alive and (step := decide(self.age, self._values())):
             for trial in set(self.alive) - set(step.trials):
@@ -160,7 +161,7 @@ class Generation:
                     return
 
     def _epoch(self, population: Resident, meter: Meter, on_epoch: OnEpoch) -> bool:
-        """Whether a budget left room for an epoch; diverged and lost trials end with it."""
+        """Trains an epoch; False if a budget left no room. Diverged and lost trials end then."""
         members = len(self.alive) * self._repeats
         self.cut = meter.too_little_for(self.member_epochs + members)
         if self.cut is not None:
@@ -185,12 +186,12 @@ class Generation:
         self._judge(population)
         self.alive = [t for t in self.alive if not self.tracks[t].is_over]
         if self.age == 1:
-            self._values()  # a metric that gives no number is refused before more is trained
+            self._values()  # refuses a metric that returns no number before training more
         on_epoch(self.age, metrics)
         return True
 
     def _judge(self, population: Resident) -> None:
-        """Marks those whose last epoch is their best; ends those that have no patience left."""
+        """Marks trials whose last epoch is their best; ends trials that are out of patience."""
         judging = self._judging
         going = [trial for trial in self.alive if not self.tracks[trial].is_over]
         improved = [trial for trial in going if self.tracks[trial].judge(judging)]
@@ -210,7 +211,7 @@ class Generation:
             self._resident = list(self.alive)
 
     def _spare(self, population: Resident) -> None:
-        """Takes the weights of those that are let go and may be among the best."""
+        """Keeps the weights of trials that are dropped but may be among the best."""
         gone = set(self._resident) - set(self.alive)
         if self._spared is None:
             return
@@ -219,13 +220,13 @@ class Generation:
                 self._spared.take(told, trial, self._weights(trial, population))
 
     def _told(self, trial: int) -> float:
-        """What a searcher is told of a trial that may be the best, infinity of others."""
+        """The fitness of a trial that may be the best; infinity for other trials."""
         track = self.tracks[trial]
         value = track.value(self._judging) if track.status is Status.TRAINED else math.nan
         return self._judging.metric.loss(value) if math.isfinite(value) else math.inf
 
     def weights(self, trial: int, population: Resident) -> Mapping[str, Any]:
-        """Of the network that is kept of a trial: the first repetition, at the judged epoch."""
+        """The weights that are kept of a trial: of its first repetition, at the judged epoch."""
         if self._spared is not None and trial in self._spared.weights:
             return self._spared.weights[trial]
         return self._weights(trial, population)
@@ -237,11 +238,11 @@ class Generation:
         return population.weights(place)
 
     def place_of(self, trial: int) -> int:
-        """The place of a trial's first member in the population as it stands."""
+        """The place of a trial's first member in the present population."""
         return self._resident.index(trial) * self._repeats
 
     def _values(self) -> dict[int, float]:
-        """What the schedule sees, lower is better; NaN of a user's metric counts as the worst."""
+        """The values for the schedule; lower is better, and NaN of a user's metric is the worst."""
         if self.age == 0:
             return dict.fromkeys(self.alive, 0.0)
         values = {trial: self.tracks[trial].value(self._judging) for trial in self.alive}
@@ -251,7 +252,7 @@ class Generation:
         }
 
     def values(self) -> list[float | None]:
-        """What each trial came to, as the metric says it; None where it failed."""
+        """The value of each trial, by the metric; None if it failed."""
         return [
             finite_or_none(track.value(self._judging))
             if track.status in (Status.TRAINED, Status.STOPPED) and track.age
@@ -260,17 +261,18 @@ class Generation:
         ]
 
     def no_value(self, track: Track, value: float | None) -> str | None:
-        """Why a trial that was trained to the end has no value, None where it has one."""
+        """Why a fully trained trial has no value; None if it has one."""
         if value is not None or track.status is not Status.TRAINED:
             return None
         when = "any epoch" if self._judging.by_best else f"epoch {track.age}"
         return f"{self._judging.metric.name} is not a finite number after {when}"
 
     def told(self) -> list[float | None]:
-        """What a searcher is told: lower is better, never of a stopped trial than of who went on.
+        """The fitness of each trial: a stopped one is never better than one trained longer.
 
-        The trials stopped together are moved up together, so that their order and their distances
-        stay. One that ran out of patience was compared with nobody, and is told as it is.
+        Trials that were stopped together are shifted together, which keeps their order and
+        distances. A trial that ran out of patience was not compared with others, and is not
+        shifted.
         """
         loss, values = self._judging.metric.loss, self.values()
         told = {k: loss(value) for k, value in enumerate(values) if value is not None}
@@ -285,7 +287,7 @@ class Generation:
         return [told.get(k) for k in range(len(values))]
 
     def epochs(self) -> list[int | None]:
-        """The epoch, from 1, that each trial is judged by, where it is the best one."""
+        """The judged epoch of each trial, from 1, if the study judges by the best epoch."""
         values = self.values() if self._judging.by_best else [None] * len(self.tracks)
         return [
             None if value is None else track.best
@@ -302,10 +304,10 @@ def members_of(
     *,
     paired: bool = False,
 ) -> list[Member]:
-    """The members of the candidates that can be built, the repetitions of each side by side.
+    """The members of the candidates that can be built; repetitions stand side by side.
 
-    copies: places of candidates that are not trained, for another one of the same network is.
-    paired: as of `trial_key`.
+    copies: places of candidates that are not trained, because another one has the same network.
+    paired: as in `trial_key`.
     """
     return [
         Member(candidate.config, repeat_key(trial_key(label, first + place, paired=paired), repeat))
@@ -328,10 +330,10 @@ def trial_records(
     paired: bool = False,
     objectives: Sequence[Objective] = (),
 ) -> list[TrialRecord]:
-    """The records of a generation; first: number of its first trial.
+    """The records of a generation; first: the number of its first trial.
 
-    active: leaves those hparams that mean something beside the others. copies, paired: as of
-    `members_of`; their records hold nothing of a training yet.
+    active: returns the active hparams of a proposal. copies, paired: as in `members_of`; the
+    records of copies hold no results yet.
     """
     results = generation.values(), generation.told(), generation.epochs()
     trained = iter(zip(generation.tracks, *results, strict=True))

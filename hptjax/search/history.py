@@ -1,4 +1,4 @@
-"""The journal as the loop sees it: what it holds is checked and taken, what is new is written."""
+"""The loop's view of the journal: it checks and replays old records, and writes new ones."""
 
 from collections import defaultdict, deque
 from collections.abc import Hashable, Iterable, Mapping
@@ -23,7 +23,7 @@ SAME = ("number", "key", "genotype")
 
 
 class JournalLike(Protocol):
-    """Where records go; `records` are those of an interrupted run (see records.journal)."""
+    """The target of records; `records` are those of an interrupted run (see records.journal)."""
 
     records: list[dict[str, Any]]
 
@@ -31,24 +31,24 @@ class JournalLike(Protocol):
 
 
 class MemoryJournal:
-    """A journal for studies without a run directory: the result holds the records too."""
+    """A journal for studies without a run directory: the result holds the records itself."""
 
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Forgets the record."""
+        """Drops the record."""
 
 
 class History:
-    """The generations and stops of a run, by strategy: each can be extended by itself."""
+    """The generations and stops of a run, by strategy; each strategy can be extended by itself."""
 
     def __init__(
         self, journal: JournalLike, goal: Goal | None = None, stated: Goal | None = None
     ) -> None:
-        """goal: what trials are judged by, val_loss if None; stated: what the config says of it.
+        """goal: the goal of the study, val_loss if None. stated: the goal in its config.
 
-        Raises ConfigError where the journal holds trials that were judged by another metric.
+        Raises ConfigError if the journal holds trials that were judged by another metric.
         """
         self._journal = journal
         self._goal = Goal() if goal is None else goal
@@ -70,14 +70,14 @@ class History:
         self._goal_noted = bool(self._generations) or known
 
     def check_data(self, digests: Mapping[str, str], source: str) -> None:
-        """Notes the digests of a new run's images; ConfigError where a resumed run had others."""
+        """Records the digests of a new run's images; ConfigError if a resumed run had others."""
         if self._data is None:
             self._data = dict(digests)
             self._journal.append(DataRecord(digests=self._data).model_dump())
         check_digests(self._where, self._data, digests, source)
 
     def check_rounding(self, facts: Mapping[str, str | bool]) -> str | None:
-        """Notes what decides rounding; where it was another before, what changed, in a line."""
+        """Records the facts that decide rounding; returns a line about what changed, if any did."""
         known = self._rounding
         if known == facts:
             return None
@@ -96,24 +96,24 @@ class History:
         )
 
     def ahead(self, strategy: str) -> tuple[GenerationRecord, ...]:
-        """The recorded generations that are still to come."""
+        """The recorded generations that are not replayed yet."""
         return tuple(self._generations[strategy])
 
     def made(self, strategies: Iterable[str]) -> tuple[GenerationRecord, ...]:
         """All generations of some strategies, in the order in which they were written.
 
-        Where a run was extended that is not strategy by strategy.
+        In an extended run, this order is not strategy by strategy.
         """
         own = frozenset(strategies)
         return tuple(generation for generation in self._made if generation.strategy in own)
 
     def evaluations(self, strategy: str, now: int | None) -> int | None:
-        """How many a strategy could count on when it began: now, unless it began before."""
+        """How many trials a strategy could expect when it began; now: the number for a new one."""
         recorded = self._generations[strategy]
         return recorded[0].evaluations if recorded else now
 
     def record(self, new: GenerationRecord) -> GenerationRecord:
-        """Writes a generation, or checks it against the recorded one; gives the one that counts."""
+        """Writes a generation, or checks it against the recorded one; returns the journal's."""
         recorded = self._generations[new.strategy]
         if not recorded:
             self._note_goal()
@@ -129,28 +129,28 @@ class History:
         return old
 
     def _note_goal(self) -> None:
-        """A metric that the config does not tell is told to readers, before the first trials."""
+        """Records a metric that the config does not state, before the first trials."""
         if not self._goal_noted:
             note = MetricRecord(name=self._goal.name, direction=self._goal.direction)
             self._journal.append(note.model_dump())
             self._goal_noted = True
 
     def stop_reason(self, strategy: str, budget: Mapping[str, Any]) -> str | None:
-        """Why a strategy stopped under this budget, None while generations are to come."""
+        """Why a strategy stopped under this budget; None while generations are to be replayed."""
         entry = self._stops.get(strategy)
         if entry is None or self._generations[strategy] or entry.budget != dict(budget):
             return None
         return entry.reason
 
     def stop(self, strategy: str, reason: str, budget: Mapping[str, Any]) -> None:
-        """Writes that a strategy stopped, unless that is written."""
+        """Writes that a strategy stopped, unless the journal has it."""
         if self.stop_reason(strategy, budget) != reason:
             record = StopRecord(strategy=strategy, reason=reason, budget=dict(budget))
             self._journal.append(record.model_dump())
 
 
 def _same(written: TrialRecord, asked: TrialRecord) -> bool:
-    """Whether a trial is the one that is asked for; older journals hold inactive hparams, too."""
+    """Whether a recorded trial is the proposed one; older journals hold inactive hparams, too."""
     same = all(getattr(written, key) == getattr(asked, key) for key in SAME)
     return (
         same
@@ -160,5 +160,5 @@ def _same(written: TrialRecord, asked: TrialRecord) -> bool:
 
 
 def _network(trial: TrialRecord) -> Hashable:
-    """Equal for configs that differ at most in what means nothing."""
+    """A key that is equal for configs that differ only in values without effect."""
     return None if trial.config is None else as_computed(read_model(trial.config))

@@ -1,4 +1,4 @@
-"""The best network of a run on the test images of its source: once, at the end of the run."""
+"""Tests the best network of a run on the test images, once, at the end of the run."""
 
 import base64
 import io
@@ -24,7 +24,7 @@ from hptjax.search.kept import ensemble_members, kept_ensemble
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import load_test_data
 
-SHOWN = 24  # wrongly classified images that are kept
+SHOWN = 24  # how many wrongly classified images are kept
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -35,12 +35,12 @@ def judge_best(
     test: ImageDataset | None = None,
     notify: Callable[[str], None] = silent,
 ) -> dict[str, Any] | None:
-    """Measures a run's best network on its test images, and writes that to `best/test.json`.
+    """Measures a run's best network on its test images, and writes `best/test.json`.
 
-    Once: where the file is there, of this trial, it is only read. test: the test images, where the
-    study's source cannot give them; of other ones than before it is measured anew. notify: told of
-    the result in one line, or why there is none. Returns what the file holds, None where there is
-    no network or no test set. Nothing that is wrong with the test images ends a run that is done.
+    If the file exists and belongs to this trial, it is only read. test: the test images, if the
+    study's source has none; with other images than before, the network is measured again. notify:
+    called with one line, the result or why there is none. Returns the content of the file; None if
+    there is no network or no test set. A mistake in the test images never ends a finished run.
     """
     folder = run / "best"
     if not (folder / CONFIG).is_file():
@@ -69,7 +69,7 @@ def judge_best(
 
 
 def judgement(network: Network, images: ImageDataset, study: StudyConfig) -> dict[str, Any]:
-    """What `best/test.json` holds: measures, confusion matrix, the most confident mistakes."""
+    """The content of `best/test.json`: measures, confusion matrix, the most confident mistakes."""
     task = study.task
     measures = network.evaluate(images, study.measures)
     trial = network.trial
@@ -88,7 +88,7 @@ def judgement(network: Network, images: ImageDataset, study: StudyConfig) -> dic
 
 
 def _together(run: Path, images: ImageDataset, study: StudyConfig) -> dict[str, Any] | None:
-    """What the run's ensemble reaches, and how often each network is in it."""
+    """The members of the run's ensemble, and its measures."""
     members, together = ensemble_members(run), kept_ensemble(run)
     if members is None or together is None:
         return None
@@ -122,9 +122,9 @@ def _texts(measures: Mapping[str, float | None]) -> str:
 def _known(
     path: Path, network: Network, members: Mapping[str, float] | None, digest: str | None
 ) -> dict[str, Any] | None:
-    """What an earlier call found of the same trial, and of the same ensemble.
+    """The result of an earlier call for the same trial and the same ensemble.
 
-    digest: of a caller's test images; None: those of the source, or none.
+    digest: the digest of a caller's test images; None if there are none.
     """
     try:
         found = json.loads(path.read_text())
@@ -143,9 +143,9 @@ def _known(
 def _test_images(
     network: Network, study: StudyConfig, test: ImageDataset | None
 ) -> ImageDataset | None:
-    """The test set at the size of the network; None where there is none.
+    """The test set at the size of the network; None if there is none.
 
-    Raises ConfigError for other images than the run noted when it began.
+    Raises ConfigError if the images are not those that the run recorded when it began.
     """
     if test is not None:
         return network.fit(test, silent)
@@ -163,7 +163,7 @@ def _test_images(
 
 
 def _mistakes(network: Network, images: ImageDataset, chances: np.ndarray) -> list[dict[str, Any]]:
-    """The wrongly classified images of which the network is surest, the surest first."""
+    """The wrongly classified images with the highest probabilities, the highest first."""
     guesses, names = chances.argmax(1), network.class_names
     sure = np.where(guesses != images.labels, chances.max(1), -1.0)
     sure = np.where(np.isfinite(sure), sure, -1.0)
@@ -182,7 +182,7 @@ def _mistakes(network: Network, images: ImageDataset, chances: np.ndarray) -> li
 
 
 def png_of(image: np.ndarray) -> str:
-    """A picture of bytes [H, W, C] as base64 PNG; of other channels than 1 to 4, their mean."""
+    """An image of bytes [H, W, C] as base64 PNG; the mean of the channels if C is above 4."""
     from PIL import Image
 
     channels = image.shape[-1]

@@ -1,4 +1,4 @@
-"""By what a study judges its trials: a metric, which epoch counts, how long without progress."""
+"""How a study judges its trials: by which metric and epoch, and with how much patience."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ from hptjax.study.metric import Metric
 
 @dataclass(frozen=True)
 class Judging:
-    """metric: the number that counts. by_best: of the best epoch so far, and not of the last.
+    """metric: the metric of the study. by_best: whether the best epoch counts, not the last one.
 
-    patience: epochs without a better value after which a trial ends, None: it never does. epochs:
-    of a network that is trained to the end, where no patience runs out any more; None: not known.
+    patience: epochs without a better value after which a trial ends; None: it never does. epochs:
+    the epochs of a full training, after which patience has no effect; None: not known.
     """
 
     metric: Metric
@@ -21,21 +21,21 @@ class Judging:
 
     @classmethod
     def of(cls, study: StudyConfig, metric: Metric) -> "Judging":
-        """As a study says; metric: the one that it runs by."""
+        """The judging of a study; metric: the metric that it runs with."""
         return cls(metric, study.by_best_epoch, study.patience, study.epochs)
 
     @property
     def watches(self) -> bool:
-        """Whether each epoch's value has to be known."""
+        """Whether the value after each epoch is needed."""
         return self.by_best or self.patience is not None
 
     def better(self, value: float, than: float | None) -> bool:
-        """Whether a finite value beats the best one so far, None: there was none."""
+        """Whether a finite value beats the best one so far; than: None if there was none."""
         sign = self.metric.sign
         return than is None or sign * value < sign * than
 
     def out_of_patience(self, age: int, best: int) -> bool:
-        """Whether a trial of that age ends; best: its best epoch, from 1, or 0."""
+        """Whether a trial of this age ends; best: its best epoch, from 1, or 0."""
         if self.patience is None or (self.epochs is not None and age >= self.epochs):
             return False
         return age - best >= self.patience

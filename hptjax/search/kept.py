@@ -1,4 +1,4 @@
-"""The files of a study's best trials: a network of each, and the ensemble of them."""
+"""The files of a study's best trials: a network of each, and their ensemble."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -26,10 +26,10 @@ KEPT, ENSEMBLE = "kept", "ensemble.json"
 class KeptNetworks:
     """A folder with a file `<strategy>-<number>.safetensors` for each of the best trials.
 
-    A file is whole before the journal names its trial, and goes only after the journal has the
-    trials that are better: a run that is killed in between has files too many, never too few. Each
-    strategy's end leaves `ensemble.json`: {"members": {"tpe/57": 3}, "measures": {"loss": .3}}, how
-    often each network is in the ensemble, and what that reaches on the validation images.
+    A file is written before the journal names its trial, and is removed only after the journal has
+    the better trials: a run that is killed in between has too many files, never too few. At the end
+    of each strategy `ensemble.json` is written: {"members": {"tpe/57": 3}, "measures": {"loss":
+    0.3}}, how often each network is in the ensemble, and its measures on the validation images.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class KeptNetworks:
         check: Callable[[], None] = lambda: None,
         notify: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """check: raises where the run is no longer in its place; notify: of lines for the user."""
+        """check: raises if the run is no longer in its place; notify: takes lines for the user."""
         self._folder, self._study, self._data = folder, study, data
         self._digests, self._check, self._notify = digests, check, notify
 
     def keep(self, trial: TrialRecord, variables: Mapping[str, Any]) -> None:
-        """Writes the network of a trial, replaced whole or not at all."""
+        """Writes the network of a trial, whole or not at all."""
         assert trial.config is not None  # it was trained
         self._check()
         self._folder.mkdir(exist_ok=True)
@@ -56,13 +56,13 @@ class KeptNetworks:
         save_network(self._folder / file_name(trial), network)
 
     def only(self, trials: Sequence[TrialRecord]) -> None:
-        """Removes the files of other trials than these; files that are not ours stay.
+        """Removes the files of all trials except these; keeps the files of others.
 
-        So does an ensemble that has one of them: until the next one is built there is none.
+        Also removes an ensemble with a removed trial; there is none until the next one is built.
         """
         wanted = set(map(file_name, trials))
         names = {f"{trial.strategy}/{trial.number}" for trial in trials}
-        with suppress(OSError, DataError):  # a damaged one is named by who reads it
+        with suppress(OSError, DataError):  # its reader reports a damaged one
             if not set(ensemble_members(self._folder.parent) or ()) <= names:
                 (self._folder / ENSEMBLE).unlink()
         for path in self._folder.glob(f"*-*{SUFFIX}*"):
@@ -73,7 +73,7 @@ class KeptNetworks:
                     path.unlink()
 
     def finish(self, trials: Sequence[TrialRecord], metric: Metric) -> None:
-        """Writes the ensemble of these trials; a file that cannot be read is said, no error."""
+        """Writes the ensemble of these trials; notifies, but does not raise, if it cannot."""
         if not trials:
             return
         self._check()
@@ -96,20 +96,20 @@ class KeptNetworks:
 def keeper_of(
     study: StudyConfig, data: StudyData, folder: Path, digests: Mapping[str, str], **said: Any
 ) -> KeptNetworks | None:
-    """Who keeps the networks of a study's best trials; None where it keeps but the best one.
+    """The keeper of a study's best networks; None if the study keeps only the best one.
 
-    said: check and notify, as of `KeptNetworks`.
+    said: check and notify, as in `KeptNetworks`.
     """
     return None if study.keep_best == 1 else KeptNetworks(folder, study, data, digests, **said)
 
 
 def file_name(trial: TrialRecord) -> str:
-    """Of the network of a trial: `tpe-57.safetensors`."""
+    """The file name of a trial's network: `tpe-57.safetensors`."""
     return f"{trial.strategy}-{trial.number}{SUFFIX}"
 
 
 def ensemble_members(run: Path) -> dict[str, float] | None:
-    """How often each trial, as `tpe/57`, is in a run's ensemble; None where it built none.
+    """{trial, such as `tpe/57`: how often it is in a run's ensemble}; None without an ensemble.
 
     Raises DataError for a damaged file.
     """
@@ -124,9 +124,9 @@ def ensemble_members(run: Path) -> dict[str, float] | None:
 
 
 def kept_ensemble(run: Path) -> Ensemble | None:
-    """The networks of a run that predict together; None where it built no ensemble.
+    """The ensemble of a run; None if it built none.
 
-    Raises: DataError where a file of it is damaged or missing.
+    Raises DataError if one of its files is damaged or missing.
     """
     members = ensemble_members(run)
     if members is None:
@@ -135,7 +135,7 @@ def kept_ensemble(run: Path) -> Ensemble | None:
 
 
 def wanted_ensemble(run: Path) -> Ensemble:
-    """As `kept_ensemble`, for an option; ConfigError where the run built none."""
+    """The ensemble of a run, for an option; ConfigError if it built none."""
     found = kept_ensemble(run)
     if found is None:
         raise ConfigError(
@@ -145,6 +145,6 @@ def wanted_ensemble(run: Path) -> Ensemble:
 
 
 def member_network(run: Path, name: str) -> Network:
-    """The kept network of a trial, as `tpe/57`; raises DataError where it is missing or damaged."""
+    """The kept network of a trial, such as `tpe/57`; DataError if it is missing or damaged."""
     label, _, number = name.rpartition("/")
     return trained_network(run / KEPT / f"{label}-{number}{SUFFIX}")

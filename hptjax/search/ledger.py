@@ -1,4 +1,4 @@
-"""Where the time and the arithmetic of a generation go."""
+"""Accounts for the time and the FLOPs of a generation."""
 
 import time
 from collections import defaultdict
@@ -9,10 +9,10 @@ from hptjax.population.resident import Cost
 
 
 class Stopwatch:
-    """Adds up seconds under labels until they are taken.
+    """Adds up seconds by label until they are taken.
 
-    `searcher_s` and `log_s` of a generation hold what was spent since the generation before it was
-    recorded: the telling and the writing of a record cannot be in that record.
+    `searcher_s` and `log_s` of a generation count from the record of the generation before: a
+    record cannot contain the time of its own writing and telling.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -29,7 +29,7 @@ class Stopwatch:
             self._seconds[label] += self._clock() - began
 
     def take(self) -> dict[str, float]:
-        """Seconds by label and `wall_s` since the last take; starts anew."""
+        """Returns the seconds by label, and `wall_s`, since the last take; then restarts."""
         now = self._clock()
         seconds = {**self._seconds, "wall_s": now - self._began}
         self._seconds.clear()
@@ -47,9 +47,9 @@ def ledger_of(
 ) -> dict[str, float]:
     """The ledger of a generation.
 
-    members: networks that were trained; images: of an epoch; seconds: what a Stopwatch
-    gives; workers: the most that trained it at a time. FLOPs are stated as ratios to those of the
-    exact shapes.
+    members: how many networks were trained. images: images of an epoch. seconds: the result of a
+    Stopwatch. workers: the largest number of workers at a time. FLOPs are ratios to those of the
+    exact net shapes.
     """
     true = cost.true_flops
     return {

@@ -1,4 +1,4 @@
-"""The loop of one strategy: ask, build, train, record, tell; what is recorded is replayed."""
+"""The loop of one strategy: ask, build, train, record, tell; recorded generations are replayed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,8 +29,8 @@ Callback = Callable[[GenerationRecord], bool | None]
 class Loop:
     """The parts that all strategies of a study share.
 
-    budget: as the journal notes it; reuse: whether equal networks are trained once;
-    paired: whether all trials have one key; objectives: beside the metric.
+    budget: in the form of the journal. reuse: whether equal networks are trained only once. paired:
+    whether all trials share one key. objectives: those beside the metric.
     """
 
     problem: Problem
@@ -50,7 +50,7 @@ class Loop:
     def run(
         self, make: Callable[[SearchContext], Searcher], context: SearchContext, meter: Meter
     ) -> str:
-        """One strategy to its end, and why it stopped; its generations are in the history."""
+        """Runs one strategy to its end; returns why it stopped. The history has its generations."""
         history = self.recorder.history
         promised = history.evaluations(context.label, context.evaluations)
         self.recorder.begin(context.label, context.evaluations)
@@ -70,7 +70,7 @@ class Loop:
 
 @dataclass
 class StrategyRun:
-    """One strategy on its way."""
+    """The state of one running strategy."""
 
     loop: Loop
     context: SearchContext
@@ -91,7 +91,7 @@ class StrategyRun:
         return history.stop_reason(self.label, self.loop.budget) or self.meter.spent()
 
     def step(self) -> str | None:
-        """One generation; the reason to stop, if it gave one."""
+        """Runs one generation; returns the reason to stop, or None."""
         loop, meter, watch = self.loop, self.meter, self.loop.recorder.watch
         ahead = loop.recorder.history.ahead(self.label)
         count = ahead[0].asked if ahead else self._room()
@@ -116,14 +116,14 @@ class StrategyRun:
         return None if done is None else f"{EXHAUSTED}: {done}"
 
     def _room(self) -> int:
-        """Proposals to ask for."""
+        """How many proposals to ask for."""
         most = self.loop.schedule.size(self.meter.generations, self.loop.population_size)
         return int(min(most, self.meter.trials_left()))
 
     def _trained(
         self, proposals: Sequence[Proposal], asked: int
     ) -> tuple[GenerationRecord | None, str | None]:
-        """The record of a generation, None where a budget left no epoch; and the budget's name."""
+        """The record of a generation, None if a budget left no epoch; and that budget's name."""
         loop, meter = self.loop, self.meter
         number, first = meter.generations, meter.trials
         candidates = [loop.problem.build(proposal.hparams) for proposal in proposals]
@@ -139,7 +139,9 @@ class StrategyRun:
         population = self.executor.start(members) if members else None
         if population is not None:
             decide: Callable[..., Step | None] = partial(loop.schedule.decide, number)
-            bound = meter.unbounded() if recorded else meter  # it was kept to a budget before
+            bound = (
+                meter.unbounded() if recorded else meter
+            )  # its budget was applied when it was recorded
             generation.train(population, decide, bound, partial(loop.recorder.epoch, self.label))
             if generation.age == 0:
                 return None, generation.cut
@@ -171,7 +173,7 @@ class StrategyRun:
         return record, generation.cut
 
     def _inform(self, candidates: Sequence[Candidate], trials: Sequence[TrialRecord]) -> None:
-        """Tells the searcher what one value does not say."""
+        """Tells the searcher the further objectives and the violations of constraints."""
         objectives = self.loop.objectives
         if not objectives and not self.context.constraints:
             return

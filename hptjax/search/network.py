@@ -1,4 +1,4 @@
-"""One network by itself: trained epoch by epoch, made again from its record, noted in its file."""
+"""One network by itself: remakes it from its record, and writes the notes of its file."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,12 +22,12 @@ def remake(
     on_epoch: OnEpoch,
     epochs: int | None = None,
 ) -> SavedNetwork:
-    """The network of a trial, trained again from its record: the first one, where it was repeated.
+    """Trains the network of a trial again from its record; of repetitions, the first one.
 
-    It is trained up to the epoch that the trial is judged by. The study's own program trains it: on
-    devices like the run's it becomes what it was, bit by bit. epochs: to train it for instead, over
-    which a rate that is scheduled runs; then the trial's value is none of this network's, and is
-    not noted. Raises ConfigError for a trial that was never trained.
+    It is trained up to the judged epoch by the study's own program: on devices like the run's the
+    weights are the same, bit by bit. epochs: how long to train it instead; a scheduled learning
+    rate then runs over these epochs. The notes then lack the trial's value, for it is not the value
+    of this network. Raises ConfigError for a trial that was never trained.
     """
     age = trial.judged_epoch if epochs is None else epochs
     if epochs is not None:
@@ -49,13 +49,12 @@ def notes(
     digests: Mapping[str, str] | None = None,
     class_names: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """What is saved with a network: its trial, and the images that it learned from.
+    """The notes in a network's file: its trial, and the images that it was trained on.
 
-    key: what its random keys derive from, those of dropout among them. value, val_loss and the
-    other metrics of validation are the trial's, means over its `repeats` repetitions, after the
-    epoch that it is judged by; epoch and network are of the weights that are saved: those of the
-    first repetition after that epoch, and what they reach themselves. epochs, where it is not the
-    last one: how many it was trained.
+    key: its random keys, such as those of dropout, derive from it. value, val_loss and the other
+    validation metrics belong to the trial: means over its `repeats` repetitions, after the judged
+    epoch. epoch and network belong to the saved weights, those of the first repetition: their epoch
+    and their own metrics. epochs: how long the trial was trained, if that is not the judged epoch.
     """
     goal, own = Goal.from_tree(study.metric), noted_metrics(trial)
     return {
@@ -84,7 +83,7 @@ def reached_notes(
     last: Mapping[str, float],
     epoch: int,
 ) -> dict[str, Any]:
-    """What is saved with a network that stands for no trial; last: metrics after its last epoch."""
+    """The notes of a network without a trial; last: its metrics after the last epoch."""
     digests = noted_digests(source, config, data)
     reached = {name: finite_or_none(last[name]) for name in last if name.startswith(VAL)}
     return {
@@ -96,25 +95,25 @@ def reached_notes(
 
 
 def origin_notes(trial: TrialRecord) -> dict[str, Any]:
-    """Of a network that was trained again: which trial's it was."""
+    """The notes of a network that was trained again: the trial that it comes from."""
     name = f"{trial.strategy}/{trial.number}"
     return {"from": name, "key": trial.key, "hparams": dict(trial.hparams)}
 
 
 def noted_metrics(trial: TrialRecord) -> list[str]:
-    """The metrics that are noted of a network itself: those of validation."""
+    """The names of the metrics in a network's notes: all validation metrics."""
     return [name for name in metrics_of([trial]) if name.startswith(VAL)]
 
 
 def own_metric(trial: TrialRecord, name: str) -> float | None:
-    """A metric of the network that is kept of a trial: of the first one, where it was repeated."""
+    """A metric of the network that is kept of a trial; of repetitions, the first one."""
     return trial.network[name] if trial.network else trial.judged(name)
 
 
 def value_note(noted: Mapping[str, Any]) -> str | None:
-    """Whose the value is that a saved network's notes state, None where it is its weights' own.
+    """A text, if the value in a network's notes is not the value of its own weights; else None.
 
-    noted: as of `notes`. A mean of repetitions, or what is made of several epochs, is not.
+    noted: the result of `notes`. Such a value is a mean of repetitions, or made of several epochs.
     """
     own, name, value = noted.get("network"), noted.get("metric"), noted.get("value")
     if own is None or value is None:
@@ -133,7 +132,7 @@ def value_note(noted: Mapping[str, Any]) -> str | None:
 
 
 def preprocess_note(config: AnyModel) -> dict[str, Any]:
-    """What is done to an image before a network sees it, for those who have only its file."""
+    """How images are preprocessed for a network, for readers who have only its file."""
     return {"preprocess": Preprocess.of(config).to_dict()}
 
 
@@ -147,9 +146,9 @@ def data_notes(
     digests: Mapping[str, str] | None = None,
     class_names: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """What tells where the images came from, how they were split, and which they were.
+    """The notes on the images: their source, their split and their digests.
 
-    digests: of `study.data`; class_names: what the outputs of the network mean, in their order.
+    digests: as in `study.data`. class_names: the meanings of the network's outputs, in order.
     """
     told = {} if digests is None else {"digests": dict(digests)}
     named = {} if class_names is None else {"class_names": list(class_names)}

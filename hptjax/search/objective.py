@@ -1,4 +1,4 @@
-"""The original study's entry point in new form: hparams in, validation loss out."""
+"""The entry point of the original study: a function from hparams to the validation loss."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -33,13 +33,14 @@ def make_objective(
     epochs: int = 1,
     seed: int = 0,
 ) -> Callable[[Any], Any]:
-    """A function from hparams in their own units to the validation loss after the last epoch.
+    """Makes a function from hparams in their own units to the validation loss after the last epoch.
 
-    The function takes a vector [D] and returns a float, or a batch [n, D] and returns [n]: a batch
-    is trained as one population by one compiled call. Coordinates are in the order of the names
-    (or of the space) and are rounded and cast as `apply_hparams` does; a coordinate of choices that
-    are not numbers is the position in the list. What cannot be built, or diverges, is inf. Raises
-    ConfigError for a name that the network does not have and, with a space, for a value outside it.
+    The function takes a vector [D] and returns a float, or takes a batch [n, D] and returns [n]:
+    one compiled call trains a batch as one population. Coordinates are in the order of the names
+    (or of the space), and are rounded and cast as `apply_hparams` does. For choices that are not
+    numbers, the coordinate is the position in the list. A network that cannot be built, or
+    diverges, gives inf. Raises ConfigError for a name that the network does not have and, with a
+    space, for a value outside it.
 
         train, validation = train_validation_split(load_images("sample"), seed=0)
         base = load_model_config("configs/model.yaml")
@@ -47,10 +48,10 @@ def make_objective(
         loss = fx([0.002, 8])
         losses = fx([[0.002, 8], [0.01, 12.4]])
 
-    With a space one program is compiled for all that it can produce, at the first call and again
-    for a larger batch than any before; it lives as long as the function. With names alone, whose
-    values have no bounds, a call compiles for its networks, as `evaluate_population` does. Source:
-    `fx` of the original study's transpilation module.
+    With a space, one program is compiled for all its networks at the first call, and again for each
+    larger batch; it lives as long as the function. With names only, whose values have no bounds,
+    each call compiles for its networks, as `evaluate_population` does. Source: `fx` of the original
+    study's transpilation module.
     """
     entries = _entries(space_or_names)
     targets = bind(space_or_names if isinstance(space_or_names, Space) else entries, base)
@@ -89,7 +90,7 @@ def make_objective(
 
 
 class _SpaceEvaluator:
-    """Trains config k as trial k, by one program for a space and for the largest batch so far."""
+    """Trains config k with key k, by one program for the space and the largest batch so far."""
 
     def __init__(self, problem: Problem, data: StudyData, *, epochs: int, seed: int) -> None:
         self._problem, self._epochs = problem, epochs

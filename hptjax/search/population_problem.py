@@ -1,4 +1,4 @@
-"""A whole search inside one compiled call: a problem of evosax whose points are networks."""
+"""A whole search inside one compiled call: an evosax problem whose points are networks."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -48,7 +48,7 @@ from hptjax.transpile.traced import TracedProblem
 
 @struct.dataclass
 class State:
-    """counter: generations evaluated so far; data: the images, which lie on the device."""
+    """counter: generations evaluated so far; data: the images on the device."""
 
     counter: Array
     data: DatasetArrays
@@ -56,10 +56,10 @@ class State:
 
 @dataclass(frozen=True)
 class _Program:
-    """What decides the compiled program of a problem, without its images: equal ones share it.
+    """The key of a problem's compiled program: equal keys share a program.
 
-    images: bytes of all their copies; identity: base, space in its order, image size, all of which
-    `traced` is made of.
+    images: the bytes of all copies of the images. identity: base, ordered space and image size,
+    from which `traced` is made.
     """
 
     identity: tuple[Any, ...]
@@ -78,24 +78,24 @@ class _Program:
         return cls(identity, TracedProblem(problem, plan), **settings)
 
     def execution(self, count: int, places: int) -> Execution:
-        """How each of some places trains its share of a generation."""
+        """How each of the places trains its share of a generation."""
         plan, images = self.traced.plan, self.images
         return execution_for(self.device, plan, count, places=places, images=images)
 
 
 class PopulationProblem(EvosaxProblem):
-    """Points of the unit cube, evaluated by training the networks they stand for, within jit.
+    """Evaluates points of the unit cube by training their networks, also within jit.
 
     `eval` decodes points [P, D], packs the networks, trains them for some epochs and returns their
     validation loss [P] after the last (inf where a network diverges or cannot be built), the next
-    state and the metrics {name: [epochs, P]}. It is pure: ask, eval and tell together make one
-    jitted scan.
+    state and the metrics {name: [epochs, P]}. It is pure: ask, eval and tell can run in one jitted
+    scan.
 
-    Called by itself, `eval` deals the networks to all cores, or accelerators: no number depends on
-    how many of CPUs' there are. Within a caller's jit, scan or vmap one device trains all, one
-    member after another on CPU, side by side elsewhere: a program that runs on one device cannot
-    call others; its numbers are the same to rounding. Problems that differ in seed, label and
-    content of the images alone share a compilation.
+    Called by itself, `eval` deals the networks to all cores or accelerators; on CPUs, no number
+    depends on how many cores there are. Within a caller's jit, scan or vmap one device trains all
+    networks, for a program on one device cannot call others: one member after another on CPU, side
+    by side elsewhere. The numbers are then the same up to rounding. Problems that differ only in
+    seed, label and content of the images share a compilation.
     """
 
     def __init__(
@@ -112,11 +112,11 @@ class PopulationProblem(EvosaxProblem):
         plan: Plan | None = None,
         devices: Sequence[Any] | None = None,
     ) -> None:
-        """label: the networks get the random keys of a study's strategy of this name and seed.
+        """label: the networks get the random keys of a study's strategy with this label and seed.
 
-        augment, devices: as of `evaluate_population`. plan: the bodies to compile, else those of a
-        study.
-        Raises ConfigError for a space or images that do not fit the network, as a study does.
+        augment, devices: as in `evaluate_population`. plan: the bodies to compile; None: a study's
+        bodies. Raises ConfigError for a space or images that do not fit the network, as a study
+        does.
         """
         if epochs < 1:
             raise ConfigError(f"epochs must be at least 1, got {epochs}.")
@@ -146,7 +146,7 @@ class PopulationProblem(EvosaxProblem):
         return self._dims
 
     def init(self, key: Array) -> State:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The state before the first generation; the key is not needed."""
+        """The state before the first generation; the key has no effect."""
         return State(jnp.uint32(0), jax.tree.map(jnp.asarray, self._data))
 
     def sample(self, key: Array) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -156,7 +156,7 @@ class PopulationProblem(EvosaxProblem):
     def eval(  # pyright: ignore[reportIncompatibleVariableOverride]
         self, key: Array, solutions: Array, state: State
     ) -> tuple[Array, State, Mapping[str, Array]]:
-        """Fitness [P], the next state and the metrics of points [P, D]; the key is not needed.
+        """Fitness [P], the next state and the metrics of points [P, D]; the key has no effect.
 
         The random keys of a network derive from the seed and from its number in the search.
         """
@@ -171,7 +171,7 @@ class PopulationProblem(EvosaxProblem):
     def _at_places(
         self, solutions: Array, state: State, study_key: Array, first: Array
     ) -> tuple[Array, State, Mapping[str, Array]]:
-        """As `_evaluated`: the rows of each place by a call of its own, all at the same time."""
+        """Does what `_evaluated` does, by one call for each place, all at the same time."""
         program, count = self._program, len(solutions)
         plan, places = program.traced.plan, self._places[:count]
         hparams, body = jax.device_get(_decoded(program, solutions, state.counter, first))
@@ -182,7 +182,7 @@ class PopulationProblem(EvosaxProblem):
         placement = placed(
             plan, body[fit].tolist(), shapes, fit.tolist(), len(places), execution.lanes, rows
         )
-        source = np.zeros(rows * len(places), int)  # rows without a member do as the first does
+        source = np.zeros(rows * len(places), int)  # rows without a member repeat the first one
         source[placement.rows] = fit
         data = {d: jax.device_put((state.data, study_key), d) for d in dict.fromkeys(places)}
         busy = [k for k, own in enumerate(placement.counts) if own.any()]
@@ -205,7 +205,7 @@ class PopulationProblem(EvosaxProblem):
 
 
 def _shape_of(plan: Plan, body: int, numbers: Mapping[str, np.ndarray], k: int) -> NetShape:
-    """The exact shape of member k, whose numbers [P] say its widths."""
+    """The net shape of member k; numbers: {name: [P]} with the widths."""
     signature = plan.bodies[body].signature
     return NetShape(signature, Widths(tuple(int(numbers[n][k]) for n in width_names(signature))))
 
@@ -214,9 +214,9 @@ def _shape_of(plan: Plan, body: int, numbers: Mapping[str, np.ndarray], k: int) 
 def _evaluated(
     program: _Program, solutions: Array, state: State, study_key: Array, first: Array
 ) -> tuple[Array, State, Mapping[str, Array]]:
-    """As `PopulationProblem.eval`; first: number of the search's first network among random keys.
+    """Does what `PopulationProblem.eval` does; first: the key of the search's first network.
 
-    JAX keeps what it compiled, and so the static program, until `jax.clear_caches`.
+    JAX keeps the compiled code, and with it the static program, until `jax.clear_caches`.
     """
     hparams, body = _decoded(program, solutions, state.counter, first)
     order, bodies = jnp.argsort(body, stable=True), program.traced.plan.bodies
@@ -231,7 +231,7 @@ def _evaluated(
 
 
 def _answer(curves: Mapping[str, Array], state: State) -> tuple[Array, State, Mapping[str, Array]]:
-    """As `PopulationProblem.eval`, of the metrics {name: [epochs, P]}."""
+    """The result of `PopulationProblem.eval` for the metrics {name: [epochs, P]}."""
     loss = curves["val_loss"][-1]
     fitness = jnp.where(jnp.isfinite(loss), loss, jnp.inf)
     return fitness, State(state.counter + 1, state.data), curves
@@ -256,7 +256,7 @@ def _trained(
     data: DatasetArrays,
     study_key: Array,
 ) -> Mapping[str, Array]:
-    """The metrics {name: [epochs, rows]} of one place; counts [1, bodies], as of `train_local`."""
+    """The metrics {name: [epochs, rows]} of one place; counts: [1, bodies], as in `train_local`."""
     bodies, choices = program.traced.plan.bodies, program.choices
     start = init_local(bodies, choices, rows, counts, study_key)
     train = partial(train_local, bodies, choices, execution)
@@ -270,7 +270,7 @@ def _trained(
 
 
 def _check_settings() -> None:
-    """The caller's program is compiled under the caller's settings: they must be the usual ones."""
+    """Raises ConfigError unless the caller's settings, under which its program is compiled, fit."""
     if not jax.config.values["jax_threefry_partitionable"]:
         raise ConfigError(
             "PopulationProblem needs jax_threefry_partitionable=True, JAX's default: without it "

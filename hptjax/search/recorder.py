@@ -1,4 +1,4 @@
-"""What the loop hands its results to: the journal, the watchers, and who keeps the best weights."""
+"""Passes the results of the loop to the journal, to the sinks and to the keeper of weights."""
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,28 +19,28 @@ OnBest = Callable[[TrialRecord, Mapping[str, Any]], None]
 
 
 class Keeper(Protocol):
-    """Who keeps the networks of the best trials, by more than one at a time."""
+    """Keeps the networks of the several best trials."""
 
     def keep(self, trial: TrialRecord, variables: Mapping[str, Any]) -> None:
-        """Keeps the network of a trial that is one of the best now."""
+        """Keeps the network of a trial that is now one of the best."""
         ...
 
     def only(self, trials: Sequence[TrialRecord]) -> None:
-        """Lets all go but those of these trials."""
+        """Drops the networks of all trials except these."""
         ...
 
     def finish(self, trials: Sequence[TrialRecord], metric: Metric) -> None:
-        """A strategy is over, and these trials, best first, are the best so far."""
+        """Called when a strategy ends; trials: the best so far, best first."""
         ...
 
 
 @dataclass
 class Recorder:
-    """Records of all strategies of a study.
+    """Records the results of all strategies of a study.
 
-    images: of an epoch; executor: what trains; notify: of lines for the user; metric: by
-    which trials are judged; keeper: of the networks of the best trials, `most` of them; best: these
-    trials, best first.
+    images: how many images an epoch goes through. executor: the executor of the study. notify:
+    called with lines for the user. metric: the metric that judges trials. keeper: keeps the
+    networks of the `most` best trials. best: these trials, best first.
     """
 
     history: History
@@ -56,7 +56,7 @@ class Recorder:
     best: list[TrialRecord] = field(default_factory=list)
 
     def check_rounding(self) -> None:
-        """Notes what decides the rounding of what is trained, as far as the executor knows it."""
+        """Records the facts that decide rounding, if the executor knows them."""
         facts = self.executor.rounding() if isinstance(self.executor, TellsRounding) else None
         text = None if facts is None else self.history.check_rounding(facts)
         if text is not None:
@@ -74,10 +74,10 @@ class Recorder:
     def generation(
         self, new: GenerationRecord, generation: Generation, population: Resident | None
     ) -> GenerationRecord:
-        """Journals a generation, or finds it there; gives the record that counts.
+        """Writes a generation to the journal, or finds it there; returns the record in the journal.
 
-        The weights of trials that are now among the best are handed over before, and those that no
-        longer are let go after it, so that a kill between the two cannot lose them.
+        New best weights are handed over before that, and weights that are no longer among the best
+        are dropped after it, so that a kill in between cannot lose any.
         """
         replayed = bool(self.history.ahead(new.strategy))
         if not replayed:
@@ -93,20 +93,20 @@ class Recorder:
         )
         with self.watch("log_s"):
             if not replayed:
-                self.check_rounding()  # workers may have come meanwhile
+                self.check_rounding()  # new workers may have joined
             record = self.history.record(replace(new, ledger=ledger))
             if self.keeper is not None and not replayed:
                 self.keeper.only(self.best)
             for sink in self.sinks:
                 sink.generation(record, replayed=replayed)
         if replayed:
-            self.watch.take()  # replaying is no part of the next generation's time
+            self.watch.take()  # the time of replaying is not the next generation's
         return record
 
     def spared(self, repeated: Container[int] = ()) -> Spared | None:
-        """Who takes the weights of trials that end early; None where nobody wants weights.
+        """The store for weights of trials that end early; None if no weights are kept.
 
-        repeated: as of `Spared`.
+        repeated: as in `Spared`.
         """
         if self.on_best is None and self.keeper is None:
             return None
@@ -130,7 +130,7 @@ class Recorder:
                 self.on_best(trial, variables)
 
     def end(self, label: str, reason: str, budget: Mapping[str, Any]) -> None:
-        """Notes why a strategy stopped; before, if it is not noted yet, the keeper is told."""
+        """Records why a strategy stopped; if that is new, tells the keeper first."""
         if self.keeper is not None and self.history.stop_reason(label, budget) != reason:
             self.keeper.only(self.best)
             self.keeper.finish(self.best, self.metric)

@@ -1,4 +1,4 @@
-"""One network by itself, epoch by epoch: anew from a trial's record, or on from kept weights."""
+"""Trains one network by itself: again from a trial's record, or further from kept weights."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -29,7 +29,7 @@ Trained = tuple[dict[str, Any], dict[str, float]]
 def train_alone(
     population: Resident, epochs: int, on_epoch: OnEpoch = lambda epoch, metrics: None
 ) -> Trained:
-    """Variables and metrics of a population of one; on_epoch is told each epoch's, from 1."""
+    """Trains a population of one; returns its variables and metrics."""
     metrics: dict[str, float] = {}
     for epoch in range(1, epochs + 1):
         curves = population.advance(1).curves
@@ -41,11 +41,11 @@ def train_alone(
 def train_anew(
     study: StudyConfig, trial: TrialRecord, data: StudyData, epochs: int, on_epoch: OnEpoch
 ) -> tuple[AnyModel, dict[str, Any], dict[str, float]]:
-    """Config, variables and metrics of a trial's network, trained again with its key.
+    """Trains a trial's network again with its key; returns config, variables and metrics.
 
-    By the study's own program: on devices like the run's its epochs are what they were, bit by bit,
-    unless its learning rate follows a schedule over other epochs than the study's. Raises
-    ConfigError for a trial that was never trained.
+    The study's own program trains it: on devices like the run's, its epochs are the same, bit by
+    bit, unless its learning rate is scheduled over another number of epochs. Raises ConfigError for
+    a trial that was never trained.
     """
     if trial.config is None or not trial.age:
         why = trial.reason or trial.status.value
@@ -58,13 +58,13 @@ def train_anew(
 
 
 def _measured(study: StudyConfig, data: StudyData) -> StudyData:
-    """The data with the functions of logits that the study names; a caller's own is not there."""
+    """The data with the functions of logits that the study names; a caller's own are missing."""
     found = functions_of(named_metrics(study.metric, study.recorded, study.task))
     return replace(data, functions={**found, **data.functions})
 
 
 def is_scheduled(config: AnyModel) -> bool:
-    """Whether the learning rate depends on how many epochs there are in all."""
+    """Whether the learning rate depends on the total number of epochs."""
     return config.lr_schedule.name != "constant" or config.warmup > 0
 
 
@@ -80,11 +80,11 @@ def train_on(
     epochs: int,
     on_epoch: OnEpoch,
 ) -> Trained:
-    """Variables and metrics of a network that was trained `age` epochs, after so many more.
+    """Trains a network of `age` epochs for `epochs` more; returns its variables and metrics.
 
-    What its optimizer kept is not there any more: its slots, and a schedule of its learning rate,
-    begin anew. The order of the images, augmentation and dropout are those of the epochs from
-    `age` on; key: what the network's own random keys derive from.
+    The state of its optimizer was not kept: its slots, and a schedule of its learning rate, start
+    again. The order of the images, the augmentation and the dropout are those of the epochs from
+    `age` on. key: the network's random keys derive from it.
     """
     member = Member(config, key)
     trainer = make_trainer([config], data, images, seed=seed, epochs=epochs)
@@ -100,13 +100,13 @@ def train_on(
 
 
 def _joined(layout: FlatLayout, before: np.ndarray, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The vector of these arrays; those of norms that are off stay as they were."""
+    """The vector of these arrays; the arrays of norms that are off stay unchanged."""
     parts = layout.split(before) | {k: v for k, v in arrays.items() if k in layout.places}
     return np.concatenate([parts[name].reshape(-1) for name in layout.places] or [before])
 
 
 def _slots(trainer: PopulationTrainer, hparams: Any, params: np.ndarray) -> dict[str, np.ndarray]:
-    """The slots [N] of an optimizer that begins with these weights [N]; hparams: [rows]."""
+    """The initial slots [N] of an optimizer for these weights [N]; hparams: [rows]."""
     with fixed_settings():
         numbers = jax.tree.map(lambda column: column[0], hparams.numbers)
         slots = jax.device_get(start(trainer.choices, jax.numpy.asarray(params), numbers))

@@ -1,4 +1,4 @@
-"""Runs a study: puts its parts together, and the strategies through the loop one after another."""
+"""Runs a study: assembles its parts, and runs the loop for one strategy after another."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -51,18 +51,18 @@ def run_study(
 ) -> StudyResult:
     """Runs the strategies of a study one after another, and returns all their trials.
 
-    data: loaded as the study says if None; brought to the size that its networks take. journal:
-    generations that it holds are replayed, not trained, so that an interrupted study ends as if it
-    had not been; it notes, too, which images these are and what decides rounding. callbacks: each
-    sees every generation, and ends its strategy by returning True. on_best(trial, variables) is
-    called for each new best trial, before its record is written; keeper: has the networks of the
-    study's `keep_best` best trials, as `search.kept.KeptNetworks`. metric: a name, or one of
-    your own made with `hptjax.metric`, instead of the study's; searchers are told so that lower is
-    better. executor: what trains, the study's own if None. snapshots: a folder in which long
-    generations are kept, so that they resume at an epoch. searchers: {label: factory(context)} to
-    run instead of the study's strategies. leaving: whether the study is about to be left: then a
-    snapshot is taken after each epoch. Raises: ConfigError for what the study cannot mean, or a
-    journal of other images; DataError for a journal of another study.
+    data: the images, scaled to the size of the networks; None loads them as the study says.
+    journal: its generations are replayed, not trained, so that an interrupted study ends as if it
+    had not been interrupted; it also records the digests of the images and the facts that decide
+    rounding. sinks: observers of the study. callbacks: each is called with every generation, and
+    stops its strategy by returning True. on_best: called as on_best(trial, variables) for each new
+    best trial, before its record is written. keeper: keeps the networks of the `keep_best` best
+    trials, as `search.kept.KeptNetworks` does. metric: a name, or your own metric made with
+    `hptjax.metric`, instead of the study's. executor: trains the members; the study's own if None.
+    snapshots: a folder for snapshots of long generations, which then resume at an epoch. searchers:
+    {label: factory(context)} to run instead of the study's strategies. leaving: whether the study
+    is about to be interrupted; a snapshot is then taken after each epoch. Raises ConfigError for a
+    study that cannot run or a journal of other images, DataError for a journal of another study.
     """
     _check_parts(study, data, searchers)
     task, stated = study.task, Goal.from_tree(study.metric)
@@ -115,7 +115,7 @@ def run_study(
 
 
 def _check_parts(study: Any, data: Any, searchers: Any) -> None:
-    """ConfigError for what is no study, no images, or no searchers with names."""
+    """Raises ConfigError for an argument of the wrong type."""
     if not isinstance(study, StudyConfig):
         raise ConfigError(
             "study must be a StudyConfig, which hptjax.load_study(path) reads from a file, got "
@@ -140,7 +140,7 @@ def _check_parts(study: Any, data: Any, searchers: Any) -> None:
 def _opened(
     executor: Executor | None, study: StudyConfig, data: StudyData, notify: Callable[[str], None]
 ) -> AbstractContextManager[Executor]:
-    """The executor given, or else the study's own, which ends with the study."""
+    """The given executor, or else the study's own, which ends with the study."""
     if executor is not None:
         return nullcontext(executor)
     own = study.executor
@@ -151,7 +151,7 @@ def _opened(
 def _run_all(
     loop: Loop, study: StudyConfig, searchers: Mapping[str, SearcherFactory]
 ) -> tuple[tuple[GenerationRecord, ...], dict[str, str]]:
-    """The generations of all strategies as they were made, and why each stopped."""
+    """The generations of all strategies in their order, and why each strategy stopped."""
     stops: dict[str, str] = {}
     for label, make in searchers.items():
         meter = Meter(study.budget, loop.recorder.images)
@@ -160,7 +160,7 @@ def _run_all(
 
 
 def _context(study: StudyConfig, space: Space, label: str) -> SearchContext:
-    """space: the study's, with its conditions."""
+    """The context of a searcher; space: the study's space with its conditions."""
     return SearchContext(
         space=space,
         seed=study.seed,

@@ -1,4 +1,4 @@
-"""Weights of trials that end before their generation does, and may yet be among the best."""
+"""The weights of trials that end before their generation, and may yet be among the best."""
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,12 +7,11 @@ from typing import Any
 
 @dataclass
 class Spared:
-    """Those of a generation in training; a member's weights are gone once it is let go.
+    """The spared weights of a generation in training: a dropped member loses its weights.
 
-    most: how many of the best trials of a study are kept; known: what the searchers were told of
-    the best ones of the generations before, lower is better; repeated: trials whose network others
-    have, too. Of these one alone may be the best, and which one shows at the end: they take no
-    place from others.
+    most: how many best trials of a study are kept. known: the fitness of the best trials of earlier
+    generations; lower is better. repeated: trials whose network another trial has, too. Only one of
+    these may be among the best, and only the end shows which: they take no places from others.
     """
 
     most: int
@@ -22,12 +21,12 @@ class Spared:
     _ranks: list[tuple[float, int]] = field(default_factory=list)
 
     def wants(self, told: float, trial: int) -> bool:
-        """Whether a trial may be one of the best: of equals the earlier one is."""
+        """Whether a trial may be one of the best; the earlier of equals is better."""
         ahead = sum(value <= told for value in self.known)
         return ahead + sum(rank < (told, trial) for rank in self._ranks) < self.most
 
     def take(self, told: float, trial: int, weights: Mapping[str, Any]) -> None:
-        """Keeps the weights of a trial, and those of no more others than may be of the best."""
+        """Keeps the weights of a trial; drops those of trials that cannot be among the best."""
         self.weights[trial] = weights
         if trial in self.repeated:
             return

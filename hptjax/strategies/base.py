@@ -1,4 +1,4 @@
-"""What a searcher is: proposals are asked for in batches and told their values."""
+"""The contract of a searcher: it gives proposals in batches and is told their values."""
 
 import math
 import zlib
@@ -15,9 +15,10 @@ from hptjax.space import Space
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a searcher asks to try: a point in the unit cube, genotype [D], and its active hparams.
+    """A point of the unit cube, genotype [D], that a searcher asks to be tried, with its hparams.
 
-    The coordinates of inactive ones are the searcher's own affair. handle: the searcher's own mark.
+    hparams: the active ones; coordinates of inactive ones have no effect. handle: for the
+    searcher's own use.
     """
 
     hparams: Hparams
@@ -28,49 +29,49 @@ class Proposal:
 class Searcher(Protocol):
     """Ask/tell in batches; lower values are better.
 
-    The same seed and the same told values give the same proposals, whatever else runs beside it:
-    that is what makes a run resumable.
+    The same seed and the same told values must give the same proposals, whatever else runs beside
+    it: a run could not be resumed otherwise.
     """
 
     def ask(self, count: int) -> list[Proposal]:
-        """Up to `count` proposals; none at all means that the search is over.
+        """Returns up to `count` proposals; an empty list means that the search is over.
 
-        Their hparams are points of the space, to which their genotypes decode: `CheckedSearcher`
-        refuses any other, and leaves out hparams that are inactive. A network that was proposed
-        before is told its earlier value.
+        Each genotype must decode to its hparams: `CheckedSearcher` refuses any other proposal, and
+        drops inactive hparams. If a network is proposed again, `tell` gets its earlier value.
         """
         ...
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
-        """The values [len(proposals)] of what the last `ask` gave, NaN = failed or infeasible."""
+        """Takes the values [len(proposals)] of the last `ask`; NaN means failed or infeasible."""
         ...
 
 
 @runtime_checkable
 class Informed(Protocol):
-    """A searcher that is told more than one value: of several objectives, and of constraints."""
+    """A searcher that is told more than one value: further objectives and constraints."""
 
     def inform(
         self, proposals: Sequence[Proposal], objectives: np.ndarray, violations: np.ndarray
     ) -> None:
-        """What `tell`, which comes next, says nothing of.
+        """Takes what `tell`, which is called next, does not contain.
 
-        objectives: the further ones [len(proposals), M], lower is better, NaN = failed. violations:
-        by how much each constraint is broken [len(proposals), C], at most 0 where it is kept,
-        infinite where no network can be built.
+        objectives: the further objectives [len(proposals), M]; lower is better, NaN means failed.
+        violations: by how much each constraint is broken [len(proposals), C]; at most 0 if it is
+        kept, infinite if no network can be built.
         """
         ...
 
 
 @dataclass(frozen=True)
 class SearchContext:
-    """What a searcher is made from, beside its own options.
+    """The arguments from which a searcher is made, beside its own options.
 
-    seed: of the study; label: the searcher's name in it. population_size: proposals that are
-    trained together, None: as many as the searcher likes. evaluations: how many it could count on
-    when it began, None: unknown; a larger budget later leaves this as it is, and asks for more.
-    first: active hparams of points to be tried before its own. objectives: how many more there are
-    than the one whose values `tell` gives. constraints: their names.
+    space: the search space. seed: the study's seed. label: the searcher's name in the study.
+    population_size: how many proposals are trained together; None lets the searcher decide.
+    evaluations: how many trials it can expect when it begins, None if unknown; a larger budget
+    later does not change this number. first: active hparams of points to be tried before its own.
+    objectives: how many objectives there are beside the one that `tell` gives. constraints: the
+    names of the constraints.
     """
 
     space: Space
@@ -84,15 +85,15 @@ class SearchContext:
 
     @property
     def own_seed(self) -> int:
-        """Of the searcher's own draws: with the study's, TPE would start as random search does."""
+        """The seed of the searcher's own draws, which differ from those of other searchers."""
         return zlib.crc32(f"{self.label}/{self.seed}".encode())
 
 
 @dataclass(frozen=True)
 class SearcherKind:
-    """What a name under `strategies` stands for: its options, and how it is made from them.
+    """The target of a name under `strategies`: its options, and the function that makes it.
 
-    about: what it is, in a sentence. several: whether it takes several objectives.
+    about: a sentence that describes it. several: whether it takes several objectives.
     """
 
     Options: type[BaseModel]
@@ -102,7 +103,7 @@ class SearcherKind:
 
 
 def identity(hparams: Hparams) -> Hashable:
-    """Equal for equal active hparams of one space; True is not 1."""
+    """A key that is equal for equal active hparams of one space; True is not 1."""
     return frozenset((name, isinstance(value, bool), value) for name, value in hparams.items())
 
 
@@ -113,5 +114,5 @@ def proposal_at(space: Space, point: Sequence[float] | np.ndarray, handle: Any =
 
 
 def worst_if_failed(value: float) -> float:
-    """+inf for NaN and the infinities, so that a searcher learns where candidates fail."""
+    """The value, or +inf if it is not finite, so that a searcher learns where candidates fail."""
     return float(value) if math.isfinite(value) else math.inf

@@ -1,4 +1,4 @@
-"""The contract of a searcher, checked on whatever searcher it is."""
+"""Checks that any searcher keeps its contract."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,19 +11,19 @@ from hptjax.errors import ConfigError, shown
 from hptjax.space import Space
 from hptjax.strategies.base import Informed, Proposal, Searcher
 
-AGREEMENT = 1e-9  # of a real number's size or range, between it and its genotype decoded
+AGREEMENT = 1e-9  # relative difference allowed between a real number and its decoded genotype
 
 
 class CheckedSearcher:
-    """Passes on what a searcher proposes once it is sure to mean something.
+    """Wraps a searcher: checks its proposals and passes them on.
 
-    Raises ConfigError, in the words of `Searcher.ask`, where the searcher breaks its contract: more
-    proposals than asked for, something else than a Proposal, hparams outside the space, a genotype
-    outside the unit cube or of other hparams.
+    Raises ConfigError if the searcher breaks the contract of `Searcher.ask`: too many proposals, an
+    object that is not a Proposal, hparams outside the space, a genotype outside the unit cube or
+    one that decodes to other hparams.
     """
 
     def __init__(self, searcher: Searcher, space: Space, label: str) -> None:
-        """label: of the searcher in its study, for messages."""
+        """label: the searcher's name in its study, for messages."""
         self._searcher, self._space, self._label = searcher, space, label
         if not all(callable(getattr(searcher, name, None)) for name in ("ask", "tell")):
             raise ConfigError(
@@ -33,9 +33,9 @@ class CheckedSearcher:
         self._asked: list[Proposal] = []
 
     def ask(self, count: int) -> list[Proposal]:
-        """At most `count` proposals, with Python's own scalars in the space's order.
+        """At most `count` proposals, with Python scalars in the order of the space.
 
-        Hparams that are inactive, which a searcher need not leave out, are left out.
+        Inactive hparams are left out; the searcher need not do so itself.
         """
         given: Any = self._searcher.ask(count)
         if not isinstance(given, Sequence) or isinstance(given, str | bytes):
@@ -46,12 +46,12 @@ class CheckedSearcher:
         return [self._checked(k, proposal) for k, proposal in enumerate(given)]
 
     def inform(self, objectives: np.ndarray, violations: np.ndarray) -> None:
-        """Of the last ask, as of `Informed`; a searcher that cannot be told is told nothing."""
+        """Passes both on, for the last ask, if the searcher is `Informed`."""
         if isinstance(self._searcher, Informed):
             self._searcher.inform(self._asked, objectives, violations)
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
-        """proposals: those of the last ask; the searcher is handed its own objects back."""
+        """Passes the values on; the searcher gets its own proposals of the last ask back."""
         self._searcher.tell(self._asked, values)
 
     def _checked(self, place: int, proposal: Any) -> Proposal:
@@ -59,7 +59,7 @@ class CheckedSearcher:
             raise self._broken(f"must give Proposals, gave {shown(proposal)}.")
         try:
             genotype = self._genotype(proposal.genotype)
-            self._space.encode(proposal.hparams)  # names all that is missing, unknown or outside
+            self._space.encode(proposal.hparams)  # raises for a missing, unknown or outlying hparam
             decoded = self._space.decode(genotype)
             given = {
                 name: _same(name, entry, proposal.hparams[name], decoded[name])
@@ -73,7 +73,7 @@ class CheckedSearcher:
 
     def _genotype(self, genotype: Any) -> tuple[float, ...]:
         count = len(self._space)
-        if getattr(genotype, "ndim", 0) == 1:  # an array of NumPy's, JAX's or another's
+        if getattr(genotype, "ndim", 0) == 1:  # an array of NumPy, JAX or another library
             genotype = np.asarray(genotype).tolist()
         values = [plain(u) for u in genotype] if isinstance(genotype, Sequence) else []
         if len(values) != count or not all(is_number(u) and 0 <= u <= 1 for u in values):
@@ -87,7 +87,7 @@ class CheckedSearcher:
 
 
 def _same(name: str, entry: Entry, value: Any, decoded: Value) -> Value:
-    """The value, as the space has it; ConfigError unless it is of the space and the genotype's."""
+    """The value in the space's type; ConfigError unless space and genotype agree with it."""
     value = plain(value)
     own = entry.check(value)
     if own != value or isinstance(own, bool) != isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""What the searcher `des` can be told; itself it is `hptjax.strategies.des_searcher`."""
+"""Options of the searcher `des`, which is in `hptjax.strategies.des_searcher`."""
 
 from typing import Annotated
 
@@ -24,9 +24,9 @@ class Options(Frozen):
     """Options of `des`.
 
     preset: the variant of the algorithm, a name of `hptjax.des.PRESETS`: release, release-original,
-    tevc, paper or paper-log; start: hparams of the first point; offspring: per generation (None: as
-    many as the population has place for beside the midpoint, or 4 D); midpoint: whether the mean of
-    the parents is evaluated too.
+    tevc, paper or paper-log; start: hparams of the first point; offspring: the number of offspring
+    in a generation (None: the population size, less one for the midpoint, or 4 D); midpoint:
+    whether the mean of the parents is evaluated, too.
     """
 
     preset: Annotated[str, AfterValidator(_preset)] = "release"
@@ -36,4 +36,4 @@ class Options(Frozen):
 
 
 def make(context: SearchContext, options: Options) -> Searcher:
-    return load(SEARCHER)(context, options)  # on demand: options are checked without evosax
+    return load(SEARCHER)(context, options)  # imported late: options are checked without evosax

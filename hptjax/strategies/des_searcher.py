@@ -1,4 +1,4 @@
-"""DES (Arabas & Jagodzinski 2020) as a searcher; the algorithm itself is `hptjax.des`."""
+"""DES (Arabas & Jagodzinski 2020) as a searcher; the algorithm itself is in `hptjax.des`."""
 
 from typing import Any
 
@@ -14,15 +14,17 @@ from hptjax.strategies.base import SearchContext
 from hptjax.strategies.des import Options
 from hptjax.strategies.evosax import EvosaxSearcher
 
-MAX_IDLE_GENERATIONS = 1000  # all rows infeasible: only the non-Lamarckian bound modes can do that
-UNKNOWN_BUDGET = 10**9  # evaluations: restarts are then decided by stagnation alone
+MAX_IDLE_GENERATIONS = (
+    1000  # generations with infeasible rows only, which only non-Lamarckian bound modes make
+)
+UNKNOWN_BUDGET = 10**9  # evaluations; stagnation alone then decides on restarts
 
 
 class DESSearcher(EvosaxSearcher):
-    """DES on the unit cube: a generation is its offspring and, as one row more, the midpoint.
+    """DES on the unit cube: a generation is the offspring and, in one more row, the midpoint.
 
-    The context's evaluations decide when it may restart, and nothing else: it goes on for as long
-    as it is asked. Raises ConfigError for an unusable start.
+    The evaluations of the context decide only when it may restart: it goes on as long as it is
+    asked. Raises ConfigError for an unusable start.
     """
 
     def __init__(self, context: SearchContext, options: Options) -> None:
@@ -37,9 +39,9 @@ class DESSearcher(EvosaxSearcher):
             midpoint=options.midpoint,
         )
         start, first = start_point(space, options.start), context.first
-        if first and options.start is not None:  # they take the row that the start would have
+        if first and options.start is not None:  # the first points take the row of the start
             first = (*first, options.start)
-        # the study's seed is that of the DES without a label: another one must draw other points
+        # a DES without a label of its own has the study's seed; another DES must draw other points
         seed = context.seed if context.label == "des" else context.own_seed
         params = algorithm.default_params.replace(budget=jnp.int32(INT_MAX))
         super().__init__(space, algorithm, seed, params=params, start=start, first=first)
@@ -55,7 +57,7 @@ class DESSearcher(EvosaxSearcher):
             self._end_generation()
 
     def _put_first(self, places: int) -> int:
-        """Into the offspring only: the midpoint never breeds."""
+        """Puts the first points into the offspring only: the midpoint never breeds."""
         count = super()._put_first(len(self._state.genotypes))
         if count:
             old = self._state.genotypes
@@ -66,16 +68,16 @@ class DESSearcher(EvosaxSearcher):
         return count
 
     def _fitness(self) -> np.ndarray:
-        return self._values.astype(np.float32)  # DES knows what to do with failures
+        return self._values.astype(np.float32)  # DES handles failures itself
 
     def _wanted_rows(self) -> list[int]:
         return [int(row) for row in np.flatnonzero(np.asarray(self._state.counted))]
 
 
 def start_point(space: Space, start: Hparams | None) -> np.ndarray | None:
-    """The unit-cube point [D] of hparams that must name all that are active there.
+    """The point [D] of the unit cube for hparams, which must include all active ones.
 
-    An inactive one may be given: DES moves in its coordinate, too.
+    Inactive ones may be given: DES moves in their coordinates, too.
     """
     if start is None:
         return None

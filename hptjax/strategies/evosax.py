@@ -13,19 +13,18 @@ from hptjax.settings import fixed_settings, named_key
 from hptjax.space import Space
 from hptjax.strategies.base import Proposal, proposal_at, worst_if_failed
 
-LARGEST = 1e15  # its square still fits float32, in which algorithms take variances
+LARGEST = 1e15  # its square still fits float32: algorithms compute variances
 
 
 class EvosaxSearcher:
-    """Hands out the rows of one evosax generation in pieces, and tells it when all are in.
+    """Gives the rows of an evosax generation in pieces, and tells evosax when all values are in.
 
-    algorithm: over solutions [D]. Rows outside the unit cube are reflected into it, and the
-    algorithm is told the reflected rows: each value then belongs to the point that it was measured
-    at, so that populations hold only points that exist, and means stay inside. A population-based
-    algorithm gets its first population drawn uniformly. start: first point [D] of the unit cube.
-    first: hparams that take the places of the first rows, before the algorithm's own. (MA_ES,
-    LM_MA_ES, CR_FM_NES and xNES learn from their own draws: to them a value is that of the draw
-    whose row a point took.)
+    algorithm: an algorithm over solutions [D]. Rows outside the unit cube are reflected into it,
+    and the algorithm is told the reflected rows: each value then belongs to the point where it was
+    measured, populations hold only points that exist, and means stay inside. A population-based
+    algorithm gets a first population drawn uniformly. start: the first point [D] of the unit cube.
+    first: hparams that replace the first rows of the algorithm. (MA_ES, LM_MA_ES, CR_FM_NES and
+    xNES learn from their own draws: they take a value for that of the replaced draw.)
     """
 
     def __init__(
@@ -81,14 +80,14 @@ class EvosaxSearcher:
         self._queue = self._wanted_rows()
 
     def _put_first(self, places: int) -> int:
-        """Puts points to be tried first into the rows, in order; how many there were."""
+        """Puts points to be tried first into the rows, in order; returns how many."""
         points, self._first = self._first[:places], self._first[places:]
         for row, point in enumerate(points):
             self._rows[row] = point
         return len(points)
 
     def _wanted_rows(self) -> list[int]:
-        """The rows that need evaluating: all of them, unless the algorithm knows better."""
+        """The rows that need evaluating: all, unless the algorithm overrides this."""
         return list(range(len(self._rows)))
 
     @fixed_settings()
@@ -115,10 +114,10 @@ class EvosaxSearcher:
             )
 
     def _fitness(self) -> np.ndarray | None:
-        """What the algorithm is told [rows]; None where every row failed, which teaches nothing.
+        """The fitness [rows] for the algorithm; None if every row failed, which teaches nothing.
 
-        A failed row is told as worse than all so far, by as much as those lie apart: many
-        algorithms compute with the values, and one infinity would make all their rows NaN.
+        A failed row gets a value worse than all so far, by the range of all so far: many algorithms
+        compute with the values, and one infinity would make all their rows NaN.
         """
         failed = ~np.isfinite(self._values)
         values = np.clip(self._values, -LARGEST, LARGEST)
@@ -131,7 +130,7 @@ class EvosaxSearcher:
 
 
 def reflect(points: np.ndarray) -> np.ndarray:
-    """Points [..., D] mirrored at the faces of the unit cube until inside, however far outside.
+    """Points [..., D] mirrored at the faces of the unit cube until they are inside.
 
     Points inside stay exactly as they are; NaN and infinities go to the middle.
     """

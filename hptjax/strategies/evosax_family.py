@@ -1,8 +1,8 @@
 """The algorithms of evosax's registry by name: `evosax.CMA_ES`, on the unit cube of the space.
 
-Options are what the constructor takes and the numbers among the algorithm's params. Where Python
-takes a function, a number will do: `std_schedule` a constant spread, `optimizer` the rate of Adam.
-(`evosax.DES` is Discovered ES; this package's own DES is the strategy `des`.)
+Options are the arguments of the constructor and the numbers in the algorithm's params. A number
+stands for a function: `std_schedule` is a constant spread, `optimizer` is the learning rate of
+Adam. (`evosax.DES` is Discovered ES; this package's own DES is the strategy `des`.)
 """
 
 from collections.abc import Callable, Sequence
@@ -41,17 +41,17 @@ SKIPPED = {
     "SV_CMA_ES": _SEVERAL,
     "SV_Open_ES": _SEVERAL,
 }
-SPREAD = 0.25  # of the first generation, where evosax's own is 1: as wide as the whole cube
-RATE = 0.05  # of Adam, for gradients in units of the cube, where evosax's own is 0.001
-MOST_SMALLER = 8  # sizes below the one wanted that are tried
+SPREAD = 0.25  # of the first generation; evosax's default is 1, the width of the whole cube
+RATE = 0.05  # Adam's learning rate in units of the cube; evosax's default is 0.001
+MOST_SMALLER = 8  # how many smaller sizes are tried
 ROWS_BY_DIMS = ("LM_MA_ES",)  # its rates are rows / dims: above 1 they make its rows NaN
 BY_NUMBER = ("std_schedule", "optimizer")
 
 
 def kind(name: str) -> SearcherKind:
-    """An algorithm of evosax.
+    """The searcher of an evosax algorithm.
 
-    Raises ConfigError for one that is unknown or cannot be used.
+    Raises ConfigError if the algorithm is unknown or cannot be used.
     """
     check_member("evosax", name, algorithms, SKIPPED)
     return SearcherKind(_options(name), partial(_make, name), about_of(algorithms[name]))
@@ -78,7 +78,7 @@ def _options(name: str) -> type[BaseModel]:
 
 
 def _algorithm(name: str, size: int, dims: int, options: dict[str, Any]) -> Any:
-    """The algorithm over solutions [dims], with what a unit cube asks for where not given."""
+    """The algorithm over solutions [dims], with defaults that suit a unit cube."""
     parameters = parameters_of(algorithms[name])
     arguments = {key: value for key, value in options.items() if key in parameters}
     if "std_schedule" in parameters:
@@ -108,7 +108,7 @@ def _make(name: str, context: SearchContext, options: BaseModel) -> EvosaxSearch
 def _fitting(
     name: str, sizes: tuple[int, ...], dims: int, options: tuple[tuple[str, Any], ...]
 ) -> tuple[Any, Any]:
-    """The algorithm of the first of the sizes that evosax accepts, and its params."""
+    """The algorithm at the first size that evosax accepts, and its params."""
     refusals: list[str] = []
     for size in sizes:
         try:
@@ -129,7 +129,7 @@ def _fitting(
 
 
 def _sizes(name: str, context: SearchContext, given_size: int | None) -> Sequence[int]:
-    """The sizes of a generation to be tried: the one given, or downwards from the study's."""
+    """The generation sizes to try: the given one, or downwards from the study's."""
     if given_size is not None:
         return [given_size]
     dims = len(context.space)
@@ -147,10 +147,10 @@ def _params(algorithm: Any, chosen: dict[str, Any]) -> Any:
 
 
 def _rehearsal(algorithm: Any, params: Any) -> Callable[[], jax.Array]:
-    """What makes the rows of a second generation; ValueError where they have another shape.
+    """A function that returns the rows of a second generation; ValueError for a wrong shape.
 
-    Some sizes and options are refused no earlier. Shapes are cheap to find; what is compiled for
-    the values is what the search runs.
+    evosax refuses some sizes and options only then. The shapes cost little; the search reuses the
+    functions that are compiled for the values.
     """
     key, dims = named_key(0), algorithm.num_dims
     first = np.asarray(jax.random.uniform(key, (algorithm.population_size, dims)))

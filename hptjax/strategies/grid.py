@@ -1,4 +1,4 @@
-"""Grid search: every grid point of the space once, in an order that is drawn, or the space's."""
+"""Grid search: every grid point of the space once, in a random order or in the space's."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -11,14 +11,14 @@ from hptjax.space import Space
 from hptjax.strategies.base import Proposal, SearchContext, identity, proposal_at
 from hptjax.strategies.permutation import Permutation
 
-several = True  # it takes several objectives
+several = True  # this searcher takes several objectives
 
 
 class Options(Frozen):
-    """Options of `grid`; the space's entries say their grid points.
+    """Options of `grid`; the entries of the space have the grid points.
 
-    order: `shuffled`, so that a budget below the whole grid sees all parts of it, or `listed`, the
-    first hparam fastest.
+    order: `shuffled`, so that a budget smaller than the grid still sees all parts of it, or
+    `listed`, where the first hparam varies fastest.
     """
 
     order: Literal["shuffled", "listed"] = "shuffled"
@@ -30,10 +30,11 @@ def make(context: SearchContext, options: Options) -> "GridSearcher":
 
 
 class GridSearcher:
-    """Visits the points of `Space.grid()`; over when all have been asked for.
+    """Visits the points of `Space.grid()`; the search is over when all have been proposed.
 
-    first: hparams that come before the grid, which does not repeat them. seed: of the order, None:
-    as the grid lists them. The grid may be larger than memory: points are made when asked for.
+    first: hparams that come before the grid, which does not repeat them. seed: the seed of the
+    order; None keeps the order of the grid. The grid may be larger than memory: points are built
+    when asked for.
     """
 
     def __init__(
@@ -60,4 +61,4 @@ class GridSearcher:
         return Proposal(point, tuple(self._space.encode(point).tolist()))
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
-        """A grid learns nothing."""
+        """Does nothing: a grid does not learn."""

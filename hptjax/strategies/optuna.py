@@ -1,4 +1,4 @@
-"""Any Optuna sampler as a searcher: a study in memory, a batch of asks, one call, tells."""
+"""Any Optuna sampler as a searcher, by an Optuna study in memory."""
 
 import warnings
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -28,8 +28,8 @@ from hptjax.strategies.base import (
     worst_if_failed,
 )
 
-MAX_REPEATS = 10  # times that a sampler is asked again for what is not in the batch yet
-MAX_DRAWS = 100  # points drawn at random after that
+MAX_REPEATS = 10  # how often a sampler is asked again for a point that is new to the batch
+MAX_DRAWS = 100  # how many points are then drawn at random
 
 
 def distribution(entry: Float | Integer | Categorical) -> BaseDistribution:
@@ -44,12 +44,12 @@ def distribution(entry: Float | Integer | Categorical) -> BaseDistribution:
 class OptunaSearcher:
     """Asks an Optuna sampler; the sampler must be seeded for the search to be reproducible.
 
-    Of a space with conditions it is asked for active hparams alone, each after those it depends on,
-    as in a function that Optuna optimises. first: hparams that are proposed before the
-    sampler's own. fixed: those that it never varies. exhaustive: the sampler visits each point of a
-    finite space, and the search is over when it has no new one. Any other repeats nothing within a
-    batch, unless the space is smaller than that. whole: asks for inactive hparams, too, for a
-    sampler that learns nothing. objectives, constraints: as of SearchContext.
+    In a space with conditions it asks for active hparams only, each after its parents, as in a
+    function that Optuna optimises. first: hparams to propose before the sampler's own. fixed:
+    hparams that the sampler never varies. exhaustive: whether the sampler visits each point of a
+    finite space; the search is over when no new point is left. Other samplers repeat no point
+    within a batch, unless the space is smaller than the batch. whole: whether to ask for inactive
+    hparams, too, for a sampler that does not learn. objectives, constraints: as in SearchContext.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class OptunaSearcher:
         self._space = space
         self._constraints = tuple(constraints)
         self._others = np.zeros((0, objectives))
-        self._worst = np.full(1 + objectives, -np.inf)  # finite values told so far
+        self._worst = np.full(1 + objectives, -np.inf)  # the worst finite values told so far
         later = () if whole else space.conditions.keys()
         self._distributions = {name: distribution(space[name]) for name in space.parents_first}
         self._always = {n: self._distributions[n] for n in space if n not in later}
@@ -92,15 +92,15 @@ class OptunaSearcher:
             while len(asked) < count and (proposal := self._new()):
                 self._tried.add(identity(proposal.hparams))
                 asked.append(proposal)
-            for trial in self._repeated:  # failed trials are left out of what samplers learn
+            for trial in self._repeated:  # samplers do not learn from failed trials
                 self._study.tell(trial, state=TrialState.FAIL)
         self._repeated = []
         return asked
 
     def _new(self) -> Proposal | None:
-        """A proposal that was not tried; None where an exhaustive sampler has no more.
+        """A proposal that was not tried; None if an exhaustive sampler has no more.
 
-        Those that repeat stay open until the batch is complete: TPE keeps away from open trials.
+        Repeated ones stay open until the batch is complete: TPE keeps away from open trials.
         """
         if self._first:
             self._first -= 1
@@ -116,7 +116,7 @@ class OptunaSearcher:
         return None if self._exhaustive else self._drawn()
 
     def _drawn(self) -> Proposal:
-        """A point drawn uniformly, for a sampler that has converged on those of its batch."""
+        """A uniformly drawn point, for a sampler that only repeats the points of its batch."""
         rng = np.random.default_rng(self._repeated[-1].number)
         for hparams in self._space.sample(MAX_DRAWS, rng):
             hparams = self._decoded({**hparams, **self._fixed})
@@ -135,7 +135,8 @@ class OptunaSearcher:
                 suggest(trial, name, self._distributions[name])
         params = trial.params
         point = self._space.encode({name: params[name] for name in self._space if name in params})
-        # decoded again: encoding may move the twelfth digit, and the genotype must tell all
+        # decoded again: encoding may change the twelfth digit, and the genotype must determine
+        # hparams
         return proposal_at(self._space, point, trial)
 
     def inform(
@@ -148,9 +149,9 @@ class OptunaSearcher:
                     proposal.handle.set_constraint(name, float(violation))
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
-        """A failed proposal is told as the worst and not as a failed trial.
+        """Tells Optuna a failed proposal as the worst value, not as a failed trial.
 
-        TPE leaves failed trials out, and would go on proposing what cannot be built.
+        TPE ignores failed trials, and would keep proposing networks that cannot be built.
         """
         several = self._others.shape[1] > 0
         told = np.column_stack([values, self._others]) if several else np.asarray(values)[:, None]
@@ -165,20 +166,20 @@ class OptunaSearcher:
             self._study.tell(trial, worst_if_failed(row[0]))
         elif np.isfinite(row).all():
             self._study.tell(trial, row.tolist())
-        elif np.isfinite(self._worst).all():  # a volume, of several objectives, must be finite
+        elif np.isfinite(self._worst).all():  # the volume of several objectives must be finite
             self._study.tell(trial, self._worst.tolist())
         else:
             self._study.tell(trial, state=TrialState.FAIL)
 
 
 def searcher_of(context: SearchContext, sampler: BaseSampler, **options: Any) -> OptunaSearcher:
-    """A searcher as its study wants it; options: as of OptunaSearcher."""
+    """The searcher of a sampler in its study; options: those of OptunaSearcher."""
     told = {"objectives": context.objectives, "constraints": context.constraints}
     return OptunaSearcher(context.space, sampler, context.first, **told, **options)
 
 
 def suggest(trial: optuna.Trial, name: str, among: BaseDistribution) -> None:
-    """Has the trial take a value of one more hparam."""
+    """Makes the trial suggest a value for one more hparam."""
     if isinstance(among, CategoricalDistribution):
         trial.suggest_categorical(name, among.choices)
     elif isinstance(among, IntDistribution):
@@ -190,8 +191,8 @@ def suggest(trial: optuna.Trial, name: str, among: BaseDistribution) -> None:
 class GroupTPE(optuna.samplers.TPESampler):
     """TPE over groups of hparams that are active together: multivariate and group must be on.
 
-    Optuna draws all groups for each trial before it knows which are active, and lets a running
-    trial stand for a bad one in all of them. Here it does so in its active ones.
+    Optuna draws all groups for each trial before it knows which are active, and counts a running
+    trial as a bad one in all groups. Here it counts only in the groups that are active.
     """
 
     def _get_params(self, trial: FrozenTrial, study: optuna.Study) -> dict[str, Any]:
@@ -199,16 +200,16 @@ class GroupTPE(optuna.samplers.TPESampler):
 
 
 def _steady(sampler: BaseSampler, always: Iterable[str]) -> BaseSampler:
-    """The sampler with what it draws jointly bound to hparams that are always active.
+    """The sampler, which may draw jointly only hparams that are always active.
 
-    CMA-ES gives up for good where that changes, and Sobol's numbers where the first trial had more.
-    TPE knows how to deal with it.
+    CMA-ES gives up for good if the joint hparams change, and a Sobol sequence if the first trial
+    had more of them. TPE handles changes itself.
     """
     return sampler if isinstance(sampler, TPESampler) else _Steady(sampler, frozenset(always))
 
 
 class _Steady(BaseSampler):
-    """Another sampler, whose joint search space is cut to some names."""
+    """A sampler whose joint search space is limited to some names."""
 
     def __init__(self, sampler: BaseSampler, names: frozenset[str]) -> None:
         self._sampler, self._names = sampler, names
@@ -236,7 +237,7 @@ class _Steady(BaseSampler):
 
 
 class _Study(optuna.Study):
-    """A study whose sampler may say that it is done, which Optuna refuses outside its own loop."""
+    """A study whose sampler may stop it, which Optuna refuses outside its own loop."""
 
     def stop(self) -> None:
         pass
@@ -251,7 +252,7 @@ def _study(sampler: BaseSampler, objectives: int) -> optuna.Study:
 
 @contextmanager
 def quiet_optuna() -> Iterator[None]:
-    """Keeps Optuna's log lines and warnings, as of experimental classes, off the screen."""
+    """Hides Optuna's log lines and warnings, such as those about experimental classes."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:

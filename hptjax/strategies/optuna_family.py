@@ -1,8 +1,8 @@
-"""The samplers of `optuna.samplers` by name: `optuna.GPSampler`, options as its constructor's.
+"""The samplers of `optuna.samplers` by name, `optuna.GPSampler`, with their own options.
 
-Options that are objects in Python are given by name: `base_sampler` and `independent_sampler` a
-sampler's, `crossover` and `mutation` a class's of `optuna.samplers.nsgaii`. Seeds come from the
-study, and a population is as large as the study's unless it is given.
+Options that are objects in Python are given by name: `base_sampler` and `independent_sampler` name
+a sampler, `crossover` and `mutation` a class of `optuna.samplers.nsgaii`. The study gives the seed
+and, by default, the population size.
 """
 
 import inspect
@@ -36,7 +36,7 @@ SKIPPED = {
     "nsgaii": "it is a module of crossovers, not a sampler",
 }
 EXTRAS = {"CmaEsSampler": "cmaes", "GPSampler": "torch"}  # packages, and extras of our own
-SINGLE = ("CmaEsSampler", "PartialFixedSampler")  # take one objective, or may
+SINGLE = ("CmaEsSampler", "PartialFixedSampler")  # these may take only one objective
 EXHAUSTIVE = ("BruteForceSampler", "GridSampler")
 MOST_GRID_POINTS = 100_000  # Optuna's grid is a list
 OURS = ("seed", "search_space", "warn_independent_sampling", "warn_asynchronous_seeding")
@@ -44,9 +44,9 @@ _OPERATORS = ("BaseCrossover", "BaseMutation")
 
 
 def kind(name: str) -> SearcherKind:
-    """A sampler of Optuna.
+    """The searcher of an Optuna sampler.
 
-    Raises ConfigError for one that is unknown or cannot be used.
+    Raises ConfigError if the sampler is unknown or cannot be used.
     """
     check_member("optuna", name, optuna.samplers.__all__, SKIPPED)
     about = about_of(getattr(optuna.samplers, name))
@@ -59,13 +59,13 @@ def members() -> list[str]:
 
 
 class SamplerOptions(Frozen):
-    """Options of one sampler: those that its constructor refuses are a ConfigError."""
+    """Options of one sampler; ConfigError for values that its constructor refuses."""
 
     sampler: ClassVar[str] = ""
 
     @model_validator(mode="after")
     def _accepted(self) -> "SamplerOptions":
-        with warnings.catch_warnings():  # what Optuna says of options that do nothing is shown
+        with warnings.catch_warnings():  # Optuna's warnings about options without effect are shown
             warnings.simplefilter("ignore", ExperimentalWarning)
             _build(self.sampler, given(self), 0, None)
         return self
@@ -138,10 +138,10 @@ def _grid(space: Space) -> dict[str, tuple]:
 
 
 class _FreeGrid(optuna.samplers.GridSampler):
-    """Optuna's grid, beside trials that are not of the grid: its bookkeeping fails on those."""
+    """Optuna's grid without its bookkeeping, which fails on trials outside the grid."""
 
     def after_trial(self, *args: Any, **named: Any) -> None:
-        """Optuna would stop the study here; the searcher sees by itself that nothing is left."""
+        """Does not stop the study, as Optuna would: the searcher sees itself that it is over."""
 
 
 def _make(name: str, context: SearchContext, options: SamplerOptions) -> OptunaSearcher:
@@ -171,7 +171,7 @@ def _check_packages(name: str, chosen: dict[str, Any]) -> None:
 
 
 def _check_space(name: str, path: str, space: Space, chosen: dict[str, Any]) -> None:
-    """ConfigError where options do not fit the space: Optuna would fail at its first proposal."""
+    """Raises ConfigError if options do not fit the space: Optuna would fail only when asked."""
     if name == "GridSampler" and space.conditions:
         some = next(iter(space.conditions))
         raise ConfigError(

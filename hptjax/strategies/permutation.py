@@ -1,4 +1,4 @@
-"""A random order of very many things, computed place by place."""
+"""A random order of very many items, computed one by one."""
 
 import hashlib
 
@@ -6,10 +6,11 @@ ROUNDS = 8
 
 
 class Permutation:
-    """A permutation of range(size) drawn by a seed; costs no memory, however large size is.
+    """A random permutation of range(size) that needs no memory, however large size is.
 
-    A Feistel network over the next power of four; a value outside goes through it again until it is
-    inside (Black and Rogaway 2002, "cycle walking"), on average fewer than four times.
+    It is a Feistel network over the next power of four. A value outside the range goes through it
+    again until it is inside (Black and Rogaway 2002, "cycle walking"), on average fewer than four
+    times.
     """
 
     def __init__(self, size: int, seed: int) -> None:
@@ -18,7 +19,7 @@ class Permutation:
         self._half = max(1, -(-(size - 1).bit_length() // 2))  # bits
 
     def __call__(self, place: int) -> int:
-        """What stands at a place in range(size)."""
+        """The item at a place in range(size)."""
         if not 0 <= place < self.size:
             raise IndexError(place)
         value = self._shuffled(place)

@@ -1,9 +1,9 @@
-"""Random search: independent draws, uniform in each entry's own scale."""
+"""Random search: independent draws, uniform on the scale of each entry."""
 
 from hptjax.config.frozen import Frozen
 from hptjax.strategies.base import SearchContext, Searcher
 
-several = True  # it takes several objectives
+several = True  # this searcher takes several objectives
 
 
 class Options(Frozen):

@@ -1,4 +1,4 @@
-"""Options of searchers of other libraries, read from the signatures of their constructors."""
+"""Reads the options of other libraries' searchers from the signatures of their constructors."""
 
 import inspect
 from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ def parameters_of(constructor: Any) -> dict[str, inspect.Parameter]:
 
 
 def annotation_of(parameter: inspect.Parameter) -> str:
-    """The annotation as text, without what only says that None will do."""
+    """The annotation as text, without ` | None`."""
     note = parameter.annotation
     text = note.__name__ if isinstance(note, type) else str(note)
     return text.removesuffix(" | None")
@@ -42,7 +42,7 @@ def options_model(
     base: type[BaseModel],
     required: Iterable[str] = (),
 ) -> type[BaseModel]:
-    """A pydantic model with a field for each name; None is the library's own default."""
+    """A pydantic model with a field for each name; None means the library's own default."""
     needed = set(required)
     fields: dict[str, Any] = {
         key: (kind, ...) if key in needed else (kind | None, None) for key, kind in types.items()
@@ -56,7 +56,7 @@ def given(options: BaseModel) -> dict[str, Any]:
 
 
 def check_member(family: str, member: str, known: Iterable[str], skipped: Mapping[str, str]) -> str:
-    """The member's name; ConfigError that names the nearest, or says why it cannot be used."""
+    """The member's name; ConfigError if it is unknown or cannot be used."""
     name, usable = f"{family}.{member}", [f"{family}.{key}" for key in known if key not in skipped]
     if member in skipped:
         raise ConfigError(f"{name} cannot be used: {skipped[member]}.")

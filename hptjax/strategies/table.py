@@ -1,7 +1,7 @@
-"""The table of searchers: what may stand under `strategies` in a study.
+"""The table of searchers, which a study names under `strategies`.
 
-A row names a module, or an object, that has `Options`, a pydantic model of what the searcher can be
-told, and `make(context, options)`; or a class of searchers with `Options`, made of the same two. A
+A row names a module or an object with `Options`, a pydantic model of the searcher's options, and
+`make(context, options)`; or a class of searchers with `Options` and the same two arguments. A
 family is a library of searchers, each named `family.member`.
 """
 
@@ -34,16 +34,16 @@ SEARCHERS: Table[SearcherKind] = Table(
 
 
 class StrategyConfig(Named):
-    """One strategy of a study: its name in the table of searchers, and what it is told.
+    """One strategy of a study: its name in the table of searchers, and its options.
 
-    label: what its records are kept under, the name as a rule, of `module:attribute` the attribute.
+    label: the name in its records; by default the name, or the attribute of `module:attribute`.
     """
 
     label: str
 
     @classmethod
     def from_tree(cls, tree: Any) -> "StrategyConfig":
-        """From any form of a part, with a label among its options; ConfigError for a mistake."""
+        """Reads any form of a part, with a label among its options; ConfigError for a mistake."""
         if isinstance(tree, StrategyConfig):
             return tree
         must = "strategies: must be names, or mappings such as {name: des}"
@@ -67,7 +67,7 @@ def strategies_of(tree: Any) -> tuple[StrategyConfig, ...]:
 
 
 def with_searcher(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """A study's keys with `searcher` under the name that files keep, `strategies`."""
+    """A study's keys, with `searcher` renamed to `strategies`, the key in files."""
     if "searcher" not in tree:
         return dict(tree)
     if "strategies" in tree:
@@ -77,7 +77,7 @@ def with_searcher(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 @fixed_settings()
 def check_options(name: str, tree: Any) -> BaseModel:
-    """The options of a searcher, checked; ConfigError naming what is wrong with name or options."""
+    """The checked options of a searcher; ConfigError for a wrong name or option."""
     kind = SEARCHERS.find(name, "strategies")
     return Spelling(name, tree, f"strategies.{name}").options(kind.Options)
 

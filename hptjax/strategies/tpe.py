@@ -1,4 +1,4 @@
-"""TPE: tree-structured Parzen estimator (Bergstra et al. 2011), proposals of a batch kept apart."""
+"""TPE, the tree-structured Parzen estimator (Bergstra et al. 2011), with spread-out batches."""
 
 from typing import Annotated
 
@@ -7,16 +7,16 @@ from pydantic import Field
 from hptjax.config.frozen import Frozen, Positive
 from hptjax.strategies.base import SearchContext, Searcher
 
-several = True  # it takes several objectives
+several = True  # this searcher takes several objectives
 
 
 class Options(Frozen):
-    """Those of Optuna's TPESampler that a study is likely to set.
+    """Options of Optuna's TPESampler that a study is likely to set.
 
     n_startup_trials: how many trials are drawn at random before the model of the good ones is used.
     n_ei_candidates: how many points are drawn from that model for each proposal. multivariate:
-    whether hparams are drawn jointly, in a space with conditions by groups of those that are active
-    together; None: there alone.
+    whether hparams are drawn jointly; with conditions, in groups that are active together (None:
+    only with conditions).
     """
 
     n_startup_trials: Annotated[int, Field(ge=0)] = 10

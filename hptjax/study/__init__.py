@@ -1,6 +1,6 @@
-"""What a study is: its network, space, images, searchers, budget.
+"""A study: its network, space, images, searchers and budget.
 
-Each name is imported when first asked for: JAX is not imported before.
+Each name is imported at its first use, so that this package does not import JAX.
 """
 
 from typing import TYPE_CHECKING

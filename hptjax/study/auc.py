@@ -11,10 +11,10 @@ from hptjax.study.metric import Metric
 def area_under_curve(logits: np.ndarray, targets: np.ndarray) -> float:
     """Area under the ROC curve, each class against all others, averaged over the classes.
 
-    How likely an image of the class is given a higher probability of it than an image of another
-    class is; ties count half. logits: [N, K]; targets: classes [N], or labels [N, K] of 0 and 1. A
-    class that has no image, or that all images have, is left out; NaN where none remains. As
-    scikit-learn's roc_auc_score with multi_class="ovr", average="macro".
+    For one class, it is the chance that an image of the class gets a higher probability of it than
+    an image of another class; ties count half. logits: [N, K]. targets: classes [N], or labels [N,
+    K] of 0 and 1. A class that no image or every image has is left out; NaN if none remains. It
+    equals scikit-learn's roc_auc_score with multi_class="ovr", average="macro".
     """
     if targets.dtype.kind not in "iu":
         raise ConfigError("metric val_auc: needs classes or labels, the targets are real numbers.")

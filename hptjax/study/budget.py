@@ -1,4 +1,4 @@
-"""Budgets of a strategy, in any mix: whichever ends first, ends it."""
+"""Budgets of a strategy, in any mix: the strategy ends when the first of them is spent."""
 
 import math
 import time
@@ -14,10 +14,11 @@ SAMPLES, SECONDS = "sample budget", "time budget"
 
 
 class Budget(Frozen):
-    """What each strategy of a study may spend; None: no limit. Nothing given: one generation.
+    """The budget of each strategy of a study; None means no limit. The default is one generation.
 
-    generations: populations. trials: proposals. member_epochs: epochs of single networks. samples:
-    training images that they saw. seconds: of the wall clock, compiling included.
+    generations: the number of generations. trials: the number of proposals. member_epochs: epochs
+    of single networks. samples: training images that all networks saw. seconds: seconds of the wall
+    clock, compiling included.
     """
 
     generations: Positive | None = None
@@ -33,7 +34,7 @@ class Budget(Frozen):
         return tree if given or not isinstance(tree, Mapping) else {**tree, "generations": 1}
 
     def most_trials(self, population_size: int) -> int | None:
-        """The most proposals that a strategy can make, None where only the others bound it."""
+        """The most proposals that a strategy can make; None if only other budgets limit it."""
         bounds = [self.trials]
         if self.generations is not None:
             bounds.append(self.generations * population_size)
@@ -41,26 +42,26 @@ class Budget(Frozen):
 
 
 class Meter:
-    """What a strategy has spent of its budget, and what is left of it."""
+    """Counts what a strategy has spent of its budget."""
 
     def __init__(
         self, budget: Budget, images: int, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        """images: that an epoch goes through."""
+        """images: how many images an epoch goes through."""
         self._budget, self._images, self._clock = budget, images, clock
         self.generations = self.trials = self.member_epochs = 0
         self._seconds, self._began = 0.0, clock()
 
     def unbounded(self) -> "Meter":
-        """A meter that nothing is too much for."""
+        """A meter without limits."""
         return Meter(Budget(), self._images, self._clock)
 
     def start(self) -> None:
-        """The clock of a generation runs from here; what came before was booked."""
+        """Starts the clock of a generation."""
         self._began = self._clock()
 
     def add(self, trials: int, ledger: Mapping[str, float]) -> None:
-        """Books a generation that is over."""
+        """Adds a finished generation."""
         self.generations += 1
         self.trials += trials
         self.member_epochs += int(ledger["member_epochs"])
@@ -76,7 +77,7 @@ class Meter:
         return math.inf if self._budget.trials is None else self._budget.trials - self.trials
 
     def spent(self) -> str | None:
-        """The budget that leaves nothing for another generation."""
+        """The budget that is spent; None if another generation may begin."""
         budget = self._budget
         if budget.generations is not None and self.generations >= budget.generations:
             return GENERATIONS
@@ -85,7 +86,7 @@ class Meter:
         return self.too_little_for(1) or (SECONDS if self.seconds_left() <= 0 else None)
 
     def too_little_for(self, member_epochs: int) -> str | None:
-        """The budget, the clock's aside, that has too little left for so many member-epochs."""
+        """The budget, other than time, with too little left for so many member-epochs."""
         epochs, budget = self.member_epochs + member_epochs, self._budget
         if budget.member_epochs is not None and epochs > budget.member_epochs:
             return MEMBER_EPOCHS

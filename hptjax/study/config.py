@@ -1,4 +1,4 @@
-"""Schema of a study: which network, which space, which images, which strategies, which budget."""
+"""Schema of a study: its network, space, images, strategies, budget and other settings."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
@@ -48,13 +48,13 @@ from hptjax.transpile.owners import with_conditions
 from hptjax.transpile.repair import build, image_of
 
 Point = dict[str, bool | int | float | str]
-MOST_CANDIDATES = 2**20  # in a population: each has a row in every array of the program
-# keys that are left out of what is noted where they stand at their defaults
+MOST_CANDIDATES = 2**20  # in a population: every array of the program has a row for each
+# keys that files of runs leave out if they are at their defaults
 LATER = (
     *("metrics", "objectives", "select", "patience", "keep_best"),
     *("paired", "constraints", "sinks"),
 )
-SAMPLED_GENERATIONS = 12  # stand for all: more than any schedule takes to begin anew
+SAMPLED_GENERATIONS = 12  # represent all generations: schedules rarely have longer periods
 
 
 def _with_pairs(tree: dict[str, Any]) -> dict[str, Any]:
@@ -72,10 +72,11 @@ def _with_pairs(tree: dict[str, Any]) -> dict[str, Any]:
 
 
 class WarmStart(Frozen):
-    """Where hparams to be tried first come from: the best trials of another run, or of its table.
+    """The source of hparams to be tried first: the best trials of another run, or of a table.
 
-    run: its directory; trials: a trials.csv; both relative to where the program runs. best: how
-    many trials. resolved: they stand in `first` already, and nothing is to be read.
+    run: the directory of the other run; trials: a trials.csv; both are relative to the working
+    directory. best: how many trials to take. resolved: the points have already been copied into
+    `first`.
     """
 
     run: str | None = None
@@ -113,45 +114,45 @@ def _as_space(value: Any) -> Space:
 
 
 class Work(TypedDict):
-    """Bounds of the training of all strategies together: images that networks see, wall clock."""
+    """Bounds of the training of all strategies together: images that networks see, seconds."""
 
     samples: float
     seconds: float
 
 
 class StudyConfig(Frozen):
-    """One study: every strategy may spend the budget, in generations of population_size candidates.
+    """One study: each strategy spends the budget, in generations of population_size candidates.
 
-    model: the network, as a list of layers, a Flax class of the user's, or the original study's
-    form; a file may name another file. space: what is tuned, by names; entries that stand in the
-    model need not stand here again. data: the images. strategies: what searches, one after another;
-    a file may say `searcher`. population_size: how many candidates are trained by one compiled
-    call. budget: what each strategy may spend. schedule: which trials of a generation go on, see
-    `study.schedules`. seed: of the search, the split and the networks' weights. out: the run
-    directory, unless the command line names one. tensorboard: whether the run directory gets
-    TensorBoard's files. epochs: of a network that is trained to the end. metric: a measure of the
-    task on the validation images after the last epoch, as val_loss (minimised) or val_accuracy
-    (maximised); val_loss_cumulative (minimised) is the mean over all epochs so far, as the original
-    study logged it; module:attribute names one of your own; {name, direction} notes one that
-    run_study is given. select: the epoch that a trial is judged by, and whose weights are kept of
-    it: last_epoch, or best_epoch, that of the best metric so far (the earliest of equals; never one
-    that is not finite). patience: a trial whose metric did not improve for so many epochs ends
-    (None: none does); it counts as trained, judged as select says, and its learning rate is
-    scheduled over all epochs. keep_best: of how many trials, the best, the weights are kept; of
-    more than one an ensemble is built when a strategy ends. metrics: further measures that are
-    recorded each epoch, as val_macro_f1. objectives: what else is to be good, as parameters or
-    flops, for searchers that take several; `metric: [val_accuracy, parameters]` names both, and the
-    first ranks trials. repeats: how often each candidate is trained, with keys of its own; its
-    curves are the means. paired: whether all candidates are trained with the same keys, so that
-    they differ by their hparams alone; both may be given as `repeats: {n: 3, paired: true}`.
-    constraints: bounds of costs, as `{parameters: {max: 150000}, flops: {max: 1.0e+7}}`; a
-    candidate that breaks one is infeasible, and not trained. duplicates: whether a proposal of a
-    network that its strategy trained already takes that trial's results (reuse), or is trained
-    again with a key of its own (retrain). max_failures: failed trials after which a strategy gives
-    up. first: hparams that each strategy tries before its own, where one that is missing is
-    mid-scale or its first choice; warm_start: more of them, see `study.warm_start`. executor: what
-    trains them, see `study.executors`; sinks: what else watches `hptjax run`, see `study.sinks`;
-    like the budget, both may change where a run goes on.
+    model: the network, as a list of layers, a Flax class, or the original study's form; a file may
+    name another file. space: the tuned hparams by name; entries in the model need not be repeated
+    here. data: the images. strategies: the searchers, which run one after another; a file may call
+    the key `searcher`. population_size: how many candidates one compiled call trains. budget: how
+    much each strategy may spend. schedule: the rule that decides which trials of a generation are
+    trained on, see `study.schedules`. seed: the seed of the search, the split and the weights. out:
+    the run directory, unless the command line names one. tensorboard: whether to write
+    TensorBoard's files to the run directory. epochs: the epochs of a full training. metric: the
+    measure that ranks trials, on the validation images after the judged epoch, such as val_loss
+    (minimised) or val_accuracy (maximised); val_loss_cumulative (minimised) is the mean over all
+    epochs so far, as the original study logged it; module:attribute names your own; {name,
+    direction} records one that run_study is given. select: the epoch that gives a trial its value
+    and its weights: last_epoch, or best_epoch, the epoch with the best finite metric (the earliest
+    of equals). patience: how many epochs a trial may go without a better metric before it ends
+    (None: it never ends early); it counts as trained, and its learning rate is scheduled over all
+    epochs. keep_best: for how many of the best trials the weights are kept; with more than one, an
+    ensemble is built when a strategy ends. metrics: further measures to record after each epoch,
+    such as val_macro_f1. objectives: further goals, such as parameters or flops, for searchers that
+    take several; `metric: [val_accuracy, parameters]` names both, and the first ranks trials.
+    repeats: how often each candidate is trained, each time with other keys; its curves are the
+    means. paired: whether all candidates are trained with the same keys, so that they differ in
+    their hparams only; both may be given as `repeats: {n: 3, paired: true}`. constraints: bounds of
+    costs, such as `{parameters: {max: 150000}, flops: {max: 1.0e+7}}`; a candidate that breaks one
+    is infeasible and not trained. duplicates: whether a proposal of a network that its strategy has
+    trained takes the results of that trial (reuse), or is trained again with another key (retrain).
+    max_failures: the number of failed trials after which a strategy gives up. first: hparams that
+    each strategy tries first; a missing one is mid-scale or its first choice. warm_start: another
+    run whose best hparams are tried first, see `study.warm_start`. executor: the thing that trains
+    the members, see `study.executors`. sinks: further observers of `hptjax run`, see `study.sinks`;
+    like the executor and the budget, they may change when a run is resumed.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -201,7 +202,7 @@ class StudyConfig(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _opened(cls, tree: Any) -> Any:
-        """Brings the model and the space into their normal form."""
+        """Brings the model and the space into their normal forms."""
         if not isinstance(tree, Mapping) or "model" not in tree:
             return tree
         model, space = opened(tree["model"], tree.get("space"))
@@ -228,7 +229,7 @@ class StudyConfig(Frozen):
         return self
 
     def _check_objectives(self) -> None:
-        """ConfigError where something in the study can deal with one objective only."""
+        """Raises ConfigError if a part of the study takes only one objective."""
         if not self.objectives:
             return
         names = [Goal.from_tree(self.metric).name, *self.objectives]
@@ -245,9 +246,9 @@ class StudyConfig(Frozen):
             )
 
     def _check_points(self, space: Space) -> None:
-        """ConfigError unless what is to be tried first is of the space, given with its conditions.
+        """Raises ConfigError unless the first points are in the space; space: with conditions.
 
-        A run noted in full what a warm start gave it, once also what was inactive.
+        Older runs recorded inactive hparams of a warm start, too.
         """
         for strategy in self.strategies:
             start = getattr(strategy.options, "start", None)
@@ -278,38 +279,37 @@ class StudyConfig(Frozen):
 
     @property
     def task(self) -> Task:
-        """What the networks learn."""
+        """The task that the networks learn."""
         return self.model.task.options
 
     @property
     def recorded(self) -> tuple[str, ...]:
-        """The metrics that are recorded each epoch beside those of every study."""
+        """The metrics that are recorded each epoch in addition to those of every study."""
         wanted = (*self.metrics, *recorded_words(self.objectives, self.task))
         return tuple(dict.fromkeys(wanted))
 
     @property
     def by_best_epoch(self) -> bool:
-        """Whether trials are judged by their best epoch, and not by their last."""
+        """Whether trials are judged by their best epoch, not by their last."""
         return self.select == "best_epoch"
 
     @property
     def curves(self) -> tuple[str, ...]:
-        """The names of the curves of its trials, but for that of a function for run_study."""
+        """The names of the trials' curves, without that of a metric that run_study is given."""
         return known_curves(self.metric, self.recorded, self.task)
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """What is measured on the validation images after each epoch, by the task's names."""
+        """The task's names of all measures that are taken on the validation images each epoch."""
         return measures_of([Goal.from_tree(self.metric).name, *self.recorded], self.task)
 
     def make_schedule(self) -> Schedule:
         return make_schedule(self.schedule, self.epochs)
 
     def work_ahead(self, images: int) -> Work:
-        """At most how much training lies ahead.
+        """An upper bound of the training ahead, as far as the budget bounds it.
 
-        images: that an epoch goes through. Follows from the config alone, as far as its budget
-        bounds it.
+        images: how many images an epoch goes through.
         """
         schedule, budget = self.make_schedule(), self.budget
         trials = budget.most_trials(self.population_size)
@@ -325,21 +325,22 @@ class StudyConfig(Frozen):
         return Work(samples=strategies * samples, seconds=strategies * seconds)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts with every default filled in; `from_dict` gives an equal study back.
+        """The study as plain dicts, with all defaults; `from_dict` returns an equal study.
 
-        The order of the space's keys is that of the search's axes: write YAML with sort_keys=False.
+        The order of the keys of `space` is the order of the search's axes: write YAML with
+        sort_keys=False.
         """
         tree = self.model_dump(mode="json")
         for later in LATER:
             if getattr(self, later) == type(self).model_fields[later].default:
-                del tree[later]  # a run that says nothing of it is noted as ever
+                del tree[later]  # the files of runs without it stay as they were
         if self.constraints:
             tree["constraints"] = self.constraints.model_dump(mode="json", exclude_none=True)
         return tree
 
     @classmethod
     def from_dict(cls, tree: Mapping[str, Any]) -> "StudyConfig":
-        """Raises ConfigError naming the dotted path of the mistake."""
+        """Reads the result of `to_dict`; raises ConfigError, which names the dotted path."""
         if not isinstance(tree, Mapping):
             raise ConfigError(f"a study must be a mapping, got {shown(tree)}.")
         return validated(cls, dict(tree))
@@ -353,7 +354,7 @@ def _targets(model: AnyModel, space: Space) -> Mapping[str, Target]:
 
 
 def _check_entry(model: AnyModel, name: str, space: Space, targets: Mapping[str, Target]) -> None:
-    """Both ends, or every choice, must be values that the network can take."""
+    """Raises ConfigError unless the network can take both ends, or every choice, of an entry."""
     entry, target = space[name], targets[name]
     try:
         ends: tuple[Value, ...] = (
@@ -377,7 +378,7 @@ def _check_entry(model: AnyModel, name: str, space: Space, targets: Mapping[str,
 
 
 def _check_compiled(name: str, entry: Entry, target: Target) -> None:
-    """ConfigError for a real range, each value of which would need a program of its own."""
+    """Raises ConfigError for a real range whose every value would need its own program."""
     if target.kind != "static" or target.type != "float" or not isinstance(entry, Float):
         return
     if entry.step is None and not entry.snap and entry.low < entry.high:
@@ -386,7 +387,7 @@ def _check_compiled(name: str, entry: Entry, target: Target) -> None:
 
 
 def _check_distinct(name: str, choices: Sequence[Value], networks: Sequence[AnyModel]) -> None:
-    """ConfigError where two choices of an hparam give networks that are trained alike."""
+    """Raises ConfigError if two choices of an hparam give networks that are trained alike."""
     first: dict[Hashable, Value] = {}
     for choice, network in zip(choices, networks, strict=True):
         known = first.setdefault(as_computed(_repaired(network)), choice)
@@ -398,14 +399,14 @@ def _check_distinct(name: str, choices: Sequence[Value], networks: Sequence[AnyM
 
 
 def _repaired(network: AnyModel) -> AnyModel:
-    """For its own images: paddings of blocks may become one."""
+    """The network repaired for its own images, where different paddings may become equal."""
     if isinstance(network, Model) and network.input is None:
         return network
     return build(network, image_of(network)).config or network
 
 
 def _check_point(space: Space, hparams: Mapping[str, Value], path: str) -> None:
-    """ConfigError, under this path, unless the hparams are a point of the space."""
+    """Raises ConfigError, which names the path, unless the hparams are a point of the space."""
     for name in hparams:
         if name not in space:
             raise ConfigError(f"{path}.{name}: not in the space; {did_you_mean(name, space)}")

@@ -1,4 +1,4 @@
-"""The images of a study: loaded, split and brought to the size of its networks."""
+"""Loads the images of a study, splits them and scales them to the size of its networks."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,8 +32,9 @@ Notify = Callable[[str], None]
 class StudyData:
     """Training and validation images of one size.
 
-    functions: {curve: function} of the outputs [N, K] of a network for the validation images, and
-    their targets [N, ...], each of which gives a point of the curve after each epoch.
+    functions: {curve: function}. After each epoch, the function returns the next point of the
+    curve, from the outputs [N, K] of a network for the validation images and their targets [N,
+    ...].
     """
 
     train: ImageDataset
@@ -42,22 +43,22 @@ class StudyData:
 
     @property
     def image(self) -> ImageSpec:
-        """What the networks take and give, an output for each class."""
+        """The shape that the networks take and give, with an output for each class."""
         return spec_of(self.train, self.train.num_classes)
 
     def image_for(self, task: Task) -> ImageSpec:
-        """What the networks take, and give for this task."""
+        """The shape that the networks take and give for this task."""
         return spec_of(self.train, task.outputs(self.train))
 
     def check(self, task: Task, measures: Iterable[str] = ()) -> None:
-        """ConfigError unless a task can be learned, and measured, on these images."""
+        """Raises ConfigError unless the task can be learned and measured on these images."""
         for part in (self.train, self.validation):
             task.check(part)
         for name in measures:
             task.measure(name).check(self.validation)
 
     def fitted(self, model: AnyModel, notify: Notify = warn) -> "StudyData":
-        """The same at the size that the networks take; notify is told where that is another."""
+        """The same images at the size that the networks take; notify is called if that differs."""
         size = model.size_for(self.train.image_shape)
         train, validation = fitted_pair(self.train, self.validation, *size, notify)
         return replace(self, train=train, validation=validation)
@@ -69,12 +70,12 @@ def load_study_data(study: StudyConfig, notify: Notify = warn) -> StudyData:
 
 
 def data_digests(data: StudyData) -> dict[str, str]:
-    """By part, what tells whether a run that goes on has the images that it had."""
+    """{part: digest}; by these a resumed run checks that it has the same images."""
     return {"train": dataset_digest(data.train), "validation": dataset_digest(data.validation)}
 
 
 def noted_digests(config: DataConfig, model: AnyModel, data: StudyData) -> dict[str, str]:
-    """As `data_digests`, with the test images where the source has some: for a network's file."""
+    """The digests for a network's file: `data_digests`, and the test images if there are any."""
     try:
         test = load_test_data(config, model, notify=silent)
     except NoSplitError:
@@ -89,11 +90,12 @@ def prepare_data(
     notify: Notify = warn,
     given: "ImageDataset | StudyData | None" = None,
 ) -> StudyData:
-    """As `load_study_data`, for one model; seed: of the split and of the images left out.
+    """Does what `load_study_data` does for one model.
 
-    The validation set is the source's own, where it has one, or else what `data.validation` says.
-    given: a caller's images in place of the source's; both sets, or one that is split in the same
-    way. notify: told in one line of each thing that is done to images and labels.
+    The validation set is the source's own, if it has one, else the part that `data.validation`
+    says. seed: the seed of the split and of the images that are left out. given: a caller's images
+    in place of the source; both sets, or one that is split in the same way. notify: called with one
+    line for each change to images or labels.
     """
     notify = once(notify)
     if isinstance(given, StudyData):
@@ -113,9 +115,9 @@ def split_images(
     notify: Notify,
     given: ImageDataset | None = None,
 ) -> tuple[ImageDataset, ImageDataset]:
-    """The training and validation images of a source, each of their own size; as `prepare_data`.
+    """The training and validation images of a source, in their own sizes; as in `prepare_data`.
 
-    kind: what the labels must be.
+    kind: the kind of labels that the images must have.
     """
     images = _load(config, "train", kind, notify) if given is None else _of_config(given, config)
     stratified = images.stratified if config.stratified is None else config.stratified
@@ -136,7 +138,7 @@ def split_images(
 
 
 def _of_config(given: ImageDataset, config: DataConfig) -> ImageDataset:
-    """A caller's images, with the groups that they have; ConfigError where they have none."""
+    """A caller's images; ConfigError if the config needs groups and they have none."""
     if config.wanted.groups is not None and given.groups is None:
         raise ConfigError(
             "data.validation.groups: the images given have none; say ImageDataset(..., groups=...)."
@@ -151,7 +153,7 @@ def _own_validation(
     notify: Notify,
     given: ImageDataset | None,
 ) -> ImageDataset | None:
-    """The images that the config names, else those that the source has for it, else None."""
+    """The validation set that the config names, else the source's own, else None."""
     wanted = config.wanted
     if wanted.source == TEST:
         if given is not None:
@@ -172,7 +174,7 @@ def _own_validation(
 def _other(
     config: DataConfig, source: str, images: ImageDataset, kind: Kind, notify: Notify
 ) -> ImageDataset:
-    """The images of another source: its validation split, or all that it has."""
+    """The images of another source: its validation split, or all of them."""
     others = {"background": None} if ours_without_pictures(source) else {}
     other = config.model_copy(update={"source": source, **others})
     try:
@@ -184,7 +186,7 @@ def _other(
 def _cut(
     images: ImageDataset, wanted: Validation, stratified: bool, seed: int, notify: Notify
 ) -> tuple[ImageDataset, ImageDataset]:
-    """Deals the training images into those that stay and those for validation."""
+    """Splits the training images into a training part and a validation part."""
     train, validation = images.split(
         wanted.fraction,
         images=wanted.images,
@@ -207,9 +209,9 @@ def load_test_data(
     classes: Sequence[str] | None = None,
     notify: Notify = warn,
 ) -> ImageDataset:
-    """The test split of a source at the size of a network; NoSplitError where it has none.
+    """The test split of a source at the size of a network; NoSplitError if it has none.
 
-    classes: what the network calls its classes, for a source that does not say so itself.
+    classes: the network's names of its classes, for a source without names.
     """
     images = held_out_images(config, model.task.options.kind, notify, classes)
     _check_size(config, model, images)
@@ -219,7 +221,7 @@ def load_test_data(
 def held_out_images(
     config: DataConfig, kind: Kind, notify: Notify, classes: Sequence[str] | None = None
 ) -> ImageDataset:
-    """As `load_test_data`, of the images' own size; kind: what the labels must be."""
+    """The test split, as in `load_test_data`, at the images' own size; kind: the kind of labels."""
     if config.wanted.source == TEST:
         raise NoSplitError(
             f"{config.source}: its test set is the validation set, as data.validation says; there "
@@ -229,9 +231,9 @@ def held_out_images(
 
 
 def _check_size(config: DataConfig, model: AnyModel, images: ImageDataset) -> None:
-    """ConfigError where images are scaled to one size, and then to another that a model takes.
+    """Raises ConfigError if images are scaled to one size, and then to another for the model.
 
-    A network scales what it predicts once, to its own size: that is not what it was trained on.
+    A network scales new images only once, to its own size, which would differ from its training.
     """
     wanted = model.size_for(images.image_shape)
     if config.size is not None and tuple(config.size) != tuple(wanted):
@@ -243,7 +245,7 @@ def _check_size(config: DataConfig, model: AnyModel, images: ImageDataset) -> No
 
 
 def say_shared(train: ImageDataset, validation: ImageDataset, notify: Notify) -> None:
-    """Says how many of the validation images are trained on: measures of them tell little."""
+    """Says how many validation images are also training images: measures on these tell little."""
     count = shared_images(train, validation)
     if count:
         notify(
@@ -253,7 +255,7 @@ def say_shared(train: ImageDataset, validation: ImageDataset, notify: Notify) ->
 
 
 def _say_absent(images: ImageDataset, what: str, notify: Notify) -> None:
-    """Names the classes or labels of which a set of the user's has no image."""
+    """Names the classes or labels that have no image in a user's set."""
     if images.kind == "labels":
         absent = absent_labels(images.labels, images.class_names)
         if absent:

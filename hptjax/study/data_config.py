@@ -1,4 +1,4 @@
-"""Schema of the images of a study, and of the settings of a single training."""
+"""Schemas of the images of a study, and of the settings of a single training."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
@@ -35,7 +35,7 @@ def _source(value: Any) -> Any:
 
 
 def _size(value: Any) -> Any:
-    """`28` or `[28, 32]` (height, width) as a pair."""
+    """Reads `28` or `[28, 32]` (height, width) as a pair."""
     if value is None:
         return None
     sides = value if isinstance(value, list | tuple) else (value, value)
@@ -54,23 +54,23 @@ def _background(value: Any) -> Any:
 
 
 class DataConfig(Frozen):
-    """Images and how they are split and augmented.
+    """The images, and how they are split and augmented.
 
     source: sample, folder:<path>, npz:<path>, ... (`hptjax list sources`). data_dir: the folder of
-    the source's files (None: where it looks by itself). train_limit: how many images of the
-    training split are used, before the validation part is cut off (None: all). images_per_epoch:
-    how many of the training images an epoch goes through, others in each epoch (None: all).
-    validation_limit: how many validation images are used (None: all). validation: what is for
-    validation where the source has no validation set of its own, see `study.validation`: a share, a
-    number of images, test, another source, or a mapping; validation_fraction: the older word for a
-    share (None: validation says it). size: (height, width) that images are scaled and cropped to.
-    broken: refuse, or skip files that cannot be decoded. background: the colour that transparent
-    pixels of pictures are laid on, as white (None: their own colours are taken). augment: the
-    training images, anew in each epoch; true (flipped and rotated, as in the original study),
-    false, or a list such as [flip, {crop: 4}], see `config.augment`. augment_validation: whether
-    the validation images are augmented, too, as in the original study. stratified: limit and split
-    deal each class by itself (None: yes, but for sample and fashion_mnist). channels: 1 or 3, that
-    images are made; another number allows images of that many.
+    the source's files (None: the source's default). train_limit: how many images of the training
+    split are used, before the validation part is split off (None: all). images_per_epoch: how many
+    of the training images an epoch goes through, others in each epoch (None: all).
+    validation_limit: how many validation images are used (None: all). validation: the validation
+    set, if the source has none of its own, see `study.validation`: a share, a number of images,
+    test, another source, or a mapping. validation_fraction: the older key for a share (None: see
+    validation). size: the (height, width) to which images are scaled and cropped. broken: refuse or
+    skip files that cannot be decoded. background: the colour, such as white, behind transparent
+    pixels of pictures (None: transparency is ignored). augment: the augmentations of the training
+    images, drawn anew in each epoch: true (flips and rotations, as in the original study), false,
+    or a list such as [flip, {crop: 4}], see `config.augment`. augment_validation: whether the
+    validation images are augmented, too, as in the original study. stratified: whether limit and
+    split keep the shares of the classes (None: yes, except for sample and fashion_mnist). channels:
+    images are converted to 1 or 3 channels; another number allows images with that many.
     """
 
     later: ClassVar[tuple[str, ...]] = (
@@ -115,7 +115,7 @@ class DataConfig(Frozen):
     def _without_later(
         self, dump: SerializerFunctionWrapHandler, info: SerializationInfo
     ) -> dict[str, Any]:
-        """As every config, and without the older word where `validation` says it."""
+        """Dumps as every config does, but without the older key if `validation` is given."""
         tree = super()._without_later(dump, info)
         if tree.get("validation_fraction", FRACTION) is None:
             del tree["validation_fraction"]
@@ -123,11 +123,11 @@ class DataConfig(Frozen):
 
     @property
     def wanted(self) -> Validation:
-        """Which images are for validation, whichever key says it."""
+        """The validation set, whichever key says it."""
         return self.validation or Validation(fraction=self.validation_fraction)
 
     def epoch_images(self, images: int) -> int:
-        """How many of these training images an epoch goes through; ConfigError for too few."""
+        """How many training images an epoch goes through; images: how many there are."""
         wanted = self.images_per_epoch
         if wanted is not None and wanted > images:
             raise ConfigError(
@@ -138,7 +138,7 @@ class DataConfig(Frozen):
 
 
 class TrainConfig(Frozen):
-    """One model and how to train it."""
+    """One model, and how to train it."""
 
     model: AnyModel
     data: DataConfig = DataConfig()
@@ -160,7 +160,7 @@ class TrainConfig(Frozen):
 
 
 def with_augment(tree: dict[str, Any]) -> dict[str, Any]:
-    """A native model's images are augmented only where something says so."""
+    """Sets `data.augment` of a native model to false unless the user gave an augmentation."""
     model, space, data = tree["model"], tree.get("space") or {}, tree.get("data", {})
     native = isinstance(model, Model) or is_native(model)
     own = model.augment if isinstance(model, Model) else native and model.get("augment")
@@ -176,7 +176,7 @@ def with_augment(tree: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_augment(data: DataConfig, own: bool) -> None:
-    """ConfigError where the data say that nothing is augmented, and networks say what is."""
+    """Raises ConfigError if the data forbid augmentation but networks have their own."""
     if own and not data.augment:
         raise ConfigError(
             "data.augment: is false, but the model or the space says itself how images are "

@@ -1,7 +1,7 @@
-"""The table of executors: what may stand under `executor` in a study.
+"""The table of executors, which a study names under `executor`.
 
-A row names a module, or an object, that has `Options`, a pydantic model of what the executor can be
-told, and `open_executor(study, data, options, notify)`, a context that gives the executor.
+A row names a module or an object with `Options`, a pydantic model of the executor's options, and
+`open_executor(study, data, options, notify)`, a context manager that returns the executor.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from hptjax.table import Table
 
 
 class ExecutorKind(Protocol):
-    """What a name under `executor` stands for: its options, and how it is opened with them."""
+    """The target of a name under `executor`: its options, and the function that opens it."""
 
     Options: type[BaseModel]
     open_executor: Callable[..., AbstractContextManager[Any]]
@@ -31,11 +31,11 @@ EXECUTORS: Table[ExecutorKind] = Table(
 
 
 class ExecutorConfig(Named):
-    """What trains: its name in the table of executors, and what it is told."""
+    """The executor of a study: its name in the table of executors, and its options."""
 
     @classmethod
     def from_tree(cls, tree: Any) -> "ExecutorConfig":
-        """From any form of a part; ConfigError for a mistake."""
+        """Reads any form of a part; ConfigError for a mistake."""
         if isinstance(tree, ExecutorConfig):
             return tree
         must = "executor: must be a name, or a mapping such as {name: ray}"

@@ -31,18 +31,19 @@ from hptjax.transpile.opened import defaults_of
 
 INCLUDED = ("model", "space")  # keys that may hold a path instead of a mapping
 SETTINGS = ("data", "epochs", "seed")
-PARTS = {"executor": "local", "schedule": "full"}  # of each key the part that stands for none
+PARTS = {"executor": "local", "schedule": "full"}  # {key: its default part}
 PATHS = (("data", "data_dir"), ("warm_start", "run"), ("warm_start", "trials"))
 
 
 def load_study(path: str | Path, overrides: Sequence[str | Override] = ()) -> StudyConfig:
-    """Reads a study; path: a file, a run, or the name of a config that comes with the package.
+    """Reads a study from a file, from a run, or from a packaged config.
 
-    `model`, `space` and paths of data and of a warm start are relative to the file; those of
-    overrides to where the program runs. overrides: "dotted.key=value", the value read as YAML; a
-    strategy or an executor that is named without options keeps those that the file gives it.
-    Modules that the study names as `module:attribute` may stand beside the file. Raises ConfigError
-    naming the file, or the override, and the mistake.
+    path: a file, a run, or the name of a packaged config. overrides: "dotted.key=value", with the
+    value as YAML; a strategy or an executor that is named without options keeps the options in the
+    file. Paths in the file (`model`, `space`, data, warm start) are relative to the file; paths in
+    overrides are relative to the working directory. Modules that the study names as
+    `module:attribute` may stand beside the file. Raises ConfigError, which names the file or the
+    override, and the mistake.
     """
     path = find_config(path)
     tree = read_yaml(path)
@@ -69,13 +70,13 @@ def load_study(path: str | Path, overrides: Sequence[str | Override] = ()) -> St
 
 
 def _renamed(change: Override) -> Override:
-    """The same of the key that files keep."""
+    """The override with `searcher` renamed to `strategies`, the key in files."""
     first, *others = change.keys
     return replace(change, keys=("strategies", *others)) if first == "searcher" else change
 
 
 def _apply(tree: dict[str, Any], change: Override) -> None:
-    """One change, where a name may stand for what the file says under it."""
+    """Applies one override; a name keeps the options that the file has for it."""
     keys, value = change.keys, change.value
     if keys in (("model",), ("space",)):
         tree[keys[0]] = include(value, keys[0], Path())
@@ -96,9 +97,9 @@ def _apply(tree: dict[str, Any], change: Override) -> None:
 
 
 def _split_name(keys: tuple[str, ...], space: Any) -> tuple[str, ...]:
-    """The name of an hparam, which may have dots, then the keys of its entry that are meant.
+    """Splits keys into the name of an hparam, which may have dots, and the keys of its entry.
 
-    A name that the space lacks takes all keys: it is a new one.
+    A name that is not in the space takes all keys: it is new.
     """
     for count in range(len(keys), 0, -1):
         name = ".".join(keys[:count])
@@ -108,7 +109,7 @@ def _split_name(keys: tuple[str, ...], space: Any) -> tuple[str, ...]:
 
 
 def _absolute(tree: dict[str, Any], folder: Path, below: tuple[str, ...] = ()) -> None:
-    """Makes the paths that stand below some keys independent of where the program runs."""
+    """Makes the paths below some keys absolute; folder: what they are relative to."""
     for outer, inner in PATHS:
         part = tree.get(outer)
         if isinstance(part, dict) and (outer, inner)[: len(below)] == below:
@@ -118,9 +119,9 @@ def _absolute(tree: dict[str, Any], folder: Path, below: tuple[str, ...] = ()) -
 
 
 def _place_images(tree: dict[str, Any], changes: Sequence[Override], folder: Path) -> None:
-    """A relative path of images is one from the file's folder, or from the shell's if typed there.
+    """Notes the folder of a relative path of images: the file's, or the shell's if typed there.
 
-    It is kept as it is, and the folder noted beside it: --data-dir may name another.
+    The path itself stays relative: --data-dir may name another folder.
     """
     data = tree.get("data")
     if not isinstance(data, dict) or data.get("data_dir") is not None:
@@ -135,7 +136,7 @@ def _place_images(tree: dict[str, Any], changes: Sequence[Override], folder: Pat
 
 
 def _with_options(chosen: Any, known: Any) -> Any:
-    """What is chosen by name or label, with the options that the file has for it."""
+    """The chosen parts, by name or label, with the options that the file has for them."""
     items = {
         item.get("label", item.get("name")): item
         for item in map(with_name, known if isinstance(known, list) else [known])
@@ -146,7 +147,7 @@ def _with_options(chosen: Any, known: Any) -> Any:
 
 
 def is_study(path: str | Path) -> bool:
-    """Whether a YAML file holds a study, and not just a model, or a model and how to train it."""
+    """Whether a YAML file holds a study, not only a model or the settings of one training."""
     path = find_config(path)
     tree = read_yaml(path)
     import_from([os.path.abspath(path.parent)])
@@ -161,7 +162,7 @@ def _is_open(model: Any) -> bool:
 
 
 def load_defaults(path: str | Path, overrides: Sequence[str | Override] = ()) -> dict[str, Any]:
-    """What `load_train` puts in the place of entries of the file's model, by the hparams' names."""
+    """{hparam: the default that `load_train` puts in the place of its entry in the model}."""
     path = user_path(path)
     path = find_config(path / "best" if (path / "best").is_dir() else path)
     tree = read_yaml(path)
@@ -177,17 +178,17 @@ def load_defaults(path: str | Path, overrides: Sequence[str | Override] = ()) ->
 
 
 def load_train(path: str | Path, overrides: Sequence[str | Override] = ()) -> TrainConfig:
-    """The model of a file and how to train it: a study's own settings, or else the defaults.
+    """Reads a model and how to train it: the settings of a study, or else the defaults.
 
-    Of a run, or of a saved network, it is that network, and the images that it was trained on.
-    overrides: "key=value"; keys data.*, epochs and seed, all others are the model's. Raises
-    ConfigError.
+    For a run or a saved network, it reads that network and the images that it was trained on.
+    overrides: "key=value" with the keys data.*, epochs and seed; all other keys belong to the
+    model. Raises ConfigError.
     """
     path = user_path(path)
     path = find_config(path / "best" if (path / "best").is_dir() else path)
     changes = parse_overrides(overrides)
     tree = read_yaml(path)
-    import_from([os.path.abspath(path.parent)])  # for a model with parts of one's own
+    import_from([os.path.abspath(path.parent)])  # for a model with the user's own parts
     included = include(tree.get("model"), "model", path.parent)
     if "space" in tree or (holds_study(tree) and _is_open(included)):
         study = load_study(path, changes)

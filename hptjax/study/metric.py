@@ -1,4 +1,4 @@
-"""The one number that a trial is judged by: a named function of its curves, with a direction."""
+"""Metrics: a trial is judged by one number, a named function of its curves with a direction."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -18,12 +18,12 @@ Sight = Literal["curves", "logits"]
 
 @dataclass(frozen=True)
 class Metric(Goal):
-    """What people see of a trial: a real number made of its curves {name: [epochs]} so far.
+    """A function from the curves {name: [epochs]} of a trial so far to its value, a real number.
 
-    Calling it gives the value; ConfigError where the function gives something else than a real
-    number, or asks for a curve that there is not. The curves have one epoch at least. sees: what
-    the function is given; that of one which sees logits makes a point of the curve `curve` of each
-    network after each epoch. word: by which the table of metrics has it, if it does.
+    Calling it returns the value; the curves have at least one epoch. Raises ConfigError if the
+    function returns anything but a real number, or uses a curve that does not exist. sees: the
+    function's argument. A function that sees logits returns, for each network and epoch, the next
+    point of the curve `curve`. word: its word in the table of metrics, if it has one.
     """
 
     function: Function = lambda curves: curves["val_loss"][-1]
@@ -37,14 +37,14 @@ class Metric(Goal):
 
     @property
     def curve(self) -> str:
-        """The name of the curve that it makes of logits, empty where it sees curves."""
+        """The name of the curve that it computes from logits; empty if it sees curves."""
         own = self.name if self.name.startswith(VAL) else VAL + self.name
         return own if self.sees == "logits" else ""
 
     def of_logits(self, logits: np.ndarray, targets: np.ndarray) -> float:
-        """The point of a network's curve; NaN, without asking, where its outputs are not finite.
+        """The next point of a network's curve; NaN, without a call, if its outputs are not finite.
 
-        logits: [N, K] of the validation images; targets: theirs, [N, ...].
+        logits: [N, K], for the validation images; targets: [N, ...], of the same images.
         """
         if not np.isfinite(logits).all():
             return float("nan")
@@ -59,34 +59,34 @@ class Metric(Goal):
 
     @property
     def about(self) -> str:
-        """What it is, in a line: the first of its function's docstring, and which way is better."""
+        """A line about it: the first line of its function's docstring, and its direction."""
         first = inspect.cleandoc(self.function.__doc__ or "").split("\n")[0].removesuffix(".")
         return "; ".join(filter(None, (first, f"{self.better} is better")))
 
     @property
     def goal(self) -> Goal:
-        """Its name and direction alone."""
+        """Its name and direction only."""
         return Goal(self.name, self.direction)
 
     def to_tree(self) -> str | dict[str, str]:
-        """As a study's config has it: with the word by which it is found, if it has one."""
+        """The form in a study's config, with its word in the table if it has one."""
         tree = super().to_tree()
         return tree if isinstance(tree, str) or not self.word else {**tree, "word": self.word}
 
     def loss(self, value: float) -> float:
-        """What searchers are told of a value: lower is better, 0 at the ideal if it is a bound."""
+        """The fitness for a value: lower is better, and 0 at the ideal if that is a bound."""
         return value if self.direction == "minimize" else self.ideal - value
 
 
 def _is_real(value: Any) -> bool:
-    """Whether it is a number, or numpy's or JAX's array of no axis that holds one."""
+    """Whether it is a real number, or an array of numpy or JAX with shape () that holds one."""
     if isinstance(value, int | float):
         return not isinstance(value, bool)
     return getattr(value, "shape", None) == () and value.dtype.kind in "iuf"
 
 
 class _Curves(dict[str, np.ndarray]):
-    """The curves as a metric sees them; a KeyError alone would not say what there is."""
+    """The curves for a metric; an unknown name raises a ConfigError with the known ones."""
 
     def __init__(self, metric: str, curves: Mapping[str, np.ndarray]) -> None:
         super().__init__(curves)
@@ -101,7 +101,7 @@ class _Curves(dict[str, np.ndarray]):
 def metric(
     direction: str, *, name: str | None = None, sees: str = "curves"
 ) -> Callable[[Function], Metric]:
-    """Makes a metric of a function of a trial's curves {name: [epochs]}, or of a network's logits.
+    """Turns a function of a trial's curves {name: [epochs]}, or of logits, into a metric.
 
         @hptjax.metric("maximize")
         def best_accuracy(curves):
@@ -111,12 +111,13 @@ def metric(
         def recall_of_9(logits, labels):
             return (logits.argmax(1)[labels == 9] == 9).mean()
 
-    direction: which way is better, "minimize" or "maximize"; name: the function's own if None.
-    sees: "curves", of the metrics and the epochs so far, one at least; with `repeats` they are
-    means. Or "logits": the function is called once a network and epoch, with its outputs [N, K] for
-    the validation images and their targets [N, ...], NumPy arrays; what it returns is recorded as
-    the curve `val_<name>`. The logits of all networks come to the host together: 4 N K bytes each.
-    Raises ConfigError for another direction or sight, and for a name that is taken.
+    direction: "minimize" or "maximize". name: the metric's name; the function's name if None. sees:
+    "curves" or "logits". A function that sees curves gets all metrics of the epochs so far, at
+    least one epoch; with `repeats` the curves are means. A function that sees logits is called once
+    for each network and epoch, with the outputs [N, K] for the validation images and their targets
+    [N, ...], both NumPy arrays; its result is recorded as the curve `val_<name>`. The logits of all
+    networks come to the host together, 4 N K bytes for each. Raises ConfigError for a wrong
+    direction or sees, and for a name that is taken.
     """
     if callable(direction):
         raise ConfigError(f"metric: {advice(direction)}")
@@ -150,7 +151,7 @@ def advice(function: object) -> str:
 
 
 def of_measure(name: str, measure: Measure) -> Metric:
-    """The metric of a measure after the last epoch; name: val_loss and so on."""
+    """The metric of a measure after the last epoch; name: the metric's name, such as val_loss."""
     return Metric(name, measure.direction, lambda curves: curves[name][-1], measure.ideal)
 
 

@@ -1,4 +1,4 @@
-"""The table of metrics that stand beside the measures of a task; naming them imports no JAX."""
+"""The table of metrics that are not measures of a task; importing it does not import JAX."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Which metrics a study may name: its task's measures, the table's, and one's own."""
+"""The metrics that a study may name: its task's measures, the table's, and the user's own."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -15,15 +15,15 @@ from hptjax.study.metric_table import METRICS
 from hptjax.tasks.base import Task
 from hptjax.tasks.classification import Classification
 
-LOSSES = ("val_loss", "val_loss_cumulative")  # made of the task's plain loss
+LOSSES = ("val_loss", "val_loss_cumulative")  # computed from the task's plain loss
 
 
 def find_metric(tree: Any, given: Any = None, task: Task | None = None) -> Metric:
-    """The metric that a study runs by.
+    """Finds the metric that judges the trials of a study.
 
-    tree: as the study's config has it; given: a Metric, or a name, in its place; task: what is
-    learned, a classification if None. Raises ConfigError for an unknown name, a bare function, and
-    where a config names a metric of one's own that is not given, or another one.
+    tree: the metric in the study's config. given: a Metric, or a name, in its place. task: the
+    task, a classification if None. Raises ConfigError for an unknown name, for a bare function, and
+    if the config names a user's metric that is not given or has changed.
     """
     task = Classification() if task is None else task
     if isinstance(given, Metric):
@@ -51,7 +51,7 @@ def _named(tree: Any, task: Task) -> Metric:
 
 
 def _by_word(word: str, task: Task, path: str) -> Metric:
-    """A measure of the task, or what the table has."""
+    """A measure of the task, or a metric of the table."""
     measure = task.find(measure_of(word)) if word.startswith(VAL) else None
     if measure is not None:
         return of_measure(word, measure)
@@ -66,7 +66,7 @@ def _by_word(word: str, task: Task, path: str) -> Metric:
 
 
 def _fit(metric: Metric, task: Task) -> Metric:
-    """The metric, unless the curve that it makes is one of the task's."""
+    """The metric; ConfigError if its curve has the name of a measure of the task."""
     if metric.curve and task.find(measure_of(metric.curve)) is not None:
         raise ConfigError(
             f"metric: {metric.name} is a measure of {task.name}; give yours another name."
@@ -75,9 +75,9 @@ def _fit(metric: Metric, task: Task) -> Metric:
 
 
 def check_comparable(names: Iterable[str], targets: Mapping[str, Target], task: Task) -> None:
-    """ConfigError where trials would be compared by losses that are not of one kind.
+    """Raises ConfigError if trials would be compared by losses that are not comparable.
 
-    names: of what they are judged by; targets: of what is tuned.
+    names: the metrics that judge trials; targets: the targets of the tuned hparams.
     """
     of_task = {name: own.path[-1] for name, own in targets.items() if own.path[0] == "task"}
     tuned = [name for name, option in of_task.items() if option in task.loss_options]
@@ -91,7 +91,7 @@ def check_comparable(names: Iterable[str], targets: Mapping[str, Target], task: 
 
 
 def metric_tree(tree: Any, task: Task) -> str | dict[str, str]:
-    """What a study's config says of its metric, as runs note it; ConfigError for a mistake."""
+    """The metric in a study's config, in the form of a run's files; ConfigError for a mistake."""
     if isinstance(tree, str):
         return find_metric(tree, task=task).to_tree()
     goal = Goal.from_tree(tree).to_tree()
@@ -108,7 +108,7 @@ def metric_words(tree: Any, task: Task) -> tuple[str, ...]:
 
 
 def further_metrics(words: Iterable[str], task: Task) -> tuple[Metric, ...]:
-    """The metrics that a config's `metrics` name; ConfigError for what has no curve of its own."""
+    """The metrics that a config's `metrics` name; ConfigError for one without its own curve."""
     found = tuple(_by_word(word, task, "metrics") for word in words)
     for metric in found:
         if not metric.curve and task.find(measure_of(metric.name)) is None:
@@ -120,18 +120,18 @@ def further_metrics(words: Iterable[str], task: Task) -> tuple[Metric, ...]:
 
 
 def measures_of(names: Iterable[str], task: Task) -> tuple[str, ...]:
-    """What is measured on the validation images: the task's own, and those of these metrics."""
+    """The measures on the validation images: the task's own, and those of these metrics."""
     further = [measure_of(name) for name in names if name.startswith(VAL)]
     return tuple(dict.fromkeys([*task.measures, *filter(task.find, further)]))
 
 
 def functions_of(metrics: Iterable[Metric]) -> Mapping[str, Function]:
-    """By its curve, what makes a point of it: a function of logits [N, K] and targets [N, ...]."""
+    """{curve: the function from logits [N, K] and targets [N, ...] to its next point}."""
     return {metric.curve: metric.of_logits for metric in metrics if metric.curve}
 
 
 def named_metrics(tree: Any, words: Iterable[str], task: Task) -> tuple[Metric, ...]:
-    """Those of a config's `metrics`, and its metric unless that is a function given elsewhere."""
+    """The metrics in a config's `metrics`, and its metric unless that is given elsewhere."""
     metrics = further_metrics(words, task)
     if isinstance(tree, str) or "word" in tree:
         metrics += (find_metric(tree, task=task),)
@@ -139,9 +139,9 @@ def named_metrics(tree: Any, words: Iterable[str], task: Task) -> tuple[Metric, 
 
 
 def known_curves(tree: Any, words: Iterable[str], task: Task) -> tuple[str, ...]:
-    """The names of the curves that trials will have, as far as a config tells.
+    """The names of the curves that trials will have, as far as the config determines them.
 
-    tree: of its metric, which may be a function that is given elsewhere; words: of its `metrics`.
+    tree: the config's metric, which may be given elsewhere; words: the config's `metrics`.
     """
     words, goal = tuple(words), Goal.from_tree(tree)
     metrics = named_metrics(tree, words, task)

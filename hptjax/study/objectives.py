@@ -1,4 +1,4 @@
-"""Several objectives: beside the metric that ranks trials, what else is to be good."""
+"""Further objectives, beside the metric that ranks trials."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,22 +20,22 @@ from hptjax.transpile.constraints import cost_of
 
 @dataclass(frozen=True)
 class Objective:
-    """One more number of a trial: a metric of its curves, or a cost of its network, `metric` None.
+    """One more number of a trial: a metric of its curves, or a cost of its network.
 
-    Costs are minimised.
+    metric: None for a cost. Costs are minimised.
     """
 
     goal: Goal
     metric: Metric | None = None
 
     def value(self, curves: Mapping[str, np.ndarray], config: AnyModel) -> float:
-        """As people see it; curves: {name: [epochs]}, one epoch at least."""
+        """The value in its own unit; curves: {name: [epochs]}, with at least one epoch."""
         if self.metric is not None:
             return self.metric(curves)
         return float(cost_of(network_costs(config), self.goal.name))
 
     def loss(self, value: float) -> float:
-        """What searchers are told: lower is better."""
+        """The fitness for searchers: lower is better."""
         return value if self.metric is None else self.metric.loss(value)
 
 
@@ -70,7 +70,7 @@ def objective_words(tree: Any, task: Task) -> tuple[str, ...]:
 
 
 def with_objectives(tree: dict[str, Any]) -> dict[str, Any]:
-    """`metric: [val_accuracy, parameters]` as two keys, the metric that ranks and the others."""
+    """Splits `metric: [val_accuracy, parameters]` into two keys, `metric` and `objectives`."""
     metric = tree.get("metric")
     if not isinstance(metric, list | tuple):
         return tree
@@ -89,7 +89,7 @@ def with_objectives(tree: dict[str, Any]) -> dict[str, Any]:
 
 
 def recorded_words(words: Sequence[str], task: Task) -> tuple[str, ...]:
-    """Those of a config's `objectives` that are curves, and must be recorded each epoch."""
+    """The names in a config's `objectives` that have curves, to be recorded each epoch."""
     metrics = ((own.goal.name, own.metric) for own in objectives_of(words, task))
     return tuple(
         word

@@ -1,4 +1,4 @@
-"""Who of a generation goes on, and for how many epochs: pure functions of what is known so far."""
+"""Schedules: pure functions that decide which trials are trained on, and for how many epochs."""
 
 import math
 from collections.abc import Mapping
@@ -12,34 +12,33 @@ from hptjax.config.frozen import Frozen, Positive
 
 @dataclass(frozen=True)
 class Step:
-    """The trials that go on, by their place in the generation, and for how many epochs more."""
+    """The trials to train on, by their places in the generation, and for how many more epochs."""
 
     trials: tuple[int, ...]
     epochs: int
 
 
 class Schedule(Protocol):
-    """What decides; `generation` counts within a strategy.
+    """The contract of a schedule; `generation` counts within a strategy.
 
-    A schedule knows no executor and keeps no state: replaying a generation's values gives the same
-    decisions.
+    A schedule knows no executor and keeps no state: the same values always give the same decisions.
     """
 
     def size(self, generation: int, most: int) -> int:
-        """How many candidates to ask for, when `most` can be trained together."""
+        """How many candidates to ask for, if `most` can be trained together."""
         ...
 
     def decide(self, generation: int, age: int, values: Mapping[int, float]) -> Step | None:
-        """The next step of a generation, None at its end.
+        """The next step of a generation; None at its end.
 
-        age: epochs trained so far, the same for all; values: {place: value so far} of the trials
-        that are still trained (at age 0 the values mean nothing). Lower values are better.
+        age: epochs trained so far, the same for all trials. values: {place: value so far} of the
+        trials that are still trained; lower is better, and at age 0 the values mean nothing.
         """
         ...
 
 
 def member_epochs(schedule: Schedule, generation: int, most: int) -> int:
-    """Epochs that a generation trains in all, when `most` can be trained together and none fails.
+    """The member-epochs of a generation, if `most` can be trained together and none fails.
 
     most: as in `Schedule.size`.
     """
@@ -66,8 +65,8 @@ class SuccessiveHalving(Frozen):
     """Synchronous successive halving (Jamieson & Talwalkar 2016).
 
     All trials are trained for `first` epochs; then, again and again, the best 1/reduction of them
-    go on until they are `reduction` times as old, at most `epochs`. reduction: one of so many goes
-    on. first: epochs of every trial.
+    are trained on until their epochs are multiplied by `reduction`, at most `epochs`. reduction:
+    one trial in so many is trained on. first: the epochs of every trial.
     """
 
     epochs: Positive = 1
@@ -86,12 +85,12 @@ class SuccessiveHalving(Frozen):
 
 
 class Hyperband(Frozen):
-    """Hyperband (Li et al. 2018): brackets of successive halving, one to a generation, in turn.
+    """Hyperband (Li et al. 2018): each generation is one bracket of successive halving, in turn.
 
-    reduction: one of so many goes on, in each bracket. first: epochs of every trial of the first
-    bracket. The first bracket starts with many trials of `first` epochs, the last with few that are
-    trained to the end. `most` trials are the largest bracket's; the others keep their proportion to
-    it.
+    reduction: one trial in so many is trained on, in each bracket. first: the epochs of every trial
+    of the first bracket. The first bracket starts with many trials of `first` epochs, the last with
+    few trials that are trained to the end. The largest bracket has `most` trials; the others are
+    smaller in proportion.
     """
 
     epochs: Positive = 1
@@ -122,6 +121,6 @@ class Hyperband(Frozen):
 
 
 def best(values: Mapping[int, float], reduction: int) -> tuple[int, ...]:
-    """The best 1/reduction of some trials, at least one; of equals the first."""
+    """The best 1/reduction of some trials, at least one; the first of equals wins."""
     ranked = sorted(values, key=lambda place: (values[place], place))
     return tuple(sorted(ranked[: max(1, len(ranked) // reduction)]))

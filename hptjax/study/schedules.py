@@ -1,4 +1,4 @@
-"""The table of schedules: what may stand under `schedule` in a study."""
+"""The table of schedules, which a study names under `schedule`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from hptjax.errors import ConfigError
 from hptjax.study.schedule import Schedule
 from hptjax.table import Table
 
-# A row is a pydantic model of the schedule's options, with the field `epochs`, that the study sets.
+# A row is a pydantic model of the schedule's options; the study sets its field `epochs`.
 SCHEDULES: Table[Any] = Table(
     "schedules",
     "schedule",
@@ -22,7 +22,7 @@ SCHEDULES: Table[Any] = Table(
 
 
 def make_schedule(tree: str | Mapping[str, Any], epochs: int) -> Schedule:
-    """A schedule from any form of a part, as `halving`; ConfigError for a mistake."""
+    """Makes a schedule from any form of a part, such as `halving`; ConfigError for a mistake."""
     must = "schedule: must be a name, or a mapping such as {name: halving}"
     spelling = Spelling.of(tree, "schedule", must)
     kind = SCHEDULES.find(spelling.word, "schedule")
@@ -32,5 +32,5 @@ def make_schedule(tree: str | Mapping[str, Any], epochs: int) -> Schedule:
 
 
 def noted(tree: Any) -> Any:
-    """A schedule as runs note it: its name, or `{name: halving, reduction: 4}`."""
+    """A schedule in the form of a run's files: its name, or `{name: halving, reduction: 4}`."""
     return tree if isinstance(tree, str) else with_name(tree)

@@ -1,4 +1,4 @@
-"""What watches a study and changes nothing in it."""
+"""Sinks: observers of a study, which change nothing in it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,36 +11,37 @@ from hptjax.records.trial import GenerationRecord
 
 
 class Sink:
-    """A watcher; a subclass overrides what it wants to see.
+    """An observer of a study; a subclass overrides the methods for the events that it needs.
 
-    One that is to be named in a study, under `sinks`, may have options, and say how it is opened.
+    A sink that a study names under `sinks` may also override `Options` and `open`.
     """
 
     class Options(Frozen):
-        """There is nothing to be told."""
+        """A sink has no options by default."""
 
     @classmethod
     def open(cls, study: Any, folder: Path, options: Any) -> Self:
-        """The sink of a study: a StudyConfig; folder: of its run; options: of the class's Options.
+        """Opens the sink for a study.
 
-        A sink that is a context manager, too, is closed when the study ends.
+        study: a StudyConfig. folder: the run's directory. options: an instance of `Options`. A sink
+        that is also a context manager is closed when the study ends.
         """
         return cls()
 
     def begin(self, strategy: str, trials: int | None) -> None:
-        """A strategy starts, with at most so many trials to make (None: not known)."""
+        """Called when a strategy starts; trials: the most it will make (None: not known)."""
 
     def epoch(self, strategy: str, epoch: int, metrics: Mapping[str, np.ndarray]) -> None:
-        """An epoch, from 1, of the present generation is over.
+        """Called when an epoch of the present generation is over.
 
-        metrics: [P] of the members still trained.
+        epoch: its number, from 1. metrics: {name: [P]} of the members still trained.
         """
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
-        """A generation is in the journal; replayed: it was there before."""
+        """Called when a generation is in the journal; replayed: whether it was there before."""
 
     def end(self, strategy: str, reason: str) -> None:
-        """A strategy stopped."""
+        """Called when a strategy stops."""
 
     def message(self, text: str) -> None:
-        """Something that the user should know once."""
+        """Called with a text that the user should read once."""

@@ -1,4 +1,4 @@
-"""The table of sinks: what may stand under `sinks` in a study, to watch what `hptjax run` runs."""
+"""The table of sinks, which a study names under `sinks` to observe `hptjax run`."""
 
 from typing import Any
 
@@ -22,10 +22,10 @@ SINKS: Table[type[Sink]] = Table(
 
 
 def sinks_of(tree: Any) -> tuple[Part, ...]:
-    """The sinks of a list of parts; ConfigError for a mistake, or one that stands there twice."""
+    """The sinks of a list of parts; ConfigError for a mistake or a repeated sink."""
     if not isinstance(tree, list | tuple):
         raise ConfigError(f"sinks: must be a list of sinks, got {shown(tree)}.")
-    table: Table[Any] = SINKS  # a class of sinks has its options beside it
+    table: Table[Any] = SINKS  # the options of a sink are a class of their own
     parts = tuple(part(table, item, f"sinks.{k}") for k, item in enumerate(tree))
     for k, sink in enumerate(parts):
         if sink.name in [other.name for other in parts[:k]]:

@@ -1,4 +1,4 @@
-"""Which images are for validation: a part of the training images, or a set of its own."""
+"""The validation set: a part of the training images, or a set of its own."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -22,13 +22,13 @@ def _source(value: Any) -> Any:
 
 
 class Validation(Frozen):
-    """How many images of the training set are for validation, and how they are chosen.
+    """The validation set: how many images it has, and how they are chosen.
 
-    fraction or images: their share, or their number (neither: a fifth). source: other images in
-    their place, `test` (those of the source itself) or another source, as folder:val. stratified:
-    each class is dealt by itself; seed: of the deal; both by default as the data and the study say.
-    groups: images of one group stay together: of folder:<path> a regular expression on the files'
-    names, of npz:<path> a key.
+    fraction or images: their share of the training set, or their number (neither: a fifth). source:
+    other images instead, `test` (the source's own test set) or another source, such as folder:val.
+    stratified: whether the split keeps the shares of the classes (None: as the data say). seed: the
+    seed of the split (None: the study's seed). groups: images of one group stay together; for
+    folder:<path> it is a regular expression on the names of files, for npz:<path> a key.
     """
 
     fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
@@ -59,7 +59,7 @@ class Validation(Frozen):
 
 
 def as_validation(value: Any) -> Any:
-    """What stands behind `data.validation` as a mapping; ConfigError for what is no form of it."""
+    """A value of `data.validation` as a mapping; ConfigError for a wrong form."""
     if value is None or isinstance(value, Validation | Mapping):
         return value
     if isinstance(value, str):
@@ -76,10 +76,10 @@ def as_validation(value: Any) -> Any:
 
 
 def with_fraction(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of `data` with a bare share under its older name, `validation_fraction`.
+    """The keys of `data`, with a bare share under its older key, `validation_fraction`.
 
-    Studies that mean the same are noted alike, and runs of before go on. Raises ConfigError where
-    both are given.
+    Studies that mean the same then have equal files, and older runs can be resumed. Raises
+    ConfigError if both are given.
     """
     tree = dict(data)
     given = tree.get("validation")

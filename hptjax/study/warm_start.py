@@ -1,7 +1,7 @@
 """Warm start: the best hparams of another run are tried first.
 
-They are read once, when a run starts, and recorded in its config among `first`: a run that is
-resumed does not depend on what has become of the other one.
+They are read once, when a run starts, and recorded in its config under `first`: a resumed run does
+not depend on the other run any more.
 """
 
 import csv
@@ -25,9 +25,9 @@ from hptjax.transpile.owners import with_conditions
 
 @dataclass(frozen=True)
 class Known:
-    """A trained trial of another run: its name, and those hparams that a space has.
+    """A trained trial of another run: its name, and its hparams that are in the space.
 
-    loss: lower is better, whatever the metric of that run.
+    loss: its fitness; lower is better, whatever the metric of that run.
     """
 
     name: str
@@ -36,12 +36,12 @@ class Known:
 
 
 def warm_started(study: StudyConfig, recorded: Mapping[str, Any] | None = None) -> StudyConfig:
-    """The study with the points of its warm start in `first`, after those that stand there.
+    """The study with the points of its warm start added to `first`.
 
-    recorded: the config of the run that is to be resumed: if it had the same warm start, its points
-    are taken and the other run is not read. Hparams that the space lacks, or that are inactive, are
-    left out; those that the other run lacks are mid-scale or the first choice. Raises ConfigError
-    where the other run holds no trained trial, or one of the best lies outside the space or has no
+    recorded: the config of the run to be resumed. If it had the same warm start, its points are
+    taken and the other run is not read. Hparams that are inactive or not in the space are left out;
+    hparams that the other run lacks are mid-scale or the first choice. Raises ConfigError if the
+    other run has no trained trial, or if one of its best trials is outside the space or has no
     hparam of it.
     """
     start = study.warm_start
@@ -54,7 +54,7 @@ def warm_started(study: StudyConfig, recorded: Mapping[str, Any] | None = None) 
 
 
 def _recorded_first(tree: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[Any] | None:
-    """The points of a run of the same warm start and the same `first` before it."""
+    """The points of a run with the same warm start and the same `first`; else None."""
     points, own = recorded.get("first", []), tree["first"]
     same = recorded.get("warm_start") == tree["warm_start"] and points[: len(own)] == own
     return points if same else None
@@ -80,7 +80,7 @@ def best_points(study: StudyConfig) -> list[dict[str, Value]]:
 
 
 def _point(known: Known, space: Space, source: str) -> dict[str, Value]:
-    """The hparams that are active there, as the space has them; what is missing is the default."""
+    """The active hparams of a trial, in the space's types; defaults for missing ones."""
     try:
         if not known.hparams:
             raise ConfigError("it has no hparam of the space.")
@@ -92,7 +92,7 @@ def _point(known: Known, space: Space, source: str) -> dict[str, Value]:
 
 
 def _read(start: WarmStart, space: Space, own: Goal) -> Iterable[Known]:
-    """own: what the study itself is judged by."""
+    """Reads the trials of a warm start; own: the goal of this study."""
     if start.trials is not None:
         return list(_of_table(user_path(start.trials), space, own))
     try:
@@ -108,15 +108,15 @@ def _read(start: WarmStart, space: Space, own: Goal) -> Iterable[Known]:
         for trial in trials
         if trial.status is Status.TRAINED
         and trial.told is not None
-        and trial.duplicate_of is None  # else the luckiest training of a network would decide
+        and trial.duplicate_of is None  # otherwise the luckiest training of a network would decide
     ]
 
 
 def _of_table(path: Path, space: Space, own: Goal) -> Iterator[Known]:
     """The trained trials of a trials.csv, or of any table with a column `value`.
 
-    A trials.csv says what its searcher was told; of another table the values are of the metric that
-    its column `metric` names, else of the study's own.
+    A trials.csv has the fitness of each trial. In any other table, the values belong to the metric
+    in the column `metric`, or else to the study's metric.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -140,7 +140,7 @@ def _of_table(path: Path, space: Space, own: Goal) -> Iterator[Known]:
 
 
 def _told(row: Mapping[str, str], value: float, own: Goal, where: str) -> float:
-    """The value of a row, lower is better."""
+    """The fitness of a row; lower is better."""
     told = _number(row.get("told") or "")
     if told is not None:
         return told
@@ -153,7 +153,7 @@ def _told(row: Mapping[str, str], value: float, own: Goal, where: str) -> float:
 
 
 def _value(entry: Entry, text: str) -> Value:
-    """What a cell of a table means: a choice, a number, or else the text itself."""
+    """The value of a table's cell: a choice, a number, or else the text itself."""
     if isinstance(entry, Categorical):
         for choice in entry.choices:
             if str(choice) == text or (isinstance(choice, bool) and str(choice) == text.title()):

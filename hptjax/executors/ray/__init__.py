@@ -14,14 +14,14 @@ from hptjax.study.data import StudyData
 
 
 class Options(Frozen):
-    """Where workers run, and what each is given.
+    """Where workers run, and which resources each of them gets.
 
-    address: of a Ray that runs (auto, host:port or ray://host:port); None: one on this machine,
-    that ends with the study. workers: at most so many; None: as many as there is room for.
-    resources: of each worker, by Ray's names, such as {GPU: 1}; None: one GPU, or all the TPU chips
-    or CPU cores of a node, or their equal shares where there are to be more workers than nodes.
-    max_retries: how often a member may go elsewhere from a worker that was lost, before its trial
-    counts as lost.
+    address: the address of a running Ray (auto, host:port or ray://host:port); None starts one on
+    this machine, which ends with the study. workers: the largest number of workers; None allows as
+    many as there is room for. resources: the resources of each worker, by Ray's names, such as
+    {GPU: 1}; None means one GPU, or all TPU chips or CPU cores of a node, or equal shares of these
+    if there are more workers than nodes. max_retries: how many lost workers a member may survive
+    before its trial counts as lost.
     """
 
     address: str | None = None
@@ -38,8 +38,8 @@ def open_executor(
 ) -> Iterator[Executor]:
     """The executor of a study on Ray; its workers end with the context.
 
-    Raises: MissingExtraError without Ray; ConfigError where no Ray answers at the address, or it
-    has no room for a worker.
+    Raises MissingExtraError without Ray; ConfigError if no Ray answers at the address, or if it has
+    no room for a worker.
     """
     try:
         import ray  # noqa: F401

@@ -1,4 +1,4 @@
-"""Calls to workers side by side: an answer of each, or what became of it."""
+"""Parallel calls to workers: collects the answers, and the workers that are gone."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ class Gone:
 def answers(
     calls: Mapping[Hand, Any], allowed: Callable[[Hand], float]
 ) -> Iterator[tuple[Hand, Any]]:
-    """Each worker with what it answers, or with `Gone`, as they come.
+    """Yields each worker with its answer, or with `Gone`, in order of arrival.
 
-    calls: references to the answers; allowed: seconds from now that a worker may take, asked again
-    and again. A mistake in the program, other than one that its devices report, is raised here.
+    calls: references to the answers. allowed: how many seconds from now a worker may take; called
+    repeatedly. An error of the program is raised here, unless a device reported it.
     """
     waited, waiting = Waited(), {ref: hand for hand, ref in calls.items()}
     while waiting:
@@ -43,7 +43,7 @@ def _answer(ref: Any) -> Any:
     try:
         return ray.get(ref)
     except RayTaskError as error:
-        if isinstance(error.cause, jax.errors.JaxRuntimeError):  # a device that failed, or is full
+        if isinstance(error.cause, jax.errors.JaxRuntimeError):  # a device failed, or is full
             return Gone(reason(error))
         raise error.cause from error
     except RayError as error:

@@ -1,4 +1,4 @@
-"""The Ray that a study runs on: one that is there, or one of its own."""
+"""Connects a study to Ray: to a running one, or to one of its own."""
 
 import logging
 import os
@@ -17,19 +17,21 @@ from hptjax.devices import available_cores
 from hptjax.errors import ConfigError
 
 REACH_S = 10.0
-# Ray's own servers listen on all interfaces, whatever it is told, and ask for a token that only its
-# user has. This address, which Ray takes where it replaces 127.0.0.1 by that of the network, keeps
-# to the machine what is sent within it, and what binds to the node's address.
+# Ray's own servers always listen on all interfaces, and ask for a token that only their user has.
+# This address keeps the rest, which binds to the node's address, on the machine; Ray would replace
+# 127.0.0.1 by an address of the network.
 LOOPBACK: dict[str, Any] = {"_node_ip_address": "127.0.0.2"} if sys.platform == "linux" else {}
 QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 
 
 def _start(**options: Any) -> None:
-    """Ray, with this process's own handling of signals: Ray's would print its stack at SIGTERM."""
+    """Starts Ray but keeps this process's signal handlers: Ray's print a stack at SIGTERM."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     handlers = {number: signal.getsignal(number) for number in numbers}
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"os\.fork\(\) was called")  # it execs at once
+        warnings.filterwarnings(
+            "ignore", message=r"os\.fork\(\) was called"
+        )  # the child calls exec at once
         ray.init(**options, **QUIET)
     if threading.current_thread() is threading.main_thread():
         for number, handler in handlers.items():
@@ -39,9 +41,9 @@ def _start(**options: Any) -> None:
 
 @contextmanager
 def connected(address: str | None, workers: int) -> Iterator[None]:
-    """Connected to a Ray; one that this process uses already is taken as it is, and left running.
+    """Connects to Ray; a connection that this process already has is used and left open.
 
-    workers: how many a Ray of this machine must have room for. Raises ConfigError where none
+    workers: how many workers a Ray of this machine must have room for. Raises ConfigError if no Ray
     answers at the address.
     """
     if ray.is_initialized():
@@ -49,7 +51,7 @@ def connected(address: str | None, workers: int) -> Iterator[None]:
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if address is None:
-        # logged before the level of init() counts; says that others need a token to get in
+        # Ray logs, before the level of init() applies, that others need a token
         logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
         cores = max(available_cores(), workers)
         _start(address="local", num_cpus=cores, include_dashboard=False, **LOOPBACK)
@@ -68,7 +70,7 @@ def connected(address: str | None, workers: int) -> Iterator[None]:
 
 
 def _reach(address: str) -> None:
-    """Raises OSError where nobody listens at host:port, for which Ray would wait without end."""
+    """Raises OSError if nobody listens at host:port; Ray itself would wait forever."""
     host, colon, port = address.rpartition(":")
     if colon and port.isdecimal() and "://" not in address:
         socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_S).close()

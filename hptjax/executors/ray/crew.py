@@ -1,4 +1,4 @@
-"""The workers of a study: started where there is room, watched, replaced, their speed measured."""
+"""The workers of a study: starts, watches and replaces them, and measures their speed."""
 
 import time
 from collections import Counter
@@ -19,26 +19,26 @@ from hptjax.models.signature import NetShape
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
 
-START_S = 120.0  # at first, for all workers that there is room for; then for one at least
+START_S = 120.0  # how long to wait at first for all workers, later for at least one
 LOOK_S = 2.0  # between two looks at the nodes
-GRACE_S, SLACK = 60.0, 10.0  # a worker may take so long, and so many times what is expected
-FIRST_S = 3600.0  # and so long where nothing is known of the like of it
+GRACE_S, SLACK = 60.0, 10.0  # deadline = GRACE_S + SLACK * expected seconds
+FIRST_S = 3600.0  # deadline before any worker of its kind was timed
 OR = " or "  # between the facts of unlike workers
-MOST_REFUSALS = 3  # of workers to start on a node, before it is let be
+MOST_REFUSALS = 3  # failed starts of workers on a node before the node is ignored
 
 
 def either(known: str | bool | None, new: str | bool) -> str | bool:
-    """A fact of unlike workers: all values of it, whatever the order they came in."""
+    """Joins the values of a fact of unlike workers, independent of their order."""
     if known in (None, new):
         return new
     return OR.join(sorted({*str(known).split(OR), str(new)}))
 
 
 class Waited:
-    """Seconds of waiting, asked for again and again.
+    """Counts seconds of waiting; to be asked repeatedly.
 
-    A long time between two questions means that this process, or its whole machine, stood still;
-    of that only a step counts: nobody else can be blamed for it.
+    A long time between two calls means that this process, or its whole machine, stood still. Only
+    STEP_S seconds of it count, for no worker is to blame for it.
     """
 
     STEP_S = 5.0
@@ -55,9 +55,9 @@ class Waited:
 
 @dataclass(eq=False)
 class Hand:
-    """A worker as the driver sees it.
+    """The driver's view of a worker.
 
-    speed: price, in the crew's unit, per second; None until it is measured.
+    speed: price per second, in the crew's unit; None until it is measured.
     """
 
     actor: Any
@@ -68,7 +68,7 @@ class Hand:
 
 
 class Crew:
-    """All workers; as a context they end with it."""
+    """All workers; a context manager that ends them."""
 
     def __init__(
         self,
@@ -79,16 +79,16 @@ class Crew:
         notify: Callable[[str], None],
         worker: type[Worker] = Worker,
     ) -> None:
-        """most: workers at a time; worker: what they are."""
+        """most: the largest number of workers; worker: the class of the workers."""
         self._most, self._resources, self._notify, self._worker = most, resources, notify, worker
         self._study, self._data = study.to_dict(), ray.put(data)
         self.images = study.data.epoch_images(data.train.size)
         self._hands: list[Hand] = []
         self._looked, self._told, self._refused = -LOOK_S, "", Counter[str]()
-        self.compile_s: float | None = None  # the longest that one of them compiled
-        self._last: dict[str, float] = {}  # speed by kind, also of workers that are lost
-        self._first: Facts | None = None  # of the worker whose prices are the crew's unit
-        self.rounding: dict[str, str | bool] = {}  # of all workers that were ever ready
+        self.compile_s: float | None = None  # the longest compilation of a worker so far
+        self._last: dict[str, float] = {}  # {kind: speed}, including workers that are lost
+        self._first: Facts | None = None  # the worker whose prices are the crew's unit
+        self.rounding: dict[str, str | bool] = {}  # joined over all workers that were ever ready
 
     def __enter__(self) -> "Crew":
         return self
@@ -99,10 +99,10 @@ class Crew:
         self._hands = []
 
     def gather(self, *, patient: bool = False) -> list[Hand]:
-        """The workers that are there, at least one.
+        """The workers that are ready, at least one.
 
-        Waits for all that are starting, where none has worked before or patient says so, and else
-        only for that one. Raises ConfigError where none comes.
+        Waits for all workers that are starting, if none was ready before or if patient; else only
+        for one. Raises ConfigError if none becomes ready.
         """
         waited, first = Waited(), patient or not self.ready
         while waited.seconds() < START_S:
@@ -128,7 +128,7 @@ class Crew:
         return [hand for hand in self._hands if hand.facts is not None]
 
     def look(self) -> None:
-        """Starts workers where there is room for more, and takes in those that are ready."""
+        """Starts workers where there is room, and takes in those that are ready."""
         if time.monotonic() - self._looked >= LOOK_S:
             self._looked = time.monotonic()
             self._start_missing()
@@ -191,15 +191,15 @@ class Crew:
             }
 
     def price(self, shape: NetShape) -> float:
-        """Of an epoch of a member of this exact shape, in the unit of all workers' speeds.
+        """The price of an epoch of a member of this net shape, in the unit of all workers' speeds.
 
-        The first worker's prices are the unit; a worker must have been there.
+        The prices of the first worker are the unit; a worker must have been ready.
         """
         assert self._first is not None
         return self.images * self._first.price(shape)
 
     def lose(self, hand: Hand, why: str) -> None:
-        """Lets a worker go for good; another one starts in its place if its node has room."""
+        """Gives up a worker; another one starts in its place if its node has room."""
         if hand in self._hands:
             self._hands.remove(hand)
             self._looked = -LOOK_S
@@ -209,11 +209,11 @@ class Crew:
     def measured(
         self, hand: Hand, speed: float | None, shapes: Sequence[NetShape], compile_s: float
     ) -> None:
-        """A worker trained members of these shapes at this speed, after it compiled for so long.
+        """Records the speed of a worker that trained members of these shapes, and its compile time.
 
         speed: in the worker's own prices, which may differ from the crew's unit.
         """
-        if speed:  # half of what was known stays: a short epoch says little
+        if speed:  # averaged with the known speed: a short epoch says little
             assert hand.facts is not None
             own = self.images * sum(hand.facts.price(shape) for shape in shapes)
             speed *= sum(self.price(shape) for shape in shapes) / own
@@ -222,14 +222,14 @@ class Crew:
         self.compile_s = max(self.compile_s or 0.0, compile_s)
 
     def idle(self, hands: Iterable[Hand]) -> None:
-        """These got no members: next time they count as the like of them, or would never again."""
+        """Forgets the speeds of idle workers: one slow epoch does not exclude them for good."""
         for hand in hands:
             hand.speed = None
 
     def allowed(self, hand: Hand, price: float) -> float:
-        """Seconds that a worker may take for members of this price, before it is taken for hung.
+        """How many seconds a worker may take for members of this price before it counts as hung.
 
-        It counts as the slowest of its kind until it is measured, and may have to compile.
+        Until it is measured, it counts as the slowest of its kind. It may have to compile.
         """
         like = [h.speed for h in self._hands if h.speed and _kind(h) == _kind(hand)]
         speed = hand.speed or min(like, default=self._last.get(_kind(hand)))
@@ -238,7 +238,7 @@ class Crew:
         return GRACE_S + SLACK * (price / speed + self.compile_s)
 
     def speeds(self, hands: Sequence[Hand]) -> dict[Hand, float]:
-        """Price per second of each; where not measured that of the like, or else by the devices."""
+        """{worker: price per second}, measured, or that of its kind, or else by its devices."""
         known = [hand for hand in self._hands if hand.speed]
         return {hand: hand.speed or _guess(hand, known) for hand in hands}
 

@@ -1,4 +1,4 @@
-"""Who trains what: members dealt by their price and the speed of each worker."""
+"""Deals members to workers by the members' prices and the workers' speeds."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
@@ -11,9 +11,9 @@ W = TypeVar("W")
 def deal(
     prices: Sequence[float], speeds: Mapping[W, float], loads: Mapping[W, float] | None = None
 ) -> list[W]:
-    """The worker of each member: the costliest first, each to the one that is done with it first.
+    """The worker of each member: each, costliest first, goes to the worker that ends it first.
 
-    speeds: price per second; loads: price of what a worker has to do already.
+    speeds: price per second. loads: the price of the work that a worker already has.
     """
     loads = {worker: (loads or {}).get(worker, 0.0) for worker in speeds}
     dealt: dict[int, W] = {}
@@ -25,7 +25,7 @@ def deal(
 
 
 def slowest(prices: Sequence[float], dealt: Sequence[W], speeds: Mapping[W, float]) -> float:
-    """Seconds that the slowest worker takes."""
+    """The seconds of the slowest worker."""
     loads = dict.fromkeys(speeds, 0.0)
     for price, worker in zip(prices, dealt, strict=True):
         loads[worker] += price
@@ -33,9 +33,9 @@ def slowest(prices: Sequence[float], dealt: Sequence[W], speeds: Mapping[W, floa
 
 
 def evened(prices: Sequence[float], dealt: Sequence[W], speeds: Mapping[W, float]) -> list[W]:
-    """The same deal with few members moved, so that the slowest worker is done sooner.
+    """The deal with few members moved, so that the slowest worker ends sooner.
 
-    Each step moves the member from the slowest worker to the fastest that helps the most.
+    Each step moves one member away from the slowest worker, by the move that helps most.
     """
     now = list(dealt)
     while True:

@@ -1,4 +1,4 @@
-"""The executor over the workers of a crew."""
+"""The executor that trains on Ray."""
 
 import itertools
 import weakref
@@ -18,7 +18,7 @@ class RayExecutor:
     def __init__(
         self, crew: Crew, max_retries: int, notify: Callable[[str], None] = lambda text: None
     ) -> None:
-        """max_retries: how often a member may lose its worker, before it is lost itself."""
+        """max_retries: how often a member may lose its worker before it is lost itself."""
         self._crew, self._max_retries, self._notify = crew, max_retries, notify
         self._numbers = itertools.count()
 

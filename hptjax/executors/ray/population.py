@@ -1,4 +1,4 @@
-"""Members that lie with the workers of a crew; who loses its worker is trained again elsewhere."""
+"""A population on workers; a member that loses its worker is trained again elsewhere."""
 
 import math
 import time
@@ -22,16 +22,17 @@ from hptjax.population import Cost, Member, Outcome
 from hptjax.population.marked import with_marks
 from hptjax.population.resident import Trained
 
-COST_SHARE = 0.02  # of the training time may go into states that are kept here
-MIN_GAIN = 0.1  # of an epoch that moving members must save
+COST_SHARE = 0.02  # share of the training time that saving states here may take
+MIN_GAIN = 0.1  # share of an epoch that moving members must save
 
 
 class RayPopulation(Trained):
-    """Members by their numbers in it: where each lies, and the last state of each that is here.
+    """Members by their numbers: the worker of each, and its last state that was saved here.
 
-    A member has a home, the worker that holds it at the population's age, or none: then it starts
-    from its last state, or anew, where the next epoch is trained. Workers learn who is marked with
-    the order for the epoch after it: who loses its worker is marked again on its way.
+    The home of a member is the worker that holds it at the population's age. A member without a
+    home starts from its saved state, or from its initial weights, on the worker of the next epoch.
+    The order for an epoch tells workers which members were marked after the epoch before; a member
+    that lost its worker is marked again on its way.
     """
 
     def __init__(
@@ -48,19 +49,19 @@ class RayPopulation(Trained):
         self._members, self._age = tuple(members), age
         self._ids = list(range(len(members)))  # by place
         self._home: dict[int, Hand] = {}
-        self._bound: dict[int, Hand] = {}  # where those that are moved go
-        self._marks: dict[int, int] = {}  # the age of each at which it was marked last
+        self._bound: dict[int, Hand] = {}  # the new homes of members that are moved
+        self._marks: dict[int, int] = {}  # the age at which each was last marked
         self._states = States()
         if arrays is not None:
             self._states.put(self._ids, arrays, age)
         self._max_retries, self._tries = max_retries, Counter[int]()
         self._lost: dict[int, str] = {}
-        self._faults = Cost()  # that no epoch has been charged with yet
+        self._faults = Cost()  # costs that no epoch has been charged with yet
         self._last_save, self._save_s = time.monotonic(), None
 
     @cached_property
     def _prices(self) -> list[float]:
-        """Of an epoch of each member; known once a worker is there."""
+        """The price of an epoch of each member; known once a worker is ready."""
         return [self._crew.price(member.shape) for member in self._members]
 
     def epoch(self, seconds: float = math.inf) -> Outcome | None:
@@ -78,9 +79,11 @@ class RayPopulation(Trained):
         self._marks |= {self._ids[k]: self._age for k in chosen}
 
     def weights(self, k: int, *, marked: bool = False) -> Mapping[str, Any]:
-        """Raises DataError where the member is lost by now."""
+        """The weights of a member; raises DataError if it is lost."""
         member = self._ids[k]
-        earlier = marked and self._marks.get(member) != self._age  # else they are the present ones
+        earlier = (
+            marked and self._marks.get(member) != self._age
+        )  # otherwise they are the present ones
         while True:
             self._bring(self._age, set(self._home))
             if member in self._lost:
@@ -93,10 +96,10 @@ class RayPopulation(Trained):
             for _, answer in answers(call, self._moving_allowed):
                 if not isinstance(answer, Gone):
                     return answer
-                self._bereave(hand, answer.why)
+                self._drop_worker(hand, answer.why)
 
     def snapshot(self) -> Mapping[str, np.ndarray]:
-        """Zeros stand for members that are lost."""
+        """The state, with zeros for lost members."""
         while True:
             self._bring(self._age, set(self._home))
             if self._fetch(self._alive):
@@ -126,9 +129,9 @@ class RayPopulation(Trained):
         return join_metrics(parts, len(self._ids)), cost, count
 
     def _bring(self, age: int, there: Set[int]) -> tuple[list[Report], Cost, int]:
-        """Has all members trained to an age; there: those whose homes have them at it already.
+        """Trains all members to an age; there: the members whose homes already hold them at it.
 
-        Round after round, until nobody is left behind by a worker that is lost.
+        Repeats this until no member is left behind by a lost worker.
         """
         there, reports, cost, workers = set(there), [], Cost(), set()
         while behind := [k for k in self._alive if k not in there]:
@@ -137,7 +140,7 @@ class RayPopulation(Trained):
             made = []
             for hand, answer in answers(calls, lambda hand, o=orders: self._allowed(hand, o[hand])):
                 if isinstance(answer, Gone):
-                    there -= self._bereave(hand, answer.why)
+                    there -= self._drop_worker(hand, answer.why)
                     continue
                 self._note(hand, answer)
                 made.append(answer)
@@ -148,7 +151,7 @@ class RayPopulation(Trained):
         return reports, cost, len(workers)
 
     def _orders(self, behind: Sequence[int], age: int) -> dict[Hand, Order]:
-        """What each worker shall do next; who has no home gets one, but for some that must wait."""
+        """The next order of each worker; members without a home get one, but some must wait."""
         homeless = [k for k in behind if k not in self._home]
         arriving: dict[Hand, list[int]] = defaultdict(list)
         for k, hand in self._dealt(homeless, set(behind)).items():
@@ -172,11 +175,11 @@ class RayPopulation(Trained):
         return orders
 
     def _dealt(self, homeless: Sequence[int], behind: Set[int]) -> dict[int, Hand]:
-        """New homes. On its last try a member goes alone: it may be what brings workers down."""
+        """The new homes of members. On its last try a member trains alone: it may crash workers."""
         if not homeless:
             return {}
         hands = self._crew.gather()
-        if self._home:  # who joined since has not compiled yet, and waits for the next generation
+        if self._home:  # new workers have not compiled yet, and wait for the next generation
             hands = [hand for hand in hands if hand.speed] or hands
         out = {k: self._bound.pop(k) for k in homeless if self._bound.get(k) in hands}
         self._bound.clear()
@@ -195,14 +198,14 @@ class RayPopulation(Trained):
         return dict(zip(last, alone, strict=False))
 
     def _note(self, hand: Hand, report: Report) -> None:
-        """What a report says of its worker."""
+        """Records the speed and the messages in a report."""
         shapes = [self._members[k].shape for k in report.ids]
         self._crew.measured(hand, report.speed, shapes, report.cost.compile_s)
         for text in report.messages:
             self._notify(text)
 
-    def _bereave(self, hand: Hand, why: str) -> set[int]:
-        """Takes a worker for lost: its members are homeless, or lost after too many tries."""
+    def _drop_worker(self, hand: Hand, why: str) -> set[int]:
+        """Drops a lost worker; its members need new homes, or are lost after too many tries."""
         own = {k for k, home in self._home.items() if home is hand}
         for k in own:
             del self._home[k]
@@ -215,19 +218,19 @@ class RayPopulation(Trained):
         return own
 
     def _allowed(self, hand: Hand, order: Order) -> float:
-        """Seconds that a worker may take for an order, before it is taken for hung."""
+        """How many seconds a worker may take for an order before it counts as hung."""
         epochs = [(k, 1) for k in order.held]
         epochs += [(k, order.age - arrival.age) for arrival in order.arrivals for k in arrival.ids]
         work = sum(self._prices[k] * count for k, count in epochs)
         return self._crew.allowed(hand, work)
 
     def _moving_allowed(self, hand: Hand) -> float:
-        """Seconds for a state on its way."""
+        """How many seconds the transfer of a state may take."""
         size = sum(costs_of(self._members[k].shape).state_bytes for k in self._ids)
         return GRACE_S + SLACK * size / RATE
 
     def _predicted_seconds(self) -> float:
-        """How long the next epoch will take, 0 where that is not known."""
+        """The predicted seconds of the next epoch; 0 if not known."""
         hands = list(set(self._home.values()))
         if not hands or any(hand.speed is None for hand in hands):
             return 0.0
@@ -237,7 +240,7 @@ class RayPopulation(Trained):
         return slowest([self._prices[k] for k in homes], list(homes.values()), speeds)
 
     def _even_out(self) -> None:
-        """Moves exact states from worker to worker, where the next epoch gains more by it."""
+        """Moves members between workers if the next epoch gains more time than the move takes."""
         speeds = self._crew.speeds([hand for hand in self._crew.ready if hand.speed])
         if len(speeds) < 2 or not self._home or not set(self._home.values()) <= speeds.keys():
             return
@@ -255,7 +258,7 @@ class RayPopulation(Trained):
                 self._bound[k] = after[k]
 
     def _save_if_due(self) -> None:
-        """Keeps the members' states here where that is cheap: who is lost later goes on from it."""
+        """Saves the members' states here if that is cheap; lost members resume from them."""
         size = sum(costs_of(self._members[k].shape).state_bytes for k in self._alive)
         expected = size / RATE if self._save_s is None else self._save_s
         began = time.monotonic()
@@ -266,7 +269,7 @@ class RayPopulation(Trained):
         self._save_s = self._last_save - began
 
     def _fetch(self, members: Sequence[int]) -> bool:
-        """Saves the present states of members that are at home; False where a worker was lost."""
+        """Saves the present states of members that have a home; False if a worker was lost."""
         ids: dict[Hand, list[int]] = defaultdict(list)
         for k in members:
             if k in self._home and self._states.age(k) != self._age:
@@ -275,7 +278,7 @@ class RayPopulation(Trained):
         whole = True
         for hand, answer in answers(calls, self._moving_allowed):
             if isinstance(answer, Gone):
-                self._bereave(hand, answer.why)
+                self._drop_worker(hand, answer.why)
                 whole = False
             else:
                 self._states.put(ids[hand], answer, self._age)
@@ -283,7 +286,7 @@ class RayPopulation(Trained):
 
 
 def side_by_side(costs: Sequence[Cost]) -> Cost:
-    """The cost of what ran at the same time: the slowest one's seconds, the sums of the rest."""
+    """The cost of parallel work: the seconds of the slowest part, the sums of all other costs."""
     total = sum(costs, Cost())
     return replace(
         total,

@@ -1,4 +1,4 @@
-"""Where workers fit: what each node of a Ray has room for."""
+"""Finds room for workers on the nodes of Ray."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ ACCELERATORS = ("GPU", "TPU")
 
 @dataclass(frozen=True)
 class Slot:
-    """Room for a worker on a node, and the resources that are its own there."""
+    """Room for a worker on a node, with the resources that it gets there."""
 
     node: str
     resources: Mapping[str, float]
@@ -21,10 +21,10 @@ def slots(
     most: int | None,
     resources: Mapping[str, float] | None,
 ) -> list[Slot]:
-    """The places of up to `most` workers, spread over the nodes (as `ray.nodes()` gives them).
+    """The slots of up to `most` workers, spread over the nodes (as `ray.nodes()` returns them).
 
-    resources: of each worker; None: a GPU, all TPU chips of a node, or all its CPU cores, or their
-    shares where there are fewer nodes than workers.
+    resources: the resources of each worker; None means a GPU, or all TPU chips of a node, or all
+    its CPU cores, or shares of the cores if there are fewer nodes than workers.
     """
     alive = [node for node in nodes if node["Alive"]]
     if resources is None:
@@ -46,7 +46,7 @@ def _asked_slots(node: Mapping[str, Any], resources: Mapping[str, float]) -> lis
 
 
 def _own_slots(node: Mapping[str, Any], shares: int) -> list[Slot]:
-    """shares: into how many workers a node of CPU cores is cut, as far as they suffice."""
+    """shares: how many workers share the CPU cores of a node, if there are enough cores."""
     has = node["Resources"]
     cpus, gpus, chips = (int(has.get(name, 0)) for name in ("CPU", "GPU", "TPU"))
     spare = {"CPU": 1.0} if cpus else {}

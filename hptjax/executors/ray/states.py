@@ -1,4 +1,4 @@
-"""The last states of members that lie here, from which they go on wherever that may be."""
+"""The saved states of members, from which any worker can resume them."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -9,22 +9,22 @@ from hptjax.executors.joined import join_arrays
 from hptjax.executors.ray.worker import Arrival
 from hptjax.population import Member
 
-RATE = 2e8  # bytes per second of a state on its way, before the first is measured
+RATE = 2e8  # bytes per second of a transfer, before the first is measured
 
 
 class States:
-    """States of a population's members, by their numbers in it."""
+    """The saved states of a population's members, by their numbers."""
 
     def __init__(self) -> None:
         self._saved: dict[int, tuple[int, dict[str, np.ndarray]]] = {}
 
     def put(self, ids: Sequence[int], arrays: Mapping[str, np.ndarray], age: int) -> None:
-        """Takes copies: what Ray gives is memory of its store. arrays: {name: [ids, ...]}."""
+        """Saves copies, since Ray's arrays are memory of its store. arrays: {name: [ids, ...]}."""
         for row, k in enumerate(ids):
             self._saved[k] = age, {name: array[row].copy() for name, array in arrays.items()}
 
     def age(self, k: int) -> int | None:
-        """Of the state of a member, None where there is none."""
+        """The age of a member's saved state; None if there is none."""
         return self._saved[k][0] if k in self._saved else None
 
     def joined(self, ids: Sequence[int], places: Sequence[int], count: int) -> dict:
@@ -37,7 +37,7 @@ class States:
         return join_arrays(parts, count)
 
     def arrivals(self, ids: Sequence[int], members: Sequence[Member]) -> list[Arrival]:
-        """Members that come to a worker, together where they are of one age; members: all."""
+        """The arrivals of these members at a worker, grouped by age; members: all members."""
         ages: dict[int | None, list[int]] = defaultdict(list)
         for k in ids:
             ages[self.age(k)].append(k)

@@ -1,4 +1,4 @@
-"""A worker: an actor that owns its devices, builds its trainer once and keeps members resident."""
+"""A worker: an actor that owns its devices, builds its trainer once and holds members."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -27,10 +27,10 @@ PACKAGES = ("hptjax", "jax", "jaxlib")
 
 @dataclass(frozen=True)
 class Facts:
-    """What a worker says of itself.
+    """The facts of a worker.
 
-    kind: equal for those that should be equally fast; plan: of its program; rounding: what decides
-    that of its results.
+    kind: equal for workers that should be equally fast. plan: the plan of its program. rounding:
+    the facts that decide the rounding of its results.
     """
 
     kind: str
@@ -41,16 +41,16 @@ class Facts:
     rounding: Mapping[str, str | bool]
 
     def price(self, shape: NetShape) -> float:
-        """Per image of a member of this exact shape, in the body that trains it there.
+        """The price per image of a member of this net shape, in the body that trains it there.
 
-        A shape that the plan lacks gets a program, and so a body, of its own.
+        A shape that the plan lacks gets a program of its own, and so its own body.
         """
         place = self.plan.body_of(shape)
         return self.plan.price(shape if place is None else self.plan.bodies[place], shape)
 
 
 class PlannedExecutor(Executor, Protocol):
-    """An executor that says of what bodies its program is."""
+    """An executor that knows the plan of its program."""
 
     @property
     def plan(self) -> Plan: ...
@@ -58,9 +58,9 @@ class PlannedExecutor(Executor, Protocol):
 
 @dataclass(frozen=True)
 class Arrival:
-    """Members of one age that come to a worker: new ones (no arrays), or as a snapshot has them.
+    """Members of one age that come to a worker: new (no arrays), or in the state of a snapshot.
 
-    ids: by which the driver knows them.
+    ids: the driver's numbers of the members.
     """
 
     ids: Sequence[int]
@@ -71,10 +71,10 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Order:
-    """What a worker shall do: let go of all members but these, take in others, train all to an age.
+    """An order to a worker: drop all members except `held`, take in arrivals, train all to an age.
 
-    population: its number; members that a worker holds under another number stay as they are.
-    marks: {id: age at which it was marked last}; of those below the age to train to.
+    population: its number; members of other populations stay as they are. marks: {id: the age at
+    which it was last marked}, for ages below the one to train to.
     """
 
     population: int
@@ -86,10 +86,10 @@ class Order:
 
 @dataclass(frozen=True)
 class Report:
-    """What came of an order: the metrics {name: [ids]} of the last epoch of those it trained.
+    """The result of an order: the metrics {name: [ids]} of the last epoch of its members.
 
-    speed: price, by the worker's own plan, per second in that epoch, None where nothing was
-    trained; messages: for the user.
+    speed: price per second in that epoch, by the worker's own plan; None if nothing was trained.
+    messages: texts for the user.
     """
 
     ids: Sequence[int]
@@ -101,7 +101,7 @@ class Report:
 
 @dataclass
 class Held:
-    """Members of one population that are resident here."""
+    """The members of one population that a worker holds."""
 
     ids: list[int]
     members: list[Member]
@@ -109,7 +109,7 @@ class Held:
     age: int
 
     def advance(self, age: int, marks: Mapping[int, int]) -> Outcome:
-        """Trains them to this age, if they are younger; who passes its mark's age is marked."""
+        """Trains them to this age, if they are younger; marks each at the age of its mark."""
         outcomes = []
         while self.age < age:
             due = [place for place, k in enumerate(self.ids) if marks.get(k) == self.age]
@@ -126,7 +126,7 @@ class Held:
 
 
 class Worker:
-    """What runs in the process of an actor."""
+    """The class that runs in the process of an actor."""
 
     def __init__(
         self,
@@ -139,10 +139,10 @@ class Worker:
         compile_cache: bool,
         folders: Sequence[str] = (),
     ) -> None:
-        """study: in plain data; folders: of modules that it names; cores: what it may use of a CPU.
+        """study: plain data. folders: folders of modules that it names. cores: CPU cores to use.
 
-        share: how many workers there are. A CPU takes a whole population; an accelerator computes
-        all the lanes of a call, so that its calls are of this worker's share.
+        share: how many workers there are. A CPU takes a whole population per call. An accelerator
+        computes all lanes of a call, so that its calls take only this worker's share.
         """
         import_from(folders)
         set_up(compile_cache=compile_cache, cores=None if accelerated else cores)
@@ -172,7 +172,7 @@ class Worker:
         )
 
     def train(self, order: Order) -> Report:
-        """Does what an order says: those who come catch up first, so that all train in one call."""
+        """Carries out an order; arrivals catch up first, so that all members train in one call."""
         began = len(self._messages)
         held = self._kept(order)
         level = order.age if held and held[0].age == order.age else order.age - 1
@@ -192,7 +192,7 @@ class Worker:
         return _report(done, cost, places, tuple(self._messages[began:]))
 
     def _kept(self, order: Order) -> list[Held]:
-        """What is held of the population, but for those that are not wanted any more."""
+        """The held members of the population, without those that the order drops."""
         if not order.held:
             self._held.pop(order.population, None)
             return []
@@ -209,7 +209,7 @@ class Worker:
         return Held(ids, members, restored, arrival.age)
 
     def _merged(self, groups: Sequence[Held]) -> list[Held]:
-        """One group of several of the same age; nothing moves where there is one already."""
+        """Merges groups of the same age into one; a single group stays as it is."""
         if len(groups) < 2:
             return list(groups)
         ids = [k for group in groups for k in group.ids]
@@ -222,7 +222,7 @@ class Worker:
         return [Held(ids, members, restored, groups[0].age)]
 
     def snapshot(self, population: int, ids: Sequence[int]) -> dict[str, np.ndarray]:
-        """The state [ids, ...] of some of the members held."""
+        """The state [ids, ...] of some of the held members."""
         held = self._held[population]
         places = [held.ids.index(k) for k in ids]
         return {name: array[places] for name, array in held.resident.snapshot().items()}
@@ -242,7 +242,7 @@ def _report(
     places: int,
     messages: Sequence[str],
 ) -> Report:
-    """done: the last epoch of some groups; before: the cost of those that led to it."""
+    """done: the last epoch of some groups. before: the cost of the earlier epochs."""
     ids = [k for group, _ in done for k in group]
     parts, place = [], 0
     for group, outcome in done:
@@ -254,5 +254,5 @@ def _report(
 
 
 def versions() -> dict[str, str]:
-    """What the workers and the driver must have in common, or their numbers would differ."""
+    """The versions that workers and driver must share, or their numbers would differ."""
     return {name: version(name) for name in PACKAGES}
