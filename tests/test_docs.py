@@ -17,6 +17,7 @@ from hptjax.cli.main import make_parser
 from hptjax.study import load_study
 
 FOLDERS = ("tutorials", "how-to")
+GENERATED = ("reference", "results", "project")
 PAGES = sorted(path for name in FOLDERS for path in (PAGE.parent / name).glob("*.md"))
 GUIDES = [path for path in PAGES if path.stem != "index"]
 STEPS = {path: tuple(read_steps(path.read_text())) for path in (PAGE, *PAGES)}
@@ -104,7 +105,9 @@ def test_a_page_runs_as_it_stands(page):
 @pytest.mark.parametrize("page", [PAGE, *PAGES], ids=lambda path: path.stem)
 def test_links_lead_to_files(page):
     for target in re.findall(r"\]\(([^)#:]+\.\w+)(?:#[^)]*)?\)", page.read_text()):
-        assert (page.parent / target).is_file(), target
+        place = (page.parent / target).resolve()
+        generated = place.parent.name in GENERATED  # which the strict build of the manual checks
+        assert generated or place.is_file(), target
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
