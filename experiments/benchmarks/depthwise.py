@@ -112,7 +112,7 @@ def _jitted(convolve: Callable[..., Array], x: np.ndarray, w: np.ndarray, stride
 
 def _torch(x: np.ndarray, w: np.ndarray, stride: int) -> Run:
     """[B, C, H, W] in channels_last, on one thread."""
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     torch.set_num_threads(1)
     maps = torch.from_numpy(x.transpose(3, 0, 1, 2).copy())

@@ -166,7 +166,7 @@ def _end_with_caller() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def parser_of(doc: str, out: Path, titles: Mapping[str, str]) -> argparse.ArgumentParser:
+def parser_of(doc: str | None, out: Path, titles: Mapping[str, str]) -> argparse.ArgumentParser:
     """Of a benchmark made of sections, with what all of them are told; doc: of its module."""
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
