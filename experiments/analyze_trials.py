@@ -32,7 +32,7 @@ PUBLISHED = pd.DataFrame(
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("sources", nargs="+", type=Path, help="run directories, original's logs")
     parser.add_argument("--out", type=Path, default=Path("analysis"))
     parser.add_argument("--allow-pickle", action="store_true", help="read the original's DES*.npy")

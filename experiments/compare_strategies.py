@@ -47,7 +47,7 @@ def search(part: str, args: argparse.Namespace) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parts = (*SOURCES, "analyze")
     parser.add_argument("--part", nargs="+", choices=parts, default=parts)
     parser.add_argument(

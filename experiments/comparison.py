@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -38,7 +39,9 @@ def read_part(folder: Path) -> Tables | None:
     tables = join_sources(sources)
     epochs = {name: source.config["epochs"] for name, source in sources.items()}
     trials = tables.trials.copy()
-    cut = (trials["status"] == "trained") & (trials["epochs"] < trials["run"].map(epochs))
+    cut = (trials["status"] == "trained") & (
+        trials["epochs"] < cast(pd.Series, trials["run"]).map(epochs)
+    )
     trials["status"] = trials["status"].mask(cut, "stopped")
     return Tables(*map(_grouped, (trials, tables.epochs, tables.ledger)))
 
@@ -80,12 +83,13 @@ def tidy(trials: pd.DataFrame) -> pd.DataFrame:
     """One row per trial: strategy, seed, trial, values, costs and hparams."""
     kept = ["group", "seed", "number", "generation", "value", "val_accuracy", "status", "epochs"]
     names = {"group": "strategy", "number": "trial"}
-    return trials[[*kept, "elapsed", *hparams_of(trials)]].rename(columns=names)
+    chosen = cast(pd.DataFrame, trials[[*kept, "elapsed", *hparams_of(trials)]])
+    return chosen.rename(columns=names)
 
 
 def as_rows(statistics: pd.DataFrame) -> pd.DataFrame:
     """The columns for a README."""
-    several = statistics["runs"].max() > 1
+    several = cast(int, statistics["runs"].max()) > 1
     shown = {
         "strategy": statistics["group"],
         "trials": statistics["n"],

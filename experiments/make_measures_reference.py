@@ -18,11 +18,12 @@ import argparse
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from sklearn import metrics
+from sklearn import metrics  # pyright: ignore[reportMissingImports]
 
-Arrays = Iterator[tuple[str, np.ndarray]]
+Arrays = Iterator[tuple[str, Any]]
 COUNT, CLASSES = 60, 6
 
 
@@ -30,7 +31,8 @@ def classes(case: str, outputs: np.ndarray, targets: np.ndarray) -> Arrays:
     guesses, numbers = outputs.argmax(1), np.arange(outputs.shape[1])
     yield f"classes/{case}/outputs", outputs
     yield f"classes/{case}/targets", targets
-    recalls = metrics.recall_score(targets, guesses, labels=numbers, average=None)
+    each: Any = None  # scikit-learn has no types, and its defaults are strings
+    recalls: Any = metrics.recall_score(targets, guesses, labels=numbers, average=each)
     found = {
         "accuracy": metrics.accuracy_score(targets, guesses),
         "balanced_accuracy": metrics.balanced_accuracy_score(targets, guesses),
@@ -98,7 +100,7 @@ def arrays(rng: np.random.Generator) -> Arrays:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("tests/data/measures_reference.npz"))
     warnings.simplefilter("ignore")  # warnings about absent classes
     np.savez_compressed(parser.parse_args().out, **dict(arrays(np.random.default_rng(0))))

@@ -34,14 +34,17 @@ from experiments.benchmarks.peers.common import import_torch
 
 torch = import_torch()
 
-import torch.nn.functional as F  # noqa: E402 - needs torch
+import torch.nn.functional as F  # noqa: E402  # pyright: ignore[reportMissingImports]
 
+Tensor = torch.Tensor
+Optimizer = torch.optim.Optimizer
+LRScheduler = torch.optim.lr_scheduler.LRScheduler
 STEPS = 10
 Arrays = Iterator[tuple[str, Any]]
 
 # {our option: PyTorch's name}; beta_1 and beta_2 are its pair
 TORCH_NAMES = {"epsilon": "eps"}
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
     "sgd": torch.optim.SGD,
@@ -81,7 +84,7 @@ SCHEDULE_CASES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("constant", {"steps": 15, "warmup": 6}),
 )
 
-ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "none": torch.nn.Identity(),
     "relu": F.relu,
     "leaky_relu": F.leaky_relu,  # slope 0.01
@@ -134,13 +137,13 @@ def optimizer_arrays(rng: np.random.Generator) -> Arrays:
 
 
 def scheduler(
-    word: str, optimizer: torch.optim.Optimizer, steps: int, options: Mapping[str, Any]
-) -> torch.optim.lr_scheduler.LRScheduler:
+    word: str, optimizer: Optimizer, steps: int, options: Mapping[str, Any]
+) -> LRScheduler:
     """PyTorch's scheduler for our word; `steps`: the steps of the whole training."""
     lrs, end = torch.optim.lr_scheduler, options.get("end_factor", 0.0)
     decay = round(steps * options.get("decay_steps_factor", 1.0))
     drop = round(steps * options.get("size", 1 / 3))
-    made: dict[str, Callable[[], torch.optim.lr_scheduler.LRScheduler]] = {
+    made: dict[str, Callable[[], LRScheduler]] = {
         "constant": lambda: lrs.ConstantLR(optimizer, 1.0),
         "cosine": lambda: lrs.CosineAnnealingLR(optimizer, steps, eta_min=end),
         "linear": lambda: lrs.LinearLR(optimizer, 1.0, end, steps),
@@ -161,9 +164,7 @@ def schedule_arrays() -> Arrays:
         optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
         schedule = scheduler(word, optimizer, steps - warmup, own)
         factors = []
-        for i in range(
-            warmup
-        ):  # computed by hand: chained PyTorch schedulers sometimes restart the second one
+        for i in range(warmup):  # by hand: chained PyTorch schedulers may restart the second one
             factors.append((i + 1) / warmup * optimizer.param_groups[0]["lr"])
         for _ in range(steps - warmup):
             factors.append(optimizer.param_groups[0]["lr"])
@@ -206,7 +207,7 @@ def loss_arrays(rng: np.random.Generator) -> Arrays:
     y = torch.tensor(labels, dtype=torch.int64)
     smooth, delta = single(0.1), 0.5
     yield from log_softmax_arrays(t["logits"], t["targets"])
-    cases: dict[str, tuple[str, Callable[[torch.Tensor], torch.Tensor]]] = {
+    cases: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
         "cross_entropy": ("logits", lambda z: F.cross_entropy(z, y)),
         'cross_entropy{"label_smoothing": 0.1}': (
             "logits",
@@ -244,7 +245,7 @@ def loss_arrays(rng: np.random.Generator) -> Arrays:
         yield f"loss/{name}/grad", outputs.grad
 
 
-def log_softmax_arrays(logits: torch.Tensor, weights: torch.Tensor) -> Arrays:
+def log_softmax_arrays(logits: Tensor, weights: Tensor) -> Arrays:
     outputs = logits.clone().requires_grad_()
     value = F.log_softmax(outputs, 1)
     (value * weights).sum().backward()
@@ -258,7 +259,7 @@ def as_array(value: Any) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("tests/data/recipe_reference.npz"))
     out = parser.parse_args().out
     rng = np.random.default_rng(0)

@@ -27,8 +27,8 @@ from experiments.benchmarks.peers.common import import_torch
 
 torch = import_torch()
 
-from torch import nn  # noqa: E402 - needs torch
-from torch.nn import functional as F  # noqa: E402
+from torch import nn  # noqa: E402  # pyright: ignore[reportMissingImports]
+from torch.nn import functional as F  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 MAPS = (3, 4, 7, 6)  # images, channels, rows, columns
 UNITS = (3, 8)
@@ -110,7 +110,9 @@ def freeze(tree: Any, module: nn.Module, x: Any) -> dict[str, Any]:
     y = module(x)
     g = torch.randn(y.shape, generator=generator)
     y.backward(g.double())
-    out |= {f"grad/{name}": value.grad.clone() for name, value in module.named_parameters()}
+    for name, value in module.named_parameters():
+        assert value.grad is not None, f"the output does not depend on {name}"
+        out[f"grad/{name}"] = value.grad.clone()
     out |= {"y": y.detach(), "g": g, "grad/x": x.grad.clone()}
     return out | {f"last/{name}": value for name, value in descended(module, x, g.double()).items()}
 
@@ -132,11 +134,11 @@ def as_array(value: Any) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("tests/data/torch_layers.npz"))
     out = parser.parse_args().out
     torch.manual_seed(0)
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     for case, tree, module in cases():
         own = nn.Sequential() if isinstance(module, dict) else module
         for name, part in module.items() if isinstance(module, dict) else ():

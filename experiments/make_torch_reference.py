@@ -41,6 +41,8 @@ from experiments.benchmarks.peers.torch_model import (  # noqa: E402 - needs tor
     train_step,
 )
 
+Module = torch.nn.Module
+Tensor = torch.Tensor
 BATCH = 8
 STEPS = 5
 Block = tuple[int, int, int, int, int | str]  # in, out, kernel, stride, padding
@@ -100,7 +102,7 @@ def cases() -> dict[str, dict[str, Any]]:
     }
 
 
-def state(model: torch.nn.Module, prefix: str) -> dict[str, np.ndarray]:
+def state(model: Module, prefix: str) -> dict[str, np.ndarray]:
     """Copies of parameters and running statistics, without the count of batches."""
     return {
         f"{prefix}/{name}": value.detach().numpy().astype(np.float32)
@@ -122,7 +124,7 @@ def freeze(config: dict[str, Any], seed: int) -> dict[str, Any]:
     model.double()
     images = images.double()
     optimizer = make_optimizer(model, config)
-    seen: list[torch.Tensor] = []
+    seen: list[Tensor] = []
     hook = model.register_forward_hook(lambda _, __, logits: seen.append(logits.detach()))
     losses = []
     for step in range(1, STEPS + 1):
@@ -144,10 +146,10 @@ def as_array(value: Any) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("tests/data/torch_reference.npz"))
     out = parser.parse_args().out
-    arrays = {
+    arrays: dict[str, Any] = {
         f"{case}/{name}": as_array(value)
         for seed, (case, config) in enumerate(cases().items())
         for name, value in freeze(config, seed).items()

@@ -1,4 +1,4 @@
-"""Draws the curves of 48 different networks, trained side by side by one compiled program.
+"""Draws the curves of 48 different networks that were trained at once.
 
     python -m experiments.population_picture [--out FILE.png]
 

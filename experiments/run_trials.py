@@ -65,7 +65,7 @@ def run_one(study: StudyConfig, folder: Path) -> StudyResult:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--source", default="fashion_mnist", help="sample needs no download")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--generations", type=int, default=17)

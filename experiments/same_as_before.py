@@ -53,7 +53,7 @@ def table(version: Path, arguments: Sequence[str], folder: Path) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
     parser.add_argument("--study", choices=STUDIES, nargs="*", default=list(STUDIES))

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -78,13 +79,13 @@ def h100_seconds(sample, images: int) -> tuple[list[list[float]], float]:
 
     every = [config for configs in sample for config in configs]
     plan = make_plan(every, capacity=max(map(len, sample)), price=LANES)
-    costs = [
-        [
-            images * LANES.of_body(plan.bodies[plan.body_of(net_shape(config))]) / LANES.per_second
-            for config in configs
-        ]
-        for configs in sample
-    ]
+
+    def seconds(config) -> float:
+        index = plan.body_of(net_shape(config))
+        assert index is not None, "the plan is made from all of the configs"
+        return images * LANES.of_body(plan.bodies[index]) / LANES.per_second
+
+    costs = [[seconds(config) for config in configs] for configs in sample]
     launches = sum(map(LANES.of_launches, plan.bodies))
     return costs, images * launches / LANES.per_second
 
@@ -131,7 +132,7 @@ def idle_worker() -> type:
             return {"nothing": np.zeros((len(self.members), 1))}
 
     class IdleWorker(Worker):
-        def make_executor(self, *parts):
+        def make_executor(self, study, data, notify, capacity) -> Any:
             return Idle([])
 
     return IdleWorker
@@ -177,7 +178,7 @@ def train(study, data, workers: int, generations: int = 6) -> list[Mapping[str, 
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("config", nargs="?", default="quickstart")
     parser.add_argument("--device", choices=("core", "h100"), default="core")
     parser.add_argument("--population", type=int, help="default: the config's")

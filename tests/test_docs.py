@@ -17,6 +17,7 @@ from hptjax.cli.main import make_parser
 from hptjax.study import load_study
 
 FOLDERS = ("tutorials", "how-to")
+GENERATED = ("reference", "results", "project")
 PAGES = sorted(path for name in FOLDERS for path in (PAGE.parent / name).glob("*.md"))
 GUIDES = [path for path in PAGES if path.stem != "index"]
 STEPS = {path: tuple(read_steps(path.read_text())) for path in (PAGE, *PAGES)}
@@ -67,7 +68,9 @@ def test_studies_are_ones(page, tmp_path, monkeypatch):
             continue
         study = load_study(path)
         assert study.budget.trials is not None
-        assert study.data.source.startswith(("npz:", "folder:", "fashion_mnist", "sample"))
+        assert study.data.source.startswith(
+            ("npz:", "folder:", "fashion_mnist", "sample", "my_parts:")
+        )
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
             del sys.modules[name]
@@ -104,7 +107,9 @@ def test_a_page_runs_as_it_stands(page):
 @pytest.mark.parametrize("page", [PAGE, *PAGES], ids=lambda path: path.stem)
 def test_links_lead_to_files(page):
     for target in re.findall(r"\]\(([^)#:]+\.\w+)(?:#[^)]*)?\)", page.read_text()):
-        assert (page.parent / target).is_file(), target
+        place = (page.parent / target).resolve()
+        generated = place.parent.name in GENERATED  # which the strict build of the manual checks
+        assert generated or place.is_file(), target
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

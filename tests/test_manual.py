@@ -13,11 +13,13 @@ import pytest
 from pydantic import BaseModel
 
 import hptjax
+import hptjax.glossary
 from hptjax.cli.listing import everything
 from hptjax.cli.tables import SHELVES
 from hptjax.config import entry_forms
 from hptjax.config.named import options_of
 from hptjax.config.options import known_options
+from hptjax.config.targets import TABLE
 from hptjax.config.yaml_file import parse_yaml, read_yaml
 from hptjax.study import StudyConfig
 
@@ -25,7 +27,7 @@ ROOT = Path(hptjax.__file__).parent.parent
 DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS))
 
-from hptjax_docs import api, commands, keys, results, tables, written  # noqa: E402
+from hptjax_docs import api, commands, glossary, keys, results, tables, written  # noqa: E402
 from hptjax_docs.markdown import escaped, literal, table  # noqa: E402
 from hptjax_docs.meanings import about, docs_of, meanings  # noqa: E402
 
@@ -181,9 +183,27 @@ def test_every_public_name_is_there():
             assert f"hptjax.{module}.{name}\n" in page or f"`{name}` is" in page, (module, name)
 
 
+def test_every_word_of_the_glossary_has_a_heading():
+    page = glossary.glossary_page()["reference/glossary.md"]
+    lines = (hptjax.glossary.__doc__ or "").split("\n\n")[1].split("\n")
+    words = [line[:12].strip() for line in lines if not line.startswith(" ")]
+    assert sorted(words) == sorted(glossary.words())
+    assert all(f"\n## {word} {{ #" in page for word in words)
+    assert "\nThe search over a space, with its strategies, budgets and records; its random" in page
+
+
+def test_changes_and_contributing_are_pages():
+    pages = results.copied_pages()
+    assert pages["project/changes.md"].startswith("# Changes\n\nThis page is `CHANGELOG.md`.")
+    assert (ROOT / "CONTRIBUTING.md").read_text().partition("\n")[2] in pages[
+        "project/contributing.md"
+    ]
+
+
 def test_no_generated_page_is_kept():
     assert [path.name for path in (DOCS / "reference").rglob("*")] == ["index.md"]
     assert not (DOCS / "results").exists()
+    assert not (DOCS / "project").exists()
 
 
 def test_pages_take_what_they_name():
@@ -229,3 +249,13 @@ def test_the_manual_is_built_without_a_warning(tmp_path):
     assert 'id="population_size"' in html
     assert "https://unpkg.com" not in html
     assert (tmp_path / "site" / "search" / "search_index.js").exists()
+
+
+def test_the_hparams_of_the_originals_form_are_there():
+    page = keys.key_page()["reference/study.md"]
+    section = page.partition("Hparams of the original's form")[2].partition("\n#")[0]
+    assert (
+        "| `resnet_kernel_size_l{i}` | `model.resnet_config.block_list.{i}.kernel_size` |"
+        in section
+    )
+    assert section.count("\n| `") == len(TABLE)

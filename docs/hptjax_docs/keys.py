@@ -14,9 +14,10 @@ from hptjax.config.frozen import Frozen
 from hptjax.config.model import Model
 from hptjax.config.named import Part
 from hptjax.config.schema import ModelConfig
+from hptjax.config.targets import TABLE
 from hptjax.config.yaml_file import read_yaml
 from hptjax.study.config import StudyConfig
-from hptjax_docs.markdown import anchor, code, escaped, fenced, heading
+from hptjax_docs.markdown import anchor, code, escaped, fenced, heading, table
 from hptjax_docs.meanings import docs_of, meanings
 from hptjax_docs.options import default_of_field, kind_of_field
 from hptjax_docs.written import written_page
@@ -143,6 +144,34 @@ def _page() -> Iterator[str]:
             yield from _key(section, path, name, said.get(name, ""))
         if (section.form, section.path) == ("model", "model"):
             yield from written_page()
+        if (section.form, section.path) == ("original", "model"):
+            yield from _hparams()
+
+
+_COSTS = {
+    "traced": "none",
+    "width": "little: the arrays are padded to the widest",
+    "static": "a compiled body",
+}
+
+
+def _hparams() -> Iterator[str]:
+    """The names by which a space tunes a model in the original's form."""
+    yield heading(3, "Hparams of the original's form", "original-hparams")
+    yield (
+        "A `space:` names these. `{i}` is the number of the layer, which begins at 0. Options of "
+        "an optimizer, of a schedule and of a task are named by their place, as "
+        "`optimizer.sgd.momentum`.\n"
+    )
+    rows = (
+        (
+            code(rule.pattern),
+            code(".".join(["model", *rule.where, *(["{i}"] if rule.where else []), rule.key])),
+            _COSTS[rule.kind],
+        )
+        for rule in TABLE
+    )
+    yield table(["hparam", "is the key", "what a further value costs"], rows)
 
 
 def _key(section: Section, path: str, name: str, said: str) -> Iterator[str]:

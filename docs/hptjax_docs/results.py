@@ -1,4 +1,4 @@
-"""Pages of measurements: what stands in `experiments/`, as it stands there."""
+"""Pages that are files of the repository: measurements, changes, how to contribute."""
 
 import csv
 import re
@@ -13,8 +13,13 @@ RESULTS = ROOT / "experiments" / "results"
 COPIED = {
     "results/notes.md": ROOT / "experiments" / "benchmarks" / "NOTES.md",
     "results/known-spaces.md": RESULTS / "known_spaces.md",
+    "project/changes.md": ROOT / "CHANGELOG.md",
+    "project/contributing.md": ROOT / "CONTRIBUTING.md",
 }
-_TITLES = {"results/notes.md": "Measurements, and what was tried"}
+_TITLES = {
+    "results/notes.md": "Measurements, and what was tried",
+    "project/changes.md": "Changes",
+}
 _INSERTED = re.compile(r"^```(docstring|csv)\n(\S+)\n```$", re.MULTILINE)
 _DIGITS = 4
 

@@ -99,7 +99,7 @@ def _xla(x: Array, w: Array, stride: int) -> Array:
 
 
 def _jitted(convolve: Callable[..., Array], x: np.ndarray, w: np.ndarray, stride: int) -> Run:
-    """A compiled loop of STEPS steps, each of which needs the one before."""
+    """A compiled loop of A compiled loop of STEPS steps, each of which needs the one before."""
 
     def step(carry: tuple[Array, Array], _: None):
         y, back = jax.vjp(lambda x, w: convolve(x, w, stride), *carry)
@@ -112,7 +112,7 @@ def _jitted(convolve: Callable[..., Array], x: np.ndarray, w: np.ndarray, stride
 
 def _torch(x: np.ndarray, w: np.ndarray, stride: int) -> Run:
     """PyTorch's convolution on [B, C, H, W] in channels_last, on one thread."""
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     torch.set_num_threads(1)
     maps = torch.from_numpy(x.transpose(3, 0, 1, 2).copy())

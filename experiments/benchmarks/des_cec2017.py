@@ -14,7 +14,7 @@ import csv
 import time
 
 import jax
-import minionpy
+import minionpy  # pyright: ignore[reportMissingImports]
 import numpy as np
 from scipy import stats
 
@@ -94,7 +94,7 @@ def read_samples(path: str) -> dict[tuple[int, str, int], list[float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--functions", type=int, nargs="+", default=FUNCTIONS)
     parser.add_argument("--dims", type=int, nargs="+", default=[10])
     parser.add_argument("--presets", nargs="+", choices=PRESETS, default=list(PUBLISHED))

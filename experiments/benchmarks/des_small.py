@@ -60,7 +60,7 @@ def medians(function, shift: np.ndarray, seed: int) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--scale", type=float, default=3, help="largest shift")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()

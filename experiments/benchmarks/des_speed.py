@@ -130,7 +130,7 @@ def scipy_run(dims: int, generations: int) -> Callable:
 
 
 def cmaes_run(dims: int, generations: int) -> Callable:
-    from cmaes import CMA
+    from cmaes import CMA  # pyright: ignore[reportMissingImports]
 
     def run() -> int:
         size = 4 * dims + 1
@@ -167,7 +167,7 @@ def timed(run: Callable) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--dims", type=int, nargs="+", default=[10, 30])
     parser.add_argument("--generations", type=int, default=300)
     parser.add_argument("--short", type=int, default=10, help="generations of the plain loops")

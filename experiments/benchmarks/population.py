@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hptjax.data import ImageDataset
+
 from ..spaces.table import SPACES
 from . import space_rates, startup
 from .common import (
@@ -78,7 +80,7 @@ class Report:
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few peers, steps and sections")
     parser.add_argument("--rounds", type=int, help="default 5, quick 2")
     parser.add_argument("--members", type=int, default=28)
@@ -154,7 +156,7 @@ def run_sections(args: argparse.Namespace, report: Report, images: Any, folder: 
         measure_overhead(args, report)
 
 
-def mixed_problem(args: argparse.Namespace, images: Any, count: int) -> Task:
+def mixed_problem(args: argparse.Namespace, images: ImageDataset, count: int) -> Task:
     """A population of the space, planned as for a study, and another one of the same space."""
     from hptjax.config.geometry import ImageSpec
     from hptjax.transpile import Problem

@@ -84,8 +84,8 @@ def networks(stride: int, count: int, seed: int) -> tuple[list[ModelConfig], lis
         config = problem.build(hparams).config
         assert config is not None, f"{hparams} cannot be built"
         found.append(config)
-    plan = [c for c in problem.cover() if c.resnet_config.block_list[0].stride == stride]
-    return found, plan
+    covering = [config for config in problem.cover() if isinstance(config, ModelConfig)]
+    return found, [c for c in covering if c.resnet_config.block_list[0].stride == stride]
 
 
 def peak_megabytes() -> float:
@@ -116,7 +116,7 @@ def in_a_process(stride: int, members: int, devices: int) -> dict[str, Any] | No
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--members", type=int, nargs="+", default=MEMBERS)
     parser.add_argument("--devices", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--strides", type=int, nargs="+", default=[1, 2, 3])
@@ -128,7 +128,8 @@ def main() -> int:
     parser.add_argument("--point", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.point:
-        print(json.dumps(measure(*map(int, args.point.split(",")), args)))
+        stride, members, devices = map(int, args.point.split(","))
+        print(json.dumps(measure(stride, members, devices, args)))
         return 0
     print(machine())
     if max(args.devices) > available_cores():

@@ -24,7 +24,7 @@ STRATEGIES = ("des", "grid", "random", "tpe")
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one strategy, few images")
     parser.add_argument("--data", default="sample")
     parser.add_argument("--generations", type=int, default=3)

@@ -166,7 +166,7 @@ def _end_with_caller() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def parser_of(doc: str, out: Path, titles: Mapping[str, str]) -> argparse.ArgumentParser:
+def parser_of(doc: str | None, out: Path, titles: Mapping[str, str]) -> argparse.ArgumentParser:
     """The parser of a benchmark in sections, with shared options; doc: the module's docstring."""
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter

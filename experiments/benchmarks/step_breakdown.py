@@ -108,7 +108,7 @@ def layers(rows: Sequence[str], rounds: int) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="two bodies, three rounds")
     parser.add_argument("--bodies", nargs="+", help="channels, channels, stride of each")
     parser.add_argument("--rounds", type=int, help="default 15, quick 3")

@@ -34,7 +34,7 @@ EPOCHS = {"full": 3, "halving": 9}
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--losses", type=float, nargs="+", default=[0.42, 0.40])
     parser.add_argument("--cap", type=float, default=300.0, help="seconds of one run")

@@ -12,6 +12,7 @@ import numpy as np
 from .peers.common import default_member, fashion_mnist
 from .peers.torch_model import (
     F,
+    Module,
     Tensor,
     TorchClassifier,
     as_tensors,
@@ -32,14 +33,14 @@ def augment(x: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(model: torch.nn.Module, x: Tensor, y: Tensor) -> tuple[float, float]:
+def evaluate(model: Module, x: Tensor, y: Tensor) -> tuple[float, float]:
     """The mean loss and accuracy, with running statistics."""
     model.eval()
     logits = torch.cat([model(part) for part in x.split(1000)])
     return F.cross_entropy(logits, y).item(), (logits.argmax(1) == y).float().mean().item()
 
 
-def train(x: Tensor, y: Tensor, *, seed: int, epochs: int, augmented: bool) -> torch.nn.Module:
+def train(x: Tensor, y: Tensor, *, seed: int, epochs: int, augmented: bool) -> Module:
     """Trains the default model for `epochs` shuffled epochs; drops a partial last batch."""
     torch.manual_seed(seed)
     member = default_member()
