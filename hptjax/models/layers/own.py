@@ -69,7 +69,7 @@ class FlaxNetwork(Layer):
         return validated(cls, read(tree, path), path)
 
     def to_tree(self) -> dict[str, Any]:
-        """Returns the tree that `from_tree` reads, without the outputs: they follow from the data."""
+        """Returns the tree that `from_tree` reads, without outputs: they follow from the data."""
         arguments = {name: listed(value) for name, value in self.arguments}
         call = {"call": dict(self.call)} if self.call else {}
         return {"module": self.place, **arguments, **call}
