@@ -24,9 +24,9 @@ from hptjax.records.files import replace_file
 
 VARIABLE = "HPTJAX_CALIBRATION"
 HEAD = """\
-# Written by `hptjax calibrate`: measured times over the times that hptjax predicts, for each
-device. # It changes the seconds that hptjax says before a run begins, and nothing else. Without
-this file # the predictions are those of the package.
+# Written by `hptjax calibrate`: for each device, measured times over the times that hptjax predicts.
+# It changes the seconds that hptjax says before a run begins, and nothing else. Without this file
+# the predictions are those of the package.
 """
 
 Factor = Annotated[float, Field(gt=0)]
