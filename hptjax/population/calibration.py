@@ -24,7 +24,7 @@ from hptjax.records.files import replace_file
 
 VARIABLE = "HPTJAX_CALIBRATION"
 HEAD = """\
-# Written by `hptjax calibrate`: for each device, measured times over the times that hptjax predicts.
+# Written by `hptjax calibrate`: for each device, measured times over the times it predicts.
 # It changes the seconds that hptjax says before a run begins, and nothing else. Without this file
 # the predictions are those of the package.
 """

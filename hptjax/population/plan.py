@@ -82,6 +82,12 @@ def make_plan(
     together will see, and the time; a tier must then save more time than it takes to compile.
     price: the cost model, default that of JAX's devices. Raises ConfigError for no configs, or for
     configs of different image sizes.
+
+    Example:
+        >>> import hptjax
+        >>> model = hptjax.Model(layers=["flatten", "head"], input=(28, 28, 1), outputs=10)
+        >>> len(hptjax.make_plan([model]).bodies)
+        1
     """
     if not configs:
         raise ConfigError("A plan needs at least one config, got none.")

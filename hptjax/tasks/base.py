@@ -78,6 +78,12 @@ class Task(Frozen):
     comparable; on training images it is the objective. main: the option that takes the value in
     `word: value`. loss_options: options that change the plain loss all the same: if one is tuned,
     no loss can rank trials.
+
+    Example:
+        >>> import hptjax
+        >>> model = hptjax.Model(layers=["flatten", "head"], task="regression")
+        >>> isinstance(model.task.options, hptjax.Task)
+        True
     """
 
     main: ClassVar[str | None] = None

@@ -39,7 +39,13 @@ def apply_hparams(base: Network, hparams: Hparams) -> Network:
 
 
 def with_hparams(base: Network, **hparams: bool | int | float | str) -> Network:
-    """Does what `apply_hparams` does: `with_hparams(base, lr=0.01, mlp_out_l0=96)`."""
+    """Does what `apply_hparams` does: `with_hparams(base, lr=0.01, mlp_out_l0=96)`.
+
+    Example:
+        >>> import hptjax
+        >>> hptjax.with_hparams(hptjax.load_model_config("model"), lr=0.01, mlp_out_l0=96).lr
+        0.01
+    """
     return apply_hparams(base, hparams)
 
 

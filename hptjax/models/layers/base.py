@@ -44,6 +44,11 @@ class Weight:
 
     Initial values lie within +-1/sqrt(fan_in) (None: all are `fill`). pixels: how many products an
     image makes with each number of the array (0 for biases and norms).
+
+    Example:
+        >>> import hptjax
+        >>> hptjax.Weight((8, 3, 3, 1), fan_in=9).shape
+        (8, 3, 3, 1)
     """
 
     shape: tuple[Any, ...]
@@ -118,6 +123,16 @@ class Layer(Frozen):
     traced numbers; all others are compiled. takes: the kind of input. gives: the kind of output,
     None for that of the input. whole: whether it is a network by itself, which takes the images,
     unpadded, and returns the outputs of the task.
+
+    Example:
+        >>> import hptjax
+        >>> class Shift(hptjax.Layer):
+        ...     start: float = 0.0
+        ...     def weights(self, incoming):
+        ...         return {"shift": hptjax.Weight.per_channel(incoming, fill=self.start)}
+        ...     def forward(self, x, weights, context):
+        ...         return x + weights["shift"]
+        >>> hptjax.testing.check(Shift)
     """
 
     main: ClassVar[str | None] = None

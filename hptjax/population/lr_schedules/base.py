@@ -21,6 +21,13 @@ class LrSchedule(Frozen):
     """The base class of every schedule; its fields are options, and its floats are traced.
 
     main: the option that takes the value in `word: value`.
+
+    Example:
+        >>> import hptjax
+        >>> class Root(hptjax.LrSchedule):
+        ...     power: float = 0.5
+        ...     def factor(self, progress, h):
+        ...         return (1 - progress) ** h.power
     """
 
     main: ClassVar[str | None] = None
