@@ -35,7 +35,7 @@ CHECKSUMS = {
 
 
 def load_fashion_mnist(request: Request) -> ImageDataset:
-    """Reads FashionMNIST: train 60 000 or test 10 000 images of 28 x 28 x 1.
+    """FashionMNIST: train 60 000 or test 10 000 images of 28 x 28 x 1.
 
     It looks for the idx.gz files in data_dir, else in $HPTJAX_DATA (in the folder itself, or in its
     folder fashion-mnist), else in Debian's package folder. With neither folder given and no Debian

@@ -8,7 +8,7 @@ from hptjax.paths import user_path
 
 
 def folder_source(path: str) -> Source:
-    """Pictures (PNG, JPEG, ...), a folder for each class, or below train/, val/ and test/."""
+    """Pictures (PNG, JPEG, ...) in one folder for each class, or below train/, val/ and test/."""
     return lambda request: load_folder(path, request)
 
 

@@ -5,9 +5,9 @@ from hptjax.data.request import NoSplitError, Request
 
 
 def load_memory(request: Request) -> ImageDataset:
-    """Refuses to load images given in Python: a resumed run must get them again.
+    """Images that a caller gave in Python; to resume a run, give them again.
 
-    Raises NoSplitError, which says how.
+    Raises NoSplitError, which says so.
     """
     raise NoSplitError(
         "data source memory: these images were given in Python; give them again, as in "

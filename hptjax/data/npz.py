@@ -41,7 +41,7 @@ Pair = tuple[str, str]
 
 
 def load_sample(request: Request) -> ImageDataset:
-    """Reads the bundled part of FashionMNIST: train 6000 or test 1000 images, balanced classes.
+    """The bundled part of FashionMNIST: train 6000 or test 1000 images, balanced classes.
 
     Images are 28 x 28 x 1; experiments/make_sample.py chose them.
     """
@@ -50,7 +50,7 @@ def load_sample(request: Request) -> ImageDataset:
 
 
 def npz_source(path: str) -> Source:
-    """Reads a file of NumPy arrays; a relative path is relative to data_dir, if that is given."""
+    """A file of NumPy arrays; a relative path is relative to data_dir, if that is given."""
     return lambda request: load_npz(user_path(request.data_dir or ".") / user_path(path), request)
 
 
