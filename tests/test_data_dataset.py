@@ -70,7 +70,7 @@ def test_images_of_no_plain_meaning_are_refused(images, message) -> None:
 @pytest.mark.parametrize(
     ("scaled", "said"),
     [
-        (IMAGES * np.float32(1 / 119), "from 0 to 1 are times 255"),
+        (IMAGES * np.float32(1 / 119), "from 0 to 1 are multiplied by 255"),
         ((IMAGES * 2).astype(np.float64), "whole numbers up to 255 are grey levels"),
         ((IMAGES * 2).astype(np.int64), "whole numbers up to 255 are grey levels"),
         ((IMAGES * 2).tolist(), "whole numbers up to 255 are grey levels"),
@@ -351,5 +351,5 @@ def test_bytes_of_another_scale_are_named() -> None:
 
 def test_a_warning_is_of_the_line_that_gave_the_images(recwarn):
     ImageDataset(np.linspace(0, 1, 75).reshape(3, 5, 5), ["a", "b", "a"])
-    assert "numbers from 0 to 1 are times 255" in str(recwarn[0].message)
+    assert "numbers from 0 to 1 are multiplied by 255" in str(recwarn[0].message)
     assert recwarn[0].filename == __file__

@@ -113,7 +113,9 @@ def test_npz_scales_all_parts_as_the_training_part(tmp_path: Path) -> None:
     parts = {"x_train": bright, "y_train": [0, 1] * 2, "x_test": bright[:1], "y_test": [0]}
     source = write_npz(tmp_path / "a.npz", **parts)
     (train, lines), (test, _) = load(source), load(source, "test")
-    assert lines == [f"{train.name}: numbers from 0 to 1 are times 255, rounded to grey levels."]
+    assert lines == [
+        f"{train.name}: numbers from 0 to 1 are multiplied by 255, rounded to grey levels."
+    ]
     np.testing.assert_array_equal(test.images, train.images[:1])
     parts["x_test"] = bright[:1] * 255
     with pytest.raises(

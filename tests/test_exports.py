@@ -230,7 +230,7 @@ def test_the_source_of_a_pt_file_overwrites_nothing_of_others(tmp_path):
     assert source_path(path).name == "_3_nets_net.py"
     assert list(net.class_names) == module_of(path).CLASS_NAMES
     source_path(path).write_text("mine = 1\n")
-    with pytest.raises(ConfigError, match=r"_3_nets_net\.py is there already, and not of hptjax"):
+    with pytest.raises(ConfigError, match=r"_3_nets_net\.py exists, and hptjax did not write it"):
         net.export(path)
 
 

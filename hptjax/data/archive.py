@@ -37,7 +37,7 @@ class Archive:
     def __init__(self, path: Path) -> None:
         if path.is_dir():
             raise DataError(
-                f"{path}: is a folder, where an .npz file was expected; pictures in it are "
+                f"{path}: is a folder, not an .npz file; a folder of pictures is written "
                 f"'folder:{path}'."
             )
         if not path.is_file():

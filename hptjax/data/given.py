@@ -92,8 +92,8 @@ class Reader:
         wrong = self.size is not None and shape[:2] != self.size
         if wrong or (self.channels in (1, 3) and shape[2] != self.channels):
             raise ConfigError(
-                f"{what}: size and channels convert pictures and files, and this is an array "
-                f"{list(shape)}; make it so before."
+                f"{what}: size and channels convert only pictures and files, not an array "
+                f"{list(shape)}; convert it before."
             )
 
 
@@ -118,7 +118,7 @@ def given_by_torch(dataset: Any, class_names: Any, reader: Reader) -> Given:
     if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
         raise ConfigError(
             f"{reader.name}: must have __len__ and __getitem__, {type(dataset).__name__} has not; "
-            "of what can only be gone through once, give arrays."
+            "give arrays in place of what can be read only once."
         )
     images, labels = [], []
     for index in range(len(dataset)):

@@ -11,7 +11,7 @@ from hptjax.errors import DataError
 Scale = Literal["bytes", "levels", "unit", "words"]
 SAID: dict[Scale, str] = {
     "levels": "whole numbers up to 255 are grey levels",
-    "unit": "numbers from 0 to 1 are times 255, rounded to grey levels",
+    "unit": "numbers from 0 to 1 are multiplied by 255, rounded to grey levels",
     "words": "numbers of 16 bits are divided by 257, rounded to grey levels",
 }
 _TOP: dict[Scale, float] = {"bytes": 255, "levels": 255, "unit": 1, "words": 65535}
