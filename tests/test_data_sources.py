@@ -169,7 +169,7 @@ def test_npz_that_is_none(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     with pytest.raises(DataError, match=r"a\.npz: there is no such file"):
         load_images(f"npz:{path}")
-    with pytest.raises(DataError, match=r"is a folder, where an \.npz file was expected"):
+    with pytest.raises(DataError, match=r"is a folder, not an \.npz file"):
         load_images(f"npz:{tmp_path}")
     write_npz(path, images=IMAGES, labels=[0, 1] * 2)
     path.write_bytes(path.read_bytes()[:-30])

@@ -143,7 +143,7 @@ def test_mistakes_of_pairs_are_named():
         ImageDataset.from_torch(pair for pair in ())
     with pytest.raises(DataError, match=r"torch: labels must be in 0..1, got 5 \(1 of 2\)"):
         ImageDataset.from_torch(Pairs(noise(2, 4, 4), [0, 5]))
-    with pytest.raises(ConfigError, match=r"size and channels convert pictures and files, and thi"):
+    with pytest.raises(ConfigError, match=r"size and channels convert only pictures and files"):
         ImageDataset.from_torch(Pairs(noise(2, 4, 4), [0, 1]), channels=3)
     with pytest.raises(DataError, match="must be of one shape, got 2"):
         ImageDataset.from_torch(Pairs([noise(4, 4), noise(5, 4)], [0, 1]))
