@@ -46,7 +46,7 @@ IMAGES = 255 - np.arange(4 * 3 * 3, dtype=np.uint8).reshape(4, 3, 3)
 
 
 def load(source: str, split: str = "train", **options):
-    """The data set, and the lines that were said."""
+    """Returns the data set, and the lines of notify."""
     lines: list[str] = []
     return load_images(source, split=split, notify=lines.append, **options), lines  # type: ignore[arg-type]
 
@@ -165,7 +165,7 @@ def test_npz_errors(tmp_path: Path, arrays: dict, message: str) -> None:
         load_images(write_npz(tmp_path / "a.npz", **arrays))
 
 
-def test_npz_that_is_none(tmp_path: Path) -> None:
+def test_a_file_that_is_no_npz_archive_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     with pytest.raises(DataError, match=r"a\.npz: there is no such file"):
         load_images(f"npz:{path}")
