@@ -61,10 +61,9 @@ def place(
 ) -> Placement:
     """Deals members to places, so that the busiest place finishes soon.
 
-    lanes: for each body, see `Execution`; then whole groups are dealt, the costliest first, each to
-    the place with the least to do; without lanes, members are. room: rows of each place; by default
-    an even share of the plan's capacity. Raises ConfigError for more members than the plan's
-    capacity.
+    lanes: for each body, see `Execution`. With lanes, it deals whole groups, otherwise members, the
+    costliest first, each to the place with the least to do. room: rows of each place; by default an
+    even share of the plan's capacity. Raises ConfigError for more members than the plan's capacity.
     """
     if len(members) > plan.capacity:
         raise ConfigError(
@@ -122,7 +121,7 @@ def _groups_dealt(
     places: int,
     room: int,
 ) -> list[list[int]]:
-    """Returns the members of each place, if they are trained in lanes; sorts a body's by key."""
+    """Returns the members of each place, if they train in lanes; sorts those of a body by key."""
     counts = np.bincount(np.array(bodies, int), minlength=len(plan.bodies))
     shares = dealt(counts, lanes, group_prices(plan.bodies, lanes, plan.price), places, room)
     ahead = iter(sorted(range(len(keys)), key=lambda k: (bodies[k], keys[k])))

@@ -51,7 +51,7 @@ class Plan:
         return has_body and self.choices.covers(choices_of([config]))
 
     def waste(self, shapes: Iterable[NetShape]) -> float:
-        """Returns computed over true FLOPs of training networks of these exact shapes."""
+        """Returns the ratio of computed to true FLOPs of training networks of these shapes."""
         computed = true = 0
         for shape in shapes:
             index = self.body_of(shape)

@@ -41,7 +41,7 @@ class Price:
         return flops + self.per_number * _costs(body).map_numbers
 
     def of_launches(self, body: NetShape) -> float:
-        """Returns the price of the launches of a group of members, which no member adds to."""
+        """Returns the price of launching a group of members; their number does not matter."""
         return self.per_step / body.signature.batch_size
 
     def of_shape(self, shape: NetShape) -> float:
@@ -49,7 +49,7 @@ class Price:
         return train_flops(shape) if self.live else 0
 
     def compile_seconds(self, bodies: Iterable[NetShape]) -> float:
-        """Returns the seconds to compile a program of these bodies, mostly within twofold."""
+        """Predicts the seconds to compile these bodies, usually within a factor of two."""
         own = sum(_compile_seconds(body, kernels=self.live) for body in bodies)
         return table().compiling.shared + own * self.body_seconds / KERNELS.body_seconds
 
