@@ -35,6 +35,12 @@ class StudyData:
     functions: {curve: function}. After each epoch, the function returns the next point of the
     curve, from the outputs [N, K] of a network for the validation images and their targets [N,
     ...].
+
+    Example:
+        >>> import hptjax
+        >>> images = hptjax.load_images("sample").take(range(100))
+        >>> hptjax.StudyData(*hptjax.train_validation_split(images, seed=0)).train.size
+        80
     """
 
     train: ImageDataset
