@@ -36,7 +36,7 @@ def Ref(text: str) -> str:
 
 
 def Stack(layers: Sequence[Any], **options: Any) -> dict[str, Any]:
-    """Several layers that are repeated together. options: `label` and `depth`."""
+    """Repeats several layers together. options: `label`, and `depth`, the number of copies."""
     return {STACK: {**options, "layers": list(layers)}}
 
 

@@ -23,7 +23,7 @@ CLOSE = {"rtol": 1e-5, "atol": 2e-6}
 
 @pytest.fixture(scope="module")
 def computed():
-    """Values and gradients of all of them at the grid, by one program."""
+    """Returns values and gradients of all activations on the grid, by one program."""
 
     def both(x):
         fns = {name: find_activation(name).fn for name in MAPS}
@@ -44,7 +44,7 @@ def test_an_activation_and_its_gradient_are_pytorchs(computed, name):
 
 @pytest.mark.parametrize("dead", [0, 3])
 def test_log_softmax_of_the_true_units_is_pytorchs(dead):
-    """Padded units, which hold zeros, count for nothing and stay zeros."""
+    """Padded units, which hold zeros, do not count and stay zeros."""
     logits, weights = (
         jnp.pad(ARRAYS[f"loss/{name}"].T, ((0, dead), (0, 0))) for name in ("logits", "targets")
     )
@@ -61,7 +61,7 @@ def test_log_softmax_of_the_true_units_is_pytorchs(dead):
 
 
 @pytest.mark.parametrize("name", ["softplus", "mish"])
-def test_those_written_by_one_exponential_are_right_to_the_last_bits(name):
+def test_activations_written_by_one_exponential_are_right_to_the_last_bits(name):
     """Values and slopes beside float64, far from 0 and at it; infinity and NaN as in PyTorch."""
     x = np.concatenate([np.linspace(-80, 80, 4001), np.linspace(-3, 3, 4001), [0.0]])
     x = x.astype(np.float32)

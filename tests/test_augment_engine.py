@@ -92,7 +92,7 @@ TREES = [True, False, ["flip", {"noise": 0.1}]]
 
 
 def test_each_variant_has_the_images_that_it_has_alone() -> None:
-    """So a member's images do not depend on what lists others have."""
+    """So a member's images do not depend on other members' lists."""
     several = prepared(TREES[:2])
     assert several.train.dtype == np.uint8
     with_floats = prepared(TREES)
@@ -175,7 +175,7 @@ def test_a_list_trains_and_equal_lists_share_a_program() -> None:
     assert (other["train_loss"] != curves["train_loss"]).all()
 
 
-def test_copies_of_the_images_take_the_room_that_they_take() -> None:
+def test_copies_of_the_images_take_the_predicted_room() -> None:
     train, whole = DATA.train.nbytes, DATA.nbytes
     assert room(DATA, variants(True)) == 3 * whole
     assert room(DATA, variants([True, False])) == 3 * whole + 2 * train

@@ -1,4 +1,4 @@
-"""The table of prices by kind of device, and what a user's calibration changes: texts alone."""
+"""The table of prices by kind of device, and a user's calibration, which changes only texts."""
 
 from dataclasses import dataclass, replace
 
@@ -58,7 +58,7 @@ def test_a_device_without_a_row_has_that_of_its_platform():
         assert (row.seconds is None) == (row.seconds_fitted is None)
 
 
-def test_a_kind_of_its_own_is_found_before_the_fallback():
+def test_the_row_of_a_kind_is_found_before_the_fallback():
     first = table().devices[2]
     other = first.model_copy(
         update={"kind": "mine", "price": dict(first.price) | {"body_seconds": 1.0}}
@@ -168,13 +168,13 @@ def test_seconds_of_lanes_are_those_of_the_slowest_devices_groups():
         assert took == pytest.approx(whole)
 
 
-def test_factors_are_measured_over_said_in_the_geometric_mean():
+def test_factors_are_geometric_means_of_measured_over_predicted_seconds():
     one = Measured("one", 1, 2.0, 5.0, 10.0, None, None, [9.0, 1.0])
     found = factors([one, replace(one, epochs_s=[4.0], compiled_s=2.5)])
     assert found == {"training": 1.0, "compiling": 1.0}
 
 
-def test_calibrate_measures_says_and_keeps(file, capsys, monkeypatch):
+def test_calibrate_measures_prints_and_keeps_factors(file, capsys, monkeypatch):
     monkeypatch.setattr(cli, "set_up", lambda **options: None)
     tiny = ["calibrate", "--networks", "1", "--repeats", "2", "--steps", "2"]
     assert cli.main(tiny) == 0

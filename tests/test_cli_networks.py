@@ -38,7 +38,7 @@ TREE = {
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """A run whose trainer only pretended, in the present folder."""
+    """Makes a run with a fake trainer, in the present folder."""
     pretend_training(monkeypatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(TREE))

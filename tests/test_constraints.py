@@ -1,4 +1,4 @@
-"""Bounds on what a network costs: checked before training, told to searchers that can use it."""
+"""Bounds on the costs of a network: checked before training, passed to searchers that use them."""
 
 import re
 
@@ -65,8 +65,8 @@ def test_both_ends_of_a_bound_are_allowed():
 
 
 @pytest.mark.parametrize("name", ["tpe", {"name": "optuna.NSGAIISampler"}])
-def test_a_sampler_that_is_told_proposes_fewer_that_break_them(name):
-    """The optimum lies where the constraint is kept, or nothing would be gained by either."""
+def test_a_sampler_that_knows_the_constraints_breaks_them_less_often(name):
+    """The optimum lies where the constraint is kept; otherwise neither sampler would gain."""
 
     def broken(told, seed):
         config = constrained(strategies=(name,), seed=seed, budget={"generations": 8})
@@ -144,7 +144,7 @@ def test_mistakes_are_named(limits, text):
         constrained(limits)
 
 
-def test_config_goes_round_and_says_nothing_of_what_is_not_there():
+def test_a_config_is_read_back_equal_and_omits_absent_constraints():
     config = constrained({"parameters": {"max": 5000}})
     tree = config.to_dict()
     assert tree["constraints"] == {"parameters": {"max": 5000.0}}

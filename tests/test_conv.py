@@ -159,7 +159,7 @@ def test_lanes_of_vmap_are_computed_one_by_one(way):
 
 @WAYS
 @pytest.mark.parametrize(("kernel", "stride", "images"), [(3, 1, 64), (3, 2, 5), (2, 3, 16)])
-def test_conv_and_projection_is_both_in_one(kernel, stride, images, way):
+def test_conv_and_projection_equals_both_convolutions(kernel, stride, images, way):
     rng = np.random.default_rng(2)
     pad = same_padding(kernel)
     shapes = (5, 7, 6, images), (7, kernel, kernel, 5), (7,), (7, 1, 1, 5), (7,)

@@ -70,14 +70,14 @@ def test_images_of_no_plain_meaning_are_refused(images, message) -> None:
 @pytest.mark.parametrize(
     ("scaled", "said"),
     [
-        (IMAGES * np.float32(1 / 119), "from 0 to 1 are times 255"),
+        (IMAGES * np.float32(1 / 119), "from 0 to 1 are multiplied by 255"),
         ((IMAGES * 2).astype(np.float64), "whole numbers up to 255 are grey levels"),
         ((IMAGES * 2).astype(np.int64), "whole numbers up to 255 are grey levels"),
         ((IMAGES * 2).tolist(), "whole numbers up to 255 are grey levels"),
         ((IMAGES * 2).astype(np.uint16) * 257, "divided by 257"),
     ],
 )
-def test_plain_ranges_become_bytes_and_it_is_said(scaled, said) -> None:
+def test_plain_ranges_become_bytes_and_a_line_says_so(scaled, said) -> None:
     lines = []
     dataset = ImageDataset(scaled, LABELS, notify=lines.append)
     factor = 255 / 119 if "times" in said else 2
@@ -159,7 +159,7 @@ def test_labels_that_look_like_ids_are_refused() -> None:
     assert ImageDataset(images, np.arange(24) % 12).num_classes == 12
 
 
-def test_class_names_that_are_given() -> None:
+def test_given_class_names_are_used() -> None:
     def labels(values, names):
         return ImageDataset(IMAGES[: len(values)], values, names, "x").labels.tolist()
 
@@ -279,7 +279,7 @@ def test_images_that_would_be_cropped_to_nothing_are_refused() -> None:
         resize_and_crop(numbered(2, (1, 5000, 1)), 28, 28)
 
 
-def test_another_size_is_said_once() -> None:
+def test_another_size_is_reported_once() -> None:
     lines = []
     train, validation = fitted_pair(
         numbered(4, (6, 4, 1)), numbered(3, (6, 4, 1)), 3, 3, lines.append
@@ -349,7 +349,7 @@ def test_bytes_of_another_scale_are_named() -> None:
     assert said_of(digits * 2, LABELS)[1] == []
 
 
-def test_a_warning_is_of_the_line_that_gave_the_images(recwarn):
+def test_a_warning_names_the_line_that_gave_the_images(recwarn):
     ImageDataset(np.linspace(0, 1, 75).reshape(3, 5, 5), ["a", "b", "a"])
-    assert "numbers from 0 to 1 are times 255" in str(recwarn[0].message)
+    assert "numbers from 0 to 1 are multiplied by 255" in str(recwarn[0].message)
     assert recwarn[0].filename == __file__

@@ -1,4 +1,4 @@
-"""Runs and networks' files know their images: others under the same name are refused."""
+"""Runs and networks' files know their images: other images of the same name are refused."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ def rename(arrays):
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """A run whose trainer only pretended, in the present folder."""
+    """Makes a run with a fake trainer, in the present folder."""
     pretend_training(monkeypatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(TREE, sort_keys=False))
@@ -88,7 +88,7 @@ def test_a_run_does_not_go_on_with_other_images(run, capsys, change):
     assert len(load_run("run").generations) == 2
 
 
-def test_a_trial_is_not_made_again_of_other_images(run, capsys, monkeypatch):
+def test_a_trial_is_not_reproduced_with_other_images(run, capsys, monkeypatch):
     monkeypatch.setattr("hptjax.search.retrain.local_executor", lambda *parts: fakes.FakeExecutor())
     words = ["export", "run", "--trial", "0", "--to", "a.safetensors"]
     assert cli.main(words) == 0
@@ -118,7 +118,7 @@ def test_test_images_that_are_damaged_are_not_taken_for_none(run, capsys):
 
 
 def test_a_study_from_python_does_not_go_on_with_other_images(tmp_path):
-    """Nor in silence where rounding may differ: whatever journal it is given."""
+    """Whatever the journal, it does not go on silently if rounding may differ."""
     config, train = fakes.study(strategies=("random",)), fakes.data()
 
     def run(data, generations, processor="one"):

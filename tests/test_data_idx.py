@@ -1,4 +1,4 @@
-"""Idx files: what is read back, and every way in which one can be damaged."""
+"""Idx files: reading, and every way in which a file can be damaged."""
 
 import gzip
 import tracemalloc

@@ -46,7 +46,7 @@ IMAGES = 255 - np.arange(4 * 3 * 3, dtype=np.uint8).reshape(4, 3, 3)
 
 
 def load(source: str, split: str = "train", **options):
-    """The data set, and the lines that were said."""
+    """Returns the data set, and the lines of notify."""
     lines: list[str] = []
     return load_images(source, split=split, notify=lines.append, **options), lines  # type: ignore[arg-type]
 
@@ -113,7 +113,9 @@ def test_npz_scales_all_parts_as_the_training_part(tmp_path: Path) -> None:
     parts = {"x_train": bright, "y_train": [0, 1] * 2, "x_test": bright[:1], "y_test": [0]}
     source = write_npz(tmp_path / "a.npz", **parts)
     (train, lines), (test, _) = load(source), load(source, "test")
-    assert lines == [f"{train.name}: numbers from 0 to 1 are times 255, rounded to grey levels."]
+    assert lines == [
+        f"{train.name}: numbers from 0 to 1 are multiplied by 255, rounded to grey levels."
+    ]
     np.testing.assert_array_equal(test.images, train.images[:1])
     parts["x_test"] = bright[:1] * 255
     with pytest.raises(
@@ -163,11 +165,11 @@ def test_npz_errors(tmp_path: Path, arrays: dict, message: str) -> None:
         load_images(write_npz(tmp_path / "a.npz", **arrays))
 
 
-def test_npz_that_is_none(tmp_path: Path) -> None:
+def test_a_file_that_is_no_npz_archive_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     with pytest.raises(DataError, match=r"a\.npz: there is no such file"):
         load_images(f"npz:{path}")
-    with pytest.raises(DataError, match=r"is a folder, where an \.npz file was expected"):
+    with pytest.raises(DataError, match=r"is a folder, not an \.npz file"):
         load_images(f"npz:{tmp_path}")
     write_npz(path, images=IMAGES, labels=[0, 1] * 2)
     path.write_bytes(path.read_bytes()[:-30])

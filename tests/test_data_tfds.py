@@ -12,7 +12,7 @@ from hptjax.errors import DataError, MissingExtraError
 
 
 class FakeBuilder:
-    """As much of a tensorflow-datasets builder as is used of it."""
+    """The parts of a tensorflow-datasets builder that are used."""
 
     def __init__(self, data_path: Path, features: dict, examples: list) -> None:
         self.data_path = data_path

@@ -1,4 +1,4 @@
-"""Data sets made of what other libraries hold, split, counted and shown."""
+"""Data sets made from other libraries' objects, split, counted and shown."""
 
 from pathlib import Path
 from types import MappingProxyType
@@ -23,7 +23,7 @@ def noise(*shape, seed=0):
 
 
 class Pairs:
-    """A set as torchvision's: (image, label) by index, and the names of its classes."""
+    """A data set like torchvision's: (image, label) by index, and the names of its classes."""
 
     classes = ("20", "10")
 
@@ -49,7 +49,7 @@ class Part:
 
 
 class Tensor(np.ndarray):
-    """An array that says that it is PyTorch's."""
+    """An array that claims to be a PyTorch tensor."""
 
 
 Tensor.__module__ = "torch"
@@ -126,7 +126,7 @@ def test_sets_that_are_put_together_must_have_the_same_classes():
         ImageDataset.from_torch(Both(one, other))
 
 
-def test_a_set_that_draws_its_images_anew_is_said():
+def test_a_set_that_draws_new_images_each_time_is_reported():
     class Random(Pairs):
         def __getitem__(self, index):
             self.draws = getattr(self, "draws", 0) + 1
@@ -143,7 +143,7 @@ def test_mistakes_of_pairs_are_named():
         ImageDataset.from_torch(pair for pair in ())
     with pytest.raises(DataError, match=r"torch: labels must be in 0..1, got 5 \(1 of 2\)"):
         ImageDataset.from_torch(Pairs(noise(2, 4, 4), [0, 5]))
-    with pytest.raises(ConfigError, match=r"size and channels convert pictures and files, and thi"):
+    with pytest.raises(ConfigError, match=r"size and channels convert only pictures and files"):
         ImageDataset.from_torch(Pairs(noise(2, 4, 4), [0, 1]), channels=3)
     with pytest.raises(DataError, match="must be of one shape, got 2"):
         ImageDataset.from_torch(Pairs([noise(4, 4), noise(5, 4)], [0, 1]))
@@ -160,7 +160,7 @@ class ClassLabel:
 
 
 class Columns:
-    """A set as Hugging Face's."""
+    """A data set like Hugging Face's."""
 
     column_names = ("image", "label")
     features = MappingProxyType({"image": object(), "label": ClassLabel()})

@@ -86,7 +86,7 @@ def test_channels_that_are_not_live_are_zeros_and_change_nothing(live):
             np.testing.assert_array_equal(whole[:live], narrow)
 
 
-def test_what_pads_a_kernel_is_not_read_where_it_is_not_live():
+def test_padding_beyond_the_live_channels_is_not_read():
     """NaN in a dead channel stays there: it is not computed."""
     if not native.available():
         pytest.skip("this machine has no C++ compiler")
@@ -111,6 +111,6 @@ def test_what_pads_a_kernel_is_not_read_where_it_is_not_live():
         ((jnp.ones((3, 4, 4, 2)), jnp.ones((3, 3, 3)), jnp.int32(4)), {}, "live must be within"),
     ],
 )
-def test_a_call_that_has_no_result_is_refused(arrays, options, message, way):
+def test_a_call_without_a_result_is_refused(arrays, options, message, way):
     with pytest.raises(ValueError, match=message):
         depthwise(*arrays, **options)

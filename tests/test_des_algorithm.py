@@ -19,7 +19,7 @@ LOWER, UPPER = np.array([-1.0, 2.0, 100.0]), np.array([1.0, 5.0, 101.0])
 
 
 def objective(x):
-    """Its optimum lies outside the box, some values fail."""
+    """An objective with its optimum outside the box; some values fail."""
     value = np.sum(((x - LOWER) / (UPPER - LOWER) - [1.2, 0.4, 0.1]) ** 2 * [1, 10, 3], -1)
     return np.where(np.modf(value * 1000)[0] < 0.1, np.nan, value)
 
@@ -247,8 +247,8 @@ def test_small_reference_sphere():
 
 
 @pytest.mark.parametrize("preset", ["release", "tevc"])
-def test_a_row_breeds_as_it_was_told(preset):
-    """Whoever evaluates may have tried another point than the one asked for."""
+def test_a_row_breeds_as_the_point_that_was_told(preset):
+    """The caller may have evaluated another point than the one asked for."""
     es = DES(9, jnp.zeros(2), preset=preset)
     params = es.default_params
     key = jax.random.key(0)

@@ -18,7 +18,7 @@ def numbers(seed, shape):
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("rate", [0.0, 0.3, 0.999])
-def test_it_keeps_what_jax_draws(shape, rate, way):
+def test_it_keeps_the_numbers_that_jax_would_keep(shape, rate, way):
     x, g = numbers(0, shape), numbers(1, shape)
     rate = np.float32(rate)
     keep = np.asarray(jax.random.uniform(KEY, shape)) >= rate

@@ -1,4 +1,4 @@
-"""Greedy ensembles: the selection by itself, and of networks that a study kept."""
+"""Greedy ensembles: the selection alone, and with networks that a study kept."""
 
 import json
 
@@ -63,7 +63,7 @@ def test_networks_that_complete_each_other_are_taken_and_the_useless_one_is_not(
     assert counts[0] == counts[1] > 0 == counts[2]
 
 
-def test_of_equals_the_smaller_ensemble_and_the_first_network():
+def test_ties_go_to_the_smaller_ensemble_and_the_first_network():
     predictions, labels = random_predictions(3, networks=1)
     twice = np.concatenate([predictions, predictions])
     assert greedy_counts(twice, cross_entropy(labels)) == (1, 0)
@@ -82,7 +82,7 @@ VALIDATION = images(70, seed=1)
 
 @pytest.fixture(scope="module")
 def networks():
-    """Four of one shape, untrained."""
+    """Four untrained networks of one shape."""
     drawn = [init_variables(NETWORK, jax.random.key(k)) for k in range(4)]
     return [SavedNetwork(NETWORK, own, {}) for own in drawn]
 
@@ -95,7 +95,7 @@ def test_outputs_are_those_of_the_network_whatever_the_last_batch(networks):
 
 
 @pytest.mark.parametrize("name", ["val_macro_f1", "val_loss_cumulative"])
-def test_the_measures_told_are_those_of_averaged_probabilities(networks, name):
+def test_measures_of_an_ensemble_use_averaged_probabilities(networks, name):
     metric, measures = find_metric(name), ("loss", "accuracy", "macro_f1")
     found = select(networks, VALIDATION, metric, measures)
     assert found.measures.keys() == set(measures)
@@ -162,7 +162,7 @@ def test_an_ensemble_averages_by_weight():
 
 
 def measures_together(networks, counts, dataset, measures):
-    """What an ensemble reaches, by what chooses its networks."""
+    """Returns the measures of an ensemble, as the selection of its networks computes them."""
     task = networks[0].config.task.options.fitted(dataset)
     spread, back = _averaged_as(task)
     mean = np.average([spread(outputs_of(own, dataset)) for own in networks], 0, counts)
@@ -172,7 +172,7 @@ def measures_together(networks, counts, dataset, measures):
 
 @pytest.mark.parametrize("kind", ["classification", "multi_label", "regression"])
 def test_an_ensemble_is_measured_as_a_network_is(kind):
-    """One network twice is worth what it is; of two, what their averages are."""
+    """A network twice measures as once; two networks measure as their averages."""
     generator = np.random.default_rng(2)
     data = VALIDATION
     if kind != "classification":

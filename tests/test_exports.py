@@ -1,4 +1,4 @@
-"""Trained networks in the forms of other programs: what these compute is what the network does."""
+"""Trained networks in the formats of other programs: these compute what the network computes."""
 
 import dataclasses
 import importlib.util
@@ -99,7 +99,7 @@ def native(name: str) -> hptjax.Network:
 
 @cache
 def originals() -> list[hptjax.Network]:
-    """Strides, paddings, norms that are off, activations: the first, and what differs most."""
+    """Strides, paddings, norms that are off, activations: two very different configs."""
     configs = nets.mixed()
     return [network(configs[k], configs[k].image) for k in (3, 6)]
 
@@ -154,12 +154,12 @@ def check_torch(net, folder):
 
 @pytest.mark.parametrize("check", [check_onnx, check_torch], ids=["onnx", "torch"])
 @pytest.mark.parametrize("name", LAYERS)
-def test_every_layer_gives_what_it_gave(name, check, tmp_path):
+def test_every_exported_layer_gives_the_networks_outputs(name, check, tmp_path):
     check(native(name), tmp_path)
 
 
 @pytest.mark.parametrize("check", [check_onnx, check_torch], ids=["onnx", "torch"])
-def test_the_networks_of_the_original_give_what_they_gave(check, tmp_path):
+def test_exported_networks_of_the_original_form_give_their_outputs(check, tmp_path):
     for k, net in enumerate(originals()):
         check(net, tmp_path / str(k))
 
@@ -230,7 +230,7 @@ def test_the_source_of_a_pt_file_overwrites_nothing_of_others(tmp_path):
     assert source_path(path).name == "_3_nets_net.py"
     assert list(net.class_names) == module_of(path).CLASS_NAMES
     source_path(path).write_text("mine = 1\n")
-    with pytest.raises(ConfigError, match=r"_3_nets_net\.py is there already, and not of hptjax"):
+    with pytest.raises(ConfigError, match=r"_3_nets_net\.py exists, and hptjax did not write it"):
         net.export(path)
 
 
@@ -241,7 +241,7 @@ def test_without_its_library_an_export_names_the_extra(ending, extra, tmp_path, 
         native("pools").export(tmp_path / f"net.{ending}")
 
 
-def test_what_has_no_other_form_is_refused_in_a_line(tmp_path):
+def test_a_network_that_a_format_cannot_hold_is_refused_in_one_line(tmp_path):
     pytest.importorskip("onnx")
     own = {"flax": {"module": "hptjax.nn.convnext:ConvNeXt", "width": 4, "blocks": 1}}
     config = read_model({**own, "input": list(IMAGE), "outputs": 3})

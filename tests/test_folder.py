@@ -97,7 +97,7 @@ def test_several_sizes_are_refused_and_resized():
     assert np.abs(ours - images.images[5]).max() <= 1  # Pillow counts in fixed point
 
 
-def test_colours_depth_and_turns_are_said():
+def test_changes_of_colours_depth_and_orientation_are_reported():
     grey, colour = noise(6, 6, seed=1), noise(6, 6, 3, seed=2)
     save("f/a/0.png", grey)
     save("f/a/1.png", colour)
@@ -130,7 +130,7 @@ def test_colours_depth_and_turns_are_said():
     assert "folder:f: 6 pictures in colour: made grey." in lines
 
 
-def test_words_that_hold_fewer_bits_are_said_among_others():
+def test_16_bit_pictures_that_use_fewer_bits_are_reported_among_others():
     save("f/a/0.png", noise(6, 6).astype(np.uint16) * 16)  # of 12 bits, as a camera's
     save("f/a/1.png", noise(6, 6).astype(np.uint16) * 257)
     save("f/b/2.png", noise(6, 6))
@@ -169,7 +169,7 @@ def test_a_link_to_nowhere_is_a_broken_file():
 
 
 def test_transparent_pictures_are_laid_on_a_colour():
-    """Black strokes on nothing, whose colours are black everywhere."""
+    """Black strokes on transparent pixels, which are black, too."""
     stroke = np.zeros((6, 6), np.uint8)
     stroke[2] = 255
     black = np.zeros((6, 6, 3), np.uint8)
@@ -206,7 +206,7 @@ def test_a_broken_file_is_named_or_left_out():
     assert lines == ["folder:pets: 1 broken file is left out, as data.broken says: dog/2.png."]
 
 
-def test_other_files_are_said_and_hidden_ones_are_not():
+def test_other_files_are_reported_and_hidden_ones_are_not():
     two_classes()
     Path("pets/list.csv").write_text("x")
     Path("pets/cat/.DS_Store").write_text("x")
@@ -244,7 +244,7 @@ def test_parts_have_several_words(words):
     assert read("folder:parts", split="test")[0].name == f"folder:parts/{words[1]}"
 
 
-def test_what_is_beside_parts_or_twice_is_said():
+def test_folders_beside_the_parts_and_repeated_parts_are_reported():
     for word in ("train", "val", "more"):
         two_classes(f"parts/{word}")
     assert read("folder:parts")[1] == ["folder:parts: beside its parts more is left out."]
@@ -253,7 +253,7 @@ def test_what_is_beside_parts_or_twice_is_said():
         read("folder:parts")
 
 
-def test_folders_in_the_folder_of_a_class_are_read_and_said_links_too():
+def test_folders_and_links_in_the_folder_of_a_class_are_read_and_reported():
     two_classes()
     save("more/x/9.png", noise(6, 5, seed=9))
     Path("pets/cat/old").symlink_to(Path("more").absolute())
@@ -281,7 +281,7 @@ def test_a_warning_names_the_line_of_the_caller():
     assert [Path(one.filename).name for one in caught] == ["test_folder.py"]
 
 
-def test_a_file_of_the_size_and_time_of_another_is_another():
+def test_a_replaced_file_of_equal_size_and_time_is_decoded_again():
     for name in ("cat", "dog"):
         save(f"pets/{name}/0.bmp", noise(6, 5, seed=1))
     state = Path("pets/cat/0.bmp").stat()
@@ -321,7 +321,7 @@ def test_several_processes_may_decode_at_once():
         assert len(set(pool.map(_read_total, range(4), chunksize=1))) == 1
 
 
-def test_a_cache_that_cannot_be_written_is_said(monkeypatch, tmp_path):
+def test_a_cache_that_cannot_be_written_is_reported(monkeypatch, tmp_path):
     two_classes()
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))

@@ -22,7 +22,7 @@ CASES = [
 
 
 def reference(x, scale, shift, groups, live):
-    """Of the live channels alone."""
+    """Uses only the live channels."""
     grouped = x.reshape(groups or live, -1, x.shape[-1])
     centred = grouped - grouped.mean(1, keepdims=True)
     y = centred / jnp.sqrt((centred**2).mean(1, keepdims=True) + EPSILON)
@@ -79,7 +79,7 @@ def test_padded_maps_have_the_numbers_of_narrow_ones(groups):
         np.testing.assert_array_equal(wide[4:], 0)
 
 
-def test_without_live_channels_all_is_zeros(way):
+def test_without_live_channels_the_result_is_zeros(way):
     arrays = jnp.zeros((4, 3, 3, 16)), jnp.zeros(4), jnp.zeros(4)
     for got in both(lambda *a: ours(*a, 2, jnp.int32(0)), arrays, jnp.zeros((4, 3, 3, 16))):
         np.testing.assert_array_equal(got, 0)

@@ -1,4 +1,4 @@
-"""Calls of operations that must not be: refused by shapes, by kernels by numbers too."""
+"""Invalid calls of operations: shapes are refused everywhere, numbers by kernels."""
 
 from functools import partial
 
@@ -123,7 +123,7 @@ LARGE = 2**62
 
 
 def direct(target, arrays, out, **options):
-    """A kernel called without what stands before it; memory is as large in any layout."""
+    """Calls a kernel without the checks before it; any layout has the same size in memory."""
     shapes = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in out]
     layouts, to = [None] * len(arrays), [None] * len(out)
     if len(out) == 1:
@@ -181,7 +181,7 @@ FREE = {("hptjax_conv_bias_gradient", 0, axis) for axis in (1, 2, 3)}
 
 
 def wrong_calls():
-    """Right calls with one thing changed: an axis of an array or result, a rank, an option."""
+    """Valid calls with one change: an axis of an array or result, a rank, an option."""
     for target, arrays, out, options in CALLS:
         for k, array in enumerate(arrays):
             axes = [axis for axis in range(array.ndim) if (target, k, axis) not in FREE]

@@ -102,7 +102,7 @@ MISFITS = [
 
 
 @pytest.mark.parametrize(("tree", "incoming", "text"), MISFITS)
-def test_layer_says_why_it_cannot_take_what_comes_in(tree, incoming, text):
+def test_layer_says_why_it_cannot_take_its_input(tree, incoming, text):
     with pytest.raises(Infeasible, match=text):
         layer_of(tree).check(incoming)
 

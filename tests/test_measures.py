@@ -1,4 +1,4 @@
-"""Measures: scikit-learn's numbers, by sums over batches, whatever a broken network gives."""
+"""Measures: they equal scikit-learn's, by sums over batches, even for a broken network."""
 
 from pathlib import Path
 
@@ -122,7 +122,7 @@ def test_equal_outputs_are_ranked_by_their_number():
 
 
 def test_r2_far_from_zero_needs_the_centre():
-    """Without one float32 cannot tell the spread of numbers near 1000 as well."""
+    """Without a centre, float32 is less precise about the spread of numbers near 1000."""
     outputs, targets = (ARRAYS[f"targets/far/{part}"] for part in GIVEN)
     dataset = type("Targets", (), {"labels": targets, "size": len(targets)})
     fitted = Regression().fitted(dataset)

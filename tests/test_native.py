@@ -1,4 +1,4 @@
-"""The CPU kernels: compiled once, loaded as they were compiled or made again, never in the way."""
+"""The CPU kernels: compiled once, loaded only if unchanged, and never an obstacle."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ def fresh(monkeypatch, tmp_path):
 
 @pytest.fixture
 def compiled(fresh):
-    """The same after its first compilation: the library's path."""
+    """The same machine after its first compilation: returns the path of the library."""
     if library._compiler() is None:
         pytest.skip("this machine has no C++ compiler")
     assert library.load([SYMBOL]) is not None
@@ -67,7 +67,7 @@ def no_kernels(said):
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_compiler_that_fails_is_told_in_one_line_and_leaves_nothing(
+def test_a_failing_compiler_is_reported_in_one_line_and_leaves_no_file(
     fresh, monkeypatch, tmp_path, mistake
 ):
     content, said = MISTAKES[mistake]
@@ -85,7 +85,7 @@ def test_a_compiler_that_fails_is_told_in_one_line_and_leaves_nothing(
         ("\udcff\n", "no such program"),
     ],
 )
-def test_what_is_no_command_is_told_in_one_line(fresh, monkeypatch, given, said):
+def test_a_compiler_that_is_no_command_is_reported_in_one_line(fresh, monkeypatch, given, said):
     monkeypatch.setenv("CXX", given)
     assert "$CXX is" in no_kernels(said)
     assert not fresh.exists()
@@ -132,7 +132,7 @@ def damage(path, how):
 @pytest.mark.parametrize(
     "how", ["empty", "truncated", "a flipped bit", "another file", "writable by others"]
 )
-def test_a_library_that_is_not_as_it_was_compiled_is_made_again(compiled, monkeypatch, how):
+def test_a_changed_library_is_compiled_again(compiled, monkeypatch, how):
     runs, run = [], subprocess.run
     monkeypatch.setattr(
         subprocess, "run", lambda *args, **options: runs.append(args) or run(*args, **options)
@@ -144,7 +144,7 @@ def test_a_library_that_is_not_as_it_was_compiled_is_made_again(compiled, monkey
     assert len(runs) == 1
 
 
-def test_what_bears_the_right_checksum_but_is_no_library_is_made_again(compiled):
+def test_a_file_with_the_right_checksum_that_is_no_library_is_compiled_again(compiled):
     key = compiled.stem.partition("-")[0]
     false = compiled.with_name(f"{key}-{library._checksum(b'no library')}.so")
     compiled.unlink()
@@ -154,7 +154,7 @@ def test_what_bears_the_right_checksum_but_is_no_library_is_made_again(compiled)
     assert not false.exists()
 
 
-def test_a_folder_that_others_may_write_to_is_closed_and_one_of_others_refused(
+def test_a_folder_that_others_may_write_to_is_closed_and_a_folder_of_others_refused(
     compiled, monkeypatch
 ):
     compiled.parent.chmod(0o777)
@@ -164,12 +164,12 @@ def test_a_folder_that_others_may_write_to_is_closed_and_one_of_others_refused(
     no_kernels("which belongs to another user")
 
 
-def test_a_folder_that_cannot_be_made_is_told(fresh):
+def test_a_folder_that_cannot_be_made_is_reported(fresh):
     fresh.write_text("a file")
     no_kernels("could not be kept in")
 
 
-def test_leftovers_of_killed_compilations_go(compiled):
+def test_leftovers_of_killed_compilations_are_removed(compiled):
     old, new = compiled.with_name("tmpold"), compiled.with_name("tmpnew")
     for folder in (old, new):
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""Points of native spaces inside a program: the members are those that the host builds."""
+"""Points of native spaces inside a program: the members equal those that the host builds."""
 
 import numpy as np
 import pytest
@@ -107,7 +107,7 @@ def test_members_of_a_native_space_are_those_that_the_host_builds(text):
     assert all(candidate.config for candidate in built)
 
 
-def test_what_static_hparams_do_not_decide_is_refused():
+def test_a_space_whose_traced_hparams_decide_feasibility_is_refused():
     problem = problem_of("""
 layers:
   - conv: {out_channels: {int: [4, 8]}, stride: 3, norm: {group: 2}}

@@ -82,7 +82,7 @@ def test_a_layer_is_named_by_its_label_or_by_its_word_and_number():
     ]
 
 
-def test_lists_go_copy_by_copy_and_their_last_value_goes_on():
+def test_lists_give_values_copy_by_copy_and_repeat_the_last():
     network = layers(
         {"conv": {"depth": 3, "out_channels": [8, 4], "kernel_size": [[3, 5]]}}, "flatten", "head"
     )
@@ -497,7 +497,7 @@ def test_repair_takes_sizes_from_the_images():
     assert [change.path for change in again.changes] == ["input", "outputs"]
 
 
-def test_what_cannot_be_built_names_the_layer():
+def test_the_error_of_a_network_that_cannot_be_built_names_the_layer():
     network = layers(
         {"conv": {"label": "stem", "out_channels": 4, "padding": 0, "kernel_size": 9}},
         {"max_pool": 3},
@@ -513,7 +513,7 @@ def test_what_cannot_be_built_names_the_layer():
     assert "2**31 or more" in str(build(huge, GREY).infeasible)
 
 
-def test_networks_that_are_written_otherwise_may_be_the_same():
+def test_networks_written_in_different_ways_may_be_the_same():
     one = layers({"conv": {"depth": 2, "out_channels": 4, "padding": 1}}, "flatten", "head")
     other = layers({"conv": 4}, {"conv": {"label": "b", "out_channels": 4}}, "flatten", "head")
     assert one != other
@@ -749,7 +749,7 @@ def test_two_labels_must_not_be_one_name_in_flax():
 
 
 class Scaled(nn.Module):
-    """A network whose arguments are annotated otherwise than their defaults are."""
+    """A network whose arguments have annotations that differ from the types of their defaults."""
 
     num_classes: int
     scale: float = 1

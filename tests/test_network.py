@@ -133,7 +133,7 @@ def test_one_image_is_a_batch_of_one(net, images):
     np.testing.assert_allclose(net.predict_proba(images[0]).sum(), 1, rtol=1e-5)
 
 
-def test_images_of_other_sizes_are_resized_and_that_is_said_once(net, images, recwarn):
+def test_images_of_other_sizes_are_resized_with_one_warning(net, images, recwarn):
     other = Network(net.config, net.variables, {}, NAMES)
     large, wide = np.kron(images[3], np.ones((2, 2, 1), np.uint8)), np.zeros((20, 30, 1), np.uint8)
     other.predict_proba(large)
@@ -190,7 +190,7 @@ def test_the_means_of_a_table_are_the_macro_measures(net):
         assert means == [f"{measured[name]:.4f}" for name in measures]
 
 
-def test_what_is_measured_is_a_dataset(net, images):
+def test_evaluate_takes_only_a_dataset(net, images):
     with pytest.raises(
         ConfigError, match=r"ImageDataset\(X, y, network\.class_names\), got a tuple"
     ):

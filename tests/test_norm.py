@@ -48,7 +48,7 @@ def test_far_means_do_not_cancel(way):
     np.testing.assert_allclose(var, np.float64(x).var((1, 2, 3)), rtol=1e-3)
 
 
-def test_nan_stays_nan_behind_relu(way):
+def test_nan_stays_nan_after_relu(way):
     x = jnp.ones((2, 2, 2, 16)).at[1, 0, 0, 0].set(jnp.nan)
     y, _, _ = normalise(x, jnp.ones(2), jnp.zeros(2), 0, relu=True)
     assert np.isfinite(y[0]).all()

@@ -227,7 +227,7 @@ def test_optax_classes_have_the_options_of_the_factory_and_can_be_sent():
         part(OPTIMIZERS, {"optax.adam": {"eps": 0.0}}, "optimizer")
 
 
-def test_numbers_are_what_is_traced_and_the_rest_decides_the_code():
+def test_floats_are_traced_and_other_options_decide_the_code():
     class Own(Optimizer):
         rate: float
         count: int = 3

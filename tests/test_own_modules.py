@@ -1,4 +1,4 @@
-"""A user's own Flax class as a layer: what Flax and optax do with it, the layer does."""
+"""A user's own Flax class as a layer: it computes what Flax and optax compute."""
 
 from functools import partial
 
@@ -60,7 +60,7 @@ def trained(own: FlaxNetwork, steps: int):
 
 
 def trained_by_flax(module, steps: int, train: dict, **numbers):
-    """The same with `module.apply` and optax."""
+    """Takes the same steps with `module.apply` and optax."""
     eval_mode = {name: not value for name, value in train.items()}
     tree = jax.jit(partial(module.init, **eval_mode, **numbers))(KEY(), batch()[0])
     params, statistics = tree["params"], tree["batch_stats"]

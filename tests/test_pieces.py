@@ -27,7 +27,7 @@ def test_members_side_by_side(way):
     np.testing.assert_array_equal(jax.vmap(join)(parts), vectors[:, :18])
 
 
-def test_nothing_is_a_vector_of_no_numbers(way):
+def test_no_arrays_make_an_empty_vector(way):
     assert split(jnp.zeros(3), []) == []
     assert join([]).shape == (0,)
 

@@ -22,7 +22,7 @@ CASES = [
 
 
 def by_windows(x, size, stride, rows, columns):
-    """The result, and of each number of it which pixel it is of: the first that is largest."""
+    """Returns the result, and for each of its numbers the first pixel that is largest."""
     ends = [(0, 0), rows, columns, (0, 0)]
     wide = np.pad(x, ends, constant_values=-np.inf)
     height, width = ((n - size) // stride + 1 for n in wide.shape[1:3])
@@ -47,7 +47,7 @@ def by_windows(x, size, stride, rows, columns):
     indirect=["way"],
 )
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_max_pool_and_its_gradient_are_those_of_the_windows(case, images, way):
+def test_max_pool_and_its_gradient_equal_a_loop_over_windows(case, images, way):
     size, stride, rows, columns, height, width, channels = case
     rng = np.random.default_rng(0)
     # whole numbers: often several are largest
@@ -103,6 +103,6 @@ def test_channels_that_are_not_live_are_zeros_and_are_not_computed(live):
         (jnp.ones((3, 4, 4, 2)), jnp.int32(4), {}, "live must be within"),
     ],
 )
-def test_a_pool_that_has_no_result_is_refused(x, live, options, message, way):
+def test_a_pool_without_a_result_is_refused(x, live, options, message, way):
     with pytest.raises(ValueError, match=message):
         max_pool(x, live, **{"size": 2, "stride": 2, "padding": ((0, 0), (0, 0)), **options})

@@ -76,7 +76,7 @@ SMOOTHED = [
 
 @pytest.fixture(scope="module")
 def after_one_epoch():
-    """Weights of member k alone, after the 2 to 4 steps of an epoch of few images."""
+    """Returns the weights of member k trained alone for an epoch of 2 to 4 steps."""
     return lru_cache(lambda k: alone(SMOOTHED[k], 3, FEW, VALIDATION, 1)[0])
 
 
@@ -93,7 +93,7 @@ LANES = {"devices": jax.devices()[:1], "lanes": 3}  # another number of places c
     ],
     indirect=["way"],
 )
-def test_first_epoch_of_a_mixed_population_is_each_members_own(
+def test_members_of_a_mixed_population_train_for_an_epoch_as_if_alone(
     way, after_one_epoch, count, options
 ):
     """Padded to common widths, several bodies in one call: weights agree to 1e-5."""

@@ -1,4 +1,4 @@
-"""evaluate_population: a call like an earlier one compiles nothing and gives what it always did."""
+"""evaluate_population: a call like an earlier one compiles nothing and returns the same."""
 
 import gc
 import threading
@@ -43,13 +43,13 @@ def test_the_same_kind_of_networks_on_the_same_images_compile_once():
 
 
 class Fake:
-    """A trainer that is only made."""
+    """Makes a trainer without training."""
 
     def __init__(self, plan, *_, **__) -> None:
         self.plan = plan
 
 
-def test_what_another_program_or_other_images_need_is_made_anew_and_few_are_kept(monkeypatch):
+def test_other_programs_or_images_get_a_new_trainer_and_few_are_kept(monkeypatch):
     monkeypatch.setattr(module, "PopulationTrainer", Fake)
 
     def trainer(count=1, train=TRAIN, seed=0, augment=True, **changes):
@@ -73,7 +73,7 @@ def test_what_another_program_or_other_images_need_is_made_anew_and_few_are_kept
     assert len(module._cache) == 4
 
 
-def test_threads_share_one_program_and_get_what_one_of_them_gets(monkeypatch):
+def test_threads_share_one_program_and_get_the_results_of_one_thread(monkeypatch):
     made, real = [], module.PopulationTrainer
     monkeypatch.setattr(
         module, "PopulationTrainer", lambda *args, **kw: made.append(1) or real(*args, **kw)
@@ -94,7 +94,7 @@ def test_threads_share_one_program_and_get_what_one_of_them_gets(monkeypatch):
             np.testing.assert_array_equal(got[name], curve)
 
 
-def test_clear_lets_programs_and_images_go(monkeypatch):
+def test_clear_drops_programs_and_images(monkeypatch):
     monkeypatch.setattr(module, "PopulationTrainer", Fake)
     plan = make_plan(nets(1e-3))
     kept = weakref.ref(

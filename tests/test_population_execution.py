@@ -1,4 +1,4 @@
-"""Lanes of an accelerator: how many, that they change nothing, and fewer where memory is short."""
+"""Lanes of an accelerator: their number, that they change nothing, and fewer if memory is short."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -33,7 +33,7 @@ TWO_BODIES = [*MEMBERS, *(Member(config(batch_size=24, units=5 + k, **ONE), k) f
 
 @dataclass(frozen=True)
 class Device:
-    """What `execution_for` asks of an accelerator."""
+    """The properties of an accelerator that `execution_for` reads."""
 
     memory: int | None = None
     platform: str = "gpu"
@@ -70,7 +70,7 @@ def expected_time(plan: Plan, lanes: tuple[int, ...], populations: list[list[Mem
 
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [29, 256])
-def test_bodies_and_lanes_are_those_of_the_least_expected_time(trial1, count):
+def test_bodies_and_lanes_have_nearly_the_least_expected_time(trial1, count):
     cover, populations = trial1.cover(), drawn(trial1, count)
     plan = make_plan(cover, capacity=count, price=LANES)
     ours = expected_time(plan, execution_for(Device(), plan, count).lanes, populations)
@@ -83,10 +83,8 @@ def test_bodies_and_lanes_are_those_of_the_least_expected_time(trial1, count):
             assert ours < 1.05 * took
 
 
-def test_narrow_lanes_cost_a_full_population_little_and_save_what_halving_leaves(
-    trial1, monkeypatch
-):
-    """What NEARLY gives up and what it is for."""
+def test_narrow_lanes_cost_a_full_population_little_and_speed_up_a_halved_one(trial1, monkeypatch):
+    """NEARLY trades a little time of a full population for much time of a small one."""
     plan = make_plan(trial1.cover(), capacity=29, price=LANES)
     populations, times = drawn(trial1, 29), []
     for nearly in (execution.NEARLY, 1.0):
@@ -133,7 +131,7 @@ def test_computed_rows_are_whole_groups():
 
 
 def trainer_of(members, lanes, *, plan=None, **options) -> PopulationTrainer:
-    """On one CPU device, with these lanes for each body."""
+    """Trains on one CPU device, with these lanes for each body."""
     trainer = PopulationTrainer(
         plan or make_plan([m.config for m in members], max_bodies=2, price=LANES),
         TRAIN,
@@ -196,7 +194,7 @@ def test_lanes_of_an_accelerators_policy_lower_for_it():
         assert "callback" not in trainer.lower(members, [platform]).as_text()
 
 
-def test_a_member_takes_the_bytes_that_are_said():
+def test_a_member_takes_the_predicted_bytes():
     trainer = trainer_of(TWO_BODIES, None)
     arrays = Population.start(trainer, TWO_BODIES)._state.arrays
     total = sum(leaf.nbytes for leaf in jax.tree.leaves(arrays))
@@ -204,7 +202,7 @@ def test_a_member_takes_the_bytes_that_are_said():
     assert row_bytes(trainer.plan) * trainer.room * len(trainer.places) == total - count
 
 
-def test_lanes_are_those_that_fit_the_devices_memory(trial1):
+def test_lanes_fit_into_the_devices_memory(trial1):
     plan = make_plan(trial1.cover(), capacity=1024, price=LANES)
     wanted = execution_for(Device(), plan, 1024).lanes
     assert execution_for(Device(80 * 2**30), plan, 1024).lanes == wanted
@@ -222,7 +220,7 @@ def test_lanes_are_those_that_fit_the_devices_memory(trial1):
 
 @partial(jax.jit, donate_argnums=0)
 def huge(arrays, *_):
-    """Needs a pebibyte, more than there are addresses; what is donated is lost before it shows."""
+    """Needs a pebibyte, more than there are addresses; fails after its donated input is lost."""
     line = jnp.sin(arrays.params.sum() + jnp.arange(2**24))
     square = jax.lax.sort(line[:, None] * line, dimension=0)
     return jax.tree.map(lambda leaf: leaf + square[1, 2].astype(leaf.dtype), arrays), square[3]
@@ -274,7 +272,7 @@ def test_lanes_are_halved_until_the_memory_suffices(two_lanes, how):
     assert cost.lane_flops == pytest.approx(6 / 5 * cost.padded_flops)  # 3 groups of 2
 
 
-def test_what_fewer_lanes_do_not_mend_is_raised():
+def test_an_error_that_fewer_lanes_do_not_mend_is_raised():
     trainer = trainer_of(MEMBERS, (2,))
     state = trainer.start(MEMBERS)
     exhaust(trainer, 0, "running")

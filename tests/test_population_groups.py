@@ -1,4 +1,4 @@
-"""Groups of lanes on several devices: how they are dealt, how wide they are, what stays."""
+"""Groups of lanes on several devices: dealing, widths, and results that do not change."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def trial1() -> Problem:
 
 
 def times(plan, lanes, counts) -> np.ndarray:
-    """Of each place, of counts [places, bodies]."""
+    """Returns the price of each place, from counts [places, bodies]."""
     groups = Execution(lanes).computed(counts) // np.array(lanes)
     return groups @ group_prices(plan.bodies, lanes, LANES)
 

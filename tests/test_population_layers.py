@@ -1,4 +1,4 @@
-"""Networks of all kinds of layers in one call: each is its own run alone."""
+"""Networks of all kinds of layers in one call: each equals its own run alone."""
 
 from dataclasses import replace
 
@@ -83,14 +83,14 @@ def agree(trainer, state, references):
 
 
 @pytest.mark.slow
-def test_an_epoch_of_networks_of_all_kinds_is_each_members_own(population, references):
+def test_members_of_all_kinds_train_for_an_epoch_as_if_alone(population, references):
     assert len(PLAN.bodies) == 4
     trainer, state, _ = population
     agree(trainer, state, references)
 
 
 @pytest.mark.slow
-def test_an_epoch_side_by_side_is_each_members_own(references):
+def test_members_side_by_side_train_for_an_epoch_as_if_alone(references):
     trainer, state, _ = trained(MEMBERS, devices=jax.devices()[:1], lanes=2)
     agree(trainer, state, references)
 
@@ -107,7 +107,7 @@ def test_another_mix_compiles_nothing_and_a_diverging_member_moves_no_other(popu
 
 
 @pytest.mark.slow
-def test_places_move_no_bit(population):
+def test_places_change_no_bit(population):
     _, _, metrics = population
     _, _, others = trained(MEMBERS, devices=jax.devices()[:1])
     for name, values in others.items():

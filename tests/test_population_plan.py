@@ -1,4 +1,4 @@
-"""Plans: how many bodies, what padding they compute."""
+"""Plans: the number of bodies, and the padding that they compute."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Searches inside jit: what is decoded, packed and trained there is what the host does."""
+"""Searches inside jit: they decode, pack and train exactly as the host does."""
 
 import gc
 import weakref
@@ -103,7 +103,7 @@ def candidates(problem=PROBLEM, points=POINTS):
 
 
 def built_as_on_the_host(problem, plan, points):
-    """Holds the members of points in a program to the candidates of the host, which it gives."""
+    """Compares the members of points in a program with the host's candidates; returns these."""
     traced = TracedProblem(problem, plan)
     assert traced.choices == plan.choices
     members = jax.jit(traced.members)(points, jnp.arange(len(points), dtype=jnp.uint32))
@@ -159,7 +159,7 @@ ONE, OTHER = jax.devices()[:2]
 
 
 def evaluated(devices, points=POINTS[:5], **options):
-    """Fitness and curves of a problem at these places, and the members that each got."""
+    """Returns fitness and curves of a problem at these places, and the members of each."""
     problem, dealt = problem_of(plan=PLAN, devices=devices, **options), []
 
     def spied(*args):

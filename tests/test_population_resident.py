@@ -38,7 +38,7 @@ def equal(curves, expected):
 
 
 @pytest.mark.slow
-def test_who_is_kept_trains_on_as_if_all_were_and_nothing_is_compiled(trainer, whole):
+def test_kept_members_train_on_as_if_all_were_kept_and_nothing_is_compiled(trainer, whole):
     Population.start(trainer, MEMBERS).keep([0])  # the gather of rows itself, once
     population = Population.start(trainer, MEMBERS)
     population.advance(1)
@@ -74,7 +74,7 @@ def test_a_restored_snapshot_trains_on_exactly(trainer, whole):
 
 
 def test_a_program_of_other_bodies_goes_on_from_a_snapshot(trainer, whole):
-    """As when a larger budget pays for more of them."""
+    """A larger budget, for instance, pays for more bodies."""
     population = Population.start(trainer, MEMBERS)
     population.advance(1)
     exact = make_plan([member.config for member in MEMBERS])
@@ -117,7 +117,7 @@ def same_weights(found, expected):
     jax.tree.map(np.testing.assert_array_equal, found, expected)
 
 
-def test_marked_weights_stay_whatever_becomes_of_the_others(trainer, whole):
+def test_marked_weights_stay_whatever_happens_to_other_members(trainer, whole):
     expected = marked_on_the_way(Population.start(trainer, MEMBERS))  # once, to compile the copy
     population = Population.start(trainer, MEMBERS)
     with count_compilations() as compiled:
@@ -133,7 +133,7 @@ def test_marked_weights_stay_whatever_becomes_of_the_others(trainer, whole):
     )
 
 
-def test_a_snapshot_holds_what_was_marked_for_programs_of_other_bodies_too(trainer):
+def test_a_snapshot_holds_marked_weights_for_programs_of_other_bodies_too(trainer):
     population = Population.start(trainer, MEMBERS)
     expected = marked_on_the_way(population)
     arrays = population.snapshot()
@@ -148,7 +148,7 @@ def test_a_snapshot_holds_what_was_marked_for_programs_of_other_bodies_too(train
             same_weights(again.weights(k, marked=True), weights)
 
 
-def test_marked_members_take_the_memory_that_was_told(trainer):
+def test_marked_members_take_the_predicted_memory(trainer):
     state = trainer.mark(trainer.start(MEMBERS), [2])
     leaves = jax.tree.leaves((state.arrays, state.marked))
     rows = trainer.room * len(trainer.places)

@@ -146,7 +146,7 @@ def test_all_parts_of_a_file_are_checked(tmp_path):
         load_images(wrong, kind="labels", notify=silent)
 
 
-def test_sources_of_classes_give_nothing_else():
+def test_sources_of_classes_give_only_classes():
     for kind in ("labels", "targets"):
         with pytest.raises(DataError, match=f"sample: has classes, but {kind} are to be learned"):
             load_images("sample", kind=kind)

@@ -1,4 +1,4 @@
-"""Networks of every task, trained and saved: what they predict, and what is measured of them."""
+"""Networks of every task, trained and saved: their predictions, and their measures."""
 
 import re
 
@@ -94,7 +94,7 @@ def test_a_network_of_labels_predicts_which_of_them_there_are(labelled):
 
 @pytest.fixture(scope="module")
 def regression(tmp_path_factory):
-    """A folder with a network's config, and the words that name images of a regression."""
+    """Returns a folder with a network's config, and the arguments that name its images."""
     folder = tmp_path_factory.mktemp("regression")
     train, test = images("targets", 192, 0), images("targets", 50, 1)
     np.savez(

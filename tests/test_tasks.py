@@ -1,4 +1,4 @@
-"""Tasks: what training minimises is PyTorch's, what is told of it is the same for all options."""
+"""Tasks: the objective is PyTorch's, and the validation loss is the same for all options."""
 
 from pathlib import Path
 
@@ -70,8 +70,8 @@ def test_a_classification_without_options_computes_what_it_always_did():
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_told_of_validation_is_the_plain_loss(case):
-    """Candidates of other smoothing, weights or delta can be compared by it."""
+def test_the_validation_loss_is_the_plain_loss(case):
+    """It compares candidates that differ in smoothing, weights or delta."""
     task, _ = CASES[case]
     outputs, targets = given(task)
     fields = {"loss": task.loss} if isinstance(task, Regression) else {}
@@ -88,7 +88,7 @@ def dataset(labels, kind="classes", names=None):
 
 
 def test_balanced_weights_come_from_the_training_set():
-    """Of class c, as scikit-learn has it, there is no image: it is none of the classes."""
+    """Class c has no image, so it does not count as a class, as in scikit-learn."""
     train = dataset(np.repeat(["a", "b", "d"], (6, 3, 1)), names=["a", "b", "c", "d"])
     task = Classification(class_weights="balanced").fitted(train)
     assert task.class_weights == pytest.approx((10 / 18, 10 / 9, 0.0, 10 / 3))
@@ -171,13 +171,13 @@ def test_predictions_are_probabilities_or_numbers():
         (MultiLabel(), "train_accuracy", "multi_label has no 'train_accuracy'"),
     ],
 )
-def test_a_metric_that_a_task_has_not_is_refused(task, metric, said):
+def test_a_metric_that_a_task_lacks_is_refused(task, metric, said):
     with pytest.raises(ConfigError, match=said.replace("?", r"\?")):
         task.measure_of_metric(metric)
 
 
 @pytest.mark.parametrize("weights", ["balance", [-1], [True], ["a"], [float("nan")], 3])
-def test_weights_that_are_none_are_refused(weights):
+def test_values_that_are_no_weights_are_refused(weights):
     from hptjax.config.explain import validated
 
     with pytest.raises(ConfigError, match="must be 'none', 'balanced' or a list of numbers"):

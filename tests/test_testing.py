@@ -1,4 +1,4 @@
-"""The checks that a user runs on a layer: they pass what keeps the law, and say what is broken."""
+"""The checks of a user's layer: they pass layers that keep the law, and name what is broken."""
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +38,7 @@ class MeanOfAll(Scale):
 
 
 class Leaking(Scale):
-    """Its output is as if nothing were there, and a gradient goes into the padding."""
+    """Its output is right, with zeros in the padding, but a gradient goes into the padding."""
 
     def forward(self, x, weights, context):
         live = jnp.arange(len(x)) < context.incoming[0]
@@ -75,7 +75,7 @@ def test_a_layer_that_keeps_the_law_passes_with_maps_and_with_units(units):
         (PaddedNoise, "breaks point 4 of the law.* what PaddedNoise gives is wrong by"),
     ],
 )
-def test_what_breaks_the_law_is_named(layer, text):
+def test_the_broken_point_of_the_law_is_named(layer, text):
     with pytest.raises(AssertionError, match=text):
         check(layer, UNITS, kernels=False)
 
@@ -85,7 +85,7 @@ def test_a_module_that_differs_is_named():
         check_module(OtherModule(), UNITS)
 
 
-def test_what_cannot_be_checked_is_said():
+def test_a_layer_that_cannot_be_checked_is_reported():
     with pytest.raises(ConfigError, match=r"Linear\.out_features: must be given"):
         check(Linear)
     with pytest.raises(ConfigError, match="a whole network is never padded"):

@@ -1,4 +1,4 @@
-"""Single layers against PyTorch, on frozen arrays: what they give, all gradients, ten steps.
+"""Single layers against PyTorch, on frozen arrays: outputs, all gradients, ten steps.
 
 experiments/make_torch_layers.py made them, with torch 2.13 in float64 arithmetic.
 """
@@ -23,7 +23,7 @@ TORCH = {"kernel": "weight", "bias": "bias", "scale": "weight", "shift": "bias"}
 
 
 def ours(array: np.ndarray) -> np.ndarray:
-    """A kernel as the layers have it."""
+    """Returns a kernel in the layers' layout."""
     return array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
 
 

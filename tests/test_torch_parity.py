@@ -33,7 +33,7 @@ STAGES |= {"projection": "conv_proj"}
 
 
 def torch_stage(stage: str) -> str:
-    """What PyTorch's network calls a part of a layer."""
+    """Returns the name of a part of a layer in PyTorch's network."""
     if stage == "first_conv.conv":
         return "first_conv"
     layer, own = stage.rsplit(".", 1)

@@ -123,7 +123,7 @@ def test_a_repaired_config_is_consistent_and_repair_is_idempotent_and_pure(model
 
 @settings(max_examples=200, deadline=None)
 @given(points(), IMAGES)
-def test_no_point_of_a_space_raises_and_what_cannot_be_built_is_explained(point, image):
+def test_no_point_of_a_space_raises_and_infeasible_ones_are_explained(point, image):
     model, space, hparams = point
     before, given = model.to_dict(), copy.deepcopy(hparams)
     result = Problem(model, space, image).build(hparams)

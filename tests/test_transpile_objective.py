@@ -60,7 +60,7 @@ def test_a_vector_gives_a_float_and_a_batch_one_call(calls):
     assert (config.init_length, config.mlp_config.block_list[-1].out_size) == (12, 4)
 
 
-def test_what_cannot_be_built_or_diverges_is_inf_and_the_others_keep_their_places(calls):
+def test_infeasible_and_diverged_networks_are_inf_and_the_others_keep_their_places(calls):
     fx = make_objective(MODEL, ["resnet_stride_l0", "lr"], TRAIN, VALIDATION)
     losses = fx([[6, 1.0], [1, 1.0], [1, 1e308]])
     np.testing.assert_array_equal(losses, [np.inf, 16.0, np.inf])

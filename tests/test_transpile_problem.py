@@ -1,4 +1,4 @@
-"""A space of networks: what covers it, the widest of a signature, names that do not fit."""
+"""A space of networks: its cover, the widest of a signature, names that do not fit."""
 
 import numpy as np
 import pytest

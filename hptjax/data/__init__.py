@@ -1,6 +1,6 @@
-"""Images: one dataset contract, its sources, and the augmentation that runs on the device.
+"""Images: the dataset contract, its sources, and the augmentations that run on the device.
 
-Each name is imported when first asked for: JAX is not imported before.
+Each name is imported at its first use; JAX is not imported before.
 """
 
 from typing import TYPE_CHECKING

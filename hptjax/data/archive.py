@@ -1,4 +1,4 @@
-"""The arrays of an .npz file, which may be damaged or hostile: read safely, one at a time."""
+"""Reads the arrays of an .npz file safely, one at a time: it may be damaged or hostile."""
 
 import math
 import os
@@ -12,15 +12,15 @@ import numpy as np
 
 from hptjax.errors import DataError, shown_key
 
-DEFLATE_AT_BEST = 1100  # bytes out of one byte, a little more than deflate can do
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # np.savez and np.savez_compressed
+DEFLATE_AT_BEST = 1100  # bytes from one byte: a little more than deflate can do
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # of np.savez and np.savez_compressed
 _LONGEST_END = 22 + 2**16  # bytes of a zip file's last record, with its comment
 _CHUNK = 2**24
-_MOST_BYTES = 2**34  # where the machine does not tell its memory
+_MOST_BYTES = 2**34  # if the machine does not tell its memory
 
 
 class Header(NamedTuple):
-    """What an array's header says of it."""
+    """The shape and type that an array's header states."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -28,7 +28,7 @@ class Header(NamedTuple):
 
 
 class Archive:
-    """An .npz file that is open. Its headers are read at once, its arrays when asked for.
+    """An open .npz file: it reads headers at once, and arrays when asked.
 
     `headers` holds {name: Header}. Raises DataError, in one line, for a file that is missing,
     damaged, encrypted, of another format, or that would fill the memory.
@@ -37,7 +37,7 @@ class Archive:
     def __init__(self, path: Path) -> None:
         if path.is_dir():
             raise DataError(
-                f"{path}: is a folder, where an .npz file was expected; pictures in it are "
+                f"{path}: is a folder, not an .npz file; a folder of pictures is written "
                 f"'folder:{path}'."
             )
         if not path.is_file():
@@ -69,7 +69,7 @@ class Archive:
         self._zip.close()
 
     def read(self, name: str) -> np.ndarray:
-        """One of its arrays, checked to the last byte."""
+        """Returns one of its arrays, checked to the last byte."""
         try:
             with self._zip.open(self._members[name]) as file:
                 header, _ = _read_header(file)
@@ -86,7 +86,7 @@ class Archive:
 
     def _read_headers(self) -> None:
         listed, said = len(self._zip.infolist()) % 2**16, _members_said(self.path)
-        if listed != said:  # zipfile does not look: a damaged entry may swallow the next one
+        if listed != said:  # zipfile does not check: a damaged entry may swallow the next one
             raise DataError(f"{self.path}: not a sound .npz file ({listed} of {said} arrays).")
         for member in self._zip.infolist():
             name = member.filename.removesuffix(".npy")
@@ -131,7 +131,7 @@ def _checked_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Header
 
 
 def _read_header(file: IO[bytes]) -> tuple[Header, int]:
-    """The header of an .npy file, and its length in bytes."""
+    """Returns the header of an .npy file, and its length in bytes."""
     version = np.lib.format.read_magic(file)
     readers: dict[tuple[int, int], Any] = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -140,7 +140,7 @@ def _read_header(file: IO[bytes]) -> tuple[Header, int]:
     if version not in readers:
         raise DataError(f"is of version {version} of the .npy format, 1.0 and 2.0 are read.")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of damaged headers as Python's syntax
+        warnings.simplefilter("ignore")  # damaged headers are invalid Python syntax
         shape, fortran, dtype = readers[version](file)
     if dtype.hasobject:
         raise DataError(
@@ -153,7 +153,7 @@ def _read_header(file: IO[bytes]) -> tuple[Header, int]:
 
 
 def _fill(file: IO[bytes], buffer: np.ndarray) -> None:
-    """Reads exactly as many bytes as there is room for; at the end zipfile checks the sum."""
+    """Fills the buffer exactly; at the end of the file zipfile checks the checksum."""
     place = 0
     while place < len(buffer):
         chunk = file.read(min(_CHUNK, len(buffer) - place))
@@ -166,7 +166,7 @@ def _fill(file: IO[bytes], buffer: np.ndarray) -> None:
 
 
 def _members_said(path: Path) -> int:
-    """How many members the record at the end of a zip file says that it has, modulo 2**16."""
+    """Returns the number of members stated at the end of a zip file, modulo 2**16."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _LONGEST_END))
         tail = file.read()
@@ -175,7 +175,7 @@ def _members_said(path: Path) -> int:
 
 
 def memory_bytes() -> int:
-    """Bytes of memory that this machine has."""
+    """Returns the bytes of memory of this machine."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):

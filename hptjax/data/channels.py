@@ -1,4 +1,4 @@
-"""Mean and spread of the channels of a training set."""
+"""The mean and standard deviation of the channels of a training set."""
 
 from functools import cache, partial
 
@@ -9,12 +9,12 @@ from hptjax.data.dataset import ImageDataset
 
 
 def spec_of(dataset: ImageDataset, outputs: int) -> ImageSpec:
-    """What networks must fit that are trained on these images and give so many outputs."""
+    """Returns what networks must fit to train on these images, with this number of outputs."""
     return ImageSpec(*dataset.image_shape, outputs, cache(partial(channel_statistics, dataset)))
 
 
 def channel_statistics(dataset: ImageDataset) -> ChannelStatistics:
-    """Exact ones, of all pixels, from their counts; a channel of one grey has the std of one step.
+    """Returns exact statistics of all pixels, from counts; a channel of one grey has std 1 / 255.
 
     Pixels count from 0 to 1.
     """

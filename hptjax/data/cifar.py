@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009) from their binary files; nothing is ever unpickled."""
+"""Reads CIFAR-10 and CIFAR-100 (Krizhevsky 2009) from binary files; never unpickles anything."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ ADDRESS = "https://www.cs.toronto.edu/~kriz/"
 
 @dataclass(frozen=True)
 class Form:
-    """How one of the two is laid out: its files, and the bytes of labels before each image."""
+    """The layout of one of the two: its files, and the bytes of labels before each image."""
 
     word: str
     files: dict[str, tuple[str, ...]]
@@ -45,7 +45,7 @@ CIFAR100 = Form(
     "cifar100",
     {"train": ("train.bin",), "test": ("test.bin",)},
     names="fine_label_names.txt",
-    labels=2,  # of 20 classes, and of 100: the latter are learned
+    labels=2,  # of 20 classes, and of 100: the 100 are learned
     classes=100,
     folder="cifar-100-binary",
     archive="cifar-100-binary.tar.gz",
@@ -63,9 +63,9 @@ def cifar100_source(path: str) -> Source:
 
 
 def load_cifar(form: Form, path: str, request: Request) -> ImageDataset:
-    """Reads train (those of its files that are there) or test: images of 32 x 32 x 3.
+    """Reads train (those of its files that exist) or test: images of 32 x 32 x 3.
 
-    path: the folder of the .bin files, or the one above it; relative to data_dir, where one is
+    path: the folder of the .bin files, or its parent folder; relative to data_dir, if that is
     given. Raises NoSplitError for a validation set, DataError for files that are missing, damaged,
     or pickled.
     """
@@ -107,7 +107,7 @@ def _find(form: Form, place: Path, wanted: Sequence[str], name: str) -> tuple[Pa
 
 
 def _read(form: Form, file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Labels [N] and images [N, 32, 32, 3] of a file."""
+    """Returns the labels [N] and images [N, 32, 32, 3] of a file."""
     record = form.labels + PIXELS
     size = file.stat().st_size
     if not size or size % record:
@@ -124,7 +124,7 @@ def _read(form: Form, file: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _names(form: Form, folder: Path) -> list[str]:
-    """The names of the classes, as the file beside the batches has them, else their numbers."""
+    """Returns the names of the classes from the file beside the batches, else their numbers."""
     file = folder / form.names
     names = file.read_text().split() if file.is_file() else []
     return names if len(names) == form.classes else [str(k) for k in range(form.classes)]

@@ -1,4 +1,4 @@
-"""Grey images made RGB, and RGB ones grey."""
+"""Makes grey images RGB, and RGB images grey."""
 
 from collections.abc import Callable
 
@@ -6,14 +6,14 @@ import numpy as np
 
 from hptjax.data.dataset import ImageDataset
 
-_WEIGHTS = np.array([19595, 38470, 7471], np.uint32)  # ITU-R 601 in 2**-16, as Pillow has them
+_WEIGHTS = np.array([19595, 38470, 7471], np.uint32)  # ITU-R 601 in 2**-16, as in Pillow
 _BLOCK = 1024  # images converted at a time
 
 
 def with_channels(
     dataset: ImageDataset, channels: int | None, notify: Callable[[str], None]
 ) -> ImageDataset:
-    """The images with 1 or 3 channels, as is said; notify is told where they had others."""
+    """Returns the images with 1 or 3 channels; notify is told if they had another number."""
     found = dataset.image_shape[2]
     if channels not in (1, 3) or found == channels:
         return dataset

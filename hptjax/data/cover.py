@@ -1,14 +1,14 @@
-"""To which size an image is scaled before its centre is cropped."""
+"""The size to which an image is scaled before its centre is cropped."""
 
 from hptjax.errors import DataError
 
-MOST_CROPPED = 10  # times the proportions of the images that those of the target may be
+MOST_CROPPED = 10  # most by which the proportions may differ, as a factor
 
 
 def covering_size(old: tuple[int, int], new: tuple[int, int], what: str) -> tuple[int, int]:
-    """The least size in proportion to the old one that covers the new one; all (height, width).
+    """Returns the least size that covers the new size, in the old proportions; all (height, width).
 
-    Raises DataError, which begins with `what`, where nearly all of the image would be cropped away.
+    Raises DataError, which begins with `what`, if nearly all of the image would be cropped away.
     """
     (old_height, old_width), (height, width) = old, new
     ratio = old_height * width / (old_width * height)
@@ -18,6 +18,6 @@ def covering_size(old: tuple[int, int], new: tuple[int, int], what: str) -> tupl
             f"{width}: more than {1 - 1 / MOST_CROPPED:.0%} of each would be cropped away; crop or "
             "pad them, or set model.init_length and model.init_width."
         )
-    if height * old_width >= width * old_height:  # the height is what limits
+    if height * old_width >= width * old_height:  # the height decides
         return height, max(int(old_width * height / old_height), width)
     return max(int(old_height * width / old_width), height), width

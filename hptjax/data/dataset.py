@@ -1,4 +1,4 @@
-"""One contract for labelled images: whatever a user gives is read here, and kept in one form."""
+"""The contract for labelled images: reads all that a user gives, and keeps one form."""
 
 import copy
 import html
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, init=False)
 class ImageDataset(FromOthers):
-    """Labelled images of one size. Kept as images: uint8 [N, H, W, C]; labels: int32 [N] in [0, K).
+    """Labelled images of one size, kept as uint8 [N, H, W, C]; labels: int32 [N] in [0, K).
 
-    kind: what the labels are. `classes`, the default, as above; `labels`, of which an image may
-    have any: [N, K] of 0 and 1, kept as uint8; `targets`, real numbers [N] or [N, T], kept as
-    float32. Nothing is taken for another kind than is said.
-    images: [N, H, W, C] or [N, H, W], an array, lists, or a list of Pillow's images: uint8 as they
-    are; floats from 0 to 1, whole numbers whose largest is 128 to 255, and uint16 that reach 32768
-    are made bytes, which is said. channels: allows another C than 1 or 3. labels: [N], [N, 1] or
-    one-hot rows; whole numbers, text, bytes or booleans. class_names: the K names, by default the
-    distinct labels; a label is the name of its class, or its index where the names are not numbers.
-    Another part (validation, test) is given the class_names of the training part. Of labels or
-    targets they name the columns, by default by their numbers. name: where the images came from; it
-    begins every error. stratified: whether a split deals each class by itself.
-    groups: [N] whole numbers or names; a split never tears those of one group apart.
-    What is kept is the dataset's own: bytes are copied, but for arrays that nobody can write to.
-    notify: told in one line of each thing done. Raises DataError for anything else.
+    kind: the kind of labels, which is never guessed. `classes`, the default, are as above;
+    `labels`, of which an image may have any number, are [N, K] of 0 and 1, kept as uint8;
+    `targets` are real numbers [N] or [N, T], kept as float32.
+    images: [N, H, W, C] or [N, H, W], an array, lists, or a list of Pillow images. uint8 is kept as
+    it is; floats from 0 to 1, whole numbers whose largest is 128 to 255, and uint16 that reach
+    32768 are converted to bytes, which notify is told. channels: allows another C than 1 or 3.
+    labels: [N], [N, 1] or one-hot rows; whole numbers, text, bytes or booleans. class_names: the K
+    names, by default the distinct labels; a label is the name of its class, or its index if the
+    names are not numbers. Give another part (validation, test) the class_names of the training
+    part. For labels or targets they name the columns, by default by numbers. name: the origin of
+    the images; every error begins with it. stratified: whether a split deals each class by itself.
+    groups: [N] whole numbers or names; a split never separates images of one group.
+    The dataset owns its arrays: it copies bytes, except for arrays that nobody can write to.
+    notify: is told each change in one line. Raises DataError for anything else.
 
     Example:
         >>> import hptjax, numpy as np
@@ -103,7 +103,7 @@ class ImageDataset(FromOthers):
 
     @property
     def size(self) -> int:
-        """Number of images N."""
+        """The number of images N."""
         return len(self.images)
 
     @property
@@ -114,17 +114,17 @@ class ImageDataset(FromOthers):
 
     @property
     def num_classes(self) -> int:
-        """Number of classes K; of labels or targets, where the labels are of that kind."""
+        """The number of classes K, or of labels or targets, depending on the kind."""
         return len(self.class_names)
 
     def take(self, indices: np.ndarray) -> "ImageDataset":
-        """The images of the given indices, in their order. indices: int [M]."""
+        """Returns the images of the given indices, in their order. indices: int [M]."""
         groups = None if self.groups is None else self.groups[indices]
         return self.changed(images=self.images[indices], labels=self.labels[indices], groups=groups)
 
     @property
     def counts(self) -> dict[str, int]:
-        """{class name: its images}; of labels how many images have each; DataError for targets."""
+        """Returns {class or label name: number of its images}; raises DataError for targets."""
         if self.kind == "targets":
             raise DataError(
                 f"{self.name}: has targets, which are real numbers and are not counted."
@@ -146,13 +146,13 @@ class ImageDataset(FromOthers):
     ) -> "tuple[ImageDataset, ImageDataset]":
         """Deals the images at random into a training and a validation set; same seed, same split.
 
-        fraction: the share of images that goes to validation (rounded, at least one on either side;
-        by default 0.2); images: their number, in its place. stratified: deals each class by itself,
-        so that both sets hold every class of two images or more (by default as the data set says:
-        yes for classes, but for sample and fashion_mnist). groups: [N], of which none is torn apart
-        (by default the dataset's own, if it has some); the number is then as near as they allow.
-        Raises ConfigError for a fraction outside (0, 1), for more images than there are, and for a
-        deal by classes where there are none, DataError for fewer than two images or groups.
+        fraction: the share of images for validation (rounded, at least one on either side; by
+        default 0.2). images: their number instead. stratified: deals each class by itself, so that
+        both sets hold every class of two images or more (the default depends on the data set: yes
+        for classes, except sample and fashion_mnist). groups: [N]; the images of a group stay
+        together (by default the dataset's groups, if any), and the number is then as near as groups
+        allow. Raises ConfigError for a fraction outside (0, 1), for more images than there are, and
+        for a deal by classes if there are none; DataError for fewer than two images or groups.
         """
         if fraction is not None and images is not None:
             raise ConfigError("split: takes fraction or images, got both.")
@@ -163,7 +163,7 @@ class ImageDataset(FromOthers):
         return self.take(stay), self.take(held)
 
     def _held_out(self, fraction: float, images: int | None) -> int:
-        """How many images go to validation."""
+        """Returns the number of images for validation."""
         if images is None and not 0.0 < fraction < 1.0:
             raise ConfigError(f"validation fraction must be between 0 and 1, got {fraction}.")
         if self.size < 2:
@@ -178,7 +178,7 @@ class ImageDataset(FromOthers):
         return images
 
     def deals_by_class(self, stratified: bool | None) -> bool:
-        """Whether a split deals each class by itself; ConfigError where there are none."""
+        """Tells whether a split deals each class by itself; ConfigError if there are no classes."""
         if stratified and self.kind != "classes":
             raise ConfigError(
                 f"stratified: {self.name} has {self.kind} and no classes to deal by themselves; "
@@ -187,14 +187,14 @@ class ImageDataset(FromOthers):
         return self.stratified if stratified is None else stratified
 
     def changed(self, **arrays: np.ndarray | None) -> "ImageDataset":
-        """The same with other arrays, which are of the form that is kept: nothing is read anew."""
+        """Returns the same with other arrays, which must be in the form that is kept."""
         other = copy.copy(self)
         for key, value in arrays.items():
             object.__setattr__(other, key, value)
         return other
 
     def show(self, n: int = 50) -> "Image":
-        """A Pillow image: a grid of about n pictures, of each class as many, with their names."""
+        """Returns a Pillow image: a grid of about n named pictures, equally many of each class."""
         if n < 1:
             raise ConfigError(f"show: needs at least 1 picture, got {n}.")
         some = self.take(self._some(n))
@@ -203,7 +203,7 @@ class ImageDataset(FromOthers):
         return sheet(some.images, captions, columns_for(some.size, classes))
 
     def caption(self, index: int) -> str:
-        """What an image is: its class, its labels, or its targets."""
+        """Returns the class, the labels, or the targets of an image as text."""
         own = self.labels[index]
         if self.kind == "classes":
             return self.class_names[own]
@@ -217,7 +217,7 @@ class ImageDataset(FromOthers):
         return np.arange(min(n, self.size))
 
     def _repr_html_(self) -> str:
-        """The short text and ten small pictures, for notebooks."""
+        """Returns the short text and ten small pictures, for notebooks."""
         some = self.take(self._some(10)[:10])
         pictures = "".join(
             f'<img src="data:image/png;base64,{png_text(some.images[k])}" '
@@ -237,19 +237,19 @@ class ImageDataset(FromOthers):
 def _classes(
     labels: Labels, class_names: Any, name: str, notify: Callable[[str], None]
 ) -> tuple[str, ...]:
-    """The names of the classes: those given, or the distinct labels."""
+    """Returns the names of the classes: the given names, or the distinct labels."""
     if class_names is None:
         return classes_of(labels, name, notify)
     return checked_names(class_names, name)
 
 
 def _own(kept: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """The images, copied where they are a caller's, whose array may be another's tomorrow."""
+    """Returns the images, copied if they are a caller's array, which may change later."""
     return kept.copy() if kept is given and given.flags.writeable else kept
 
 
 def check_alike(train: ImageDataset, other: ImageDataset) -> None:
-    """DataError unless a validation or test set has the training set's channels and classes."""
+    """Raises DataError unless a validation or test set fits the training set."""
     channels, found = train.image_shape[2], other.image_shape[2]
     if found != channels:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Which images are held out: at random, each class by itself, or whole groups."""
+"""Chooses the images to hold out: at random, class by class, or by whole groups."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ def held_out(
     groups: np.ndarray | None = None,
     name: str = "images",
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The images that stay, and those that are held out: their indices, shuffled.
+    """Returns the indices of the images that stay, and of those held out, shuffled.
 
-    size: N; count: of those held out, of groups as near to it as they allow. labels: int [N], where
-    each class is dealt by itself. groups: int [N]; those of one are never torn apart. Same seed,
-    same images. Raises DataError for fewer than two groups.
+    size: N. count: how many to hold out; with groups, as near to it as they allow. labels: int [N],
+    to deal each class by itself. groups: int [N]; the images of a group stay together. The same
+    seed gives the same images. Raises DataError for fewer than two groups.
     """
     order = np.random.default_rng(seed).permutation(size)
     if groups is not None:
@@ -35,7 +35,7 @@ def held_out(
 def by_class(labels: np.ndarray, count: int) -> np.ndarray:
     """Picks about `count` of the labels [N], the first ones of each class. Returns bool [N].
 
-    Of a class of n >= 2 from 1 to n - 1, of a class of 1 none; count is kept where that allows it.
+    It picks from 1 to n - 1 of a class of n >= 2, none of a class of 1, and `count` if possible.
     """
     sizes = np.bincount(labels)
     if sizes.max() < 2:
@@ -54,7 +54,7 @@ def by_class(labels: np.ndarray, count: int) -> np.ndarray:
 
 
 def read_groups(groups: Any, size: int, name: str) -> np.ndarray:
-    """Groups [N], whole numbers or text, as numbers int32 [N] from 0; DataError for others."""
+    """Returns groups [N], whole numbers or text, as int32 [N] from 0; DataError for others."""
     array = np.asarray(groups)
     if array.shape != (size,):
         raise DataError(
@@ -72,8 +72,8 @@ def _whole_groups(
 ) -> np.ndarray:
     """Picks groups that hold about `count` images. groups: int [N], shuffled. Returns bool [N].
 
-    labels: int [N] where the shares of the classes matter, too. Each group, in the order in which
-    they come, is picked where that brings the counts nearer to what they should be.
+    labels: int [N] if the shares of the classes matter, too. Each group, in order, is picked if
+    that brings the counts nearer to their goals.
     """
     distinct, first = np.unique(groups, return_index=True)
     if len(distinct) < 2:
@@ -88,7 +88,7 @@ def _whole_groups(
         if (after**2).sum() < (missing**2).sum() and len(picked) < len(order) - 1:
             missing = after
             picked.append(group)
-    if not picked:  # each is larger than what is wanted: the one that oversteps least
+    if not picked:  # each is larger than the goal: pick the one that exceeds it least
         sizes = table[order].sum(1)
         picked = [order[int(np.argmin(sizes))]]
     return np.isin(groups, picked)

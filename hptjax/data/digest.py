@@ -1,4 +1,4 @@
-"""What tells data sets apart by their content."""
+"""A digest that tells data sets apart by their content."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ BYTES = 16
 
 
 def dataset_digest(dataset: ImageDataset) -> str:
-    """Of the images, the labels and the class names; hexadecimal, equal where all of it is."""
+    """Returns a hexadecimal digest of the images, the labels and the class names."""
     content = hashlib.blake2b(json.dumps(dataset.class_names).encode(), digest_size=BYTES)
     for array in (dataset.images, dataset.labels):
         content.update(f"{array.dtype.str}{array.shape}".encode())

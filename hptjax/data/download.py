@@ -1,4 +1,4 @@
-"""Checked downloads into the user's cache, through pooch: a wrong file never takes its name."""
+"""Checked downloads into the user's cache, by pooch: a wrong file never gets the final name."""
 
 import logging
 from collections.abc import Sequence
@@ -15,21 +15,21 @@ _TIMEOUT = 60.0  # seconds without an answer
 
 
 def fetch(name: str, checksum: str, mirrors: Sequence[str], folder: str) -> Path:
-    """The path of a file in the user's cache, downloaded if it is not there or is damaged.
+    """Returns the path of a file in the user's cache; downloads it if it is missing or damaged.
 
     checksum: "md5:..." or "sha256:..."; mirrors: base addresses, tried in turn, each ending in "/".
-    The download goes to a temporary file, which is renamed once its checksum is right.
+    The download goes to a temporary file, which is renamed after its checksum matches.
     Raises DataError, which names every address tried and what went wrong there.
     """
     cache = Path(pooch.os_cache("hptjax")) / folder
     pooch.get_logger().setLevel(logging.WARNING)
     failures = []
     for mirror in mirrors:
-        bar: Any = _ProgressBar(name)  # pooch's own annotations know of tqdm only
+        bar: Any = _ProgressBar(name)  # pooch's annotations know only tqdm
         downloader: Any = pooch.HTTPDownloader(bar, chunk_size=1 << 16, timeout=_TIMEOUT)
         try:
             return Path(pooch.retrieve(mirror + name, checksum, name, cache, downloader=downloader))
-        except ValueError as error:  # pooch: the checksum differs
+        except ValueError as error:  # from pooch: the checksum differs
             failures.append(f"{mirror}{name}: {_checksum_failure(error, checksum)}")
         except (requests.RequestException, OSError) as error:
             failures.append(f"{mirror}{name}: {type(error).__name__}: {error}")
@@ -48,7 +48,7 @@ def _checksum_failure(error: ValueError, checksum: str) -> str:
 
 
 class _ProgressBar:
-    """What pooch asks of a progress bar (total, update, reset, close), drawn by rich."""
+    """The progress bar that pooch needs (total, update, reset, close), drawn by rich."""
 
     def __init__(self, name: str) -> None:
         columns = TextColumn("{task.description}"), BarColumn()

@@ -25,7 +25,7 @@ FILES = {
     "train": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),
     "test": ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"),
 }
-# The authors publish MD5 sums only; Debian's files are compressed anew, so they differ from these.
+# The authors publish only MD5 sums; Debian compresses the files again, so its files differ.
 CHECKSUMS = {
     "train-images-idx3-ubyte.gz": "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",
     "train-labels-idx1-ubyte.gz": "md5:25c81989df183df01b3e8a0aad5dffbe",
@@ -37,10 +37,10 @@ CHECKSUMS = {
 def load_fashion_mnist(request: Request) -> ImageDataset:
     """FashionMNIST: train 60 000 or test 10 000 images of 28 x 28 x 1.
 
-    The idx.gz files are looked for in data_dir, else in $HPTJAX_DATA (in the folder itself, or in
-    its folder fashion-mnist), else in Debian's package folder; with neither folder given and no
-    Debian package they are downloaded once into the user's cache. Raises DataError for files that
-    are missing from a folder that was given, damaged, or not 28 x 28 images of ten classes.
+    It looks for the idx.gz files in data_dir, else in $HPTJAX_DATA (in the folder itself, or in its
+    folder fashion-mnist), else in Debian's package folder. With neither folder given and no Debian
+    package, it downloads them once into the user's cache. Raises DataError for files that are
+    missing from a given folder, damaged, or not 28 x 28 images of ten classes.
     """
     if request.split not in FILES:
         raise NoSplitError(f"fashion_mnist: has no {request.split} set, only train and test.")

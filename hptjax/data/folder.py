@@ -1,4 +1,4 @@
-"""The source folder:<path>: pictures in a folder for each class."""
+"""The source folder:<path>: pictures in one folder for each class."""
 
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.folder_files import read_folder
@@ -8,14 +8,14 @@ from hptjax.paths import user_path
 
 
 def folder_source(path: str) -> Source:
-    """Pictures (PNG, JPEG, ...), a folder for each class, or below train/, val/ and test/."""
+    """Pictures (PNG, JPEG, ...) in one folder for each class, or below train/, val/ and test/."""
     return lambda request: load_folder(path, request)
 
 
 def load_folder(path: str, request: Request) -> ImageDataset:
-    """Reads one part of a folder; a relative path is relative to data_dir, where one is given.
+    """Reads one part of a folder; a relative path is relative to data_dir, if that is given.
 
-    Raises as `read_folder` does, and DataError where something else than classes is to be learned.
+    Raises as `read_folder` does, and DataError if anything but classes is to be learned.
     """
     name = f"folder:{path}"
     if request.kind != "classes":

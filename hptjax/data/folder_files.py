@@ -1,4 +1,4 @@
-"""The pictures of a folder as arrays: decoded side by side, all of one size, kept in the cache."""
+"""Reads the pictures of a folder as arrays of one size: decodes in parallel, uses a cache."""
 
 import os
 import re
@@ -27,11 +27,11 @@ from hptjax.data.picture_cache import Decoded, cache_path, read_cached, write_ca
 from hptjax.data.tree import Tree, find_pictures
 from hptjax.errors import ConfigError, DataError, shown
 
-_AHEAD = 256  # files decoded before the first of them is looked at
+_AHEAD = 256  # files decoded before the first of them is used
 
 
 class Pictures(NamedTuple):
-    """What a folder gives: uint8 [N, H, W, C], N labels, K names, and N groups or None."""
+    """The content of a folder: uint8 [N, H, W, C], N labels, K names, and N groups or None."""
 
     images: np.ndarray
     labels: list[str]
@@ -53,21 +53,20 @@ def read_folder(
     classes: Sequence[str] | None = None,
     notify: Notify = warn,
 ) -> Pictures:
-    """Decodes the pictures of one part of a folder, or takes them from the user's cache.
+    """Decodes the pictures of one part of a folder, or reads them from the user's cache.
 
-    name: begins every error and line. size: (height, width) that pictures are scaled and cropped
-    to; channels: 1 or 3, that they are made. broken: `skip` leaves a broken file out. groups: a
-    regular expression on the names of files. background: the colour that transparent pixels are
-    laid on, as white. classes: as of `find_pictures`. Raises DataError for
-    pictures of several sizes and for a broken one, MissingExtraError without Pillow, else as
-    `find_pictures`.
+    name: begins every error and line. size: (height, width) to scale and crop pictures to.
+    channels: 1 or 3, to convert them to. broken: `skip` leaves out a broken file. groups: a regular
+    expression on the names of files. background: the colour to put behind transparent pixels, such
+    as white. classes: see `find_pictures`. Raises DataError for pictures of several sizes and for a
+    broken one, MissingExtraError without Pillow, and the errors of `find_pictures`.
     """
     if channels not in (None, 1, 3):
         raise ConfigError(f"{name}: data.channels must be 1 or 3, got {channels}.")
     if broken not in ("refuse", "skip"):
         raise ConfigError(f"{name}: data.broken must be refuse or skip, got {shown(broken)}.")
     if background is not None:
-        colour_of(background)  # a mistake is better known early
+        colour_of(background)  # reports a mistake early
     tree = find_pictures(folder, split, name, picture_endings(), classes, notify)
     form = [split, size, channels, broken, *([] if background is None else [background])]
     place = cache_path(folder, tree.files, form)
@@ -91,9 +90,9 @@ def read_folder(
 
 
 def groups_of(files: Sequence[Path], pattern: str, name: str) -> list[str]:
-    """What a regular expression finds in the name of each file: its first group, or all of it.
+    """Returns the match of a regular expression in each file's name: its first group, or all.
 
-    Raises ConfigError for one that is none, or that finds nothing in some name.
+    Raises ConfigError for an invalid expression, or one that finds nothing in some name.
     """
     try:
         expression = re.compile(pattern)
@@ -117,7 +116,7 @@ def groups_of(files: Sequence[Path], pattern: str, name: str) -> list[str]:
 def _decode(
     tree: Tree, size: Size | None, channels: int | None, background: str | None, skip: bool
 ) -> Decoded:
-    """All pictures in one array; of several sizes or a broken one: DataError."""
+    """Returns all pictures in one array; DataError for several sizes or a broken picture."""
     read = partial(_read, size=size, channels=channels, background=background)
     pictures, kept, broken = [], [], []
     with without_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
@@ -146,7 +145,7 @@ def _decode(
 def _in_order(
     pool: ThreadPoolExecutor, read: Callable[[Path], object], files: Sequence[Path]
 ) -> Iterable:
-    """What is read of each file, in their order, a bounded number of them ahead."""
+    """Yields the result for each file, in their order, a bounded number of files ahead."""
     for start in range(0, len(files), _AHEAD):
         yield from pool.map(read, files[start : start + _AHEAD])
 
@@ -161,9 +160,9 @@ def _read(
 
 
 def stacked(pixels: Sequence[np.ndarray], name: str) -> tuple[np.ndarray, list[str]]:
-    """Pictures [H, W, C] with C 1 or 3 as one array, grey ones in colour if any is; what was done.
+    """Joins pictures [H, W, C] with C 1 or 3, in colour if any is; also returns lines about it.
 
-    Raises DataError for pictures of several sizes, which names the size that most of them have.
+    Raises DataError for pictures of several sizes, which names the most frequent size.
     """
     sizes = Counter(one.shape[:2] for one in pixels)
     if len(sizes) > 1:
@@ -183,7 +182,7 @@ def stacked(pixels: Sequence[np.ndarray], name: str) -> tuple[np.ndarray, list[s
 
 
 def resized_lines(sizes: Sequence[Size], size: Size | None) -> list[str]:
-    """What is said of pictures of these sizes where they become of one."""
+    """Returns lines about the resizing of pictures of these sizes to one size."""
     others = Counter(own for own in sizes if size is not None and own != size)
     if size is None or not others:
         return []
@@ -200,7 +199,7 @@ def _counts(sizes: Counter[Size]) -> str:
 
 
 def several_sizes(sizes: Counter[Size]) -> str:
-    """The end of an error: the sizes, the most frequent first, and what to write."""
+    """Returns the end of an error: the sizes, the most frequent first, and what to write."""
     (height, width), _ = sizes.most_common(1)[0]
     size = str(height) if height == width else f"[{height}, {width}]"
     return f"images of {len(sizes)} sizes ({_counts(sizes)}); data.size: {size} resizes them."

@@ -1,4 +1,4 @@
-"""How an `ImageDataset` is made of what other libraries hold, and of a folder."""
+"""Constructors of an `ImageDataset` from other libraries' data sets, and from a folder."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,13 +23,13 @@ class FromOthers:
     __slots__ = ()
 
     def __init__(self, *arrays: Any, **options: Any) -> None:
-        raise NotImplementedError  # a mixin: the class has one of its own
+        raise NotImplementedError  # a mixin: the class has its own
 
     @classmethod
     def from_arrays(
         cls, images: Any, labels: Any, class_names: Any = None, name: str = "images", **options: Any
     ) -> Self:
-        """Arrays or lists, as the class itself takes them; options: its keywords."""
+        """Returns a data set of arrays or lists; arguments and options as for the class."""
         return cls(images, labels, class_names, name, **options)
 
     @classmethod
@@ -45,11 +45,11 @@ class FromOthers:
         background: str | None = None,
         notify: Callable[[str], None] = warn,
     ) -> Self:
-        """Pictures in a folder for each class, or below train/, val/ and test/; see `read_folder`.
+        """Reads pictures in a folder for each class, or below train/, val/ and test/.
 
-        size: pixels of a side, or (height, width); channels: 1 or 3; broken: refuse or skip;
-        groups: a regular expression on the names of files. background: the colour that transparent
-        pixels are laid on, as white; their own colours are taken without it.
+        size: pixels of a side, or (height, width). channels: 1 or 3. broken: refuse or skip.
+        groups: a regular expression on the names of files. background: the colour to put behind
+        transparent pixels, such as white; by default their own colours are used. See `read_folder`.
         """
         name = f"folder:{path}"
         found = read_folder(
@@ -78,11 +78,11 @@ class FromOthers:
         notify: Callable[[str], None] = warn,
         **options: Any,
     ) -> Self:
-        """What has __len__ and gives (image, label) by index, as a set of torchvision.
+        """Reads a data set with __len__ that gives (image, label) by index, such as torchvision's.
 
         Images are Pillow's, tensors [C, H, W] or arrays [H, W, C]; size, channels and background
-        are for the first, as of `from_folder`. class_names: by default its `classes`. options:
-        keywords of the class.
+        apply to Pillow images, see `from_folder`. class_names: by default the data set's `classes`.
+        options: keywords of the class.
         """
         reader = Reader(
             name, _pair(size), channels, notify, options.get("kind", "classes"), background
@@ -104,7 +104,7 @@ class FromOthers:
         notify: Callable[[str], None] = warn,
         **options: Any,
     ) -> Self:
-        """A Dataset of Hugging Face. image, label: its columns; else as `from_torch`."""
+        """Reads a Hugging Face Dataset. image, label: its columns; others: see `from_torch`."""
         reader = Reader(
             name, _pair(size), channels, notify, options.get("kind", "classes"), background
         )
@@ -127,10 +127,10 @@ class FromOthers:
         notify: Callable[[str], None] = warn,
         **options: Any,
     ) -> Self:
-        """A data frame with a column of paths or arrays and one of labels.
+        """Reads a data frame with a column of paths or arrays and a column of labels.
 
         folder: where relative paths begin. groups: the name of a column, or one group for each row;
-        else as `from_torch`.
+        others: see `from_torch`.
         """
         reader = Reader(name, _pair(size), channels, notify, background=background)
         if isinstance(groups, str):
@@ -141,7 +141,7 @@ class FromOthers:
 
 
 def _pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
-    """A side, or (height, width), as a pair; ConfigError for what is neither."""
+    """Returns a side, or (height, width), as a pair; ConfigError for anything else."""
     sides = (size, size) if isinstance(size, int) else size
     if sides is None:
         return None

@@ -1,4 +1,4 @@
-"""Images that other libraries hold, read by what they can do: none of them is imported."""
+"""Reads images of other libraries by their methods: imports none of these libraries."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from hptjax.data.parts import Notify
 from hptjax.data.picture import Picture, Size, any_picture, is_picture, lines_of
 from hptjax.errors import ConfigError, DataError, did_you_mean, shown
 
-_LOOKED = 4  # images that are asked for twice
+_LOOKED = 4  # images that are read twice
 
 
 class Given(NamedTuple):
@@ -24,11 +24,11 @@ class Given(NamedTuple):
 
 
 class Reader:
-    """Brings single images, of whatever kind, into one array.
+    """Joins single images, of whatever kind, in one array.
 
-    size: (height, width) that they are scaled and cropped to; channels: 1 or 3, that they are made;
-    both for pictures (Pillow images and files), while arrays are taken as they are. kind: of the
-    labels, as of `ImageDataset`. background: the colour that transparent pixels are laid on.
+    size: (height, width) to scale and crop to. channels: 1 or 3, to convert to. Both are for
+    pictures (Pillow images and files); arrays are taken as they are. kind: of the labels, see
+    `ImageDataset`. background: the colour to put behind transparent pixels.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Reader:
         self.kind, self.background = kind, background
 
     def together(self, images: Iterable[Any]) -> np.ndarray:
-        """All of them, [N, H, W, C]; DataError, which names the index, for one that fails."""
+        """Returns all images [N, H, W, C]; raises DataError, with the index, for one that fails."""
         arrays, pictures = [], []
         for index, image in enumerate(images):
             one = self._one(image, index)
@@ -82,43 +82,43 @@ class Reader:
                 f"{shown(image) if array.ndim == 0 else f'{array.dtype} {list(array.shape)}'}."
             )
         if _is_torch(image) and array.ndim == 3:
-            array = np.moveaxis(array, 0, -1)  # [C, H, W], as PyTorch has them
+            array = np.moveaxis(array, 0, -1)  # [C, H, W], as in PyTorch
         array = array[..., None] if array.ndim == 2 else array
         self._check_array(array.shape, what)
         return array
 
     def _check_array(self, shape: tuple[int, ...], what: str) -> None:
-        """ConfigError where an array is to become something else."""
+        """Raises ConfigError if an array would have to be converted."""
         wrong = self.size is not None and shape[:2] != self.size
         if wrong or (self.channels in (1, 3) and shape[2] != self.channels):
             raise ConfigError(
-                f"{what}: size and channels convert pictures and files, and this is an array "
-                f"{list(shape)}; make it so before."
+                f"{what}: size and channels convert only pictures and files, not an array "
+                f"{list(shape)}; convert it before."
             )
 
 
 def has_pictures(images: Any) -> bool:
-    """Whether a list has images of Pillow, whose bytes alone do not say what colours they are."""
+    """Tells whether a list has Pillow images, whose bytes alone do not tell their colours."""
     return isinstance(images, list | tuple) and any(hasattr(one, "getbands") for one in images)
 
 
 def _unwritable(images: np.ndarray) -> np.ndarray:
-    """The same array, so that it need not be copied."""
+    """Makes the array read-only, so that it need not be copied."""
     images.flags.writeable = False
     return images
 
 
 def given_by_torch(dataset: Any, class_names: Any, reader: Reader) -> Given:
-    """Anything with __len__ and __getitem__ that gives (image, label), as torchvision's sets.
+    """Reads a data set with __len__ and __getitem__ that gives (image, label), as torchvision's do.
 
-    Tensors are [C, H, W]; labels are whole numbers or names. The names of the classes are its
-    `classes`, or those of the sets that it is made of. A set that gives another image each time is
-    taken as it is drawn once, which is said.
+    Tensors are [C, H, W]; labels are whole numbers or names. The names of the classes are the data
+    set's `classes`, or those of the sets that it is made of. If it gives another image each time,
+    one draw of each is taken, with a warning.
     """
     if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
         raise ConfigError(
             f"{reader.name}: must have __len__ and __getitem__, {type(dataset).__name__} has not; "
-            "of what can only be gone through once, give arrays."
+            "give arrays in place of what can be read only once."
         )
     images, labels = [], []
     for index in range(len(dataset)):
@@ -139,7 +139,7 @@ def given_by_torch(dataset: Any, class_names: Any, reader: Reader) -> Given:
 
 
 def given_by_hf(dataset: Any, image: str, label: str, reader: Reader) -> Given:
-    """A Dataset of Hugging Face: a column of images, and one of labels, perhaps a ClassLabel."""
+    """Reads a Hugging Face Dataset: a column of images, and one of labels, perhaps a ClassLabel."""
     if isinstance(dataset, Mapping):  # a DatasetDict
         raise ConfigError(
             f"{reader.name}: has the splits {', '.join(map(str, dataset))}; give one "
@@ -153,7 +153,7 @@ def given_by_hf(dataset: Any, image: str, label: str, reader: Reader) -> Given:
 
 
 def given_by_dataframe(frame: Any, image: str, label: str, folder: Path, reader: Reader) -> Given:
-    """A data frame: a column of paths or arrays, and one of labels.
+    """Reads a data frame: a column of paths or arrays, and one of labels.
 
     folder: where relative paths begin.
     """
@@ -163,7 +163,7 @@ def given_by_dataframe(frame: Any, image: str, label: str, folder: Path, reader:
 
 
 def check_columns(columns: Any, wanted: Mapping[str, str], reader: Reader) -> None:
-    """ConfigError unless these columns are there; wanted: {argument that names it: column}."""
+    """Raises ConfigError if a column is missing; wanted: {argument that names it: column}."""
     for argument, column in wanted.items():
         if columns is None or column not in columns:
             hint = did_you_mean(column, map(str, columns or ()))
@@ -171,7 +171,7 @@ def check_columns(columns: Any, wanted: Mapping[str, str], reader: Reader) -> No
 
 
 def _named(labels: list[Any], names: Any, reader: Reader) -> list[Any]:
-    """The names in the place of indices: names may be numbers themselves."""
+    """Returns names instead of indices: names may be numbers themselves."""
     name, of_classes = reader.name, reader.kind == "classes"
     if names is None or not of_classes or any(isinstance(label, str) for label in labels):
         return labels
@@ -185,9 +185,9 @@ def _named(labels: list[Any], names: Any, reader: Reader) -> list[Any]:
 
 
 def _classes_of(dataset: Any, reader: Reader) -> list[str] | None:
-    """Its `classes`; of a Subset those of the whole, of several sets together those of each.
+    """Returns `classes`; for a Subset those of the whole, for joined sets those of each.
 
-    None of targets, which have none. Raises DataError for sets of different classes.
+    Returns None for targets. Raises DataError for sets of different classes.
     """
     if reader.kind == "targets":
         return None
@@ -208,23 +208,23 @@ def _classes_of(dataset: Any, reader: Reader) -> list[str] | None:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two images are equal, to the last bit."""
+    """Tells whether two images are equal, to the last bit."""
     if _is_torch(one) and _is_torch(other):
         one, other = _plain_tensor(one), _plain_tensor(other)
     return np.array_equal(np.asarray(one), np.asarray(other), equal_nan=False)
 
 
 def _plain_tensor(tensor: Any) -> Any:
-    """A tensor that NumPy can read: without a gradient, on the host, of a type that it has."""
+    """Returns a tensor that NumPy can read: no gradient, on the host, of a type of NumPy."""
     tensor = tensor.detach().cpu() if hasattr(tensor, "detach") else tensor
     return tensor.float() if str(getattr(tensor, "dtype", "")) == "torch.bfloat16" else tensor
 
 
 def _plain(label: Any) -> Any:
-    """A label without its box, as a tensor or a scalar of NumPy."""
+    """Returns a label without its container, such as a tensor or a NumPy scalar."""
     return label.item() if hasattr(label, "item") and getattr(label, "ndim", 0) == 0 else label
 
 
 def _is_torch(image: Any) -> bool:
-    """Whether it is a tensor of PyTorch, whose first axis is that of the channels."""
+    """Tells whether an image is a PyTorch tensor, whose first axis is that of the channels."""
     return type(image).__module__.partition(".")[0] in ("torch", "torchvision")

@@ -1,4 +1,4 @@
-"""Reading of idx files, the format of MNIST and FashionMNIST (http://yann.lecun.com/exdb/mnist/)."""
+"""Reads idx files, the format of MNIST and FashionMNIST (http://yann.lecun.com/exdb/mnist/)."""
 
 import gzip
 import math
@@ -13,7 +13,7 @@ from hptjax.errors import DataError
 
 _GZIP = b"\x1f\x8b"
 _UNSIGNED_BYTE = 0x08
-HEAD_ROOM = 2**20  # bytes: a small file is read, and then says what is wrong with it
+HEAD_ROOM = 2**20  # bytes: a small file is read first, so that the error can be precise
 _KINDS = {1: "labels (idx1)", 3: "images (idx3)"}
 
 
@@ -40,7 +40,7 @@ def _read_idx(path: Path, ndim: int) -> np.ndarray:
             shape = tuple(int(size) for size in np.frombuffer(head, ">u4", count=ndim, offset=4))
             expected = math.prod(shape)
             _check_size(path, shape, header + expected)
-            data = file.read(expected + 1)  # no more, whatever comes out; the end checks the sum
+            data = file.read(expected + 1)  # no more, whatever follows; the end checks the checksum
     except EOFError as error:
         raise DataError(f"{path}: truncated gzip file; fetch it again.") from error
     except (gzip.BadGzipFile, zlib.error) as error:
@@ -58,14 +58,14 @@ def _read_idx(path: Path, ndim: int) -> np.ndarray:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    """The file, unpacked where it is gzipped, whatever its name."""
+    """Opens the file; unpacks it if it is gzipped, whatever its name."""
     with path.open("rb") as file:
         packed = file.read(2) == _GZIP
     return cast(IO[bytes], gzip.open(path)) if packed or path.suffix == ".gz" else path.open("rb")
 
 
 def _check_size(path: Path, shape: tuple[int, ...], expected: int) -> None:
-    """DataError where so many bytes cannot come out of the file, before they are made room for."""
+    """Raises DataError if the file cannot hold so many bytes, before memory is reserved."""
     most = min(DEFLATE_AT_BEST * path.stat().st_size + HEAD_ROOM, memory_bytes())
     if expected > most:
         raise DataError(f"{path}: truncated: its header says {shape}, that is {expected} bytes.")

@@ -1,4 +1,4 @@
-"""The source idx:<path>: files in the format of MNIST, images and labels for each part."""
+"""The source idx:<path>: files in MNIST's format, images and labels for each part."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +9,7 @@ from hptjax.data.request import NoSplitError, Request, Source, Split
 from hptjax.errors import DataError
 from hptjax.paths import user_path
 
-# Words in the names of files, as train-images-idx3-ubyte.gz and t10k-images-idx3-ubyte.gz.
+# Words in the names of files, such as train-images-idx3-ubyte.gz and t10k-images-idx3-ubyte.gz.
 WORDS: dict[Split, tuple[str, ...]] = {
     "train": ("train",),
     "validation": ("valid", "val-", "val_"),
@@ -25,10 +25,10 @@ def idx_source(path: str) -> Source:
 def load_idx(path: str, request: Request) -> ImageDataset:
     """Reads one part of a folder of idx files, gzipped or not; the labels are the classes.
 
-    path: a folder, where the names tell the parts by train, val and t10k or test; or a file of
-    images, which is for training; relative to data_dir, where one is given. The labels' file is
-    named as that of the images, with `labels` in place of `images`. Raises NoSplitError for a part
-    that is not there, DataError for files that are missing, damaged, or do not belong together.
+    path: a folder, whose files' names tell the parts by train, val and t10k or test; or a file of
+    training images; relative to data_dir, if that is given. The name of the labels' file is that of
+    the images' file with `labels` in place of `images`. Raises NoSplitError for a part that is
+    missing, DataError for files that are missing, damaged, or do not belong together.
     """
     place = user_path(request.data_dir or ".") / user_path(path)
     if not place.exists():
@@ -54,7 +54,7 @@ def load_idx(path: str, request: Request) -> ImageDataset:
 
 
 def _find(place: Path, split: Split, path: str) -> Path:
-    """The file of images of a part."""
+    """Returns the file of images of a part."""
     if place.is_file():
         if split != "train":
             raise NoSplitError(f"idx:{path}: is one file, for training, and has no {split} set.")
@@ -77,7 +77,7 @@ def _find(place: Path, split: Split, path: str) -> Path:
 
 
 def _unpacked_first(files: Iterable[Path]) -> list[Path]:
-    """Each file once, where it is there packed and unpacked."""
+    """Returns each file once if it exists both packed and unpacked."""
     by_name: dict[str, Path] = {}
     for file in files:
         by_name.setdefault(file.name.removesuffix(".gz"), file)

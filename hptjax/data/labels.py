@@ -1,4 +1,4 @@
-"""What labels mean: the classes of a training set, their names, and labels as their indices."""
+"""The meaning of labels: the classes of a training set, their names, and labels as indices."""
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ import numpy as np
 from hptjax.errors import DataError, shown
 
 MOST_CLASSES = 10_000
-FEW_CLASSES = 10  # so few are no ids, however few the images
+FEW_CLASSES = 10  # so few are not ids, however few the images
 _LISTED = 6
-# Of the labels of an object array all must be of one of these.
+# All labels of an object array must be of one of these types.
 _ALIKE: tuple[tuple[type, ...], ...] = (
     (bool, np.bool_),
     (str,),
@@ -25,9 +25,9 @@ Notify = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels [N] as they were given: whole numbers, or text where is_text.
+    """Labels [N] as they were given: whole numbers, or text if is_text.
 
-    columns: of one-hot rows, how many they have; 0 of others.
+    columns: the number of columns of one-hot rows; 0 for other labels.
     """
 
     values: np.ndarray
@@ -38,13 +38,13 @@ class Labels:
         return len(self.values)
 
     def names(self) -> tuple[np.ndarray, np.ndarray]:
-        """The distinct ones as class names, in their order, and which of them each label is."""
+        """Returns the distinct labels as class names, in order, and the index of each label."""
         distinct, inverse = np.unique(self.values, return_inverse=True)
         return distinct.astype(str), inverse
 
 
 def read_labels(labels: Any, what: str) -> Labels:
-    """Labels of an array or a list: whole numbers, text, bytes, booleans, one-hot rows.
+    """Reads labels of an array or a list: whole numbers, text, bytes, booleans, one-hot rows.
 
     Shapes: [N], [N, 1], or [N, K] for one-hot rows. Raises DataError, which begins with `what`.
     """
@@ -75,10 +75,10 @@ def read_labels(labels: Any, what: str) -> Labels:
 
 
 def classes_of(labels: Labels, what: str, notify: Notify) -> tuple[str, ...]:
-    """The names of the distinct labels of a training set: numbers by size, text by alphabet.
+    """Returns the names of a training set's distinct labels: numbers by size, text by alphabet.
 
-    notify: told where whole numbers are not 0..K-1, and of one-hot rows. Raises DataError for a
-    single class, and for so many that the labels look like ids.
+    notify: is told if whole numbers are not 0..K-1, and of one-hot rows. Raises DataError for a
+    single class, and for so many classes that the labels look like ids.
     """
     names, _ = labels.names()
     _check_count(len(names), len(labels.values), what)
@@ -90,11 +90,11 @@ def classes_of(labels: Labels, what: str, notify: Notify) -> tuple[str, ...]:
 
 
 def indices_of(labels: Labels, classes: Sequence[str], what: str) -> np.ndarray:
-    """Which of the classes each label is, int32 [N].
+    """Returns the class index of each label, int32 [N].
 
-    A label is the name of its class. Whole numbers may be its index instead, where the names are
-    not whole numbers themselves; so are one-hot rows of as many columns as there are classes.
-    Raises DataError for a label that is none of the classes, or that may be either of two.
+    A label is the name of its class. Whole numbers may be indices instead, if the names are not
+    whole numbers themselves; so are one-hot rows with as many columns as there are classes.
+    Raises DataError for a label that is no class, or that may mean either of two classes.
     """
     names, inverse = labels.names()
     place = {name: k for k, name in enumerate(classes)}
@@ -118,7 +118,7 @@ def indices_of(labels: Labels, classes: Sequence[str], what: str) -> np.ndarray:
 def _check_one_meaning(
     names: Sequence[str], place: Mapping[str, int], by_name: Mapping[str, int], what: str
 ) -> None:
-    """DataError for a label that is the index of one class, and the name of another."""
+    """Raises DataError for a label that is the index of one class, and the name of another."""
     for name in names:
         if name in place and by_name.get(name, place[name]) != place[name]:
             raise DataError(
@@ -128,8 +128,8 @@ def _check_one_meaning(
 
 
 def checked_names(class_names: Any, what: str, least: int = 2) -> tuple[str, ...]:
-    """Class names that were given, as text; DataError unless at least so many, all different."""
-    if isinstance(class_names, str | bytes | Mapping | Set):  # without an order, or one name
+    """Returns given class names as text; DataError unless at least `least`, all different."""
+    if isinstance(class_names, str | bytes | Mapping | Set):  # has no order, or is one name
         got = shown(class_names)
         raise DataError(f"{what}: class_names must be a list of names, got {got}.")
     array = _as_array(class_names, f"{what}: class_names")
@@ -146,7 +146,7 @@ def checked_names(class_names: Any, what: str, least: int = 2) -> tuple[str, ...
 
 
 def say_absent(labels: np.ndarray, classes: Sequence[str], what: str, notify: Notify) -> None:
-    """Names the classes of which a set has no image."""
+    """Tells notify the classes of which a set has no image."""
     counts = np.bincount(labels, minlength=len(classes))
     absent = [name for name, count in zip(classes, counts, strict=True) if not count]
     if absent:
@@ -155,7 +155,7 @@ def say_absent(labels: np.ndarray, classes: Sequence[str], what: str, notify: No
 
 
 def listed(names: Sequence[Any] | np.ndarray) -> str:
-    """The first few names, and the last one."""
+    """Returns the first few names, and the last one, as text."""
     texts = [str(name) for name in names]
     return ", ".join(texts if len(texts) <= _LISTED else [*texts[: _LISTED - 1], "...", texts[-1]])
 

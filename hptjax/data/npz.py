@@ -1,4 +1,4 @@
-"""Images from a NumPy archive of the user's, and the sample that comes with the package."""
+"""Reads images from a user's NumPy archive, and the sample that comes with the package."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,7 +23,7 @@ from hptjax.errors import ConfigError, DataError, shown_key
 from hptjax.paths import user_path
 
 SAMPLE_PATH = Path(__file__).with_name("fashion_mnist_sample.npz")
-# The names of images and labels, by split; the second ones are MedMNIST's.
+# The names of images and labels, by split; the second names are MedMNIST's.
 KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     "train": (("x_train", "y_train"), ("train_images", "train_labels")),
     "validation": (
@@ -34,23 +34,23 @@ KEYS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "test": (("x_test", "y_test"), ("test_images", "test_labels")),
 }
-# The names of a file with one split, which is for training; the second ones: np.savez(f, X, y).
+# The names in a file with one split, for training; the second names: np.savez(f, X, y).
 ONE_SET = (("images", "labels"), ("arr_0", "arr_1"))
 
 Pair = tuple[str, str]
 
 
 def load_sample(request: Request) -> ImageDataset:
-    """The bundled part of FashionMNIST: train 6000 or test 1000 images, the classes equally often.
+    """The bundled part of FashionMNIST: train 6000 or test 1000 images, balanced classes.
 
     Images are 28 x 28 x 1; experiments/make_sample.py chose them.
     """
-    request = replace(request, kind="classes", groups=None)  # no numbers, and no groups
+    request = replace(request, kind="classes", groups=None)  # it has no targets, and no groups
     return load_npz(SAMPLE_PATH, request, name=f"sample {request.split}", stratified=False)
 
 
 def npz_source(path: str) -> Source:
-    """A file of NumPy arrays; a relative path is relative to data_dir, where one is given."""
+    """A file of NumPy arrays; a relative path is relative to data_dir, if that is given."""
     return lambda request: load_npz(user_path(request.data_dir or ".") / user_path(path), request)
 
 
@@ -60,11 +60,11 @@ def load_npz(
     """Reads one split of an .npz file.
 
     The file holds x_train, y_train, and may hold x_val, y_val, x_test, y_test (or MedMNIST's
-    train_images, train_labels and so on); images and labels, or arr_0 and arr_1, are for training
-    where there is nothing else. What the arrays may be is said at `ImageDataset`. The classes are
-    the distinct labels of the training part, or class_names, a list of K strings. The labels of all
-    parts are checked, whichever is read; they are of the request's kind. Raises NoSplitError for a
-    split that is not there, DataError for a file that is missing, damaged or not of this form.
+    train_images, train_labels and so on); a file with only images and labels, or arr_0 and arr_1,
+    is for training. `ImageDataset` says what the arrays may be. The classes are the distinct labels
+    of the training part, or class_names, a list of K strings. The labels of all parts are checked,
+    whichever part is read. Raises NoSplitError for a split that is missing, DataError for a file
+    that is missing, damaged or not of this form.
     """
     with Archive(path) as archive:
         pairs = _pairs(archive)
@@ -97,7 +97,7 @@ def load_npz(
 
 
 def _pairs(archive: Archive) -> dict[str, Pair]:
-    """The names of images and labels of each split that the file has."""
+    """Returns the names of images and labels of each split in the file."""
     pairs: dict[str, Pair] = {}
     for split, choices in KEYS.items():
         for pair in choices:
@@ -118,7 +118,7 @@ def _pairs(archive: Archive) -> dict[str, Pair]:
 
 
 def _groups(archive: Archive, request: Request) -> np.ndarray | None:
-    """The groups of the images that are read, where the user says their key."""
+    """Returns the groups of the images that are read, if the user names their key."""
     if request.groups is None:
         return None
     if request.groups not in archive.headers:
@@ -156,7 +156,7 @@ def _no_split(archive: Archive, split: str, pairs: dict[str, Pair]) -> NoSplitEr
 def _checked_classes(
     archive: Archive, request: Request, pairs: dict[str, Pair], values: dict[str, np.ndarray]
 ) -> Sequence[str]:
-    """The classes of the file; DataError where the labels of one of its parts are none of them."""
+    """Returns the classes of the file; DataError if a part has labels outside them."""
     path = archive.path
     labels = {k: read_labels(array, f"{path}: {pairs[k][1]}") for k, array in values.items()}
     train = "train" if "train" in labels else request.split
@@ -177,14 +177,14 @@ def _checked_classes(
 def _checked_names(
     archive: Archive, request: Request, pairs: dict[str, Pair], values: dict[str, np.ndarray]
 ) -> Sequence[str]:
-    """The names of the labels or targets of the file; DataError where a part has others."""
+    """Returns the names of the file's labels or targets; DataError if a part has others."""
     path, known = archive.path, request.classes
     if "class_names" in archive.headers:
         known = checked_names(archive.read("class_names"), str(path), least=1)
     for split, given in values.items():
         what = f"{path}: {pairs[split][1]}"
         known = names_of(read_targets(given, request.kind, what), known, what)
-    assert known is not None  # there is one split at least
+    assert known is not None  # there is at least one split
     return known
 
 

@@ -1,4 +1,4 @@
-"""The parts of a source of images, and how what is done to them is told."""
+"""The parts of a source of images, and how changes to them are reported."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from typing import Literal
 
 from hptjax.errors import DataError
 
-# Whose lines are not the caller's: ours, and those that stand between two of ours.
+# Warnings never name lines of these files: ours, and those called between two of ours.
 _OURS = (f"{Path(__file__).parents[1]}{os.sep}", contextlib.__file__)
 
 Notify = Callable[[str], None]
@@ -18,11 +18,11 @@ Split = Literal["train", "validation", "test"]
 
 
 class NoSplitError(DataError):
-    """A source has no such split: one with a training set need have no other."""
+    """A source lacks this split: a source with a training set may have no other."""
 
 
 def warn(text: str) -> None:
-    """A `notify` that warns, and names the line of the caller's that began it, not one of ours."""
+    """Warns (a `notify`); the warning names the caller's line, not a line of hptjax."""
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
         level, frame = level + 1, frame.f_back
@@ -30,4 +30,4 @@ def warn(text: str) -> None:
 
 
 def silent(text: str) -> None:
-    """A `notify` that says nothing: what another part of the same source has said already."""
+    """Reports nothing (a `notify`), if another part of the same source has reported it."""

@@ -1,4 +1,4 @@
-"""One picture file as an array: colours, depth, orientation and size, and what was done to it."""
+"""Reads a picture file as an array: colours, depth, orientation and size, and what it changed."""
 
 import os
 import warnings
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 ORIENTATION = 274  # the Exif tag
 GREY = ("L", "1")
-DIM = 6554  # of 65535: pictures of 12 bits, and of bytes in words, stay below it
+DIM = 6554  # of 65535: pictures of 12 bits, and bytes stored as words, stay below it
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 _WITH_ALPHA = ("LA", "La", "RGBA", "RGBa", "PA")
-# What is done to some pictures, said with their number.
+# Reports on some pictures; their number comes first.
 SAID = {
     "palette": "of a palette of colours: each pixel gets its colour",
     "alpha": "with transparency: their colours are taken as they are, without it (data.background: "
@@ -42,13 +42,13 @@ Size = tuple[int, int]
 
 
 class BrokenPictureError(DataError):
-    """A file is no picture that can be decoded: it names the file."""
+    """A file cannot be decoded as a picture; the text names the file."""
 
 
 class Picture(NamedTuple):
-    """A decoded picture: uint8 [H, W, C] with C 1 or 3, and the keys of what `SAID` says of it.
+    """A decoded picture: uint8 [H, W, C] with C 1 or 3, and the keys of `SAID` that apply to it.
 
-    size: (height, width) that it had.
+    size: the original (height, width).
     """
 
     pixels: np.ndarray
@@ -57,12 +57,12 @@ class Picture(NamedTuple):
 
 
 def has_pillow() -> bool:
-    """Whether pictures can be read."""
+    """Tells whether pictures can be read."""
     return find_spec("PIL") is not None
 
 
 def picture_endings() -> frozenset[str]:
-    """The endings of file names that Pillow reads, as `.png`."""
+    """Returns the endings of file names that Pillow reads, such as `.png`."""
     from PIL import Image
 
     readable = Image.registered_extensions()
@@ -71,10 +71,10 @@ def picture_endings() -> frozenset[str]:
 
 @contextmanager
 def without_warnings() -> Iterator[None]:
-    """Pillow's warnings, of odd metadata and of merely large pictures, are not shown meanwhile.
+    """Hides Pillow's warnings in this context, about odd metadata and merely large pictures.
 
-    For the thread that starts others: filters are the process's, and those that one of several
-    threads puts back are not those that were there.
+    Use it in the thread that starts other threads: filters belong to the process, and several
+    threads would restore each other's.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -82,14 +82,14 @@ def without_warnings() -> Iterator[None]:
 
 
 def colour_of(background: str) -> tuple[int, int, int]:
-    """Red, green and blue of a colour in Pillow's words; ConfigError for what is none."""
+    """Returns red, green and blue of a colour in Pillow's words; ConfigError for another text."""
     from PIL import ImageColor
 
     try:
         colour = ImageColor.getrgb(background)
     except (ValueError, AttributeError, TypeError):
         colour = ()
-    if len(colour) != 3:  # four with a share of transparency
+    if len(colour) != 3:  # four numbers include transparency
         raise ConfigError(
             "data.background: must be a colour, as white, black or '#808080', got "
             f"{shown(background)}."
@@ -98,7 +98,7 @@ def colour_of(background: str) -> tuple[int, int, int]:
 
 
 def is_picture(image: object) -> bool:
-    """Whether it is a path, or of Pillow: its bytes alone do not say what colours they are."""
+    """Tells whether it is a path or a Pillow image: its bytes alone do not tell its colours."""
     return isinstance(image, str | os.PathLike) or hasattr(image, "getbands")
 
 
@@ -109,7 +109,7 @@ def any_picture(
     channels: int | None = None,
     background: str | None = None,
 ) -> Picture:
-    """Of a path as `read_picture`, of a Pillow image as `as_picture`; not for several threads."""
+    """Reads a path (`read_picture`) or a Pillow image (`as_picture`); not for several threads."""
     if hasattr(image, "getbands"):
         return as_picture(image, what, size, channels, background)
     with without_warnings():
@@ -124,10 +124,10 @@ def read_picture(
 ) -> Picture:
     """Decodes a file.
 
-    size: (height, width) that the picture is scaled and cropped to, as `resize_and_crop` does;
-    channels: 1 or 3, that it is made; background: the colour that transparent pixels are laid on.
-    Raises BrokenPictureError for a file that is no sound picture, DataError for one that cannot
-    become of this size, ConfigError for no colour.
+    size: (height, width) to scale and crop to, as `resize_and_crop` does. channels: 1 or 3, to
+    convert to. background: the colour to put behind transparent pixels. Raises
+    BrokenPictureError for a file that is not a sound picture, DataError for one that cannot get
+    this size, ConfigError for an unknown colour.
     """
     from PIL import Image
 
@@ -153,7 +153,7 @@ def as_picture(
     channels: int | None = None,
     background: str | None = None,
 ) -> Picture:
-    """As `read_picture`, of a Pillow image; what: begins every error."""
+    """Does what `read_picture` does, for a Pillow image; what: begins every error."""
     from PIL import ImageOps
 
     done = []
@@ -177,7 +177,7 @@ def as_picture(
 
 
 def _has_words(image: "Image") -> bool:
-    """Whether a file that is not decoded yet has 16 bits a number, of which Pillow drops half."""
+    """Tells whether an undecoded file has 16 bits a number, half of which Pillow would drop."""
     return any("16" in str(part) for tile in getattr(image, "tile", ()) for part in tile[3:])
 
 
@@ -186,7 +186,7 @@ def _is_transparent(image: "Image") -> bool:
 
 
 def _laid(image: "Image", colour: tuple[int, int, int], done: list[str]) -> "Image":
-    """A transparent image on a colour, in mode RGB, or L where all of it is grey."""
+    """Puts a colour behind a transparent image; mode RGB, or L if all of it is grey."""
     from PIL import Image
 
     done.append("laid")
@@ -198,7 +198,7 @@ def _laid(image: "Image", colour: tuple[int, int, int], done: list[str]) -> "Ima
 
 
 def _plain(image: "Image", what: str, done: list[str]) -> "Image":
-    """The same in mode L or RGB; notes what was done."""
+    """Returns the image in mode L or RGB; notes what was done."""
     from PIL import Image
 
     if image.mode in GREY:
@@ -219,20 +219,20 @@ def _plain(image: "Image", what: str, done: list[str]) -> "Image":
         return image.convert("LA").getchannel("L")
     if image.mode not in ("RGB", "RGBA", "RGBa", "RGBX", "P", "PA"):
         done.append("space")
-    image = image.convert("RGBA") if image.mode == "RGBa" else image  # not to RGB at once
+    image = image.convert("RGBA") if image.mode == "RGBa" else image  # not directly to RGB
     image = image.convert("RGB")
     return _greyed(image) if "palette" in done else image
 
 
 def _greyed(image: "Image") -> "Image":
-    """The image, grey where its palette has greys alone."""
+    """Returns the image, in grey if its palette has only greys."""
     red, green, blue = (np.asarray(band) for band in image.split())
     same = np.array_equal(red, green) and np.array_equal(green, blue)
     return image.getchannel(0) if same else image
 
 
 def _words(image: "Image", what: str) -> np.ndarray:
-    """The numbers of 16 bits [H, W] of an image."""
+    """Returns the 16-bit numbers [H, W] of an image."""
     words = np.asarray(image).astype(np.int64)
     if words.min() < 0 or words.max() > 65535:
         raise DataError(
@@ -242,7 +242,7 @@ def _words(image: "Image", what: str) -> np.ndarray:
 
 
 def _resized(image: "Image", size: Size, what: str) -> "Image":
-    """Scaled until it just covers the size, then its centre."""
+    """Scales the image until it just covers the size, then crops its centre."""
     from PIL.Image import Resampling
 
     height, width = covering_size((image.height, image.width), size, what)
@@ -252,7 +252,7 @@ def _resized(image: "Image", size: Size, what: str) -> "Image":
 
 
 def lines_of(done: Iterable[tuple[str, ...]], noun: str = "pictures") -> list[str]:
-    """What was done to several pictures, a line for each thing, with their number."""
+    """Returns a line for each thing done to several pictures, with their number."""
     keys = [key for own in done for key in own]
     return [
         f"{count} {noun if count > 1 else noun.removesuffix('s')} {said}"

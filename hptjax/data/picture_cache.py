@@ -1,4 +1,4 @@
-"""Decoded pictures of a folder in the user's cache: the next run need not decode them again."""
+"""Keeps a folder's decoded pictures in the user's cache: the next run need not decode them."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ import platformdirs
 from hptjax.data.archive import Archive
 from hptjax.errors import DataError
 
-FORM = 2  # of the cached arrays, and of how pictures are decoded: raise it where either changes
+FORM = 2  # of the cached arrays and of the decoding: raise it if either changes
 
 
 class Decoded(NamedTuple):
@@ -26,11 +26,11 @@ class Decoded(NamedTuple):
 
 
 def cache_path(folder: Path, files: Sequence[Path], options: Any) -> Path:
-    """Where the decoded files of a folder are kept.
+    """Returns the path for the decoded files of a folder.
 
-    Its name follows from how the files are decoded, their paths, their sizes and times, and what
-    no copy keeps of another file: its place on the disk and when that was written. A file that
-    cannot be looked at, as a link to nowhere, is one that cannot be decoded.
+    Its name follows from how the files are decoded, their paths, sizes and times, and from what
+    another file never shares: its place on the disk and when that was written. A file that cannot
+    be inspected, such as a broken link, counts as one that cannot be decoded.
     """
     place = json.dumps([str(folder.absolute()), options])
     content = hashlib.blake2b(json.dumps([FORM, place]).encode(), digest_size=16)
@@ -47,21 +47,21 @@ def cache_path(folder: Path, files: Sequence[Path], options: Any) -> Path:
 
 
 def read_cached(path: Path) -> Decoded | None:
-    """What is kept there; None where nothing is, or where it is not sound."""
+    """Returns the content of the cache; None if there is nothing, or if it is not sound."""
     if not path.is_file():
         return None
     try:
         with Archive(path) as archive:
             images, kept, lines = (archive.read(key) for key in Decoded._fields)
             return Decoded(images, kept, tuple(lines.tolist()))
-    except (DataError, OSError, KeyError):  # as where another process is replacing it
+    except (DataError, OSError, KeyError):  # for instance while another process replaces it
         return None
 
 
 def write_cached(path: Path, decoded: Decoded) -> str | None:
-    """Keeps them under a name that appears when the file is whole; returns why that failed.
+    """Writes a file that appears only when it is whole; returns why that failed, or None.
 
-    What is kept of an earlier state of the folder is removed.
+    It removes the files of earlier states of the folder.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

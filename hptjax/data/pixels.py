@@ -1,4 +1,4 @@
-"""What numbers in an array of images mean: bytes as they are, other plain ranges made bytes."""
+"""The meaning of numbers in images: bytes are kept, other plain ranges are converted to bytes."""
 
 import math
 from collections.abc import Iterator
@@ -11,16 +11,16 @@ from hptjax.errors import DataError
 Scale = Literal["bytes", "levels", "unit", "words"]
 SAID: dict[Scale, str] = {
     "levels": "whole numbers up to 255 are grey levels",
-    "unit": "numbers from 0 to 1 are times 255, rounded to grey levels",
+    "unit": "numbers from 0 to 1 are multiplied by 255, rounded to grey levels",
     "words": "numbers of 16 bits are divided by 257, rounded to grey levels",
 }
 _TOP: dict[Scale, float] = {"bytes": 255, "levels": 255, "unit": 1, "words": 65535}
-DARK = 32  # bytes below it alone are more likely of another scale, such as 0 to 1 or 0 to 16
+DARK = 32  # if all bytes are below this, another scale is likelier, such as 0 to 1 or 0 to 16
 _BLOCK = 1024  # images converted at a time, so that copies stay small
 
 
 def as_images(images: Any, what: str, channels: int | None = None) -> np.ndarray:
-    """An array [N, H, W, C] of numbers, from one, from [N, H, W] or from lists.
+    """Returns an array [N, H, W, C] of numbers, from such an array, [N, H, W] or lists.
 
     channels: allows another last axis than 1 or 3. what: begins every error. Raises DataError.
     """
@@ -44,9 +44,9 @@ def as_images(images: Any, what: str, channels: int | None = None) -> np.ndarray
 
 
 def scale_of(images: np.ndarray, what: str, way_out: str | None = None) -> Scale:
-    """How the images [N, H, W, C] become bytes; DataError where their range is not plain.
+    """Returns how the images [N, H, W, C] become bytes; DataError if their range is not plain.
 
-    way_out: what the error tells to do; the expression that makes bytes of them if None.
+    way_out: the advice in the error; None: the expression that converts the images to bytes.
     """
     if images.dtype == np.uint8:
         return "bytes"
@@ -67,9 +67,9 @@ def scale_of(images: np.ndarray, what: str, way_out: str | None = None) -> Scale
 
 
 def to_bytes(images: np.ndarray, scale: Scale, what: str) -> np.ndarray:
-    """The images as uint8, by a scale that was found on the training images.
+    """Converts the images to uint8, by a scale that was found on the training images.
 
-    Raises DataError for values that the scale does not have.
+    Raises DataError for values outside the scale.
     """
     if images.dtype == np.uint8 and scale == "bytes":
         return images
@@ -90,7 +90,7 @@ def to_bytes(images: np.ndarray, scale: Scale, what: str) -> np.ndarray:
 
 
 def darkness(images: np.ndarray) -> str | None:
-    """What is to be said of uint8 images that are nearly black, None of others."""
+    """Returns a remark on uint8 images that are nearly black, None for others."""
     high = int(images.max())
     if high >= DARK:
         return None
@@ -139,7 +139,7 @@ def _blocks(count: int) -> Iterator[slice]:
 
 
 def _line(kind: str, low: float, high: float) -> str:
-    """The expression that makes bytes of such images."""
+    """Returns the expression that converts such images to bytes."""
     if kind == "b":
         return "images.astype(np.uint8) * 255"
     if kind == "f" and 128 <= high <= 255 and low >= 0:

@@ -1,4 +1,4 @@
-"""What a source of images is asked for."""
+"""A request to a source of images."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,16 +18,15 @@ Broken = Literal["refuse", "skip"]
 
 @dataclass(frozen=True)
 class Request:
-    """One split of a source, and what is known of it: what a source's function is given.
+    """The argument of a source's function: one split, and what is known of it.
 
     data_dir: the folder of the source's files. channels: allows another number than 1 or 3.
-    classes: names of the classes where the source itself does not say them. notify: told in one
-    line of each thing that is done to the images and labels. kind: what the labels must be. size:
-    (height, width) for a source whose images may be of several sizes; one whose images are all of
-    one size need not look at it. broken: whether files that cannot be decoded are refused or left
-    out. groups: the user's word for where the groups of images stand (a key, a regular expression);
-    a source that has groups sets them on its dataset. background: the colour that transparent
-    pixels of pictures are laid on.
+    classes: names of the classes, if the source itself does not tell them. notify: is told each
+    change to the images and labels in one line. kind: the required kind of labels. size: (height,
+    width) for a source whose images may differ in size; other sources may ignore it. broken:
+    whether files that cannot be decoded are refused or left out. groups: the user's word for the
+    place of the groups (a key, a regular expression); a source with groups sets them on its
+    dataset. background: the colour to put behind transparent pixels of pictures.
     """
 
     split: Split
@@ -42,12 +41,12 @@ class Request:
     background: str | None = None
 
 
-# Gives the images of the split that is asked for; NoSplitError where it has none.
+# Returns the images of the requested split; raises NoSplitError if there is none.
 Source: TypeAlias = "Callable[[Request], ImageDataset]"
 
 
 def once(notify: Callable[[str], None]) -> Callable[[str], None]:
-    """A `notify` for several parts of a source: what is true of each is said of the first alone."""
+    """Returns a `notify` for several parts of a source: it reports once what is true of all."""
     said: set[str] = set()
 
     def tell(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Fitting images to a size on the host: antialiased bilinear resize, then a crop of the centre."""
+"""Fits images to a size on the host: antialiased bilinear resize, then a crop of the centre."""
 
 from collections.abc import Callable
 
@@ -11,13 +11,13 @@ from hptjax.data.request import silent
 from hptjax.errors import ConfigError
 
 _BLOCK = 1024  # images resized at a time, so that the float copies stay small
-_BLOCK_NUMBERS = 2**26  # of one such copy
+_BLOCK_NUMBERS = 2**26  # the most numbers in one such copy
 
 
 def fitted(
     dataset: ImageDataset, height: int, width: int, notify: Callable[[str], None] = warn
 ) -> ImageDataset:
-    """As `resize_and_crop`; notify is told from which size to which, where they differ."""
+    """Does what `resize_and_crop` does; tells notify the old and new size if they differ."""
     old_height, old_width, _ = dataset.image_shape
     if (old_height, old_width) != (height, width):
         crop = "" if old_height * width == old_width * height else ", the centre cropped"
@@ -35,7 +35,7 @@ def fitted_pair(
     width: int,
     notify: Callable[[str], None] = warn,
 ) -> tuple[ImageDataset, ImageDataset]:
-    """Both `fitted`; what is true of both is said once. DataError unless they belong together."""
+    """Fits both; reports once what is true of both. DataError unless they belong together."""
     check_alike(train, validation)
     same = train.image_shape[:2] == validation.image_shape[:2]
     other = silent if same else notify
@@ -43,11 +43,11 @@ def fitted_pair(
 
 
 def resize_and_crop(dataset: ImageDataset, height: int, width: int) -> ImageDataset:
-    """Fits every image to height x width pixels and returns a new dataset.
+    """Returns a new dataset in which every image has height x width pixels.
 
-    The image is scaled, keeping its proportions, until it just covers the target, then its centre
-    is cropped; for a square target this is torchvision's Resize(side) and CenterCrop(side).
-    Raises ConfigError for a size below one pixel, DataError where nearly all of each image would be
+    Each image is scaled, keeping its proportions, until it just covers the target; then its centre
+    is cropped. For a square target this is torchvision's Resize(side) and CenterCrop(side).
+    Raises ConfigError for a size below one pixel, DataError if nearly all of each image would be
     cropped away.
     """
     if min(height, width) < 1:
@@ -63,16 +63,16 @@ def resize_and_crop(dataset: ImageDataset, height: int, width: int) -> ImageData
 
 
 def resize_bilinear(images: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Scales uint8 images [N, H, W, C] with a triangle filter that widens when shrinking.
+    """Scales uint8 images [N, H, W, C] by a triangle filter that widens when shrinking.
 
-    Like Pillow's BILINEAR: columns first, rounded to whole grey levels, then rows.
+    It works like Pillow's BILINEAR: columns first, rounded to whole grey levels, then rows.
     """
     rows = _triangle_weights(images.shape[1], height)
     return _resized(images, rows, _triangle_weights(images.shape[2], width))
 
 
 def _resized(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """By the weights [new, old] of both axes."""
+    """Resizes by the weights [new, old] of both axes."""
     largest = max(images[0].size, len(rows) * images.shape[2] * images.shape[3])
     block_size = min(_BLOCK, max(1, _BLOCK_NUMBERS // largest))
     resized = np.empty((len(images), len(rows), len(columns), images.shape[3]), np.uint8)
@@ -85,7 +85,7 @@ def _resized(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.nd
 
 
 def _triangle_weights(old: int, new: int) -> np.ndarray:
-    """Row i holds the shares of the old pixels in new pixel i. Returns float32 [new, old]."""
+    """Returns float32 [new, old]: row i holds the shares of the old pixels in new pixel i."""
     scale = old / new
     reach = max(scale, 1.0)  # half the filter's width, in old pixels
     centres = (np.arange(new) + 0.5) * scale

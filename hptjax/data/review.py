@@ -1,4 +1,4 @@
-"""What is worth knowing of images before anything is trained on them."""
+"""Remarks on images, to read before anything is trained on them."""
 
 import hashlib
 from collections import defaultdict
@@ -9,17 +9,17 @@ import numpy as np
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.labels import listed
 
-UNBALANCED = 10  # times as many images of the largest class as of the smallest
-FEW = 10  # images of a class for training
+UNBALANCED = 10  # ratio of the largest class to the smallest
+FEW = 10  # training images of a class
 
 
 def value_range(images: np.ndarray) -> tuple[int, int, float]:
-    """The least and the largest number of uint8 images, and their mean."""
+    """Returns the least and the largest number of uint8 images, and their mean."""
     return int(images.min()), int(images.max()), float(images.mean(dtype=np.float64))
 
 
 def concerns(parts: Mapping[str, ImageDataset]) -> list[str]:
-    """What may be wrong, a sentence each. parts: train, validation and perhaps test, by name."""
+    """Returns possible mistakes, one sentence each. parts: train, validation, perhaps test."""
     found = []
     train = parts["train"]
     if train.kind != "targets":
@@ -59,7 +59,7 @@ def _digests(part: ImageDataset) -> list[bytes]:
 
 
 def _twice(train: ImageDataset) -> list[str]:
-    """Pictures that the training set has several times."""
+    """Returns a remark on pictures that the training set has several times."""
     labels: dict[bytes, list[bytes]] = defaultdict(list)
     for digest, label in zip(_digests(train), train.labels, strict=True):
         labels[digest].append(np.asarray(label).tobytes())
@@ -71,7 +71,7 @@ def _twice(train: ImageDataset) -> list[str]:
 
 
 def shared_images(one: ImageDataset, other: ImageDataset) -> int:
-    """How many images of the other set are in the one, to the last bit; 0 of other sizes."""
+    """Returns how many images of the other set are in this one, bit for bit; 0 if sizes differ."""
     if one.image_shape != other.image_shape:
         return 0
     known = set(_digests(one))
@@ -79,7 +79,7 @@ def shared_images(one: ImageDataset, other: ImageDataset) -> int:
 
 
 def _shared(parts: Mapping[str, ImageDataset], first: str, other: str) -> str:
-    """Pictures of one part that are in another, to the last bit."""
+    """Returns a remark on pictures of one part that are in another, bit for bit."""
     count = shared_images(parts[first], parts[other])
     is_in = "is in" if count == 1 else "are in"
     return f"{_pictures(count)} of {other} {is_in} {first}, too, to the last bit" if count else ""

@@ -1,4 +1,4 @@
-"""Pictures in a grid, each with a caption: a sheet to look at."""
+"""A sheet of pictures in a grid, each with a caption."""
 
 import base64
 import io
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFont import FreeTypeFont
 
-SIDE = 72  # pixels to which small pictures are enlarged, at least
-LARGEST = 160  # pixels to which large ones are brought
+SIDE = 72  # pixels: small pictures are enlarged to at least this
+LARGEST = 160  # pixels: large pictures are reduced to this
 GAP = 6
 TEXT = 11
 MOST_COLUMNS = 12
 
 
 def chosen(labels: np.ndarray, classes: int, count: int) -> np.ndarray:
-    """Indices of about `count` images, at least one: as many of each class, one after another.
+    """Returns indices of about `count` images, at least one: equally many of each class, in turn.
 
-    labels: int [N] of `classes` classes, those that have images. Where there are few classes they
-    go class by class, so that in a grid of as many columns each has its own.
+    labels: int [N] of `classes` classes, those that have images. If there are few classes, each
+    gets its own column in a grid of as many columns.
     """
     present = [np.flatnonzero(labels == k) for k in range(classes)]
     present = [own for own in present if len(own)]
@@ -36,12 +36,12 @@ def chosen(labels: np.ndarray, classes: int, count: int) -> np.ndarray:
 
 
 def columns_for(count: int, classes: int) -> int:
-    """How many columns a sheet of so many pictures has: one a class where these are few."""
+    """Returns the number of columns of a sheet: one for each class if there are few."""
     return min(count, classes if classes <= MOST_COLUMNS else 10)
 
 
 def sheet(images: np.ndarray, captions: Sequence[str], columns: int) -> "Image":
-    """A sheet of pictures. images: uint8 [N, H, W, C]; only RGB has colours."""
+    """Returns a sheet of pictures. images: uint8 [N, H, W, C]; only RGB has colours."""
     from PIL import Image, ImageDraw
 
     pictures = [as_image(one) for one in images]
@@ -60,7 +60,7 @@ def sheet(images: np.ndarray, captions: Sequence[str], columns: int) -> "Image":
 
 
 def as_image(pixels: np.ndarray) -> "Image":
-    """An image [H, W, C] in colours, its pixels enlarged where it is small."""
+    """Returns an image [H, W, C] in colours; enlarges it if it is small."""
     from PIL import Image
 
     plain = pixels if pixels.shape[-1] == 3 else pixels[..., 0]
@@ -75,7 +75,7 @@ def as_image(pixels: np.ndarray) -> "Image":
 
 
 def png_text(pixels: np.ndarray) -> str:
-    """An image [H, W, C], enlarged as in a sheet, as a PNG in base64."""
+    """Returns an image [H, W, C], enlarged as in a sheet, as a PNG in base64."""
     file = io.BytesIO()
     as_image(pixels).save(file, "PNG")
     return base64.b64encode(file.getvalue()).decode()
@@ -88,7 +88,7 @@ def _font() -> "FreeTypeFont":
 
 
 def _cut(caption: str, font: "FreeTypeFont", width: int) -> str:
-    """The caption, its end left out where it is wider than its picture."""
+    """Cuts off the end of a caption that is wider than its picture."""
     if font.getlength(caption) <= width:
         return caption
     while caption and font.getlength(f"{caption}...") > width:

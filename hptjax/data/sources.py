@@ -1,4 +1,4 @@
-"""Where images come from: a table of sources, and one function from a name to an ImageDataset."""
+"""The table of image sources, and a function from a source's name to an ImageDataset."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from hptjax.errors import ConfigError, DataError, shown
 from hptjax.paths import is_folder, user_path
 from hptjax.table import OURS, Table
 
-MEMORY = "memory"  # for what a caller gives: not to be written in a file
+MEMORY = "memory"  # of images that a caller gives: not allowed in a file
 
 SOURCES: Table[Source] = Table(
     "sources",
@@ -51,19 +51,19 @@ def load_images(
 ) -> ImageDataset:
     """Reads one split of a source: sample, folder:<path>, npz:<path>, ..., or module:function.
 
-    split: train, validation (where the source has a validation set of its own) or test. data_dir:
-    the folder of the idx.gz files (fashion_mnist), of tensorflow-datasets (tfds), or the one to
-    which a relative path is relative; sample has no use for it. channels: 1 or 3, that images are
-    made (3 to 1 by ITU-R 601's weights); another number allows images of that many. classes: their
-    names, for a source that does not say them and has no training part. kind: what the labels must
-    be, as of `ImageDataset`. size: (height, width) that images are scaled and cropped to. broken:
-    refuse, or skip, which leaves out files that cannot be decoded. groups: where a source says of
-    which group each image is: for folder a regular expression on the files' names, for npz a key.
-    background: the colour that transparent pixels of pictures are laid on, as white.
-    notify: told in one line of each thing that is done to the images and labels. Raises
-    ConfigError for an unknown source or split, NoSplitError (a DataError) for a split that the
-    source does not have, DataError for files that are missing, damaged or of the wrong form, and
-    for labels of another kind, MissingExtraError where a package is not installed.
+    split: train, validation (if the source has its own validation set) or test. data_dir: the
+    folder of the idx.gz files (fashion_mnist), of tensorflow-datasets (tfds), or the base of a
+    relative path; sample does not use it. channels: 1 or 3, to convert images to (3 to 1 by ITU-R
+    601's weights); another number allows images with that many. classes: their names, for a source
+    that does not tell them and has no training part. kind: the required kind of labels, see
+    `ImageDataset`. size: (height, width) to scale and crop images to. broken: refuse, or skip,
+    which leaves out files that cannot be decoded. groups: where a source states the group of each
+    image: for folder a regular expression on the files' names, for npz a key. background: the
+    colour to put behind transparent pixels of pictures, such as white. notify: is told each change
+    to the images and labels in one line. Raises ConfigError for an unknown source or split,
+    NoSplitError (a DataError) for a split that the source does not have, DataError for files that
+    are missing, damaged or of the wrong form, and for labels of another kind, MissingExtraError if
+    a package is not installed.
 
     Example:
         >>> import hptjax
@@ -94,13 +94,13 @@ def load_images(
 
 
 def ours_without_pictures(source: str) -> bool:
-    """Whether it is a source of ours that has arrays: nothing in them is transparent."""
+    """Tells whether a source of hptjax holds arrays: nothing in them is transparent."""
     row = SOURCES.row(source, "data source")
     return row.package == OURS and not row.word.startswith("folder:")
 
 
 def check_source(source: Any, path: str) -> None:
-    """ConfigError, under this path, for an unknown source."""
+    """Raises ConfigError, with this path, for an unknown source."""
     if source in SOURCES:
         if SOURCES.row(source, path).package != OURS:  # another's mistake is better known early
             SOURCES.find(source, path)
@@ -115,6 +115,6 @@ def check_source(source: Any, path: str) -> None:
 
 
 def path_of(source: str) -> str | None:
-    """The path in a source such as npz:<path>; None in one that has none."""
+    """Returns the path in a source such as npz:<path>; None if it has none."""
     paths = [row.argument(source) for row in SOURCES.rows() if row.word.endswith("<path>")]
     return next(filter(None, paths), None)

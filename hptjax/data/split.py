@@ -1,4 +1,4 @@
-"""Dealing images into a training and a validation set."""
+"""Deals images into a training and a validation set."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ def train_validation_split(
 ) -> tuple[ImageDataset, ImageDataset]:
     """Deals the images at random into a training and a validation set; same seed, same split.
 
-    As `ImageDataset.split`, by which groups of images may be kept together.
+    See `ImageDataset.split`, which can also keep groups of images together.
 
     Example:
         >>> import hptjax
@@ -26,7 +26,7 @@ def train_validation_split(
 def limited(
     dataset: ImageDataset, count: int, seed: int, stratified: bool | None = None
 ) -> ImageDataset:
-    """That many images, chosen at random, in their order; all where there are no more."""
+    """Returns `count` images, chosen at random, in their order; all if there are fewer."""
     apart = dataset.deals_by_class(stratified)
     if count >= dataset.size:
         return dataset

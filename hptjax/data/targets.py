@@ -1,4 +1,4 @@
-"""Targets that are no classes: labels of 0 and 1, of which an image may have any, and numbers."""
+"""Targets other than classes: labels of 0 and 1, any number per image, and real numbers."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
@@ -12,7 +12,7 @@ Kind = Literal["classes", "labels", "targets"]
 
 
 def read_targets(values: Any, kind: Kind, what: str) -> np.ndarray:
-    """Labels of 0 and 1 as uint8 [N, K], or targets as float32 [N] or [N, T], as they are given.
+    """Returns labels of 0 and 1 as uint8 [N, K], or targets as float32 [N] or [N, T].
 
     Labels may be whole numbers, booleans or floats; targets whole numbers or floats. Raises
     DataError, which begins with `what`, for other shapes, types and values.
@@ -62,7 +62,7 @@ def _numbers(array: np.ndarray, what: str) -> np.ndarray:
 
 
 def names_of(targets: np.ndarray, class_names: Any, what: str) -> tuple[str, ...]:
-    """The names of the columns of labels or targets: those given, or their numbers from 0."""
+    """Returns the names of the columns of labels or targets: given ones, or numbers from 0."""
     count = 1 if targets.ndim == 1 else targets.shape[1]
     if class_names is None:
         return tuple(map(str, range(count)))
@@ -73,6 +73,6 @@ def names_of(targets: np.ndarray, class_names: Any, what: str) -> tuple[str, ...
 
 
 def absent_labels(labels: np.ndarray, names: Sequence[str]) -> list[str]:
-    """The names of the labels [N, K] that no image has."""
+    """Returns the names of the labels [N, K] that no image has."""
     counts = labels.sum(0, dtype=int).tolist()
     return [name for name, count in zip(names, counts, strict=True) if not count]

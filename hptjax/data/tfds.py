@@ -19,11 +19,11 @@ def tfds_source(name: str) -> Source:
 
 
 def load_tfds(dataset_name: str, request: Request) -> ImageDataset:
-    """Reads one split of the tensorflow-datasets set of that name; its images must be of one size.
+    """Reads one split of a tensorflow-datasets set; its images must be of one size.
 
     data_dir: tensorflow-datasets' folder, ~/tensorflow_datasets by default. A set prepared there
     as array_record files is read without TensorFlow; any other is downloaded and prepared first,
-    which needs TensorFlow. Raises MissingExtraError where a package is missing, NoSplitError for a
+    which needs TensorFlow. Raises MissingExtraError if a package is missing, NoSplitError for a
     split that it does not have, DataError for a set that is unknown or no image classification set.
     """
     what = f"the data source tfds:{dataset_name}"
@@ -90,7 +90,7 @@ def _collect(
         raise DataError(f"{name}: {labels.count(min(labels))} images have no label.")
     return ImageDataset(
         images,
-        [class_names[label] for label in labels],  # by name: theirs may be numbers
+        [class_names[label] for label in labels],  # by name: the names may be numbers
         class_names,
         name,
         channels=request.channels,

@@ -1,4 +1,4 @@
-"""A folder of pictures on the disk: which files are of which class, in which part."""
+"""Finds the pictures of a folder: the class and the part of each file."""
 
 import os
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ PARTS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Tree:
-    """The pictures of one part: class_names of the training part, files and labels as long as N."""
+    """The pictures of one part: class_names of the training part, N files and N labels."""
 
     name: str
     class_names: tuple[str, ...]
@@ -34,13 +34,13 @@ def find_pictures(
     classes: Sequence[str] | None,
     notify: Notify,
 ) -> Tree:
-    """The pictures of a part of a folder, in the order of their classes and paths.
+    """Finds the pictures of a part of a folder, in the order of their classes and paths.
 
-    The folder has a folder for each class, or train (or training), validation (val, valid) and test
-    (testing), each of which has them. endings: of pictures, as `.png`. classes: of a network, for a
-    folder that has no training part. name: begins every error. notify: told what is left out.
-    Raises NoSplitError for a part that is not there, DataError for a folder that is of another
-    form.
+    The folder has a folder for each class, or folders train (or training), validation (val, valid)
+    and test (testing), each with a folder for each class. endings: of pictures, such as `.png`.
+    classes: those of a network, for a folder without a training part. name: begins every error.
+    notify: is told what is left out. Raises NoSplitError for a part that is missing, DataError for
+    a folder of another form.
     """
     parts = _parts(folder, name, classes is None, notify)
     if split not in parts:
@@ -65,7 +65,7 @@ def find_pictures(
 
 
 def _parts(folder: Path, name: str, needs_train: bool, notify: Notify) -> dict[str, Path]:
-    """Where the pictures of each part are; a folder of classes is all for training."""
+    """Returns the folder of each part; a folder of classes is all for training."""
     if not folder.exists():
         raise DataError(f"{name}: there is no such folder ({folder.absolute()}).")
     if not folder.is_dir():
@@ -93,7 +93,7 @@ def _parts(folder: Path, name: str, needs_train: bool, notify: Notify) -> dict[s
 def _by_class(
     place: Path, what: str, endings: frozenset[str], notify: Notify
 ) -> dict[str, list[Path]]:
-    """{class: its files}; classes that are whole numbers by size, others by alphabet."""
+    """Returns {class: its files}; whole-number classes by size, others by alphabet."""
     folders = sorted(_folders(place), key=lambda child: child.name)
     if all(child.name.isdecimal() for child in folders):
         folders.sort(key=lambda child: int(child.name))
@@ -127,7 +127,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _children(folder: Path) -> list[Path]:
-    """What is in a folder, but for hidden files."""
+    """Returns the content of a folder, without hidden files."""
     try:
         return sorted(child for child in folder.iterdir() if not child.name.startswith("."))
     except OSError as error:
@@ -135,12 +135,12 @@ def _children(folder: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """All files below a folder, but for hidden ones, by their paths; links are followed, once."""
+    """Returns all files below a folder by path, without hidden ones; follows each link once."""
     found: list[Path] = []
     seen: set[str] = set()
     for place, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
-        if real in seen:  # a link to what holds it would be gone round for ever
+        if real in seen:  # a link to a parent folder would never end
             folders.clear()
             continue
         seen.add(real)

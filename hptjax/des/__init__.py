@@ -1,7 +1,7 @@
 """DES, the Differential Evolution Strategy (Arabas & Jagodzinski 2020), usable in three ways.
 
-`DES` is an evosax algorithm, `des_minimize` a function in the manner of scipy, `DESSampler` an
-Optuna sampler. Each is imported when first asked for: evosax and Optuna are not imported before.
+`DES` is an evosax algorithm, `des_minimize` a function in the style of scipy, `DESSampler` an
+Optuna sampler. Each is imported at its first use; evosax and Optuna are not imported before.
 """
 
 from typing import TYPE_CHECKING

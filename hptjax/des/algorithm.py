@@ -52,10 +52,10 @@ from hptjax.errors import ConfigError
 class DES(base.DistributionBasedAlgorithm):
     """Differential Evolution Strategy (Arabas & Jagodzinski 2020), minimising over a box.
 
-    population_size: rows that `ask` returns: L offspring and, with `midpoint`, one row more; None
-    means L = 4n. solution: pytree giving structure and dtype. preset: a name in PRESETS. bounds:
-    (lower, upper), scalars or [n]. budget: evaluations, None means 10000 n. parents, archive: M and
-    H where not the defaults. Raises: ConfigError for unusable values.
+    population_size: rows that `ask` returns: L offspring and, with `midpoint`, one more row; None
+    means L = 4n. solution: a pytree with the structure and dtype of a point. preset: a name in
+    PRESETS. bounds: (lower, upper), scalars or [n]. budget: evaluations, None means 10000 n.
+    parents, archive: M and H, if not the defaults. Raises: ConfigError for unusable values.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class DES(base.DistributionBasedAlgorithm):
 
     @partial(jax.jit, static_argnames=("self",))
     def init(self, key: jax.Array, mean: Solution | None = None, params: Any = None) -> State:
-        """A state whose first `ask` draws the first population; mean: start point x0, or None."""
+        """Returns a state whose first `ask` draws the first population; mean: start x0, or None."""
         params = self._default_params if params is None else params
         state = self._init(key, params)
         if mean is None:
@@ -131,12 +131,12 @@ class DES(base.DistributionBasedAlgorithm):
         return state.replace(x0=x0, mean=x0, has_x0=jnp.asarray(True))
 
     def _init(self, key: jax.Array, params: Params) -> State:
-        del key  # the first population is drawn by the first ask
+        del key  # the first ask draws the first population
         sizes = (self.num_offspring, self.num_parents, self.archive_size)
         return first_state(params, sizes, self.has_midpoint, self.fitness_dtype)
 
     def draw(self, key: jax.Array, state: State) -> Draws:
-        """All random numbers that `ask` takes from this key."""
+        """Returns all random numbers that `ask` takes from this key."""
         return draw(key, state)
 
     def _first_population(self, draws: Draws, state: State, params: Params) -> jax.Array:
@@ -196,7 +196,7 @@ class DES(base.DistributionBasedAlgorithm):
     ) -> tuple[State, Metrics]:
         """Counts, records the best, selects and archives; NaN and infinite fitness mean failed.
 
-        population: the rows of the last `ask`; fitness: [population_size]. Rows which
+        population: the rows of the last `ask`; fitness: [population_size]. Rows that
         `state.counted` leaves out (infeasible, past the budget) need no evaluation: their fitness
         is not read.
         """
@@ -231,7 +231,7 @@ class DES(base.DistributionBasedAlgorithm):
         del key  # selection is deterministic
         size = self.num_offspring  # the midpoint row, after these, never breeds
         lamarckian = params.bound_mode == LAMARCKIAN
-        # A row that was to be evaluated breeds as it was told: it need not be the one asked for.
+        # A counted row breeds as it was told: it may differ from the row that ask returned.
         taken = lamarckian | state.counted[:size, None]
         x = jnp.where(taken, population[:size], state.genotypes)
         infeasible = (x != population[:size]).any(-1)
@@ -252,7 +252,7 @@ class DES(base.DistributionBasedAlgorithm):
     def _converged(
         self, fitness: jax.Array, infeasible: jax.Array, state: State, params: Params
     ) -> jax.Array:
-        # Death leaves rows unevaluated: were they part of the spread, a run at an optimum on the
+        # Death leaves rows unevaluated. If they were part of the spread, a run at an optimum on the
         # bound, where some row is always outside, could not restart until its steps underflow.
         compared = ~(infeasible & (params.bound_mode == DEATH))
         highest = jnp.max(jnp.where(compared, fitness, -jnp.inf))
@@ -297,9 +297,9 @@ class DES(base.DistributionBasedAlgorithm):
 
 
 def best_first(fitness: jax.Array) -> jax.Array:
-    """The order of fitness [L], lowest first; ties keep their order.
+    """Returns the order of fitness [L], lowest first; ties keep their order.
 
-    A CPU compares all pairs of a small population in less time than it sorts them.
+    On a CPU, comparing all pairs of a small population takes less time than sorting.
     """
     size = fitness.shape[0]
     if size > 256:

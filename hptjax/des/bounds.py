@@ -1,4 +1,4 @@
-"""The search box: its check, the reflection back into it, and the penalty for leaving it."""
+"""The search box: checks it, reflects points back into it, and penalises leaving it."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ from hptjax.errors import ConfigError
 
 
 def check_box(lower, upper, dims: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Both bounds as float64 arrays [D]; scalars are spread over `dims` coordinates.
+    """Returns both bounds as float64 arrays [D]; repeats scalars for `dims` coordinates.
 
     Raises: ConfigError unless all bounds are finite and lower < upper everywhere.
     """
@@ -33,14 +33,14 @@ def check_box(lower, upper, dims: int | None = None) -> tuple[np.ndarray, np.nda
 
 
 def bounce_back(x: jax.Array, lower: jax.Array, upper: jax.Array) -> jax.Array:
-    """Reflects coordinates outside the box back into it; the input is left as it is.
+    """Reflects coordinates outside the box back into it; does not change the input.
 
     x: [..., D] of finite values; lower, upper: [D]. Overshoot wraps modulo the box width, so one
     pass is enough; the last clip only undoes rounding.
     """
     width = upper - lower
 
-    def wrapped(overshoot: jax.Array) -> jax.Array:  # overshoot % width; XLA's % is no vector code
+    def wrapped(overshoot: jax.Array) -> jax.Array:  # overshoot % width: XLA's % is not vectorised
         return overshoot - width * jnp.floor(overshoot / width)
 
     x = jnp.where(x < lower, lower + wrapped(lower - x), x)
@@ -55,9 +55,9 @@ def finite_or_far(x: jax.Array, lower: jax.Array, upper: jax.Array) -> jax.Array
 
 
 def outside(x: jax.Array, repaired: jax.Array, worst: jax.Array) -> jax.Array:
-    """Penalised fitness of points x [M, D]: the worst seen plus the squared distance to the repair.
+    """Returns the penalty of points x [M, D]: the worst seen plus the squared distance to repair.
 
-    Infinite while `worst` is, that is, before the first finite value.
+    It is infinite while `worst` is, that is, before the first finite value.
     """
     distance = jnp.sum((x - repaired) ** 2, -1)
     return jnp.where(jnp.isfinite(worst), worst + distance, jnp.inf)

@@ -1,4 +1,4 @@
-"""Optuna's distributions on the unit cube, by the same codec as `hptjax.space`."""
+"""Maps Optuna's distributions to the unit cube, by the codec of `hptjax.space`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,16 +26,16 @@ class Codec:
         self.entries = {name: _entry(name, d) for name, d in self.distributions.items()}
 
     def decode(self, point: Any) -> dict[str, Any]:
-        """Parameter values at a point [D]."""
+        """Returns the parameter values at a point [D]."""
         return {
             name: _value(self.distributions[name], from_unit(entry, float(u)))
             for (name, entry), u in zip(self.entries.items(), point, strict=True)
         }
 
     def encode(self, params: Mapping[str, Any], otherwise: Any) -> np.ndarray:
-        """The point [D] of parameter values.
+        """Returns the point [D] of parameter values.
 
-        Coordinates of missing or foreign values stay as in `otherwise` [D], and so do those which
+        Coordinates of missing or foreign values stay as in `otherwise` [D], and so do those that
         already decode to the value.
         """
         point, decoded = np.array(otherwise, float), self.decode(otherwise)

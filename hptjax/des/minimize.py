@@ -1,4 +1,4 @@
-"""`des_minimize`: DES in the manner of `scipy.optimize.minimize`."""
+"""`des_minimize`: DES in the style of `scipy.optimize.minimize`."""
 
 import contextlib
 import math
@@ -52,10 +52,10 @@ def des_minimize(
     """Minimises `fn` over a box with DES (Arabas & Jagodzinski 2020, `hptjax.des.algorithm`).
 
     fn: a point [D] -> number; with `vectorized`, points [M, D] -> [M]. NaN and infinities are
-    failed evaluations; what it raises is raised here. A function that answers with a JAX array runs
-    inside one compiled program (`jit=None` finds out on the first evaluation; True and False say
-    so), any other is called once for each evaluation counted in `nfev`.
-    x0: start point [D]; optional where `bounds` names every dimension.
+    failed evaluations; errors that it raises are raised here. A function that returns a JAX array
+    runs inside one compiled program (`jit=None` finds out in the first evaluation; True and False
+    decide); any other is called once for each evaluation counted in `nfev`.
+    x0: start point [D]; optional if `bounds` names every dimension.
     bounds: D pairs (low, high), a `scipy.optimize.Bounds`, one pair for all dimensions of x0, or
     two arrays [D] (D not 2).
     population_size: evaluations of a generation, default 4 D + 1 (4 D without `midpoint`).
@@ -68,8 +68,8 @@ def des_minimize(
 
     Returns: OptimizeResult with x, fun, nfev, nit, success, status, message, restarts, time and
     history (dict: nfev, best, mean, median, worst of each generation's evaluations, best_so_far,
-    mean_coordinates, population; no evaluation is spent on it). status: key of MESSAGES; success:
-    a finite value was found and the target, if there is one, was reached.
+    mean_coordinates, population; it costs no evaluation). status: a key of MESSAGES. success: a
+    finite value was found and the target, if there is one, was reached.
     Raises: ConfigError for unusable arguments.
 
     Example:
@@ -116,7 +116,7 @@ def des_minimize(
 
 
 class _Clock:
-    """Wall time of the run, against its limit in seconds."""
+    """The wall time of the run, and its limit in seconds."""
 
     def __init__(self, limit: float | None) -> None:
         if limit is not None and not limit > 0:
@@ -160,7 +160,7 @@ def _check(dims: int, x0: np.ndarray | None, budget: Any, runs: Any, history: An
 
 
 def _precision(dtype: Any):
-    """The context in which JAX keeps float64, where that is what was asked for."""
+    """Returns the context in which JAX keeps float64, if float64 was asked for."""
     wide = dtype is not None and np.dtype(dtype) == np.float64
     return jax.enable_x64(True) if wide else contextlib.nullcontext()
 
@@ -199,9 +199,9 @@ def _compiled(
 
 
 def _slice(callback: Any, clock: _Clock, made: int, capacity: int, left: int) -> int:
-    """How many generations the next compiled call makes before the host looks in."""
+    """Returns how many generations the next compiled call makes before the host checks."""
     wanted = left
-    if clock.limit is not None:  # small first, then about a twentieth of the limit each
+    if clock.limit is not None:  # small at first, then about a twentieth of the limit each
         rate = made / max(clock.elapsed(), 1e-9)
         wanted = max(1, min(4 * max(made, 1), int(rate * clock.limit / 20)))
     if callback is not None:
@@ -219,7 +219,7 @@ def _on_host(
     clock: _Clock,
     probe: "Probe | None",
 ) -> Outcome | None:
-    """The loop around a plain function; None if the probe finds one that JAX can compile."""
+    """Runs the loop for a plain function; None if the probe finds that JAX can compile it."""
     keys, state = runner.start(problem, params, named_key(seed), x0)
     rows, state = runner.ask(problem, keys, state, params)
     budget, pieces, status = int(params.budget), [], None

@@ -1,4 +1,4 @@
-"""The named variants of DES: which of the differences between paper and release each takes."""
+"""The named variants of DES: the choices that each makes between paper and release."""
 
 import difflib
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ BOUND_MODES: tuple[BoundMode, ...] = ("lamarckian", "penalty", "death")
 class Preset:
     """One variant of DES; the defaults are the `release` preset.
 
-    paper: equations of the paper rather than of the authors' released R code.
-    equal_weights: recombination weights 1/mu rather than logarithmic ones.
+    paper: use the equations of the paper, not those of the authors' released R code.
+    equal_weights: use recombination weights 1/mu, not logarithmic ones.
     init_scale: the first population is uniform in centre +- init_scale * halfwidth.
-    mean_from_x0: the first mean is x0 (the centre without one), which is then no row of its own.
+    mean_from_x0: the first mean is x0 (the centre without one), which then gets no row.
     restarts: True, False, or None: on when the budget exceeds 200 generations.
     """
 
@@ -40,7 +40,7 @@ PRESETS: dict[str, Preset] = {
 
 
 def get_preset(preset: str | Preset) -> Preset:
-    """The preset of that name (a `Preset` passes through).
+    """Returns the preset of that name; returns a `Preset` as it is.
 
     Raises: ConfigError for an unknown name.
     """

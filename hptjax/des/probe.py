@@ -1,4 +1,4 @@
-"""Finds out, at no extra evaluation, whether an objective can be compiled by JAX."""
+"""Finds out, without an extra evaluation, whether JAX can compile an objective."""
 
 import dataclasses
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from hptjax.des import runner
 class Probe:
     """Evaluates the first generation, unless its first value shows that `fn` is a JAX function.
 
-    native: whether JAX itself is in float64; the trace must be made in the same precision.
+    native: whether JAX itself is in float64; the trace must have the same precision.
     """
 
     def __init__(self, native: bool) -> None:
@@ -37,7 +37,7 @@ def _traces(problem: runner.Minimization, points: np.ndarray) -> bool:
     try:
         jax.eval_shape(problem.evaluate, shape)
     except (jax.errors.JAXTypeError, jax.errors.JAXIndexError):
-        return False  # looks at values, as in `if x[0] > 0`: run it as plain Python
+        return False  # it branches on values, as in `if x[0] > 0`: run it as plain Python
     return True
 
 

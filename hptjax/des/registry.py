@@ -1,4 +1,4 @@
-"""Makes DES known to evosax, under a name that leaves evosax's own "DES" (Discovered ES) alone."""
+"""Registers DES with evosax, under a name that leaves evosax's own "DES" (Discovered ES) alone."""
 
 import evosax.algorithms
 from evosax.algorithms.distribution_based import distribution_based_algorithms
@@ -11,7 +11,7 @@ algorithms = {NAME: DES}
 
 
 def register() -> str:
-    """Adds DES to `evosax.algorithms.algorithms`; returns the name it has there."""
+    """Adds DES to `evosax.algorithms.algorithms`; returns its name there."""
     for table in (distribution_based_algorithms, evosax.algorithms.algorithms):
         table.setdefault(NAME, DES)
     return NAME

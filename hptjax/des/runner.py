@@ -1,4 +1,4 @@
-"""Runs DES on an objective: in one compiled program, or against plain Python between two steps."""
+"""Runs DES on an objective: in one compiled program, or step by step on plain Python."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from hptjax.des.state import Params, State
 from hptjax.errors import ConfigError
 from hptjax.settings import named_key
 
-_CACHE = 2**19  # bytes: the archives of the runs in one loop, so that a core's L2 cache has them
+_CACHE = 2**19  # bytes of the archives of one loop's runs, which a core's L2 cache holds
 
 
 class Record(NamedTuple):
-    """What one generation leaves in the history; NaN where every evaluation failed."""
+    """One generation's entry in the history; NaN if every evaluation failed."""
 
     nfev: Any
     best: Any  # of the L offspring, as are the next three
@@ -34,10 +34,10 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True)
 class Minimization:
-    """An objective with the algorithm that minimises it; hashable, so that compilations are shared.
+    """An objective and the algorithm that minimises it; hashable, so that compilations are shared.
 
     fn: [D] -> scalar or, if vectorized, [M, D] -> [M]. runs: independent runs, None means one
-    without a leading axis. population: whether history keeps the populations.
+    without a leading axis. population: whether the history keeps the populations.
     """
 
     es: DES
@@ -47,11 +47,11 @@ class Minimization:
     population: bool
 
     def batched(self, function: Callable, *axes: int | None) -> Callable:
-        """`function` for all runs; axes as of `jax.vmap`."""
+        """Returns `function` for all runs; axes: as for `jax.vmap`."""
         return function if self.runs is None else jax.vmap(function, in_axes=axes)
 
     def evaluate(self, rows: jax.Array) -> jax.Array:
-        """Fitness of rows [..., D] under trace."""
+        """Returns the fitness of rows [..., D] under trace."""
         flat = rows.reshape(-1, rows.shape[-1])
         fitness = self.fn(flat) if self.vectorized else jax.vmap(self.fn)(flat)
         if jnp.shape(fitness) != flat.shape[:1]:
@@ -65,7 +65,7 @@ class Minimization:
 def start(
     problem: Minimization, params: Params, key: jax.Array, x0: Any
 ) -> tuple[jax.Array, State]:
-    """One key and one first state for each run; run 0 of many is the run that is alone."""
+    """Returns one key and one first state for each run; run 0 of many equals a single run."""
     keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(problem.runs or 1))
     keys = keys[0] if problem.runs is None else keys
     return keys, problem.batched(problem.es.init, 0, None, None)(keys, x0, params)
@@ -109,10 +109,10 @@ def _record(problem: Minimization, rows, fitness, asked: State, told: State) -> 
 def advance(
     problem: Minimization, capacity: int, limit: Any, keys: jax.Array, state: State, params: Params
 ) -> tuple[State, Record | None, jax.Array]:
-    """Up to `limit` generations, or until every run has stopped, in one compiled program.
+    """Makes up to `limit` generations, until every run has stopped, in one compiled program.
 
-    Many runs are spread over the local devices; a device's share goes through one loop as a batch,
-    or on a CPU through several, one after the other, each of a batch that its cache can hold.
+    Many runs are spread over the local devices. A device's runs go through one loop as a batch; on
+    a CPU they go through several loops in turn, each a batch that its cache can hold.
     capacity: length of the history buffer, at least `limit`; 0 keeps none. Returns the state, the
     buffer [capacity, ...] and how many generations were made.
     """
@@ -121,7 +121,7 @@ def advance(
     devices = _devices(problem)
     share, group = _shares(problem.es, problem.runs, devices)
     index = jnp.minimum(jnp.arange(share * len(devices)), problem.runs - 1)
-    keys, state = jax.tree.map(lambda leaf: leaf[index], (keys, state))  # the last again and again
+    keys, state = jax.tree.map(lambda leaf: leaf[index], (keys, state))  # repeats the last one
     loop = partial(_in_turn, problem, capacity, group)
     if len(devices) > 1:
         loop = jax.shard_map(
@@ -137,7 +137,7 @@ def advance(
 
 
 def _shares(es: DES, runs: int, devices: list) -> tuple[int, int]:
-    """How many runs each device has, and how many of them go through one loop together."""
+    """Returns how many runs each device has, and how many of them go through one loop."""
     share = -(-runs // len(devices))
     if devices[0].platform != "cpu":
         return share, share
@@ -156,7 +156,7 @@ def _in_turn(
     state: State,
     params: Params,
 ) -> tuple[State, Record | None, jax.Array]:
-    """One device's runs, `group` of them at a time."""
+    """Advances one device's runs, `group` of them at a time."""
     loop = partial(_loop, problem, capacity, True, limit)
     if len(keys) == group:
         return loop(keys, state, params)
@@ -165,7 +165,7 @@ def _in_turn(
         return leaf.reshape(len(keys) // group, group, *leaf.shape[1:])
 
     def joined(leaf: jax.Array) -> jax.Array:
-        leaf = jnp.moveaxis(leaf, 0, 1)  # behind the generations
+        leaf = jnp.moveaxis(leaf, 0, 1)  # after the generations
         return leaf.reshape(leaf.shape[0], len(keys), *leaf.shape[3:])  # may be empty
 
     groups = jax.tree.map(grouped, (keys, state))
@@ -175,11 +175,11 @@ def _in_turn(
 
 
 def _devices(problem: Minimization) -> list:
-    """Where the runs go: equal shares, the fewest devices that have no smaller largest share."""
+    """Returns the devices for equal shares: the fewest with the smallest largest share."""
     devices = jax.local_devices()
     chosen = getattr(jax.config, "jax_default_device", None)
     if problem.runs is None or chosen is not None:
-        return devices[:1]  # one loop, wherever JAX computes by default
+        return devices[:1]  # one loop, on JAX's default device
     share = -(-problem.runs // len(devices))
     return devices[: -(-problem.runs // share)]
 
@@ -193,7 +193,7 @@ def _loop(
     state: State,
     params: Params,
 ) -> tuple[State, Record | None, jax.Array]:
-    """`advance` on one device; shared: there are runs in other loops too, which may be longer."""
+    """Does `advance` on one device; shared: other loops have runs, too, and may take longer."""
 
     def generation(state: State) -> tuple[State, Record | None]:
         rows, asked = _ask(problem, keys, state, params)
@@ -226,7 +226,7 @@ def _loop(
 
 @partial(jax.jit, static_argnames="problem")
 def ask(problem: Minimization, keys: jax.Array, state: State, params: Params):
-    """The next rows of all runs, and the state that waits for their fitness."""
+    """Returns the next rows of all runs, and the state that waits for their fitness."""
     return _ask(problem, keys, state, params)
 
 
@@ -240,7 +240,7 @@ def tell_and_ask(
     state: State,
     params: Params,
 ):
-    """One generation of the host loop: (told state's record or None, next rows, next state)."""
+    """Makes one generation of the host loop: (told state's record or None, next rows, state)."""
     told = _tell(problem, rows, fitness, state, params)
     kept = _record(problem, rows, fitness, state, told) if record else None
     rows, asked = _ask(problem, keys, told, params)
@@ -248,7 +248,7 @@ def tell_and_ask(
 
 
 def evaluate_on_host(problem: Minimization, rows: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """Fitness [...] of rows [..., D] by plain calls; rows not counted are NaN and cost nothing."""
+    """Returns the fitness [...] of rows [..., D] by plain calls; NaN for rows not counted."""
     fitness = np.full(counted.shape, np.nan)
     points = rows[counted]
     if problem.vectorized:
@@ -265,7 +265,7 @@ def evaluate_on_host(problem: Minimization, rows: np.ndarray, counted: np.ndarra
 
 
 def scalar(value: Any) -> float:
-    """The value of an objective as a float. Raises: ConfigError if it is not one number."""
+    """Returns the value of an objective as a float. Raises: ConfigError if it is not one number."""
     if np.size(value) != 1:
         raise ConfigError(
             f"the objective must return one number for a point; got the shape {np.shape(value)}."

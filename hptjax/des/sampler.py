@@ -29,14 +29,14 @@ GENERATION, ROW, POINT = "des:generation", "des:row", "des:point"  # attributes 
 class DESSampler(BaseSampler):
     """Samples generation by generation with DES; all kinds of distributions, one objective.
 
-    seed: kept in the study, so that a later process continues the same run; the study's wins.
-    search_space: distributions known beforehand; without them the first trials are random until one
-    is complete, and its parameters (those all complete trials share) are the space. x0: start
-    values. attempts: how often a failed trial's point is asked before it counts as failed.
+    seed: is kept in the study, so that a later process continues the same run; the study's seed
+    has priority. search_space: distributions known beforehand; without them, trials are random
+    until one is complete, and the parameters that all complete trials share are the space. x0:
+    start values. attempts: how often a failed trial's point is asked before it counts as failed.
 
     The state is rebuilt from the trials (their generation, row, point and value): nothing is
     pickled, and any storage will do. Pruned trials count as failed. With n_jobs > 1, or several
-    processes, the trials of one generation run in parallel; when all its rows are being evaluated,
+    processes, the trials of one generation run in parallel. When all its rows are being evaluated,
     a further worker gets a running row a second time (the first complete value counts), so that a
     lost worker never blocks a generation: let n_jobs divide `population_size` (4 D + 1 by default).
     """
@@ -132,7 +132,7 @@ class DESSampler(BaseSampler):
 
 
 class _Replay:
-    """DES brought to the generation which the trials of a study have reached."""
+    """DES, advanced to the generation that the trials of a study have reached."""
 
     def __init__(self, es: DES, codec: Codec, x0: np.ndarray | None, seed: int) -> None:
         self.es, self.codec, self.key = es, codec, named_key(seed)
@@ -142,7 +142,7 @@ class _Replay:
         self._ask()
 
     def next_row(self, study: Study, attempts: int) -> int:
-        """The row to evaluate next, after telling every generation that is complete."""
+        """Returns the row to evaluate next, after telling every generation that is complete."""
         trials = [t for t in study.get_trials(deepcopy=False) if GENERATION in t.system_attrs]
         sign = -1 if study.direction == StudyDirection.MAXIMIZE else 1
         while True:
@@ -175,7 +175,7 @@ class _Replay:
 
 
 class _Slot:
-    """What the trials have made of one row."""
+    """The results of the trials of one row."""
 
     def __init__(self, attempts: int) -> None:
         self.attempts, self.running, self.failed = attempts, 0, 0

@@ -1,4 +1,4 @@
-"""What a DES run carries between calls, and its constants; the letters are those of `algorithm`."""
+"""The state of a DES run, and its constants; the letters are those of `algorithm`."""
 
 import math
 from functools import partial
@@ -22,22 +22,22 @@ INT_MAX = 2**31 - 1
 class State(base.State):
     """What DES carries between calls; n dims, L offspring, M parents, H archive slots."""
 
-    x0: jax.Array  # [n] start point, the centre of the box if none was given
+    x0: jax.Array  # [n] start point; the centre of the box if none was given
     has_x0: jax.Array
     midpoint: jax.Array  # [n] c of (8)
     path: jax.Array  # [n] p of (4)
-    genotypes: jax.Array  # [L, n] X, out of the box where the bound mode keeps raw points
-    counted: jax.Array  # [population_size] rows of this batch that are evaluations
+    genotypes: jax.Array  # [L, n] X, outside the box where the bound mode keeps raw points
+    counted: jax.Array  # [population_size] rows of this batch that count as evaluations
     parents: jax.Array  # [H, M, n] A of (5), centred so that float32 keeps its digits
-    num_parents: jax.Array  # [H] how many of the M are not failures
+    num_parents: jax.Array  # [H] how many of the M parents did not fail
     shifts: jax.Array  # [H, n] D of (5)
     paths: jax.Array  # [H, n] Q of (5)
     age: jax.Array  # t
     evaluations: jax.Array
     restarts: jax.Array
     worst_fitness: jax.Array  # worst finite feasible value so far, for the penalty
-    fresh: jax.Array  # the next population is a first one
-    stopped: jax.Array  # budget or target reached: further tells change nothing
+    fresh: jax.Array  # whether the next population is a first one
+    stopped: jax.Array  # whether budget or target is reached: further tells change nothing
 
 
 @struct.dataclass
@@ -57,8 +57,8 @@ class Params(base.Params):
     bound_mode: jax.Array  # index into BOUND_MODES
     budget: jax.Array
     target: jax.Array
-    horizon: jax.Array  # evaluations by which restarts are decided: the budget as a rule
-    restart_above: jax.Array  # restarts happen only when the horizon is larger than this
+    horizon: jax.Array  # evaluations by which restarts are decided; normally the budget
+    restart_above: jax.Array  # restarts happen only if the horizon is larger than this
     restart_spread: jax.Array
 
 

@@ -77,7 +77,7 @@ class _Lowering:
             word = LAYERS.word_of(type(placed.layer))
             raise ConfigError(
                 f"{placed.name} ({word}): this layer can be exported as .safetensors alone; "
-                "other formats know the layers of hptjax, not those of others or your own class."
+                "other formats hold only the layers of hptjax, without your own classes."
             )
         write(self, placed.layer, incoming)
 

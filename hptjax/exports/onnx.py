@@ -71,8 +71,8 @@ def write_ensemble(ensemble: Ensemble, path: Path, *, input: Input = "uint8") ->
         network = _of_ours(own, path)
         if network.input_shape != shape:
             raise ConfigError(
-                f"export {path}: the networks take images {shape} and {network.input_shape}; one "
-                "file takes those of one size."
+                f"export {path}: the networks take images {shape} and {network.input_shape}; in "
+                "one file all must take the same size."
             )
         nodes.prefix, nodes.values = f"member{k}.", {"x": start}
         graph = lowered(network.config, network.variables)

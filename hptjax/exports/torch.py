@@ -28,7 +28,7 @@ def write(network: Network, path: Path) -> None:
     graph = lowered(network.config, network.variables)
     module = source_path(path)
     if module.exists() and MARK not in module.read_text(errors="replace")[:200]:
-        raise ConfigError(f"export {path}: {module} is there already, and not of hptjax.")
+        raise ConfigError(f"export {path}: {module} exists, and hptjax did not write it.")
     content = {
         "state_dict": state_dict(torch, graph),
         "class_names": list(network.class_names),

@@ -87,7 +87,7 @@ def _batch(images: Any, image: tuple[int, int, int]) -> np.ndarray:
         if not one and images.ndim == 3 and channels == 1 and images.shape[-1] in _COLOURED:
             raise DataError(
                 f"{_WHAT}: the network takes grey images; is {images.shape} one in colour? Make it "
-                "grey; of several grey ones give [N, H, W, 1]."
+                "grey; give several grey images as [N, H, W, 1]."
             )
         images = images[None] if one else images
     images = as_images(images, _WHAT, channels if channels not in (1, 3) else None)

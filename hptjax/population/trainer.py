@@ -97,16 +97,18 @@ class PopulationTrainer:
         horizon: epochs of a fully trained network; learning rates are scheduled over them.
         measures: measures of the task to compute in addition to those that it always computes.
         functions: {curve: function} of a network's outputs [N, K] for the validation images and
-        their targets [N, ...]; they are called after each epoch. augment: whether and how training
-        images are augmented for networks whose config has no augment: [flip, {crop: 4}], see
-        `config.augment`. augment_validation: augment the validation images, too. images_per_epoch:
-        how many training images each epoch uses, other ones each time; by default all. devices:
-        where rows are trained in parallel, see `places_for`. lanes: members trained side by side in
-        one call; by default one on CPUs, elsewhere see `execution_for`. marks: whether members will
-        be marked, for which memory is set apart. notify: is told if the members turn out to be too
-        many for the memory, or if images must be resized to the size of the plan. Raises
-        ConfigError if a batch is larger than an epoch, an epoch larger than the training set, and
-        for a schedule or warm-up without a horizon.
+        their targets [N, ...]; they are called after each epoch.
+        augment: whether and how to augment the training images of networks whose config has no
+        augment: [flip, {crop: 4}], see `config.augment`. augment_validation: augment the
+        validation images, too. images_per_epoch: how many training images each epoch uses, other
+        ones each time; by default all.
+        devices: where rows are trained in parallel, see `places_for`. lanes: members trained side
+        by side in one call; by default one on CPUs, elsewhere see `execution_for`. marks: whether
+        members will be marked, for which memory is set apart.
+        notify: is told if the members turn out to be too many for the memory, or if images must
+        be resized to the size of the plan.
+        Raises ConfigError if a batch is larger than an epoch, or an epoch larger than the training
+        set, and for a schedule or warm-up without a horizon.
         """
         chosen = chosen_variants(augment, plan.choices.augment, augment_validation)
         self.plan, self.seed = plan, seed

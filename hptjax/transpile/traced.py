@@ -58,7 +58,7 @@ class TracedProblem:
             if (own.config is None) != (widest.config is None):
                 raise ConfigError(
                     "inside a compiled program only static hparams may decide whether a network "
-                    f"can be built; of others: {own.infeasible or widest.infeasible}"
+                    f"can be built; others decide, too: {own.infeasible or widest.infeasible}"
                 )
 
     @cached_property

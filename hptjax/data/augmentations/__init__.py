@@ -1,1 +1,1 @@
-"""Augmentations of the training images: one file a kind, and lists of them."""
+"""Augmentations of the training images: one file for each kind, and lists of them."""

@@ -1,4 +1,4 @@
-"""Several augmentations, one after another, each under a key of its own."""
+"""Applies several augmentations, one after another, each with its own key."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -14,12 +14,12 @@ from hptjax.errors import ConfigError
 
 
 def augmented(parts: Sequence[Augmentation], images: Array, key: Array) -> Array:
-    """The images [N, H, W, C] after all of these augmentations, in their order.
+    """Returns the images [N, H, W, C] after all of these augmentations, in their order.
 
-    Bytes stay uint8 if all of the parts keep their type; from the first other one on the images are
-    float32, of which 0 is black and 1 is white. A part's key is fold_in(key, its place), so what
-    it draws does not depend on the others; but `Original` alone has the key itself, as it had it
-    before there were lists. Raises ConfigError where a part gives another shape or type.
+    Bytes stay uint8 if all parts keep their type; from the first other part on, the images are
+    float32, of which 0 is black and 1 is white. A part's key is fold_in(key, its index), so its
+    draws do not depend on the other parts; but `Original` alone gets the key itself, as it did
+    before there were lists. Raises ConfigError if a part returns another shape or type.
     """
     if len(parts) == 1 and isinstance(parts[0], Original):
         return parts[0](images, key)
@@ -36,7 +36,7 @@ def augmented(parts: Sequence[Augmentation], images: Array, key: Array) -> Array
 def _runs(
     pairs: Iterable[tuple[Augmentation, Array]],
 ) -> Iterator[list[tuple[Augmentation, Array]]]:
-    """Parts with their keys: those that move pixels together as far as they follow one another."""
+    """Groups parts with their keys: parts in a row that move pixels go together."""
     for moves, run in groupby(pairs, lambda pair: isinstance(pair[0], Geometric)):
         if moves:
             yield list(run)
@@ -45,7 +45,7 @@ def _runs(
 
 
 def _applied(part: Augmentation, key: Array, images: Array) -> Array:
-    """The images after one part; ConfigError where it gives another shape or type."""
+    """Returns the images after one part; ConfigError if it returns another shape or type."""
     images = images if part.bytes else as_floats(images)
     result = part(images, key)
     floats = jnp.issubdtype(images.dtype, jnp.floating)

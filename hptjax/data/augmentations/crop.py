@@ -1,4 +1,4 @@
-"""Random shifts: the image with a black frame, cropped to its size."""
+"""Random shifts: crops the image, with a black frame, to its size."""
 
 from typing import Annotated, ClassVar
 
@@ -12,7 +12,8 @@ from hptjax.data.augmentations.geometry import Geometric, Places, Shape
 class Crop(Geometric):
     """Pads each image by zeros on all sides, then crops a random window of the image's size.
 
-    padding: pixels. As torchvision's RandomCrop(size, padding); He et al. 2016 use 4 for CIFAR.
+    padding: in pixels. It does what torchvision's RandomCrop(size, padding) does; He et al. 2016
+    use 4 for CIFAR.
     """
 
     main: ClassVar[str | None] = "padding"

@@ -1,4 +1,4 @@
-"""Cutout: a black square somewhere in the image (DeVries and Taylor 2017, arXiv 1708.04552)."""
+"""Cutout: a random black square in the image (DeVries and Taylor 2017, arXiv 1708.04552)."""
 
 from typing import Annotated, ClassVar
 
@@ -10,10 +10,10 @@ from hptjax.data.augmentations.base import PerImage, two_below
 
 
 class Cutout(PerImage):
-    """Makes a square of each image black; gives the type that it takes.
+    """Makes a square of each image black; returns the type that it takes.
 
-    size: of its sides, in pixels. Its centre is a uniform pixel, so that a part of the square may
-    lie outside of the image. Of an even size the centre is the pixel after the middle.
+    size: of its sides, in pixels. Its centre is a uniformly random pixel, so part of the square may
+    lie outside the image. If the size is even, the centre is the pixel after the middle.
     """
 
     bytes: ClassVar[bool] = True
@@ -29,6 +29,6 @@ class Cutout(PerImage):
         return jnp.where(hidden, jnp.zeros((), images.dtype), images)
 
     def _covers(self, centre: Array, length: int) -> Array:
-        """Bool [N, length]: the rows, or columns, of the square with the centres [N]."""
+        """Returns the rows, or columns, of the squares with centres [N]: bool [N, length]."""
         after = jnp.arange(length) - (centre[:, None] - self.size // 2)
         return (after >= 0) & (after < self.size)

@@ -1,4 +1,4 @@
-"""Mirrored images: left-right, or upside down."""
+"""Mirrors images: left-right, or upside down."""
 
 from typing import Annotated, ClassVar
 
@@ -11,7 +11,7 @@ from hptjax.data.augmentations.geometry import Geometric, Places, Shape
 
 
 class Flip(Geometric):
-    """Mirrors each image left-right with chance p, as torchvision's RandomHorizontalFlip.
+    """Mirrors each image left-right with chance p, as torchvision's RandomHorizontalFlip does.
 
     p: the chance that an image is mirrored.
     """
@@ -25,7 +25,7 @@ class Flip(Geometric):
         return mirrored(places, self._chosen(bits), shape[2])
 
     def changed(self, images: Array, bits: Array) -> Array:
-        """By itself a flip needs no gather: it copies rows of pixels as they lie, or reversed."""
+        """A single flip needs no gather: it copies rows of pixels as they are, or reversed."""
         flips = self._chosen(bits)[:, None, None, None]
         return jnp.where(flips, jnp.flip(images, self.axis), images)
 
@@ -34,7 +34,7 @@ class Flip(Geometric):
 
 
 class VerticalFlip(Flip):
-    """Turns each image upside down with chance p, as torchvision's RandomVerticalFlip."""
+    """Turns each image upside down with chance p, as torchvision's RandomVerticalFlip does."""
 
     axis: ClassVar[int] = 1
 
@@ -44,5 +44,5 @@ class VerticalFlip(Flip):
 
 
 def mirrored(places: Places, flips: Array, width: int) -> Places:
-    """Where places lie before some of the images, flips [N], are mirrored left-right."""
+    """Returns the places before some of the images, flips [N], are mirrored left-right."""
     return places._replace(x=jnp.where(flips[:, None, None], width - 1 - places.x, places.x))

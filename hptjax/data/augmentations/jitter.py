@@ -1,4 +1,4 @@
-"""Random brightness and contrast, as of torchvision's ColorJitter."""
+"""Random brightness and contrast, as in torchvision's ColorJitter."""
 
 from typing import Annotated, ClassVar
 
@@ -14,7 +14,7 @@ LUMA = (0.2989, 0.587, 0.114)  # torchvision's weights of red, green and blue in
 class Brightness(PerImage):
     """Multiplies each image by U(max(0, 1 - factor), 1 + factor), then clips to [0, 1].
 
-    factor: how far from 1 the multiplier may be.
+    factor: the largest distance of the multiplier from 1.
     """
 
     main: ClassVar[str | None] = "factor"
@@ -26,10 +26,10 @@ class Brightness(PerImage):
 
 
 class Contrast(PerImage):
-    """Multiplies what each image differs by from its mean grey, then clips to [0, 1].
+    """Multiplies each image's difference from its mean grey, then clips to [0, 1].
 
-    By U(max(0, 1 - factor), 1 + factor). factor: how far from 1 the multiplier may be. The mean is
-    of the luma, as torchvision has it; of images that are not of 3 channels it is of all numbers.
+    The multiplier is U(max(0, 1 - factor), 1 + factor). factor: its largest distance from 1. The
+    mean is that of the luma, as in torchvision; for images without 3 channels, that of all numbers.
     """
 
     main: ClassVar[str | None] = "factor"
@@ -45,7 +45,7 @@ class Contrast(PerImage):
 
 
 def _factors(bits: Array, factor: float) -> Array:
-    """Uniform factors [N, 1, 1, 1]."""
+    """Returns uniform factors [N, 1, 1, 1]."""
     low = max(0.0, 1 - factor)
     drawn = low + (1 + factor - low) * unit_interval(bits)
     return drawn[:, None, None, None]

@@ -1,4 +1,4 @@
-"""Gaussian noise on every pixel."""
+"""Adds Gaussian noise to every pixel."""
 
 from typing import Annotated, ClassVar
 
@@ -13,7 +13,8 @@ from hptjax.data.augmentations.base import Augmentation
 class Noise(Augmentation):
     """Adds N(0, std^2) to each number of each image, then clips to [0, 1].
 
-    std: where 1 is from black to white. As torchvision's v2.GaussianNoise.
+    std: the standard deviation, where black is 0 and white is 1. It does what torchvision's
+    v2.GaussianNoise does.
     """
 
     main: ClassVar[str | None] = "std"

@@ -13,7 +13,7 @@ MAX_DEGREES = 30.0
 class Original(Geometric):
     """Flips each image left-right with p = 1/2, then rotates it by U(-30, 30) degrees, fill 0.
 
-    `[flip, {rotate: 30}]` does the same by other random numbers.
+    `[flip, {rotate: 30}]` does the same with other random numbers.
     """
 
     def source(self, places: Places, bits: Array, shape: Shape) -> Places:
@@ -24,8 +24,9 @@ class Original(Geometric):
 def augment(key: Array, images: Array) -> Array:
     """Flips each image left-right with p = 1/2, then rotates it by U(-30, 30) degrees, fill 0.
 
-    key: a typed PRNG key; images: [N, H, W, C], returned with the same shape and dtype. Pure and
-    jit-able. What happens to an image depends on the key and its index alone, not on N. The angle
-    is uniform over 4096 values, the middles of as many equal parts of the interval.
+    key: a typed PRNG key; images: [N, H, W, C], returned with the same shape and dtype. The change
+    of an image depends only on the key and the image's index, not on N. The angle is uniform over
+    4096 values, the middles of equal parts of the interval. The function is pure; jit can compile
+    it.
     """
     return Original()(jnp.asarray(images), key)

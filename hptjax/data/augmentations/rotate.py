@@ -1,9 +1,9 @@
-"""Rotation by a random angle, nearest neighbour, to the last pixel as Pillow's Image.rotate.
+"""Rotates by a random angle, nearest neighbour; every pixel equals Pillow's Image.rotate.
 
-torchvision's RandomRotation calls that. Pillow walks the source image in 16.16 fixed-point numbers
-(affine_fixed in src/libImaging/Geometry.c), and so does this. Angles come from a fine table of
-coefficients that is computed once in double precision, so the device does whole-number arithmetic
-only and the result is the same bits on every backend, for every number of images.
+torchvision's RandomRotation calls that function. Pillow walks the source image in 16.16 fixed-point
+numbers (affine_fixed in src/libImaging/Geometry.c), and so does this. Angles come from a fine table
+of coefficients, computed once in double precision. So the device computes only with whole numbers,
+and the result has the same bits on every backend, for every number of images.
 """
 
 from functools import lru_cache
@@ -16,15 +16,15 @@ from pydantic import Field
 
 from hptjax.data.augmentations.geometry import Geometric, Places, Shape, gathered
 
-_ANGLE_BITS = 12  # of 30 degrees: 0.015 apart, 0.003 pixels at the corner of a 32 x 32 image
+_ANGLE_BITS = 12  # for 30 degrees: 0.015 apart, 0.003 pixels at the corner of a 32 x 32 image
 _FRACTION_BITS = 16
 
 
 class Rotate(Geometric):
     """Rotates each image about its centre by U(-degrees, degrees), nearest neighbour, fill 0.
 
-    degrees: the largest angle, either way. The angle is uniform over 4096 values, the middles of as
-    many equal parts of the interval.
+    degrees: the largest angle, either way. The angle is uniform over 4096 values, the middles of
+    equal parts of the interval.
     """
 
     main: ClassVar[str | None] = "degrees"
@@ -36,7 +36,7 @@ class Rotate(Geometric):
 
 
 def rotated(places: Places, bits: Array, degrees: float, shape: Shape) -> Places:
-    """Where places lie before a rotation by up to so many degrees; the upper bits choose it."""
+    """Returns the places before a rotation by up to `degrees`; the upper bits choose the angle."""
     _, height, width, _ = shape
     table = jnp.asarray(_coefficients_of_all_angles(degrees, height, width))
     return _mapped(places, table[bits >> (32 - _ANGLE_BITS)], height, width)
@@ -55,7 +55,7 @@ def rotate_nearest(images: Array | np.ndarray, degrees: np.ndarray) -> Array:
 
 
 def affine_coefficients(degrees: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Fixed-point maps from rotated to source pixels. degrees: [N]. Returns int32 [N, 6].
+    """Returns fixed-point maps, int32 [N, 6], from rotated to source pixels. degrees: [N].
 
     With row (a, b, c, d, e, f): source x = (a x + b y + c) >> 16, source y = (d x + e y + f) >> 16.
     """
@@ -79,7 +79,7 @@ def _coefficients_of_all_angles(degrees: float, height: int, width: int) -> np.n
 
 
 def _mapped(places: Places, coefficients: Array, height: int, width: int) -> Places:
-    """Where places lie by maps [N, 6], an image each."""
+    """Returns the places moved by maps [N, 6], one for each image."""
     a, b, c, d, e, f = (column[:, None, None] for column in coefficients.T)
     x = (a * places.x + b * places.y + c) >> _FRACTION_BITS
     y = (d * places.x + e * places.y + f) >> _FRACTION_BITS

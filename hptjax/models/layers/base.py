@@ -87,10 +87,10 @@ class Context:
     """What a layer sees in a step besides maps and weights.
 
     incoming: the true shape of the input. train: whether the network is trained, not evaluated.
-    root: the key that this step's draws derive from, None in evaluation. stream: the layer's own
-    number among those that draw, None if it has none. statistics: the layer's running statistics;
-    entries that `forward` puts into `new_statistics` replace them. first: whether the input is the
-    images, which need no gradient.
+    root: the key that this step's draws derive from, None in evaluation. stream: the number that
+    derives the layer's key from root; None: the key is root. statistics: the layer's running
+    statistics; entries that `forward` puts into `new_statistics` replace them. first: whether the
+    input is the images, which need no gradient.
     """
 
     incoming: Shape

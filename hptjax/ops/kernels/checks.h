@@ -11,7 +11,7 @@
 
 using Shape = xla::ffi::Span<const int64_t>;
 
-constexpr Index kLargest = Index{1} << 30;  // most of a stride, dilation, padding: none overflows
+constexpr Index kLargest = Index{1} << 30;  // the largest stride, dilation or padding: none overflows
 
 inline std::string shown(Shape shape) {
   std::string text = "[";
@@ -56,7 +56,7 @@ struct Axis {
 struct Moves {
   int64_t stride, dilation, top, bottom, left, right;
 
-  // The axes of rows and of columns, for maps x, a result y and a kernel of k pixels along that axis.
+  // The axes of rows and of columns, for maps x, a result y and a kernel of k pixels.
   Axis rows(Shape x, Shape y, Index k) const { return {x[1], y[1], k, stride, top, dilation}; }
   Axis columns(Shape x, Shape y, Index k) const { return {x[2], y[2], k, stride, left, dilation}; }
 

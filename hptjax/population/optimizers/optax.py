@@ -66,7 +66,7 @@ def members() -> tuple[str, ...]:
 
 @cache
 def optimizer(name: str) -> type[Optimizer]:
-    """Returns the optimizer `optax.<name>`; the same class for the same name.
+    """An optimizer of optax, `optax.<name>`; the same class for the same name.
 
     Raises ConfigError for a name that optax does not have, or for one that breaks a law of base.py.
     """
