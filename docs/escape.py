@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from griffe import Extension, Object
+from griffe import Extension, Object  # pyright: ignore[reportMissingImports]
 from hptjax_docs.markdown import literal
 
 

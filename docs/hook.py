@@ -5,8 +5,8 @@ from typing import Any
 
 from hptjax_docs.pages import pages
 from hptjax_docs.results import inserted, pictures
-from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
+from mkdocs.config.defaults import MkDocsConfig  # pyright: ignore[reportMissingImports]
+from mkdocs.structure.files import File, Files  # pyright: ignore[reportMissingImports]
 
 TUTORIALS = "tutorials/"
 FIRST = (

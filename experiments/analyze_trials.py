@@ -2,10 +2,10 @@
 
     python -m experiments.analyze_trials runs/trials/seed0 [logs/original ...] [--out analysis]
 
-Prints a row for each group of runs, rank tests, and the published values beside those of the
-original's logs (there trials that its schedule stopped count, too); writes the tables as CSV and
-the figures as PNG and PDF. On the published logs the minima are .3902 (grid), .3998 (bayes), .4147
-(random) and .4056 (des), as published; their budgets differ (see epochs).
+Prints a row for each group of runs, rank tests, and the published values beside those from the
+original's logs, where trials that its schedule stopped count, too. Writes the tables as CSV and the
+figures as PNG and PDF. On the published logs the minima are 0.3902 (grid), 0.3998 (bayes), 0.4147
+(random) and 0.4056 (des), as published; their budgets differ (see epochs).
 """
 
 import argparse
@@ -32,7 +32,7 @@ PUBLISHED = pd.DataFrame(
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("sources", nargs="+", type=Path, help="run directories, original's logs")
     parser.add_argument("--out", type=Path, default=Path("analysis"))
     parser.add_argument("--allow-pickle", action="store_true", help="read the original's DES*.npy")
@@ -40,7 +40,7 @@ def main() -> int:
     sources = read_sources(args.sources, allow_pickle=args.allow_pickle)
     args.out.mkdir(parents=True, exist_ok=True)
     made, pictures = {}, []
-    for view in views_of(join_sources(sources), sources):  # what one metric judged
+    for view in views_of(join_sources(sources), sources):  # the trials of one metric
         made |= {f"{name}{view.suffix}": table for name, table in tables_of(view).items()}
         parallel = parallel_pictures(view.tables, view.sources)
         pictures += named_pictures(view)
@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def tables_of(view: View) -> dict[str, pd.DataFrame]:
-    """Statistics, tests and importances, by the names of their files."""
+    """{name of a file: table}, with statistics, tests and importances."""
     trials = view.tables.trials
     made = {
         "strategies": strategy_statistics(trials),
@@ -66,7 +66,7 @@ def tables_of(view: View) -> dict[str, pd.DataFrame]:
             hparam_importances(f.of(trials), f.space) for f in families(view.sources)
         ),
     }
-    if view.tables.repeated:  # one run a side is no sample
+    if view.tables.repeated:  # a single run is not a sample
         made["tests-per-run"] = rank_tests(trials, per="run")
     return made
 

@@ -4,12 +4,12 @@
         [--epochs 3] [--seeds 0 1 2] [--runs runs/compare] [--out experiments/results]
 
 Searches the trial-1 space with `hptjax run`, on FashionMNIST (one seed) and on the bundled sample
-(three), and writes tables and figures of what was found. A member-epoch is one epoch of one
-network: so counted, a budget buys the same on every machine. Each seed takes two run directories,
-RUNS/PART/full-seed0 and halving-seed0; interrupted, the same command goes on where it stopped, and
-with a larger --budget finished runs go on, too. --part analyze reads whatever is there. A network
-is trained for --epochs; one that ended earlier, stopped by the schedule or by the budget, counts as
-spent and not as found. Seconds are those of the wall clock without compiling.
+(three), and writes tables and figures of the results. A member-epoch is one epoch of one network,
+so that a budget buys the same on every machine. Each seed has two run directories,
+RUNS/PART/full-seed0 and halving-seed0. After an interruption, the same command resumes the runs; a
+larger --budget extends finished runs. --part analyze reads the runs that are there. A network is
+trained for --epochs; the cost of a network that ended earlier, by the schedule or the budget,
+counts, but not its value. Seconds are wall time without compiling.
 """
 
 import argparse
@@ -28,7 +28,7 @@ VARIANTS = {
 
 
 def search(part: str, args: argparse.Namespace) -> None:
-    """Makes, or goes on with, the runs of a part."""
+    """Runs, or resumes, the studies of a part."""
     budget = args.budget or BUDGETS[part]
     settings = [f"budget={{member_epochs: {budget}}}", "tensorboard=false"]
     if args.train_limit is not None:
@@ -47,18 +47,18 @@ def search(part: str, args: argparse.Namespace) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parts = (*SOURCES, "analyze")
     parser.add_argument("--part", nargs="+", choices=parts, default=parts)
     parser.add_argument(
         "--budget",
         type=int,
         metavar="MEMBER_EPOCHS",
-        help=f"of each strategy, a generation takes 29 x epochs; default: {BUDGETS}",
+        help=f"member-epochs of each strategy; a generation takes 29 x epochs; default: {BUDGETS}",
     )
-    parser.add_argument("--epochs", type=int, default=3, help="of a network that is not stopped")
+    parser.add_argument("--epochs", type=int, default=3, help="epochs of a full training")
     parser.add_argument("--seeds", type=int, nargs="+", help=f"default: {SEEDS}")
-    parser.add_argument("--train-limit", type=int, help="use only so many training images")
+    parser.add_argument("--train-limit", type=int, help="how many training images to use")
     parser.add_argument("--runs", type=Path, default=Path("runs/compare"))
     parser.add_argument("--out", type=Path, default=Path("experiments/results"))
     args = parser.parse_args()

@@ -1,7 +1,8 @@
-"""What `experiments.compare_strategies` writes of its runs: tables, figures, rows for a README."""
+"""The output of `experiments.compare_strategies`: tables, figures, rows for a README."""
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -25,12 +26,12 @@ stopped grid, random and bayes trials after 1 to 5 epochs and no trial of des, s
 medians compare lengths of training as well as strategies; a value is the mean loss of all epochs so
 far, on augmented images. Ours are losses of the last epoch, on images as they are, of networks that
 were all trained for as long. So rows compare within a table, not across the two. A grid that its
-budget cuts short has tried the first of its 480 points: of 240 all have dropout .1, of 120 batch
+budget cuts short has tried the first of its 480 points: of 240 all have dropout 0.1, of 120 batch
 norm, too."""
 
 
 def read_part(folder: Path) -> Tables | None:
-    """The tables of a part's runs, grouped by strategy; None where there are none."""
+    """The tables of a part's runs, grouped by strategy; None if there are no runs."""
     paths = [path.parent for path in sorted(folder.glob("*/journal.jsonl"))]  # full before halving
     if not paths:
         return None
@@ -38,7 +39,9 @@ def read_part(folder: Path) -> Tables | None:
     tables = join_sources(sources)
     epochs = {name: source.config["epochs"] for name, source in sources.items()}
     trials = tables.trials.copy()
-    cut = (trials["status"] == "trained") & (trials["epochs"] < trials["run"].map(epochs))
+    cut = (trials["status"] == "trained") & (
+        trials["epochs"] < cast(pd.Series, trials["run"]).map(epochs)
+    )
     trials["status"] = trials["status"].mask(cut, "stopped")
     return Tables(*map(_grouped, (trials, tables.epochs, tables.ledger)))
 
@@ -77,15 +80,16 @@ def analyse(part: str, runs: Path, out: Path) -> None:
 
 
 def tidy(trials: pd.DataFrame) -> pd.DataFrame:
-    """One row per trial: strategy, seed, trial, what it came to and cost, its hparams."""
+    """One row per trial: strategy, seed, trial, values, costs and hparams."""
     kept = ["group", "seed", "number", "generation", "value", "val_accuracy", "status", "epochs"]
     names = {"group": "strategy", "number": "trial"}
-    return trials[[*kept, "elapsed", *hparams_of(trials)]].rename(columns=names)
+    chosen = cast(pd.DataFrame, trials[[*kept, "elapsed", *hparams_of(trials)]])
+    return chosen.rename(columns=names)
 
 
 def as_rows(statistics: pd.DataFrame) -> pd.DataFrame:
-    """The columns that a README has room for."""
-    several = statistics["runs"].max() > 1
+    """The columns for a README."""
+    several = cast(int, statistics["runs"].max()) > 1
     shown = {
         "strategy": statistics["group"],
         "trials": statistics["n"],
@@ -107,7 +111,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def original(out: Path) -> None:
-    """The original's table, from its logs, beside what it published; and why it is no benchmark."""
+    """The original's table from its logs, beside the published one, and why it is no benchmark."""
     found = as_published(read_original(ORIGINAL))
     found.to_csv(out / "original.csv", index=False, float_format="%.6g")
     print(f"\nThe original's study:\n\n{markdown(found.round(4))}\n\n{CONFOUNDED}")

@@ -20,7 +20,7 @@ MODEL = Path(__file__).parent.parent / "configs" / "model.yaml"
 
 
 def run(seed: int, epochs: int, augment: bool, data_dir: Path | None) -> tuple[float, float, float]:
-    """(validation loss, validation accuracy, test accuracy) after the last epoch."""
+    """Returns (validation loss, validation accuracy, test accuracy) after the last epoch."""
     config = load_model_config(MODEL)
     images = load_images("fashion_mnist", data_dir=data_dir)
     train, validation = train_validation_split(images, seed=seed)
@@ -33,7 +33,7 @@ def run(seed: int, epochs: int, augment: bool, data_dir: Path | None) -> tuple[f
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=5)

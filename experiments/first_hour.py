@@ -1,15 +1,14 @@
-"""Runs a page of docs/ as it stands, and says how long each section took and what was reached.
+"""Runs a page of docs/ as it is, and prints the seconds and accuracies of each section.
 
     python -m experiments.first_hour [docs/tutorials/your-images.md] [--folder DIR] [--log FILE]
 
-Without a page it is docs/first-hour.md. The commands, programs, studies and cells are read out of
-the page, and run in its order, in a temporary folder unless told. A block whose first line is
-`# name.py` or `# name.yaml` is written to that file; other Python is a cell of one notebook; the
-lines of a bash block are commands. A comment after a command says what it must come to, where that
-is not success: `# refused` is exit code 2,
-and `# Ctrl-C after WORDS` interrupts it once it prints these words, which must end it with 130.
-`# needs MODULE` leaves a command out where this Python lacks the module.
-Ends with 1 where anything else happens. Needs the extras [test] and [mnist].
+The default page is docs/first-hour.md. Its commands, programs, studies and cells are run in order,
+by default in a temporary folder. A block whose first line is `# name.py` or `# name.yaml` is
+written to that file; other Python is a cell of one notebook; the lines of a bash block are
+commands. A comment after a command says its expected end, if that is not success: `# refused` is
+exit code 2, and `# Ctrl-C after WORDS` interrupts it when it prints these words; it must then end
+with 130. `# needs MODULE` skips a command if this Python lacks the module. Exits with 1 if anything
+else happens. Needs the extras [test] and [mnist].
 """
 
 import argparse
@@ -41,7 +40,7 @@ LONGEST = 1200  # seconds of one command or cell
 
 @dataclass(frozen=True)
 class Step:
-    """A thing to do. kind: file, command or cell; name: of the file; needs: a module, or ""."""
+    """A step of a page. kind: file, command or cell; name: the file's; needs: a module, or ""."""
 
     section: str
     kind: str
@@ -53,16 +52,16 @@ class Step:
 
     @property
     def possible(self) -> bool:
-        """Says whether this Python has the module that the step needs."""
+        """Whether this Python has the module that the step needs."""
         return not self.needs or importlib.util.find_spec(self.needs) is not None
 
 
 class StepFailed(Exception):
-    """A step came to something else than the page says."""
+    """A step did not end as the page says."""
 
 
 def read_steps(page: str) -> Iterator[Step]:
-    """What a page says, in its order; output (```text) is no step."""
+    """The steps of a page, in order; output (```text) is not a step."""
     section = ""
     for block in BLOCK.finditer(page):
         if block["title"]:
@@ -91,7 +90,7 @@ def _command(section: str, line: str) -> Step:
 
 
 class Runner:
-    """Does the steps in one folder, with this Python and this checkout."""
+    """Runs the steps in one folder, with this Python and this checkout."""
 
     def __init__(self, folder: Path, bin_folder: Path) -> None:
         self._folder, self._client, self._cells, self._open = folder, None, 0, ExitStack()
@@ -103,11 +102,11 @@ class Runner:
         os.environ["PYTHONPATH"] = os.pathsep.join(paths)  # of the notebook's process, too
         os.environ["PATH"] = os.pathsep.join([str(bin_folder), os.environ["PATH"]])
         os.environ["PYTHONUNBUFFERED"] = "1"
-        # Compiled programs of earlier runs would spare time that a newcomer's first hour takes.
+        # Compiled programs of earlier runs would save time that a newcomer needs.
         os.environ["HPTJAX_COMPILE_CACHE"] = str(bin_folder / "compiled")
 
     def do(self, step: Step) -> str:
-        """What a step prints; StepFailed where it comes to something else than it should."""
+        """Runs a step; returns its output, or raises StepFailed if it did not end as it should."""
         if step.kind == "file":
             (self._folder / step.name).write_text(step.text)
             return ""
@@ -121,7 +120,7 @@ class Runner:
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             text=True,
-            start_new_session=True,  # Ctrl-C reaches it and what it starts, and not us
+            start_new_session=True,  # Ctrl-C then reaches it and its children, but not this process
         )
         assert process.stdout is not None
         said, pressed = [], False
@@ -170,13 +169,13 @@ def _output(output) -> str:
 
 
 def figures(said: str) -> list[str]:
-    """The lines that tell an accuracy, those of single epochs left out."""
+    """The lines with an accuracy, without those of single epochs."""
     lines = [line.strip() for line in said.splitlines()]
     return [line for line in lines if TOLD.search(line) and not line.startswith("epoch ")]
 
 
 def run_page(page: Path, folder: Path, log) -> dict[str, float]:
-    """Does all that a page says; seconds by section. Prints as it goes."""
+    """Runs all steps of a page; prints them, and returns {section: seconds}."""
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as bin_folder:
         runner = Runner(folder, Path(bin_folder))
@@ -205,8 +204,8 @@ def run_page(page: Path, folder: Path, log) -> dict[str, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("page", nargs="?", type=Path, default=PAGE, help="a Markdown file")
-    parser.add_argument("--folder", type=Path, help="an empty one to work in, which is kept")
-    parser.add_argument("--log", type=Path, default=Path(os.devnull), help="all that is printed")
+    parser.add_argument("--folder", type=Path, help="an empty folder to work in, which is kept")
+    parser.add_argument("--log", type=Path, default=Path(os.devnull), help="a file for all output")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as spare, args.log.open("w") as log:
         folder = args.folder or Path(spare)

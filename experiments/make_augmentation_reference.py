@@ -1,12 +1,13 @@
 """Makes tests/data/augmentation_reference.npz: augmentations by Pillow, for the parity tests.
 
 Command: python experiments/make_augmentation_reference.py    (needs Pillow; about a second)
-Result:  per kind of image: images, 32 random bits for each, and what Pillow makes of it by the
-         draw that these bits stand for: rotate_15, rotate_180, flip, vertical_flip, crop_3, cutout.
+Result:  per kind of image: images, 32 random bits for each, and Pillow's result for the
+         draw of these bits: rotate_15, rotate_180, flip, vertical_flip, crop_3, cutout.
 """
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL
@@ -19,7 +20,7 @@ Draw = Callable[[Image.Image, int], Image.Image]
 
 
 def rotate(degrees: float) -> Draw:
-    """The upper 12 bits choose one of 4096 angles, the middles of equal parts of the interval."""
+    """Rotates by one of 4096 angles, the middles of equal parts, by the upper 12 bits."""
 
     def rotated(image: Image.Image, bits: int) -> Image.Image:
         angle = (((bits >> 20) + 0.5) / 4096 * 2 - 1) * degrees
@@ -29,12 +30,12 @@ def rotate(degrees: float) -> Draw:
 
 
 def flip(method: Image.Transpose) -> Draw:
-    """With chance 1/2: where the uppermost bit is 0."""
+    """Flips with probability 0.5: if the uppermost bit is 0."""
     return lambda image, bits: image if bits >> 31 else image.transpose(method)
 
 
 def crop(padding: int) -> Draw:
-    """A window of the framed image, its top from the upper 16 bits, its left from the lower."""
+    """Crops the framed image; the upper 16 bits give the top, the lower 16 the left side."""
 
     def cropped(image: Image.Image, bits: int) -> Image.Image:
         top, left = (half * (2 * padding + 1) // 2**16 for half in (bits >> 16, bits % 2**16))
@@ -45,13 +46,13 @@ def crop(padding: int) -> Draw:
 
 
 def cutout(size: int) -> Draw:
-    """A black square, its centre's row from the upper 16 bits, its column from the lower."""
+    """Draws a black square; the upper 16 bits give the row of its centre, the others the column."""
 
     def cut(image: Image.Image, bits: int) -> Image.Image:
         top = (bits >> 16) * image.height // 2**16 - size // 2
         left = bits % 2**16 * image.width // 2**16 - size // 2
         drawn = image.copy()
-        corners = (left, top, left + size - 1, top + size - 1)  # both are of the square
+        corners = (left, top, left + size - 1, top + size - 1)  # both are inside the square
         ImageDraw.Draw(drawn).rectangle(corners, fill=0)
         return drawn
 
@@ -82,7 +83,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     garments = load_images("sample", split="test").images[:16]
     noise = rng.integers(1, 256, (16, 9, 14, 3), dtype=np.uint8)  # never 0: the fill shows
-    arrays: dict[str, np.ndarray] = {"pillow_version": np.array(PIL.__version__)}
+    arrays: dict[str, Any] = {"pillow_version": np.array(PIL.__version__)}
     for name, images in {"garments": garments, "noise": noise}.items():
         bits = rng.integers(0, 2**32, len(images), dtype=np.uint32)
         bits[:3] = (0, 2**32 - 1, 2**31)  # the ends, and the middle

@@ -1,4 +1,4 @@
-"""Freezes what scikit-learn says of some outputs, as the reference of the measures' tests.
+"""Freezes scikit-learn's measures of some outputs, as the reference of the measures' tests.
 
     pip install scikit-learn
     python -m experiments.make_measures_reference      # writes tests/data/measures_reference.npz
@@ -8,21 +8,22 @@
     targets/CASE/outputs [N, T], targets/CASE/targets [N, T]    of a regression, [N] if T is 1
     KIND/CASE/MEASURE                                           scalar
 
-In the cases `plain` every class and label is there. In `absent` class 1 has no image and is never
+In the cases `plain` every class and label occurs. In `absent` class 1 has no image and is never
 predicted, class 2 has none and is predicted, class 3 is never predicted; likewise the labels. In
-`far` targets lie far from zero; in `constant` one of them is the same for all images.
-Made by scikit-learn 1.9.1.
+`far` targets lie far from zero; in `constant` one of them is the same for all images. Made by
+scikit-learn 1.9.1.
 """
 
 import argparse
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from sklearn import metrics
+from sklearn import metrics  # pyright: ignore[reportMissingImports]
 
-Arrays = Iterator[tuple[str, np.ndarray]]
+Arrays = Iterator[tuple[str, Any]]
 COUNT, CLASSES = 60, 6
 
 
@@ -30,7 +31,8 @@ def classes(case: str, outputs: np.ndarray, targets: np.ndarray) -> Arrays:
     guesses, numbers = outputs.argmax(1), np.arange(outputs.shape[1])
     yield f"classes/{case}/outputs", outputs
     yield f"classes/{case}/targets", targets
-    recalls = metrics.recall_score(targets, guesses, labels=numbers, average=None)
+    each: Any = None  # scikit-learn has no types, and its defaults are strings
+    recalls: Any = metrics.recall_score(targets, guesses, labels=numbers, average=each)
     found = {
         "accuracy": metrics.accuracy_score(targets, guesses),
         "balanced_accuracy": metrics.balanced_accuracy_score(targets, guesses),
@@ -98,7 +100,7 @@ def arrays(rng: np.random.Generator) -> Arrays:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("tests/data/measures_reference.npz"))
-    warnings.simplefilter("ignore")  # of classes that are not there
+    warnings.simplefilter("ignore")  # warnings about absent classes
     np.savez_compressed(parser.parse_args().out, **dict(arrays(np.random.default_rng(0))))

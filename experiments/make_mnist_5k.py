@@ -14,7 +14,7 @@ TEST = 100  # of each digit's 500
 
 
 def split(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Which images [N] are for the test: as many of each digit."""
+    """Whether each image [N] is for the test; equally many of each digit are."""
     held = np.zeros(len(labels), bool)
     for digit in np.unique(labels):
         held[rng.choice(np.flatnonzero(labels == digit), TEST, replace=False)] = True

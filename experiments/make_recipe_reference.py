@@ -1,4 +1,4 @@
-"""Freezes what PyTorch computes for the parts of a recipe, as the reference of their tests.
+"""Freezes PyTorch's results for the parts of a recipe, as the reference of their tests.
 
     pip install 'hptjax[bench]'
     python -m experiments.make_recipe_reference          # writes tests/data/recipe_reference.npz
@@ -16,9 +16,10 @@
     loss/flags [B, K] of 0 and 1, loss/positives [K] (weights of the positives)
     loss/CASE/{value,grad}            the mean over the batch, and its gradient [B, K]
 
-A case is named by the word of our table and its options in JSON, as `sgd{"momentum": 0.9}`; an
-optimizer's has `lr` and `weight_decay` among them, a schedule's `steps` and `warmup` (steps, too).
-Computed in float64 from float32 numbers, so the only rounding that a test sees is its own.
+The name of a case is the word in our table and its options in JSON: `sgd{"momentum": 0.9}`. The
+options of an optimizer include `lr` and `weight_decay`, those of a schedule `steps` and `warmup`
+(in steps, too). All is computed in float64 from float32 numbers, so that a test sees only its own
+rounding.
 """
 
 import argparse
@@ -33,14 +34,17 @@ from experiments.benchmarks.peers.common import import_torch
 
 torch = import_torch()
 
-import torch.nn.functional as F  # noqa: E402 - needs torch
+import torch.nn.functional as F  # noqa: E402  # pyright: ignore[reportMissingImports]
 
+Tensor = torch.Tensor
+Optimizer = torch.optim.Optimizer
+LRScheduler = torch.optim.lr_scheduler.LRScheduler
 STEPS = 10
 Arrays = Iterator[tuple[str, Any]]
 
-# of our options what PyTorch calls otherwise; beta_1 and beta_2 are its pair
+# {our option: PyTorch's name}; beta_1 and beta_2 are its pair
 TORCH_NAMES = {"epsilon": "eps"}
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
     "sgd": torch.optim.SGD,
@@ -80,7 +84,7 @@ SCHEDULE_CASES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("constant", {"steps": 15, "warmup": 6}),
 )
 
-ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "none": torch.nn.Identity(),
     "relu": F.relu,
     "leaky_relu": F.leaky_relu,  # slope 0.01
@@ -108,14 +112,14 @@ def named(word: str, options: Mapping[str, Any]) -> str:
 
 
 def single(value: Any) -> Any:
-    """A float32 number in float64, other values as they are."""
+    """A float32 number in float64; other values unchanged."""
     return float(np.float32(value)) if isinstance(value, float) else value
 
 
 def optimizer_arrays(rng: np.random.Generator) -> Arrays:
     start = rng.normal(size=8).astype(np.float32)
     grads = (rng.normal(size=(STEPS, 8)) * np.logspace(-3, 1, 8)).astype(np.float32)
-    grads[:, 3] = 0.25  # a constant one, of which the deviation is zero
+    grads[:, 3] = 0.25  # a constant gradient has deviation zero
     yield "optimizer/params", start
     yield "optimizer/grads", grads
     for word, options in OPTIMIZER_CASES:
@@ -133,13 +137,13 @@ def optimizer_arrays(rng: np.random.Generator) -> Arrays:
 
 
 def scheduler(
-    word: str, optimizer: torch.optim.Optimizer, steps: int, options: Mapping[str, Any]
-) -> torch.optim.lr_scheduler.LRScheduler:
-    """PyTorch's own for a word of ours; `steps` are those of the whole training."""
+    word: str, optimizer: Optimizer, steps: int, options: Mapping[str, Any]
+) -> LRScheduler:
+    """PyTorch's scheduler for our word; `steps`: the steps of the whole training."""
     lrs, end = torch.optim.lr_scheduler, options.get("end_factor", 0.0)
     decay = round(steps * options.get("decay_steps_factor", 1.0))
     drop = round(steps * options.get("size", 1 / 3))
-    made: dict[str, Callable[[], torch.optim.lr_scheduler.LRScheduler]] = {
+    made: dict[str, Callable[[], LRScheduler]] = {
         "constant": lambda: lrs.ConstantLR(optimizer, 1.0),
         "cosine": lambda: lrs.CosineAnnealingLR(optimizer, steps, eta_min=end),
         "linear": lambda: lrs.LinearLR(optimizer, 1.0, end, steps),
@@ -160,7 +164,7 @@ def schedule_arrays() -> Arrays:
         optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
         schedule = scheduler(word, optimizer, steps - warmup, own)
         factors = []
-        for i in range(warmup):  # by hand: chaining PyTorch's own restarts the second in places
+        for i in range(warmup):  # by hand: chained PyTorch schedulers may restart the second one
             factors.append((i + 1) / warmup * optimizer.param_groups[0]["lr"])
         for _ in range(steps - warmup):
             factors.append(optimizer.param_groups[0]["lr"])
@@ -186,7 +190,7 @@ def activation_arrays() -> Arrays:
 
 def loss_arrays(rng: np.random.Generator) -> Arrays:
     logits = rng.normal(size=(6, 5)) * 3
-    logits[5] *= 20  # far from anything that exp can bear without care
+    logits[5] *= 20  # too large for a careless exp
     given = {
         "logits": logits,
         "outputs": rng.normal(size=(6, 5)) * 2,
@@ -203,7 +207,7 @@ def loss_arrays(rng: np.random.Generator) -> Arrays:
     y = torch.tensor(labels, dtype=torch.int64)
     smooth, delta = single(0.1), 0.5
     yield from log_softmax_arrays(t["logits"], t["targets"])
-    cases: dict[str, tuple[str, Callable[[torch.Tensor], torch.Tensor]]] = {
+    cases: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
         "cross_entropy": ("logits", lambda z: F.cross_entropy(z, y)),
         'cross_entropy{"label_smoothing": 0.1}': (
             "logits",
@@ -241,7 +245,7 @@ def loss_arrays(rng: np.random.Generator) -> Arrays:
         yield f"loss/{name}/grad", outputs.grad
 
 
-def log_softmax_arrays(logits: torch.Tensor, weights: torch.Tensor) -> Arrays:
+def log_softmax_arrays(logits: Tensor, weights: Tensor) -> Arrays:
     outputs = logits.clone().requires_grad_()
     value = F.log_softmax(outputs, 1)
     (value * weights).sum().backward()
@@ -255,7 +259,7 @@ def as_array(value: Any) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("tests/data/recipe_reference.npz"))
     out = parser.parse_args().out
     rng = np.random.default_rng(0)

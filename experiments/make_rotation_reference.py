@@ -6,6 +6,7 @@ Result:  per image size: images, angles in degrees, Image.rotate(angle, NEAREST)
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL
@@ -41,7 +42,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     garments = load_images("sample", split="test").images[:200]
     noise = rng.integers(1, 256, (20, 21, 34, 3), dtype=np.uint8)  # never 0: the fill shows
-    arrays: dict[str, np.ndarray] = {"pillow_version": np.array(PIL.__version__)}
+    arrays: dict[str, Any] = {"pillow_version": np.array(PIL.__version__)}
     for name, images in {"garments": garments, "noise": noise}.items():
         degrees = rng.uniform(-30, 30, len(images))
         degrees[:7] = (0.0, 1e-3, -1e-3, 30.0, -30.0, 15.0, 22.5)

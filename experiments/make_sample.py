@@ -5,13 +5,15 @@ Result:  600 training and 100 test images of each class, drawn with seed 0, in t
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from hptjax.data import ImageDataset, load_images
 from hptjax.data.npz import SAMPLE_PATH
+from hptjax.data.parts import Split
 
-PER_CLASS = {"train": 600, "test": 100}
+PER_CLASS: dict[Split, int] = {"train": 600, "test": 100}
 LIMIT_BYTES = 4 * 2**20
 
 
@@ -24,7 +26,7 @@ def balanced_part(dataset: ImageDataset, per_class: int, rng: np.random.Generato
 
 def main(path: Path = SAMPLE_PATH) -> None:
     rng = np.random.default_rng(0)
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     for split, per_class in PER_CLASS.items():
         part = balanced_part(load_images("fashion_mnist", split=split), per_class, rng)
         arrays[f"x_{split}"] = part.images

@@ -4,8 +4,7 @@ Command: python experiments/make_shapes_npz.py shapes.npz    (a few seconds, not
 Result:  8000 training and 2000 test images, 32 x 32 x 3, drawn with seed 0. A shape of a random
          bright colour, place, size and angle lies on a dark background, under noise.
 
-They stand in for CIFAR-10 where a comparison of speed needs its form, and say nothing about its
-accuracies.
+They replace CIFAR-10 in comparisons of speed, and say nothing about its accuracies.
 """
 
 import sys
@@ -37,7 +36,7 @@ SHAPES: dict[str, Callable[[Plane, Plane], np.ndarray]] = {
 
 
 def drawn(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Images uint8 [N, H, W, 3] of shapes by their numbers [N]."""
+    """The images uint8 [N, H, W, 3] of shapes, given by number [N]."""
     count = len(labels)
     place = rng.uniform(12, SIZE - 12, (2, count, 1, 1))
     radius, angle = rng.uniform(7, 12, (count, 1, 1)), rng.uniform(-0.5, 0.5, (count, 1, 1))

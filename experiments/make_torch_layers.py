@@ -1,4 +1,4 @@
-"""Freezes what PyTorch computes for single layers, as the reference of tests/test_torch_layers.py.
+"""Freezes PyTorch's results for single layers, as the reference of tests/test_torch_layers.py.
 
     pip install 'hptjax[bench]'
     python -m experiments.make_torch_layers          # writes tests/data/torch_layers.npz
@@ -6,14 +6,14 @@
 Per case, with NAME a state-dict name:
 
     {case}/layer         JSON text: the layer's tree
-    {case}/x             [B, C, H, W], or [B, N]: what comes in
+    {case}/x             [B, C, H, W], or [B, N]: the input
     {case}/init/NAME     the layer's weights
-    {case}/y, {case}/g   what it gives in training, and a gradient of that
+    {case}/y, {case}/g   the output in training, and a gradient of it
     {case}/grad/x, {case}/grad/NAME
     {case}/last/x, {case}/last/NAME   after STEPS steps of SGD, which bring y to g, from x and init
 
-Computed in float64 from float32 values and stored as float32, so the only rounding that a test sees
-is its own.
+All is computed in float64 from float32 values and stored as float32, so that a test sees only its
+own rounding.
 """
 
 import argparse
@@ -27,13 +27,13 @@ from experiments.benchmarks.peers.common import import_torch
 
 torch = import_torch()
 
-from torch import nn  # noqa: E402 - needs torch
-from torch.nn import functional as F  # noqa: E402
+from torch import nn  # noqa: E402  # pyright: ignore[reportMissingImports]
+from torch.nn import functional as F  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 MAPS = (3, 4, 7, 6)  # images, channels, rows, columns
 UNITS = (3, 8)
 STEPS, LR, MOMENTUM = 10, 0.01, 0.9  # of the loss: half the sum of squares of y - g
-Chain = dict[str, nn.Module]  # by the names that the layer's weights begin with
+Chain = dict[str, nn.Module]  # by the first part of the weights' names
 
 
 class Block(nn.Module):
@@ -65,7 +65,7 @@ def conv(size: Any = 3, padding: Any = "same", **options: Any) -> nn.Module:
 
 
 def cases() -> list[tuple[str, Any, nn.Module | Chain]]:
-    """Name, tree and PyTorch's module of each case; a dict: modules one after another."""
+    """Name, tree and PyTorch's module of each case; a dict is a chain of modules."""
     wide = {"out_channels": 6}
     oblong = {"kernel_size": [5, 2], "stride": 2, "padding": 0}
     overlapping = {"size": 3, "stride": 2, "padding": 1}
@@ -98,7 +98,7 @@ def cases() -> list[tuple[str, Any, nn.Module | Chain]]:
 
 
 def freeze(tree: Any, module: nn.Module, x: Any) -> dict[str, Any]:
-    """Arrays of one case by name, without the case."""
+    """The arrays of one case by name, without the case."""
     generator = torch.Generator().manual_seed(0)
     for value in module.parameters():  # scales and shifts start as ones and zeros
         value.data += 0.1 * torch.randn(value.shape, generator=generator)
@@ -110,13 +110,15 @@ def freeze(tree: Any, module: nn.Module, x: Any) -> dict[str, Any]:
     y = module(x)
     g = torch.randn(y.shape, generator=generator)
     y.backward(g.double())
-    out |= {f"grad/{name}": value.grad.clone() for name, value in module.named_parameters()}
+    for name, value in module.named_parameters():
+        assert value.grad is not None, f"the output does not depend on {name}"
+        out[f"grad/{name}"] = value.grad.clone()
     out |= {"y": y.detach(), "g": g, "grad/x": x.grad.clone()}
     return out | {f"last/{name}": value for name, value in descended(module, x, g.double()).items()}
 
 
 def descended(module: nn.Module, x: Any, target: Any) -> dict[str, Any]:
-    """What comes in and the weights, by name, after STEPS steps that change both."""
+    """The input and the weights, by name, after STEPS steps that change both."""
     parameters = {"x": x, **dict(module.named_parameters())}
     optimizer = torch.optim.SGD(parameters.values(), LR, MOMENTUM)
     for _ in range(STEPS):
@@ -132,18 +134,18 @@ def as_array(value: Any) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("tests/data/torch_layers.npz"))
     out = parser.parse_args().out
     torch.manual_seed(0)
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     for case, tree, module in cases():
         own = nn.Sequential() if isinstance(module, dict) else module
         for name, part in module.items() if isinstance(module, dict) else ():
             own.add_module(name, part)
         x = torch.randn(UNITS if "units" in case else MAPS)
         if "max" in case:
-            x = (2 * x).round()  # several are largest
+            x = (2 * x).round()  # several elements are the largest
         frozen = freeze(tree, own, x)
         arrays |= {f"{case}/{name}": as_array(value) for name, value in frozen.items()}
     np.savez_compressed(out, **arrays)

@@ -1,4 +1,4 @@
-"""Freezes what PyTorch computes for the study's network, as the reference of the parity tests.
+"""Freezes PyTorch's results for the study's network, as the reference of the parity tests.
 
     pip install 'hptjax[bench]'
     python -m experiments.make_torch_reference          # writes tests/data/torch_reference.npz
@@ -18,10 +18,10 @@ Per case, with NAME a state-dict name (`first_conv.{weight,bias}`,
     {case}/step1/NAME    parameters and running statistics after one Adam-L2 step;  step5: five
     {case}/eval_logits   [B, K], evaluation mode, after five steps
 
-Computed in float64 from float32 initial values and stored as float32, so the only rounding that a
-test sees is its own. PyTorch's running variance is unbiased: n/(n-1) times the batch's, with
-momentum 0.1. Biases in front of a batch norm have a gradient of zero but for rounding, which Adam
-would blow up to a full step: the cases' weight decay keeps those updates well defined.
+All is computed in float64 from float32 initial values and stored as float32, so that a test sees
+only its own rounding. PyTorch's running variance is unbiased: n/(n-1) times the batch's, with
+momentum 0.1. The gradient of a bias before a batch norm is zero up to rounding, which Adam would
+blow up to a full step: the weight decay of the cases keeps those updates well defined.
 """
 
 import argparse
@@ -41,6 +41,8 @@ from experiments.benchmarks.peers.torch_model import (  # noqa: E402 - needs tor
     train_step,
 )
 
+Module = torch.nn.Module
+Tensor = torch.Tensor
 BATCH = 8
 STEPS = 5
 Block = tuple[int, int, int, int, int | str]  # in, out, kernel, stride, padding
@@ -100,8 +102,8 @@ def cases() -> dict[str, dict[str, Any]]:
     }
 
 
-def state(model: torch.nn.Module, prefix: str) -> dict[str, np.ndarray]:
-    """Copies of parameters and running statistics; the count of batches is of no use here."""
+def state(model: Module, prefix: str) -> dict[str, np.ndarray]:
+    """Copies of parameters and running statistics, without the count of batches."""
     return {
         f"{prefix}/{name}": value.detach().numpy().astype(np.float32)
         for name, value in model.state_dict().items()
@@ -110,7 +112,7 @@ def state(model: torch.nn.Module, prefix: str) -> dict[str, np.ndarray]:
 
 
 def freeze(config: dict[str, Any], seed: int) -> dict[str, Any]:
-    """Trains one case for five steps on one batch; arrays by name, without the case."""
+    """Trains one case for five steps on one batch; returns arrays by name, without the case."""
     torch.manual_seed(seed)
     model = TorchClassifier(config)  # drawn in float32, so the stored values are the exact ones
     shape = (BATCH, config["resnet_config"]["first_conv"]["in_channels"])
@@ -122,7 +124,7 @@ def freeze(config: dict[str, Any], seed: int) -> dict[str, Any]:
     model.double()
     images = images.double()
     optimizer = make_optimizer(model, config)
-    seen: list[torch.Tensor] = []
+    seen: list[Tensor] = []
     hook = model.register_forward_hook(lambda _, __, logits: seen.append(logits.detach()))
     losses = []
     for step in range(1, STEPS + 1):
@@ -144,10 +146,10 @@ def as_array(value: Any) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("tests/data/torch_reference.npz"))
     out = parser.parse_args().out
-    arrays = {
+    arrays: dict[str, Any] = {
         f"{case}/{name}": as_array(value)
         for seed, (case, config) in enumerate(cases().items())
         for name, value in freeze(config, seed).items()

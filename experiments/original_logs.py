@@ -1,10 +1,10 @@
 """Readers for the logs of the original study, CNN-Hyperparameter-Tuning (Staszkiewicz 2023).
 
-Its grid, random and Bayes searches left a Ray Tune CSV each, a row per trial; its DES left a
-pickled dict, here also read without pickles (arrays as .npz, the rest as .json of the same name).
-Tables come out as of `hptjax.report.runs_table`, of one run called "original", for all functions
-of `hptjax.report`. The values are as logged: mean validation loss, on augmented images, of all
-epochs so far.
+Its grid, random and Bayes searches left one Ray Tune CSV each, with a row per trial. Its DES left a
+pickled dict, which is also read without pickles (arrays as .npz, the rest as .json of the same
+name). The tables have the form of `hptjax.report.runs_table`, with one run "original", for all
+functions of `hptjax.report`. The values are the logged ones: the mean validation loss of all epochs
+so far, on augmented images.
 """
 
 import json
@@ -24,7 +24,7 @@ from hptjax.records.reader import NAME as JOURNAL
 from hptjax.report import Source, named_sources, read_source
 from hptjax.report.runs import UNIT, columns_of, join_tables
 
-NAMES = {  # by strategy: the published files, plain or compressed; the first that is there is read
+NAMES = {  # {strategy: published files, plain or compressed}; the first one that exists is read
     "grid": ("gs.csv", "gs.csv.gz"),
     "random": ("rs.csv", "rs.csv.gz"),
     "bayes": ("bs.csv", "bs.csv.gz"),
@@ -32,9 +32,9 @@ NAMES = {  # by strategy: the published files, plain or compressed; the first th
 }
 ENDINGS = (".csv", ".csv.gz", ".npz", ".npy")
 RUN, METRIC = "original", "val_loss_cumulative"
-TRAIN_IMAGES = 48_000  # 80 % of FashionMNIST's
+TRAIN_IMAGES = 48_000  # 80 % of FashionMNIST
 TIME_LIMIT = 100.0  # seconds of a trial: Ray's default of ASHA's max_t, that the logs keep to
-BOUNDS: dict[str, tuple[float, float]] = {  # of the space that all four searched
+BOUNDS: dict[str, tuple[float, float]] = {  # bounds of the space that all four searched
     "lr": (0.001, 0.1),
     "resnet_out_channels_l0": (8, 24),
     "resnet_out_channels_l1": (4, 16),
@@ -52,9 +52,9 @@ RAY = ("training_iteration", "time_total_s", "timestamp", "done", *(f"ptl/{m}" f
 
 
 def read_sources(paths: Sequence[Path], *, allow_pickle: bool = False) -> dict[str, Source]:
-    """Runs, and logs as `read_original` takes them, by names of their own, for a page of all.
+    """Reads runs, and logs as `read_original` does, by unique names, for one page.
 
-    Raises: ConfigError for what is neither, DataError for damage.
+    Raises ConfigError for any other path, DataError for damage.
     """
     sources = []
     for path in paths:
@@ -69,11 +69,11 @@ def read_sources(paths: Sequence[Path], *, allow_pickle: bool = False) -> dict[s
 def read_original(
     path: str | Path | Mapping[str, str | Path], *, allow_pickle: bool = False
 ) -> pd.DataFrame:
-    """The table of the original study's logs.
+    """Reads the table of the original study's logs.
 
     path: the folder of the published files (or some of them), one of them, or {strategy: file}.
-    allow_pickle: see `read_des_result`. Raises: ConfigError where a folder holds none of the files,
-    DataError for a file that is damaged or of another kind.
+    allow_pickle: see `read_des_result`. Raises ConfigError if a folder holds none of the files,
+    DataError for a damaged or wrong file.
     """
     files = path if isinstance(path, Mapping) else original_files(Path(path))
     tables = []
@@ -86,9 +86,9 @@ def read_original(
 
 
 def original_files(folder: Path) -> dict[str, Path]:
-    """The published files in a folder, by strategy; of a file itself.
+    """{strategy: published file} in a folder, or for one file.
 
-    Raises: ConfigError where there is none.
+    Raises ConfigError if there is none.
     """
     if folder.is_file() and folder.name.endswith(ENDINGS):
         return {strategy_of(folder): folder}
@@ -107,7 +107,7 @@ def original_files(folder: Path) -> dict[str, Path]:
 
 
 def strategy_of(file: Path) -> str:
-    """The strategy of a published file; of another file its name without the ending."""
+    """The strategy of a published file; for another file, its name without the ending."""
     for strategy, names in NAMES.items():
         if any(file.match(name) for name in names):
             return strategy
@@ -117,12 +117,12 @@ def strategy_of(file: Path) -> str:
 def read_ray_csv(
     path: str | Path, strategy: str, *, time_limit: float = TIME_LIMIT, images: int = TRAIN_IMAGES
 ) -> pd.DataFrame:
-    """The table of a Ray Tune CSV; its hparams are the `config/` columns that vary.
+    """Reads the table of a Ray Tune CSV; its hparams are the `config/` columns that vary.
 
-    A trial that reached time_limit (seconds) counts as trained, one that did not as stopped: the
-    logs do not tell what ended a trial, but Ray's scheduler let none start an epoch beyond that.
-    images: of an epoch. Trials were trained one after another, so they belong to no generation.
-    Raises: DataError where columns are missing.
+    A trial that reached time_limit (seconds) counts as trained, any other as stopped: the logs do
+    not say what ended a trial, but Ray's scheduler let no trial start an epoch after that time.
+    images: how many an epoch has. Trials were trained one after another, so they have no
+    generation. Raises DataError if columns are missing.
     """
     try:
         log = pd.read_csv(path)
@@ -156,12 +156,12 @@ def read_ray_csv(
 def read_des_result(
     path: str | Path, *, strategy: str = "des", allow_pickle: bool = False
 ) -> pd.DataFrame:
-    """The table of the original's DES result, whose generations are its populations.
+    """Reads the table of the original's DES result; its generations are the populations.
 
     path: an .npz with the .json of the same name beside it, or the published .npy. That is a
-    pickle, which can run any program when it is read: ConfigError unless allow_pickle=True. The
-    log has no time or epochs of a trial: seconds are the whole time over all evaluations, elapsed
-    adds up those of the logged ones (224 of 268), epochs and samples are NaN.
+    pickle, which can run any program when it is read: ConfigError unless allow_pickle=True. The log
+    has no time or epochs of a trial: seconds are the total time divided by all evaluations, elapsed
+    sums those of the logged evaluations (224 of 268), epochs and samples are NaN.
     """
     result = _read_result(Path(path), allow_pickle)
     try:
@@ -189,7 +189,7 @@ def read_des_result(
 
 
 def _table(strategy: str, hparams: Mapping[str, Any], **columns: Any) -> pd.DataFrame:
-    """Trials in the order of their log; what it does not tell is NaN."""
+    """Trials in the order of their log, with NaN for missing facts."""
     frame = pd.DataFrame(columns).reset_index(drop=True)
     frame = frame.assign(
         group=strategy,

@@ -28,7 +28,7 @@ COLOURS = matplotlib.colormaps["viridis_r"]
 
 
 def model() -> hptjax.Model:
-    """A convolutional network of one structure, and what may differ in it."""
+    """A convolutional network of one structure, with the hparams that vary."""
     first = L.Conv(integer(4, 24, log=True), stride=2, activation=ACTIVATIONS)
     second = L.Conv(integer(4, 24, log=True), stride=2, activation=ACTIVATIONS)
     return hptjax.Model(
@@ -41,7 +41,7 @@ def model() -> hptjax.Model:
 
 
 def draw(result: hptjax.Result, out: Path) -> None:
-    """Writes the figure; result: of a search whose trials all have curves of val_accuracy."""
+    """Writes the figure; result: a search whose trials all have curves of val_accuracy."""
     norm = LogNorm(1e-4, 1e-1)
     figure, axes = plt.subplots(figsize=(8.6, 3.6), layout="constrained")
     best = max(result.trials, key=lambda trial: trial.curves["val_accuracy"][-1] or 0)

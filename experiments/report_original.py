@@ -4,7 +4,7 @@
 
 FOLDER holds the published gs.csv, rs.csv, bs.csv and des.npz with des.json, or some of them, or is
 one of these files. The published DES*.npy is a pickle, which can run any program when it is read:
---allow-pickle reads it. Trials that the original's schedule stopped do not count as found.
+--allow-pickle reads it. The values of trials that the original's schedule stopped do not count.
 """
 
 import argparse

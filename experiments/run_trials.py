@@ -4,10 +4,10 @@
         [--epochs 1] [--seed 0 1 2] [--out runs/trials]
 
 Each seed gets a run directory, runs/trials/seed0 and so on, which experiments.analyze_trials and
-`hptjax report` read. Interrupted, the same command goes on where it stopped. The original gave each
-strategy 29 458 s of a GPU and stopped slow trials of three of them; here nothing is stopped early.
---source sample --train-limit 1000 --generations 1 took 35 s on two busy CPU cores, 13 s of it
-compiling; 800 images for an epoch only show that it runs (best losses from 1.21, grid, to 1.73).
+`hptjax report` read. After an interruption, the same command resumes the runs. The original gave
+each strategy 29 458 s of a GPU and stopped slow trials of three of them; here no trial is stopped
+early. --source sample --train-limit 1000 --generations 1 took 35 s on two busy CPU cores, 13 s of
+it compiling; 800 images in an epoch only show that it runs (best losses from 1.21, grid, to 1.73).
 """
 
 import argparse
@@ -25,7 +25,7 @@ from hptjax.study.sink import Sink
 
 
 class Lines(Sink):
-    """Says when a generation is over."""
+    """Prints a line after each generation."""
 
     def generation(self, record, *, replayed: bool) -> None:
         best = "-" if record.best is None else f"{record.best.value:.4f}"
@@ -43,7 +43,7 @@ def make_study(
     seconds: float | None = None,
     train_limit: int | None = None,
 ) -> StudyConfig:
-    """Makes the study of one seed; seconds: of each strategy, in place of generations."""
+    """Makes the study of one seed; seconds: a budget for each strategy, instead of generations."""
     settings = {
         "data.source": source,
         "data.train_limit": train_limit,
@@ -55,7 +55,7 @@ def make_study(
 
 
 def run_one(study: StudyConfig, folder: Path) -> StudyResult:
-    """Runs, or goes on with, the study of one seed."""
+    """Runs, or resumes, the study of one seed."""
     with RunDirectory(folder, study.to_dict()) as directory:
         result = run_study(
             study, journal=directory.journal, sinks=[Lines()], snapshots=folder / "snapshots"
@@ -65,12 +65,12 @@ def run_one(study: StudyConfig, folder: Path) -> StudyResult:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--source", default="fashion_mnist", help="sample needs no download")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--generations", type=int, default=17)
     parser.add_argument("--seconds", type=float, help="a budget of time instead")
-    parser.add_argument("--train-limit", type=int, help="use only so many training images")
+    parser.add_argument("--train-limit", type=int, help="how many training images to use")
     parser.add_argument("--seed", type=int, nargs="+", default=[0])
     parser.add_argument("--out", type=Path, default=Path("runs/trials"))
     args = parser.parse_args()

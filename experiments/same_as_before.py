@@ -1,11 +1,12 @@
-"""Do two versions find the same? Runs the packaged studies with both and compares their tables.
+"""Checks that two versions find the same: runs the packaged studies with both, compares tables.
 
     git worktree add /tmp/before v0.1.0
     python -m experiments.same_as_before /tmp/before .
 
-Each study is run by a process of each version, on the bundled sample, for one generation of each
-strategy or less. Prints the SHA-256 of each trials.csv, and ends with 1 where two differ. A table
-holds the values to the last bit, so both must run on one machine. Two cores: some 10 minutes.
+A process of each version runs each study, on the bundled sample, for one generation of each
+strategy or less. Prints the SHA-256 of each trials.csv, and exits with 1 if two differ. A table
+holds the values to the last bit, so both must run on one machine. It takes about 10 minutes on two
+cores.
 """
 
 import argparse
@@ -33,7 +34,7 @@ STUDIES: dict[str, Sequence[str]] = {
 
 
 def table(version: Path, arguments: Sequence[str], folder: Path) -> str:
-    """SHA-256 of the trials.csv that a version writes; ends the program where it fails."""
+    """The SHA-256 of the trials.csv that a version writes; ends the program if it fails."""
     folder.mkdir()
     model = (version / "configs" / "big_model.yaml").read_text(encoding="utf-8")
     (folder / "big_study.yaml").write_text(model + BIG, encoding="utf-8")
@@ -52,7 +53,7 @@ def table(version: Path, arguments: Sequence[str], folder: Path) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
     parser.add_argument("--study", choices=STUDIES, nargs="*", default=list(STUDIES))

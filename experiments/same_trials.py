@@ -1,11 +1,11 @@
-"""One study under many circumstances: its trials.csv must be the same file each time.
+"""Runs one study under many circumstances: its trials.csv must be the same file each time.
 
     python -m experiments.same_trials quickstart
     python -m experiments.same_trials trial1 --set data.source=sample --set budget.generations=1
 
 Each circumstance is a process of its own: cores, Ray's workers, the order of the strategies, JAX's
-random generator, its float64 switch. Prints the SHA-256 of the table of each, its rows sorted, and
-ends with 1 where two differ. Without --ray no Ray is started. Two cores: some 40 s a line.
+random generator, its float64 switch. Prints the SHA-256 of each table, with its rows sorted, and
+exits with 1 if two differ. Ray is started only with --ray. It takes about 40 s a line on two cores.
 """
 
 import argparse
@@ -26,7 +26,7 @@ GENERATORS = ("threefry2x32", "rbg", "unsafe_rbg")
 
 @dataclass(frozen=True)
 class Circumstance:
-    """How a study is run: further arguments of `hptjax run`, and what the environment sets."""
+    """How a study is run: further arguments of `hptjax run`, and environment variables."""
 
     name: str
     arguments: Sequence[str] = ()
@@ -66,7 +66,7 @@ def digest(table: Path) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("config")
     parser.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE")
     parser.add_argument("--ray", action="store_true", help="run it on Ray's workers, too")

@@ -1,12 +1,12 @@
-"""Every strategy through what studies meet: an end, a kill, a wall budget, failing candidates.
+"""Runs every strategy through an end, a kill, a wall budget and failing candidates.
 
     python -m experiments.strategies_on_sample [--strategies des tpe ...] [--budget 60]
 
-Runs `hptjax run quickstart` on the bundled sample, in a process for each run:
-finishes: two generations; resumes: killed with SIGKILL half-way through the time that took and
-started again, and trials.csv equal to the undisturbed one's byte for byte; over budget: seconds
-that the generations took beyond a wall budget; failing: two generations of a space in which a third
-of the candidates cannot be built. The last line of output is one JSON object.
+Runs `hptjax run quickstart` on the bundled sample, in a process for each run. finishes: two
+generations end. resumes: killed with SIGKILL after half of that time and started again, the run
+gives a trials.csv equal to the undisturbed one's, byte for byte. over budget: the seconds beyond a
+wall budget. failing: two generations of a space in which a third of the candidates cannot be built.
+The last line of output is one JSON object.
 """
 
 import argparse
@@ -28,7 +28,7 @@ FAILING = "space.resnet_stride_l0={choices: [1, 2, 14], grid: [1, 2, 14]}"
 
 
 def hptjax(out: Path, *words: str, kill_after: float | None = None) -> float:
-    """Seconds of `hptjax run quickstart`, which must end well unless it is killed."""
+    """Runs `hptjax run quickstart`, which must succeed unless it is killed; returns its seconds."""
     command = [sys.executable, "-m", "hptjax", "run", "quickstart", "--out", str(out), *words]
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -67,7 +67,7 @@ def one(strategy: str, budget: float, folder: Path) -> dict[str, object]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES))
     parser.add_argument("--budget", type=float, default=60.0)
     args = parser.parse_args()

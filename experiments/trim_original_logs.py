@@ -4,8 +4,9 @@
 
 FOLDER holds gs.csv, rs.csv, bs.csv, des.npz, des.json and LICENSE-original, as published with
 CNN-Hyperparameter-Tuning (R. Staszkiewicz 2023, MIT; des.npz and des.json hold the arrays and the
-rest of its DES-Trial1-29458s.npy, read once with pickles allowed). Numbers stay as they are; the
-columns that say nothing of a trial are dropped, and the files compressed. A second; 108 KB.
+rest of its DES-Trial1-29458s.npy, read once with pickles allowed). Numbers are unchanged; columns
+without facts about trials are dropped, and the files are compressed. It takes a second, and leaves
+108 KB.
 """
 
 import argparse

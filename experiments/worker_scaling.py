@@ -1,14 +1,14 @@
-"""What more workers would bring: predicted time and idle share of a study for 1 to 1024 of them.
+"""Predicts the time and the idle share of a study for 1 to 1024 workers.
 
     python -m experiments.worker_scaling [CONFIG] [--device core|h100] [--population N] [--check]
 
-The work of a generation is that of random candidates of the space, dealt as the Ray executor deals
-them; an epoch takes as long as its slowest worker, and what the driver adds for each. Measured here
-and now: the driver's seconds per epoch and worker, with workers that do not train; what a
-generation spends on its searcher and its logs; and for `core` the speed of a worker of one core.
-For `h100` the speed is that of `LANES` in `hptjax.population.price`, fitted to one such GPU: each
-body's launches, and a network's time in its body; that some lanes stay empty is left out. --check:
-also trains on 2 workers, and says beside what is predicted what 1 and 2 took.
+The work of a generation is random candidates of the space, dealt as the Ray executor deals them. An
+epoch takes the time of its slowest worker, and the driver's time for each worker. Measured here:
+the driver's seconds per epoch and worker, with workers that do not train; the seconds of a
+generation for its searcher and its logs; and for `core` the speed of a one-core worker. For `h100`
+the speed comes from `LANES` in `hptjax.population.price`, fitted to one such GPU: the launches of
+each body, and a network's time in its body; empty lanes are ignored. --check also trains on 1 and 2
+workers, and prints the measured times beside the predicted ones.
 """
 
 import argparse
@@ -18,18 +18,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from hptjax.devices import set_up
 
 WORKERS = tuple(2**k for k in range(11))
-DRAWS = 10  # generations that the prediction is a mean of
+DRAWS = 10  # the prediction is the mean of so many generations
 
 
 @dataclass(frozen=True)
 class Overheads:
-    """Seconds: of an epoch for its workers, of a generation, and until a worker is there."""
+    """Overheads in seconds: of an epoch for its workers, of a generation, of a worker's start."""
 
     per_epoch: float
     per_worker: float
@@ -40,14 +41,14 @@ class Overheads:
 def predicted(
     costs: Sequence[Sequence[float]], workers: int, launches: float, epochs: int, over: Overheads
 ) -> tuple[float, float]:
-    """Seconds of a generation, and the share of the workers' time in which they are idle.
+    """The seconds of a generation, and the idle share of the workers' time.
 
-    costs: seconds per epoch of the members of some generations; launches: that an epoch takes
+    costs: seconds per epoch of the members of some generations; launches: seconds of an epoch
     beyond its members', on every worker.
     """
     from hptjax.executors.ray.deal import deal
 
-    used = min(workers, max(map(len, costs)))  # the others get nothing
+    used = min(workers, max(map(len, costs)))  # the other workers get no members
     seconds, busy = [], []
     for members in costs:
         loads = dict.fromkeys(range(used), 0.0)
@@ -71,27 +72,27 @@ def candidates(study, image, size: int):
 
 
 def h100_seconds(sample, images: int) -> tuple[list[list[float]], float]:
-    """Of an epoch: those of each network of some generations, and of the launches."""
+    """The seconds of an epoch: for each network of some generations, and for the launches."""
     from hptjax.models.signature import net_shape
     from hptjax.population import make_plan
     from hptjax.population.price import LANES
 
     every = [config for configs in sample for config in configs]
     plan = make_plan(every, capacity=max(map(len, sample)), price=LANES)
-    costs = [
-        [
-            images * LANES.of_body(plan.bodies[plan.body_of(net_shape(config))]) / LANES.per_second
-            for config in configs
-        ]
-        for configs in sample
-    ]
+
+    def seconds(config) -> float:
+        index = plan.body_of(net_shape(config))
+        assert index is not None, "the plan is made from all of the configs"
+        return images * LANES.of_body(plan.bodies[index]) / LANES.per_second
+
+    costs = [[seconds(config) for config in configs] for configs in sample]
     launches = sum(map(LANES.of_launches, plan.bodies))
     return costs, images * launches / LANES.per_second
 
 
 @contextmanager
 def crew_of(study, data, workers: int, kind: type) -> Iterator:
-    """Workers of one core each on a Ray of this machine; gives them and the seconds they took."""
+    """One-core workers on a Ray of this machine; returns them and the seconds to start them."""
     from hptjax.executors.ray.connect import connected
     from hptjax.executors.ray.crew import Crew
 
@@ -106,7 +107,7 @@ def crew_of(study, data, workers: int, kind: type) -> Iterator:
 
 
 def idle_worker() -> type:
-    """Workers that answer at once."""
+    """The class of workers that answer at once."""
     from hptjax.executors.ray.worker import Worker
     from hptjax.population import Cost, Outcome
     from hptjax.records.metrics import LOSSES
@@ -131,14 +132,14 @@ def idle_worker() -> type:
             return {"nothing": np.zeros((len(self.members), 1))}
 
     class IdleWorker(Worker):
-        def make_executor(self, *parts):
+        def make_executor(self, study, data, notify, capacity) -> Any:
             return Idle([])
 
     return IdleWorker
 
 
 def measure_driver(study, data, configs, counts=(1, 2, 4)) -> tuple[float, float, float]:
-    """Seconds per epoch, per epoch and worker, and until the first worker is there."""
+    """The driver's seconds per epoch, per epoch and worker, and until the first worker is ready."""
     from hptjax.executors.ray.executor import RayExecutor
     from hptjax.population import Member
 
@@ -163,7 +164,7 @@ def _timed(call: Callable[[], object]) -> float:
 
 
 def train(study, data, workers: int, generations: int = 6) -> list[Mapping[str, float]]:
-    """Ledgers of generations on Ray, the first one, which compiles, left out."""
+    """The ledgers of generations on Ray, without the first one, which compiles."""
     from hptjax.executors.ray.executor import RayExecutor
     from hptjax.executors.ray.worker import Worker
     from hptjax.search import run_study
@@ -177,11 +178,11 @@ def train(study, data, workers: int, generations: int = 6) -> list[Mapping[str, 
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("config", nargs="?", default="quickstart")
     parser.add_argument("--device", choices=("core", "h100"), default="core")
     parser.add_argument("--population", type=int, help="default: the config's")
-    parser.add_argument("--check", action="store_true", help="train on 1 and 2 workers of a core")
+    parser.add_argument("--check", action="store_true", help="train on 1 and 2 one-core workers")
     parser.add_argument("--set", dest="sets", action="append", default=[], metavar="KEY=VALUE")
     return parser.parse_args()
 

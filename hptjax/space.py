@@ -52,24 +52,38 @@ def to_unit(entry: Entry, value: Any) -> float:
 class Space(Mapping[str, Entry]):
     """Ordered mapping from hparam name to entry; immutable and hashable.
 
-    The order of the names is the order of the D coordinates of the unit cube. conditions: {name:
+    entries: {name: entry}, as `uniform`, `integer` and `choice` give them, too. The order of the
+    names is the order of the D coordinates of the unit cube. conditions: {name:
     the conditions of that hparam}. If one of them does not hold, the hparam is inactive and has no
     effect. Points that differ in inactive hparams only count as one.
+
+    Example:
+        >>> import hptjax
+        >>> space = hptjax.Space({"lr": hptjax.loguniform(1e-4, 1e-2)})
+        >>> {name: round(value, 6) for name, value in space.decode([0.5]).items()}
+        {'lr': 0.001}
     """
 
     __slots__ = ("_conditions", "_entries", "_order")
 
-    def __init__(self, entries: Mapping[str, Entry], conditions: Conditions | None = None) -> None:
+    def __init__(
+        self,
+        entries: Mapping[str, Entry | Mapping[str, Any]],
+        conditions: Conditions | None = None,
+    ) -> None:
         if not isinstance(entries, Mapping) or not entries:
             raise ConfigError(f"a space must hold at least one hparam, got {shown(entries)}.")
+        self._entries: dict[str, Entry] = {}
         for name, entry in entries.items():
             if not is_text(name) or not name:
                 raise ConfigError(f"the name of an hparam must be text, got {shown(name)}.")
+            if isinstance(entry, Mapping):  # as `uniform`, `integer` and `choice` give it
+                entry = entry_from_dict(entry, shown_key(name))
             if not isinstance(entry, Float | Integer | Categorical):
                 raise ConfigError(
                     f"{shown_key(name)}: must be Float, Integer or Categorical, got {shown(entry)}."
                 )
-        self._entries: dict[str, Entry] = dict(entries)
+            self._entries[name] = entry
         self._conditions = checked_conditions(self._entries, conditions or {})
         self._order = parents_first(self._entries, self._conditions)
 

@@ -73,7 +73,8 @@ def after(
     weights, moments = (exact_arrays(member.shape, body, v, state.stats) for v in vectors)
     incoming, chain = body.signature.incoming, chain_of(member.config)
     own = gathered("weights", incoming, chain) | gathered("statistics", incoming, chain)
-    return tuple({name: arrays[name] for name in own} for arrays in (weights, moments))
+    own_weights, own_moments = ({name: a[name] for name in own} for a in (weights, moments))
+    return own_weights, own_moments
 
 
 def wider(body: NetShape) -> NetShape:

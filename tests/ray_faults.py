@@ -30,8 +30,8 @@ def faults_left() -> list[str]:
 
 
 class FaultyWorker(Worker):
-    def make_executor(self, *parts: Any) -> PlannedExecutor:
-        return FaultyExecutor(super().make_executor(*parts))
+    def make_executor(self, study: Any, data: Any, notify: Any, capacity: int) -> PlannedExecutor:
+        return FaultyExecutor(super().make_executor(study, data, notify, capacity))
 
 
 class FaultyExecutor:

@@ -67,7 +67,7 @@ def test_networks_of_short_epochs_are_those_that_were_trained_alone() -> None:
     trainer = PopulationTrainer(
         make_plan([c]), TRAIN, VALIDATION, seed=3, horizon=epochs, images_per_epoch=20
     )
-    state = trainer.start([member])
+    state, metrics = trainer.start([member]), {}
     for _ in range(epochs):
         state, metrics = trainer.epoch(state)
     variables, losses = alone(member, 3, TRAIN, VALIDATION, epochs, images_per_epoch=20)

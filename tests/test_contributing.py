@@ -116,6 +116,13 @@ def test_hooks_have_the_requirements_of_the_extra_dev():
     assert {hook["id"] for hook in HOOKS} == {"ruff", "ruff-format", "pyright", "clang-format"}
 
 
+def test_types_are_checked_in_tests_and_experiments_too():
+    settings = PROJECT["tool"]["pyright"]
+    assert set(settings["include"]) == {"hptjax", "experiments", "tests", "docs"}
+    roots = [environment["root"] for environment in settings["executionEnvironments"]]
+    assert [place for place in (*roots, *settings["ignore"]) if not (ROOT / place).is_dir()] == []
+
+
 def test_the_formatters_hook_has_files():
     pattern = re.compile(next(hook for hook in HOOKS if hook["id"] == "clang-format")["files"])
     names = (str(path.relative_to(ROOT)) for path in ROOT.glob("*/**/*.*[hu]"))

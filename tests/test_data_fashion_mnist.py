@@ -96,7 +96,7 @@ def test_the_real_files_of_debian() -> None:
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         self.server.requests.append(self.path)  # type: ignore[attr-defined]
 
 

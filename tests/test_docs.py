@@ -68,7 +68,9 @@ def test_studies_are_ones(page, tmp_path, monkeypatch):
             continue
         study = load_study(path)
         assert study.budget.trials is not None
-        assert study.data.source.startswith(("npz:", "folder:", "fashion_mnist", "sample"))
+        assert study.data.source.startswith(
+            ("npz:", "folder:", "fashion_mnist", "sample", "my_parts:")
+        )
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
             del sys.modules[name]

@@ -130,7 +130,7 @@ def module_of(path):
 
 
 def run_torch(path, images):
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     x = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
     with torch.no_grad():

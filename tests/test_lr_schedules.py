@@ -44,7 +44,8 @@ def factors(schedule: LrSchedule, steps: int, warmup: float = 0.0) -> tuple[Any,
     own = {name: jnp.float32(getattr(schedule, name)) for name in traced_numbers(schedule)}
     progress = np.arange(MOST, dtype=np.float32) / np.float32(steps)
     both = curves(static_kind(schedule), progress, jnp.float32(steps), jnp.float32(warmup), own)
-    return tuple(np.asarray(curve)[:steps] for curve in both)
+    warmed, plain = (np.asarray(curve)[:steps] for curve in both)
+    return warmed, plain
 
 
 @pytest.mark.parametrize("case", CASES)

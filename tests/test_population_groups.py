@@ -42,6 +42,7 @@ def test_eight_devices_end_nearly_as_soon_as_all_their_work_allows(trial1, count
     even = -(-count // DEVICES)
     execution = execution_for(Device(), plan, count, places=DEVICES)
     lanes, room = execution.lanes, rows_for(Device(), plan, count, DEVICES, execution)
+    assert lanes is not None
     assert even <= room <= max(2 * even, *lanes)
     ratios, gains = [], []
     for seed in range(8 if count < 100 else 256 // count + 1):

@@ -75,7 +75,7 @@ def test_test_figures_stand_beside_those_of_validation(run):
     write(run / "best" / "test.json", figures_of_test(name_of(run)))
     text, best = html_of(run), load_run(run).best
     (table,) = (t for t in Reader(text).tables if t[0][0] == "measure")
-    assert table[0] == ["measure", "better is", "validation", "test"]
+    assert table[0] == ["measure", "better", "validation", "test"]
     rows = {row[0]: row[1:] for row in table[1:]}
     assert rows["accuracy"] == ["higher", f"{best.last('val_accuracy'):.4f}", "0.8750"]
     assert rows["loss"][0] == "lower"

@@ -40,7 +40,7 @@ def test_figures(trial):
     }
 
 
-test_figures.__test__ = False  # a helper, no test
+test_figures.__test__ = False  # a helper, no test  # pyright: ignore[reportFunctionMemberAccess]
 
 
 @pytest.fixture(scope="module")

@@ -295,7 +295,7 @@ def test_importances_of_a_single_trial_are_unknown():
 
 def test_forests_need_an_extra(table):
     try:
-        import sklearn  # noqa: F401
+        import sklearn  # noqa: F401  # pyright: ignore[reportMissingImports]
     except ImportError:
         with pytest.raises(MissingExtraError, match="importances"):
             report.hparam_importances(table, evaluator="fanova")

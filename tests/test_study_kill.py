@@ -42,7 +42,7 @@ class Server:
         assert self._process.stdout is not None
         self._process.stdin.write(f"{folder} {moment} {pace} {kind}\n")
         self._process.stdin.flush()
-        lines = []
+        lines, line = [], ""
         for line in self._process.stdout:
             if line.startswith("exit "):
                 break

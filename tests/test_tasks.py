@@ -199,4 +199,4 @@ def test_a_task_of_ones_own_is_a_class_with_a_loss():
     with pytest.raises(ConfigError, match="squared_error has no measure 'mae'"):
         task.measure("mae")
     with pytest.raises(TypeError, match="abstract"):
-        hptjax.Task()
+        hptjax.Task()  # pyright: ignore[reportAbstractUsage]

@@ -131,8 +131,10 @@ def test_trackio_has_the_metrics_of_each_epoch(tmp_path, monkeypatch, capsys):
     pytest.importorskip("trackio")
     result = opened("trackio", tmp_path / "run", project="mine")
     assert "Run finished" not in capsys.readouterr().out
-    from trackio import Api
-    from trackio.sqlite_storage import SQLiteStorage as storage
+    from trackio import Api  # pyright: ignore[reportMissingImports]
+    from trackio.sqlite_storage import (  # pyright: ignore[reportMissingImports]
+        SQLiteStorage as storage,
+    )
 
     runs = {found.name: found for found in Api().runs("mine")}
     assert set(runs) == {f"run/random/{trial.number}" for trial in result.trials}

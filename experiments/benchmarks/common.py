@@ -1,4 +1,4 @@
-"""What the benchmark scripts share: images, populations, rounds of several processes, tables."""
+"""The shared parts of the benchmarks: images, populations, rounds of several processes, tables."""
 
 import json
 import os
@@ -25,7 +25,7 @@ from hptjax.transpile import Problem
 ROOT = Path(__file__).parents[2]
 STUDY = ROOT / "configs" / "trial1.yaml"
 WIDTH = 140  # columns of a table that goes to a file
-PAUSE = 0.3  # seconds between two peers: lets the threads of the one before go to sleep
+PAUSE = 0.3  # seconds between two peers: the threads of the first one go to sleep
 
 
 class PeerFailed(RuntimeError):
@@ -42,7 +42,7 @@ class Peer:
         env: Mapping[str, str] | None = None,
         root: Path = ROOT,
     ) -> None:
-        """root: of the checkout whose version runs."""
+        """root: the checkout whose version runs."""
         self.label = label
         command = [sys.executable, "-m", "experiments.benchmarks.peers", *arguments, "--serve"]
         self._process = subprocess.Popen(
@@ -66,7 +66,7 @@ class Peer:
         return json.loads(line)
 
     def seconds(self) -> float:
-        """Lets the process make one round."""
+        """Runs one round in the process; returns its seconds."""
         assert self._process.stdin is not None
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
@@ -83,7 +83,7 @@ class Peer:
 def start_peers(
     commands: Mapping[str, Sequence[str]], env: Mapping[str, str] | None = None
 ) -> tuple[dict[str, Peer], dict[str, dict[str, Any]]]:
-    """Starts a process per label, one after another; returns those that work and what they say."""
+    """Starts a process per label, one after another; returns working ones and their messages."""
     peers, ready = {}, {}
     for label, arguments in commands.items():
         peer = Peer(label, arguments, env)
@@ -98,7 +98,7 @@ def start_peers(
 
 
 def take_turns(peers: Mapping[str, Peer], rounds: int) -> dict[str, list[float]]:
-    """Seconds of every round of every peer; each round goes round all of them, in turned order."""
+    """Seconds of every round of every peer; each round visits all of them, in rotated order."""
     times: dict[str, list[float]] = {label: [] for label in peers}
     labels = list(peers)
     for k in range(rounds):
@@ -112,12 +112,12 @@ def take_turns(peers: Mapping[str, Peer], rounds: int) -> dict[str, list[float]]
 
 
 def median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
-    """Median of the ratios round by round: what slows a whole round down cancels."""
+    """The median of the ratios of rounds: a load that slows a whole round cancels."""
     return statistics.median(a / b for a, b in zip(above, below, strict=True))
 
 
 def training_images(data: str, data_dir: Path | None) -> ImageDataset:
-    """The images to train on; data "auto": FashionMNIST where it is on disk, else the sample."""
+    """The images to train on; data "auto": FashionMNIST if it is on disk, else the sample."""
     if data != "auto":
         return load_images(data, data_dir=data_dir)
     from hptjax.data.fashion_mnist import DEBIAN_FOLDER
@@ -136,7 +136,7 @@ def shuffled(images: ImageDataset, seed: int) -> ImageDataset:
 
 
 def first_images(images: ImageDataset, count: int) -> ImageDataset:
-    """So many; where there are fewer, they come again: an epoch must have all the steps it says."""
+    """The first images, repeated if there are too few: an epoch must have its number of steps."""
     return images.take(np.arange(count) % images.size)
 
 
@@ -151,7 +151,7 @@ def trial1_problem() -> Problem:
 
 
 def epoch_seconds(population: Population, epochs: int) -> list[float]:
-    """Times of some more epochs."""
+    """The seconds of some further epochs."""
     seconds = []
     for _ in range(epochs):
         begin = time.perf_counter()
@@ -171,7 +171,7 @@ def mixed_members(count: int, seed: int) -> list[dict[str, Any]]:
 
 
 def machine() -> str:
-    """One line that says what the figures were measured on."""
+    """One line about the machine of the measurements."""
     import jax
 
     facts = [

@@ -1,22 +1,22 @@
-"""What would a training step do on a GPU or a TPU? Compiled for one that is not there, and counted.
+"""Compiles a training step for a GPU or a TPU that is not there, and counts its work.
 
     python -m experiments.benchmarks.compiled --platform gpu [--body 24,16,1] [--lanes 8]
     python -m experiments.benchmarks.compiled --platform tpu [--keep step.hlo] [--longest 20]
     python -m experiments.benchmarks.compiled --platform gpu --maps bfloat16
 
-Compiles the loop over training batches of a body, so many members side by side, for an H100 or for
-one core of a TPU v5e, and counts what XLA made of a step: kernels, relayouts (which only move
-numbers to another layout), bytes read and written by kind, bytes with the filling of a TPU's tiles,
-and bytes that leave its fast memory. --maps stores maps, their gradients and the kernels of
-convolutions in another type than hptjax does; norms still compute in float32, as do all units.
+Compiles the loop over training batches of a body, with --lanes members side by side, for an H100 or
+for one core of a TPU v5e. Counts the work of a step: kernels, relayouts (which only move numbers to
+another layout), bytes read and written by kind, bytes with the padding of a TPU's tiles, and bytes
+that leave its fast memory. --maps stores maps, their gradients and the kernels of convolutions in
+another type than hptjax does; norms still compute in float32, as do all units.
 
-No device is needed but the compilers, of the version of jax. Beside jax 0.10.1 a GPU takes
+No device is needed, only the compilers of jax's version. For a GPU with jax 0.10.1:
 
     pip install --no-deps jax-cuda13-pjrt==0.10.1 jax-cuda13-plugin==0.10.1 nvidia-nvvm
 
-and a TPU `pip install --no-deps 'libtpu==0.0.41.*'` (one process at a time). Without a GPU nothing
-is tuned: products are Triton's with default tiles; kernels and bytes hold, times do not. The last
-line of output is one JSON object.
+and for a TPU `pip install --no-deps 'libtpu==0.0.41.*'` (one process at a time). Without a GPU
+nothing is tuned: products are Triton's with default tiles; kernels and bytes are right, times are
+not. The last line of output is one JSON object.
 """
 
 import argparse
@@ -47,7 +47,7 @@ from .common import rounded, show
 from .hlo_count import Kernel, kernels_of_step
 from .step_parts import Labels, network_of
 
-STEPS = 100  # of an epoch; what one of them does is counted
+STEPS = 100  # steps of an epoch; the work of one step is counted
 H100 = """\
 gpu_device_info {
   threads_per_block_limit: 1024
@@ -74,8 +74,8 @@ dnn_version_info { major: 9 minor: 12 }
 runtime_version { major: 13 }
 device_description_str: "NVIDIA H100 80GB HBM3"
 """
-PLATFORMS = {"gpu": "cuda", "tpu": "tpu"}  # by the words of JAX
-TPU = {  # what libtpu would otherwise ask the machine for
+PLATFORMS = {"gpu": "cuda", "tpu": "tpu"}  # by JAX's names of types
+TPU = {  # libtpu would otherwise read these from the machine
     "TPU_SKIP_MDS_QUERY": "1",
     "TPU_ACCELERATOR_TYPE": "v5litepod-1",
     "TPU_WORKER_ID": "0",
@@ -85,7 +85,7 @@ FLAGS = "--xla_gpu_autotune_level=0 --xla_gpu_force_compilation_parallelism=1"
 
 
 def absent_device(platform: str) -> Any:
-    """A device to compile for that this machine does not have."""
+    """A device to compile for, which this machine does not have."""
     jax.config.update("jax_platforms", "cpu")
     if platform == "tpu":
         for name, value in TPU.items():
@@ -97,7 +97,7 @@ def absent_device(platform: str) -> Any:
 
 
 def _cuda_folder() -> list[str]:
-    """The flag that says where nvidia-nvvm has put libdevice, if it is installed."""
+    """The flag with the place of libdevice from nvidia-nvvm, if it is installed."""
     paths = (Path(path) / "nvidia" / "cu13" for path in sys.path)
     found = (path for path in paths if (path / "nvvm" / "libdevice").is_dir())
     return [f"--xla_gpu_cuda_data_dir={path}" for path in found][:1]
@@ -105,7 +105,7 @@ def _cuda_folder() -> list[str]:
 
 @contextmanager
 def stored_maps(dtype: Any) -> Iterator[None]:
-    """Programs traced in here have maps, their gradients and kernels of this type."""
+    """Gives programs that are traced within maps, gradients and kernels of this type."""
 
     def cast(*arrays: Array) -> list[Array]:
         return [array.astype(dtype) for array in arrays]
@@ -149,7 +149,7 @@ def stored_maps(dtype: Any) -> Iterator[None]:
 
 
 def compiled_epoch(body: str, lanes: int, platform: str) -> str:
-    """The optimised HLO of an epoch of so many members of a body, "c0,c1,stride", side by side."""
+    """The optimised HLO of an epoch of `lanes` members of a body, "c0,c1,stride", side by side."""
     device = absent_device(platform)
     network = network_of(body, mlp_out_l0=128)
     net, choices = network.body, network.choices.fitted(Labels())
@@ -184,7 +184,7 @@ def compiled_epoch(body: str, lanes: int, platform: str) -> str:
 
 
 def counted(kernels: Sequence[Kernel]) -> dict[str, float]:
-    """How many they are, and the MB that they move."""
+    """The number of some kernels, and the MB that they move."""
     sizes = {
         "read_mb": sum(a.bytes for k in kernels for a in k.reads),
         "written_mb": sum(a.bytes for k in kernels for a in k.writes),
@@ -205,9 +205,11 @@ def main() -> int:
     parser.add_argument("--platform", choices=PLATFORMS, required=True)
     parser.add_argument("--body", default="24,16,1", help="channels of both blocks, and the stride")
     parser.add_argument("--lanes", type=int, default=8, help="members side by side")
-    parser.add_argument("--maps", choices=("bfloat16", "float16"), help="what maps are stored in")
-    parser.add_argument("--keep", type=Path, help="file that the compiled program is written to")
-    parser.add_argument("--longest", type=int, default=0, help="of these kernels each by itself")
+    parser.add_argument("--maps", choices=("bfloat16", "float16"), help="the type of stored maps")
+    parser.add_argument("--keep", type=Path, help="a file for the compiled program")
+    parser.add_argument(
+        "--longest", type=int, default=0, help="list so many of the largest kernels"
+    )
     args = parser.parse_args()
     began = time.process_time()
     with stored_maps(args.maps) if args.maps else nullcontext():

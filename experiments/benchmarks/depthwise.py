@@ -1,9 +1,9 @@
-"""Depthwise convolutions and their gradients in a loop: kernels, products for each tap, XLA's own.
+"""Times depthwise convolutions with their gradients: our kernels, products per tap, XLA's own.
 
     taskset -c 0 python -m experiments.benchmarks.depthwise          # one core
     taskset -c 0 python -m experiments.benchmarks.depthwise --torch  # PyTorch's beside them
 
-Rounds alternate; medians. Seconds of compiling are those of the first call.
+The ways take turns; medians are shown. The seconds of the first call include compiling.
 """
 
 import argparse
@@ -86,7 +86,7 @@ def _ours(function: Callable[..., Array]) -> Callable[..., Array]:
 
 
 def _xla(x: Array, w: Array, stride: int) -> Array:
-    """On [B, H, W, C], as Flax has it, from maps in that order."""
+    """XLA's convolution on [B, H, W, C], Flax's order, from maps in that order."""
     pad = w.shape[1] // 2, w.shape[1] // 2
     return lax.conv_general_dilated(
         x.transpose(3, 1, 2, 0),
@@ -99,7 +99,7 @@ def _xla(x: Array, w: Array, stride: int) -> Array:
 
 
 def _jitted(convolve: Callable[..., Array], x: np.ndarray, w: np.ndarray, stride: int) -> Run:
-    """STEPS steps, each of which needs the one before."""
+    """A compiled loop of A compiled loop of STEPS steps, each of which needs the one before."""
 
     def step(carry: tuple[Array, Array], _: None):
         y, back = jax.vjp(lambda x, w: convolve(x, w, stride), *carry)
@@ -111,8 +111,8 @@ def _jitted(convolve: Callable[..., Array], x: np.ndarray, w: np.ndarray, stride
 
 
 def _torch(x: np.ndarray, w: np.ndarray, stride: int) -> Run:
-    """[B, C, H, W] in channels_last, on one thread."""
-    import torch
+    """PyTorch's convolution on [B, C, H, W] in channels_last, on one thread."""
+    import torch  # pyright: ignore[reportMissingImports]
 
     torch.set_num_threads(1)
     maps = torch.from_numpy(x.transpose(3, 0, 1, 2).copy())

@@ -7,7 +7,7 @@ release-original, D = 10, published ranges: f1 10k-13.5k, f8 19k-23k, f10 16k-19
 
 import argparse
 
-import cocoex
+import cocoex  # pyright: ignore[reportMissingImports]
 import jax
 import numpy as np
 
@@ -17,7 +17,7 @@ RANGES = {1: (10_000, 13_500), 8: (19_000, 23_000), 10: (16_000, 19_500)}
 
 
 def evaluations_to_target(function: int, dims: int, instance: int, preset: str, args) -> int | None:
-    """nfev of one run on one instance, None if the target was missed."""
+    """The evaluations of one run on one instance; None if it missed the target."""
     options = f"dimensions: {dims} function_indices: {function} instance_indices: {instance}"
     problem = next(iter(cocoex.Suite("bbob", "", options)))
     result = des_minimize(
@@ -34,7 +34,7 @@ def evaluations_to_target(function: int, dims: int, instance: int, preset: str, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--functions", type=int, nargs="+", default=list(RANGES))
     parser.add_argument("--dims", type=int, nargs="+", default=[10])
     parser.add_argument("--presets", nargs="+", choices=PRESETS, default=["release-original"])

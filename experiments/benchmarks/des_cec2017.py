@@ -3,10 +3,10 @@
     python experiments/benchmarks/des_cec2017.py --presets tevc release-original --dims 10
 
 The published protocol: 51 runs, 10 000 D evaluations, error f - f*, float64. All runs' populations
-are evaluated in one C++ call per generation. For each function the ratio of the medians and two
-tests of "the same distribution": Welch's t test on the published mean and sd, and a sign test of
-our values against the published median (itself of 51 runs). With
-`--samples published.csv` (columns function, preset, dim, error) also Mann-Whitney's rank test.
+are evaluated in one C++ call per generation. For each function it prints the ratio of the medians,
+and two tests of "the same distribution": Welch's t test on the published mean and sd, and a sign
+test of our values against the published median (also of 51 runs). With `--samples published.csv`
+(columns function, preset, dim, error) it adds Mann-Whitney's rank test.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import csv
 import time
 
 import jax
-import minionpy
+import minionpy  # pyright: ignore[reportMissingImports]
 import numpy as np
 from scipy import stats
 
@@ -50,7 +50,7 @@ PUBLISHED_RUNS = 51
 
 
 def errors(number: int, dims: int, preset: str, runs: int, budget: int, seed: int) -> np.ndarray:
-    """f - f* of each run, values below 1e-8 as they are. Returns [runs]."""
+    """Returns f - f* of each run [runs]; values below 1e-8 are kept."""
     problem = minionpy.CEC2017Functions(number, dims)
     result = des_minimize(
         lambda x: np.asarray(problem(x)),
@@ -67,15 +67,15 @@ def errors(number: int, dims: int, preset: str, runs: int, budget: int, seed: in
 
 
 def compare(error: np.ndarray, published: tuple[float, float, float]) -> tuple[float, float]:
-    """p of Welch's t test (our sd where none is published) and of the sign test of the median."""
+    """The p values of Welch's t test (with our sd if none is published) and of the sign test."""
     mean, sd, median = published
     spread = error.std(ddof=1)
     theirs = spread if np.isnan(sd) else sd
     p_mean = stats.ttest_ind_from_stats(
         error.mean(), spread, len(error), mean, theirs, PUBLISHED_RUNS, equal_var=False
     ).pvalue
-    # Many runs may end in the very optimum that is the median: only more than half on one side
-    # speaks against it. The published median is uncertain too.
+    # Many runs may end exactly at the median, the optimum: only more than half on one side speaks
+    # against it. The published median is uncertain, too.
     tie = 0.01 * abs(median) + 1e-8
     beyond = max(np.sum(error > median + tie), np.sum(error < median - tie))
     excess = max(2 * beyond - len(error), 0) / len(error)
@@ -94,7 +94,7 @@ def read_samples(path: str) -> dict[tuple[int, str, int], list[float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--functions", type=int, nargs="+", default=FUNCTIONS)
     parser.add_argument("--dims", type=int, nargs="+", default=[10])
     parser.add_argument("--presets", nargs="+", choices=PRESETS, default=list(PUBLISHED))

@@ -22,7 +22,7 @@ def sphere(x):
 
 
 def rosenbrock(x):
-    x = x + 1  # its own optimum is at 1: now at 0, as the others
+    x = x + 1  # moves its optimum from 1 to 0, where the others have it
     return jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
 
 
@@ -60,8 +60,8 @@ def medians(function, shift: np.ndarray, seed: int) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--scale", type=float, default=3, help="shift within +- this")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--scale", type=float, default=3, help="largest shift")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     jax.config.update("jax_enable_x64", True)

@@ -2,10 +2,10 @@
 
     python experiments/benchmarks/des_speed.py
 
-Each contestant runs a few times, interleaved; medians. Compilation is not counted. Cores used:
-"DES x 51" is `des_minimize(..., runs=51)` as a user calls it and spreads its runs over one XLA
-device per core; every other contestant, the numpy loop above all, computes on one. The ratio by CPU
-time counts work instead of cores, and other load on the machine distorts it less.
+Each contestant runs a few times, interleaved; medians are shown, without compilation. "DES x 51" is
+`des_minimize(..., runs=51)` as a user calls it, which spreads its runs over one XLA device per
+core. Every other contestant, including the numpy loop, computes on one core. The ratio by CPU time
+counts work instead of cores, and other load on the machine distorts it less.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def sphere(x):
 
 
 def evosax_run(name: str, dims: int, generations: int, runs: int | None) -> Callable:
-    """A function that makes the runs once, compiled; it returns the evaluations made."""
+    """A compiled function that makes the runs once, and returns the number of evaluations."""
     size = 4 * dims + 1
     if name == "DES":
         es = DES(size, jnp.zeros(dims), budget=2**31 - 1)
@@ -68,11 +68,11 @@ def evosax_run(name: str, dims: int, generations: int, runs: int | None) -> Call
 
 
 def minimize_run(dims: int, generations: int) -> Callable:
-    """All runs by `des_minimize`; compiled by a first call."""
+    """A function that makes all runs by `des_minimize`; a first call has compiled it."""
 
     def run() -> int:
         box, budget = [(0, 1)] * dims, (4 * dims + 1) * generations
-        # sphere answers numpy with numpy, so that it would count as a plain function
+        # sphere returns numpy for numpy, which would count as a plain function
         result = des_minimize(sphere, bounds=box, runs=RUNS, budget=budget, jit=True)
         return int(result.nfev.sum())
 
@@ -81,7 +81,7 @@ def minimize_run(dims: int, generations: int) -> Callable:
 
 
 def numpy_des(dims: int, generations: int) -> Callable:
-    """DES with a loop over the individuals, as the original study's des_classic has it."""
+    """DES with a loop over the individuals, as in the original study's des_classic."""
     size, mu = 4 * dims, 2 * dims
     history = 6 + int(np.ceil(3 * np.sqrt(dims)))
     weights = np.log(mu + 1) - np.log(np.arange(1, mu + 1))
@@ -130,7 +130,7 @@ def scipy_run(dims: int, generations: int) -> Callable:
 
 
 def cmaes_run(dims: int, generations: int) -> Callable:
-    from cmaes import CMA
+    from cmaes import CMA  # pyright: ignore[reportMissingImports]
 
     def run() -> int:
         size = 4 * dims + 1
@@ -152,7 +152,7 @@ def contestants(dims: int, generations: int, short: int) -> dict[str, Callable]:
     found[f"DES x {RUNS}"] = minimize_run(dims, generations)
     for name in ("DES", "CMA_ES", "DifferentialEvolution"):
         found[f"{name} x 1"] = evosax_run(name, dims, generations, None)
-        if name == "DES":  # as many as beside it: they cost more once the archive is full
+        if name == "DES":  # as many as in the other row: they cost more when the archive is full
             found[f"DES x {RUNS}, one vmap"] = evosax_run(name, dims, generations, RUNS)
         else:
             found[f"{name} x {RUNS}"] = evosax_run(name, dims, max(generations // 10, 1), RUNS)
@@ -167,7 +167,7 @@ def timed(run: Callable) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--dims", type=int, nargs="+", default=[10, 30])
     parser.add_argument("--generations", type=int, default=300)
     parser.add_argument("--short", type=int, default=10, help="generations of the plain loops")

@@ -1,4 +1,4 @@
-"""Networks of every kind of layer, by their width, that `exactness` trains."""
+"""The networks, with every kind of layer, that `exactness` trains, as functions of the width."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def network(*layers: Any) -> Model:
 
 
 def bands(width: int) -> Any:
-    """Convolutions of kernels and strides of all kinds, which bands compute."""
+    """Convolutions with various kernels and strides, which bands compute."""
     conv = {"out_channels": width, "activation": "relu"}
     return network(
         {"conv": {**conv, "kernel_size": 3}},

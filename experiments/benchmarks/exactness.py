@@ -1,13 +1,13 @@
-"""The promise, on whatever device there is: each network is trained as if it were alone.
+"""Checks the promise on any device: each network is trained as if it were alone.
 
     python -m experiments.benchmarks.exactness [--kinds bands,linear]
 
-For each kind of layer eight networks, four of either of two sizes, take an epoch of three steps of
-SGD with `highest` products: a narrow one alone, in a body of its own; all of them in a body as wide
-as the widest, one after another; and eight side by side. The first column says how far the weights
-moved, beside which the differences are to be seen. A process of its own trains the same on CPUs.
-Each row is a JSON line with its figures and whether all of them hold; the last one counts the rows
-that do not, which is also the exit code.
+For each kind of layer eight networks, four of each of two sizes, are trained for an epoch of three
+steps of SGD with `highest` products. They are trained in three ways: a narrow one alone, in its own
+body; all in a body as wide as the widest, one after another; and all eight side by side. The first
+column says how far the weights moved, for comparison with the differences. Another process trains
+the same networks on CPUs. Each row is a JSON line with its figures and whether all of them hold;
+the last line counts the rows that do not, which is also the exit code.
 """
 
 import argparse
@@ -35,10 +35,10 @@ from tests.nets import images
 from .common import ROOT, show
 from .exact_kinds import KINDS
 
-TOLERANCE = 1e-5  # of weights and statistics, absolute, as the tests have it after an epoch
+TOLERANCE = 1e-5  # absolute, of weights and statistics, as in the tests after an epoch
 MEMBERS = 8
 TRAIN, VALIDATION = images(48), images(40, seed=1)
-WILD = 1e38  # a learning rate with which a network diverges at once
+WILD = 1e38  # a learning rate at which a network diverges at once
 HOLDS = ("padded", "lanes", "dead", "wild", "cpu")
 COLUMNS = {
     "moved": "weights moved",
@@ -57,7 +57,7 @@ WAYS = {"alone": (1, 1), "loop": (MEMBERS, 1), "side": (MEMBERS, MEMBERS)}  # me
 
 
 def members_of(kind: str) -> list[Member]:
-    """Eight that differ in width and in learning rate."""
+    """Eight members that differ in width and learning rate."""
     found = []
     for k in range(MEMBERS):
         own = KINDS[kind](WIDE if k % 2 else NARROW)
@@ -75,18 +75,18 @@ class Trained:
             plan, TRAIN, VALIDATION, seed=3, horizon=1, devices=device, lanes=lanes
         )
         begun = self.trainer.start(members)
-        self.before = self.trainer.snapshot(begun)  # its arrays are used up
+        self.before = self.trainer.snapshot(begun)  # its arrays have been donated
         self.state, self.metrics = self.trainer.epoch(begun)
 
     def epoch(self, members: Sequence[Member]) -> tuple[PopulationState, Arrays]:
         return self.trainer.epoch(self.trainer.start(members))
 
     def arrays(self) -> Arrays:
-        """All that training changed, of each member at its exact shape, by rows."""
+        """The arrays of each member at its exact shape after training, by rows."""
         return self.trainer.snapshot(self.state)
 
     def dead(self) -> int:
-        """How many numbers are not zero in the padding, and behind the end of a vector."""
+        """How many numbers in the padding, and behind the end of a vector, are not zero."""
         count, placement = 0, self.state.placement
         held = jax.device_get(self.state.arrays[0])
         for k, member in enumerate(self.state.members):
@@ -98,7 +98,7 @@ class Trained:
         return count
 
     def changed_by_a_wild_one(self) -> int:
-        """How many numbers of the others change where the last one diverges."""
+        """How many numbers of the other members change if the last one diverges."""
         *others, last = self.state.members
         config = last.config.model_copy(update={"lr": WILD})
         state, metrics = self.epoch([*others, replace(last, config=config)])
@@ -115,7 +115,7 @@ def _dead(vector: np.ndarray, padded: FlatLayout, true: FlatLayout) -> int:
 
 
 def highest() -> AbstractContextManager[Any]:
-    """Float32 products, in this thread."""
+    """Makes products float32 in this thread."""
     return jax.default_matmul_precision("highest")
 
 
@@ -127,7 +127,7 @@ def trained(kind: str, way: str) -> Trained:
 
 
 def figures(kind: str, ran: Mapping[str, Trained], cpu: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """The figures of a kind; ran: {way: what it came to}; cpu: what `reference` gives."""
+    """The figures of a kind; ran: {way: its results}; cpu: the result of `reference`."""
     narrow = _row(ran["alone"].arrays(), 0)
     loop, lanes = ran["loop"].arrays(), ran["side"].arrays()
     with highest():
@@ -150,7 +150,7 @@ def figures(kind: str, ran: Mapping[str, Trained], cpu: Mapping[str, np.ndarray]
 def _row_of(
     pool: Executor, kind: str, ran: Mapping[str, Future[Trained]], cpu: Future[Arrays]
 ) -> dict[str, Any]:
-    """The figures of a kind, or its error: the other kinds go on."""
+    """The figures of a kind, or its error, so that the other kinds go on."""
     error = next((e for e in (job.exception() for job in (*ran.values(), cpu)) if e), None)
     if error is None:
         done = {way: job.result() for way, job in ran.items()}
@@ -163,12 +163,12 @@ def _row_of(
 
 
 def _different(some: Arrays, others: Arrays) -> int:
-    """Numbers that differ in all rows but the last."""
+    """How many numbers differ in all rows except the last."""
     return sum(int(np.count_nonzero(a[:-1] != others[name][:-1])) for name, a in some.items())
 
 
 def _vectors(arrays: Arrays) -> Arrays:
-    """The weights alone."""
+    """The weights only."""
     return {name: values for name, values in arrays.items() if name.endswith("params")}
 
 
@@ -181,7 +181,7 @@ def _named(arrays: Mapping[str, np.ndarray], start: str) -> Arrays:
 
 
 def _apart(some: Arrays, others: Arrays) -> float:
-    """The largest difference; a vector that is filled up further is as long as the shorter."""
+    """The largest difference; a vector with more padding is cut to the shorter one."""
     assert some.keys() == others.keys(), (some.keys(), others.keys())
     worst = 0.0
     for name, values in some.items():
@@ -194,7 +194,7 @@ def _apart(some: Arrays, others: Arrays) -> float:
 
 
 def reference(kinds: Sequence[str], path: Path, jobs: int) -> None:
-    """Writes what the narrow networks come to on this process's device: {kind/name: array}."""
+    """Writes the trained narrow networks of this process's device: {kind/name: array}."""
     with ThreadPoolExecutor(jobs) as pool:
         ran = pool.map(partial(trained, way="alone"), kinds)
     found = {
@@ -206,7 +206,7 @@ def reference(kinds: Sequence[str], path: Path, jobs: int) -> None:
 
 
 def on_cpus(options: Sequence[str], path: Path) -> Arrays:
-    """The reference, by a process that has no other device."""
+    """The reference from a process with CPUs only."""
     command = [sys.executable, "-m", __spec__.name, *options, "--reference", str(path)]
     env = {**os.environ, "JAX_PLATFORMS": "cpu"}
     subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, check=True)
@@ -219,7 +219,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--kinds", default=",".join(KINDS), help="by comma")
     parser.add_argument("--jobs", type=int, default=12, help="programs compiled at once")
-    parser.add_argument("--reference", type=Path, help="write what the CPU's check needs, and end")
+    parser.add_argument(
+        "--reference", type=Path, help="write the arrays for the check on CPUs, and end"
+    )
     args = parser.parse_args(argv)
     kinds = args.kinds.split(",")
     if unknown := set(kinds) - set(KINDS):

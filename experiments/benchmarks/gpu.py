@@ -1,11 +1,11 @@
-"""All that is to be checked and timed on one GPU, most important first, within nine minutes.
+"""Runs all checks and timings for one GPU, the most important first, within nine minutes.
 
     python -m experiments.benchmarks.gpu [--seconds 540] [--out experiments/results/gpu]
         [--only machine,exactness] [--skip compiled] [--device cpu --quick]
 
-Each section is a process with seconds of its own. OUT.md and OUT.json are written after each, so
-that the run may be cut at any moment; a section that fails, or is not started because too little
-time is left, says so there, and the next one goes on. NOTES.md says what each section decides.
+Each section is a process with its own limit of seconds. OUT.md and OUT.json are written after each
+section, so that the run may be cut at any moment. They also name sections that failed, or that were
+not started because too little time was left. NOTES.md says what each section decides.
 """
 
 import sys
@@ -16,7 +16,7 @@ from .population import ON_GPU
 from .sections import DONE, Section, chosen, module_command, parser_of, run_all
 
 OUT = ROOT / "experiments" / "results" / "gpu"
-FEW = 4  # networks that torch.compile has the time for
+FEW = 4  # torch.compile has time for so many networks only
 TITLES = {
     "machine": "The machine",
     "exactness": "Exactness",
@@ -27,7 +27,7 @@ TITLES = {
     "equal": "Beside other ways, eight equal networks",
     "compiled": f"Beside torch.compile, {FEW} networks",
 }
-SECONDS = {  # at most, and with how many left a section is still worth starting
+SECONDS = {  # the most seconds, and the least that are worth starting a section with
     "machine": (60, 10),
     "exactness": (170, 30),
     "population": (200, 90),
@@ -40,7 +40,7 @@ SECONDS = {  # at most, and with how many left a section is still worth starting
 
 
 def sections(*, device: str, quick: bool) -> list[Section]:
-    """All of them, in order of their importance."""
+    """All sections, in order of importance."""
     part = ["--quick"] if quick else []
     ready = ",".join(name for name in ON_GPU if name != "torch compile")
     compiled = "torch compile,torch graphs x1"
@@ -74,7 +74,7 @@ def sections(*, device: str, quick: bool) -> list[Section]:
 
 
 def environment(device: str) -> dict[str, str]:
-    """JAX starts on the device or not at all; sections and peers share its memory."""
+    """The environment of sections: JAX must start on the device; they share its memory."""
     platforms = "cpu" if device == "cpu" else "cuda,cpu"
     return {
         "JAX_PLATFORMS": platforms,
@@ -86,7 +86,9 @@ def environment(device: str) -> dict[str, str]:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = parser_of(__doc__, OUT, TITLES)
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes: does all of it run?")
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny sizes, to check that everything runs"
+    )
     args = parser.parse_args(argv)
     wanted = chosen(parser, args, sections(device=args.device, quick=args.quick))
     heading = "One GPU: checks and times" if args.device == "cuda" else "A trial run on CPUs"

@@ -1,10 +1,10 @@
-"""Bytes that the device's memory moves in a training step, by Nsight Compute.
+"""Counts the bytes that the device's memory moves in a training step, by Nsight Compute.
 
     python -m experiments.benchmarks.gpu_bytes [--lanes 12]
 
-Starts itself under `ncu`, which counts those of each kernel of one epoch of three steps of the
-widest network of stride 1, as often as there are lanes. The last line is a JSON object: dram_mb, of
-a step and member. Shuffling, augmentation and evaluation of the epoch are in it.
+Starts itself under `ncu`, which counts the bytes of each kernel in one epoch of three steps. Every
+lane trains the widest network of stride 1. The last line is a JSON object with dram_mb, MB per step
+and member, which includes the shuffling, augmentation and evaluation of the epoch.
 """
 
 import argparse
@@ -26,18 +26,18 @@ METRIC = "dram__bytes.sum"
 
 
 def counted(lanes: int) -> None:
-    """Trains an epoch that compiles, and one that the profiler sees."""
+    """Trains one epoch to compile, and one that the profiler sees."""
     from .lanes import prepared
 
     population = prepared(STEPS, (1, lanes, "default"))["population"]
-    gpu = Device()  # the context that JAX has, in this thread
+    gpu = Device()  # JAX's context, in this thread
     gpu.profile(on=True)
     population.advance(1)
     gpu.profile(on=False)
 
 
 def bytes_of(lines: Iterable[str]) -> tuple[float, int]:
-    """Bytes and kernels in the table that `ncu --csv` prints; its other lines are passed over."""
+    """The bytes and kernels in the table of `ncu --csv`; other lines are ignored."""
     rows = csv.DictReader(line for line in lines if line.startswith('"'))
     total, kernels = 0.0, 0
     for row in rows:
@@ -48,7 +48,7 @@ def bytes_of(lines: Iterable[str]) -> tuple[float, int]:
 
 
 def profiler() -> str:
-    """The path of ncu; raises ConfigError where there is none."""
+    """The path of ncu; raises ConfigError if there is none."""
     path = shutil.which("ncu") or shutil.which("ncu", path="/usr/local/cuda/bin")
     if path is None:
         raise ConfigError("Nsight Compute counts the bytes, and ncu is not there.")
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--lanes", type=int, default=12)
-    parser.add_argument("--counted", action="store_true", help="what ncu starts")
+    parser.add_argument("--counted", action="store_true", help="run as the process that ncu starts")
     args = parser.parse_args(argv)
     if args.counted:
         counted(args.lanes)

@@ -1,13 +1,13 @@
-"""What a persistent CUDA kernel that trains members would rest on, measured on one NVIDIA GPU.
+"""Measures the foundations of a persistent CUDA kernel for training, on one NVIDIA GPU.
 
     python -m experiments.benchmarks.gpu_kernel [--seconds 540]
         [--out experiments/results/gpu_kernel] [--only copy,conv]
 
-Needs NVRTC (jax[cuda13] has it) and the driver. How fast memory is copied, how fast the tensor
-cores multiply by `mma.sync` alone, what a barrier between blocks costs, and how fast `cuda/conv.cu`
-convolves: it is held against XLA on fresh input before it is timed. The bytes that a step moves are
-counted by Nsight Compute, where `ncu` is there. The last table says what each figure decides.
-Questions are sections as those of `gpu`, written to OUT.md and OUT.json one by one.
+Needs NVRTC (jax[cuda13] has it) and the driver. It measures how fast memory is copied, how fast the
+tensor cores multiply by `mma.sync` alone, the cost of a barrier between blocks, and the speed of
+`cuda/conv.cu`, which is compared with XLA on fresh input before it is timed. Nsight Compute counts
+the bytes of a step, if `ncu` is installed. The last table says what each figure decides. The
+questions are sections as in `gpu`, written to OUT.md and OUT.json one by one.
 """
 
 import statistics
@@ -27,7 +27,7 @@ TITLES = {
     "conv": "Convolution",
     "dram": "Bytes of a step",
 }
-SECONDS = {  # at most, and with how many left a question is still worth asking
+SECONDS = {  # the most seconds, and the least that are worth asking a question with
     "machine": (60, 5),
     "copy": (60, 10),
     "products": (60, 10),
@@ -42,7 +42,7 @@ COPY_TB_S = 3.0
 
 
 def decisions(outcomes: Sequence[Outcome]) -> list[str]:
-    """A Markdown table: what each figure is, and what follows from it."""
+    """A Markdown table of the figures, and of what each of them decides."""
     found: dict[str, Any] = {}
     rates: dict[tuple[int, int], list[float]] = {}
     for outcome in outcomes:
@@ -117,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = parser_of(__doc__, OUT, TITLES)
     args = parser.parse_args(argv)
     wanted = chosen(parser, args, sections())
-    # the questions hold the device by themselves; JAX has the CPU for its reference
+    # the questions use the device alone; JAX uses the CPU for its reference
     env = {"JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
     heading = "What a persistent kernel rests on"
     outcomes = run_all(wanted, args.seconds, heading, args.out, env, decisions)

@@ -1,4 +1,4 @@
-"""Sections of `gpu` that no other benchmark holds.
+"""The sections of `gpu` that are not benchmarks of their own.
 
     python -m experiments.benchmarks.gpu_parts machine|startup|study [--quick]
 
@@ -53,7 +53,7 @@ def show_machine(*, quick: bool) -> None:
 
 
 def copy_rate(count: int) -> float:
-    """10^9 bytes a second, read and written, of the fastest of some copies of float32 numbers."""
+    """GB/s, read and written, of the fastest of some copies of float32 numbers."""
     add = jax.jit(lambda x: x + 1)
     x = jax.block_until_ready(add(jnp.zeros(count, jnp.float32)))
     best = float("inf")
@@ -65,7 +65,7 @@ def copy_rate(count: int) -> float:
 
 
 def driver() -> str | None:
-    """What nvidia-smi says of the card and its driver; None where there is none."""
+    """The card and its driver, from nvidia-smi; None without it."""
     query = "--query-gpu=name,driver_version,memory.total,clocks.max.sm,power.limit"
     try:
         done = subprocess.run(

@@ -1,9 +1,9 @@
-"""What the steps of a compiled program do, counted from its optimised HLO: kernels and bytes.
+"""Counts the kernels and bytes of a compiled program's steps in its optimised HLO.
 
 A program of XLA is text: computations, each a list of instructions. The training step is the body
 of its longest loop. Every instruction there that is not free runs as one kernel (or as one
-operation of a TPU) and is counted with what it reads and writes; what the compiler fused counts
-once, by the operands and results of the fusion.
+operation of a TPU), and counts with its bytes read and written. A fusion counts once, by its
+operands and results.
 """
 
 import math
@@ -22,7 +22,7 @@ _FREE = {
     *("parameter", "get-tuple-element", "tuple", "bitcast", "constant", "while", "iota"),
     *("after-all", "partition-id", "add-dependency", "opt-barrier"),
 }
-_FREE_CALLS = {"ConcatBitcast", "AllocateBuffer"}  # of a TPU: places in memory, no work
+_FREE_CALLS = {"ConcatBitcast", "AllocateBuffer"}  # on a TPU these are places in memory, not work
 _MOVES = {"copy", "transpose", "reshape", "copy-done"}
 _VIEWS = {"parameter", "bitcast", "tuple", "get-tuple-element"}
 _READS_PART = {"slice", "dynamic-slice", "gather"}
@@ -30,10 +30,10 @@ _READS_PART = {"slice", "dynamic-slice", "gather"}
 
 @dataclass(frozen=True)
 class Stored:
-    """An array as it lies in memory.
+    """An array in memory.
 
-    bytes: of its numbers; padded: with what the tiles of its layout fill up; on_chip: whether it
-    lies in the fast memory of a TPU, off the large one's way.
+    bytes: those of its numbers. padded: with the padding of its tiles. on_chip: whether it lies in
+    the fast memory of a TPU.
     """
 
     bytes: int
@@ -43,7 +43,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Instruction:
-    """One line of a computation; attributes: what follows its operands."""
+    """One line of a computation; attributes: the text behind its operands."""
 
     name: str
     type: str
@@ -59,9 +59,9 @@ Computation: TypeAlias = dict[str, Instruction]
 
 @dataclass(frozen=True)
 class Kernel:
-    """A counted instruction of the step: its kind, what it reads and writes, its type and source.
+    """A counted instruction of the step: its kind, bytes read and written, type and source.
 
-    relayout: whether it only moves numbers to where another layout has them.
+    relayout: whether it only moves numbers to another layout.
     """
 
     kind: str
@@ -78,7 +78,7 @@ class Kernel:
 
 
 def stored(text: str) -> tuple[Stored, ...]:
-    """The arrays of a type as HLO writes it: f32[8,24]{1,0:T(8,128)S(1)}, or a tuple of such."""
+    """The arrays of an HLO type: f32[8,24]{1,0:T(8,128)S(1)}, or a tuple of such."""
     return tuple(_stored(*found) for found in _ARRAY.findall(text))
 
 
@@ -114,7 +114,7 @@ def computations(text: str) -> dict[str, Computation]:
 
 
 def _end(text: str) -> int:
-    """Where the parenthesis that was opened before this text is closed."""
+    """The place that closes a parenthesis opened before this text."""
     depth = 1
     for i, sign in enumerate(text):
         depth += (sign == "(") - (sign == ")")
@@ -173,7 +173,7 @@ def _kind(i: Instruction) -> str:
 
 
 def _relayout(i: Instruction, inner: Computation | None) -> bool:
-    """Copies to the other memory of a TPU keep their layout, but for those that say otherwise."""
+    """Whether a copy changes the layout; copies to a TPU's other memory only do if they say so."""
     if i.op in ("copy", "transpose", "reshape"):
         return True
     ops = {own.op for own in inner.values()} if inner else set()
@@ -181,7 +181,7 @@ def _relayout(i: Instruction, inner: Computation | None) -> bool:
 
 
 def _reads(own: Computation, i: Instruction, inner: Computation | None) -> Iterator[Stored]:
-    if i.op.endswith("-done"):  # as much as it writes, from where its start says
+    if i.op.endswith("-done"):  # as much as it writes, from the place that its start names
         start = own[i.operands[0]]
         source = stored(own[start.operands[0]].type) if start.operands[0] in own else ()
         on_chip = bool(source) and source[0].on_chip
@@ -198,7 +198,7 @@ def _reads(own: Computation, i: Instruction, inner: Computation | None) -> Itera
 
 
 def _read_inside(inner: Computation, place: int) -> tuple[Stored, ...] | None:
-    """What a fusion reads of an operand where that is but slices of it; None: all."""
+    """The bytes that a fusion reads of an operand, if it reads only slices; None: all."""
     found = [o for o in inner.values() if o.op == "parameter" and o.given.strip() == str(place)]
     if not found:
         return None

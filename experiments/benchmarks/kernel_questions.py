@@ -1,4 +1,4 @@
-"""The questions of `gpu_kernel`, one by one; `python -m ... kernel_questions conv` asks one."""
+"""The questions of `gpu_kernel`; `python -m ... kernel_questions conv` asks a single one."""
 
 import argparse
 import ctypes
@@ -20,14 +20,14 @@ from .cuda.layout import IMAGES, ConvShape, drawn, pack_kernels, pack_maps, unpa
 THREADS, BATCH, SIZE = 256, 64, 14
 MEMBERS = (28, 132, 1024)
 WIDTHS, STRIDES = ((32, 24), (24, 24), (16, 10), (8, 4)), (1, 2, 3)
-DISTINCT = 4  # members with data of their own; the others have copies in memory of their own
+DISTINCT = 4  # members with their own data; the others have copies, in separate memory
 TOLERANCE = 4e-4  # relative error of results in f16, which have 11 bits
-MORE = 8  # further times that products are timed without loads
-SPARE = 2**30  # bytes of the device that are left alone
+MORE = 8  # how many further times products are timed, without loads
+SPARE = 2**30  # bytes of the device's memory that are not used
 
 
 class Sizes(NamedTuple):
-    """How much is done: less of it in a trial run."""
+    """The sizes of the work: small ones for a trial run."""
 
     copied: int = 2**30
     times: int = 50_000
@@ -39,7 +39,7 @@ class Sizes(NamedTuple):
 
 
 def machine(gpu: Device, sizes: Sizes) -> None:
-    """What the driver says of the device, and what ptxas says of the kernels."""
+    """The driver's facts about the device, and ptxas's facts about the kernels."""
     rows: list[list[Any]] = [
         ["device", gpu.name],
         ["compute capability", gpu.capability],
@@ -57,7 +57,7 @@ def machine(gpu: Device, sizes: Sizes) -> None:
 
 
 def architecture_of(gpu: Device) -> str:
-    """The latest that both NVRTC and the device know; with Hopper's own instructions on Hopper."""
+    """The latest architecture that NVRTC and the device know; Hopper with its own instructions."""
     known = [a for a in nvrtc.architectures() if a <= gpu.capability]
     best = max(a for a in known if a // 10 == gpu.capability // 10)
     return f"sm_{best}a" if best == 90 else f"sm_{best}"
@@ -68,7 +68,7 @@ def kernel_of(gpu: Device, source: str, name: str, shared_bytes: int = 0) -> cty
 
 
 def copying(gpu: Device, sizes: Sizes) -> None:
-    """GB/s, bytes read and written."""
+    """Measures a copy: GB/s, read and written."""
     words = sizes.copied // 16
     pattern = np.random.default_rng().integers(0, 2**32, 4 * words, np.uint32)
     source, target = gpu.put(pattern), gpu.empty(16 * words)
@@ -85,7 +85,7 @@ def copying(gpu: Device, sizes: Sizes) -> None:
 
 
 def multiplying(gpu: Device, sizes: Sizes) -> None:
-    """TFLOP/s of `mma.sync` on registers, f16 with float32 sums."""
+    """Measures `mma.sync` on registers: TFLOP/s, f16 with float32 sums."""
     units, chains = gpu.attribute(MULTIPROCESSORS), 8
     kernel = kernel_of(gpu, "probes.cu", "products")
     rows = []
@@ -104,7 +104,7 @@ def multiplying(gpu: Device, sizes: Sizes) -> None:
 
 
 def meeting(gpu: Device, sizes: Sizes) -> None:
-    """Microseconds of a barrier between blocks, by how many of them meet."""
+    """Measures the microseconds of a barrier, by the number of blocks that meet."""
     if not gpu.attribute(COOPERATIVE):
         raise RuntimeError("the device cannot promise that all blocks run at a time")
     units = gpu.attribute(MULTIPROCESSORS)
@@ -130,7 +130,7 @@ def meeting(gpu: Device, sizes: Sizes) -> None:
 
 
 def convolving(gpu: Device, sizes: Sizes) -> None:
-    """Checks and times each shape; JSON lines as they come, then the table."""
+    """Checks and times each shape; prints a JSON line for each, then the table."""
     limit = gpu.attribute(SHARED_OPTIN)
     kernel = kernel_of(gpu, "conv.cu", "conv_members", limit)
     rng, rows = np.random.default_rng(), []
@@ -163,7 +163,7 @@ def timed(
     members: Sequence[int],
     rng: np.random.Generator,
 ) -> Iterator[dict[str, Any]]:
-    """A row for each number of members that the memory holds, checked before it is timed."""
+    """A row for each number of members that fits the memory, checked before it is timed."""
     data = [drawn(shape, BATCH, rng) for _ in range(DISTINCT)]
     sizes = [2 * shape.map_numbers(BATCH), 2 * 9 * shape.eighths * shape.tiles * 64]
     sizes.append(2 * shape.out_numbers(BATCH))
@@ -212,7 +212,7 @@ def fill(
     sizes: Sequence[int],
     places: Sequence[np.ndarray],
 ) -> None:
-    """Gives each member maps and kernels in memory of its own."""
+    """Gives each member maps and kernels in its own memory."""
     for k in range(len(places[0])):
         maps, kernels = (int(addresses[k]) for addresses in places[:2])
         if k < DISTINCT:
@@ -232,7 +232,7 @@ def checked(
 ) -> float:
     """The largest relative error of a member; raises RuntimeError above the tolerance.
 
-    Copies of a member must give its bits.
+    Copies of a member must give equal bits.
     """
     numbers = shape.out_numbers(BATCH)
     found = gpu.get(out, count * numbers, np.float16).reshape(count, numbers)
@@ -253,7 +253,7 @@ def checked(
 
 
 def by_xla(x: np.ndarray, w: np.ndarray, stride: int) -> np.ndarray:
-    """The convolution in float32, on a CPU."""
+    """XLA's convolution in float32, on a CPU."""
     with jax.default_device(jax.devices("cpu")[0]):
         y = jax.lax.conv_general_dilated(
             jnp.asarray(x, jnp.float32),

@@ -1,12 +1,12 @@
-"""How long a training step takes, by body and by members side by side: what `LANES` is fitted to.
+"""Times a training step by body and by members side by side; `LANES` is fitted to the results.
 
     python -m experiments.benchmarks.lanes [--strides 1 2 3] [--lanes 1 8 32 128] [--steps 100]
         [--precision default highest]
 
-For accelerators, though it runs anywhere. Programs are compiled at once, in threads, then timed one
-after another: the median of four epochs of one network, as often as there are lanes. The fit is of
-time to launches, FLOPs and numbers in maps, with relative errors. The last line of output is one
-JSON object.
+For accelerators, though it runs anywhere. Programs are compiled in parallel threads, then timed one
+after another: the median of four epochs, with the same network in every lane. Times are fitted by
+launches, FLOPs and numbers in maps, with relative errors. The last line of output is one JSON
+object.
 """
 
 import argparse
@@ -36,7 +36,7 @@ POINT = ("stride", "lanes", "precision")
 
 
 def prepared(steps: int, point: tuple[int, int, str]) -> dict[str, Any]:
-    """A population that has trained once, for (stride, lanes, precision)."""
+    """A population that has been trained once, for (stride, lanes, precision)."""
     stride, lanes, precision = point
     network, images = network_of(f"24,16,{stride}", mlp_out_l0=128), load_images("sample")
     trainer = PopulationTrainer(
@@ -80,10 +80,12 @@ def fit(points: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--strides", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--lanes", type=int, nargs="+", default=[1, 8, 32, 128])
-    parser.add_argument("--precision", nargs="+", default=["default"], help="of JAX's products")
+    parser.add_argument(
+        "--precision", nargs="+", default=["default"], help="precision of JAX's products"
+    )
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--jobs", type=int, default=8, help="programs compiled at once")
     args = parser.parse_args()
@@ -96,7 +98,7 @@ def main() -> int:
     for point in made:
         seconds = epoch_seconds(point.pop("population"), EPOCHS)
         found.append({**point, "ms": 1e3 * statistics.median(seconds) / args.steps})
-        print(json.dumps(found[-1]), flush=True)  # what a run that is cut leaves
+        print(json.dumps(found[-1]), flush=True)  # a run that is cut leaves these
     rows = [
         [*map(p.get, POINT), p["ms"], p["ms"] / p["lanes"], p["gflop"] / p["ms"]] for p in found
     ]

@@ -1,4 +1,4 @@
-"""Every kind of layer at typical shapes, made of the tables: a new row is here by itself."""
+"""Every kind of layer at typical shapes, from the tables: new rows are included automatically."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,8 +15,10 @@ from hptjax.models.layers.own import FlaxNetwork
 
 MAPS = ((16, 28, 28), (32, 14, 14))
 UNITS = (512, 1024)
-IMAGES, MORE_IMAGES = 64, 256  # units are timed with both
-OPTIONS: dict[str, tuple[Any, ...]] = {  # beside the defaults; those that a layer has are timed
+IMAGES, MORE_IMAGES = 64, 256  # layers of units are timed with both
+OPTIONS: dict[
+    str, tuple[Any, ...]
+] = {  # values beside the defaults; each layer is timed with those of its options
     "groups": (4,),
     "rate": (0.3,),
     "size": (2,),
@@ -26,8 +28,8 @@ OPTIONS: dict[str, tuple[Any, ...]] = {  # beside the defaults; those that a lay
     "dilation": (2,),
     "dropout": (0.3,),
 }
-NEEDED = {"groups", "rate", "size"}  # the first of these stands where an option has no default
-_OF_CHANNELS = {"mean", "std"}  # options that have a number for each channel
+NEEDED = {"groups", "rate", "size"}  # an option without a default has the first of these
+_OF_CHANNELS = {"mean", "std"}  # options with a number for each channel
 PAIRS = {"max_pool": ({"size": 3, "stride": 2, "padding": 1}, {"size": 3, "stride": 1})}
 
 
@@ -44,14 +46,14 @@ class OurConv(nn.Module):
 
 
 class LinenConv(OurConv):
-    """The same with `flax.linen.Conv`."""
+    """The same network with `flax.linen.Conv`."""
 
     conv: Any = nn.Conv
 
 
 @dataclass(frozen=True)
 class Case:
-    """A layer that images of a shape come into; row: its word in a table."""
+    """A layer with the shape of its input; row: its word in a table."""
 
     row: str
     text: str
@@ -65,7 +67,7 @@ class Case:
 
     @property
     def gflop(self) -> float:
-        """Useful 10^9 operations forward; 0 for a layer without products."""
+        """Useful GFLOP of the forward pass; 0 for a layer without products."""
         each = self.layer.flops(self.incoming)
         if each is None:
             kinds = self.layer.weights(self.incoming).values()
@@ -74,13 +76,13 @@ class Case:
 
 
 def cases(rows: Sequence[str] = ()) -> list[Case]:
-    """Of these rows of the tables of layers and norms; all of them where none is named."""
+    """The cases of these rows of the tables of layers and norms; by default of all rows."""
     wanted = rows or names()
     return [case for row in wanted for case in _of_row(row)]
 
 
 def names() -> list[str]:
-    """The rows: layers, and norms that are no layers by themselves."""
+    """The names of the rows: layers, and norms that are not layers."""
     layers = {LAYERS.find(word, word) for word in LAYERS.names()}
     others = [word for word in NORMS.names() if NORMS.find(word, word) not in layers]
     return [*LAYERS.names(), *others]
@@ -102,12 +104,12 @@ def _of_row(row: str) -> Iterator[Case]:
                 layer = kind(**{**widths, **own, **given})
                 layer.check(shape)
             except (ConfigError, Infeasible):
-                continue  # an option of that name has other values in this layer
+                continue  # this layer's option of that name has other values
             yield Case(row, text, layer, shape, images)
 
 
 def _variants(row: str, kind: type[Layer]) -> Iterator[dict[str, Any]]:
-    """The defaults, and each option by itself at other values."""
+    """Variants: the defaults, and each single option at other values."""
     fields = {name: own for name, own in kind.model_fields.items() if name not in kind.widths}
     needed = {
         name: OPTIONS[name][0]

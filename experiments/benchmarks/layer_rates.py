@@ -1,4 +1,4 @@
-"""How fast each kind of layer is, both passes, beside our kernels of convolution and batch norm."""
+"""Measures the speed of each kind of layer beside our kernels of convolution and batch norm."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from .common import show
 from .layer_cases import MAPS, Case, cases
 from .timed import Timed, looped, normal
 
-SECONDS = 0.01  # of one measurement: minima are reported
+SECONDS = 0.01  # seconds of one measurement: minima are reported
 COLUMNS = ("layer", "maps", "ms forward", "ms backward", "GFLOP/s", "GB/s", "of the kernels'")
-NORM, CONV = "batch_norm", "conv"  # what others are held against: the first case of each
+NORM, CONV = "batch_norm", "conv"  # the reference for other layers: the first case of each
 
 
 @dataclass
 class Rate:
-    """Least seconds of the forward pass and of both; moved: 10^9 bytes of maps in and out."""
+    """The least seconds of the forward pass and of both; moved: GB of maps in and out."""
 
     case: Case
     forward: float
@@ -35,14 +35,14 @@ class Rate:
 
     @property
     def speed(self) -> float:
-        """GFLOP/s of a layer with products, GB/s of others."""
+        """GFLOP/s of a layer with products, GB/s of any other."""
         return self.gflops or self.moved / self.both
 
 
 def measure(rows: Sequence[str], rounds: int) -> list[Rate]:
-    """Cases of these rows, and before them those of the kernels; rounds go round the passes of one.
+    """Measures the cases of the kernels, then of these rows; the passes of a case take turns.
 
-    Taking turns is left to the passes: so many programs at once would not fit the memory.
+    Only the passes of one case take turns: the programs of all would not fit the memory.
     """
     held = [_first(row, shape) for row in (NORM, CONV) for shape in MAPS]
     others = [case for case in cases(rows) if case not in held]
@@ -50,7 +50,7 @@ def measure(rows: Sequence[str], rounds: int) -> list[Rate]:
 
 
 def report(rates: Sequence[Rate]) -> list[dict[str, Any]]:
-    """Prints the table; gives its rows."""
+    """Prints the table; returns its rows."""
     rows = []
     for rate in rates:
         share = rate.speed / _reference(rate, rates).speed
@@ -70,7 +70,7 @@ def report(rates: Sequence[Rate]) -> list[dict[str, Any]]:
 
 
 def _reference(rate: Rate, rates: Sequence[Rate]) -> Rate:
-    """The kernel of the same maps: a convolution's of what has products, else batch norm's."""
+    """The kernel with the same maps: convolution for a layer with products, else batch norm."""
     row = CONV if rate.case.gflop else NORM
     held = [own for own in rates[: 2 * len(MAPS)] if own.case.row == row]
     return next((own for own in held if own.case.incoming == rate.case.incoming), held[0])
@@ -110,7 +110,7 @@ def _operands(case: Case) -> tuple[Array, dict[str, Array], dict[str, Any]]:
 
 
 def _forward(case: Case, x: Array, weights: dict[str, Array], numbers: dict[str, Any]) -> Array:
-    """As a member's program has the layer: its numbers are traced, those at 0 left out."""
+    """The layer as in a member's program: its numbers are traced, except those at 0."""
     layer, incoming = case.layer, case.incoming
     missing = {name: None for name in layer.may_miss if name not in numbers}
     kept = {

@@ -1,15 +1,15 @@
-"""hptjax beside other ways to train the same population, in one run.
+"""Compares hptjax with other ways to train the same population, in one run.
 
     python -m experiments.benchmarks.population [--quick] [--rounds N] [--peers a,b] [--skip x,y]
         [--device cuda]
     python -m experiments.benchmarks.population --space keras_cnn [--rounds N] [-- --trials 4]
 
-Every way runs in a process of its own, which is built, compiled and warmed up before the first
-round; then they take turns, and medians and ratios of the same round are reported. The last line of
-output is one JSON object; NOTES.md beside this file says what its figures mean.
+Every way runs in its own process, which is built, compiled and warmed up before the first round.
+Then they take turns, and medians and ratios within a round are reported. The last line of output is
+one JSON object; NOTES.md beside this file says what its figures mean.
 
---space: another space instead, or `all` of them, as whole searches beside PyTorch with Optuna in
-two processes; what stands behind `--` goes to `python -m experiments.spaces`.
+--space runs whole searches of another space, or of `all`, beside PyTorch with Optuna in two
+processes; arguments behind `--` go to `python -m experiments.spaces`.
 """
 
 import argparse
@@ -22,6 +22,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from hptjax.data import ImageDataset
 
 from ..spaces.table import SPACES
 from . import space_rates, startup
@@ -48,7 +50,7 @@ KEYS = (
     *("waste", "compile_cold_s", "compile_warm_s", "overhead"),
 )
 SINGLE, DOUBLE = "torch 1x2", "torch 2x1"  # processes x threads
-EXACT = "hptjax, a body for each"  # what the planned bodies are held against
+EXACT = "hptjax, a body for each"  # the reference for the planned bodies
 MIXED = {
     f"{label}{layout}{adam}": [name, *(["--channels-last"] if layout else [])]
     + (["--fused"] if adam else [])
@@ -71,14 +73,14 @@ ORIGINAL_IMAGES = 12_000
 
 @dataclass
 class Report:
-    """The figures found so far, and all that stands behind them."""
+    """The figures found so far, with their data."""
 
     figures: dict[str, float | None] = field(default_factory=lambda: dict.fromkeys(KEYS))
     details: dict[str, Any] = field(default_factory=dict)
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few peers, steps and sections")
     parser.add_argument("--rounds", type=int, help="default 5, quick 2")
     parser.add_argument("--members", type=int, default=28)
@@ -87,7 +89,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--steps",
         type=int,
-        help="optimiser steps a round, default 24, quick 12; cuda 8 times as many",
+        help="optimiser steps a round, default 24, quick 12; for cuda 8 times as many",
     )
     names = ", ".join([*MIXED, *ON_GPU])
     parser.add_argument("--peers", help=f"of the mixed population, by comma: {names}")
@@ -95,7 +97,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", default="auto", help="as for hptjax; auto: FashionMNIST if there")
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, help="JSON file for all that was measured")
+    parser.add_argument("--output", type=Path, help="JSON file for all measurements")
     parser.add_argument("--space", choices=(*SPACES, space_rates.ALL), help="search it instead")
     parser.add_argument("more", nargs="*", help="with --space, behind --: of experiments.spaces")
     args = parser.parse_args(argv)
@@ -154,8 +156,8 @@ def run_sections(args: argparse.Namespace, report: Report, images: Any, folder: 
         measure_overhead(args, report)
 
 
-def mixed_problem(args: argparse.Namespace, images: Any, count: int) -> Task:
-    """A population of the space, planned as a study of it is, and another of the same space."""
+def mixed_problem(args: argparse.Namespace, images: ImageDataset, count: int) -> Task:
+    """A population of the space, planned as for a study, and another one of the same space."""
     from hptjax.config.geometry import ImageSpec
     from hptjax.transpile import Problem
 
@@ -210,7 +212,7 @@ def measure_mixed(args: argparse.Namespace, report: Report, problem: Path, env: 
 
 
 def against_best(times: dict[str, list[float]], prefixes: tuple[str, ...]) -> float | None:
-    """Our throughput over that of the peer of the least median time."""
+    """Our throughput divided by that of the fastest peer (by median time)."""
     found = [label for label in times if label.startswith(prefixes)]
     if not found:
         return None
@@ -221,12 +223,12 @@ def against_best(times: dict[str, list[float]], prefixes: tuple[str, ...]) -> fl
 def measure_equal(
     args: argparse.Namespace, report: Report, images: Any, folder: Path, env: dict
 ) -> None:
-    """Members of the default model's shape, and what the machine can do at most."""
+    """Measures members of the default model's shape, and the limit of the machine."""
     problem, steps = folder / "equal.npz", max(args.steps // 2, 4)
     members = [{**default_member(), "lr": 1e-3 * (k + 1)} for k in range(EQUAL_MEMBERS)]
     images = first_images(images, 8 * max(steps * 64, 512))
     save_problem(problem, Task(members, images.images, images.labels))
-    # the engine's rounds are short: more steps, for the same number of seconds
+    # the engine's rounds are short: it gets more steps, for the same seconds
     scale = {"engine": 8, "sgemm": 1}
     others = EQUAL if args.device == "cpu" else EQUAL_ON_GPU
     commands = {"hptjax": ["engine"], **({} if args.quick else others), "sgemm": ["sgemm"]}
@@ -261,7 +263,7 @@ def measure_equal(
 def measure_original(
     args: argparse.Namespace, report: Report, images: Any, folder: Path, env: dict
 ) -> None:
-    """Whole epochs of the default model, augmentation and validation included on both sides."""
+    """Measures whole epochs of the default model, with augmentation and validation in both."""
     problem, count = folder / "epoch.npz", min(ORIGINAL_IMAGES, images.size)
     members = [{**default_member(), "lr": 1e-3 * (k + 1)} for k in range(EQUAL_MEMBERS)]
     save_problem(problem, Task(members, images.images[:count], images.labels[:count]))
@@ -303,7 +305,7 @@ def measure_overhead(args: argparse.Namespace, report: Report) -> None:
 def show_rates(
     title: str, times: dict[str, list[float]], samples: int, steps: int, info: dict[str, Any]
 ) -> None:
-    """One line per way: throughput with its spread, ms per step and member, ratio to ours."""
+    """Prints a line per way: throughput with its spread, ms per step and member, ratio to ours."""
     rows = []
     for label, seconds in times.items():
         rates = sorted(samples / s for s in seconds)

@@ -1,15 +1,15 @@
-"""What do maps of fewer bits cost? Losses of the same networks with maps rounded after each layer.
+"""Measures the cost of maps with fewer bits: losses of networks with rounded maps.
 
     nice -n 10 python -m experiments.benchmarks.rounding [--networks 29] [--seeds 3] [--epochs 3]
         [--images 6400] [--data auto] [--precisions control f16 bf16]
 
 Networks of the trial-1 space are trained on one core in float32, then again from the same weights,
-with the same images and dropout, where every map, its gradient and the kernels of convolutions are
-rounded to the numbers that a format has. Sums, statistics, weights, moments and all units stay in
-float32. `control` keeps 22 of the 23 bits of a float32: what it differs by is what any other order
-of additions would. In f16 gradients are rounded as if the loss were multiplied by 4096. A seed is
-a draw of weights and of dropout; the images and their order are those of all. The last line of
-output is one JSON object.
+with the same images and dropout. In the second training every map, its gradient and the kernels of
+convolutions are rounded to the numbers of a format. Sums, statistics, weights, moments and all
+units stay in float32. `control` keeps 22 of the 23 bits of a float32: another order of additions
+would make about the same difference. In f16, gradients are rounded as if the loss were multiplied
+by 4096. A seed is a draw of weights and of dropout; all seeds have the same images in the same
+order. The last line of output is one JSON object.
 """
 
 import argparse
@@ -37,7 +37,7 @@ METRICS = ("train_loss", "val_loss", "val_accuracy")
 
 
 class Format(NamedTuple):
-    """Bits of exponent and mantissa; scale: what a loss would be multiplied by."""
+    """The bits of exponent and mantissa; scale: the factor of the loss."""
 
     exponent: int
     mantissa: int
@@ -49,7 +49,7 @@ FORMATS = {"control": Format(8, 22), "f16": Format(5, 10, 4096.0), "bf16": Forma
 
 @contextmanager
 def rounded_maps(form: Format) -> Iterator[None]:
-    """Programs traced in here round maps [C, H, W, B], their gradients, and kernels."""
+    """Makes programs traced within round maps [C, H, W, B], their gradients, and kernels."""
 
     def nearest(x: Array, scale: float = 1.0) -> Array:
         return lax.reduce_precision(x * scale, form.exponent, form.mantissa) / scale
@@ -62,7 +62,7 @@ def rounded_maps(form: Format) -> Iterator[None]:
 
     @jax.custom_vjp
     def straight(w: Array) -> Array:
-        """A kernel as products take it; what comes back stays in float32."""
+        """A rounded kernel for products; its gradient stays in float32."""
         return nearest(w)
 
     straight.defvjp(lambda w: (nearest(w), None), lambda _, g: (g,))
@@ -78,7 +78,7 @@ def rounded_maps(form: Format) -> Iterator[None]:
         return wrapped
 
     def convolution(x: Array, w: Array, *args: Any, **options: Any) -> Array:
-        # the first one's images are rounded, too: they are maps
+        # images are maps, too: the first layer's input is rounded
         return maps(_conv(maps(x), straight(w), *args, **options))
 
     def both(x: Array, w: Array, p: Array, *args: Any, **options: Any) -> tuple[Array, Array]:
@@ -103,7 +103,7 @@ def rounded_maps(form: Format) -> Iterator[None]:
 
 
 def trained(args: argparse.Namespace, form: Format | None) -> tuple[dict[str, np.ndarray], float]:
-    """{metric: [networks, seeds]} after the last epoch, and the CPU seconds that it took."""
+    """{metric: [networks, seeds]} after the last epoch, and the CPU seconds of the training."""
     configs = [ModelConfig.from_dict(tree) for tree in mixed_members(args.networks, 0)]
     images = shuffled(training_images(args.data, args.data_dir), 0)
     count = min(args.images, images.size - VALIDATION)
@@ -131,7 +131,7 @@ def trained(args: argparse.Namespace, form: Format | None) -> tuple[dict[str, np
 
 
 def compared(ours: np.ndarray, plain: np.ndarray) -> dict[str, float]:
-    """Of pairs that are finite: the mean difference, its standard error by networks, the spread."""
+    """Mean difference, its standard error by networks, and spread, over pairs that are finite."""
     difference = ours - plain
     finite = np.isfinite(difference)
     by_network = np.array([row[ok].mean() for row, ok in zip(difference, finite, strict=True)])

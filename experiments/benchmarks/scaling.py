@@ -1,13 +1,13 @@
-"""How time and memory grow with the population, on one device and on several.
+"""Measures how time and memory grow with the population, on one device and on several.
 
     python -m experiments.benchmarks.scaling [--members 1 4 16] [--devices 1 2] [--strides 1 2 3]
 
-Each point is a process of its own, on as many cores as it has devices: networks of the trial-1
-space whose first block has one stride, in five bodies, trained for --rounds epochs after a first
-one; their median counts. An epoch has fewer steps the more members there are (--work member-steps,
-at least 4 of each), and ends with an evaluation on 64 images. The peaks are resident memory of the
-process, JAX itself included: up to the end of the first epoch, and after it, what compiling took
-given back. Runs on Linux. The last line of output is one JSON object.
+Each point is a process of its own, on as many cores as it has devices. It trains networks of the
+trial-1 space whose first block has one stride, in five bodies, for --rounds epochs after a first
+one; their median counts. With more members an epoch has fewer steps (--work member-steps, at least
+4 steps for each), and it ends with an evaluation on 64 images. The peaks are resident memory of the
+process, including JAX: up to the end of the first epoch, and after it, when the memory of compiling
+has been freed. Runs on Linux. The last line of output is one JSON object.
 """
 
 import argparse
@@ -45,7 +45,7 @@ SHOWN = {
 
 
 def measure(stride: int, members: int, devices: int, args: argparse.Namespace) -> dict[str, Any]:
-    """One point, in this process."""
+    """Measures one point in this process."""
     limit_cores(devices)
     set_up(compile_cache=True)
     steps = min(max(args.work // members, LEAST_STEPS), MOST_STEPS)
@@ -76,7 +76,7 @@ def measure(stride: int, members: int, devices: int, args: argparse.Namespace) -
 
 
 def networks(stride: int, count: int, seed: int) -> tuple[list[ModelConfig], list[ModelConfig]]:
-    """Networks of the trial-1 space of one stride, and what their bodies are planned from."""
+    """Networks of the trial-1 space with one stride, and the configs that plan their bodies."""
     problem, rng = trial1_problem(), np.random.default_rng(seed)
     found: list[ModelConfig] = []
     while len(found) < count:
@@ -84,25 +84,25 @@ def networks(stride: int, count: int, seed: int) -> tuple[list[ModelConfig], lis
         config = problem.build(hparams).config
         assert config is not None, f"{hparams} cannot be built"
         found.append(config)
-    plan = [c for c in problem.cover() if c.resnet_config.block_list[0].stride == stride]
-    return found, plan
+    covering = [config for config in problem.cover() if isinstance(config, ModelConfig)]
+    return found, [c for c in covering if c.resnet_config.block_list[0].stride == stride]
 
 
 def peak_megabytes() -> float:
-    """The largest resident size of this process; what getrusage tells may be its parent's."""
+    """The largest resident size of this process; getrusage may give that of its parent."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def forget_peak() -> None:
-    """Lets the peak begin anew, once what compiling took is given back to the system."""
+    """Resets the peak, after the memory of compiling has been freed."""
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
 
 
 def in_a_process(stride: int, members: int, devices: int) -> dict[str, Any] | None:
-    """A point in a fresh process; None, and a line that says so, where it failed."""
+    """Measures a point in a fresh process; None, and a printed line, if it failed."""
     point = ",".join(map(str, (stride, members, devices)))
     command = [sys.executable, "-m", "experiments.benchmarks.scaling", "--point", point]
     done = subprocess.run([*command, *sys.argv[1:]], cwd=ROOT, capture_output=True, text=True)
@@ -116,17 +116,20 @@ def in_a_process(stride: int, members: int, devices: int) -> dict[str, Any] | No
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--members", type=int, nargs="+", default=MEMBERS)
     parser.add_argument("--devices", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--strides", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--work", type=int, default=600, help="member-steps of an epoch, about")
+    parser.add_argument(
+        "--work", type=int, default=600, help="approximate member-steps of an epoch"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--point", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.point:
-        print(json.dumps(measure(*map(int, args.point.split(",")), args)))
+        stride, members, devices = map(int, args.point.split(","))
+        print(json.dumps(measure(stride, members, devices, args)))
         return 0
     print(machine())
     if max(args.devices) > available_cores():

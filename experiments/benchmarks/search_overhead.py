@@ -1,11 +1,11 @@
-"""What a study spends outside training: searcher, journal, tables, logs.
+"""Measures the time of a study outside training: searcher, journal, tables, logs.
 
     python -m experiments.benchmarks.search_overhead [--quick] [--data fashion_mnist]
 
-Runs each strategy of the trial-1 study for some generations in a run directory of its own, with
-everything that `hptjax run` writes, and reads the ledgers. The share is that of searcher_s + log_s
-in wall_s less compile_s, over all generations but the first: a record holds what was spent since
-the record before it. The last line of output is one JSON object.
+Runs each strategy of the trial-1 study for some generations in its own run directory, with
+everything that `hptjax run` writes, and reads the ledgers. The share is searcher_s + log_s divided
+by wall_s less compile_s, over all generations except the first: a record has the seconds since the
+record before it. The last line of output is one JSON object.
 """
 
 import argparse
@@ -24,7 +24,7 @@ STRATEGIES = ("des", "grid", "random", "tpe")
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one strategy, few images")
     parser.add_argument("--data", default="sample")
     parser.add_argument("--generations", type=int, default=3)
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def run_quietly(study: StudyConfig) -> StudyResult:
-    """As `hptjax run` does, in a run directory that is thrown away."""
+    """Runs a study as `hptjax run` does, in a temporary run directory."""
     # after set_up: the imports start JAX
     from hptjax.records import RunDirectory
     from hptjax.report.display import python_display
@@ -67,7 +67,7 @@ def run_quietly(study: StudyConfig) -> StudyResult:
 
 
 def share(result: StudyResult, strategy: str) -> dict[str, float]:
-    """Seconds of a strategy's later generations, and what of them is no training."""
+    """The seconds of a strategy's later generations, and those outside training."""
     ledgers = [r.ledger for r in result.generations if r.strategy == strategy][1:]
     total = {key: sum(ledger[key] for ledger in ledgers) for key in ledgers[0]}
     wall = total["wall_s"] - total["compile_s"]

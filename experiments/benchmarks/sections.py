@@ -1,11 +1,11 @@
-"""Sections of a long benchmark: each in a process of its own, with seconds that it may take.
+"""Runs a long benchmark in sections: each is a process with a limit of seconds.
 
-The report is written after each section, so that a run can be cut at any moment. Of a section that
-runs out of its seconds, what it printed until then is kept.
+The report is written after each section, so that a run can be cut at any moment. If a section runs
+out of its seconds, its output until then is kept.
 
     python -m experiments.benchmarks.sections MODULE [ARGUMENTS]
 
-runs a module as a section: it ends as soon as the end of standard input says that its caller has.
+runs a module as a section, which ends when its standard input ends, that is, with its caller.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from .common import ROOT
 
 DONE, FAILED, CUT, SKIPPED = "done", "failed", "cut", "skipped"
 SAID = 20  # lines of standard error that a report keeps
-REMARK = "left out:"  # how a line of standard error begins that belongs into every report
+REMARK = "left out:"  # the beginning of lines of standard error that belong into every report
 LAST_WORDS = 1.0  # seconds for the lines of a process that has ended
 
 
@@ -37,12 +37,12 @@ TOLD = "the run was told to end"
 
 
 class Ended(BaseException):
-    """What a signal raises: no section is to take it for an error of its own."""
+    """Raised by a signal, so that no section takes it for an error of its own."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """command: of its process; seconds: at most; least: with fewer left it is not started."""
+    """command: of its process; seconds: its limit; least: with fewer left it is not started."""
 
     name: str
     title: str
@@ -53,10 +53,10 @@ class Section:
 
 @dataclass
 class Outcome:
-    """What became of a section.
+    """The outcome of a section.
 
-    reason: why it was not done; text: the lines that it printed; data: those that were JSON
-    objects, in order; said: the last lines of its standard error.
+    reason: why it was not done. text: the printed lines. data: those that are JSON objects, in
+    order. said: the last lines of its standard error.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Outcome:
 
 
 def run_section(section: Section, seconds: float, env: Mapping[str, str] | None = None) -> Outcome:
-    """Starts the process, and kills it and all that it started after so many seconds.
+    """Starts the process of a section; kills it and its children after its seconds.
 
     A signal that ends the run does so at once.
     """
@@ -143,35 +143,35 @@ def _reading(stream: IO[str] | None, use: Callable[[str], None]) -> threading.Th
 
 
 def _kill(process: subprocess.Popen) -> None:
-    """Ends its whole group: peers and compilers of a section outlive it otherwise."""
+    """Kills its whole process group: peers and compilers would outlive a section."""
     with suppress(ProcessLookupError, PermissionError):  # all of them have ended
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def module_command(module: str, *options: Any) -> list[str]:
-    """Of a section that runs a module of this folder."""
+    """The command of a section that runs a module of this folder."""
     own = [sys.executable, "-m", __name__, f"{__package__}.{module}"]
     return [*own, *map(str, options)]
 
 
 def _end_with_caller() -> None:
-    """Has this process, and all that it started, end as soon as who started it is gone."""
+    """Ends this process, and all its children, when its caller is gone."""
 
     def watch() -> None:
-        while os.read(0, 1):  # not through sys.stdin, whose lock a process that ends would want
+        while os.read(0, 1):  # not by sys.stdin: an ending process would need its lock
             pass
         os.killpg(os.getpgid(0), signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
-def parser_of(doc: str, out: Path, titles: Mapping[str, str]) -> argparse.ArgumentParser:
-    """Of a benchmark made of sections, with what all of them are told; doc: of its module."""
+def parser_of(doc: str | None, out: Path, titles: Mapping[str, str]) -> argparse.ArgumentParser:
+    """The parser of a benchmark in sections, with shared options; doc: the module's docstring."""
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seconds", type=float, default=540, help="for all of it")
+    parser.add_argument("--seconds", type=float, default=540, help="seconds for all sections")
     parser.add_argument("--out", type=Path, default=out, help="OUT.md and OUT.json are written")
     parser.add_argument("--only", default=",".join(titles), help="by comma; default %(default)s")
     parser.add_argument("--skip", default="", help="as --only")
@@ -181,7 +181,7 @@ def parser_of(doc: str, out: Path, titles: Mapping[str, str]) -> argparse.Argume
 def chosen(
     parser: argparse.ArgumentParser, args: argparse.Namespace, sections: Sequence[Section]
 ) -> list[Section]:
-    """Those that --only and --skip leave; ends with an error for a name that there is not."""
+    """The sections that --only and --skip leave; ends with an error for an unknown name."""
     only, skip = ([name for name in names.split(",") if name] for names in (args.only, args.skip))
     known = [own.name for own in sections]
     for name in {*only, *skip} - set(known):
@@ -197,12 +197,12 @@ def run_all(
     env: Mapping[str, str] | None = None,
     closing: Callable[[Sequence[Outcome]], list[str]] | None = None,
 ) -> list[Outcome]:
-    """Runs sections in order until the seconds are over, and writes OUT.md and OUT.json after each.
+    """Runs sections in order until the seconds are over; writes OUT.md and OUT.json after each.
 
-    closing: gives the last lines of the Markdown, of what is known so far.
+    closing: returns the last lines of the Markdown for the outcomes so far.
 
-    A section that fails or does not fit in what is left is written down, and the next one goes on.
-    SIGTERM and SIGINT end the run; the sections that were not done are written down as such.
+    A section that fails, or does not fit in the remaining time, is reported, and the next one
+    starts. SIGTERM and SIGINT end the run; the report names the sections that were not done.
     """
     outcomes: list[Outcome] = []
     deadline = time.monotonic() + seconds
@@ -233,7 +233,7 @@ def _end(number: int, frame: Any) -> None:
 def write(
     heading: str, outcomes: Sequence[Outcome], out: Path, closing: Sequence[str] = ()
 ) -> None:
-    """Writes OUT.md and OUT.json; each is there whole or as it was before."""
+    """Writes OUT.md and OUT.json, each whole or not at all."""
     lines = [f"# {heading}", "", "| section | | s |", "|---|---|---|"]
     for outcome in outcomes:
         why = f": {outcome.reason}" if outcome.reason else ""
@@ -254,7 +254,7 @@ def _lines(outcome: Outcome) -> list[str]:
     if outcome.reason:
         lines += [f"{outcome.state}: {outcome.reason}", ""]
     shown = outcome.text
-    if outcome.state in (CUT, FAILED):  # the table of what it found comes at its end
+    if outcome.state in (CUT, FAILED):  # its table of results comes at the end
         shown = [*shown, *map(json.dumps, outcome.data)]
     if outcome.state == FAILED:
         shown = [*shown, *(line for line in outcome.said if line not in shown)]

@@ -1,6 +1,6 @@
-"""How fast the networks of other spaces are trained, beside PyTorch: whole searches, in turn.
+"""Compares the training speed on other spaces with PyTorch's: whole searches, in turn.
 
-The runs are those of `python -m experiments.spaces`; here they are rates, one table for all spaces.
+The runs are those of `python -m experiments.spaces`; here one table has the rates of all spaces.
 """
 
 import json
@@ -17,7 +17,7 @@ COLUMNS = ("space", "way", "member-samples/s", "ms per 64 images and member", "h
 
 
 def report(name: str, options: Sequence[str]) -> int:
-    """Searches one space, or all; options: of `experiments.spaces`."""
+    """Searches one space, or all; options: those of `experiments.spaces`."""
     print(machine(), flush=True)
     rows, out = [], {}
     for space in SPACES if name == ALL else [name]:
@@ -35,7 +35,7 @@ def report(name: str, options: Sequence[str]) -> int:
 
 
 def _seconds(argv: Sequence[str]) -> tuple[dict[str, list[float]], int]:
-    """Of each way round by round, and how many images all trials trained on together."""
+    """The seconds of each way in each round, and how many images all trials were trained on."""
     args = parse(argv)
     runs, study, sizes = compare(args)
     seconds = {way: [_trained(run) for run in own] for way, own in runs.items()}

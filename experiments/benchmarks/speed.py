@@ -1,11 +1,11 @@
-"""Fits how long a training step of any network takes on one core (`hptjax/population/prices.yaml`).
+"""Fits the time of a training step of any network on one core (`hptjax/population/prices.yaml`).
 
     taskset -c 0 python -m experiments.benchmarks.speed                 # with the CPU kernels
     HPTJAX_KERNELS=0 taskset -c 0 python -m experiments.benchmarks.speed
 
 Networks are drawn from the packaged spaces, and each is trained alone, on random images. The
-coefficients are those of least relative error, none negative; the table says how far off they
-are, by space. `--points FILE` keeps what was measured.
+coefficients have the least relative error, and none is negative; the table shows their errors by
+space. `--points FILE` saves the measurements.
 """
 
 import argparse
@@ -46,9 +46,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--networks", type=int, default=8, help="of each space (default: 8)")
+    parser.add_argument(
+        "--networks", type=int, default=8, help="networks of each space (default: 8)"
+    )
     parser.add_argument("--spaces", nargs="+", default=list(SPACES))
-    parser.add_argument("--points", type=Path, help="a JSON file for all that was measured")
+    parser.add_argument("--points", type=Path, help="a JSON file for all measurements")
     args = parser.parse_args()
     points = []
     for name in args.spaces:
@@ -77,7 +79,7 @@ def main() -> None:
 
 
 def step_seconds(config: AnyModel, image: ImageSpec) -> float:
-    """Seconds of a step of a network alone, of an epoch of STEPS of them; medians of EPOCHS."""
+    """The seconds of a step of a network trained alone: medians of EPOCHS epochs of STEPS steps."""
     rng, count = np.random.default_rng(0), STEPS * net_shape(config).signature.batch_size
     shape = image.height, image.width, image.channels
     train, validation = (

@@ -1,11 +1,11 @@
-"""How long a fresh process takes until the program of a population is compiled.
+"""Measures how long a fresh process takes until the program of a population is compiled.
 
     python -m experiments.benchmarks.startup problem.npz --began SECONDS
 
 SECONDS is the caller's `time.time()` just before it started this process. `total_s` runs from then
-to the end of the first epoch, less the time of a second epoch, which compiles nothing: interpreter,
-imports, plan, initial weights and compilation are in it. `compile_s` is lowering and compiling the
-training program alone. HPTJAX_COMPILE_CACHE names the cache, empty or filled.
+to the end of the first epoch, less the time of a second epoch, which compiles nothing: it includes
+interpreter, imports, plan, initial weights and compilation. `compile_s` includes only lowering and
+compiling the training program. HPTJAX_COMPILE_CACHE names the cache, empty or filled.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def measure(problem: Path, cache: Path) -> dict[str, float]:
 
 
 def cold_and_warm(problem: Path, warm_starts: int = 3) -> tuple[dict, list[dict[str, float]]]:
-    """One start with an empty cache, then some with the cache that it left."""
+    """Measures one start with an empty cache, then some starts with the filled cache."""
     with tempfile.TemporaryDirectory() as cache:
         cold = measure(problem, Path(cache))
         return cold, [measure(problem, Path(cache)) for _ in range(warm_starts)]

@@ -1,20 +1,19 @@
-"""Where the time of a training step goes, for a few body shapes on one core.
+"""Measures the parts of a training step's time, for a few body shapes on one core.
 
     python -m experiments.benchmarks.step_breakdown [--quick] [--bodies 16,8,2 24,16,1] [--rounds N]
     python -m experiments.benchmarks.step_breakdown --layers [max_pool conv ...]
 
 A body is given as the channels of its two blocks and the stride of the first (the default model is
-16,8,2). Each layer of a step runs by itself in a compiled loop at the body's shapes; so does
-the whole step, as the engine makes it. All take turns, with the machine's sgemm; a part is the
-median of the rounds. The backward pass of a layer is both passes less the forward one. By itself a
-layer is not fused with its neighbours, and finds its arrays where it left them: "not accounted
-for", the step less its parts, may be negative. The last line of output is one JSON object: shares
-of the step, useful GFLOP/s.
+16,8,2). Each layer of a step runs alone in a compiled loop at the body's shapes; so does the whole
+step of the engine. All take turns with the machine's sgemm; a part is the median of the rounds. The
+backward pass of a layer is both passes less the forward one. Alone, a layer is not fused with its
+neighbours, and its arrays are still in the caches: "not accounted for", the step less its parts,
+may be negative. The last line of output is one JSON object: shares of the step, useful GFLOP/s.
 
-With --layers it times instead each kind of layer that a network may have, or those that are named,
-at typical shapes (`layer_cases`): minima of the rounds, useful GFLOP/s of layers with products,
-GB/s of the others (maps and gradients read and written once), and how much that is of what our
-kernels of convolutions and of batch norm reach on the same maps. Units are held against 16 maps.
+With --layers it instead times each kind of layer, or the named ones, at typical shapes
+(`layer_cases`). It prints minima of the rounds: useful GFLOP/s of layers with products, GB/s of the
+others (maps and gradients read and written once), and their shares of the speed of our kernels of
+convolutions and batch norm on the same maps. Layers of units are compared with 16 maps.
 """
 
 import argparse
@@ -37,11 +36,11 @@ QUICK = BODIES[:2]
 WHOLE, REST = "whole step", "not accounted for"
 
 
-Pieces = list[tuple[str, Timed]]  # each with the name of the part that it belongs to
+Pieces = list[tuple[str, Timed]]  # each with the name of its part
 
 
 def prepare(text: str) -> Pieces:
-    """The pieces of the parts of a body, and its whole step, ready to be timed."""
+    """The parts of a body, and its whole step, ready to be timed."""
     network, whole, gflop = step_of(text)
     pieces = [(name, Timed(looped(*part), part.gflop)) for name, part in parts_of(network)]
     for _, piece in pieces:
@@ -50,11 +49,11 @@ def prepare(text: str) -> Pieces:
     return [*pieces, (WHOLE, Timed(whole, gflop, STEPS))]
 
 
-Times = dict[str, list[float]]  # of each part: seconds, round by round
+Times = dict[str, list[float]]  # {part: seconds, round by round}
 
 
 def measure(bodies: dict[str, Pieces], rounds: int) -> tuple[dict[str, Times], list[float]]:
-    """Seconds of the parts of every body, and sgemm's GFLOP/s; a round goes round all of them."""
+    """The seconds of the parts of every body, and sgemm's GFLOP/s; each round visits them all."""
     found: dict[str, Times] = {
         text: {n: [0.0] * rounds for n, _ in bodies[text]} for text in bodies
     }
@@ -68,7 +67,7 @@ def measure(bodies: dict[str, Pieces], rounds: int) -> tuple[dict[str, Times], l
 
 
 def summarise(pieces: Pieces, times: Times) -> dict[str, list[Any]]:
-    """ms, share of the step and useful GFLOP/s (None: none) by part."""
+    """{part: ms, share of the step, useful GFLOP/s (None: no products)}."""
     seconds = {name: statistics.median(values) for name, values in times.items()}
     gflop = dict.fromkeys(seconds, 0.0)
     for name, piece in pieces:
@@ -87,7 +86,7 @@ def summarise(pieces: Pieces, times: Times) -> dict[str, list[Any]]:
 
 
 def stay_on_one_core() -> None:
-    """Starts this process anew on one core: BLAS and XLA size their pools as they are loaded."""
+    """Restarts this process on one core: BLAS and XLA size their pools when they are loaded."""
     if not hasattr(os, "sched_setaffinity"):
         return  # not Linux: the figures are then of all cores
     cores = sorted(os.sched_getaffinity(0))
@@ -98,7 +97,7 @@ def stay_on_one_core() -> None:
 
 
 def layers(rows: Sequence[str], rounds: int) -> int:
-    """Times kinds of layers in place of steps."""
+    """Times kinds of layers instead of steps."""
     print(machine())
     found = layer_rates.report(layer_rates.measure(rows, rounds))
     digits = [
@@ -109,11 +108,13 @@ def layers(rows: Sequence[str], rounds: int) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="two bodies, three rounds")
     parser.add_argument("--bodies", nargs="+", help="channels, channels, stride of each")
     parser.add_argument("--rounds", type=int, help="default 15, quick 3")
-    parser.add_argument("--layers", nargs="*", choices=names(), help="kinds of layers instead")
+    parser.add_argument(
+        "--layers", nargs="*", choices=names(), help="time these kinds of layers instead"
+    )
     args = parser.parse_args()
     stay_on_one_core()
     if args.layers is not None:

@@ -1,4 +1,4 @@
-"""The parts of a training step as functions by themselves, at the shapes of one body."""
+"""The parts of a training step as separate functions, at the shapes of one body."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -28,12 +28,12 @@ from .common import trial1_problem
 from .timed import normal
 
 FORWARD, BOTH = "forward", "forward and backward"
-STEPS = 12  # of a measurement of the whole step
+STEPS = 12  # steps in a measurement of the whole step
 HPARAMS = {"lr": 0.01, "mlp_out_l0": 96, "mlp_bn_l0": True, "mlp_do_l0": 0.2}
 
 
 class Part(NamedTuple):
-    """Some work on arrays, and how many 10^9 useful operations it is."""
+    """Some work on arrays, with its useful GFLOP."""
 
     work: Callable[..., Any]
     operands: tuple
@@ -41,7 +41,7 @@ class Part(NamedTuple):
 
 
 class _Network(NamedTuple):
-    """The example that is timed: a member of the trial-1 space at its exact shape."""
+    """The timed network: a member of the trial-1 space at its exact shape."""
 
     body: NetShape
     choices: Choices
@@ -55,7 +55,7 @@ class _Network(NamedTuple):
 
 
 def network_of(text: str, **others: Any) -> _Network:
-    """From "c0,c1,stride"; others: hparams in place of HPARAMS."""
+    """The network of "c0,c1,stride"; others: hparams instead of those in HPARAMS."""
     first, second, stride = (int(number) for number in text.split(","))
     channels = {"resnet_out_channels_l0": first, "resnet_out_channels_l1": second}
     hparams = {**HPARAMS, **others, **channels, "resnet_stride_l0": stride}
@@ -65,7 +65,7 @@ def network_of(text: str, **others: Any) -> _Network:
 
 
 def step_of(text: str) -> tuple[_Network, Callable[[int], object], float]:
-    """The body, a function that trains it for STEPS steps, useful 10^9 operations of one."""
+    """The body, a function that trains it for STEPS steps, and the useful GFLOP of one step."""
     network = network_of(text)
     body = network.body
     choices = network.choices.fitted(Labels())
@@ -84,7 +84,7 @@ def step_of(text: str) -> tuple[_Network, Callable[[int], object], float]:
 
 
 class Labels(NamedTuple):
-    """What a task asks of a data set: ten classes."""
+    """The labels of a data set for a task: ten classes."""
 
     kind: str = "classes"
     num_classes: int = 10
@@ -92,9 +92,9 @@ class Labels(NamedTuple):
 
 
 def parts_of(network: _Network) -> list[tuple[str, Part]]:
-    """What a step consists of: the name of a part, and the part.
+    """The parts of a step: names, and parts.
 
-    Of each layer its forward pass, and both passes: the backward pass is the difference.
+    Each layer has its forward pass, and both passes: the backward pass is the difference.
     """
     body = network.body
     parts = list(_layers(network))
@@ -145,14 +145,14 @@ def _both(forward: Callable[..., Array], x: Array, w: Any, g: Array) -> Any:
 
 
 def _batch(body: NetShape, train: Array, labels: Array, start: Array) -> tuple[Array, Array]:
-    """What a step does to get its images; augmenting and shuffling are done once an epoch."""
+    """Gets the images of a step; augmenting and shuffling happen once an epoch."""
     size = body.signature.batch_size
     x = lax.dynamic_slice_in_dim(train, start, size)
     return to_maps(x, body.signature.image), lax.dynamic_slice_in_dim(labels, start, size)
 
 
 def _images(count: int, body: NetShape) -> tuple[Array, Array]:
-    """Noise of bytes [count, C*H*W], and labels."""
+    """Random bytes [count, C*H*W], and labels."""
     key, size = jax.random.key(2), math.prod(body.signature.image)
     images = jax.random.randint(key, (count, size), 0, 256, jnp.uint8)
     return images, jax.random.randint(key, (count,), 0, body.outputs)

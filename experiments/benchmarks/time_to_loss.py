@@ -1,15 +1,15 @@
-"""Time to answer: wall seconds until a search has found a network of some validation loss.
+"""Measures the wall seconds until a search has found a network with a given validation loss.
 
     python -m experiments.benchmarks.time_to_loss [--seeds 0 1 2] [--cap 300] [--ways a,b]
 
 The trial-1 space on FashionMNIST, 48 000 training and 12 000 validation images, augmented. hptjax
-searches with des and tpe, every network for all epochs or with successive halving, with the
-study's 29 candidates in a generation or with 9; PyTorch is what a user would run instead: Optuna's
-TPE in two worker processes of one thread, channels_last, with and without Optuna's
-SuccessiveHalvingPruner. hptjax's clock starts with its process, and no program is taken from a
-cache (its kernels are compiled once per machine, before); PyTorch's starts when its workers stand
-ready. A run ends at the lowest loss asked for, or at the cap. Seeds take turns, so that what slows
-the machine down slows every way. The last line of output is one JSON object.
+searches with des and tpe, with full training or with successive halving, and with the study's 29
+candidates in a generation or with 9. PyTorch runs what a user would run instead: Optuna's TPE in
+two worker processes of one thread, channels_last, with and without Optuna's
+SuccessiveHalvingPruner. hptjax's clock starts with its process, and no program comes from a cache
+(its kernels are compiled before, once per machine); PyTorch's clock starts when its workers are
+ready. A run ends at the lowest given loss, or at the cap. Seeds take turns, so that other load
+slows every way alike. The last line of output is one JSON object.
 """
 
 import argparse
@@ -34,14 +34,14 @@ EPOCHS = {"full": 3, "halving": 9}
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--losses", type=float, nargs="+", default=[0.42, 0.40])
     parser.add_argument("--cap", type=float, default=300.0, help="seconds of one run")
     parser.add_argument("--ways", default=",".join(WAYS), help=f"by comma: {', '.join(WAYS)}")
     parser.add_argument("--train-limit", type=int, help="images, for a smoke run")
     parser.add_argument("--data", default="fashion_mnist")
-    parser.add_argument("--output", type=Path, help="JSON file for all that was measured")
+    parser.add_argument("--output", type=Path, help="JSON file for all measurements")
     parser.add_argument("--one", help="one way, in this process")
     parser.add_argument("--began", type=float, help="time.time() when its process was started")
     return parser.parse_args()
@@ -67,7 +67,7 @@ def main() -> int:
 
 
 def measure(args: argparse.Namespace, way: str, seed: int) -> dict[str, Any]:
-    """One run in a process of its own."""
+    """Measures one run in its own process."""
     command = [sys.executable, "-m", __spec__.name, "--one", way, "--seeds", str(seed)]
     command += ["--cap", str(args.cap), "--losses", *map(str, args.losses), "--data", args.data]
     command += [] if args.train_limit is None else ["--train-limit", str(args.train_limit)]
@@ -80,7 +80,7 @@ def measure(args: argparse.Namespace, way: str, seed: int) -> dict[str, Any]:
 
 
 def row_of(way: str, runs: Sequence[dict[str, Any]], losses: Sequence[float]) -> list[Any]:
-    """Medians; a run that never got there counts as infinitely long."""
+    """A row of medians; a run that never reached the loss counts as infinitely long."""
     times = [[run["seconds"].get(str(loss), float("inf")) for run in runs] for loss in losses]
     reached = "/".join(str(sum(t < float("inf") for t in column)) for column in times)
     best = statistics.median(run["best"] for run in runs)
@@ -89,11 +89,11 @@ def row_of(way: str, runs: Sequence[dict[str, Any]], losses: Sequence[float]) ->
 
 
 class Reached(Exception):
-    """The lowest loss asked for was found, or the time is over."""
+    """Raised when the lowest given loss was found, or the time is over."""
 
 
 class Clock:
-    """Notes when each loss is first reached."""
+    """Records when each loss is first reached."""
 
     def __init__(self, losses: Sequence[float], cap: float, began: float) -> None:
         self.losses, self.cap, self.began = losses, cap, began
@@ -148,7 +148,7 @@ def hptjax_search(args: argparse.Namespace, way: str, seed: int) -> dict[str, An
     try:
         run_study(study, sinks=[Watch()])
     except Reached:
-        trials += study.population_size  # those of the generation under way
+        trials += study.population_size  # trials of the present generation
     return clock.result(trials)
 
 
@@ -177,7 +177,7 @@ def torch_search(args: argparse.Namespace, way: str, seed: int) -> dict[str, Any
 
 
 def torch_worker(number, args, pruned, seed, path, barrier, queue, stop) -> None:
-    """Searches until told to stop; reports the loss of every epoch, and None after a trial."""
+    """Searches until it is stopped; reports the loss of every epoch, and None after a trial."""
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend

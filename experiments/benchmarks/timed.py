@@ -1,4 +1,4 @@
-"""Work on arrays within compiled loops, and how long one time of it takes."""
+"""Times work on arrays within compiled loops."""
 
 import time
 from collections.abc import Callable
@@ -9,33 +9,33 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-# all times make the same of the same arrays, which XLA would make once, before the loop
+# every repetition computes the same from the same arrays; XLA would do so once, before the loop
 IN_THE_LOOP: dict[str, str | bool] = {"xla_disable_hlo_passes": "while-loop-invariant-code-motion"}
-SECONDS = 0.03  # of one measurement
+SECONDS = 0.03  # seconds of one measurement
 
 
 @dataclass
 class Timed:
-    """Something compiled: run(n) makes it n times; gflop: useful 10^9 operations of one time."""
+    """Compiled work: run(n) does it n times; gflop: the useful GFLOP of one time."""
 
     run: Callable[[int], object]
     gflop: float
     count: int = 1
 
     def seconds(self) -> float:
-        """Of one time."""
+        """The seconds of one repetition."""
         begin = time.perf_counter()
         self.run(self.count)
         return (time.perf_counter() - begin) / self.count
 
     def calibrate(self, seconds: float = SECONDS) -> None:
-        """Compiles, and finds how many times take about so many seconds."""
+        """Compiles the work, and finds how many repetitions take about so many seconds."""
         self.run(1)
         self.count = max(1, round(seconds / min(self.seconds() for _ in range(3))))
 
 
 def looped(work: Callable[..., Any], operands: tuple, _: float = 0.0) -> Callable[[int], object]:
-    """A function of n that makes some work n times within one compiled loop."""
+    """A function of n that does some work n times within one compiled loop."""
 
     def run(n: Any, operands: tuple) -> Any:
         shapes = jax.eval_shape(work, *operands)
@@ -47,5 +47,5 @@ def looped(work: Callable[..., Any], operands: tuple, _: float = 0.0) -> Callabl
 
 
 def normal(shape: tuple[int, ...]) -> Array:
-    """Numbers of a normal distribution, the same of a shape every time."""
+    """Normally distributed numbers, always the same for a shape."""
     return jax.random.normal(jax.random.key(len(shape)), shape)

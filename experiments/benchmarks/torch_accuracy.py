@@ -12,6 +12,7 @@ import numpy as np
 from .peers.common import default_member, fashion_mnist
 from .peers.torch_model import (
     F,
+    Module,
     Tensor,
     TorchClassifier,
     as_tensors,
@@ -22,7 +23,7 @@ from .peers.torch_model import (
 
 
 def augment(x: Tensor) -> Tensor:
-    """Flip p=.5 and rotation U(-30, 30) degrees, nearest, fill 0. x: square, [B, C, H, W]."""
+    """Flip p=0.5 and rotation U(-30, 30) degrees, nearest, fill 0. x: square, [B, C, H, W]."""
     angle = (torch.rand(len(x)) * 2 - 1) * math.pi / 6
     flip = torch.where(torch.rand(len(x)) < 0.5, -1.0, 1.0)
     cos, sin, zero = angle.cos(), angle.sin(), torch.zeros(len(x))
@@ -32,15 +33,15 @@ def augment(x: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(model: torch.nn.Module, x: Tensor, y: Tensor) -> tuple[float, float]:
-    """Mean loss and accuracy, with running statistics."""
+def evaluate(model: Module, x: Tensor, y: Tensor) -> tuple[float, float]:
+    """The mean loss and accuracy, with running statistics."""
     model.eval()
     logits = torch.cat([model(part) for part in x.split(1000)])
     return F.cross_entropy(logits, y).item(), (logits.argmax(1) == y).float().mean().item()
 
 
-def train(x: Tensor, y: Tensor, *, seed: int, epochs: int, augmented: bool) -> torch.nn.Module:
-    """The default model after `epochs` shuffled epochs; a last part of a batch is dropped."""
+def train(x: Tensor, y: Tensor, *, seed: int, epochs: int, augmented: bool) -> Module:
+    """Trains the default model for `epochs` shuffled epochs; drops a partial last batch."""
     torch.manual_seed(seed)
     member = default_member()
     model = TorchClassifier(member)

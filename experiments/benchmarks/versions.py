@@ -1,11 +1,11 @@
-"""Two versions of hptjax on one population of the trial-1 space: rounds in turn, medians, ratios.
+"""Compares two versions of hptjax on one population of the trial-1 space, in turn.
 
     git worktree add /tmp/before v0.1.0
     python -m experiments.benchmarks.versions /tmp/before . [--rounds 9] [--steps 48] [--starts 3]
 
-Each version is a process of its own `experiments.benchmarks.peers engine`, that waits between its
-rounds. Compiling is timed with an empty cache, `starts` times by turns; run it with nothing else on
-the machine. A ratio above 1 means that the second version is the faster.
+Each version is a process of its own `experiments.benchmarks.peers engine`, which waits between its
+rounds. Prints medians and ratios. Compiling is timed with an empty cache, `starts` times in turn;
+run nothing else on the machine. A ratio above 1 means that the second version is faster.
 """
 
 import argparse
@@ -23,14 +23,14 @@ from .population import mixed_problem, parse
 
 
 def peer(version: Path, problem: Path, steps: int, cache: Path) -> tuple[Peer, dict]:
-    """A process of a version, ready for its rounds, and what it said of getting ready."""
+    """A process of a version, ready for its rounds, and its message about that."""
     env = {"PYTHONPATH": str(version), "HPTJAX_COMPILE_CACHE": str(cache)}
     started = Peer(str(version), ["engine", str(problem), "--steps", str(steps)], env, version)
     return started, started.answer()
 
 
 def compiling(versions: Sequence[Path], problem: Path, steps: int, folder: Path, starts: int):
-    """Seconds of compiling of each version, with an empty cache."""
+    """The seconds of compiling of each version, with an empty cache."""
     seconds: list[list[float]] = [[] for _ in versions]
     for k, turn in turns(starts):
         one, ready = peer(versions[k], problem, steps, folder / f"cache{turn}{k}")
@@ -40,7 +40,7 @@ def compiling(versions: Sequence[Path], problem: Path, steps: int, folder: Path,
 
 
 def training(versions: Sequence[Path], problem: Path, steps: int, folder: Path, rounds: int):
-    """Seconds of the rounds of each version, after one that warms up."""
+    """The seconds of the rounds of each version, after a warm-up round."""
     peers = [peer(v, problem, steps, folder / f"cache0{k}")[0] for k, v in enumerate(versions)]
     seconds: list[list[float]] = [[] for _ in versions]
     for k, turn in turns(rounds + 1):
@@ -52,13 +52,13 @@ def training(versions: Sequence[Path], problem: Path, steps: int, folder: Path, 
 
 
 def turns(count: int) -> Iterator[tuple[int, int]]:
-    """Whose turn it is, and its number: each goes first in every other one."""
+    """The turns of the two versions, with their numbers: each goes first in every other one."""
     for turn in range(count):
         yield from ((k, turn) for k in ((0, 1) if turn % 2 == 0 else (1, 0)))
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
     parser.add_argument("--rounds", type=int, default=9)

@@ -21,7 +21,7 @@ def layout(shop: Workshop) -> str:
 
 @item(23, "scikit-learn's digits, floats, 16 bits; strings, one-hot rows, objects as labels")
 def types(shop: Workshop) -> str:
-    from sklearn.datasets import load_digits
+    from sklearn.datasets import load_digits  # pyright: ignore[reportMissingImports]
 
     X, y = load_digits(return_X_y=True)
     X, y = X.reshape(-1, 8, 8)[:100], y[:100]
@@ -67,6 +67,7 @@ def dataset(shop: Workshop) -> str:
     X, y = images(40)
     grey = X[..., 0]
     forms = {"int64": (X, y.astype(np.int64)), "3-D": (grey, y), "lists": (X.tolist(), y.tolist())}
+    made = None
     for name, (given, labels) in forms.items():
         made = hptjax.ImageDataset(given, labels)
         np.savez("form.npz", x_train=np.asarray(given).astype(np.uint8), y_train=labels)

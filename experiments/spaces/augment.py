@@ -2,9 +2,9 @@
 
 import math
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import torch  # pyright: ignore[reportMissingImports]
+import torch.nn.functional as F  # pyright: ignore[reportMissingImports]
+from torch import Tensor  # pyright: ignore[reportMissingImports]
 
 
 def crop(x: Tensor, padding: int) -> Tensor:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
-import torch
+import torch  # pyright: ignore[reportMissingImports]
 from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from torch import nn
+from torch import nn  # pyright: ignore[reportMissingImports]
 
 from .table import LAYOUTS, WORKERS
 from .training import Candidate, Data, Split, accuracy_of, train, warm_up

@@ -1,4 +1,4 @@
-"""`hptjax calibrate`: how far the seconds that are said before a run are right on this machine."""
+"""`hptjax calibrate`: corrects the predicted seconds for this machine by measuring it."""
 
 import argparse
 import math
@@ -23,16 +23,16 @@ from hptjax.report.terminal import PlainTable, make_console, patience
 from hptjax.study.load import load_study
 from hptjax.transpile import Problem
 
-SPACES = ("optuna_mlp", "trial1", "keras_cnn", "mnist_5k")  # a network of each
+SPACES = ("optuna_mlp", "trial1", "keras_cnn", "mnist_5k")  # one network of each is measured
 IMAGE = ImageSpec(28, 28, 1, 10)
-ABREAST = 16  # members of a device where they are trained side by side
+ABREAST = 16  # members of a device that trains them side by side
 VALIDATION = 64  # images
-EPOCH_S, LEAST, MOST = 0.3, 12, 300  # seconds that are aimed at, and steps of an epoch
+EPOCH_S, LEAST, MOST = 0.3, 12, 300  # target seconds of an epoch; least and most steps of it
 
 
 @dataclass
 class Measured:
-    """A network on this machine: seconds as the packaged table has them, and as they were."""
+    """A network on this machine: the seconds by the packaged table, and the measured ones."""
 
     name: str
     steps: int
@@ -45,20 +45,20 @@ class Measured:
 
     @property
     def epoch_s(self) -> float:
-        """The fastest of the epochs: what else runs on the machine only adds to it."""
+        """The seconds of the fastest epoch: other load on the machine only adds to it."""
         return min(self.epochs_s)
 
     def epoch(self) -> None:
-        """Trains one more epoch, and notes how long it took."""
+        """Trains one more epoch, and records its seconds."""
         began = time.perf_counter()
         self.state, _ = self.trainer.epoch(self.state)
         self.epochs_s.append(time.perf_counter() - began)
 
 
 def calibrate(args: argparse.Namespace) -> int:
-    """Measures, prints what was found against what is in force, and keeps it unless told not to."""
+    """Measures, prints old and new predictions, and saves the factors unless told not to."""
     console, device = make_console(), places_for()[0]
-    before = factors_of(device)  # a file that is damaged says so now, not after a minute
+    before = factors_of(device)  # reports a damaged file now, not after a minute
     with patience(console, "compiling and training a few small networks"):
         found = measured(SPACES[: args.networks], args.repeats, most=args.steps)
     after = before.model_copy(update=factors(found))
@@ -78,10 +78,10 @@ def calibrate(args: argparse.Namespace) -> int:
 
 
 def measured(names: Sequence[str], repeats: int, *, most: int = MOST) -> list[Measured]:
-    """Of a network of each of these packaged spaces; epochs go round the networks, `repeats` times.
+    """Measures a network of each packaged space, by `repeats` epochs in turn.
 
-    Every core trains a copy, as in a run, and every other device ABREAST of them. most: steps of
-    an epoch. Nothing comes from JAX's cache of compiled programs.
+    Every core trains a copy, as in a run; other devices train ABREAST copies. most: the most steps
+    of an epoch. JAX's cache of compiled programs is not used.
     """
     kept = jax.config.values["jax_enable_compilation_cache"]
     jax.config.update("jax_enable_compilation_cache", False)
@@ -96,7 +96,7 @@ def measured(names: Sequence[str], repeats: int, *, most: int = MOST) -> list[Me
 
 
 def config_of(name: str) -> AnyModel:
-    """A network drawn from a packaged space, the same one every time."""
+    """A network drawn from a packaged space; always the same one."""
     study = load_study(name)
     problem = Problem(study.model, study.space, IMAGE)
     drawn = problem.space.sample(8, np.random.default_rng(0))
@@ -104,7 +104,7 @@ def config_of(name: str) -> AnyModel:
 
 
 def _begun(name: str, config: AnyModel, repeats: int, most: int) -> Measured:
-    """A network after its first epoch, in which it is compiled."""
+    """Compiles a network and trains its first epoch."""
     places, shape = places_for(), net_shape(config)
     count = len(places) * (1 if places[0].platform == "cpu" else ABREAST)
     plan = make_plan([config], capacity=count)
@@ -139,7 +139,7 @@ def _images(count: int) -> ImageDataset:
 
 
 def factors(found: Sequence[Measured]) -> dict[str, float]:
-    """Measured seconds over those of the packaged table, the geometric means of all networks."""
+    """The measured seconds divided by the table's, as geometric means over the networks."""
 
     def mean(ratios: Sequence[float]) -> float:
         return float(f"{math.exp(statistics.fmean(map(math.log, ratios))):.4g}")
@@ -151,7 +151,7 @@ def factors(found: Sequence[Measured]) -> dict[str, float]:
 
 
 def of_training(found: Sequence[Measured], before: Factors, after: Factors) -> PlainTable:
-    """A line for each network: seconds of a step of all copies."""
+    """A table with a line for each network: milliseconds of a step of all copies."""
     rows = [
         (own.name, 1e3 * own.training / own.steps, 1e3 * own.epoch_s / own.steps) for own in found
     ]
@@ -159,7 +159,7 @@ def of_training(found: Sequence[Measured], before: Factors, after: Factors) -> P
 
 
 def of_compiling(found: Sequence[Measured], before: Factors, after: Factors) -> PlainTable:
-    """A line for each network: seconds of compiling its program."""
+    """A table with a line for each network: seconds to compile its program."""
     rows = [(own.name, own.compiling, own.compiled_s) for own in found]
     return _table("Compiling, s", rows, before.compiling, after.compiling)
 
@@ -167,7 +167,7 @@ def of_compiling(found: Sequence[Measured], before: Factors, after: Factors) -> 
 def _table(title: str, rows: Any, before: float, after: float) -> PlainTable:
     table = PlainTable(title=title, title_justify="left")
     table.add_column("a network of")
-    for column in ("said", "measured", "said / measured", "from now on"):
+    for column in ("predicted", "measured", "predicted / measured", "calibrated"):
         table.add_column(column, justify="right")
     for name, packaged, took in rows:
         numbers = packaged * before, took, packaged * before / took, packaged * after / took

@@ -1,4 +1,4 @@
-"""`hptjax data`: what a source gives, as a study would have it, and what may be wrong with it."""
+"""`hptjax data`: reads a source as a study would, and reports what may be wrong with it."""
 
 import argparse
 import re
@@ -19,14 +19,14 @@ from hptjax.study.data import held_out_images, split_images
 from hptjax.study.data_config import DataConfig
 from hptjax.study.validation import TEST
 
-MOST_ROWS = 30  # classes that are told one by one
-PICTURES = 60  # of a sheet
+MOST_ROWS = 30  # the most classes that are listed one by one
+PICTURES = 60  # in a sheet
 _CROSSED = re.compile(r"(\d+)x(\d+)")
-_QUOTED = re.compile(r'"([A-Za-z_][\w./-]*:[\w./-]+)"')  # sources, which need no quotes
+_QUOTED = re.compile(r'"([A-Za-z_][\w./-]*:[\w./-]+)"')  # sources need no quotes
 
 
 def data(args: argparse.Namespace) -> int:
-    """Prints what was read, class by class; writes a sheet of pictures where one is asked for."""
+    """Prints what was read, class by class; writes a sheet of pictures if asked to."""
     _check_sheet(args.show)
     config = _config(args)
     console, lines = make_console(), []
@@ -48,7 +48,7 @@ def data(args: argparse.Namespace) -> int:
 
 
 def _check_sheet(path: Path | None) -> None:
-    """ConfigError for a file that Pillow could not write, before anything is read."""
+    """Raises ConfigError for a file that Pillow could not write, before anything is read."""
     if path is None:
         return
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
@@ -75,7 +75,7 @@ def _config(args: argparse.Namespace) -> DataConfig:
 def _parts(
     config: DataConfig, args: argparse.Namespace, lines: list[str]
 ) -> tuple[dict[str, ImageDataset], str | None]:
-    """Training, validation and, where there are some, test images; and why there are none."""
+    """The training, validation and test images; and why there are no test images, if so."""
     notify = once(lines.append)
     with _patience(config.source):
         train, validation = split_images(config, args.kind, args.seed, notify)
@@ -90,7 +90,7 @@ def _parts(
 
 
 def _patience(source: str) -> Any:
-    """Something that turns while images are read, on a terminal."""
+    """Shows a spinner while images are read, on a terminal."""
     console = Console(file=sys.stderr)
     return console.status(f"reading {source}") if sys.stderr.isatty() else console.capture()
 
@@ -114,7 +114,7 @@ def _print_summary(
 
 
 def counts_table(parts: dict[str, ImageDataset]) -> PlainTable:
-    """Images by class and part; of very many classes the largest and the smallest."""
+    """A table of the images by class and part; of very many classes, the largest and smallest."""
     counts = {name: part.counts for name, part in parts.items()}
     train = counts["train"]
     names = list(train)
@@ -135,7 +135,7 @@ def counts_table(parts: dict[str, ImageDataset]) -> PlainTable:
 
 
 def _targets_table(parts: dict[str, ImageDataset]) -> PlainTable:
-    """Least, mean and largest number of each target and part."""
+    """A table of the least, mean and largest number of each target and part."""
     table = PlainTable()
     for column in ("target", "part", "images", "least", "mean", "largest"):
         table.add_column(column, justify="left" if column in ("target", "part") else "right")
@@ -148,6 +148,6 @@ def _targets_table(parts: dict[str, ImageDataset]) -> PlainTable:
 
 
 def _yaml(config: DataConfig) -> str:
-    """The data of a config as one line of YAML."""
+    """The key `data` of a config as one line of YAML."""
     tree = config.model_dump(mode="json", exclude_defaults=True, exclude={"augment"})
     return _QUOTED.sub(r"\1", dump_yaml({"source": config.source, **tree}, flow=True))

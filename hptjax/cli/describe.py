@@ -1,4 +1,4 @@
-"""`hptjax describe`: what a study would do, worked out from its config alone."""
+"""`hptjax describe`: says what a study would do, from its config only."""
 
 import argparse
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ from hptjax.study.validation import FRACTION
 from hptjax.transpile import Problem, build
 from hptjax.transpile.repair import image_of
 
-IMAGES = 60_000  # the images are not loaded: those of FashionMNIST stand for them
+IMAGES = 60_000  # the images are not loaded: the number of FashionMNIST is assumed
 
 
 def describe(args: argparse.Namespace) -> int:
@@ -50,7 +50,7 @@ def describe(args: argparse.Namespace) -> int:
 
 
 def _describe_study(console: Console, study: StudyConfig, named: bool) -> None:
-    """named: whether the images were, so that they say what the networks take."""
+    """Describes a study; named: whether the user named images, which then decide the input."""
     images = training_images(study)
     if is_sized(study.model) and not named:
         image = image_of(study.model)
@@ -75,12 +75,12 @@ def _describe_study(console: Console, study: StudyConfig, named: bool) -> None:
 
 
 def is_sized(model: AnyModel) -> bool:
-    """Whether a model says itself what images it takes."""
+    """Whether a model says which images it takes."""
     return not isinstance(model, Model) or model.input is not None
 
 
 def images_text(data: StudyData, image: ImageSpec) -> str:
-    """Which images say what the networks take, and how many outputs they give, in a sentence."""
+    """A sentence about the images, and the outputs that they ask for."""
     return (
         f"Images: {data.train.size} of {data.train.name}, {image.height} x {image.width} x "
         f"{image.channels}; the networks have {image.classes} outputs."
@@ -88,7 +88,7 @@ def images_text(data: StudyData, image: ImageSpec) -> str:
 
 
 def _image_of_settings(console: Console, settings: TrainConfig, named: bool) -> ImageSpec:
-    """What a model takes: what images say that are named, else what it says, else its file's."""
+    """The images of a model: the named ones, else those of the model, else those of its file."""
     model = settings.model
     if is_sized(model) and not named:
         return image_of(model)
@@ -105,7 +105,7 @@ def _image_of_settings(console: Console, settings: TrainConfig, named: bool) -> 
 
 
 def training_images(study: StudyConfig) -> int:
-    """How many images an epoch goes through, as far as the config says."""
+    """How many images an epoch goes through, by the config."""
     if study.data.images_per_epoch is not None:
         return study.data.images_per_epoch
     loaded = min(study.data.train_limit or IMAGES, IMAGES)
@@ -118,7 +118,7 @@ def training_images(study: StudyConfig) -> int:
 
 
 def memory_text(plan: Plan, places: Sequence[Any], *, marks: bool = False) -> str:
-    """What a full population takes at these places, in sentences; marks: as of `row_bytes`."""
+    """Sentences about the memory of a full population at these places; marks: as in `row_bytes`."""
     used = len(places)
     execution = execution_for(places[0], plan, plan.capacity, places=used, marks=marks)
     rows = rows_for(places[0], plan, plan.capacity, used, execution, marks=marks)
@@ -136,7 +136,7 @@ def memory_text(plan: Plan, places: Sequence[Any], *, marks: bool = False) -> st
 
 
 def budget_text(study: StudyConfig, grid: int) -> str:
-    """Who may spend what, in a sentence; grid: points of the space's grid."""
+    """A sentence about the strategies and their budgets; grid: points of the space's grid."""
     given = {k: v for k, v in study.budget.model_dump().items() if v is not None}
     limits = ", ".join(f"{value} {name.replace('_', '-')}" for name, value in given.items())
     return (
@@ -159,7 +159,7 @@ def space_table(space: Space) -> PlainTable:
 
 
 def bodies_table(plan: Plan, configs: Sequence[AnyModel]) -> PlainTable:
-    """The compiled bodies, and the share of the sampled configs that each would train."""
+    """A table of the compiled bodies, with the share of the sampled configs that each trains."""
     table = PlainTable(title=f"Compiled bodies: {len(plan.bodies)}", title_justify="left")
     table.add_column("batch")
     table.add_column("layers", ratio=1)
@@ -172,7 +172,7 @@ def bodies_table(plan: Plan, configs: Sequence[AnyModel]) -> PlainTable:
 
 
 def layers_text(layers: Sequence[Placed]) -> str:
-    """The layers of a body; those that follow one of their kind are counted."""
+    """The layers of a body; equal neighbours are counted."""
     runs = [(own, len(list(run))) for own, run in groupby(p.layer.summary() for p in layers)]
     return ", ".join(own if count == 1 else f"{count} x ({own})" for own, count in runs)
 

@@ -1,4 +1,4 @@
-"""`hptjax evaluate`: a saved network on a split of its data, or of other data."""
+"""`hptjax evaluate`: measures a saved network on a split of its data, or on other data."""
 
 import argparse
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ from hptjax.study.validation import as_validation
 
 
 def evaluate(args: argparse.Namespace) -> int:
-    """Prints what a network's task, or an ensemble's, measures of it on a split."""
+    """Prints the measures of a network, or an ensemble, on a split."""
     whole = load_network(args.network)
     together = wanted_ensemble(args.network) if args.ensemble else None
     network = SavedNetwork(whole.config, whole.variables, whole.trial)
@@ -58,20 +58,23 @@ def evaluate(args: argparse.Namespace) -> int:
 
 
 def _noted_measures(network: SavedNetwork) -> list[str]:
-    """Those of the task that the network's file notes of it."""
+    """The measures of the task that are in the notes of the network's file."""
     task, noted = network.config.task.options, network.trial.get("network") or {}
     return [measure_of(name) for name in noted if task.find(measure_of(name)) is not None]
 
 
 def _data_config(network: SavedNetwork, args: argparse.Namespace) -> DataConfig:
-    """The data that the network's file notes, with the options in their place."""
+    """The data in the notes of the network's file, changed by the options."""
     noted = network.trial.get("data")
     if noted is None and (args.data is None or args.split not in (None, "test")):
         raise ConfigError(
             f"{args.network}: it does not say which images it was trained on; "
             "give --data, with --split test."
         )
-    tree: dict[str, Any] = {**(noted or {}), "augment": False}  # whose class may not be here
+    tree: dict[str, Any] = {
+        **(noted or {}),
+        "augment": False,
+    }  # the class of an augmentation may be missing here
     if args.data is not None:
         check_source(args.data, "--data")
         tree |= {"source": args.data, "data_dir": None}
@@ -79,7 +82,9 @@ def _data_config(network: SavedNetwork, args: argparse.Namespace) -> DataConfig:
             tree.pop("background", None)
         own = as_validation(tree.get("validation"))
         if isinstance(own, Mapping) and own.get("source") is not None:
-            del tree["validation"]  # images of the source that the network was trained on
+            del tree[
+                "validation"
+            ]  # these images belong to the source that the network was trained on
     if args.data_dir is not None:
         tree["data_dir"] = args.data_dir
     return validated(DataConfig, tree, "data")
@@ -88,7 +93,7 @@ def _data_config(network: SavedNetwork, args: argparse.Namespace) -> DataConfig:
 def _images(
     network: SavedNetwork, data: DataConfig, split: str | None, notify: Callable[[str], None]
 ) -> tuple[ImageDataset, str]:
-    """The images of a split, and which it is: where none is asked for, test if there is one."""
+    """The images of a split, and its name; by default test, if there is one."""
     if split in (None, "test"):
         classes = network.trial.get("class_names")
         try:
@@ -108,7 +113,7 @@ def _images(
 def _check_same(
     network: SavedNetwork, images: ImageDataset, split: str, source: str, args: argparse.Namespace
 ) -> None:
-    """ConfigError where the images have changed since the network's file was written."""
+    """Raises ConfigError if the images have changed since the network's file was written."""
     known = network.trial.get("digests", {}).get(split)
     if known is not None and known != dataset_digest(images):
         raise ConfigError(

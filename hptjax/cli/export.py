@@ -1,4 +1,4 @@
-"""`hptjax export`: the best network of a run, or any trial's, kept or made again, as a file."""
+"""`hptjax export`: writes the best network of a run, or that of any trial, to a file."""
 
 import argparse
 from collections.abc import Iterator
@@ -25,11 +25,11 @@ from hptjax.search.network import own_metric, preprocess_note, remake, show, val
 from hptjax.study.config import StudyConfig
 from hptjax.study.data import data_digests, load_study_data
 
-TOLERANCE = 0.1  # of the validation loss, as a share of it above 1: training amplifies rounding
+TOLERANCE = 0.1  # of the validation loss, relative if it is above 1: training amplifies rounding
 
 
 def export(args: argparse.Namespace) -> int:
-    """Writes a network to a file of the format that its ending says."""
+    """Writes a network to a file; the ending decides the format."""
     find_format(args.to, f"--to {args.to}")
     if args.input is not None and args.to.suffix != ".onnx":
         raise ConfigError(f"--input {args.input}: is of .onnx files, not of {args.to}.")
@@ -51,7 +51,7 @@ def export(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """ConfigError where the file within cannot be written."""
+    """Raises ConfigError if the file cannot be written within."""
     try:
         yield
     except OSError as error:
@@ -75,7 +75,7 @@ def _export_ensemble(args: argparse.Namespace, console: Console) -> int:
 
 
 def _network(args: argparse.Namespace, console: Console) -> SavedNetwork:
-    """The best network, or that of a trial: kept by the run, or else made again."""
+    """The best network, or the network of a trial: kept by the run, or else trained again."""
     if args.trial is None:
         return load_network(args.run)
     trial = find_trial(load_run(args.run), args.trial)
@@ -86,7 +86,7 @@ def _network(args: argparse.Namespace, console: Console) -> SavedNetwork:
 
 
 def _write(path: Path, network: SavedNetwork, kind: str | None) -> None:
-    """Our own form holds what was saved as it is; others what the network computes."""
+    """Writes a network: our own format keeps all that was saved, others only the computation."""
     if path.suffix == SUFFIX:
         noted = {**preprocess_note(network.config), **network.trial}
         save_network(path, SavedNetwork(network.config, network.variables, noted))
@@ -96,7 +96,7 @@ def _write(path: Path, network: SavedNetwork, kind: str | None) -> None:
 
 
 def name_of(network: SavedNetwork) -> str:
-    """Which network a file holds, in words."""
+    """The network in a file, in words."""
     trial = network.trial
     if "from" in trial:
         return f"trial {trial['from']} trained again, {trial['epoch']} epochs"
@@ -106,7 +106,7 @@ def name_of(network: SavedNetwork) -> str:
 
 
 def print_note(network: SavedNetwork, console: Console) -> None:
-    """A line, where the value of a network's trial is not that of its weights."""
+    """Prints a line if the value of a network's trial is not the value of its weights."""
     note = value_note(network.trial)
     if note is not None:
         console.print(note, soft_wrap=True)
@@ -132,7 +132,7 @@ def _remade(run: Path, name: str, data_dir: str | None, console: Console) -> Sav
 
 
 def _comparison(trial: TrialRecord, network: SavedNetwork, repeats: int) -> str:
-    """What the record says of the network; a warning where it can hardly be the recorded one."""
+    """Compares the network with its record; warns if it can hardly be the recorded one."""
     recorded, reached = own_metric(trial, "val_loss"), network.trial["network"]["val_loss"]
     text = f"val loss {show(reached)}, recorded {show(recorded)}"
     if repeats > 1:

@@ -1,4 +1,4 @@
-"""An option's default as YAML has it, and what else it may be, in a reader's words."""
+"""Texts about an option: its default as YAML, and its allowed values in words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +21,7 @@ _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusive
 
 
 def kinds_of(model: type[BaseModel]) -> dict[str, str]:
-    """Of each option what it may be, as `integer >= 1`; nothing for what has no such words."""
+    """{option: its allowed values, such as `integer >= 1`}; empty without words for them."""
     try:
         schema = model.model_json_schema()
     except PydanticInvalidForJsonSchema:
@@ -51,7 +51,7 @@ def _shown(bound: int | float) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A default as YAML has it."""
+    """A default as plain data for YAML."""
     if isinstance(value, Part):
         return value.to_tree()
     if value is None or isinstance(value, bool | int | float | str):

@@ -1,4 +1,4 @@
-"""`hptjax list`: the names that may stand in a config, and what each can be told."""
+"""`hptjax list`: lists the names that a config may have, and the options of each."""
 
 import argparse
 from typing import Protocol
@@ -17,28 +17,30 @@ from hptjax.study.metric_table import METRICS as METRIC_TABLE
 
 
 class Listed(Protocol):
-    """What can be listed: its words, what each is in a line or two, and the text about one."""
+    """A table that can be listed: its words, a line or two about each, and a text about one."""
 
     def words(self) -> list[str]:
-        """Of an overview; imports no part."""
+        """The words for an overview; imports no part."""
         ...
 
     def abouts(self) -> list[tuple[str, str]]:
-        """Each word, and what it is."""
+        """Each word with a line about it."""
         ...
 
     def text(self, word: str) -> str:
-        """All that is known of one word; ConfigError where there is none such."""
+        """The whole text about one word; ConfigError for an unknown word."""
         ...
 
 
 def list_names(args: argparse.Namespace) -> int:
-    """Prints the tables, the names of one, or what stands behind a name."""
+    """Prints the tables, the names of one table, or the text about one name."""
     console = make_console()
     if args.table is None:
         overview = [(name, ", ".join(one.words())) for name, one in everything().items()]
         console.print(_columns(overview))
-        console.print("hptjax list TABLE tells what each is, hptjax list TABLE NAME its options.")
+        console.print(
+            "hptjax list TABLE says what each is, hptjax list TABLE NAME shows its options."
+        )
     elif args.name is None:
         console.print(_columns(everything()[args.table].abouts()))
     else:
@@ -48,7 +50,7 @@ def list_names(args: argparse.Namespace) -> int:
 
 
 def everything() -> dict[str, Listed]:
-    """All that can be listed, by the word of the command line."""
+    """{word of the command line: table}."""
     tables = {name: ListedTable(name, shelf) for name, shelf in SHELVES.items()}
     return {CONFIGS: ListedConfigs(), **tables, METRICS: ListedMetrics()}
 

@@ -18,7 +18,7 @@ def add_looking(commands) -> None:
 
 
 def add_command(commands, name: str, short: str, text: str) -> argparse.ArgumentParser:
-    """A subcommand; unless its options say otherwise it sets up no JAX."""
+    """Adds a subcommand, which sets up no JAX unless its options say so."""
     command = commands.add_parser(
         name, help=short, description=text, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -27,7 +27,7 @@ def add_command(commands, name: str, short: str, text: str) -> argparse.Argument
 
 
 def seconds(text: str) -> float:
-    """A duration that may be slept."""
+    """Reads a duration between two looks."""
     try:
         value = float(text)
     except ValueError:
@@ -38,7 +38,7 @@ def seconds(text: str) -> float:
 
 
 def _add_status(commands) -> None:
-    command = add_command(commands, "status", "say where a run stands", STATUS_HELP)
+    command = add_command(commands, "status", "say how far a run is", STATUS_HELP)
     command.add_argument("run", type=user_path, metavar="DIR", help="the run directory")
     command.set_defaults(handler=_status, only_prints=True)
 
@@ -66,14 +66,14 @@ def _add_report(commands) -> None:
         "--out",
         type=user_path,
         metavar="DIR",
-        help="where to write (default: report/ in the run, or here where there are several)",
+        help="where to write (default: report/ in the run; for several runs, here)",
     )
     command.add_argument(
         "--formats",
         nargs="+",
         choices=("png", "svg", "pdf"),
         default=["png"],
-        help="of the files in figures/ (default: png)",
+        help="formats of the files in figures/ (default: png)",
     )
     command.add_argument("--open", action="store_true", help="show it in the browser")
     command.set_defaults(handler=_report)
@@ -90,12 +90,12 @@ def _add_list(commands) -> None:
         metavar="TABLE",
         help=f"{', '.join(others)} or {last} (default: all)",
     )
-    command.add_argument("name", nargs="?", metavar="NAME", help="what to tell more about")
+    command.add_argument("name", nargs="?", metavar="NAME", help="the name to say more about")
     command.set_defaults(handler=_list, only_prints=True)
 
 
 def add_help(parser: argparse.ArgumentParser, commands) -> None:
-    """Adds `help`, which is also what no command means; commands: all others are there."""
+    """Adds `help`, which is also the default; to be called after all other commands."""
     bare = {"resume_hint": "", "compile_cache": None, "only_prints": True}
     parser.set_defaults(handler=show_help, command=None, whole=parser, **bare)
     command = add_command(commands, "help", "say how a command is used", "")
@@ -104,7 +104,7 @@ def add_help(parser: argparse.ArgumentParser, commands) -> None:
         nargs="?",
         choices=tuple(commands.choices),
         metavar="COMMAND",
-        help="which (default: all, in a line each)",
+        help="the command (default: a line about each)",
     )
     command.set_defaults(handler=show_help, only_prints=True, parsers=commands.choices)
 

@@ -47,8 +47,8 @@ def entry() -> int:
 def main(argv: Sequence[str] | None = None, process: Process | None = None) -> int:
     """Runs one command; returns its exit code.
 
-    0, 2 for a user's mistake, 130 after Ctrl-C, 143 after SIGTERM, 141 where nobody reads what a
-    command prints that only prints.
+    It is 0, or 2 for a user's mistake, 130 after Ctrl-C, 143 after SIGTERM, and 141 if nobody reads
+    the output of a command that only prints.
     """
     process = process or Process()
     try:
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None, process: Process | None = None) -> i
         if args.compile_cache is not None:
             set_up(compile_cache=args.compile_cache)
         code = args.handler(args)
-        sys.stdout.flush()  # while a mistake in it can still be told
+        sys.stdout.flush()  # while an error can still be reported
         return code
     except (ConfigError, MissingExtraError) as error:
         say(str(error))
@@ -84,7 +84,7 @@ def make_parser() -> argparse.ArgumentParser:
         "different networks are trained by one compiled call.",
         epilog="Start with  hptjax run quickstart  (a minute or two, no download). "
         "hptjax COMMAND --help says more. Exit codes: 0 done, 2 a mistake (one line says which), "
-        "130 Ctrl-C, 143 SIGTERM, 141 nobody reads what is printed.",
+        "130 Ctrl-C, 143 SIGTERM, 141 nobody reads the output.",
     )
     parser.add_argument("--version", action="version", version=f"hptjax {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND")
@@ -94,6 +94,6 @@ def make_parser() -> argparse.ArgumentParser:
     add_network_commands(commands)
     add_help(parser, commands)
     shtab.add_argument_to(
-        parser, "--print-completion", help="print what a shell needs to complete our commands"
+        parser, "--print-completion", help="print the completion script of a shell"
     )
     return parser

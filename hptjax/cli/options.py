@@ -1,4 +1,4 @@
-"""Options of the command line that stand for keys of a config."""
+"""The options of the command line that set keys of a config."""
 
 import argparse
 from typing import Any
@@ -8,7 +8,7 @@ from hptjax.config.yaml_file import parse_yaml
 
 SHORTHANDS = {
     "searcher": "strategies",
-    "strategy": "strategies",  # of earlier versions, as time_budget
+    "strategy": "strategies",  # of earlier versions, as is time_budget
     "data": "data.source",
     "data_dir": "data.data_dir",
     "epochs": "epochs",
@@ -26,11 +26,11 @@ SHORTHANDS = {
     "address": "executor.address",
     "workers": "executor.workers",
 }
-FLAGS = {"augment": "--no-augment"}  # of the others the names tell
+FLAGS = {"augment": "--no-augment"}  # all other names follow a rule
 
 
 def overrides(args: argparse.Namespace) -> list[str | Override]:
-    """What the options change in a config: those that stand for a key, then --set."""
+    """The changes that options make to a config: those that set a key, then --set."""
     given = {
         key: (option, getattr(args, option))
         for option, key in SHORTHANDS.items()
@@ -49,7 +49,7 @@ def overrides(args: argparse.Namespace) -> list[str | Override]:
 
 
 def _warm_start(args: argparse.Namespace) -> dict[str, Any]:
-    """--warm-start in place of the config's own; --best alone changes only the number."""
+    """--warm-start replaces the config's own; --best alone changes only the number."""
     source, best = getattr(args, "warm_start", None), getattr(args, "best", None)
     if source is None:
         return {"warm_start.best": best}

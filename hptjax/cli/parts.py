@@ -1,4 +1,4 @@
-"""What `hptjax list` tells of a table of parts, and of one part with its options."""
+"""The texts of `hptjax list` about a table of parts, and about one part with its options."""
 
 import inspect
 import textwrap
@@ -18,10 +18,10 @@ from hptjax.config.yaml_file import dump_yaml
 from hptjax.errors import ConfigError, did_you_mean
 from hptjax.table import OURS, TableRow
 
-# Options of layers that are words of a table.
+# {option of a layer: the table of its words}
 _TABLES = {"norm": "norms", "activation": "activations", "function": "activations"}
 _VARIES = {"width": "padded", "traced": "traced", "static": "static"}
-COMMENT_WIDTH = 80  # of what is printed to be kept as a file
+COMMENT_WIDTH = 80  # of texts that users may save as files
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,15 @@ class ListedTable:
     shelf: Shelf
 
     def words(self) -> list[str]:
-        """The words of all rows, those of other packages with the package."""
+        """The words of all rows; rows of other packages have the package's name."""
         return [_marked(row) for row in self.shelf.table.rows()]
 
     def abouts(self) -> list[tuple[str, str]]:
-        """Each row's first sentence, a family's with its members; imports them."""
+        """Each word with its first sentence, families with their members; imports all of them."""
         return [(_marked(row), self._about(row)) for row in self.shelf.table.rows()]
 
     def text(self, word: str) -> str:
-        """What one word can be told, as YAML with comments: each option with its default."""
+        """The options of one word with their defaults, as YAML with comments."""
         table = self.shelf.table
         if word in self.shelf.written:
             return self.shelf.written[word]
@@ -68,7 +68,7 @@ class ListedTable:
             ConfigError,
             ImportError,
             AttributeError,
-        ) as error:  # another package's, or an extra's
+        ) as error:  # of another package, or of a missing extra
             return f"cannot be used: {error}"
         first = _doc(found).split("\n")[0].removesuffix(".")
         return "\n".join(filter(None, (first, ", ".join(members))))
@@ -79,7 +79,7 @@ def _marked(row: TableRow) -> str:
 
 
 def _doc(found: Any) -> str:
-    """What a part says of itself: its docstring, or its `about`."""
+    """The docstring of a part, or its `about`."""
     named = inspect.isclass(found) or inspect.isroutine(found) or inspect.ismodule(found)
     return inspect.cleandoc((found.__doc__ if named else getattr(found, "about", "")) or "")
 
@@ -97,7 +97,7 @@ def _comments(texts: Iterable[str]) -> str:
 
 
 def _options(shelf: Shelf, word: str, model: Any) -> str:
-    """The options that a user can give, as YAML; of a part that takes none, where it stands."""
+    """The options that a user can give, as YAML; for a part without options, its usage."""
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return shelf.usage(word)
     names = known_options(word, model) if shelf.of_layers else tuple(model.model_fields)
@@ -111,7 +111,7 @@ def _options(shelf: Shelf, word: str, model: Any) -> str:
 
 
 def _option(shelf: Shelf, word: str, model: type[BaseModel], key: str, field: FieldInfo) -> str:
-    """One option with its default, and what else it may be."""
+    """One option with its default and its allowed values."""
     default = None if field.is_required() else field.get_default(call_default_factory=True)
     line = dump_yaml({key: "REQUIRED" if field.is_required() else plain(default)})
     if line.count("\n") > 1:

@@ -1,4 +1,4 @@
-"""Files of pictures as arrays for a network: PNG, JPEG and whatever else Pillow reads."""
+"""Reads files of pictures as arrays for a network: PNG, JPEG and all that Pillow reads."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,9 +11,9 @@ from hptjax.models.prepare import told_pixels
 
 
 def picture_files(paths: Sequence[Path]) -> list[Path]:
-    """The files that are named, and all pictures in the folders that are, by name.
+    """The named files, and all pictures in the named folders, ordered by name.
 
-    Raises ConfigError for a path to nowhere, and a folder without a picture.
+    Raises ConfigError for a path that does not exist, and for a folder without a picture.
     """
     found: list[Path] = []
     for path in paths:
@@ -31,18 +31,18 @@ def picture_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def _is_shown(file: Path) -> bool:
-    """Whether it is a file that is not hidden, as macOS's ._photo.png beside photo.png is."""
+    """Whether it is a file, but not hidden as macOS's ._photo.png beside photo.png."""
     return file.is_file() and not file.name.startswith(".")
 
 
 def read_picture(
     path: Path, channels: int, notify: Callable[[str], None], background: str | None = None
 ) -> np.ndarray:
-    """Bytes [H, W, C] of a picture, read as those of a folder of training images are.
+    """The bytes [H, W, C] of a picture, read as in a folder of training images.
 
-    notify: told what is done to it; background: as of the network. Raises DataError, which names
-    the file, for one that is damaged or no picture, and for a network of other channels than
-    pictures have.
+    notify: called with changes to it. background: that of the network. Raises DataError, which
+    names the file, if it is damaged or not a picture, or if pictures cannot have the network's
+    channels.
     """
     if channels not in (1, 3):
         raise DataError(

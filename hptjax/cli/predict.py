@@ -1,4 +1,4 @@
-"""`hptjax predict`: what a network takes pictures for."""
+"""`hptjax predict`: prints the predictions of a network for pictures."""
 
 import argparse
 import csv
@@ -18,11 +18,11 @@ from hptjax.records.files import prove_writable
 from hptjax.report.terminal import PlainTable, make_console
 from hptjax.search.kept import wanted_ensemble
 
-_TOGETHER = 512  # pictures in memory
+_TOGETHER = 512  # how many pictures are in memory at once
 
 
 def predict(args: argparse.Namespace) -> int:
-    """Prints the prediction for each picture; 2 where a file could not be read."""
+    """Prints the prediction for each picture; returns 2 if a file could not be read."""
     network = load_network(args.network)
     together = wanted_ensemble(args.network) if args.ensemble else network
     header = _header(network, args.top, args.probabilities)
@@ -51,7 +51,7 @@ def predict(args: argparse.Namespace) -> int:
 def _read(
     files: Sequence[Path], network: Network, notify: Any
 ) -> tuple[list[tuple[Path, np.ndarray]], int]:
-    """Pictures with their files, and how many could not be read: each of these is named."""
+    """Reads pictures; returns them with their files, and how many failed. Reports each failure."""
     found, broken = [], 0
     for path in files:
         try:
@@ -67,7 +67,7 @@ def _read(
 def _sized(
     read: Sequence[tuple[Path, np.ndarray]], image: tuple[int, int, int], notify: Any
 ) -> np.ndarray:
-    """The pictures as bytes [N, H, W, C] of the network's size; what is done to them is told."""
+    """The pictures as bytes [N, H, W, C] of the network's size; notifies of changes to them."""
     pictures = [own for _, own in read]
     height, width, _ = image
     others = [own for own in pictures if own.shape[:2] != (height, width)]
@@ -79,7 +79,7 @@ def _sized(
 
 
 def _header(network: Network, top: int | None, probabilities: bool) -> list[str]:
-    """The columns; ConfigError for options that the network's task has no use for."""
+    """The headings of the columns; ConfigError for options that do not fit the network's task."""
     kind = network.config.task.options.kind
     if kind == "targets" and (top is not None or probabilities):
         raise ConfigError("--top, --probabilities: this network predicts numbers, not classes.")
@@ -99,7 +99,7 @@ def _header(network: Network, top: int | None, probabilities: bool) -> list[str]
 def _rows(
     network: Network, names: Sequence[str], found: np.ndarray, args: argparse.Namespace
 ) -> Iterator[list[str]]:
-    """A row for each picture; found: as of `Network.outcomes`."""
+    """Yields a row for each picture; found: as `Network.outcomes` returns it."""
     kind, classes = network.config.task.options.kind, network.class_names
     for name, values in zip(names, found, strict=True):
         if kind == "targets":  # of any size: small ones would be zeros

@@ -11,19 +11,19 @@ from types import FrameType
 from hptjax.errors import printable
 
 INTERRUPTED, TERMINATED, CLOSED_PIPE = 130, 143, 141
-LONGEST = 2000  # characters of a last word
+LONGEST = 2000  # characters of a message
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: ends what Ctrl-C ends."""
+    """Raised by SIGTERM; it ends what Ctrl-C ends."""
 
 
 class OutputClosed(Exception):
-    """Nobody reads any more what a command prints that does nothing else."""
+    """Nobody reads the output any more of a command that only prints."""
 
 
 class _Output(io.TextIOWrapper):
-    """Standard output: once its reader is gone, what is printed goes nowhere."""
+    """Standard output that drops everything once its reader is gone."""
 
     only_prints = False
 
@@ -42,7 +42,7 @@ class _Output(io.TextIOWrapper):
 
     def _leave(self, error: OSError) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)  # also for what is in the buffer still
+        os.dup2(nowhere, 1)  # also for the rest of the buffer
         os.close(nowhere)
         if self.only_prints:
             raise OutputClosed if isinstance(error, BrokenPipeError) else error
@@ -51,7 +51,7 @@ class _Output(io.TextIOWrapper):
 
 
 class Process:
-    """What a command tells its process, and what its last words are."""
+    """The process of a command: its output, its signals and its last message."""
 
     def __init__(self) -> None:
         self.resume_hint = ""
@@ -59,8 +59,8 @@ class Process:
         self._said = self._ending = False
 
     def guard(self) -> None:
-        """Replaces standard output; a stream that is closed (`>&-`) is opened to nowhere."""
-        for number in range(3):  # else the next file that is opened would take its place
+        """Replaces standard output; opens closed streams (`>&-`) to /dev/null."""
+        for number in range(3):  # otherwise the next opened file would get its number
             try:
                 os.fstat(number)
             except OSError:
@@ -76,7 +76,7 @@ class Process:
         )
 
     def tell_warnings(self) -> None:
-        """Has every warning said as one line: where in the code it arose is not for users."""
+        """Prints every warning as one line, without its place in the code."""
 
         def show(message: Warning | str, *place: object, **more: object) -> None:
             say(str(message))
@@ -84,12 +84,12 @@ class Process:
         warnings.showwarning = show
 
     def only_prints(self, yes: bool) -> None:
-        """Whether a command does nothing but print: without a reader it then ends."""
+        """Sets whether a command only prints: it then ends without a reader."""
         if self._output is not None:
             self._output.only_prints = yes
 
     def last_words(self, stop: KeyboardInterrupt) -> int:
-        """Says once that the command was stopped; gives the exit code."""
+        """Prints once that the command was stopped; returns the exit code."""
         terminated = isinstance(stop, Terminated)
         if not self._said:
             self._said = True
@@ -97,9 +97,9 @@ class Process:
         return TERMINATED if terminated else INTERRUPTED
 
     def take_signals(self) -> None:
-        """The first Ctrl-C or SIGTERM ends the command in order, the second one at once."""
+        """Lets the first Ctrl-C or SIGTERM end the command in order, the second at once."""
         for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's, or a shell's
+            if signal.getsignal(number) is not signal.SIG_IGN:  # set by nohup or a shell
                 signal.signal(number, self._end)
 
     def _end(self, number: int, frame: FrameType | None) -> None:
@@ -107,11 +107,11 @@ class Process:
         if not self._ending:
             self._ending = True
             raise stop
-        os._exit(self.last_words(stop))  # what is on the disk bears a kill at any moment
+        os._exit(self.last_words(stop))  # the files on the disk survive a kill at any moment
 
 
 def say(text: str) -> None:
-    """One line on standard error, whatever the text holds and whoever listens."""
+    """Prints one line on standard error, with any text, and even if the stream is closed."""
     line = printable(" ".join(text.split()))
     if len(line) > LONGEST:
         line = f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"

@@ -1,4 +1,4 @@
-"""`hptjax report`: one page, and figures, about any number of runs."""
+"""`hptjax report`: writes a page with figures about any number of runs."""
 
 import argparse
 import webbrowser
@@ -21,5 +21,5 @@ def report(args: argparse.Namespace) -> int:
 
 
 def default_folder(runs: list[Path]) -> Path:
-    """Within the run, if it is one; else in the present directory."""
+    """A folder in the run, if there is only one; else in the present directory."""
     return runs[0] / "report" if len(runs) == 1 else Path("report")

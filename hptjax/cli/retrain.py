@@ -1,4 +1,4 @@
-"""`hptjax train RUN --trial ID` and `--continue`: a network of a run trained anew, or on."""
+"""`hptjax train RUN --trial ID` and `--continue`: trains a network of a run again, or further."""
 
 import argparse
 import math
@@ -33,7 +33,7 @@ Notify = Callable[[str], None]
 
 
 def retrain(args: argparse.Namespace) -> int:
-    """Trains a network of a run; prints its metrics, saves it where --out says."""
+    """Trains a network of a run; prints its metrics, and saves it in --out."""
     _check(args)
     console = make_console()
     check_out(args.out)
@@ -52,7 +52,7 @@ def retrain(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    """ConfigError for options that would make it another training than the run's."""
+    """Raises ConfigError for options that would change the run's training."""
     others = {"--data": args.data, "--seed": args.seed, "--no-augment": args.augment}
     given = [option for option, value in others.items() if value is not None]
     given += ["--set"] * bool(args.sets)
@@ -68,7 +68,7 @@ def _check(args: argparse.Namespace) -> None:
 def _anew(
     args: argparse.Namespace, notify: Notify, console: Console
 ) -> tuple[SavedNetwork, StudyData]:
-    """A trial's network, trained again from its recorded key."""
+    """Trains a trial's network again from its recorded key."""
     result, recorded = load_run(args.config), read_run(args.config)
     trial = find_trial(result, args.trial)
     study = StudyConfig.from_dict(result.config)
@@ -99,7 +99,7 @@ def _anew(
 def _onward(
     args: argparse.Namespace, notify: Notify, console: Console
 ) -> tuple[SavedNetwork, StudyData]:
-    """A kept network, trained for some epochs more."""
+    """Trains a kept network for further epochs."""
     network = kept_network(args.config, args.trial)
     known = network.trial
     if args.epochs is None:
@@ -126,7 +126,7 @@ def _onward(
             data,
             source,
             seed=seed,
-            key=known.get("key", 0),  # that of `hptjax train`, which notes none
+            key=known.get("key", 0),  # 0 is the key of `hptjax train`, which records none
             age=age,
             epochs=args.epochs,
             on_epoch=lambda epoch, metrics: lines(age + epoch, metrics),
@@ -139,9 +139,9 @@ def _onward(
 
 
 def kept_network(path: Path, trial: str | None) -> SavedNetwork:
-    """The best network of a run or a file, or the one that is kept of a trial.
+    """The best network of a run, the network of a file, or the kept network of a trial.
 
-    Raises ConfigError for a trial whose weights are not kept.
+    Raises ConfigError if the weights of the trial are not kept.
     """
     if trial is None:
         return load_saved(path)
@@ -168,7 +168,7 @@ def _against_record(
     epochs: int,
     config: AnyModel,
 ) -> str:
-    """Whether the epochs are those that the run recorded, in a line."""
+    """A line that says whether the epochs equal those in the run's record."""
     if study.repeats > 1:
         return f"The record is of {study.repeats} repetitions; this network is the first of them."
     shared = min(trial.age, epochs)

@@ -1,4 +1,4 @@
-"""`hptjax run`: a study, from its YAML file to its run directory and leaderboard."""
+"""`hptjax run`: runs a study from its YAML file, and shows the leaderboard."""
 
 import argparse
 from pathlib import Path
@@ -16,7 +16,7 @@ from hptjax.tuning.running import run_here
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs, resumes or extends a study; a finished one is only shown again."""
+    """Runs, resumes or extends a study; shows a finished one again."""
     study = load_study(args.config, overrides(args))
     out = args.out or default_out(study, args.config)
     console = make_console()

@@ -1,4 +1,4 @@
-"""`hptjax status`: what a run directory holds, also while a run is writing to it."""
+"""`hptjax status`: shows the state of a run, also while it is being written."""
 
 import argparse
 
@@ -7,7 +7,7 @@ from hptjax.report.terminal import make_console
 
 
 def status(args: argparse.Namespace) -> int:
-    """Prints where each strategy of a run stands."""
+    """Prints the state of each strategy of a run."""
     console = make_console()
     found = read_status(args.run)
     console.print(f"Run directory: {args.run}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The tables that `hptjax list` knows, as text: naming them imports none."""
+"""The tables that `hptjax list` knows, as text, so that naming them imports none."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ CONFIGS, METRICS = "configs", "metrics"  # listed beside the tables
 
 @dataclass(frozen=True)
 class Shelf:
-    """Where a table is, and where one of its words stands in a study.
+    """A table, and the place of its words in a study.
 
-    target: "module:attribute"; key: of the study, dotted; hidden: options that no user gives;
-    in_list: whether the key takes a list of words. about: where a word stands, said otherwise than
-    by the key. of_layers: whether its parts are layers, or belong to them: their options stand
-    below their word, and how networks of one program may differ in them is said. written: of words
-    that are told otherwise than by options, all that is said of them.
+    target: "module:attribute". key: the dotted key of the study. hidden: options that no user
+    gives. in_list: whether the key takes a list of words. about: a sentence about the place of a
+    word, instead of the key. of_layers: whether its parts are layers or belong to them: their
+    options are listed below their word, and each says how it may vary in a program. written: {word:
+    its whole text}, for words that are not described by options.
     """
 
     target: str
@@ -35,11 +35,11 @@ class Shelf:
 
     @property
     def place(self) -> str:
-        """Where one of its words stands, in a sentence."""
+        """A sentence that says where one of its words stands."""
         return self.about or f"In a study it stands under `{self.key}`."
 
     def usage(self, word: str) -> str:
-        """How a study names a word, as YAML in one line."""
+        """The use of a word in a study, as one line of YAML."""
         *outer, last = self.key.split(".")
         said = word if ":" not in word else repr(word)
         line = f"{last}: [{said}]" if self.in_list else f"{last}: {said}"
@@ -50,15 +50,15 @@ class Shelf:
 
 _IN_LAYERS = (
     "It stands in the list `layers` of a model, and takes label and depth, too. padded, traced: "
-    "networks that differ in it share a body; static: each value has a body of its own."
+    "networks that differ in it share a body; static: each value has its own body."
 )
 _FLAX = """\
 # A network of your own class, of flax.linen or flax.nnx: images [B, H, W, C] in,
 # outputs [B, K] out. It stands in a model instead of `layers`.
-# module: where the class is. Any other key but `call` is an argument of its
-# constructor: static, each value has a body of its own. call: arguments of its
+# module: the place of the class. Any other key except `call` is an argument of its
+# constructor: static, each value has its own body. call: arguments of its
 # __call__ that are numbers: traced, networks that differ in them share a body.
-# The constructor is told the number of outputs as `num_classes` or `outputs`.
+# The constructor gets the number of outputs as `num_classes` or `outputs`.
 model: {flax: {module: 'my_nets:Net', width: 16, call: {dropout: 0.1}}}
 """
 SHELVES: Mapping[str, Shelf] = {
@@ -75,7 +75,7 @@ SHELVES: Mapping[str, Shelf] = {
     "norms": Shelf(
         "hptjax.config.parts:NORMS",
         "norm",
-        about="It is what the option `norm` of a layer may be.",
+        about="It is a value of the option `norm` of a layer.",
         of_layers=True,
     ),
     "lr_schedules": Shelf("hptjax.config.parts:LR_SCHEDULES", "model.lr_schedule"),

@@ -1,21 +1,22 @@
-"""What `hptjax COMMAND --help` says before the options."""
+"""The texts of `hptjax COMMAND --help` before the options."""
 
 RUN_HELP = """\
 Searches the space of a study and writes everything to a run directory:
 
-  config.yaml    the study with every default filled in
-  journal.jsonl  all trials, one generation to a line: the truth
+  config.yaml    the study with all defaults
+  journal.jsonl  all trials, one generation in a line: the source of truth
   trials.csv     one row per trial          epochs.csv  one row per trial and epoch
   tb/            TensorBoard, with HParams  best/       config and weights of the best network
-  kept/          with keep_best: 5, the networks of the five best, and their ensemble
+  kept/          with keep_best: 5, the five best networks, and their ensemble
   environment.json  machine, devices and versions
   optuna.journal Optuna studies, mine/tpe of runs/mine: optuna-dashboard DIR/optuna.journal
 
-Where "None" is a choice of an hparam, read the tables with
-pandas.read_csv(file, keep_default_na=False, na_values=[""]): pandas alone takes it for no value.
+If "None" is a choice of an hparam, read the tables with
+pandas.read_csv(file, keep_default_na=False, na_values=[""]): by default pandas takes it for a
+missing value.
 
-Interrupted (Ctrl-C, kill, power), the same command goes on where it stopped and ends with the same
-history.
+After an interruption (Ctrl-C, kill, power cut), the same command resumes the run, which ends with
+the same history.
 
 examples:
   hptjax run quickstart
@@ -25,20 +26,21 @@ examples:
   hptjax run trial1 --executor ray --address auto --resources '{GPU: 1}'
 """
 TRAIN_HELP = """\
-Trains one network at its exact shape and prints loss and accuracy after every epoch, then those on
-the test set if the source has one. CONFIG is a model (`model: {layers: [...]}`, `model:
-{flax: {...}}`, or the original study's `model: {...}`), or a study, of which the model is taken.
-What is open in it gets its default, which is printed. CONFIG may be a run, or a saved network.
+Trains one network at its exact shape. Prints loss and accuracy after every epoch, and at the end
+those on the test set, if the source has one. CONFIG is a model (`model: {layers: [...]}`, `model:
+{flax: {...}}`, or the original study's `model: {...}`), or a study, whose model is used; entries of
+a space in it are replaced by their defaults, which are printed. CONFIG may also be a run, or a
+saved network.
 
-With --trial a network of a run is trained anew from its recorded random key: the same epochs as
-recorded, bit for bit on the machine that recorded them, to the end of the study's epochs, or of
---epochs; the weights are those after the last one, whatever epoch the trial was judged by. A
-learning rate that is scheduled runs over the study's epochs, or over --epochs where these are more.
-With --continue it goes on from its weights, where the run keeps them; its optimizer begins with
-fresh moments, for these are not kept, and so does a schedule.
+With --trial a network of a run is trained again from its recorded random key. The epochs equal the
+recorded ones, bit for bit on the machine that recorded them. It is trained for the study's epochs,
+or for --epochs, and saved after the last one, whichever epoch the trial was judged by. A scheduled
+learning rate runs over the study's epochs, or over --epochs if these are more.
+With --continue the weights that the run kept are trained further. The state of the optimizer is not
+kept: its moments, and a schedule of the learning rate, start again.
 
-Pictures of your own stand in a folder for each class (folder:PATH). An .npz file holds x_train,
-y_train, and may hold x_val, y_val, x_test, y_test and class_names; or images, labels. Images:
+Your own pictures lie in one folder per class (folder:PATH). An .npz file holds x_train and y_train,
+and may hold x_val, y_val, x_test, y_test and class_names; or it holds images and labels. Images:
 [N, H, W, C] or [N, H, W], uint8 or floats from 0 to 1; labels: names or whole numbers.
 
 examples:
@@ -49,34 +51,34 @@ examples:
 """
 DESCRIBE_HELP = """\
 Says what a study would do, without training: its space, the bodies that would be compiled,
-parameters and FLOPs of its networks, what padding wastes, memory. For a model: its parameters and
-FLOPs. Images are loaded where --data names them, and where the model does not say their size
-itself, as a list of layers.
+parameters and FLOPs of its networks, the cost of padding, and memory. For a model: its parameters
+and FLOPs. Images are loaded if --data names them, or if the model does not say their size, as a
+list of layers need not.
 """
 CALIBRATE_HELP = """\
-Measures this machine for about a minute: a few small networks are compiled and trained, a copy on
-every core or many on an accelerator. Prints how far the seconds that hptjax says before a run are
-right, and keeps the factors in a file of yours, which it names (HPTJAX_CALIBRATION=FILE: another;
-0: none, neither written nor read). Later runs on such a device say better seconds.
+Measures this machine for about a minute: compiles and trains a few small networks, a copy on every
+core, or many copies on an accelerator. Prints how well hptjax predicts seconds before a run, and
+saves correcting factors in your own file, whose name it prints (HPTJAX_CALIBRATION=FILE names
+another file; 0: no file is written or read). Later runs on such a device predict better.
 
-It changes those texts and nothing else. Which networks share a program, and how many are trained
-side by side, decides how sums are rounded: that follows from the package's own table, so that one
-seed has one history whether or not a machine was calibrated.
+It changes only these predictions. Which networks share a program, and how many are trained side by
+side, decides how sums are rounded. That follows from the package's own table, so that one seed has
+one history whether or not a machine was calibrated.
 
-Let nothing else run beside it.
+Run nothing else at the same time.
 
 examples:
   hptjax calibrate
   hptjax calibrate --dry-run
 """
 DATA_HELP = """\
-Reads images as a study would, and says what was read: how many of each class are for training,
-validation and test, sizes, range of values, all that was done to them, and what may be wrong:
-absent or rare classes, images that stand in two parts, images that are nearly black. It trains
-nothing.
+Reads images as a study would, and says what was read: how many images of each class are for
+training, validation and test, sizes, range of values, all changes to the images, and possible
+mistakes: absent or rare classes, images that are in two parts, images that are nearly black. It
+trains nothing.
 
-A folder has a folder of pictures (PNG, JPEG, BMP, ...) for each class, or train/, val/ and test/
-that have them.
+A folder has a folder of pictures (PNG, JPEG, BMP, ...) for each class, or it has train/, val/ and
+test/ with such folders.
 
 examples:
   hptjax data folder:digits --size 28 --channels 1 --show digits.png
@@ -85,16 +87,16 @@ examples:
 """
 
 STATUS_HELP = """\
-Says where each strategy of a run stands: trials by status, the best one, what is spent of the
-budget, whether it is finished, and why a trial failed last. It only reads: a run that is under way
-is not disturbed.
+Shows the state of each strategy of a run: trials by status, the best one, how much of the budget
+is spent, whether it is finished, and why the last failed trial failed. It only reads, and does not
+disturb a running study.
 
 example:
   hptjax status runs/quickstart-des-grid-random-tpe-seed0
 """
 WATCH_HELP = """\
-Shows a run while another shell makes it: for each strategy its generation, the best value so far,
-seconds that an epoch of the population takes, time left, then the trials that failed last. Ends
+Shows a run that goes on in another shell: for each strategy its generation, the best value so far,
+the seconds of an epoch of the population, and the time left; then the last failed trials. It ends
 when the run is finished; Ctrl-C ends only the watching. It only reads.
 
 examples:
@@ -102,20 +104,20 @@ examples:
   hptjax watch runs/mine --once
 """
 REPORT_HELP = """\
-Writes report.html, one page that needs no network and no other file: the best network, what it
-reaches and how to use it, curves to be touched, every trial in a table that sorts and filters, what
-hyperparameters mattered, what it cost, statistics and rank tests, configs, machine and versions.
-Any number of runs stand side by side; those that differ in their seed alone are compared as one
-group. Figures for print are files in figures/.
+Writes report.html, one page that works offline and alone: the best network, its measures and how to
+use it, interactive curves, all trials in a table that sorts and filters, the importances of
+hyperparameters, costs, statistics and rank tests, configs, machine and versions. Any number of runs
+are compared; runs that differ only in their seed form one group. Figures for print are files in
+figures/.
 
 examples:
   hptjax report runs/mine --open
   hptjax report runs/seed0 runs/seed1 --out comparison --formats png pdf
 """
 LIST_HELP = """\
-Lists the names that may stand in a config: those of all tables; what each of one table is; or what
-stands behind one name: a config's text, a searcher's options with their defaults. Names that other
-packages bring are marked with the package.
+Lists the names that a config may have: all tables; the names of one table, with a sentence about
+each; or the details of one name, such as the text of a config, or the options of a searcher with
+their defaults. Names from other packages are marked with the package.
 
 examples:
   hptjax list
@@ -125,25 +127,25 @@ examples:
   hptjax list configs quickstart > mine.yaml
 """
 EXPORT_HELP = """\
-Writes a network of a run to a file: the best one, or with --trial any other. The ending says how:
+Writes a network of a run to a file: the best one, or with --trial any other. The ending decides
+the format:
 
-  .safetensors  weights at their exact shape; config, class names and what is done to an image in
-                the metadata. Every command that takes a run takes such a file.
+  .safetensors  weights at their exact shape, with config, class names and the preprocessing of
+                images in the metadata. Every command that takes a run takes such a file.
   .onnx         the whole network for onnxruntime and others (extra [onnx]): bytes or, by --input,
                 floats [N, H, W, C] in, logits and probabilities out.
   .pt           a state_dict for PyTorch (extra [torch]), and NAME_net.py beside it: the module as
                 plain source, whose load() needs no hptjax.
 
 With --ensemble an .onnx file gives the averaged probabilities of the run's kept networks.
-Both of the latter hold a table of the arrays: Flax's path, PyTorch's name, how axes were turned.
-Networks with layers of others, or of your own Flax class, are .safetensors alone.
+The .onnx and .pt files hold a table of the arrays: Flax's path, PyTorch's name, and the order of
+axes. Networks with layers of other packages, or of your own Flax class, can only be .safetensors.
 
-Weights of a trial that the run did not keep are made again: the
-recorded network is trained by the run's own program, with its recorded random key and for its
-recorded epochs, on the images that the run used. That takes the time of compiling the program,
-unless it is cached, and of training one network. On the same kind of device it becomes what it was;
-elsewhere rounding differs, and training amplifies it. A validation loss that is far off gives a
-warning. Of a candidate that was trained several times it is the first repetition.
+If the run did not keep the weights of a trial, its network is trained again by the run's own
+program, with its recorded random key, for its recorded epochs and on the run's images. That takes
+the time to compile the program, unless it is cached, and to train one network. On the same kind of
+device the weights are the same; elsewhere rounding differs, and training amplifies that. A
+validation loss that differs a lot gives a warning. Of several repetitions, the first is trained.
 
 examples:
   hptjax export runs/mine --to best.safetensors
@@ -153,20 +155,20 @@ examples:
 In Python: hptjax.load_network("best.safetensors").predict(images)
 """
 PREDICT_HELP = """\
-Says which class a network sees in pictures: PNG, JPEG and what else Pillow reads; of a folder all
-pictures in it. They are prepared as the training images were: other sizes are resized in
-proportion, the centre cropped. A file that cannot be read is named, the others are done (exit
-code 2).
+Prints the class that a network predicts for each picture: PNG, JPEG and all else that Pillow reads;
+for a folder, all pictures in it. They are prepared like the training images: other sizes are
+resized in proportion, and the centre is cropped. A file that cannot be read is reported, and the
+others are still predicted (exit code 2).
 
 examples:
   hptjax predict runs/mine photo.png
   hptjax predict best.safetensors photos/ --top 3 --csv found.csv
 """
 EVALUATE_HELP = """\
-Prints what the task of a network measures, as loss and accuracy, on images that are not augmented:
-of the best network of a run, of one that `hptjax train --out` saved, or of an exported file. The
-images are the test set of the source that it was trained on, or where there is none the validation
-set, cut as it was then; --split says which.
+Prints the measures of a network, such as loss and accuracy, on images without augmentation. The
+network is the best one of a run, one that `hptjax train --out` saved, or one in an exported file.
+The images are the test set of the source that it was trained on, or, if there is none, the
+validation set, split as it was then; --split chooses.
 
 examples:
   hptjax evaluate runs/mine

@@ -1,4 +1,4 @@
-"""`hptjax train`: one network at its exact shape, epoch by epoch."""
+"""`hptjax train`: trains one network at its exact shape, epoch by epoch."""
 
 import argparse
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ from hptjax.transpile import build
 
 
 def train(args: argparse.Namespace) -> int:
-    """Trains the config's network; prints its metrics, saves it where --out says."""
+    """Trains the config's network; prints its metrics, and saves it in --out."""
     settings = load_train(args.config, overrides(args))
     console = make_console()
     check_out(args.out)
@@ -78,7 +78,7 @@ def train(args: argparse.Namespace) -> int:
 
 
 def check_out(out: Path | None) -> None:
-    """ConfigError for a place that nothing can be written to, and for the directory of a run."""
+    """Raises ConfigError for a place that cannot be written, and for the directory of a run."""
     if out is None:
         return
     if (out / reader.NAME).exists():
@@ -87,7 +87,7 @@ def check_out(out: Path | None) -> None:
 
 
 def _trial_of(path: Path) -> str | None:
-    """The trial, as tpe/57, of which a run has the best network; None of everything else."""
+    """The trial of a run's best network, such as tpe/57; None for any other path."""
     config = path / "best" / CONFIG
     noted = read_yaml(config).get("trial", {}) if config.is_file() else {}
     known = isinstance(noted, dict) and {"strategy", "number"} <= noted.keys()
@@ -95,12 +95,12 @@ def _trial_of(path: Path) -> str | None:
 
 
 def defaults_text(defaults: Mapping[str, Any]) -> str:
-    """What takes the place of a model's entries, in a line; nothing where it has none."""
+    """A line about the defaults in the place of a model's entries; empty if it has none."""
     return f"The model is open, its defaults are taken: {show_hparams(defaults)}" * bool(defaults)
 
 
 def epoch_lines(console: Console, epochs: int) -> OnEpoch:
-    """Prints the metrics of each epoch."""
+    """Returns a function that prints the metrics of each epoch."""
 
     def line(epoch: int, metrics: Mapping[str, float]) -> None:
         train, val = (
@@ -121,7 +121,7 @@ def say_test(
     data: StudyData,
     notify: Callable[[str], None],
 ) -> None:
-    """Says what a network reaches on the test set of its source, if there is one."""
+    """Prints the measures of a network on the test set of its source, if there is one."""
     try:
         names = data.train.class_names
         test = load_test_data(source, config, classes=names, notify=silent)
@@ -131,7 +131,7 @@ def say_test(
 
 
 def _test_images(settings: TrainConfig, notify: Callable[[str], None]) -> ImageDataset | None:
-    """The test set, read before the training: what is wrong with it is said at once."""
+    """The test set, read before the training, so that its mistakes are reported at once."""
     try:
         return load_test_data(settings.data, settings.model, notify=notify)
     except NoSplitError as error:

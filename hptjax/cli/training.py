@@ -1,4 +1,4 @@
-"""Parsers of the commands that train, or say how it would be: run, train, describe, calibrate."""
+"""Parsers of the commands run, train, describe and calibrate."""
 
 import argparse
 
@@ -50,24 +50,26 @@ def add_images(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data",
         metavar="SOURCE",
-        help="sample, folder:<path>, npz:<path>, ...; hptjax list sources tells all (default: the "
+        help="sample, folder:<path>, npz:<path>, ...; hptjax list sources lists all (default: the "
         "config's)",
     )
     command.add_argument(
-        "--data-dir", metavar="DIR", help="where the source's files lie (default: downloaded)"
+        "--data-dir", metavar="DIR", help="the folder of the source's files (default: downloaded)"
     )
 
 
 def _add_training(command: argparse.ArgumentParser) -> None:
     add_images(command)
     command.add_argument("--epochs", type=int, metavar="N", help="epochs of each network")
-    command.add_argument("--seed", type=int, metavar="N", help="of the search, split and weights")
+    command.add_argument(
+        "--seed", type=int, metavar="N", help="seed of the search, split and weights"
+    )
     command.add_argument(
         "--no-augment",
         dest="augment",
         action="store_false",
         default=None,
-        help="train on the images as they are, neither flipped nor rotated",
+        help="train on the images without flips and rotations",
     )
 
 
@@ -75,21 +77,24 @@ def _add_executor(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--executor",
         metavar="NAME",
-        help="what trains: local (the default), or ray for workers here or on other machines",
+        help="the executor: local (the default), or ray for workers here or on other machines",
     )
     command.add_argument(
         "--address",
         metavar="WHERE",
-        help="of a Ray that runs: auto, host:port or ray://host:port (default: one of this "
+        help="address of a running Ray: auto, host:port or ray://host:port (default: a Ray on this "
         "machine, for this run only)",
     )
     command.add_argument(
-        "--workers", type=int, metavar="N", help="at most (default: as many as there is room for)"
+        "--workers",
+        type=int,
+        metavar="N",
+        help="the most workers (default: as many as there is room for)",
     )
     command.add_argument(
         "--resources",
         metavar="YAML",
-        help="of each worker, as in '{GPU: 1, CPU: 4}' (default: a GPU, or the cores of a node)",
+        help="resources of a worker, as in '{GPU: 1, CPU: 4}' (default: a GPU, or a node's cores)",
     )
 
 
@@ -101,12 +106,12 @@ def _add_run(commands) -> None:
         nargs="+",
         action="extend",
         metavar="NAME",
-        help="one or more of des, grid, random, tpe, or labels of the config's own, run one after "
+        help="one or more of des, grid, random, tpe, or labels in the config; they run one after "
         "another",
     )
     _add_training(command)
     command.add_argument(
-        "--metric", metavar="NAME", help="by which trials are ranked, as val_accuracy"
+        "--metric", metavar="NAME", help="the metric that ranks trials, such as val_accuracy"
     )
     command.add_argument(
         "--schedule", metavar="NAME", help="full (the default), halving or hyperband"
@@ -130,16 +135,16 @@ def _add_run(commands) -> None:
         "--seconds",
         type=float,
         metavar="S",
-        help="seconds for each searcher; it stops before the epoch that would pass them",
+        help="seconds for each searcher; it stops before an epoch that would exceed them",
     )
-    # Of earlier versions: read, and named as they were typed, but not shown.
+    # Options of earlier versions: accepted, and named as typed, but not shown.
     command.add_argument("--strategy", nargs="+", action="extend", help=argparse.SUPPRESS)
     command.add_argument("--time-budget", type=float, help=argparse.SUPPRESS)
     command.add_argument(
         "--keep-best",
         type=int,
         metavar="K",
-        help="how many of the best networks are kept; of several an ensemble is built",
+        help="how many of the best networks are kept; an ensemble is built from several",
     )
     command.add_argument(
         "--warm-start",
@@ -148,7 +153,10 @@ def _add_run(commands) -> None:
         help="try the best trials of another run first (its directory, or a trials.csv)",
     )
     command.add_argument(
-        "--best", type=int, metavar="K", help="how many of them (default: the best one)"
+        "--best",
+        type=int,
+        metavar="K",
+        help="how many trials of --warm-start (default: the best one)",
     )
     _add_executor(command)
     command.add_argument(
@@ -174,8 +182,8 @@ def _add_train(commands) -> None:
         "--continue",
         dest="onward",
         action="store_true",
-        help="go on from the kept weights of a run's best network, of --trial, or of an exported "
-        "file, for --epochs more",
+        help="train the kept weights of a run's best network, of --trial, or of an exported file, "
+        "for --epochs more",
     )
     command.add_argument(
         "--out", type=user_path, metavar="DIR", help="save config and weights in DIR/best"
@@ -194,7 +202,7 @@ def _add_describe(commands) -> None:
 
 def _add_calibrate(commands) -> None:
     command = add_command(
-        commands, "calibrate", "measure this machine, for the seconds that are said", CALIBRATE_HELP
+        commands, "calibrate", "measure this machine, for better predicted seconds", CALIBRATE_HELP
     )
     command.add_argument(
         "--networks",
@@ -202,21 +210,23 @@ def _add_calibrate(commands) -> None:
         choices=range(1, 5),
         default=4,
         metavar="N",
-        help="how many, 1 to 4 (default: 4)",
+        help="how many networks, 1 to 4 (default: 4)",
     )
     command.add_argument(
         "--repeats",
         type=_count,
         default=7,
         metavar="N",
-        help="epochs of each, of which the fastest counts (default: 7)",
+        help="epochs of each network; the fastest one counts (default: 7)",
     )
     command.add_argument(
-        "--steps", type=_count, default=300, metavar="N", help="of an epoch, at most (default: 300)"
+        "--steps",
+        type=_count,
+        default=300,
+        metavar="N",
+        help="the most steps of an epoch (default: 300)",
     )
-    command.add_argument(
-        "--dry-run", action="store_true", help="print what is found, write nothing"
-    )
+    command.add_argument("--dry-run", action="store_true", help="print the results, write nothing")
     command.set_defaults(handler=_calibrate, compile_cache=False)
 
 

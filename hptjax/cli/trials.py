@@ -1,4 +1,4 @@
-"""Trials by the names that a user types, and the ensemble of a run."""
+"""Finds trials by the names that a user types."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from hptjax.records.trial import StudyResult, TrialRecord
 
 
 def find_trial(result: StudyResult, name: str) -> TrialRecord:
-    """The trial named des/12, or 12 where a run has one strategy; ConfigError if there is none."""
+    """The trial named des/12, or 12 if the run has one strategy; ConfigError if there is none."""
     label, slash, number = name.rpartition("/")
     labels = list(dict.fromkeys(trial.strategy for trial in result.trials))
     if not number.isdecimal():
@@ -28,5 +28,5 @@ def find_trial(result: StudyResult, name: str) -> TrialRecord:
 
 
 def kept_path(run: Path, trial: TrialRecord) -> Path:
-    """Where a run keeps the network of a trial, if it does, beside its best one."""
+    """The file in which a run keeps the network of a trial, if it does, beside its best one."""
     return run / "kept" / f"{trial.strategy}-{trial.number}{SUFFIX}"

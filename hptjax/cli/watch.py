@@ -1,4 +1,4 @@
-"""`hptjax watch`: a running study, live, from a second shell."""
+"""`hptjax watch`: shows a running study live, from a second shell."""
 
 import argparse
 import time
@@ -25,7 +25,7 @@ def watch(args: argparse.Namespace) -> int:
 
 
 def show_live(path: Path, every: float, console: Console, sleep=time.sleep) -> None:
-    """Redraws the view in place; where there is no terminal, prints it for each new record."""
+    """Redraws the view in place; without a terminal, prints it for each new record."""
     if not console.is_terminal:
         seen = -1
         for status in follow(path, every, sleep):

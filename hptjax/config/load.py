@@ -25,6 +25,11 @@ def load_model_config(path: str | Path, overrides: Sequence[str | Override] = ()
     Entries of a space are replaced by their defaults. path: a file, the name of a packaged config,
     or a run. overrides: "key=value"; keys of the model may begin with `model.`. Raises ConfigError,
     which names the file or the override, and the mistake.
+
+    Example:
+        >>> import hptjax
+        >>> hptjax.load_model_config("model", ["lr=0.01"]).lr
+        0.01
     """
     path = find_config(path)
     tree = read_yaml(path)

@@ -52,6 +52,14 @@ class Model(Recipe):
     Flax class of the user, in place of layers. input: height, width and channels of the images
     (None: the data decide). outputs: how many numbers the network gives (None: the data decide).
     augment: the augmentations of its training images (None: the data decide).
+
+    Example:
+        >>> import hptjax
+        >>> from hptjax import layers as L
+        >>> conv = L.Conv(hptjax.integer(4, 8), stride=2, activation="relu")
+        >>> model = hptjax.Model(layers=[conv, L.GlobalAvgPool(), L.Head()], lr=0.01)
+        >>> model.names
+        ('conv0.out_channels',)
     """
 
     later: ClassVar = (

@@ -58,9 +58,9 @@ def loguniform(
         low: the lower end, above 0.
         high: the upper end.
         default: the value when nothing is tuned; the geometric mean of the ends if None.
-        grid: as of `uniform`.
-        each: as of `uniform`.
-        snap: as of `uniform`.
+        grid: as in `uniform`.
+        each: as in `uniform`.
+        snap: as in `uniform`.
 
     Returns:
         The entry, as a file writes it.
@@ -94,11 +94,11 @@ def integer(
         high: the upper end: low plus a multiple of step.
         step: the distance between two neighbouring values.
         log: whether equal ratios are equally likely; only with a step of 1.
-        default: as of `uniform`.
+        default: as in `uniform`.
         grid: the values that a grid search tries; if None, all of up to five values, else
             both ends and the middle.
-        each: as of `uniform`.
-        snap: as of `uniform`.
+        each: as in `uniform`.
+        snap: as in `uniform`.
 
     Returns:
         The entry, as a file writes it.
@@ -131,7 +131,7 @@ def choice(
             a mapping from names to values of any kind.
         default: the value, or the name, when nothing is tuned; the first one if None.
         grid: the values that a grid search tries; all of them if None.
-        each: as of `uniform`.
+        each: as in `uniform`.
         label: the label of a choice of layers, which needs one.
         depth: how many copies a choice of layers has.
 

@@ -125,6 +125,12 @@ class ModelConfig(Recipe):
     squared gradient, likewise. init_width: width of the images, in pixels. init_length: height of
     the images, in pixels. resnet_config: the layers from images to maps. mlp_config: the layers
     from maps to outputs. img_key, class_key: keys of the original's loader; they have no effect.
+
+    Example:
+        >>> import hptjax
+        >>> config = hptjax.load_model_config("model")
+        >>> isinstance(config, hptjax.ModelConfig), config.batch_size
+        (True, 64)
     """
 
     later: ClassVar = ("optimizer", "lr_schedule", "warmup", "task", "augment")

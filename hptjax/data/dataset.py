@@ -40,6 +40,14 @@ class ImageDataset(FromOthers):
     groups: [N] whole numbers or names; a split never tears those of one group apart.
     What is kept is the dataset's own: bytes are copied, but for arrays that nobody can write to.
     notify: told in one line of each thing done. Raises DataError for anything else.
+
+    Example:
+        >>> import hptjax, numpy as np
+        >>> images = np.zeros((4, 8, 8), np.uint8)
+        >>> images[2:] = 255
+        >>> data = hptjax.ImageDataset(images, ["night", "night", "day", "day"])
+        >>> data.class_names, data.image_shape
+        (('day', 'night'), (8, 8, 1))
     """
 
     images: np.ndarray

@@ -64,6 +64,12 @@ def load_images(
     ConfigError for an unknown source or split, NoSplitError (a DataError) for a split that the
     source does not have, DataError for files that are missing, damaged or of the wrong form, and
     for labels of another kind, MissingExtraError where a package is not installed.
+
+    Example:
+        >>> import hptjax
+        >>> images = hptjax.load_images("sample")
+        >>> images.size, images.image_shape
+        (6000, (28, 28, 1))
     """
     if split not in get_args(Split):
         raise ConfigError(f"split must be train, validation or test, got {shown(split)}.")

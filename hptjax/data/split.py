@@ -12,6 +12,13 @@ def train_validation_split(
     """Deals the images at random into a training and a validation set; same seed, same split.
 
     As `ImageDataset.split`, by which groups of images may be kept together.
+
+    Example:
+        >>> import hptjax
+        >>> images = hptjax.load_images("sample")
+        >>> train, validation = hptjax.train_validation_split(images, seed=0)
+        >>> train.size, validation.size
+        (4800, 1200)
     """
     return dataset.split(fraction, stratified=stratified, seed=seed)
 

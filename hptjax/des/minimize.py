@@ -71,6 +71,13 @@ def des_minimize(
     mean_coordinates, population; no evaluation is spent on it). status: key of MESSAGES; success:
     a finite value was found and the target, if there is one, was reached.
     Raises: ConfigError for unusable arguments.
+
+    Example:
+        >>> import hptjax
+        >>> box = [(-5, 5)] * 3
+        >>> found = hptjax.des_minimize(lambda x: (x**2).sum(), bounds=box, budget=2000)
+        >>> bool(found.fun < 1e-3)
+        True
     """
     lower, upper = _box(bounds, x0)
     start_point = None if x0 is None else np.asarray(x0, float).reshape(-1)

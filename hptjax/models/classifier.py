@@ -106,7 +106,16 @@ def as_floats(images: Array) -> Array:
 
 
 class Classifier(nn.Module):
-    """ResNet -> MLP: images [B, H, W, C] in [0, 1] -> logits [B, K]."""
+    """ResNet -> MLP: images [B, H, W, C] in [0, 1] -> logits [B, K].
+
+    Example:
+        >>> import hptjax, jax
+        >>> config = hptjax.load_model_config("model")
+        >>> variables = hptjax.init_variables(config, jax.random.key(0))
+        >>> module = hptjax.Classifier.from_config(config)
+        >>> module.apply(variables, jax.numpy.zeros((2, 28, 28, 1)), train=False).shape
+        (2, 10)
+    """
 
     resnet: ResNet
     mlp: MLP

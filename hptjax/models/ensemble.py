@@ -50,6 +50,15 @@ class Ensemble:
 
     weights: at least 0, of any sum above it, as the counts of `search.ensemble.greedy_counts`.
     Raises ConfigError for networks of other classes than the first one's, and for other weights.
+
+    Example:
+        >>> import hptjax, jax
+        >>> model = hptjax.Model(layers=["flatten", "head"], input=(28, 28, 1), outputs=10)
+        >>> keys = jax.random.split(jax.random.key(0))
+        >>> networks = [hptjax.Network(model, hptjax.init_variables(model, key)) for key in keys]
+        >>> ensemble = hptjax.Ensemble(networks, weights=[2, 1])
+        >>> ensemble.predict_proba(hptjax.load_images("sample").images[:2]).shape
+        (2, 10)
     """
 
     networks: tuple[Predicting, ...]

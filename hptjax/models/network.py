@@ -38,15 +38,27 @@ class Network:
     """A trained network. `predict` takes images as they are; the training's preparation is its own.
 
     config: the model; variables: of its Flax module, numpy arrays. trial: what was noted with it.
-    class_names: of the classes, labels or targets, in the order of its outputs (their indices,
-    where its file has none).
+    class_names: of the classes, labels or targets, in the order of its outputs; default
+    their indices.
+
+    Example:
+        >>> import hptjax, jax
+        >>> model = hptjax.Model(layers=["flatten", "head"], input=(28, 28, 1), outputs=10)
+        >>> network = hptjax.Network(model, hptjax.init_variables(model, jax.random.key(0)))
+        >>> network.predict_proba(hptjax.load_images("sample").images[:2]).shape
+        (2, 10)
     """
 
     config: AnyModel
     variables: dict[str, Any]
-    trial: Mapping[str, Any]
-    class_names: tuple[str, ...]
+    trial: Mapping[str, Any] = field(default_factory=dict)
+    class_names: tuple[str, ...] = ()
     _said: set[str] = field(default_factory=set, init=False)
+
+    def __post_init__(self) -> None:
+        if not self.class_names:
+            indices = range(net_shape(self.config).outputs)
+            object.__setattr__(self, "class_names", tuple(map(str, indices)))
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -251,7 +263,17 @@ def load_saved(path: str | Path) -> best.SavedNetwork:
 
 
 def load_best(path: str | Path) -> tuple[AnyModel, dict[str, Any]]:
-    """Config and flax variables (numpy) of a saved network; arguments as of `load_network`."""
+    """Config and flax variables (numpy) of a saved network; arguments as of `load_network`.
+
+    Example:
+        >>> import hptjax, jax
+        >>> model = hptjax.Model(layers=["flatten", "head"], input=(28, 28, 1), outputs=10)
+        >>> network = hptjax.Network(model, hptjax.init_variables(model, jax.random.key(0)))
+        >>> path = network.export("mine.safetensors")
+        >>> config, variables = hptjax.load_best("mine.safetensors")
+        >>> sorted(variables)
+        ['params']
+    """
     saved = load_saved(path)
     return saved.config, saved.variables
 
@@ -260,6 +282,14 @@ def load_network(path: str | Path) -> Network:
     """The network of an exported file, or the best one of a run; path: the file, or the run.
 
     Raises DataError where it is missing, damaged or not a network of this program.
+
+    Example:
+        >>> import hptjax, jax
+        >>> model = hptjax.Model(layers=["flatten", "head"], input=(28, 28, 1), outputs=10)
+        >>> network = hptjax.Network(model, hptjax.init_variables(model, jax.random.key(0)))
+        >>> path = network.export("mine.safetensors")
+        >>> hptjax.load_network("mine.safetensors").config == model
+        True
     """
     return network_of(load_saved(path), path)
 

@@ -28,7 +28,14 @@ _COLLECTIONS = {"weights": "params", "statistics": "batch_stats"}
 
 @fixed_settings()
 def init_variables(config: AnyModel, key: Array) -> dict:
-    """Initial variables of the config's module, as a member with this key has them."""
+    """Initial variables of the config's module, as a member with this key has them.
+
+    Example:
+        >>> import hptjax, jax
+        >>> model = hptjax.Model(layers=["flatten", "head"], input=(28, 28, 1), outputs=10)
+        >>> sorted(hptjax.init_variables(model, jax.random.key(0)))
+        ['batch_stats', 'params']
+    """
     body = net_shape(config)
     start = (
         initial_weights(key, body, body.layers),

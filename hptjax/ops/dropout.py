@@ -35,7 +35,8 @@ def dropout(
 
 def _by_kernel(x: Array, key: Array) -> bool:
     """Whether the kernel draws what JAX would draw with this key."""
-    threefry = jax.random.key_impl(key) == "threefry2x32" and jax.config.jax_threefry_partitionable
+    partitionable = jax.config.jax_threefry_partitionable  # pyright: ignore
+    threefry = jax.random.key_impl(key) == "threefry2x32" and partitionable
     return bool(threefry) and native.take(x)
 
 

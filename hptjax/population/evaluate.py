@@ -108,6 +108,17 @@ def evaluate_population(
     PopulationTrainer. augment: of networks that say nothing themselves; by default, the original's
     flip and rotation where any has the original's form, and none where all are lists of layers or
     classes. Raises ConfigError for a config that is not valid or not repaired.
+
+    Example:
+        >>> import hptjax
+        >>> images = hptjax.load_images("sample").take(range(160))
+        >>> train, validation = hptjax.train_validation_split(images, seed=0)
+        >>> models = [
+        ...     hptjax.Model(layers=["flatten", "head"], input=(28, 28, 1), outputs=10, lr=lr)
+        ...     for lr in (0.001, 0.01)
+        ... ]
+        >>> hptjax.evaluate_population(models, train, validation, epochs=1)["val_loss"].shape
+        (1, 2)
     """
     if epochs < 1:
         raise ConfigError(f"epochs must be at least 1, got {epochs}.")

@@ -19,7 +19,14 @@ from hptjax.population.plan import Plan
 
 @dataclass(frozen=True)
 class Member:
-    """One candidate in a population; key is the number from which its random keys derive."""
+    """One candidate in a population; key is the number from which its random keys derive.
+
+    Example:
+        >>> import hptjax
+        >>> model = hptjax.Model(layers=["flatten", "head"], input=(28, 28, 1), outputs=10)
+        >>> hptjax.Member(model, key=3).key
+        3
+    """
 
     config: AnyModel
     key: int

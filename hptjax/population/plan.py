@@ -82,6 +82,12 @@ def make_plan(
     members together will see, and as time; a tier must then save more than it takes to compile.
     price: default that of JAX's devices. Raises ConfigError for no configs, or configs of differing
     image sizes.
+
+    Example:
+        >>> import hptjax
+        >>> model = hptjax.Model(layers=["flatten", "head"], input=(28, 28, 1), outputs=10)
+        >>> len(hptjax.make_plan([model]).bodies)
+        1
     """
     if not configs:
         raise ConfigError("A plan needs at least one config, got none.")

@@ -92,7 +92,18 @@ class Trained(ABC):
 
 
 class Population(Trained):
-    """Members of one age, resident on the devices of their trainer."""
+    """Members of one age, resident on the devices of their trainer.
+
+    Example:
+        >>> import hptjax
+        >>> model = hptjax.Model(layers=["flatten", "head"], input=(28, 28, 1), outputs=10)
+        >>> images = hptjax.load_images("sample").take(range(160))
+        >>> train, validation = hptjax.train_validation_split(images, seed=0)
+        >>> trainer = hptjax.PopulationTrainer(hptjax.make_plan([model]), train, validation, seed=0)
+        >>> population = hptjax.Population.start(trainer, [hptjax.Member(model, key=0)])
+        >>> population.advance(2).curves["val_loss"].shape
+        (2, 1)
+    """
 
     def __init__(self, trainer: PopulationTrainer, state: PopulationState) -> None:
         self._trainer = trainer

@@ -62,6 +62,16 @@ class PopulationTrainer:
     """The images on the devices and the compiled programs of a plan, for any number of populations.
 
     Functions from state to state; `hptjax.population.Population` carries the state along.
+
+    Example:
+        >>> import hptjax
+        >>> model = hptjax.Model(layers=["flatten", "head"], input=(28, 28, 1), outputs=10)
+        >>> images = hptjax.load_images("sample").take(range(160))
+        >>> train, validation = hptjax.train_validation_split(images, seed=0)
+        >>> trainer = hptjax.PopulationTrainer(hptjax.make_plan([model]), train, validation, seed=0)
+        >>> state, metrics = trainer.epoch(trainer.start([hptjax.Member(model, key=0)]))
+        >>> metrics["val_loss"].shape
+        (1,)
     """
 
     def __init__(

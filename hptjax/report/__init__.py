@@ -1,10 +1,10 @@
-"""What comes of runs: tables, statistics and plots; loaded when first used, for pandas is slow.
+"""Tables, statistics and plots of runs; each name is loaded at its first use: pandas is slow.
 
     from hptjax.report import load_runs, runs_table, strategy_statistics
     table = runs_table(load_runs(["runs/a", "runs/b"]))
     print(strategy_statistics(table))
 
-Tables go into functions and come out of them; `hptjax.report.plots` draws them.
+Functions take tables and return tables; `hptjax.report.plots` draws them.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The head of the page: the best network in words, what it reaches, and how to use it."""
+"""The head of the page: the best network in words, its measures, and how to use it."""
 
 import shlex
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from hptjax.report.best import BestNetwork, TestFigures
 from hptjax.report.confusion import confusion
 from hptjax.report.console import show_number
 
-SHOWN_FIRST = ("accuracy", "micro_f1", "r2", "mae")  # of the measures of a task, in a headline
+SHOWN_FIRST = ("accuracy", "micro_f1", "r2", "mae")  # measures that a headline prefers
 
 
 def answer(best: BestNetwork, goal: Goal, trials: int, data: str | None) -> str:
-    """HTML of all that matters first; trials: how many there were; data: their source."""
+    """The HTML of the page's head; trials: how many there were; data: the source of the images."""
     parts = [
         f'<p class="lead">{escape(_sentence(best, goal, trials))}</p>',
         _headline(best, goal),
@@ -36,7 +36,7 @@ def _sentence(best: BestNetwork, goal: Goal, trials: int) -> str:
 
 
 def _headline(best: BestNetwork, goal: Goal) -> str:
-    """The few numbers that matter, large."""
+    """The few most important numbers, in large type."""
     numbers = []
     main = main_measure(best, goal)
     if best.test is not None and main is not None:
@@ -71,7 +71,7 @@ def _ensemble_numbers(best: BestNetwork, main: str | None) -> list[tuple[str, st
 
 
 def main_measure(best: BestNetwork, goal: Goal) -> str | None:
-    """The measure of the test that a headline shows: that of the metric, or the best known one."""
+    """The test measure for the headline: the measure of the metric, or the best known one."""
     if best.test is None or not best.test.measures:
         return None
     wanted = (*SHOWN_FIRST, measure_of(goal.name), *best.test.measures)
@@ -84,9 +84,9 @@ def _network(best: BestNetwork) -> str:
     parts = []
     if best.layers:
         rows = [(row.name, row.words, row.out, f"{row.parameters:,}") for row in best.layers]
-        columns = ("layer", "what it is", "gives", "parameters")
-        made = page.table(columns, rows, text=columns[:3], wrapped=("what it is",))
-        parts += [page.heading("Its layers"), made, page.note(f"Trained by {best.recipe}.")]
+        columns = ("layer", "kind", "output", "parameters")
+        made = page.table(columns, rows, text=columns[:3], wrapped=("kind",))
+        parts += [page.heading("Layers"), made, page.note(f"Trained by {best.recipe}.")]
     else:
         parts.append(page.note(f"Its layers cannot be shown here: {best.trouble}"))
     return "".join(parts) + _hparams(best.trial.hparams)
@@ -97,11 +97,11 @@ def _hparams(hparams: Mapping[str, Any]) -> str:
         return ""
     rows = [(name, page.show(value)) for name, value in hparams.items()]
     made = page.table(("name", "value"), rows, text=("name", "value"))
-    return page.heading("Its hyperparameters") + made
+    return page.heading("Hyperparameters") + made
 
 
 def _reached(best: BestNetwork, goal: Goal, data: str | None) -> str:
-    """Each measure in validation and on test images, and which way it is better."""
+    """Each measure on validation and test images, with the better direction."""
     rows = []
     tested = {} if best.test is None else best.test.measures
     held = [name for name in best.trial.epochs if name.startswith(VAL)]
@@ -112,23 +112,24 @@ def _reached(best: BestNetwork, goal: Goal, data: str | None) -> str:
             better = goal.better
         values = (show_number(best.trial.judged(f"{VAL}{name}")), show_number(tested.get(name)))
         rows.append((name, better, *values[: 1 + bool(tested)]))
-    columns = ("measure", "better is", "validation", "test")[: 3 + bool(tested)]
+    columns = ("measure", "better", "validation", "test")[: 3 + bool(tested)]
     made = page.table(columns, rows, text=columns[:2])
     text = _test_text(best, data)
-    return page.heading("What it reaches") + made + page.note(text) + _ensemble(best)
+    return page.heading("Measures") + made + page.note(text) + _ensemble(best)
 
 
 def _test_text(best: BestNetwork, data: str | None) -> str:
     if best.test is not None:
         return (
-            f"The test images ({best.test.images:,}) took no part in the search: their figures are "
-            "what to expect of new images. Those of validation chose the network and flatter it."
+            f"The test images ({best.test.images:,}) took no part in the search: expect "
+            "such figures for new images. The validation figures chose the network and flatter it."
         )
     source = f" of {data}" if data else ""
     return (
-        "There are no test figures: the run has no test split, is not over, or is of an earlier "
-        f"version. hptjax evaluate {_run(best)} measures the network on the test images{source}, "
-        "with --data on others. Figures of validation chose the network and flatter it."
+        "There are no test figures: the run has no test split, is not finished, or was made by an "
+        f"earlier version. hptjax evaluate {_run(best)} measures the network on the test "
+        f"images{source}, or on those of --data. The validation figures chose the network and "
+        "flatter it."
     )
 
 
@@ -141,11 +142,11 @@ def _ensemble(best: BestNetwork) -> str:
     )
     reached = ", ".join(f"{n} {show_number(v)}" for n, v in best.ensemble.measures.items())
     text = f"An ensemble of {members} reaches {reached} on the validation images."
-    return page.heading("Several networks together") + page.note(text)
+    return page.heading("Ensemble") + page.note(text)
 
 
 def _commands(best: BestNetwork) -> str:
-    """What to type to use it."""
+    """The commands to use the network."""
     run = _run(best)
     lines = [
         *([] if best.test else [f"hptjax evaluate {run}  # on test images"]),
@@ -166,7 +167,7 @@ def _run(best: BestNetwork) -> str:
 
 
 def _wrong(test: TestFigures) -> str:
-    """The pictures that the network is most sure of, and wrong about."""
+    """The most confident wrong predictions, with their images."""
     if not test.wrong:
         return ""
     shown = "".join(
@@ -175,8 +176,8 @@ def _wrong(test: TestFigures) -> str:
         f"({own.probability:.0%})</figcaption></figure>"
         for own in test.wrong
     )
-    text = "Test images that it takes for something else, those that it is surest of first."
-    return page.heading("Where it is wrong") + page.note(text) + f'<div class="wrong">{shown}</div>'
+    text = "Test images that it classifies wrongly, the most confident predictions first."
+    return page.heading("Mistakes") + page.note(text) + f'<div class="wrong">{shown}</div>'
 
 
 def count_text(count: float) -> str:
@@ -188,6 +189,6 @@ def count_text(count: float) -> str:
 
 
 def answer_of_table(hparams: Mapping[str, Any], name: str, goal: Goal, value: float) -> str:
-    """What is known of the best trial of a table that no run stands behind."""
+    """The HTML about the best trial of a table without a run."""
     text = f"The best trial is {name}: {goal.name} {value:.4f} ({goal.better} is better)."
     return f'<p class="lead">{escape(text)}</p>{_hparams(hparams)}'

@@ -1,4 +1,4 @@
-"""The last part of the report: what generations cost, configs, and what runs were made on."""
+"""The last part of the report: costs of generations, configs, and machines."""
 
 import platform
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from hptjax.config.yaml_file import dump_yaml
 from hptjax.report import page
 from hptjax.report.sources import Source
 
-LEDGER = {  # of the columns of `ledger_table`
+LEDGER = {  # {column of `ledger_table`: heading}
     "strategy": "search",
     "generation": "generation",
     "trials": "trials",
@@ -26,7 +26,7 @@ LEDGER = {  # of the columns of `ledger_table`
 
 
 def details(sources: Mapping[str, Source]) -> str:
-    """All that one looks up, folded away, run by run."""
+    """Reference details, folded away, run by run."""
     parts = [_details(name, source) for name, source in sources.items()]
     names = ("hptjax", "pandas", "matplotlib")
     versions = ", ".join(f"{name} {version(name)}" for name in names)

@@ -1,4 +1,4 @@
-"""The best network of a run: what it is, what it costs, what it reaches, read from the run."""
+"""Reads the best network of a run: its layers, its costs and its measures."""
 
 import json
 from base64 import b64decode
@@ -27,7 +27,7 @@ Form = TypeVar("Form", bound=BaseModel)
 
 
 class WrongPicture(BaseModel):
-    """A test image that the network took for something else; png: base64, for a page."""
+    """A test image that the network classified wrongly; png: base64, for a page."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -50,12 +50,12 @@ class WrongPicture(BaseModel):
 
 
 class TestFigures(BaseModel):
-    """What a network reached on test images, once the search was over.
+    """The measures of a network on test images, after the search.
 
     trial: `tpe/57`; confusion: [K, K], a row for each true class; wrong: most confident first.
     """
 
-    __test__ = False  # no test of pytest's
+    __test__ = False  # not a test of pytest
     model_config = ConfigDict(extra="ignore")
 
     trial: str
@@ -74,7 +74,7 @@ class TestFigures(BaseModel):
 
 
 class Ensemble(BaseModel):
-    """Networks that predict together; members: how often each trial's counts."""
+    """Networks that predict together; members: {trial: how often its network counts}."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -84,7 +84,7 @@ class Ensemble(BaseModel):
 
 @dataclass(frozen=True)
 class LayerRow:
-    """A layer in words; out: the size of what it gives; parameters: of it alone."""
+    """A layer in words; out: the size of its output; parameters: their number in this layer."""
 
     name: str
     words: str
@@ -94,10 +94,10 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class BestNetwork:
-    """The best trial of a run, and what is known of its network.
+    """The best trial of a run, and the facts known about its network.
 
-    layers is empty, parameters and flops (of a forward pass of an image) are None where the network
-    cannot be described here, which trouble then says. test, ensemble: None where the run has none.
+    If the network cannot be described here, layers is empty, parameters and flops (of a forward
+    pass of one image) are None, and trouble says why. test, ensemble: None if the run has none.
     """
 
     path: Path
@@ -116,7 +116,7 @@ class BestNetwork:
 
 
 def best_network(path: Path, run: StudyResult) -> BestNetwork | None:
-    """The best network of a run's directory; None where no trial was trained to the end.
+    """The best network of a run's directory; None if no trial was trained to the end.
 
     Raises DataError for a damaged best/test.json or kept/ensemble.json.
     """
@@ -125,11 +125,11 @@ def best_network(path: Path, run: StudyResult) -> BestNetwork | None:
         return None
     test = _read(path / TEST, TestFigures)
     if test is not None and test.trial != f"{trial.strategy}/{trial.number}":
-        test = None  # of a network that was the best before
+        test = None  # it belongs to an earlier best network
     found = {"test": test, "ensemble": _read(path / ENSEMBLE, Ensemble)}
     try:
         return BestNetwork(path, trial, **_described(read_model(trial.config)), **found)
-    except ConfigError as error:  # a class of the user's that is not there any more
+    except ConfigError as error:  # a class of the user that is missing now
         return BestNetwork(path, trial, trouble=str(error), **found)
 
 
@@ -150,7 +150,7 @@ def _described(config: AnyModel) -> dict[str, Any]:
 
 
 def layer_words(layer: Layer) -> str:
-    """A layer and those of its options that are not at their defaults: `conv 16, kernel_size 5`."""
+    """A layer and its options that are not at their defaults: `conv 16, kernel_size 5`."""
     word = LAYERS.word_of(type(layer)).rpartition(":")[2]
     told, fields = [word], type(layer).model_fields
     for name, field in fields.items():
@@ -163,7 +163,7 @@ def layer_words(layer: Layer) -> str:
 
 
 def option_text(value: Any) -> str:
-    """The value of an option in a word: of a part its name, of a pair `3 x 5`."""
+    """The value of an option as text: the name of a part, or `3 x 5` for a pair."""
     if isinstance(value, float):
         return f"{value:.3g}"
     if isinstance(value, tuple):
@@ -174,13 +174,13 @@ def option_text(value: Any) -> str:
 
 
 def size_text(shape: Shape) -> str:
-    """`14 x 14 x 16` of maps, `128` of units."""
+    """A shape as text: `14 x 14 x 16` for maps, `128` for units."""
     channels, *sides = shape
     return " x ".join(map(str, (*sides, channels)))
 
 
 def recipe_words(config: AnyModel) -> str:
-    """How a network was trained, in a few words: `adam, lr 0.003, batch_size 64`."""
+    """The recipe of a network in a few words: `adam, lr 0.003, batch_size 64`."""
     told = [option_text(config.optimizer)]
     for name, field in Recipe.model_fields.items():
         value = getattr(config, name)
@@ -192,7 +192,7 @@ def recipe_words(config: AnyModel) -> str:
 
 
 def _read(path: Path, form: type[Form]) -> Form | None:
-    """What a file of the run says, None where there is none; DataError for a damaged one."""
+    """Reads a file of the run; None if it is missing, DataError if it is damaged."""
     try:
         tree: Mapping[str, Any] = json.loads(path.read_bytes())
     except FileNotFoundError:

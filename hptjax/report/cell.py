@@ -1,4 +1,4 @@
-"""How far a run is, in a cell of a notebook: a bar for each strategy, redrawn in its place."""
+"""The progress of a run in a notebook cell: a bar for each strategy, redrawn in place."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -13,12 +13,12 @@ from hptjax.report.console import show_number
 from hptjax.report.progress import better_trial, lowest_loss, show_best
 from hptjax.study.sink import Sink
 
-REDRAW_S = 0.25  # between two drawings of the cell
+REDRAW_S = 0.25  # seconds between two drawings of the cell
 
 
 @dataclass
 class _Bar:
-    """What is shown of a strategy. trials: at most so many, None: not known; done: so far."""
+    """The state of a strategy's bar. trials: the most there will be, None: not known."""
 
     trials: int | None
     began: float
@@ -29,7 +29,7 @@ class _Bar:
 
 
 class ProgressCell(Sink):
-    """Bars that a notebook shows and redraws; lines that are said stand under them."""
+    """Progress bars that a notebook shows and redraws; messages appear below them."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class ProgressCell(Sink):
         display: Callable[..., Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """metric: as of ProgressLines; display: IPython's, which gives a handle to redraw by."""
+        """metric: as in ProgressLines; display: IPython's function, which returns a handle."""
         if display is None:
             from IPython.display import display  # type: ignore[import-not-found]
         self._display, self._metric, self._clock = display, metric, clock

@@ -1,8 +1,8 @@
-"""The page's charts as plain data, made of tables; `assets/charts.js` and `parallel.js` draw them.
+"""The page's charts as plain data from tables; `assets/charts.js` and `parallel.js` draw them.
 
-A chart of lines or points has views, between which a menu chooses. A view has an axis x (label, log
-or categories), the name of y, and series: name, colour, dash, x (left out: 1, 2, ...), y, and what
-a point's hover says beside it. None is a gap.
+A chart of lines or points has views; a menu chooses one of them. A view has an axis x (label, log
+or categories), the name of y, and series. A series has a name, colour, dash, x (if left out: 1, 2,
+...), y, and texts to show when a point is hovered over. None is a gap.
 """
 
 import json
@@ -23,17 +23,22 @@ from hptjax.report.numbers import Axis, counted_values
 from hptjax.report.runs import SERIES, column, metrics_in
 
 Looks = Mapping[str, tuple[str, str]]
-DASHES = {"-": None, "--": "7 4", "-.": "8 3 2 3", ":": "2 3"}  # of matplotlib, of SVG
-DIGITS = 5  # of a number on a chart
-CURVES = 200  # trials that have a learning curve: of a longer search its best
-TICKED = 5  # curves that stand out at first
+DASHES = {
+    "-": None,
+    "--": "7 4",
+    "-.": "8 3 2 3",
+    ":": "2 3",
+}  # {matplotlib's line style: SVG's dashes}
+DIGITS = 5  # significant digits of a number on a chart
+CURVES = 200  # the most learning curves; a longer search shows those of its best trials
+TICKED = 5  # curves that are highlighted at first
 
 
 def best_so_far(trials: pd.DataFrame, axes: Mapping[Axis, str], looks: Looks) -> dict[str, Any]:
-    """The running best of each series, against whichever axis the reader chooses.
+    """The running best of each series, against the axis that the reader chooses.
 
-    trials: as of `join_sources`; axes: {axis: label}; looks: colour and line (as of matplotlib) of
-    each series.
+    trials: as in `join_sources`. axes: {axis: label}. looks: {series: (colour, matplotlib's line
+    style)}.
     """
     goal, views = goal_of(trials), []
     for axis, label in axes.items():
@@ -50,9 +55,9 @@ def best_so_far(trials: pd.DataFrame, axes: Mapping[Axis, str], looks: Looks) ->
 
 
 def _curves(trials: pd.DataFrame, axis: Axis, names: Iterable[str]) -> dict[str, pd.DataFrame]:
-    """By series: x, best, and number of the trial that was it; empty where nothing is known.
+    """{series: rows with x, best, and the number of the best trial}; empty if nothing is known.
 
-    On all axes but evaluations a row is the end of a generation.
+    On all axes except evaluations, a row is the end of a generation.
     """
     drawn = numbers.best_so_far(trials.assign(group=trials[SERIES]), axis)
     counted = counted_values(trials)
@@ -74,9 +79,9 @@ def _running(rows: pd.DataFrame) -> dict[str, Any]:
 def learning_curves(
     epochs: pd.DataFrame, ranked: pd.DataFrame, goal: Goal, looks: Looks, board: str
 ) -> dict[str, Any]:
-    """The metrics of each trial after each epoch: of the CURVES best of ranked (`rank_table`).
+    """The metrics after each epoch, for the CURVES best trials of ranked (a `rank_table`).
 
-    board: id of the leaderboard, whose ticks say which curves stand out.
+    board: the id of the leaderboard; its checkboxes highlight curves.
     """
     order = {key: k for k, key in enumerate(_keys(ranked)[:CURVES])}
     keys = pd.Series(_keys(epochs), index=epochs.index)
@@ -105,7 +110,7 @@ def learning_curves(
 
 
 def direction_of(metric: str, goal: Goal) -> Direction:
-    """Which way a metric is better, as far as known: losses and errors are assumed of others."""
+    """The direction of a metric; an unknown metric counts as a loss."""
     return goal.direction if metric == goal.name else known_direction(metric) or "minimize"
 
 
@@ -136,7 +141,7 @@ def values_against(
 
 
 def _axis_of(values: pd.Series, label: str, entry: Entry | None) -> tuple[pd.Series, dict]:
-    """Values as numbers, and the axis that they lie on: what is no number lies there by name."""
+    """Values as numbers, and their axis; values that are not numbers become categories."""
     if is_numbers(values) and not isinstance(entry, Categorical):
         log = isinstance(entry, Float | Integer) and entry.log
         return values.astype(float), {"label": label, **({"log": True} if log else {})}
@@ -147,20 +152,20 @@ def _axis_of(values: pd.Series, label: str, entry: Entry | None) -> tuple[pd.Ser
 
 
 def texts_of(values: pd.Series, entry: Entry | None) -> pd.Series:
-    """Values as their entry writes them: a table of several runs has 3.0 where the choice is 3."""
+    """Values as text, as their entry has them: a joint table may have 3.0 for the choice 3."""
     choices = entry.choices if isinstance(entry, Categorical) else ()
     written = {choice: str(choice) for choice in choices}
     return values.map(lambda value: written.get(value, str(value)))
 
 
 def order_of(texts: Iterable[str], entry: Entry | None) -> list[str]:
-    """Each text once, in the order of the choices, where there are any."""
+    """The texts without repeats, in the order of the choices, if there are any."""
     choices = map(str, entry.choices) if isinstance(entry, Categorical) else ()
     return list(dict.fromkeys([*choices, *sorted(set(texts))]))
 
 
 def is_numbers(values: Iterable[Any]) -> bool:
-    """Whether all are numbers; true and false are none."""
+    """Whether all values are numbers; booleans are not."""
     return all(
         isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
         for value in values
@@ -174,7 +179,7 @@ def _look(name: Any, looks: Looks) -> dict[str, Any]:
 
 
 def trial_name(series: str, number: int) -> str:
-    """How a page names a trial: `tpe/57`."""
+    """The name of a trial on a page: `tpe/57`."""
     return f"{series}/{number}"
 
 
@@ -184,7 +189,7 @@ def _keys(table: pd.DataFrame) -> list[str]:
 
 
 def _plain(values: Iterable[Any]) -> list[float | int | None]:
-    """Numbers for JSON, of few digits; None where there is none."""
+    """Numbers for JSON, with few digits; None for missing ones."""
     return [_number(float(value)) for value in values]
 
 
@@ -196,7 +201,7 @@ def _number(value: float) -> float | int | None:
 
 
 def as_html(chart: Mapping[str, Any], name: str, kind: str = "chart") -> str:
-    """A chart as a part of a page; kind: of its element, `chart` or `parallel`."""
+    """The HTML of a chart; kind: the class of its element, `chart` or `parallel`."""
     text = json.dumps(chart, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     return (
         f'<div class="{kind}" id="plot-{escape(name)}">'

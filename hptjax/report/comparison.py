@@ -1,4 +1,4 @@
-"""The parts of the report that compare searches: what each spent and found, and statistics."""
+"""The parts of the report that compare searches: costs, results and statistics."""
 
 import math
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from hptjax.report.runs import SERIES
 from hptjax.report.sources import Source, Tables, View
 from hptjax.report.statistics import kruskal_test, rank_tests, strategy_statistics
 
-CHANCE = 0.05  # p values from which on a difference may be chance
+CHANCE = 0.05  # from this p value on, a difference may be chance
 SECONDS = ("training (s)", "compiling (s)", "own wall time (s)")
-NAMES = {  # of the columns of `strategy_statistics`
+NAMES = {  # {column of `strategy_statistics`: heading}
     "group": "search",
     "n": "trials",
     "q1": "first quartile",
@@ -33,7 +33,7 @@ GROUPS = (
     *("search", "runs", "trials", "mean best", "from", "to"),
     *("best", "first quartile", "median", "third quartile"),
 )
-TESTS = {  # of the columns of `rank_tests`; {what}: what is compared
+TESTS = {  # {column of `rank_tests`: heading}; {what}: runs or networks
     "a": "A",
     "b": "B",
     "n_a": "{what} of A",
@@ -47,14 +47,14 @@ WORDS = ("search", "stopped by", "A", "B", "what it says")
 
 
 def summary_table(tables: Tables, sources: Mapping[str, Source]) -> pd.DataFrame:
-    """A row for each search: how many trials, how good, at what cost."""
+    """A row for each search: its trials, its values and its costs."""
     trials = tables.trials
     made = strategy_statistics(trials.assign(group=trials[SERIES]), resamples=1)
     searches: Any = trials.groupby(SERIES, sort=False)
     stops = []
     for _, rows in searches:
         source = sources[rows["run"].iloc[0]]
-        unknown = "unfinished" if source.config else None  # a table alone does not say
+        unknown = "unfinished" if source.config else None  # a table without a run does not say
         stops.append(source.stops.get(rows["strategy"].iloc[0], unknown))
     made = made.rename(columns=NAMES)
     spent = _seconds(tables.ledger)
@@ -67,9 +67,9 @@ def summary_table(tables: Tables, sources: Mapping[str, Source]) -> pd.DataFrame
 
 
 def _seconds(ledger: pd.DataFrame) -> pd.DataFrame:
-    """What each search took in all, by the names of SECONDS; of tables without a ledger nothing.
+    """The total times of each search, in the columns SECONDS; empty without a ledger.
 
-    Programs are compiled by whichever search comes first, for all: that is no search's own time.
+    The first search compiles the programs for all: that is no search's own time.
     """
     if not len(ledger):
         return pd.DataFrame()
@@ -84,22 +84,22 @@ def summary(view: View) -> str:
     goal = view.goal
     made: Any = summary_table(view.tables, view.sources)
     text = (
-        f"best to mean are the {goal} of the trials that were trained to the end. A search's own "
-        "wall time is without compiling, which the first search of a run does for all."
+        f"best to mean are {goal} of the trials that were trained to the end. The own wall time of "
+        "a search excludes compiling, which the first search of a run does for all."
     )
     if any(made["stopped"]):
-        text += " Of a trial that its schedule stopped only epochs and seconds count."
+        text += " For trials that their schedule stopped, only epochs and seconds count."
     return _table(made, fixed=("best",)) + page.note(text)
 
 
 def statistics(view: View) -> str:
-    """What runs of different seeds reached, and whether searches differ by more than chance."""
+    """The results of runs with different seeds, and tests whether searches differ."""
     tables, parts = view.tables, []
     if tables.repeated:
         made = strategy_statistics(tables.trials).rename(columns=NAMES)
         text = (
-            "mean best is the mean of the best of each run, from and to its 95 % bootstrap "
-            f"interval, which fewer than about five runs make too narrow; {view.goal}."
+            "mean best is the mean of the best values of the runs; from and to are its 95 % "
+            f"bootstrap interval, which is too narrow for fewer than about five runs; {view.goal}."
         )
         parts += [
             page.heading("What runs of different seeds reached"),
@@ -113,8 +113,8 @@ def statistics(view: View) -> str:
             page.heading(f"{view.goal.name} of all trials, compared"),
             _tests(view, "trial"),
             page.note(
-                "Trials of one search are no independent sample, for it learns from them: this "
-                "says how values are spread, a comparison of runs says which search is better."
+                "Trials of one search are not independent, for the search learns from them: this "
+                "compares how values are distributed; compare runs to see which search is better."
             ),
         ]
     return "".join(parts)
@@ -122,7 +122,7 @@ def statistics(view: View) -> str:
 
 def _tests(view: View, per: Literal["run", "trial"]) -> str:
     trials = view.tables.trials
-    made = rank_tests(trials, per=per).dropna(subset="p")  # one run a side is no sample
+    made = rank_tests(trials, per=per).dropna(subset="p")  # a single run is not a sample
     what = "runs" if per == "run" else "networks"
     said = [verdict(row) for row in made.to_dict("records")]
     names = {key: name.format(what=what) for key, name in TESTS.items()}
@@ -130,10 +130,10 @@ def _tests(view: View, per: Literal["run", "trial"]) -> str:
     table = _table(shown.assign(**{"what it says": said}), wrapped=("what it says",))
     whole, text = kruskal_test(trials, per=per), ""
     if not math.isnan(whole.p):
-        differ = "at least one differs" if whole.p < CHANCE else "they may all be alike"
+        differ = "at least one differs" if whole.p < CHANCE else "none need differ"
         text = (
             f"Kruskal-Wallis test of all at once: H = {whole.statistic:.3g}, p = {whole.p:.3g}, "
-            f"so {differ} by {view.goal.name}, of which {view.goal.better} is better."
+            f"so {differ} in {view.goal.name} ({view.goal.better} is better)."
         )
     if not len(made):
         text = f"There are too few {what} for a test: each side needs two."
@@ -142,7 +142,7 @@ def _tests(view: View, per: Literal["run", "trial"]) -> str:
 
 
 def verdict(row: Mapping[Any, Any]) -> str:
-    """A row of `rank_tests` in a sentence."""
+    """A sentence about a row of `rank_tests`."""
     a12, corrected = row["a12"], row["p_holm"]
     better, share = (row["a"], a12) if a12 >= 0.5 else (row["b"], 1 - a12)
     if corrected >= CHANCE:

@@ -1,4 +1,4 @@
-"""The confusion matrix of a network as HTML: which classes it takes for which."""
+"""The confusion matrix of a network as HTML."""
 
 from collections.abc import Sequence
 from html import escape
@@ -8,20 +8,20 @@ import numpy as np
 from hptjax.report import page
 from hptjax.report.best import TestFigures
 
-MOST = 20  # classes that a matrix shows; of more only the pairs most often confused
+MOST = 20  # the most classes of a matrix; for more, a list of the most confused pairs
 PAIRS = 20
-FEW = 12  # classes, of whose cells the numbers can be read on a narrow window
+FEW = 12  # the most classes whose numbers can be read in a narrow window
 
 
 def confusion(test: TestFigures) -> str:
-    """A matrix, a row for each true class, or a list of pairs; nothing where there is none."""
+    """A matrix with a row for each true class, or a list of pairs; empty without a matrix."""
     if not test.confusion:
         return ""
     counts = np.array(test.confusion, int)
-    text = f"Of {counts.sum():,} test images; {_most_often(counts, test.class_names)}"
+    text = f"{counts.sum():,} test images; {_most_often(counts, test.class_names)}"
     few = len(counts) <= MOST
     made = _matrix(counts, test.class_names) if few else _pairs(counts, test.class_names)
-    return page.heading("Which classes it takes for which") + page.note(text) + made
+    return page.heading("Confusion of classes") + page.note(text) + made
 
 
 def _most_often(counts: np.ndarray, names: Sequence[str]) -> str:
@@ -31,12 +31,12 @@ def _most_often(counts: np.ndarray, names: Sequence[str]) -> str:
     row, column, count = found[0]
     return (
         f"most often {names[row]} is taken for {names[column]}: {count} of {counts[row].sum()}. "
-        "A row is a true class, a column what it is taken for, in per cent of the row."
+        "Rows are true classes, columns predicted ones, in per cent of the row."
     )
 
 
 def confused(counts: np.ndarray) -> list[tuple[int, int, int]]:
-    """(true class, taken for, how often), the most frequent first; counts: [K, K]."""
+    """(true class, predicted class, how often), the most frequent first; counts: [K, K]."""
     wrong = counts - np.diag(np.diag(counts))
     places = np.argsort(-wrong, axis=None, kind="stable")
     pairs = [(int(k) // len(counts), int(k) % len(counts)) for k in places]
@@ -61,7 +61,7 @@ def _matrix(counts: np.ndarray, names: Sequence[str]) -> str:
 
 
 def _square(share: float, right: bool, title: str) -> str:
-    """A cell, the darker the larger its share; right ones are green, the others red."""
+    """A cell that is darker for a larger share; green for right classes, red for wrong ones."""
     hue = "27, 127, 77" if right else "200, 50, 40"
     strength = share**0.7 * 0.85
     ink = "#fff" if strength > 0.5 else "#1c2733"

@@ -25,9 +25,9 @@ LONG_NAME = 24  # characters
 
 
 def leaderboard(trials: Sequence[TrialRecord], goal: Goal, rows: int = 10) -> PlainTable:
-    """A table of the best trials; under it how many failed, if any; goal: what value is.
+    """A table of the best trials, with the number of failed ones below; goal: the goal of values.
 
-    A network that was tried several times has one row, that of its first trial.
+    A network that was tried several times has one row, the row of its first trial.
     """
     other = other_metric(goal, metrics_of(trials))
     repeated = "; means of the repetitions" if any(trial.spread for trial in trials) else ""
@@ -66,7 +66,7 @@ def leaderboard(trials: Sequence[TrialRecord], goal: Goal, rows: int = 10) -> Pl
 def pareto_table(
     trials: Sequence[TrialRecord], goals: Sequence[Goal], rows: int = 20
 ) -> PlainTable:
-    """A table of the trials that no other one beats; goals: the metric's, then the others."""
+    """A table of the trials on the Pareto front; goals: the metric's, then the others."""
     front = pareto_front(trials, goals)
     shown = front[:rows]
     more = f"{len(front) - rows} more are in trials.csv" if len(front) > rows else None
@@ -89,24 +89,24 @@ def pareto_table(
 
 
 def show_value(goal: Goal, value: float | None) -> str:
-    """A cost as a whole number, anything else with four digits."""
+    """A cost as a whole number, any other value with four digits."""
     return f"{value:,.0f}" if goal.name in COSTS and value is not None else show_number(value)
 
 
 def _names(names: Iterable[str]) -> dict[str, Any]:
-    """How a column of strategies is laid out: in one line unless that takes half a terminal."""
+    """The layout of a column of strategies: in one line, unless that takes half a terminal."""
     return {"no_wrap": max(map(len, names), default=0) <= LONG_NAME, "overflow": "fold"}
 
 
 def _remarks(trial: TrialRecord, copies: Sequence[TrialRecord]) -> str:
-    """Why a trial ended early, its copies, and what repair made different from what was asked."""
+    """Why a trial ended early, its copies, and the changes that repair made."""
     changes = describe_changes(trial.changes, all_of_them=False)
     texts = (trial.reason, _again(trial, copies), changes)
     return "; ".join(text for text in texts if text)
 
 
 def _again(trial: TrialRecord, copies: Sequence[TrialRecord]) -> str:
-    """How often the same network was proposed; of several trainings, mean and deviation."""
+    """How often the same network was proposed; mean and deviation of several trainings."""
     again = [copy for copy in copies if copy.was_trained]
     if not again:
         return f"proposed {len(copies) + 1} times" if copies else ""
@@ -117,10 +117,10 @@ def _again(trial: TrialRecord, copies: Sequence[TrialRecord]) -> str:
 
 
 def other_metric(goal: Goal, metrics: Sequence[str]) -> str:
-    """The metric after the last epoch that is shown beside the one that trials are judged by.
+    """The metric that is shown beside the metric that judges trials.
 
-    metrics: the names of all, in their order. It is the loss beside another one of them, and beside
-    the loss, or what is made of curves, the first other one of validation.
+    metrics: the names of all metrics, in order. If a validation metric other than the loss judges,
+    it is the loss; otherwise, it is the first validation metric that is not the loss.
     """
     others = [name for name in metrics if name.startswith(VAL) and name != "val_loss"]
     judged = goal.name in others or not others
@@ -130,7 +130,7 @@ def other_metric(goal: Goal, metrics: Sequence[str]) -> str:
 def summary_table(
     generations: Sequence[GenerationRecord], stops: Mapping[str, str], goal: Goal
 ) -> PlainTable:
-    """What each strategy spent and found, and why it stopped; the values of trained trials only."""
+    """The costs and results of each strategy, and why it stopped; values of trained trials only."""
     table = PlainTable(
         title=f"Strategies ({goal.name}, {goal.better} is better)", title_justify="left"
     )
@@ -164,7 +164,7 @@ def _summary(records: Sequence[GenerationRecord]) -> list[str]:
 
 
 def show_workers(generations: Sequence[GenerationRecord]) -> str:
-    """`3 workers, 1 lost, 9 retries`: the most at a time; nothing where all went well on one."""
+    """`3 workers, 1 lost, 9 retries`: the most at a time; empty for one worker without faults."""
     ledgers = [record.ledger for record in generations]
     workers = max((ledger.get("workers", 1) for ledger in ledgers), default=1)
     counts = {
@@ -182,12 +182,12 @@ def show_number(value: float | None) -> str:
 
 
 def show_measures(values: Mapping[str, float]) -> str:
-    """`loss 0.3000 accuracy 0.9000`."""
+    """Measures as text: `loss 0.3000 accuracy 0.9000`."""
     return " ".join(f"{name} {value:.4f}" for name, value in values.items())
 
 
 def show_hparams(hparams: Mapping[str, Any]) -> str:
-    """`name=value` pairs, numbers with four digits."""
+    """Hparams as `name=value` pairs, with four digits for real numbers."""
     return " ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in hparams.items()

@@ -1,4 +1,4 @@
-"""Where a run tells what it does: a terminal, a log file, a cell of a notebook, or nowhere."""
+"""Where a run reports its progress: on a terminal, in a log, in a notebook cell, or nowhere."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from hptjax.study.sink import Sink
 
 @dataclass(frozen=True)
 class Display:
-    """Where a run tells what it does.
+    """The functions by which a run reports its progress.
 
-    say: shows a line; warn: shows one that nobody should miss, on what is done to the images;
-    watch(metric): the sink that shows how far the run is, by the name of what trials are judged by.
+    say: shows a line. warn: shows an important line, about changes to the images. watch: a function
+    from the name of the metric to the sink that shows the progress.
     """
 
     say: Callable[[str], None]
@@ -27,7 +27,7 @@ class Display:
 
 
 def console_display(console: Console) -> Display:
-    """Lines, and a bar where the console is a terminal."""
+    """Shows lines, and progress bars if the console is a terminal."""
 
     def say(text: str) -> None:
         console.print(text, soft_wrap=True)
@@ -41,10 +41,10 @@ def console_display(console: Console) -> Display:
 
 
 def python_display(progress: bool | None = None) -> Display:
-    """What a caller in Python sees: a cell of a notebook, or what the command line shows.
+    """The display for a caller in Python: a notebook cell, or that of the command line.
 
-    progress: False shows nothing, and what is done to the images becomes a warning; True shows bars
-    also where the output is no terminal.
+    progress: False shows nothing, and turns changes to the images into warnings; True shows bars
+    even if the output is not a terminal.
     """
     if progress is False:
         return Display(lambda text: None, warn, lambda metric: Sink())

@@ -1,4 +1,4 @@
-"""The report's still pictures: which of the plots there are for some runs, and their files."""
+"""The report's pictures: chooses the plots for the given runs, and writes their files."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,16 +22,17 @@ from hptjax.space import Space
 
 FORMATS = ("png", "svg", "pdf")
 HEIGHT = 2.3  # inches
-ENOUGH = 10  # trials, below which importances are noise
-BLIND = ("grid", "random")  # searchers whose generations are drawn alike
+ENOUGH = 10  # with fewer trials, importances are noise
+BLIND = ("grid", "random")  # searchers that do not learn
 COMPARED, SEARCHES, HPARAMS = "Comparison", "Searches", "Hyperparameters"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture to be drawn; draw fills the one Axes that it is given; part: of the page.
+    """A picture to be drawn.
 
-    shown: whether the page shows it, too, which has charts to be touched of the same as others.
+    draw: draws on the Axes that it gets. part: the part of the page. shown: whether the page shows
+    it; for some pictures the page has an interactive chart instead.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Picture:
 
 
 def render(picture: Picture) -> Axes:
-    """Draws a picture, without any state of pyplot."""
+    """Draws a picture, without pyplot."""
     ax = plots.new_axes(picture.height, picture.width)
     picture.draw(ax)
     return ax
@@ -53,7 +54,7 @@ def render(picture: Picture) -> Axes:
 def write_pictures(
     pictures: Sequence[Picture], folder: Path, formats: Sequence[str] = ("png",)
 ) -> list[tuple[Picture, bytes]]:
-    """Writes NAME.png, .svg and .pdf as asked for; gives each picture as PNG too."""
+    """Writes NAME.png, .svg and .pdf, as `formats` says; returns each picture as PNG, too."""
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for picture in pictures:
@@ -70,7 +71,7 @@ def write_pictures(
 
 
 def named_pictures(view: View) -> list[Picture]:
-    """The pictures of a view; name and caption of a comparison tell further metrics' apart."""
+    """The pictures of a view; names and captions of comparisons include a further metric."""
     return [
         picture
         if picture.part == SEARCHES or not view.suffix
@@ -84,7 +85,7 @@ def named_pictures(view: View) -> list[Picture]:
 
 
 def pictures_of(tables: Tables, sources: Mapping[str, Source]) -> list[Picture]:
-    """What there is to be seen of some runs, each only where they have the data."""
+    """The pictures for which some runs have the data."""
     made = compared(tables)
     for name, rows in tables.trials.groupby(SERIES, sort=False):
         source = sources[rows["run"].iloc[0]]
@@ -97,7 +98,7 @@ def pictures_of(tables: Tables, sources: Mapping[str, Source]) -> list[Picture]:
 
 
 def compared(tables: Tables) -> list[Picture]:
-    """Groups side by side: what they reached, what it took."""
+    """Pictures that compare groups: their values and their costs."""
     trials: Any = tables.trials
     groups = len(set(trials["group"]))
     tall = max(HEIGHT, 0.42 * groups + 0.6)
@@ -125,8 +126,8 @@ def compared(tables: Tables) -> list[Picture]:
                 )
             )
     text = (
-        "Wall time of each trial, without compiling: trials that were trained together share their "
-        "generation's by "
+        "Wall time of each trial, without compiling: trials that were trained together share the "
+        "time of their generation by "
     )
     if trials["seconds"].notna().any():
         made.append(
@@ -141,28 +142,28 @@ def compared(tables: Tables) -> list[Picture]:
 
 
 def _compared_runs(tables: Tables) -> list[Picture]:
-    """What only runs tell, not a table of trials: where time went, each epoch."""
+    """Pictures that need a run, not only a table of trials: time and epochs."""
     made = []
     if len(tables.ledger):
         made.append(
             Picture(
                 "ledger",
-                "Where the wall time went: the search that comes first compiles for all.",
+                "Where the wall time went; the first search compiles for all.",
                 lambda ax: plots.plot_ledger(tables.ledger, ax),
                 height=max(1.6, 0.3 * len(set(tables.ledger["group"])) + 0.9),
             )
         )
     if len(tables.epochs):
         goal = goal_of(tables.trials)
-        # the curve of a function of logits has its name after val_
+        # the curve of a metric of logits is val_<name>
         curves = {name.removeprefix(VAL): name for name in metrics_in(tables.epochs)}
         curve = curves.get(goal.name.removeprefix(VAL))
         shown = Goal() if curve is None else Goal(curve, goal.direction)
         made.append(
             Picture(
                 "learning-curves",
-                f"The {shown.name} of every trial after each epoch; bold: the best of the longest "
-                "trained ones.",
+                f"The {shown.name} of every trial after each epoch; bold: the best of the "
+                "trials that were trained longest.",
                 lambda ax: plots.plot_learning_curves(
                     tables.epochs, ax, shown.name, direction=shown.direction
                 ),
@@ -173,7 +174,7 @@ def _compared_runs(tables: Tables) -> list[Picture]:
 
 
 def of_search(name: str, rows: pd.DataFrame, *, blind: bool) -> list[Picture]:
-    """One search, generation by generation; blind: its searcher does not learn from values."""
+    """Pictures of one search, generation by generation; blind: its searcher does not learn."""
     units = [str(unit) for unit in rows if str(unit).startswith(UNIT)]
     known = [unit for unit in units if column(rows, unit).notna().any()]
     own = rows.drop(columns=[unit for unit in units if unit not in known])
@@ -183,7 +184,7 @@ def of_search(name: str, rows: pd.DataFrame, *, blind: bool) -> list[Picture]:
     values = counted_values(rows).groupby(generation).nunique()
     stopped = bool((column(rows, "status") == "stopped").any())
     shaded = "; generations are shaded in turn." if several else "."
-    plotted = [  # name, whether there is anything to see, caption, plot, height
+    plotted = [  # name, whether there is anything to show, caption, plot, height
         (
             *("evaluations", True, f"Consecutive evaluations of {name}{shaded}"),
             *(plots.plot_evaluations, HEIGHT),
@@ -195,12 +196,12 @@ def of_search(name: str, rows: pd.DataFrame, *, blind: bool) -> list[Picture]:
         ),
         (
             *("spread", several and bool(known) and not blind),
-            f"How far apart the points of {name} lie; dotted: as a uniform sample does.",
+            f"Spread of the points of {name}; dotted: the spread of a uniform sample.",
             *(plots.plot_spread, 3.0),
         ),
         (
             *("halving", told and stopped),
-            f"Trials of {name} in training, epoch after epoch; over a generation its best.",
+            f"Trials of {name} in training, epoch after epoch, with the best of each generation.",
             *(plots.plot_halving, HEIGHT),
         ),
     ]
@@ -219,7 +220,7 @@ def of_search(name: str, rows: pd.DataFrame, *, blind: bool) -> list[Picture]:
 
 
 def of_hparams(family: Family, trials: pd.DataFrame, suffix: str) -> list[Picture]:
-    """What the hparams of one space did; suffix: of the pictures' names."""
+    """Pictures about the hparams of one space; suffix: the end of the pictures' names."""
     own: Any = family.of(trials)
     counted: Any = counted_values(own).notna()
     if not counted.any():
@@ -232,8 +233,8 @@ def of_hparams(family: Family, trials: pd.DataFrame, suffix: str) -> list[Pictur
         made.append(
             Picture(
                 f"importances{suffix}",
-                f"Importance of the hyperparameters{where}: what tells the best tenth of the "
-                "trials from the rest.",
+                f"Importance of the hyperparameters{where}: how much they separate the best tenth "
+                "of the trials from the rest.",
                 lambda ax: plots.plot_importances(importances, ax),
                 HPARAMS,
                 max(HEIGHT, 0.07 * bars + 0.15 * len(family.hparams) + 0.8),
@@ -255,13 +256,13 @@ def of_hparams(family: Family, trials: pd.DataFrame, suffix: str) -> list[Pictur
 
 
 def known_importances(trials: pd.DataFrame, space: Space | None) -> pd.DataFrame:
-    """The importances of groups that have trials enough to tell any."""
+    """The importances of the groups with enough trials."""
     made = hparam_importances(trials, space).dropna(subset="importance")
     return made.loc[made["trials"] >= ENOUGH]
 
 
 def parallel_pictures(tables: Tables, sources: Mapping[str, Source]) -> list[Picture]:
-    """Parallel coordinates of each space, for print: the page has them to be touched."""
+    """Parallel coordinates of each space, for print; the page has interactive ones."""
     return [
         Picture(
             f"parallel-{k}",

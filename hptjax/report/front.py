@@ -1,4 +1,4 @@
-"""The part of the page about several objectives: the trials that no other one beats."""
+"""The part of the page about several objectives: the Pareto front."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -17,7 +17,7 @@ FRONT = "#d62728"  # the colour of points on the front
 
 
 def pareto(view: View) -> str:
-    """A chart and a table for each run that has several objectives; nothing where none has."""
+    """A chart and a table for each run with several objectives; empty if there is none."""
     parts = []
     for k, (name, source) in enumerate(view.sources.items()):
         goals = goals_of_config(source.config)
@@ -27,28 +27,28 @@ def pareto(view: View) -> str:
         front = on_front(trials, source)
         if not front.any():
             continue
-        where = page.note(f"Of the run {source.name}.") if len(view.sources) > 1 else ""
+        where = page.note(f"Run {source.name}.") if len(view.sources) > 1 else ""
         chart = against(trials, front, goals, looks(view.tables.trials))
         chart_html = charts.as_html(chart, f"front{view.suffix}-{k}")
         parts.append(where + chart_html + _table(trials.loc[front], goals, source, view.goal))
     if not parts:
         return ""
     text = (
-        "The front has the trials that no other one beats: none is as good by every objective, and "
-        "better by one."
+        "No other trial beats a trial on the front: none is as good by every objective and better "
+        "by one."
     )
     return page.note(text) + "".join(parts)
 
 
 def _counted(trials: pd.DataFrame, run: str, goals: Sequence[Goal]) -> pd.DataFrame:
-    """The trained trials of a run that have all objectives, the metric's column by its name."""
+    """The trained trials of a run with all objectives; a column has the name of the metric."""
     own: Any = trials.loc[(trials["run"] == run) & (trials["status"] == "trained")]
     first, *others = (goal.name for goal in goals)
     return own.assign(**{first: own["value"]}).dropna(subset=[first, *others])
 
 
 def on_front(trials: pd.DataFrame, source: Source) -> np.ndarray:
-    """Which rows no other trial beats, bool [N]: as the records have it, of copies the first."""
+    """Whether each row is on the front, bool [N]; of copies, only the first is."""
     places = zip(trials["strategy"], trials["number"], strict=True)
     return np.array([place in source.front for place in places], bool)
 
@@ -56,7 +56,7 @@ def on_front(trials: pd.DataFrame, source: Source) -> np.ndarray:
 def against(
     trials: pd.DataFrame, front: np.ndarray, goals: Sequence[Goal], colours: Looks
 ) -> dict[str, Any]:
-    """The metric against each other objective; those on the front are a series of their own."""
+    """The metric against each other objective; trials on the front are a separate series."""
     first, views = goals[0], []
     for other in goals[1:]:
         series = []

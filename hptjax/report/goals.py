@@ -1,4 +1,4 @@
-"""What the trials of a table are judged by, so that better is what the metric calls better."""
+"""The goals of a table's trials, which decide what "better" means."""
 
 import pandas as pd
 
@@ -9,9 +9,9 @@ COLUMNS = ("metric", "direction")
 
 
 def goals_of(table: pd.DataFrame) -> list[Goal]:
-    """The goals of a table's trials, in their order; without such columns lower values are better.
+    """The goals of a table's trials, in order; without such columns lower values are better.
 
-    Rows that do not tell have the others' goal.
+    Rows with empty cells have the goal of the others.
     """
     if not set(COLUMNS) <= set(table):
         return [Goal("value")]
@@ -20,7 +20,7 @@ def goals_of(table: pd.DataFrame) -> list[Goal]:
 
 
 def goal_of(table: pd.DataFrame) -> Goal:
-    """The one goal of a table. Raises: ConfigError where trials are judged by several metrics."""
+    """The goal of a table; raises ConfigError if several metrics judge its trials."""
     goals = goals_of(table)
     if len(goals) > 1:
         names = ", ".join(goal.name for goal in goals)
@@ -32,5 +32,5 @@ def goal_of(table: pd.DataFrame) -> Goal:
 
 
 def best_of(values: pd.Series, goal: Goal) -> float:
-    """The best of some values, NaN left out; NaN of none."""
+    """The best of some values, without NaN; NaN if there are none."""
     return float(values.min() if goal.sign > 0 else values.max())

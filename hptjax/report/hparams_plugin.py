@@ -1,4 +1,4 @@
-"""What TensorBoard's HParams page reads: the experiment, and the session of each trial."""
+"""The records for TensorBoard's HParams page: the experiment, and a session for each trial."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,22 +12,22 @@ from hptjax.records.goal import Goal
 from hptjax.records.metrics import TRAIN, VAL, measure_of
 from hptjax.space import Space
 
-# protobuf makes their classes when they are imported: a type checker sees none of them
+# protobuf makes their classes at import, so that type checkers do not see them
 api: Any = api_pb2
 sessions: Any = plugin_hparams_pb2
 summaries: Any = summary_pb2
 
-STRATEGY = "strategy"  # shown as one more hparam: to filter and to colour by
+STRATEGY = "strategy"  # shown as a further hparam, to filter and to colour by
 
 
 def scalar_tag(metric: str) -> str:
-    """The tag of a metric, its part first: `val/loss` of val_loss; a part is a group of plots."""
+    """The tag of a metric: `val/loss` for val_loss; the part before the slash groups plots."""
     part = TRAIN if metric.startswith(TRAIN) else VAL
     return f"{part.removesuffix('_')}/{measure_of(metric)}"
 
 
 def experiment(space: Space, strategies: Sequence[str], goal: Goal, metrics: Sequence[str]) -> Any:
-    """Every hparam with its domain, and the metrics; goal: what trials are judged by."""
+    """The experiment: every hparam with its domain, and the metrics; goal: that of the study."""
     hparams = [_info(STRATEGY, Categorical(tuple(strategies)))]
     hparams += [_info(name, entry) for name, entry in space.items()]
     value = api.MetricInfo(
@@ -45,7 +45,7 @@ def experiment(space: Space, strategies: Sequence[str], goal: Goal, metrics: Seq
 def session_start(
     space: Space, strategy: str, hparams: Mapping[str, Any], group: str, began: float
 ) -> Any:
-    """The hparams of a trial; sessions of one group are shown as one. began: seconds since 1970."""
+    """The start of a trial, with its hparams; a group is shown as one; began: Unix time."""
     start = sessions.SessionStartInfo(group_name=group, start_time_secs=began)
     _set(start.hparams[STRATEGY], strategy)
     for name, value in hparams.items():
@@ -56,14 +56,14 @@ def session_start(
 
 
 def session_end(failed: bool, ended: float) -> Any:
-    """That a trial is over; ended: seconds since 1970."""
+    """The end of a trial; ended: seconds since 1970."""
     status = api.Status.Value("STATUS_FAILURE" if failed else "STATUS_SUCCESS")
     end = sessions.SessionEndInfo(status=status, end_time_secs=ended)
     return _summary("session_end_info", session_end_info=end)
 
 
 def plain_scalar(value: Any) -> Any:
-    """A scalar of numpy or JAX as Python's own, anything else as it is."""
+    """A scalar of numpy or JAX as a Python scalar; any other value unchanged."""
     if isinstance(value, bool | int | float | str) and not isinstance(value, np.generic):
         return value
     array = np.asarray(value)
@@ -89,12 +89,12 @@ def _kind(entry: Categorical) -> str:
 
 
 def _as_text(entry: Entry) -> bool:
-    """Choices of several types have only their text in common."""
+    """Whether choices are shown as text, as choices of several types are."""
     return isinstance(entry, Categorical) and _kind(entry) == "DATA_TYPE_STRING"
 
 
 def _set(field: Any, value: Any) -> None:
-    """Fills a protobuf's value of any type."""
+    """Sets the value of a protobuf field of any type."""
     if isinstance(value, bool):
         field.bool_value = value
     elif isinstance(value, int | float):

@@ -1,4 +1,4 @@
-"""The report: one HTML page about any number of runs, and its figures as files."""
+"""The report: one HTML page about any number of runs, with its figures as files."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -13,9 +13,9 @@ from hptjax.report.sources import Source, View, join_sources, views_of
 def write_report(
     sources: Mapping[str, Source], folder: Path, formats: Sequence[str] = ("png",)
 ) -> Path:
-    """Writes report.html and figures/ to a folder; gives the page's path.
+    """Writes report.html and figures/ to a folder; returns the path of the page.
 
-    sources: as of `read_sources`; formats: of the figures, any of png, svg, pdf.
+    sources: as `read_sources` returns them. formats: of the figures, any of png, svg, pdf.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tables = join_sources(sources)
@@ -32,7 +32,7 @@ def _page(
     named: Mapping[str, Source],
     pictures: Sequence[tuple[Picture, bytes]],
 ) -> str:
-    """The page's text: the answer first, then what a reader looks into, ever closer."""
+    """The text of the page: the answer first, then more and more details."""
     each = partial(sections.each, views)
     parts = [
         Section("Best so far", each(sections.best_so_far)),

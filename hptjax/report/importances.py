@@ -1,4 +1,4 @@
-"""Which hparams mattered, by Optuna's evaluators, on a study made of a table's trials."""
+"""The importances of hparams, by Optuna's evaluators, on a study made from a table."""
 
 from typing import Any, Literal
 
@@ -38,16 +38,16 @@ def hparam_importances(
     with_stopped: bool = False,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """The part of each hparam in what made values differ: group, hparam, importance, trials.
+    """The importance of each hparam for the values: group, hparam, importance, trials.
 
-    Importances of a group add up to 1, the largest first; trials: those that they are of. That is
-    the trained ones, as in Optuna, which under a schedule are chosen already: what made the others
-    bad is not seen. with_stopped=True takes these in, with their last values. evaluator:
-    "ped-anova" (what tells the best tenth from the rest), "fanova" or "mdi" (random forests from
-    `seed`; they need scikit-learn). Of an hparam that is inactive in some trials PED-ANOVA takes
-    the others; forests cannot, and leave it out. space: as of `as_optuna_study`. A group of fewer
-    than two trained trials has NaN. Raises: ConfigError for another evaluator, MissingExtraError
-    without scikit-learn.
+    The importances of a group add up to 1, the largest first; trials: how many trials they come
+    from. These are the trained trials, as in Optuna. A schedule has already stopped the bad ones,
+    so that their causes are not seen; with_stopped=True includes them, with their last values.
+    evaluator: "ped-anova" (how well an hparam separates the best tenth from the rest), "fanova" or
+    "mdi" (random forests from `seed`; they need scikit-learn). For an hparam that is inactive in
+    some trials, PED-ANOVA uses the other trials; forests leave it out. space: as in
+    `as_optuna_study`. A group of fewer than two trained trials has NaN. Raises ConfigError for
+    another evaluator, MissingExtraError without scikit-learn.
     """
     judge = _evaluator(evaluator, seed)
     rows = []
@@ -64,11 +64,11 @@ def hparam_importances(
 def as_optuna_study(
     table: pd.DataFrame, space: Space | None = None, *, with_stopped: bool = False
 ) -> optuna.Study:
-    """An Optuna study in memory of a runs_table's trials, for Optuna's plots and evaluators.
+    """An Optuna study in memory with the trials of a runs_table, for Optuna's plots.
 
     Trained trials are complete, stopped ones pruned (or, with_stopped, complete with their last
-    value), those without a value failed. None has a parameter for an inactive hparam. space: that
-    was searched; without it the distributions are as wide as the values that were tried.
+    value), and trials without a value failed. Inactive hparams are no parameters of a trial. space:
+    the searched space; without it, the distributions are as wide as the tried values.
     """
     names = [name for name in hparams_of(table) if column(table, name).notna().any()]
     tried = {name: column(table, name) for name in names}
@@ -108,7 +108,7 @@ def _trial(
 
 
 def _plain(value: Any, kind: BaseDistribution) -> Any:
-    """A value as Optuna wants it: an integer column that holds NaNs elsewhere is of floats."""
+    """A value for Optuna; a column of integers with NaNs holds floats, which become int here."""
     value = value.item() if isinstance(value, np.generic) else value
     return int(value) if isinstance(kind, IntDistribution) else value
 

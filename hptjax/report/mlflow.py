@@ -10,20 +10,20 @@ from hptjax.records.goal import Goal
 from hptjax.report.tracker import TrackedTrial, TrackerSink, first_line, tracker
 from hptjax.study.config import StudyConfig
 
-BATCH = 90  # params, and metrics, of one request: MLflow takes 100 and 1000
+BATCH = 90  # params, and metrics, of one request; MLflow's limits are 100 and 1000
 
 
 class MLflowSink(TrackerSink):
     """Logs params, the metrics of each epoch (`val/loss`, the step is the epoch) and the value.
 
-    tracking_uri: a server, or a store as MLflow writes it; else MLflow's own setting.
+    tracking_uri: a server, or a store in MLflow's notation; by default MLflow's own setting.
     """
 
     class Options(TrackerSink.Options):
-        """experiment: its name, that of the run's directory unless given.
+        """experiment: its name; by default the name of the run's directory.
 
-        offline: into mlflow.db in the run's directory, for `mlflow ui --backend-store-uri
-        sqlite:///RUN/mlflow.db`.
+        offline: whether to log to mlflow.db in the run's directory, for `mlflow ui
+        --backend-store-uri sqlite:///RUN/mlflow.db`.
         """
 
         experiment: str | None = None
@@ -62,7 +62,7 @@ class MLflowSink(TrackerSink):
         client.set_terminated(run.info.run_id, status="FAILED" if trial.failed else "FINISHED")
 
     def _found_or_made(self, uri: str) -> str:
-        """The id of the experiment. Raises ConfigError where MLflow cannot be reached."""
+        """The id of the experiment; raises ConfigError if MLflow cannot be reached."""
         name = self._experiment_name
         try:
             found = self._client.get_experiment_by_name(name)
@@ -75,6 +75,6 @@ class MLflowSink(TrackerSink):
 
 
 def _parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """BATCH of them at a time."""
+    """Yields BATCH values at a time."""
     for start in range(0, len(values), BATCH):
         yield values[start : start + BATCH]

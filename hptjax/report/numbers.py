@@ -1,8 +1,8 @@
-"""What is drawn and compared, as tables made of a `runs_table`: pandas in, pandas out.
+"""The tables behind plots and comparisons, made from a `runs_table`: pandas in, pandas out.
 
-A trial that its schedule stopped has the value of fewer epochs than the others: it is not
-comparable with them, and never the best. So it does not count here, while what it cost always does.
-`with_stopped=True` lets it count with its last value, as the original study's figures did.
+The value of a trial that its schedule stopped is from fewer epochs than the others: it is not
+comparable with them, and never the best. So the value does not count here, but the cost always
+does. `with_stopped=True` counts the last value, as the original study's figures did.
 """
 
 from typing import Literal, get_args
@@ -22,9 +22,9 @@ RUN = ["group", "run", "strategy", "seed"]
 
 
 def counted_values(table: pd.DataFrame, *, with_stopped: bool = False) -> pd.Series:
-    """The values that statistics are of, by the table's rows; NaN for trials that do not count.
+    """The values that count in statistics, for each row of the table; NaN for other trials.
 
-    Of several trials of one network the first counts.
+    Only the first trial of a network counts.
     """
     values = column(table, "value")
     values = values.where(~_copies(table))
@@ -32,7 +32,7 @@ def counted_values(table: pd.DataFrame, *, with_stopped: bool = False) -> pd.Ser
 
 
 def _copies(table: pd.DataFrame) -> np.ndarray:
-    """Which rows are further trials of a network; none where the table does not tell."""
+    """Whether each row is a further trial of a network; False if the table does not say."""
     if "duplicate_of" not in table:
         return np.zeros(len(table), bool)
     numbers = [isinstance(cell, int | float) and cell == cell for cell in table["duplicate_of"]]
@@ -40,16 +40,15 @@ def _copies(table: pd.DataFrame) -> np.ndarray:
 
 
 def trained_epochs(table: pd.DataFrame) -> pd.Series:
-    """The epochs that each trial was trained: 0 where it took what another had come to."""
+    """The epochs that each trial was trained; 0 if it took the results of another one."""
     return column(table, "epochs").mask(column(table, "member_epochs") == 0, 0)
 
 
 def rank_table(table: pd.DataFrame) -> pd.DataFrame:
     """The trials best first, with `rank` from 1, as `records.trial.rank_trials` orders them.
 
-    Further trials of a network that was tried before come after all that have networks of their own
-    and a value. Raises: ConfigError where trials are judged by several metrics, as all that compare
-    them do.
+    Further trials of a network come after all first trials with a value. Raises ConfigError if
+    several metrics judge the trials, as all functions that compare trials do.
     """
     goal_of(table)
     trained = table["status"].isin(COUNTED)
@@ -66,12 +65,12 @@ def rank_table(table: pd.DataFrame) -> pd.DataFrame:
 def best_so_far(
     table: pd.DataFrame, axis: Axis = "evaluations", *, with_stopped: bool = False
 ) -> pd.DataFrame:
-    """The best value of each run and strategy against what was spent: RUN, `x`, `best`.
+    """The best value of each run and strategy so far against its cost: RUN, `x`, `best`.
 
-    axis: "evaluations" counts trials, failed and stopped ones too, a row for each. The others are
-    known at the end of a generation, whose trials are trained together: "member_epochs", "samples"
-    (images trained on), "seconds" (wall time without compiling). `best` is NaN until a trial
-    counts. Rows whose log does not tell what they cost are left out. Raises: ConfigError for
+    axis: "evaluations" counts trials, including failed and stopped ones, with a row for each. The
+    other axes are known at the end of a generation, whose trials are trained together:
+    "member_epochs", "samples" (images trained on), "seconds" (wall time without compiling). `best`
+    is NaN until a trial counts. Rows without a known cost are left out. Raises ConfigError for
     another axis.
     """
     if axis not in AXES:
@@ -86,7 +85,7 @@ def best_so_far(
         return curve.reset_index(drop=True)
     spent = ordered["elapsed"] if axis == "seconds" else by_run[axis].cumsum()
     curve = ordered[[*RUN, "generation", "number"]].assign(x=spent, best=best)
-    alone = curve["generation"].isna()  # trained by itself: a generation of its own
+    alone = curve["generation"].isna()  # trained alone: it counts as a generation
     curve["generation"] = curve["generation"].mask(alone, -1 - curve["number"])
     curve = curve.drop_duplicates([*RUN, "generation"], keep="last").dropna(subset="x")
     return curve.reindex(columns=[*RUN, "x", "best"]).reset_index(drop=True)
@@ -99,8 +98,9 @@ def _running_best(values: pd.Series, goal: Goal) -> pd.Series:
 def best_band(curves: pd.DataFrame) -> pd.DataFrame:
     """The median and quartiles over the runs of each group: group, x, runs, low, median, high.
 
-    curves: of `best_so_far`. A run's best stays until it is bettered, and after its end; the band
-    reaches from where every run of the group found something to where the last one ends.
+    curves: as `best_so_far` returns them. The best of a run stays until a better one comes, and
+    after its end. The band begins where every run of the group has a value, and ends with the last
+    run.
     """
     bands = []
     for group, rows in curves.groupby("group", sort=False):
@@ -126,19 +126,20 @@ def best_band(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def _step(run: pd.DataFrame, points: np.ndarray) -> np.ndarray:
-    """The last value at or before each point, NaN before the first."""
+    """The last value at or before each point; NaN before the first."""
     place = np.searchsorted(run["x"].to_numpy(), points, side="right") - 1
     return np.where(place < 0, np.nan, run["best"].to_numpy()[place])
 
 
 def generation_statistics(table: pd.DataFrame, *, with_stopped: bool = False) -> pd.DataFrame:
-    """One row per generation: RUN, generation, what its values were, how far apart its points.
+    """One row per generation: RUN, generation, its values, and the spread of its points.
 
-    n, stopped, failed: trials in all, those stopped, those without a value; best, best_so_far,
-    mean, median, sd (NaN for one): of the values that count; spread: the mean over the hparams of
-    the standard deviation of their coordinates in the unit cube, all of the generation's trials
-    (DES: with the midpoint), and `spread:lr` and so on that of each, NaN where coordinates are
-    unknown. A uniform sample has a spread of 0.29. Trials of no generation are left out.
+    n, stopped, failed: the number of all trials, of stopped ones, and of those without a value.
+    best, best_so_far, mean, median, sd (NaN for one value): of the values that count. `spread:lr`
+    and so on: the standard deviation of an hparam's coordinate in the unit cube, over all trials of
+    the generation (for DES, including the midpoint); NaN if coordinates are unknown. spread: the
+    mean of these over the hparams. A uniform sample has a spread of 0.29. Trials without a
+    generation are left out.
     """
     goal = goal_of(table)
     values = counted_values(table, with_stopped=with_stopped)
@@ -167,7 +168,7 @@ def generation_statistics(table: pd.DataFrame, *, with_stopped: bool = False) ->
 def survivors(table: pd.DataFrame) -> pd.DataFrame:
     """How many trials of each generation were trained to each age: RUN, generation, epoch, trials.
 
-    epoch counts from 0, where all trials are, also those that no network could be built of.
+    epoch counts from 0, which includes all trials, even those whose network could not be built.
     """
     rows = []
     places = [*RUN, "generation"]

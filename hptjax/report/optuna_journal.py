@@ -1,4 +1,4 @@
-"""A run as Optuna studies, one per strategy and whoever searched: for its plots and dashboard."""
+"""A run as Optuna studies, one for each strategy, for Optuna's plots and dashboard."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,24 +28,24 @@ from hptjax.study.metrics import find_metric
 from hptjax.study.objectives import objectives_of
 from hptjax.study.sink import Sink
 
-STATES = {Status.TRAINED: TrialState.COMPLETE, Status.STOPPED: TrialState.PRUNED}  # others failed
+STATES = {Status.TRAINED: TrialState.COMPLETE, Status.STOPPED: TrialState.PRUNED}  # others: FAIL
 
 
 class OptunaJournalSink(Sink):
-    """Writes a study RUN/STRATEGY for each strategy, anew from the journal by a resume.
+    """Writes an Optuna study RUN/STRATEGY for each strategy; a resume writes them again.
 
-    RUN is the name of the directory, so that studies of several runs can be told apart.
+    RUN is the name of the directory, which distinguishes the studies of several runs.
 
-    Its values are the trials' own, its intermediate values the metric after each epoch, from 1. A
-    trial begins with its generation, whose time it takes by its epochs; what a resume replays ends
-    at the time of the resume.
-    Load it with `optuna.load_study(study_name="mine/des", storage=open_storage(path))`.
+    The values are those of the trials; the intermediate values are the metric after each epoch,
+    from 1. A trial begins with its generation, and lasts in proportion to its epochs. A replayed
+    trial ends at the time of the resume. Load it with `optuna.load_study(study_name="mine/des",
+    storage=open_storage(path))`.
     """
 
     def __init__(
         self, path: Path, space: Space, metric: Metric, objectives: Sequence[Goal] = ()
     ) -> None:
-        """metric, objectives: of the study. Leaves the file as it is until a strategy begins."""
+        """metric, objectives: those of the study. The file stays until a strategy begins."""
         self._path = path
         self._distributions = {name: distribution(entry) for name, entry in space.items()}
         self._metric, self._goals = metric, (metric.goal, *objectives)
@@ -60,7 +60,7 @@ class OptunaJournalSink(Sink):
     @cached_property
     def _storage(self) -> JournalStorage:
         for old in self._path.parent.glob(f"{self._path.name}*"):
-            old.unlink()  # all of it comes again; with it the lock of a process that was killed
+            old.unlink()  # it is written again; this also removes the lock of a killed process
         return open_storage(self._path)
 
     def begin(self, strategy: str, trials: int | None) -> None:
@@ -90,7 +90,7 @@ def frozen_trial(
     distributions: Mapping[str, BaseDistribution],
     metric: Metric,
 ) -> FrozenTrial:
-    """A trial as Optuna has it: trained ones are complete, stopped ones pruned, others failed.
+    """A trial in Optuna's form: trained ones are complete, stopped ones pruned, others failed.
 
     It has no parameters for inactive hparams.
     """
@@ -127,7 +127,7 @@ def _attributes(trial: TrialRecord, generation: int) -> dict[str, Any]:
 
 
 def _intermediate(trial: TrialRecord, metric: Metric) -> dict[int, float]:
-    """The metric after each epoch, those left out where it is not finite."""
+    """{epoch: metric}, without epochs where it is not finite."""
     curves = {name: np.array(curve, np.float64) for name, curve in trial.epochs.items()}
     values = {
         age: metric({name: curve[:age] for name, curve in curves.items()})
@@ -137,7 +137,7 @@ def _intermediate(trial: TrialRecord, metric: Metric) -> dict[int, float]:
 
 
 def _new_study(name: str, storage: JournalStorage, goals: Sequence[Goal]) -> optuna.Study:
-    """A study of some objectives, each in its own direction and under its own name."""
+    """A new Optuna study with these goals, each with its direction and name."""
     with quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study = optuna.create_study(
@@ -149,7 +149,7 @@ def _new_study(name: str, storage: JournalStorage, goals: Sequence[Goal]) -> opt
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without Optuna's lines on the screen."""
+    """Hides Optuna's log lines."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""One HTML page from its parts: nothing in it is fetched, its only script is what stands in it."""
+"""Builds one HTML page from its parts; the page fetches nothing and contains all its scripts."""
 
 import base64
 import math
@@ -20,7 +20,7 @@ CARDS = 4
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page under a heading of its own; content: HTML."""
+    """A part of the page with its own heading; content: HTML."""
 
     title: str
     content: str
@@ -66,13 +66,13 @@ def table(
     ticks: Sequence[str | None] = (),
     ticked: int = 0,
 ) -> str:
-    """An HTML table; on a narrow window each row of more than CARDS columns is a card.
+    """An HTML table; in a narrow window each row of more than CARDS columns is a card.
 
-    text: columns that hold words; fixed: more columns of four decimals than FIXED and the metrics
-    of validation; bars: columns of parts of 1, drawn, too; wrapped: of words that may take several
-    lines; sortable: its id, if clicks sort it.
-    ticks: for each row the name of the curve that the box in its first cell, of numbers, shows
-    (None: no box); the first `ticked` are ticked.
+    text: columns of words. fixed: further columns with four decimals, beside FIXED and the
+    validation metrics. bars: columns of shares of 1, which are also drawn as bars. wrapped: columns
+    of words that may take several lines. sortable: the id of the table, if clicks sort it. ticks:
+    for each row the name of the curve that a checkbox in its first cell shows (None: no checkbox);
+    the first `ticked` ones are ticked.
     """
     kinds = [
         _Kind(name, name in text, _is_fixed(name, fixed), name in bars, name in wrapped)
@@ -105,7 +105,7 @@ class _Kind:
 
 
 def _breakable(name: str) -> str:
-    """A head that may take several lines."""
+    """A heading that may break into several lines."""
     return escape(name).replace(".", ".<wbr>").replace("_", "_<wbr>")
 
 
@@ -121,7 +121,7 @@ def _box(curve: str | None, on: bool) -> str:
 
 
 def table_controls(table_id: str, hint: str) -> str:
-    """A field whose words filter the rows of a table, their count, and a menu that sorts."""
+    """A field that filters the rows of a table, their count, and a menu that sorts them."""
     name = escape(table_id)
     return (
         f'<div class="controls"><input type="search" data-filter="{name}" '
@@ -143,7 +143,7 @@ def image(png: bytes, caption: str) -> str:
 
 
 def details(summary: str, text: str) -> str:
-    """Text as it is, folded away under a line."""
+    """Plain text, folded away under a line."""
     return f"<details><summary>{escape(summary)}</summary><pre>{escape(text)}</pre></details>"
 
 
@@ -158,7 +158,7 @@ def definitions(pairs: Mapping[str, Any]) -> str:
 
 
 def heading(text: str, kind: str = "") -> str:
-    """A heading within a section; kind: of it, `metric` over all that one metric judges."""
+    """A heading within a section; kind: its class, `metric` for a part about one metric."""
     return f'<h3 class="{kind}">{escape(text)}</h3>' if kind else f"<h3>{escape(text)}</h3>"
 
 
@@ -167,9 +167,9 @@ def note(text: str) -> str:
 
 
 def show(value: Any, fixed: bool = False) -> str:
-    """A value for people: four digits of a real number, nothing for a missing one.
+    """A value as text for people: four digits of a real number, empty for a missing one.
 
-    fixed: four decimals, so that a column of likes lines up.
+    fixed: whether to use four decimals, so that a column lines up.
     """
     if isinstance(value, float):
         if not math.isfinite(value):
@@ -181,7 +181,7 @@ def show(value: Any, fixed: bool = False) -> str:
 
 
 def plain_rows(frame: pd.DataFrame) -> list[list[Any]]:
-    """The values of a table, None where there is none."""
+    """The values of a table, None for missing ones."""
     return frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
 
 

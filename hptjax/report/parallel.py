@@ -1,4 +1,4 @@
-"""Parallel coordinates as plain data: each trial a line through its hparams and its value."""
+"""Parallel coordinates as plain data: each trial is a line through its hparams and its value."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,22 +17,22 @@ from hptjax.report.goals import goal_of
 from hptjax.report.runs import SERIES
 
 MAP = "viridis"
-DARKEST, LIGHTEST = 0.0, 0.82  # of the map: its yellow hardly shows on white
-INACTIVE = "inactive"  # of a trial that has no value, on an axis
-BELOW = 0.12  # the part of an axis that is kept for these
-MOST_TICKS = 12  # of an axis that names each of its values
+DARKEST, LIGHTEST = 0.0, 0.82  # the part of the map that is used: its yellow hardly shows on white
+INACTIVE = "inactive"  # the tick of trials without a value on an axis
+BELOW = 0.12  # the share of an axis for these trials
+MOST_TICKS = 12  # on an axis that names each value
 
 
 def parallel_coordinates(
     trials: pd.DataFrame, hparams: Sequence[str], space: Mapping[str, Entry] | None = None
 ) -> dict[str, Any]:
-    """A line for each trial that has a value: axes, names and colours of the trials, ends.
+    """The chart's data, a line for each trial with a value: axes, names, colours and ends.
 
-    trials: a row each with `series`, `number`, `value` and the hparams. An axis has a place from 0
-    to 1 for each trial, and ticks [[place, text], ...]. space: gives the axes their ranges and
-    logarithms, as far as it has them. Lines are sorted, the best is drawn last. Colours tell the
-    better half apart: everything worse than the median has the lightest one. ends: values of the
-    darkest and the lightest.
+    trials: a row for each, with `series`, `number`, `value` and the hparams. space: gives axes
+    their ranges and logarithms, if known. An axis has a place from 0 to 1 for each trial, and ticks
+    [[place, text], ...]. The best line is drawn last. Colours distinguish the better half: all
+    values worse than the median have the lightest colour. ends: the values of the darkest and the
+    lightest colour.
     """
     goal, known = goal_of(trials), space or {}
     shown: Any = trials.dropna(subset="value")
@@ -58,7 +58,7 @@ def parallel_coordinates(
 
 
 def ramp() -> str:
-    """The colours as CSS has a gradient, the best one first."""
+    """The colours as a CSS gradient, the best one first."""
     return f"linear-gradient(90deg, {', '.join(_shade(k / 4) for k in range(5))})"
 
 
@@ -72,7 +72,7 @@ def _colours(values: pd.Series, median: float, best: float) -> list[str]:
 
 
 def _axis(name: str, column: pd.Series, entry: Entry | None) -> dict[str, Any]:
-    """An hparam as an axis: what is no number by name, on a logarithm where the space has one."""
+    """The axis of an hparam: by names if not numbers, logarithmic if the space says so."""
     known = column.dropna()
     if isinstance(entry, Categorical) or not is_numbers(known):
         return _names_axis(name, column, entry)
@@ -93,7 +93,7 @@ def _names_axis(name: str, column: pd.Series, entry: Entry | None) -> dict[str, 
 
 
 def _with_inactive(axis: dict[str, Any], column: pd.Series) -> dict[str, Any]:
-    """An axis of numbers with a place before them for the trials where there is none."""
+    """An axis of numbers, with a place below them for trials without a value."""
     known = iter(axis["at"])
     inner = [BELOW + (1 - BELOW) * next(known) if there else 0.0 for there in column.notna()]
     ticks = [[round(BELOW + (1 - BELOW) * at, 4), text] for at, text in axis["ticks"]]
@@ -130,5 +130,5 @@ def _log_ticks(low: float, high: float) -> list[float]:
 
 
 def colour_text(goal: Goal, ends: Sequence[str]) -> tuple[str, str]:
-    """What stands beside the two ends of the colours."""
+    """The texts beside the two ends of the colours."""
     return f"best, {goal.name} {ends[0]}", f"{ends[1]} (median) and worse"

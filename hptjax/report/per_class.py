@@ -1,4 +1,4 @@
-"""Which classes a network takes for which, in a terminal."""
+"""Tables of a network's results for each class, for a terminal."""
 
 from collections.abc import Iterator
 
@@ -8,13 +8,13 @@ from rich.cells import cell_len
 from hptjax.models.confusion import PerClass
 from hptjax.report.terminal import EDGES, PlainTable
 
-LISTED = 15  # mistakes, where the matrix is too wide
+LISTED = 15  # mistakes to list if the matrix is too wide
 
 
 def per_class_tables(found: PerClass, width: int) -> Iterator[PlainTable]:
-    """Measures of each class, then the confusion matrix, or where that is wider the worst of it.
+    """Measures of each class, then the confusion matrix, or its worst entries if it is too wide.
 
-    width: of the terminal, in characters.
+    width: the width of the terminal, in characters.
     """
     yield measures_table(found)
     matrix = confusion_table(found)
@@ -27,7 +27,7 @@ def per_class_tables(found: PerClass, width: int) -> Iterator[PlainTable]:
 def measures_table(found: PerClass) -> PlainTable:
     """Precision, recall, F1 and number of images of each class, and their means.
 
-    Of the classes that count, as in macro_f1: of which is an image, or for which one is taken.
+    The means are over the classes that have an image or a prediction, as in macro_f1.
     """
     table = PlainTable()
     table.add_column("class", overflow="fold")
@@ -44,7 +44,7 @@ def measures_table(found: PerClass) -> PlainTable:
 
 
 def confusion_table(found: PerClass) -> PlainTable:
-    """How many images of each class (rows) are taken for each (columns, by number)."""
+    """How many images of each class (rows) are predicted as each class (columns, by number)."""
     table = PlainTable()
     table.add_column("is / taken for", no_wrap=True)
     for k in range(len(found.class_names)):
@@ -72,6 +72,6 @@ def mistakes_table(found: PerClass) -> PlainTable:
 
 
 def table_width(table: PlainTable) -> int:
-    """In characters, with nothing wrapped."""
+    """The width of a table in characters, without any wrapping."""
     columns = ([str(column.header), *map(str, column.cells)] for column in table.columns)
     return 1 + sum(EDGES + max(map(cell_len, texts)) for texts in columns)

@@ -1,4 +1,4 @@
-"""What a run shows while it goes: a bar on a terminal, one line per generation elsewhere."""
+"""The progress of a run: a bar on a terminal, one line per generation elsewhere."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,16 +22,16 @@ from hptjax.report.console import show_number, show_workers
 from hptjax.report.terminal import plain_text
 from hptjax.study.sink import Sink
 
-EVERY_S = 5.0  # between two lines, before an epoch is worth another
+EVERY_S = 5.0  # seconds since the last line before an epoch gets one
 
 
 class ProgressLines(Sink):
-    """Lines fit for a log file: what begins and ends, each generation, epochs every EVERY_S."""
+    """Lines for a log file: starts and ends, each generation, and an epoch every EVERY_S."""
 
     def __init__(
         self, stream: IO[str], metric: str = "", clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """metric: the name of what trials are judged by, to be shown; none if empty."""
+        """metric: the name of the study's metric, to be shown; empty shows none."""
         self._stream, self._metric, self._clock = stream, metric, clock
         self._best: TrialRecord | None = None
         self._replayed = 0
@@ -70,7 +70,7 @@ class ProgressBars(Sink):
     """A bar per strategy over its trials, with the best value so far and the present epoch."""
 
     def __init__(self, console: Console, metric: str = "") -> None:
-        """metric: as of ProgressLines."""
+        """metric: as in ProgressLines."""
         self._progress = Progress(
             TextColumn("{task.description:>8}", markup=False),
             BarColumn(),
@@ -114,24 +114,24 @@ class ProgressBars(Sink):
 
 
 def lowest_loss(metrics: Mapping[str, np.ndarray]) -> float | None:
-    """The lowest validation loss [P] that is a number, None if none is."""
+    """The lowest validation loss of [P] that is not NaN; None if there is none."""
     loss = metrics["val_loss"]
     return None if np.isnan(loss).all() else float(np.nanmin(loss))
 
 
 def better_trial(best: TrialRecord | None, trials: Sequence[TrialRecord]) -> TrialRecord | None:
-    """The best of them all."""
+    """The best of all these trials."""
     return best_trial(trials if best is None else [best, *trials])
 
 
 def show_best(best: TrialRecord | None, metric: str) -> str:
-    """`best val_accuracy 0.9600`."""
+    """The best value as text: `best val_accuracy 0.9600`."""
     name = f" {metric}" if metric else ""
     return f"best{name} {show_number(best.value if best else None)}"
 
 
 def describe_generation(record: GenerationRecord, best: TrialRecord | None, metric: str) -> str:
-    """`des generation 3: 29 trials, best val_loss 0.4312, so far 0.4120, 12.3 s`."""
+    """A line: `des generation 3: 29 trials, best val_loss 0.4312, so far 0.4120, 12.3 s`."""
     infeasible = sum(trial.status is Status.INFEASIBLE for trial in record.trials)
     failed = sum(trial.value is None for trial in record.trials) - infeasible
     known = sum(trial.duplicate_of is not None for trial in record.trials)

@@ -1,7 +1,7 @@
 """Tidy tables of any number of runs: a row per trial, per epoch and per generation; no drawing.
 
-What is compared is a *group*: the trials of one strategy in all runs that differ in nothing but
-their seed (and in which other strategies they ran).
+Comparisons are between *groups*. A group is the trials of one strategy in all runs that differ only
+in their seed (and in the other strategies that they ran).
 """
 
 import json
@@ -27,18 +27,24 @@ PLACE = ("group", "run", "strategy", "seed", "variant")
 COST = ("epochs", "member_epochs", "samples", "seconds", "elapsed")
 JUDGED = ("number", "generation", "status", "metric", "direction", "value", "told")
 LAST = ("key", "changes", "reason", "duplicate_of")
-COLUMNS = (*PLACE, *JUDGED, *COST, *LAST)  # but for the metrics, which stand before the cost
-SERIES = "series"  # a column that a page adds: one search of one run, by name
-UNIT = "unit:"  # before an hparam's name: its coordinate in the unit cube
+COLUMNS = (*PLACE, *JUDGED, *COST, *LAST)  # without the metrics, which stand before the cost
+SERIES = "series"  # a column that a page adds: the name of a search of a run
+UNIT = "unit:"  # prefix of an hparam's coordinate in the unit cube
 LEDGER = ("members", "member_epochs", "samples")
 SECONDS = ("compile_s", "train_s", "searcher_s", "log_s")
-NO_VARIANT = ("seed", "out", "tensorboard", "strategies")  # keys of a config that tell no variants
+NO_VARIANT = (
+    "seed",
+    "out",
+    "tensorboard",
+    "strategies",
+)  # keys of a config that do not make variants
 
 
 def load_runs(paths: Iterable[str | Path]) -> dict[str, StudyResult]:
-    """The runs of some directories, by as much of each path's end as tells them apart.
+    """Loads the runs of some directories; their names are the shortest unique ends of the paths.
 
-    Raises: ConfigError where one holds no run or is given twice, DataError for a damaged journal.
+    Raises ConfigError if a directory holds no run or is given twice, DataError for a damaged
+    journal.
     """
     folders = [Path(path).resolve() for path in paths]
     for k, folder in enumerate(folders):
@@ -48,7 +54,7 @@ def load_runs(paths: Iterable[str | Path]) -> dict[str, StudyResult]:
 
 
 def names_of(folders: list[Path]) -> list[str]:
-    """The shortest ends of different absolute paths that differ, as many parts of all alike."""
+    """The shortest unique ends of different absolute paths; all have as many components."""
     longest = max((len(folder.parts) for folder in folders), default=1)
     for length in range(1, longest):
         names = ["/".join(folder.parts[-length:]) for folder in folders]
@@ -60,24 +66,23 @@ def names_of(folders: list[Path]) -> list[str]:
 def runs_table(runs: Runs) -> pd.DataFrame:
     """One row per trial of all runs, with `columns_of`, then the hparams, then their coordinates.
 
-    group: what is compared, see `join_tables`; variant: equal where nothing but the seed differs;
-    epochs: trained; member_epochs: that times the repetitions; samples: images it was trained on;
-    seconds: the trial's part, by its epochs, of the wall time of its generation; elapsed: wall
-    seconds since its strategy began at which its value was known, that is at the end of its
-    generation. Both without compiling, which the first strategy of a run pays for all (see
-    `ledger_table`). value and told are NaN for failed trials; those of trials that the
-    schedule stopped are of their last epoch, not comparable with those of trained ones. metric and
+    group: the unit of comparisons, see `join_tables`. variant: equal for runs that differ only in
+    the seed. epochs: how long it was trained. member_epochs: epochs times repetitions. samples:
+    images it was trained on. seconds: its share of the wall time of its generation, by epochs.
+    elapsed: wall seconds from the start of its strategy to the end of its generation, when its
+    value was known. seconds and elapsed exclude compiling, which the first strategy of a run does
+    for all (see `ledger_table`). value and told are NaN for failed trials. For trials that the
+    schedule stopped, they are from the last epoch, and not comparable with trained ones. metric and
     direction say what value is, and which way is better.
     """
     return join_tables(*(_run_table(name, result) for name, result in runs.items()))
 
 
 def join_tables(*tables: pd.DataFrame) -> pd.DataFrame:
-    """Tables of runs as one, whose groups have names that tell them apart.
+    """Joins tables of runs, and gives the groups distinct names.
 
-    A group is named by its strategy; where any strategy is there in several variants, all groups
-    are named by their first run too: `des, run-a`. Columns that a table does not have are empty in
-    its rows.
+    The name of a group is its strategy. If a strategy has several variants, the names of all groups
+    also have their first run: `des, run-a`. Columns that a table lacks are empty in its rows.
     """
     filled = [table for table in tables if len(table)]
     if not filled:
@@ -91,7 +96,7 @@ def join_tables(*tables: pd.DataFrame) -> pd.DataFrame:
 
 
 def epochs_table(runs: Runs) -> pd.DataFrame:
-    """One row per trained trial and epoch (from 1): its place and the metrics after that epoch."""
+    """One row per trained trial and epoch (from 1): the trial, and the metrics after that epoch."""
     frames = [
         _placed(epochs_frame(result.generations), name, result) for name, result in runs.items()
     ]
@@ -99,7 +104,7 @@ def epochs_table(runs: Runs) -> pd.DataFrame:
 
 
 def ledger_table(runs: Runs) -> pd.DataFrame:
-    """One row per generation: members, member_epochs, samples, where the wall seconds went.
+    """One row per generation: members, member_epochs, samples, and the parts of the wall time.
 
     compile_s, train_s, searcher_s, log_s and other_s add up to wall_s.
     """
@@ -112,28 +117,28 @@ def ledger_table(runs: Runs) -> pd.DataFrame:
 
 
 def space_of(result: StudyResult) -> Space | None:
-    """The space that a run searched; None where its config does not tell."""
+    """The space that a run searched; None if its config does not say."""
     tree = result.config.get("space")
     return None if tree is None else Space.from_dict(tree)
 
 
 def column(table: pd.DataFrame, name: str) -> pd.Series:
-    """A column; what pandas declares for `table[name]` may be anything."""
+    """A column of a table, with its type, which pandas does not declare for `table[name]`."""
     return cast(pd.Series, table[name])
 
 
 def floats(table: pd.DataFrame, name: str) -> np.ndarray:
-    """A column as floats, empty cells as NaN."""
+    """A column as floats, with NaN for empty cells."""
     return column(table, name).to_numpy(float, na_value=np.nan)
 
 
 def columns_of(metrics: Iterable[str]) -> list[str]:
-    """The columns of a table of trials with these metrics, but for the hparams."""
+    """The columns of a table of trials with these metrics, without the hparams."""
     return [*PLACE, *JUDGED, *metrics, *COST, *LAST]
 
 
 def metrics_in(table: pd.DataFrame) -> tuple[str, ...]:
-    """The names of the metrics that a table has."""
+    """The names of the metrics in a table."""
     names = map(str, table)
     return in_order(name for name in names if is_metric(name) and name not in SECONDS)
 
@@ -155,9 +160,9 @@ def _run_table(name: str, result: StudyResult) -> pd.DataFrame:
 
 
 def _coordinates(result: StudyResult) -> pd.DataFrame:
-    """The points of the unit cube, by hparam, NaN for inactive ones.
+    """The coordinates in the unit cube by hparam, NaN for inactive ones.
 
-    Nothing where the run does not tell its space.
+    Empty if the run does not say its space.
     """
     space = space_of(result)
     if space is None or not result.trials:
@@ -174,7 +179,7 @@ def _point(space: Space, trial: TrialRecord) -> dict[str, float]:
     if fits and hparams.items() <= space.decode(trial.genotype).items():
         point = dict(zip(space, trial.genotype, strict=True))
         return {name: point[name] for name in hparams}
-    # journals of old did not keep the order of the axes
+    # older journals did not keep the order of the axes
     return {name: entry.to_unit(hparams[name]) for name, entry in space.items() if name in hparams}
 
 
@@ -189,7 +194,7 @@ def _placed(frame: pd.DataFrame, name: str, result: StudyResult) -> pd.DataFrame
 
 
 def _variant(config: Mapping[str, Any], label: str) -> str:
-    """Equal for the same strategy under configs that differ in nothing else than NO_VARIANT."""
+    """A text that is equal for one strategy under configs that differ only in NO_VARIANT."""
     entries = [entry for entry in config.get("strategies", ()) if label_of(entry) == label]
     rest = {key: value for key, value in config.items() if key not in NO_VARIANT}
     text = json.dumps([rest, entries], sort_keys=True, default=str)
@@ -208,7 +213,7 @@ def _group_names(table: pd.DataFrame) -> pd.Series:
 
 
 def _costs(result: StudyResult) -> list[tuple[float, float, float, float]]:
-    """member_epochs, samples, seconds, elapsed of each trial."""
+    """The costs of each trial: member_epochs, samples, seconds, elapsed."""
     repeats = result.config.get("repeats", 1)
     elapsed: dict[str, float] = {}
     rows = []

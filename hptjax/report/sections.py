@@ -20,14 +20,14 @@ from hptjax.report.sources import View, families
 
 FRONT = "on the front"
 LAST = ("status", "reason", "changes")
-HEADS = {SERIES: "search", "number": "trial"}  # of columns that are not named as people say
+HEADS = {SERIES: "search", "number": "trial"}  # headings of columns
 WORDS = ("search", FRONT, "status", "reason", "changes", "hyperparameter")
 
 
 def looks(trials: pd.DataFrame) -> Looks:
-    """The colour of each series, its group's, and the line, by which the group's runs differ.
+    """{series: (colour, line)}: a group has one colour, and its runs have different lines.
 
-    The ninth group has the first one's colour again, and another line.
+    The ninth group has the colour of the first one again, but other lines.
     """
     searches = trials.drop_duplicates(SERIES)
     colours = colours_of(searches["group"])
@@ -43,7 +43,7 @@ def looks(trials: pd.DataFrame) -> Looks:
 
 
 def each(views: Sequence[View], make: Callable[[View], str]) -> str:
-    """A part of the page for each metric: trials of different metrics are not compared."""
+    """Makes a part of the page for each metric: trials of different metrics are not compared."""
     if len(views) == 1:
         return make(views[0])
     made = [(str(view.goal), make(view)) for view in views]
@@ -70,7 +70,7 @@ def best(view: View) -> str:
     first: Any = rank_table(trials).iloc[0]
     source = view.sources[first["run"]]
     name = charts.trial_name(first[SERIES], first["number"])
-    where = page.note(f"It is of the run {source.name}.") if len(view.sources) > 1 else ""
+    where = page.note(f"It is from the run {source.name}.") if len(view.sources) > 1 else ""
     if source.best is None or source.best.trial.number != first["number"]:
         hparams = {key: first[key] for key in source.hparams if pd.notna(first[key])}
         return answer_of_table(hparams, name, goal, first["value"]) + where
@@ -83,7 +83,7 @@ def best_so_far(view: View) -> str:
     chart = charts.best_so_far(trials, AXIS_LABELS, looks(trials))
     if not chart["views"]:
         return ""
-    text = "A click on a name hides or shows its curve; the menu says what it is drawn against."
+    text = "A click on a name hides or shows its curve; the menu chooses the horizontal axis."
     return page.note(text) + charts.as_html(chart, f"best-so-far{view.suffix}")
 
 
@@ -95,15 +95,12 @@ def learning_curves(view: View) -> str:
     board = f"leaderboard{view.suffix}"
     chart = charts.learning_curves(tables.epochs, ranked, view.goal, looks(tables.trials), board)
     few = f", of the best {charts.CURVES} trials" if len(ranked) > charts.CURVES else ""
-    text = (
-        f"After each epoch{few}. Boxes in the leaderboard, and clicks on curves, make them stand "
-        "out."
-    )
+    text = f"After each epoch{few}. Boxes in the leaderboard, and clicks on curves, highlight them."
     return page.note(text) + charts.as_html(chart, f"learning-curves{view.suffix}")
 
 
 def leaderboard(view: View) -> str:
-    """Every trial, best first; a click on a head sorts, a box shows its learning curve."""
+    """Every trial, best first; a click on a heading sorts, a box shows its learning curve."""
     hparams = dict.fromkeys(name for source in view.sources.values() for name in source.hparams)
     ranked = rank_table(view.tables.trials)
     curves = _curves(view, ranked)
@@ -120,7 +117,7 @@ def leaderboard(view: View) -> str:
     table_id = f"leaderboard{view.suffix}"
     words = [name for name in columns if name in WORDS or not _numeric(ranked[name])]
     repeated = any(source.config.get("repeats", 1) > 1 for source in view.sources.values())
-    text = f"Best first by {view.goal}; a click on a head sorts."
+    text = f"Best first by {view.goal}; a click on a heading sorts."
     text += " The Pareto front: no other trial is better in all objectives." * bool(more)
     text += " Where trials were repeated, their numbers are means over the repetitions." * repeated
     made = page.table(
@@ -137,19 +134,19 @@ def leaderboard(view: View) -> str:
 
 
 def _has_curves(view: View) -> bool:
-    """Whether any trial was trained for more than an epoch."""
+    """Whether any trial was trained for more than one epoch."""
     epochs = view.tables.epochs
     return len(epochs) > 0 and bool((column(epochs, "epoch") > 1).any())
 
 
 def _example(view: View) -> str:
-    """A condition that half of the trials fulfil."""
+    """An example of a filter, which half of the trials pass."""
     middle = counted_values(view.tables.trials).median()
     return f"{view.goal.name}{'<' if view.goal.sign > 0 else '>'}{middle:.2g}"
 
 
 def objectives_of(view: View) -> tuple[str, ...]:
-    """What the trials of a view are judged by beside their metric."""
+    """The names of the further objectives of a view."""
     names = (name for source in view.sources.values() for name in source.objectives)
     return tuple(dict.fromkeys(names))
 
@@ -160,7 +157,7 @@ def _on_front(view: View, ranked: pd.DataFrame) -> list[str]:
 
 
 def _curves(view: View, ranked: pd.DataFrame) -> list[str | None]:
-    """The name of each trial's curve among the learning curves; empty where none are shown."""
+    """The name of each trial's learning curve, None without one; empty if none are shown."""
     if not _has_curves(view):
         return []
     epochs = view.tables.epochs
@@ -173,7 +170,7 @@ def _curves(view: View, ranked: pd.DataFrame) -> list[str | None]:
 
 
 def values_against(view: View) -> str:
-    """Each trial's value against its number and each hparam, for each set that was searched."""
+    """The value of each trial against its number and each hparam, for each family."""
     parts = []
     for k, family in enumerate(families(view.sources)):
         shown = family.of(view.tables.trials)
@@ -182,11 +179,11 @@ def values_against(view: View) -> str:
         chart = charts.values_against(shown, against, space, looks(view.tables.trials))
         if chart["views"]:
             parts.append(charts.as_html(chart, f"values{view.suffix}-{k}"))
-    return page.heading("Values against each") + "".join(parts) if parts else ""
+    return page.heading("Values against each hyperparameter") + "".join(parts) if parts else ""
 
 
 def parallel(view: View) -> str:
-    """A picture for each set of hparams that was searched."""
+    """Parallel coordinates for each family."""
     parts = []
     for k, family in enumerate(families(view.sources)):
         shown = family.of(view.tables.trials)
@@ -203,7 +200,7 @@ def parallel(view: View) -> str:
 
 
 def importances(view: View) -> str:
-    """A table for each space: hparams, and their importance for each group."""
+    """A table for each family: hparams, and their importance for each group."""
     parts = []
     for family in families(view.sources):
         own = family.of(view.tables.trials)
@@ -219,13 +216,13 @@ def importances(view: View) -> str:
                 page.table(names, page.plain_rows(frame), text=WORDS, bars=groups, fixed=groups)
             )
     text = (
-        "How much a hyperparameter tells the best tenth of the trials from the rest (PED-ANOVA, on "
-        "those trained to the end). A column adds up to 1; a search of fewer than ten such trials "
-        "has none."
+        "How much a hyperparameter separates the best tenth of the trials from the rest "
+        "(PED-ANOVA, on those trained to the end). A column adds up to 1; a search with fewer than "
+        "ten such trials has none."
     )
     if not parts:
         return ""
-    return page.heading("Which matter") + "".join(parts) + page.note(text)
+    return page.heading("Importances") + "".join(parts) + page.note(text)
 
 
 def hyperparameters(view: View) -> str:
@@ -233,7 +230,7 @@ def hyperparameters(view: View) -> str:
 
 
 def figures(pictures: Sequence[tuple[Picture, bytes]]) -> str:
-    """The still pictures that the page has nothing better for."""
+    """The pictures for which the page has no interactive chart."""
     parts: dict[str, str] = {}
     for picture, png in pictures:
         if picture.shown:

@@ -1,4 +1,4 @@
-"""What a page is about: runs and tables of one's own, read, named and joined."""
+"""The sources of a page, runs and users' tables: reads, names and joins them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,14 +30,12 @@ from hptjax.space import Space
 
 @dataclass(frozen=True)
 class Source:
-    """A run, or a table of trials made elsewhere: all that a page tells of it.
+    """A run, or a table of trials from elsewhere, with everything that a page shows of it.
 
-    trials, epochs, ledger: as of `runs_table`, `epochs_table`, `ledger_table`.
-
-    hparams: their names; kinds: the searcher of each strategy by its label; stops: why it ended.
-    objectives: names of what trials are judged by beside their metric; front: strategy and number
-    of the trials that no other beats in all of these. What is unknown is empty, space and best are
-    None.
+    trials, epochs, ledger: as in `runs_table`, `epochs_table`, `ledger_table`. hparams: their
+    names. kinds: {label of a strategy: its searcher}. stops: {label: why it ended}. objectives:
+    names of the further objectives. front: strategy and number of the trials on the Pareto front.
+    Unknown fields are empty; an unknown space or best is None.
     """
 
     name: str
@@ -56,16 +54,16 @@ class Source:
 
     @classmethod
     def from_table(cls, name: str, trials: pd.DataFrame) -> Self:
-        """A table with the columns of `runs_table`, of which nothing else is known."""
+        """The source of a table with the columns of `runs_table`, without any further facts."""
         kinds = {strategy: strategy for strategy in dict.fromkeys(trials["strategy"])}
         return cls(name, trials, tuple(hparams_of(trials)), kinds)
 
 
 @dataclass(frozen=True)
 class Tables:
-    """All sources joined. In each table `series` is one search: a strategy of a source.
+    """The tables of all sources joined; the column `series` names a search, a strategy of a source.
 
-    group: what is compared, searches that differ in their seed; the series where there are none.
+    The column `group` joins searches that differ in their seed; without such it is the series.
     """
 
     trials: pd.DataFrame
@@ -74,15 +72,15 @@ class Tables:
 
     @property
     def repeated(self) -> bool:
-        """Whether any group is of more than one run."""
+        """Whether any group has more than one run."""
         return bool((self.trials.groupby("group")[SERIES].nunique() > 1).any())
 
 
 @dataclass(frozen=True)
 class View:
-    """What is judged by one metric: only that is compared.
+    """The trials that one metric judges: only these are compared.
 
-    suffix: of the names of its pictures and tables, empty for the first view of a page.
+    suffix: the end of the names of its pictures and tables; empty for the first view.
     """
 
     goal: Goal
@@ -93,31 +91,31 @@ class View:
 
 @dataclass(frozen=True)
 class Family:
-    """Sources that searched hparams of the same names; space: None where theirs differ."""
+    """Sources with hparams of the same names; space: None if their spaces differ."""
 
     names: tuple[str, ...]
     hparams: tuple[str, ...]
     space: Space | None
 
     def of(self, trials: pd.DataFrame) -> pd.DataFrame:
-        """Their trials, without the hparams of others."""
+        """The trials of the family, without the hparams of others."""
         foreign = [name for name in hparams_of(trials) if name not in self.hparams]
         units = [f"{UNIT}{name}" for name in foreign if f"{UNIT}{name}" in trials]
         return trials.loc[trials["run"].isin(self.names)].drop(columns=[*foreign, *units])
 
 
 def read_sources(paths: Sequence[Path]) -> dict[str, Source]:
-    """The runs of some directories by names of their own. Raises: as `read_source`."""
+    """Reads the runs of some directories, by unique names; raises as `read_source` does."""
     return named_sources([read_source(path) for path in paths])
 
 
 def named_sources(sources: Sequence[Source]) -> dict[str, Source]:
-    """Sources by their names; those of one name are numbered."""
+    """Sources by name; sources of the same name are numbered."""
     return dict(zip(distinct([source.name for source in sources]), sources, strict=True))
 
 
 def read_source(path: Path) -> Source:
-    """A run directory. Raises: ConfigError where it holds no results, DataError for damage."""
+    """Reads a run directory; raises ConfigError if it holds no results, DataError for damage."""
     run, name = load_run(path), path.resolve().name
     if not run.generations:
         raise ConfigError(
@@ -125,7 +123,7 @@ def read_source(path: Path) -> Source:
         )
     space = Space.from_dict(run.config["space"])
     entries = run.config["strategies"]
-    # what every repair does, wiring sizes, would drown what the user should know
+    # every repair wires sizes together: that would hide the changes that matter
     changes = [describe_changes(trial.changes, all_of_them=False) for trial in run.trials]
     first, *others = run.goals
     front = pareto_front(run.trials, [first, *others]) if others else []
@@ -147,7 +145,7 @@ def read_source(path: Path) -> Source:
 
 
 def join_sources(sources: Mapping[str, Source]) -> Tables:
-    """The tables of all sources; a series has the source's name before it if there are more."""
+    """The tables of all sources; of several sources, a series begins with the source's name."""
     trials = _joined(sources, {name: source.trials for name, source in sources.items()})
     searches = trials.drop_duplicates(SERIES)
     alone = not searches["group"].duplicated().any()
@@ -175,7 +173,7 @@ def _joined(sources: Mapping[str, Source], tables: Mapping[str, pd.DataFrame]) -
 
 
 def views_of(tables: Tables, sources: Mapping[str, Source]) -> list[View]:
-    """A view for each metric that the sources were judged by, in their order."""
+    """A view for each metric of the sources, in their order."""
     views = []
     for goal in goals_of(tables.trials):
         own = (tables.trials["metric"] == goal.name) & (
@@ -193,7 +191,7 @@ def views_of(tables: Tables, sources: Mapping[str, Source]) -> list[View]:
 
 
 def families(sources: Mapping[str, Source]) -> list[Family]:
-    """The sources by the names of what they searched."""
+    """The sources, grouped by the names of their hparams."""
     found: dict[frozenset[str], list[str]] = {}
     for name, source in sources.items():
         found.setdefault(frozenset(source.hparams), []).append(name)
@@ -208,7 +206,7 @@ def families(sources: Mapping[str, Source]) -> list[Family]:
 
 
 def distinct(names: Sequence[str]) -> list[str]:
-    """Names that occur more than once get a number."""
+    """Adds a number to names that occur more than once."""
     return [
         name if names.count(name) == 1 else f"{name} ({names[: k + 1].count(name)})"
         for k, name in enumerate(names)
@@ -216,6 +214,6 @@ def distinct(names: Sequence[str]) -> list[str]:
 
 
 def file_name(text: str) -> str:
-    """A name that every file system takes."""
+    """A file name that every file system accepts."""
     kept = "".join(c if c.isascii() and c.isalnum() else " " for c in text.lower())
     return "-".join(kept.split()) or "unnamed"

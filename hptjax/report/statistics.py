@@ -1,9 +1,9 @@
-"""How strategies compare: what each reached, and whether they differ by more than chance.
+"""Compares strategies: their values, and tests whether these differ by more than chance.
 
-Trials of one run are no independent sample (a searcher learns from them), so strategies are
-compared by the best of each run as a rule, one number for each seed; `per="trial"` compares the
-values of all trials, which says how a strategy's trials are distributed, not how good it is. What
-of stopped trials: see `hptjax.report.numbers`. Failed trials have no value: they are counted, and
+Trials of one run are not independent (a searcher learns from them). So strategies are compared by
+the best of each run, one number for each seed, by default. `per="trial"` compares the values of all
+trials, which says how a strategy's trials are distributed, not how good it is. For how stopped
+trials are treated, see `hptjax.report.numbers`. Failed trials have no value: they are counted, and
 rank behind all others in the tests.
 """
 
@@ -33,14 +33,14 @@ def strategy_statistics(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """One row per group: its runs, trials, the distribution of its values, what it spent.
+    """One row per group: its runs, its trials, the distribution of its values, and its costs.
 
-    runs: of different seeds; n, trained, stopped, failed: trials, by what became of them (failed:
-    no value); counted: the values that the following are of: best, q1, median, q3, mean, sd. The
-    best of a run is a random number: best_mean is its mean over the runs, best_low and best_high
-    the bootstrap percentile interval of that mean at `level`, the runs drawn `resamples` times from
-    `seed`; NaN for one run, and with fewer than about five runs too narrow. epochs, member_epochs,
-    samples, seconds: sums over the runs, NaN where a log does not tell.
+    runs: how many runs of different seeds. n, trained, stopped, failed: how many trials, by status
+    (failed: without a value). counted: how many values count for best, q1, median, q3, mean and sd.
+    best_mean: the mean over the runs of their best values. best_low, best_high: the bootstrap
+    percentile interval of that mean at `level`, from `resamples` draws of the runs by `seed`; NaN
+    for one run, and too narrow for fewer than about five. epochs, member_epochs, samples, seconds:
+    sums over the runs, NaN if unknown.
     """
     goal = goal_of(table)
     values = counted_values(table, with_stopped=with_stopped)
@@ -97,7 +97,7 @@ def _distribution(values: pd.Series, goal: Goal) -> dict[str, float]:
 def bootstrap_interval(
     values: np.ndarray, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0
 ) -> tuple[float, float]:
-    """The percentile interval of the mean of values [n], drawn anew from `seed`; NaN below two."""
+    """The bootstrap percentile interval of the mean of values [n]; NaN for fewer than two."""
     if len(values) < 2:
         return np.nan, np.nan
     rng = np.random.default_rng(seed)
@@ -108,7 +108,7 @@ def bootstrap_interval(
 
 @dataclass(frozen=True)
 class KruskalTest:
-    """Kruskal-Wallis: whether any group differs. p is NaN where no test can be made."""
+    """A Kruskal-Wallis test of whether any group differs; p is NaN if no test is possible."""
 
     statistic: float
     p: float
@@ -118,7 +118,7 @@ class KruskalTest:
 def kruskal_test(
     table: pd.DataFrame, *, per: Per = "run", with_stopped: bool = False
 ) -> KruskalTest:
-    """Tests all groups at once; arguments as of `rank_tests`."""
+    """Tests all groups at once; the arguments are those of `rank_tests`."""
     samples = _samples(table, per, with_stopped)
     sizes = {group: len(values) for group, values in samples.items()}
     everything = np.concatenate([*samples.values(), []])
@@ -133,12 +133,12 @@ def rank_tests(
 ) -> pd.DataFrame:
     """One row per pair of groups: two-sided Mann-Whitney test, Holm's correction, effect size.
 
-    per: what is compared, the best of each "run" or the values of each "trial". n_a, n_b: how many
-    there are; u: the statistic of a, low where a is better; p, and p_holm, corrected for all pairs
-    of the table; a12: the probability that a is better than b, ties half (Vargha & Delaney 2000),
-    and what that is called: negligible, small, medium, large. p is NaN where a side has fewer than
-    two. With three runs a side p cannot fall below .1, whatever they found. Raises: ConfigError for
-    another `per`.
+    per: compares the best of each "run", or the values of each "trial". n_a, n_b: the sample sizes.
+    u: the statistic of a, low if a is better. p, p_holm: the p value, and the one corrected for all
+    pairs of the table; NaN if a side has fewer than two values. a12: the probability that a is
+    better than b, where ties count half (Vargha & Delaney 2000). effect: its size in a word:
+    negligible, small, medium, large. With three runs on each side, p cannot be below 0.1. Raises
+    ConfigError for another `per`.
     """
     samples = _samples(table, per, with_stopped)
     rows = []
@@ -157,9 +157,9 @@ def rank_tests(
 
 
 def _samples(table: pd.DataFrame, per: Per, with_stopped: bool) -> dict[str, np.ndarray]:
-    """By group, lower is better (maximised values are negated), infinity for what failed.
+    """{group: values}; lower is better (maximised values are negated), infinity means failed.
 
-    Stopped trials are in no sample unless they count.
+    Stopped trials are left out unless they count.
     """
     if per not in ("run", "trial"):
         raise ConfigError(f"per: must be run or trial, got {per!r}.")
@@ -173,13 +173,13 @@ def _samples(table: pd.DataFrame, per: Per, with_stopped: bool) -> dict[str, np.
 
 
 def best_of_runs(trials: pd.DataFrame, goal: Goal) -> np.ndarray:
-    """The best `counted` of each run, NaN where none counts."""
+    """The best `counted` of each run; NaN if none counts."""
     runs = trials.groupby(["run", "seed"], sort=False)
     return np.array([best_of(column(rows, "counted"), goal) for _, rows in runs], float)
 
 
 def vargha_delaney(x: np.ndarray, y: np.ndarray) -> float:
-    """A12: the probability that one of x [n] is lower than one of y [m], ties count half."""
+    """A12: the probability that a value of x [n] is lower than one of y [m]; ties count half."""
     if not len(x) or not len(y):
         return np.nan
     ranks = stats.rankdata(np.concatenate([x, y]))
@@ -188,7 +188,7 @@ def vargha_delaney(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def magnitude(a12: float) -> str:
-    """What Vargha and Delaney call an effect of this size, whichever its direction."""
+    """Vargha and Delaney's word for an effect of this size, in either direction."""
     size = max(a12, 1 - a12)
     if np.isnan(size):
         return ""
@@ -196,7 +196,7 @@ def magnitude(a12: float) -> str:
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """Holm's step-down correction of p-values [n]; NaNs are no tests and stay."""
+    """Holm's step-down correction of p-values [n]; NaN, which means no test, stays."""
     corrected = np.full(len(p), np.nan)
     made = np.flatnonzero(~np.isnan(p))
     order = made[np.argsort(p[made], kind="stable")]

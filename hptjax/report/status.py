@@ -1,4 +1,4 @@
-"""Where a run stands, read from its directory while another process may be writing to it."""
+"""The status of a run, read from its directory while another process may write to it."""
 
 import time
 from collections import Counter
@@ -24,12 +24,12 @@ from hptjax.report.console import other_metric, show_number, show_workers
 from hptjax.report.terminal import PlainTable
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
-SHORT = {"accuracy": "acc."}  # of measures
+SHORT = {"accuracy": "acc."}  # short names of measures
 
 
 @dataclass(frozen=True)
 class StrategyStatus:
-    """What one strategy did and spent so far; stop: why it ended under the present budget."""
+    """The results and costs of one strategy so far; stop: why it ended under the present budget."""
 
     label: str
     generations: tuple[GenerationRecord, ...]
@@ -51,7 +51,7 @@ class StrategyStatus:
 
     @property
     def spent(self) -> dict[str, float]:
-        """By the names of the budget."""
+        """The costs so far, by the names of the budget."""
         ledgers = [record.ledger for record in self.generations]
         sums = {"member_epochs": "member_epochs", "samples": "samples", "seconds": "wall_s"}
         return {
@@ -62,15 +62,16 @@ class StrategyStatus:
 
     @property
     def compiling(self) -> float:
-        """Seconds, of those spent, that went to compiling."""
+        """How many of the spent seconds were for compiling."""
         return sum(record.ledger.get("compile_s", 0.0) for record in self.generations)
 
 
 @dataclass(frozen=True)
 class RunStatus:
-    """A run as it stands; goal: what trials are judged by.
+    """The present state of a run.
 
-    age: seconds since its journal was last written. going: whether a process writes to it.
+    age: seconds since its journal was last written. goal: the goal of the run. going: whether a
+    process is writing to it.
     """
 
     strategies: tuple[StrategyStatus, ...]
@@ -84,9 +85,9 @@ class RunStatus:
 
 
 def read_status(path: Path) -> RunStatus:
-    """Reads a run directory without locking it; a line that is being written does not count.
+    """Reads a run directory without locking it; ignores a line that is being written.
 
-    Raises: ConfigError where it holds no run, DataError where its journal is damaged.
+    Raises ConfigError if it holds no run, DataError if its journal is damaged.
     """
     found = read_run(path)
     budget = dict(found.budget)
@@ -114,7 +115,7 @@ def read_status(path: Path) -> RunStatus:
 
 
 def state_of(strategy: StrategyStatus, status: RunStatus) -> str:
-    """What a strategy is doing, in the words of all commands: they run one after another."""
+    """The state of a strategy in words; strategies run one after another."""
     if strategy.stop is not None:
         return f"done: {strategy.stop}"
     present = next(other for other in status.strategies if other.stop is None)
@@ -124,7 +125,7 @@ def state_of(strategy: StrategyStatus, status: RunStatus) -> str:
 
 
 def journal_age(path: Path) -> float:
-    """Seconds since the journal of a run was last written; ConfigError where it is gone."""
+    """Seconds since the journal of a run was last written; ConfigError if it is gone."""
     try:
         return max(0.0, time.time() - (path / NAME).stat().st_mtime)
     except OSError:
@@ -132,7 +133,7 @@ def journal_age(path: Path) -> float:
 
 
 def status_table(status: RunStatus) -> PlainTable:
-    """A row for each strategy; 80 columns are enough."""
+    """A table with a row for each strategy, which fits 80 columns."""
     title = f"best: {status.goal}"
     table = PlainTable(title=title, title_justify="left", show_lines=True)
     table.add_column("strategy", overflow="fold")
@@ -188,7 +189,7 @@ def _best_lines(best: TrialRecord | None, goal: Goal) -> list[str]:
 
 
 def _spent_lines(strategy: StrategyStatus) -> list[str]:
-    """Each limit of the budget with what is left of it; the seconds in any case."""
+    """Each limit of the budget with the amount spent; the seconds always."""
     spent = strategy.spent
     lines = [
         f"{spent[name]:.0f} of {limit:.0f} {name.replace('_', '-')}"
@@ -202,7 +203,7 @@ def _spent_lines(strategy: StrategyStatus) -> list[str]:
 
 
 def show_seconds(seconds: float) -> str:
-    """In the unit that suits: 12 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
+    """Seconds in suitable units: 12 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
     whole = round(seconds)
     if whole < MINUTE:
         return f"{whole} s"

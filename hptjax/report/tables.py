@@ -1,4 +1,4 @@
-"""Tidy tables of a run, made from its records: one row per trial, one row per trial and epoch."""
+"""Tidy tables of a run, from its records: one row per trial, or one per trial and epoch."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,15 +16,15 @@ LAST = ("changes", "reason", "duplicate_of")
 def trials_frame(
     generations: Iterable[GenerationRecord], metric: str, hparams: Iterable[str] = ()
 ) -> pd.DataFrame:
-    """One row per trial: its place, value, metrics after the judged epoch, hparams, repairs.
+    """One row per trial: its place, value, metrics after the judged epoch, hparams and changes.
 
-    metric: the name of what value is; told is what the searcher was told, lower is better.
-    hparams: names of the space: each has a column, also where no trial has a value. `changes` joins
-    what repair did, `reason` says why a trial was not trained to the end, `duplicate_of` is the
-    number of an earlier trial of the same network. Objectives that are no curves have a column,
-    too: costs, and what is made of curves. Inactive hparams, missing and not finite numbers are
-    empty. `epoch` stands only where trials are judged by their best epoch, and is that one;
-    elsewhere it is the last of `epochs`.
+    metric: the name of the metric that `value` is; `told` is the fitness, where lower is better.
+    hparams: the names of the space; each has a column, even if no trial has a value. `changes`
+    joins the changes of repair, `reason` says why a trial was not trained to the end,
+    `duplicate_of` is the number of an earlier trial of the same network. Objectives without curves,
+    such as costs, have columns, too. Inactive hparams, and missing or not finite numbers, are
+    empty. The column `epoch` exists only if trials are judged by their best epoch; otherwise the
+    judged epoch is the last of `epochs`.
     """
     records = list(generations)
     metrics = metrics_of(trials_of(records))
@@ -59,7 +59,7 @@ def trials_frame(
 
 
 def _hparam_columns(trials: Iterable[TrialRecord], space: tuple[str, ...]) -> list[str]:
-    """The names in the order of the trials, in that of the space where a trial lacks any."""
+    """The names in the order of the trials, or of the space if a trial lacks any."""
     found = [list(trial.hparams) for trial in trials]
     seen = dict.fromkeys(name for names in found for name in names)
     complete = all(len(names) == len(seen) for names in found) and seen.keys() >= set(space)
@@ -67,9 +67,9 @@ def _hparam_columns(trials: Iterable[TrialRecord], space: tuple[str, ...]) -> li
 
 
 def epochs_frame(generations: Iterable[GenerationRecord]) -> pd.DataFrame:
-    """One row per trained trial and epoch (counted from 1): the metrics.
+    """One row with the metrics per trained trial and epoch, counted from 1.
 
-    A network that was proposed again and not trained again has its rows under the first trial.
+    A trial that took the results of an earlier one has no rows.
     """
     trials = trials_of(generations)
     metrics = metrics_of(trials)
@@ -92,21 +92,21 @@ def trials_of(generations: Iterable[GenerationRecord]) -> list[TrialRecord]:
 
 
 def whole_frame(result: StudyResult) -> pd.DataFrame:
-    """As `trials_frame`, of a run; whole numbers stay whole where cells are empty."""
+    """The `trials_frame` of a run; whole numbers stay whole in columns with empty cells."""
     frame = trials_frame(result.generations, result.goal.name, result.config.get("space", ()))
     whole = [*_whole(result.trials), *({"epoch"} & set(frame.columns))]
     return frame.astype(dict.fromkeys(whole, "Int64"))
 
 
 def write_tables(result: StudyResult, folder: Path) -> None:
-    """Writes trials.csv and epochs.csv; each is replaced whole."""
+    """Writes trials.csv and epochs.csv, each whole or not at all."""
     frames = {"trials": whole_frame(result), "epochs": epochs_frame(result.generations)}
     for name, frame in frames.items():
         replace_file(folder / f"{name}.csv", frame.to_csv(index=False).encode())
 
 
 def _whole(trials: Sequence[TrialRecord]) -> list[str]:
-    """The hparams of whole numbers that have empty cells, which would make them real numbers."""
+    """The hparams of whole numbers with empty cells, which pandas would make real numbers."""
     found: dict[str, list[type]] = {}
     for trial in trials:
         for name, value in trial.hparams.items():

@@ -1,4 +1,4 @@
-"""TensorBoard's files of a run, a folder per trial, written anew from the journal by a resume."""
+"""TensorBoard's files of a run, a folder for each trial; a resume writes them again."""
 
 import json
 import shutil
@@ -27,16 +27,16 @@ from hptjax.space import Space
 from hptjax.study.config import StudyConfig
 from hptjax.study.sink import Sink
 
-pb: Any = event_pb2  # its classes are made at import, unseen by a type checker
+pb: Any = event_pb2  # its classes are made at import, so that type checkers do not see them
 summaries: Any = summary_pb2
 
 
 class TensorBoardSink(Sink):
-    """Writes a run for each trial: `train/loss` and so on per epoch, its hparams and its end.
+    """Writes a TensorBoard run for each trial: metrics per epoch (`train/loss`), hparams, and end.
 
-    `spread/val_loss` and so on are standard deviations where candidates are trained more than once.
-    What the HParams page shows is declared before the first trial. Trials of one strategy and the
-    same hparams are one group there.
+    If candidates are trained more than once, `spread/val_loss` and so on are standard deviations.
+    The columns of the HParams page are declared before the first trial. Trials of one strategy with
+    the same hparams are one group there.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class TensorBoardSink(Sink):
         goal: Goal,
         metrics: Sequence[str] = CLASSIFICATION,
     ) -> None:
-        """strategies: their labels; goal: what trials are judged by; metrics: that they will have.
+        """strategies: their labels; goal: that of the study; metrics: those that trials will have.
 
-        Leaves the folder as it is until a strategy begins.
+        The folder is not changed until a strategy begins.
         """
         self._folder = folder
         self._space, self._strategies = space, strategies
@@ -67,12 +67,12 @@ class TensorBoardSink(Sink):
             return
         self._begun = True
         if self._folder.exists():
-            shutil.rmtree(self._folder)  # all of it comes again, from the journal
+            shutil.rmtree(self._folder)  # it is written again, from the journal
         summary = experiment(self._space, self._strategies, self._goal, self._metrics)
         write_events(self._folder, [pb.Event(wall_time=time.time(), summary=summary)])
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:
-        # how long a replayed generation took is known, but not when: it ends now, too
+        # the time at which a replayed generation ended is not known: it ends now, too
         ended = time.time()
         began = ended - own_seconds(record.ledger)
         for trial in record.trials:
@@ -95,9 +95,9 @@ class TensorBoardSink(Sink):
 
 
 def scalar_events(trial: TrialRecord, name: str, began: float, ended: float) -> Iterable[Any]:
-    """The curves of a trial, epochs counted from 1 and laid evenly between two times; its value.
+    """The curves of a trial, with epochs from 1 spread evenly between two times, and its value.
 
-    name: of the metric that the value is.
+    name: the name of the metric of the value.
     """
     curves = {
         **{scalar_tag(metric): curve for metric, curve in trial.epochs.items()},
@@ -113,9 +113,9 @@ def scalar_events(trial: TrialRecord, name: str, began: float, ended: float) -> 
 
 
 def write_events(folder: Path, events: Iterable[Any]) -> None:
-    """A folder of one event file, written at once: no thread and no queue as a SummaryWriter has.
+    """Writes a folder with one event file at once, without the thread of a SummaryWriter.
 
-    A thousand trials would otherwise leave a thousand of its exit handlers behind.
+    A thousand SummaryWriters would leave a thousand exit handlers behind.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"

@@ -1,4 +1,4 @@
-"""Text on a terminal: shown as it is, never read as rich's markup, control characters escaped."""
+"""Plain text on a terminal: never read as rich's markup, with control characters escaped."""
 
 import sys
 from contextlib import AbstractContextManager, nullcontext
@@ -11,8 +11,8 @@ from rich.text import Text
 
 from hptjax.errors import printable
 
-EDGES, WRAPPED = 3, 16  # columns of characters: beside a text, and of one that is wrapped
-PIPED_WIDTH = 160  # columns: a table in a log file must not be squeezed into a guessed 80
+EDGES, WRAPPED = 3, 16  # characters: beside a text, and of a wrapped text
+PIPED_WIDTH = 160  # characters: rich's guess of 80 would squeeze tables in log files
 
 
 class PlainConsole(Console):
@@ -24,9 +24,9 @@ class PlainConsole(Console):
 
 
 def make_console(file: IO[str] | None = None, *, terminal: bool | None = None) -> Console:
-    """The console that commands print to. file: standard output unless given.
+    """The console that commands print to; file: standard output by default.
 
-    terminal: True takes it for a terminal, whatever it is.
+    terminal: True treats it as a terminal in any case.
     """
     piped = not (file or sys.stdout).isatty() and not terminal
     width = PIPED_WIDTH if piped else None
@@ -34,20 +34,20 @@ def make_console(file: IO[str] | None = None, *, terminal: bool | None = None) -
 
 
 def patience(console: Console, text: str) -> AbstractContextManager[Any]:
-    """Something that turns below what is printed, on a terminal, while a thing takes its time."""
+    """Shows a spinner below the output, if the console is a terminal."""
     return console.status(text) if console.is_terminal else nullcontext()
 
 
 def plain_text(*lines: object, **layout: Any) -> Text:
-    """Lines for any console or table, whatever they hold."""
+    """Lines as plain text for any console or table."""
     return Text("\n".join(printable(str(line)) for line in lines), **layout)
 
 
 class PlainTable(Table):
-    """A table whose texts are plain in any console; a line break in a cell is one.
+    """A table whose texts are plain in any console; line breaks in cells are kept.
 
-    On a narrow terminal it leaves out its spare columns, the last first, so that the others can be
-    read.
+    On a narrow terminal it leaves out its spare columns, the last one first, so that the others
+    stay readable.
     """
 
     def __init__(self, *, title: str | None = None, caption: str | None = None, **o: Any) -> None:
@@ -70,7 +70,7 @@ class PlainTable(Table):
             self.columns = every
 
     def _needs(self) -> int:
-        """The width in which every column can be read."""
+        """The width in which every column is readable."""
         return 1 + sum(EDGES + _readable(column) for column in self.columns)
 
     def add_row(self, *cells: Any, **options: Any) -> None:
@@ -82,7 +82,7 @@ def _plain(cell: Any) -> Any:
 
 
 def _readable(column: Column) -> int:
-    """The width in which a column can be read: its widest line, or less where lines wrap."""
+    """The width in which a column is readable: its widest line, or less if lines wrap."""
     texts = [str(text) for text in (column.header, *column.cells)]
     widest = max(cell_len(line) for text in texts for line in text.split("\n"))
     return widest if column.no_wrap else min(widest, WRAPPED)

@@ -1,4 +1,4 @@
-"""What sinks for experiment trackers share: each trial is a run of its own there, logged once."""
+"""The base of sinks for experiment trackers: each trial is one run there, logged once."""
 
 import math
 from abc import abstractmethod
@@ -17,11 +17,11 @@ from hptjax.study.sink import Sink
 
 @dataclass(frozen=True)
 class TrackedTrial:
-    """A trial as a tracker has it.
+    """A trial in the form for trackers.
 
-    name: `tpe/57`; params: its strategy and hparams; epochs: from 1, the finite metrics of each by
-    tags as TensorBoard has them, `val/loss`; result: its value, by the name of the metric; tags:
-    what else is known of it, as text.
+    name: such as `tpe/57`. params: its strategy and hparams. epochs: for each epoch, from 1, the
+    finite metrics by TensorBoard's tags, such as `val/loss`. result: {metric: its value}. tags:
+    further facts, as text.
     """
 
     name: str
@@ -34,14 +34,14 @@ class TrackedTrial:
 
 
 class TrackerSink(Sink):
-    """Logs every trial once, whatever is killed, resumed or replayed.
+    """Logs every trial once, even if the run is killed, resumed or replayed.
 
-    Which ones were logged stands in a file of the run's directory, by their destination: a sink
-    that a run gets later logs what was there before, too.
+    A file in the run's directory lists the logged trials by destination: a sink that is added later
+    logs earlier trials, too.
     """
 
     def __init__(self, word: str, folder: Path, goal: Goal, destination: str) -> None:
-        """word: of the sink, destination: where it logs to, for the file; folder: of the run."""
+        """word: the sink's name; folder: the run's directory; destination: where it logs to."""
         self._path, self._goal = folder / f"{word}.logged", goal
         self._destination = destination
         self.study_name = folder.resolve().name
@@ -68,11 +68,11 @@ class TrackerSink(Sink):
 
     @abstractmethod
     def log(self, trial: TrackedTrial) -> None:
-        """Logs a trial that was not logged before."""
+        """Logs a trial that has not been logged before."""
 
 
 def tracked_trial(trial: TrialRecord, generation: int, goal: Goal) -> TrackedTrial:
-    """A trial as a tracker has it; goal: what its value is."""
+    """A trial in the form for trackers; goal: the goal of its value."""
     params = {name: plain_scalar(value) for name, value in trial.hparams.items()}
     tags = {"status": trial.status.value, "generation": str(generation), "key": str(trial.key)}
     if trial.reason:
@@ -95,7 +95,7 @@ def _epochs(trial: TrialRecord) -> Iterator[tuple[int, dict[str, float]]]:
 
 
 def tracker(package: str) -> Any:
-    """The module of a tracker. Raises MissingExtraError, whose extra has the package's name."""
+    """Imports a tracker; raises MissingExtraError, whose extra has the name of the package."""
     try:
         return import_module(package)
     except ModuleNotFoundError as error:
@@ -105,5 +105,5 @@ def tracker(package: str) -> Any:
 
 
 def first_line(error: Exception) -> str:
-    """What an error of a tracker says, for a line of ours."""
+    """The first line of a tracker's error."""
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

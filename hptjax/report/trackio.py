@@ -13,13 +13,13 @@ from hptjax.study.config import StudyConfig
 class TrackioSink(TrackerSink):
     """Logs config, the metrics of each epoch (`val/loss`, the step is the epoch) and the value.
 
-    Runs of one study are a group, named as the run's directory.
+    The runs of one study are a group with the name of the run's directory.
     """
 
     class Options(TrackerSink.Options):
-        """project: that `trackio show --project` shows.
+        """project: the project, which `trackio show --project` shows.
 
-        space: of Hugging Face, to log into; none: on this machine.
+        space: the Hugging Face Space to log to (None: this machine).
         """
 
         project: str = "hptjax"
@@ -35,7 +35,7 @@ class TrackioSink(TrackerSink):
         return cls(folder, Goal.from_tree(study.metric), options)
 
     def log(self, trial: TrackedTrial) -> None:
-        with redirect_stdout(StringIO()):  # it greets and takes leave for each run
+        with redirect_stdout(StringIO()):  # it prints greetings for each run
             run = self._trackio.init(
                 project=self._options.project,
                 name=f"{self.study_name}/{trial.name}",
@@ -43,7 +43,7 @@ class TrackioSink(TrackerSink):
                 space_id=self._options.space,
                 config={**trial.params, **trial.tags},
                 embed=False,
-                auto_log_gpu=False,  # what the machine does is no trial's
+                auto_log_gpu=False,  # the machine's load does not belong to a trial
                 auto_log_cpu=False,
             )
             for epoch, values in trial.epochs:

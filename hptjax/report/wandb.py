@@ -12,13 +12,15 @@ from hptjax.study.config import StudyConfig
 class WandbSink(TrackerSink):
     """Logs config, the metrics of each epoch (`val/loss`, the step is the epoch) and the value.
 
-    Runs of one study are a group, named as the run's directory; their job type is the strategy.
+    The runs of one study are a group with the name of the run's directory; their job type is the
+    strategy.
     """
 
     class Options(TrackerSink.Options):
-        """project, entity: as of wandb.init.
+        """project, entity: as in wandb.init.
 
-        offline: into wandb/ in the run's directory, for `wandb sync RUN/wandb/offline-run-*`.
+        offline: whether to log to wandb/ in the run's directory, for `wandb sync
+        RUN/wandb/offline-run-*`.
         """
 
         project: str = "hptjax"
@@ -61,6 +63,6 @@ class WandbSink(TrackerSink):
             notes=trial.tags.get("reason"),
             dir=str(self._folder),
             mode="offline" if self._options.offline else "online",
-            reinit="create_new",  # beside a run of the user's own
+            reinit="create_new",  # beside the user's own run
             settings=self._wandb.Settings(silent=True, console="off", x_disable_stats=True),
         )

@@ -1,4 +1,4 @@
-"""A running study as a terminal shows it live: how far, how good, how fast, how long still."""
+"""The live view of a running study in a terminal: progress, best values, speed, time left."""
 
 import math
 import time
@@ -24,17 +24,18 @@ from hptjax.report.status import (
 )
 from hptjax.report.terminal import PlainTable, plain_text
 
-WIDE = 90  # columns, from which on there is room for more than the essentials
+WIDE = 90  # from this many columns on, there is room for more than the essentials
 BARS = "▁▂▃▄▅▆▇█"
-TREND, FAILURES = 16, 3  # generations, and failed trials, that are shown
+TREND, FAILURES = 16, 3  # how many generations, and failed trials, are shown
 
 
 def follow(
     path: Path, every: float, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[RunStatus]:
-    """The state of a run every so many seconds, until it is finished; the last one is that.
+    """Yields the state of a run every few seconds, until and including its end.
 
-    A journal that did not change is not read again. Raises: ConfigError, DataError.
+    every: seconds between two states. A journal that did not change is not read again. Raises
+    ConfigError or DataError.
     """
     journal, seen, status = path / NAME, None, None
     while status is None or not status.finished:
@@ -48,7 +49,7 @@ def follow(
 
 
 def watch_view(name: str, status: RunStatus, width: int) -> RenderableType:
-    """What a terminal of so many columns shows; name: of the run."""
+    """The view for a terminal with `width` columns; name: the name of the run."""
     wide = width >= WIDE
     table = PlainTable(box=None, pad_edge=False, padding=(0, 2 if wide else 1), header_style="bold")
     longest = max((len(strategy.label) for strategy in status.strategies), default=0)
@@ -75,7 +76,7 @@ def watch_view(name: str, status: RunStatus, width: int) -> RenderableType:
     lines = [_line(text) for text in failures(status)]
     if lines:
         lines = [_line(""), _line("Failed last:", "bold"), *lines]
-    # the name may be long: what matters stands in a line of its own
+    # the name may be long: the state gets its own line
     judged = f"best by {status.goal.name}, {status.goal.better} is better"
     return Group(
         _line(name, "bold"), _line(_summary(status)), _line(judged), _line(""), table, *lines
@@ -83,10 +84,10 @@ def watch_view(name: str, status: RunStatus, width: int) -> RenderableType:
 
 
 def seconds_left(strategy: StrategyStatus) -> float | None:
-    """Until its budget is spent if it goes on as it did; None where nothing tells.
+    """The predicted seconds until its budget is spent; None if nothing is known.
 
-    The first generation's compiling is taken for once and for all. A search that is exhausted, or
-    fails too often, ends before.
+    Compiling counts only for the first generation. A search that is exhausted, or fails too often,
+    ends earlier.
     """
     if strategy.stop is not None:
         return 0.0
@@ -102,7 +103,7 @@ def seconds_left(strategy: StrategyStatus) -> float | None:
 
 
 def run_seconds_left(status: RunStatus) -> float | None:
-    """Until all strategies are through; those to come take as long as the mean of those begun."""
+    """The predicted seconds until all strategies end; waiting ones take the mean of the others."""
     waiting = sum(not s.generations and s.stop is None for s in status.strategies)
     begun = [s for s in status.strategies if s.generations or s.stop is not None]
     left = [seconds_left(strategy) for strategy in begun]
@@ -114,7 +115,7 @@ def run_seconds_left(status: RunStatus) -> float | None:
 
 
 def epoch_seconds(record: GenerationRecord) -> float | None:
-    """Training seconds of one epoch of a generation, compiling left out; None if none trained."""
+    """Training seconds of one epoch of a generation, without compiling; None if none trained."""
     epochs = max((trial.age for trial in record.trials), default=0)
     return record.ledger["train_s"] / epochs if epochs else None
 
@@ -171,7 +172,7 @@ def _more(strategy: StrategyStatus) -> list[str]:
 
 
 def spark(values: list[float]) -> str:
-    """The last values as small bars between the lowest and the highest; a blank for NaN."""
+    """The last values as small bars between the lowest and the highest; NaN is a blank."""
     shown = values[-TREND:]
     finite = [value for value in shown if math.isfinite(value)]
     low, span = min(finite, default=0.0), max(finite, default=0.0) - min(finite, default=0.0)

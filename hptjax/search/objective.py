@@ -42,16 +42,19 @@ def make_objective(
     diverges, gives inf. Raises ConfigError for a name that the network does not have and, with a
     space, for a value outside it.
 
-        train, validation = train_validation_split(load_images("sample"), seed=0)
-        base = load_model_config("configs/model.yaml")
-        fx = make_objective(base, ["lr", "resnet_out_channels_l1"], train, validation, epochs=2)
-        loss = fx([0.002, 8])
-        losses = fx([[0.002, 8], [0.01, 12.4]])
-
     With a space, one program is compiled for all its networks at the first call, and again for each
     larger batch; it lives as long as the function. With names only, whose values have no bounds,
     each call compiles for its networks, as `evaluate_population` does. Source: `fx` of the original
     study's transpilation module.
+
+    Example:
+        >>> import hptjax
+        >>> images = hptjax.load_images("sample").take(range(160))
+        >>> train, validation = hptjax.train_validation_split(images, seed=0)
+        >>> base = hptjax.Model(layers=["flatten", "head"], batch_size=32)
+        >>> fx = hptjax.make_objective(base, ["lr"], train, validation)
+        >>> fx([[0.002], [0.01]]).shape
+        (2,)
     """
     entries = _entries(space_or_names)
     targets = bind(space_or_names if isinstance(space_or_names, Space) else entries, base)

@@ -96,6 +96,18 @@ class PopulationProblem(EvosaxProblem):
     networks, for a program on one device cannot call others: one member after another on CPU, side
     by side elsewhere. The numbers are then the same up to rounding. Problems that differ only in
     seed, label and content of the images share a compilation.
+
+    Example:
+        >>> import hptjax, jax, jax.numpy as jnp
+        >>> images = hptjax.load_images("sample").take(range(160))
+        >>> model = hptjax.Model(layers=["flatten", "head"], batch_size=32)
+        >>> space = hptjax.Space({"lr": hptjax.loguniform(1e-3, 1e-1)})
+        >>> parts = hptjax.train_validation_split(images, seed=0)
+        >>> problem = hptjax.PopulationProblem(model, space, *parts)
+        >>> key = jax.random.key(0)
+        >>> losses, state, curves = problem.eval(key, jnp.array([[0.2], [0.8]]), problem.init(key))
+        >>> losses.shape
+        (2,)
     """
 
     def __init__(

@@ -63,6 +63,17 @@ def run_study(
     {label: factory(context)} to run instead of the study's strategies. leaving: whether the study
     is about to be interrupted; a snapshot is then taken after each epoch. Raises ConfigError for a
     study that cannot run or a journal of other images, DataError for a journal of another study.
+
+    Example:
+        >>> import hptjax
+        >>> study = hptjax.StudyConfig(
+        ...     model=hptjax.Model(layers=["flatten", "head"], lr=hptjax.loguniform(1e-3, 1e-1)),
+        ...     data={"source": "sample", "train_limit": 160},
+        ...     strategies=["random"],
+        ...     population_size=2,
+        ... )
+        >>> len(hptjax.run_study(study).trials)
+        2
     """
     _check_parts(study, data, searchers)
     task, stated = study.task, Goal.from_tree(study.metric)

@@ -153,6 +153,13 @@ class StudyConfig(Frozen):
     run whose best hparams are tried first, see `study.warm_start`. executor: the thing that trains
     the members, see `study.executors`. sinks: further observers of `hptjax run`, see `study.sinks`;
     like the executor and the budget, they may change when a run is resumed.
+
+    Example:
+        >>> import hptjax
+        >>> model = hptjax.Model(layers=["flatten", "head"], lr=hptjax.loguniform(1e-3, 1e-1))
+        >>> study = hptjax.StudyConfig(model=model, strategies=["tpe"], budget={"trials": 8})
+        >>> list(study.space), study.budget.trials
+        (['lr'], 8)
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)

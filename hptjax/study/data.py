@@ -35,6 +35,12 @@ class StudyData:
     functions: {curve: function}. After each epoch, the function returns the next point of the
     curve, from the outputs [N, K] of a network for the validation images and their targets [N,
     ...].
+
+    Example:
+        >>> import hptjax
+        >>> images = hptjax.load_images("sample").take(range(100))
+        >>> hptjax.StudyData(*hptjax.train_validation_split(images, seed=0)).train.size
+        80
     """
 
     train: ImageDataset
@@ -259,7 +265,7 @@ def _say_absent(images: ImageDataset, what: str, notify: Notify) -> None:
     if images.kind == "labels":
         absent = absent_labels(images.labels, images.class_names)
         if absent:
-            notify(f"{what}: no image has of the labels {listed(absent)}.")
+            notify(f"{what}: no image has any of the labels {listed(absent)}.")
     elif images.stratified:
         say_absent(images.labels, images.class_names, what, notify)
 

@@ -44,6 +44,12 @@ def load_study(path: str | Path, overrides: Sequence[str | Override] = ()) -> St
     overrides are relative to the working directory. Modules that the study names as
     `module:attribute` may stand beside the file. Raises ConfigError, which names the file or the
     override, and the mistake.
+
+    Example:
+        >>> import hptjax
+        >>> study = hptjax.load_study("quickstart", ["epochs=2", "searcher=tpe"])
+        >>> study.epochs, study.labels
+        (2, ('tpe',))
     """
     path = find_config(path)
     tree = read_yaml(path)

@@ -24,6 +24,14 @@ class Metric(Goal):
     function returns anything but a real number, or uses a curve that does not exist. sees: the
     function's argument. A function that sees logits returns, for each network and epoch, the next
     point of the curve `curve`. word: its word in the table of metrics, if it has one.
+
+    Example:
+        >>> import hptjax, numpy as np
+        >>> @hptjax.metric("minimize")
+        ... def last_loss(curves):
+        ...     return curves["val_loss"][-1]
+        >>> isinstance(last_loss, hptjax.Metric), last_loss({"val_loss": np.array([0.5, 0.25])})
+        (True, 0.25)
     """
 
     function: Function = lambda curves: curves["val_loss"][-1]
@@ -103,14 +111,6 @@ def metric(
 ) -> Callable[[Function], Metric]:
     """Turns a function of a trial's curves {name: [epochs]}, or of logits, into a metric.
 
-        @hptjax.metric("maximize")
-        def best_accuracy(curves):
-            return curves["val_accuracy"].max()
-
-        @hptjax.metric("maximize", sees="logits")
-        def recall_of_9(logits, labels):
-            return (logits.argmax(1)[labels == 9] == 9).mean()
-
     direction: "minimize" or "maximize". name: the metric's name; the function's name if None. sees:
     "curves" or "logits". A function that sees curves gets all metrics of the epochs so far, at
     least one epoch; with `repeats` the curves are means. A function that sees logits is called once
@@ -118,6 +118,17 @@ def metric(
     [N, ...], both NumPy arrays; its result is recorded as the curve `val_<name>`. The logits of all
     networks come to the host together, 4 N K bytes for each. Raises ConfigError for a wrong
     direction or sees, and for a name that is taken.
+
+    Example:
+        >>> import hptjax
+        >>> @hptjax.metric("maximize")
+        ... def best_accuracy(curves):
+        ...     return curves["val_accuracy"].max()
+        >>> @hptjax.metric("maximize", sees="logits")
+        ... def recall_of_9(logits, labels):
+        ...     return (logits.argmax(1)[labels == 9] == 9).mean()
+        >>> best_accuracy.direction, recall_of_9.curve
+        ('maximize', 'val_recall_of_9')
     """
     if callable(direction):
         raise ConfigError(f"metric: {advice(direction)}")

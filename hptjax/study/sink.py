@@ -14,6 +14,13 @@ class Sink:
     """An observer of a study; a subclass overrides the methods for the events that it needs.
 
     A sink that a study names under `sinks` may also override `Options` and `open`.
+
+    Example:
+        >>> import hptjax
+        >>> class Counter(hptjax.Sink):
+        ...     trials = 0
+        ...     def generation(self, record, *, replayed):
+        ...         self.trials += len(record.trials)
     """
 
     class Options(Frozen):

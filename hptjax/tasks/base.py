@@ -78,6 +78,12 @@ class Task(Frozen):
     training images it is the objective. main: the option that `word: value` sets. loss_options:
     those that make the plain loss another number all the same: where one is tuned, no loss ranks
     trials.
+
+    Example:
+        >>> import hptjax
+        >>> model = hptjax.Model(layers=["flatten", "head"], task="regression")
+        >>> isinstance(model.task.options, hptjax.Task)
+        True
     """
 
     main: ClassVar[str | None] = None

@@ -39,7 +39,13 @@ def apply_hparams(base: Network, hparams: Hparams) -> Network:
 
 
 def with_hparams(base: Network, **hparams: bool | int | float | str) -> Network:
-    """As `apply_hparams`: `with_hparams(base, lr=0.01, mlp_out_l0=96)`."""
+    """As `apply_hparams`: `with_hparams(base, lr=0.01, mlp_out_l0=96)`.
+
+    Example:
+        >>> import hptjax
+        >>> hptjax.with_hparams(hptjax.load_model_config("model"), lr=0.01, mlp_out_l0=96).lr
+        0.01
+    """
     return apply_hparams(base, hparams)
 
 

@@ -1,1 +1,1 @@
-"""One call for people: `hptjax.tune`, what it gives back, and how a study is run in a directory."""
+"""`hptjax.tune` and `hptjax.run`: the calls, their results, and studies in run directories."""

@@ -1,4 +1,4 @@
-"""From the arguments of `hptjax.tune` to a study, and what is handed in beside its config."""
+"""Turns the arguments of `hptjax.tune` into a study and the objects beside its config."""
 
 import hashlib
 import json
@@ -29,9 +29,9 @@ from hptjax.tuning.running import Given
 from hptjax.tuning.searchers import factories, read_searchers
 from hptjax.tuning.start import Start
 
-FRACTION = 0.2  # of the images, for validation, where nothing else is said
-# Study keys that are arguments by their own names, with their defaults there: one at its default is
-# left out, as a file leaves it out.
+FRACTION = 0.2  # default share of the images for validation
+# {study key that is an argument of the same name: its default}. An argument at its default is left
+# out of the config, as in a file.
 KEYS: Mapping[str, Any] = {
     "select": "last_epoch",
     "patience": None,
@@ -39,8 +39,8 @@ KEYS: Mapping[str, Any] = {
     "keep_best": 1,
 }
 OTHERS = ("metrics", "duplicates", "max_failures", "tensorboard", "sinks", "budget")
-GRID_ROWS, DES_ROWS = 16, 4  # candidates in a generation; of DES, for each dimension
-# How errors name a study's keys, and what they are called here.
+GRID_ROWS, DES_ROWS = 16, 4  # candidates in a generation; for DES, per dimension
+# (a study's key in errors, the argument of `tune` for it)
 _RENAMED = (("strategies", "searcher"), ("budget.", ""))
 _NOT_TUNED = (
     "space: nothing is tuned; give space={'lr': hptjax.loguniform(1e-4, 1e-1)}, or put an entry in "
@@ -50,9 +50,9 @@ _NOT_TUNED = (
 
 @dataclass(frozen=True)
 class Order:
-    """A study as a caller in Python asks for it.
+    """A study that a caller in Python asked for.
 
-    name: of the model, for the run's directory; notices: what was done to arguments, in lines.
+    name: the name of the model, for the run's directory. notices: lines about changed arguments.
     """
 
     study: StudyConfig
@@ -62,7 +62,7 @@ class Order:
 
     @property
     def place(self) -> Path:
-        """Where the run is kept unless told: a name that tells studies apart."""
+        """The default directory of the run: a name that differs between studies."""
         free = (*FREE_KEYS, "seed")
         tree = {key: own for key, own in self.study.to_dict().items() if key not in free}
         images = self.given.images
@@ -71,12 +71,12 @@ class Order:
         return Path("runs") / f"{self.name}-{digest}-seed{self.study.seed}"
 
     def begin(self, how: Start) -> Result:
-        """Runs it."""
+        """Runs the study."""
         return how.run(self.study, self.given, self.place, self.notices)
 
 
 def read_order(model: Any, data: Any, arguments: Mapping[str, Any]) -> Order:
-    """Reads the arguments of `tune` by their names; raises ConfigError, DataError."""
+    """Reads the arguments of `tune`, given by name; raises ConfigError or DataError."""
     others = _others(arguments["others"])
     network = read_network(model)
     source, images = split_source(data)
@@ -119,12 +119,12 @@ def read_order(model: Any, data: Any, arguments: Mapping[str, Any]) -> Order:
 
 @contextmanager
 def in_python() -> Iterator[None]:
-    """Errors within name the arguments of `tune`, where a file's keys have other names."""
+    """Makes errors name the arguments of `tune` instead of the keys of a file."""
     try:
         yield
     except ConfigError as error:
         text = str(error).replace("--out", "out")
-        for key, name in _RENAMED:  # at its beginning, or as the first key that differs
+        for key, name in _RENAMED:  # at the beginning of the text, or as the first key that differs
             text = name + text.removeprefix(key) if text.startswith(key) else text
             text = text.replace(f"holds another study ({key}", f"holds another study ({name}")
         text = _NOT_TUNED if text.startswith("space: must be given") else text
@@ -132,7 +132,7 @@ def in_python() -> Iterator[None]:
 
 
 def _space(space: Any) -> dict[str, Any]:
-    """The space as a config takes it; a mapping of entries and plain values, by path."""
+    """The space in a config's form; space: a Space, or a mapping of paths to entries and values."""
     if space is None:
         return {}
     if isinstance(space, Space):
@@ -147,7 +147,7 @@ def _space(space: Any) -> dict[str, Any]:
 
 
 def _data(source: Mapping[str, Any], validation: Any, images: Any) -> dict[str, Any]:
-    """What the config says of the images; a relative path is one from where the program runs."""
+    """The config's data; a relative path is relative to the working directory."""
     tree = dict(source)
     path = path_of(tree["source"]) if isinstance(tree.get("source"), str) else None
     if path is not None and not user_path(path).is_absolute():
@@ -163,7 +163,7 @@ def _data(source: Mapping[str, Any], validation: Any, images: Any) -> dict[str, 
 
 
 def _held(validation: Any) -> Any:
-    """The images for validation that a caller gives, None where it says how many are cut off."""
+    """The caller's images for validation; None if validation says how many to split off."""
     return validation if isinstance(validation, tuple | ImageDataset) else None
 
 
@@ -185,7 +185,7 @@ def _budget(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _points(first: Any) -> list[Any]:
-    """Points to be tried first; a trial stands for its hparams."""
+    """The points to be tried first; a trial is replaced by its hparams."""
     if isinstance(first, Mapping) or not isinstance(first, Sequence):
         example = "[{'lr': 0.01}]"
         raise ConfigError(f"first: must be a list of hparams, as in {example}, got {shown(first)}.")
@@ -193,7 +193,7 @@ def _points(first: Any) -> list[Any]:
 
 
 def _others(others: Mapping[str, Any]) -> dict[str, Any]:
-    """Further keys of a study, by their names; ConfigError for one that there is not."""
+    """Further keys of a study, by name; ConfigError for an unknown one."""
     known = [key for key in StudyConfig.model_fields if key not in _TAKEN]
     for key in others:
         if key not in known and key not in OTHERS:
@@ -213,7 +213,7 @@ _TAKEN = (*ARGUMENTS, "model", "data", "strategies")
 
 
 def _metric(metric: Any) -> tuple[Metric | None, Any]:
-    """The caller's own metric, and what the config says."""
+    """The caller's own metric, and the metric in the config."""
     if isinstance(metric, Metric):
         return metric, metric.to_tree()
     if callable(metric):
@@ -222,7 +222,7 @@ def _metric(metric: Any) -> tuple[Metric | None, Any]:
 
 
 def _executor(executor: Any) -> tuple[Executor | None, Any]:
-    """The caller's own executor, and what the config says."""
+    """The caller's own executor, and the executor in the config."""
     if isinstance(executor, str | Mapping | ExecutorConfig):
         return None, executor
     if all(callable(getattr(executor, name, None)) for name in ("start", "restore")):
@@ -234,7 +234,7 @@ def _executor(executor: Any) -> tuple[Executor | None, Any]:
 
 
 def _warm_start(start: Any) -> dict[str, Any]:
-    """start: None, a run's directory, a trials.csv, a Result, or a mapping as in a file."""
+    """The warm start of a config; start: a run, a trials.csv, a Result, a mapping, or None."""
     if start is None:
         return {}
     if isinstance(start, Mapping):
@@ -253,7 +253,7 @@ def _warm_start(start: Any) -> dict[str, Any]:
 
 
 def _sized(study: StudyConfig, size: int | None) -> StudyConfig:
-    """The study with its candidates in a generation: those told, or by its searchers alone."""
+    """The study with a population size: the given one, or the default of its searchers."""
     if size is None:
         searches_by_des = any(strategy.name == "des" for strategy in study.strategies)
         size = DES_ROWS * len(study.space) + 1 if searches_by_des else GRID_ROWS

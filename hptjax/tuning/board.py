@@ -1,4 +1,4 @@
-"""The best trials of a result, as a table that a terminal and a notebook can show."""
+"""The leaderboard of a result, a table for terminals and notebooks."""
 
 import io
 import shutil
@@ -15,20 +15,20 @@ from hptjax.report.terminal import PIPED_WIDTH, PlainConsole
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-MOST = 8  # hparams of the table in a notebook
+MOST = 8  # the most hparams in a notebook's table
 
 
 @dataclass(frozen=True, repr=False)
 class Leaderboard:
-    """The best trials, best first; a network that was tried several times stands there once.
+    """The best trials, best first; a network that was tried several times appears once.
 
-    It prints as a table, and a notebook shows it as one.
+    It prints as a table, and a notebook shows a table.
 
     Attributes:
         trials: all trials of the run, as recorded.
-        goal: what they are judged by.
-        rows: how many are shown.
-        hparams: the names of what was tuned.
+        goal: the metric that judges them, with its direction.
+        rows: how many trials are shown.
+        hparams: the names of the tuned hparams.
     """
 
     trials: Sequence[TrialRecord]
@@ -37,11 +37,11 @@ class Leaderboard:
     hparams: Sequence[str]
 
     def to_frame(self) -> "DataFrame":
-        """The table as data.
+        """Returns the table as data.
 
         Returns:
-            A row for each trial, by its rank from 1: trial, status, value, epochs and hparams;
-            epoch, where trials are judged by their best one.
+            A row for each trial, with the rank from 1 as index: trial, status, value, epochs and
+            hparams; also epoch, if trials are judged by their best one.
         """
         import pandas as pd
 
@@ -69,8 +69,8 @@ class Leaderboard:
 
     def __repr__(self) -> str:
         width = shutil.get_terminal_size((PIPED_WIDTH, 24)).columns
-        # Left alone, rich shows a notebook the table here, beside the page that it asks for, and
-        # writes in bold where the environment forces colours, as that of a notebook does.
+        # By default rich displays the table in a notebook at once, beside the HTML, and writes bold
+        # text where the environment forces colours, as in a notebook.
         options: dict[str, Any] = {"force_jupyter": False, "force_terminal": False}
         console = PlainConsole(file=io.StringIO(), width=width, highlight=False, **options)
         console.print(leaderboard(self.trials, self.goal, self.rows))

@@ -1,4 +1,4 @@
-"""`hptjax.tune`: one call from a network and images to trials, in a directory of its own."""
+"""`hptjax.tune`: one call from a network and images to trials in a run directory."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -49,63 +49,65 @@ def tune(
     callbacks: Sequence[Sink | Callable[[Result, Trial], object]] = (),
     **others: Any,
 ) -> Result:
-    """Tunes a network: trains whole generations of different ones in one compiled call each.
+    """Tunes a network: each generation of different networks is trained by one compiled call.
 
-    The same call goes on where it was interrupted, or gives back at once what it found; with more
-    trials or seconds it goes on from the end. Ctrl-C, or the stop button of a notebook, ends it
-    after the epoch, with a snapshot: a notebook gets the result so far, a script
-    KeyboardInterrupt. Compiled programs are kept for the next process, as
-    `hptjax.devices.set_up` says.
+    The same call resumes an interrupted search, and returns the result of a finished one at once;
+    with more trials or seconds, it extends the search. Ctrl-C, or the stop button of a notebook,
+    ends the search after the epoch, with a snapshot: a notebook gets the result so far, a script
+    gets KeyboardInterrupt. Compiled programs are kept for the next process, see
+    `hptjax.devices.set_up`.
 
     Args:
-        model: a Model, a ModelConfig, a mapping as a file holds it, a file's path or the name of a
-            packaged config. Of a study's file its model and space are taken.
-        data: a source as "sample" or "npz:mine.npz"; (X, y), X: [N, H, W, C] or [N, H, W], y: [N]
-            names or numbers of classes, or what the model's task learns; an ImageDataset; a
-            StudyData; or a mapping as `data` of a file, whose source may be any of these.
-        epochs: of a network that is trained to the end.
+        model: a Model, a ModelConfig, a mapping in the form of a file, the path of a file or the
+            name of a packaged config. From the file of a study only model and space are used.
+        data: a source such as "sample" or "npz:mine.npz"; (X, y) with X: [N, H, W, C] or
+            [N, H, W], y: [N] names or numbers of classes, or labels for the model's task; an
+            ImageDataset; a StudyData; or a mapping as `data` in a file, whose source may be any of
+            these.
+        epochs: the number of epochs of a full training.
         trials: how many networks each searcher may try.
-        seconds: how long each searcher may take, compiling included; trials, seconds or both.
-        space: what is tuned, by path, as {"lr": hptjax.loguniform(1e-4, 1e-1)}; entries within
-            the model are tuned, too.
+        seconds: how long each searcher may take, compiling included. Give trials, seconds or both.
+        space: the tuned hparams by path, such as {"lr": hptjax.loguniform(1e-4, 1e-1)}; entries
+            within the model are tuned, too.
         searcher: "tpe", "des", "grid", "random", "optuna.<name>", "evosax.<name>", one with
-            options as {"des": {"preset": "tevc"}}, a class or an instance of one's own, or a list
-            of these, which search one after another.
-        metric: what trials are judged by: a measure of the task as "val_accuracy", or a function
-            under `hptjax.metric`; a list of several, as ["val_accuracy", "parameters"], is for
-            searchers that take several objectives, and the first ranks trials.
-        patience: epochs without a better value after which a network's training ends; None: none.
-        validation: the share of the images that is held out for validation, or images of their
-            own, (X, y) or an ImageDataset.
-        test: further images, (X, y) or an ImageDataset, on which the best network, and the
-            ensemble, are measured once, in the end: `result.test`. A source has its own.
-        select: whether a network is judged by its last epoch, or by its best one.
-        constraints: bounds of what networks cost, as {"parameters": {"max": 150000}}.
-        seed: of the search, the split and the weights.
+            options such as {"des": {"preset": "tevc"}}, your own class or instance, or a list of
+            these, which search one after another.
+        metric: the metric that ranks trials: a measure of the task such as "val_accuracy", or a
+            function decorated by `hptjax.metric`. A list, ["val_accuracy", "parameters"], is for
+            searchers that take several objectives; the first one ranks trials.
+        patience: epochs without a better value after which a network's training ends; None: it
+            never ends early.
+        validation: the share of the images that is held out for validation, or separate images,
+            (X, y) or an ImageDataset.
+        test: test images, (X, y) or an ImageDataset. The best network, and the ensemble, are
+            measured on them once, at the end: `result.test`. A source has its own.
+        select: the epoch that judges a network, the last or the best one.
+        constraints: bounds of the costs of networks, such as {"parameters": {"max": 150000}}.
+        seed: the seed of the search, the split and the weights.
         schedule: "full", "halving" or "hyperband", or one with options.
-        population_size: networks of a generation; if None, 16, or 4 D + 1 with DES in a space of
-            D hparams.
-        repeats: how often each network is trained; its values are the means. Or with paired keys,
-            as {"n": 3, "paired": True}.
-        keep_best: of how many trials, the best, the weights are kept; of several an ensemble is
-            built.
-        first: hparams, or trials, that are tried first; what they lack is the default.
+        population_size: how many networks a generation has; if None, 16, or 4 D + 1 with DES in a
+            space of D hparams.
+        repeats: how often each network is trained; its values are means. With paired keys:
+            {"n": 3, "paired": True}.
+        keep_best: for how many of the best trials the weights are kept; with more than one, an
+            ensemble is built.
+        first: hparams, or trials, that are tried first; missing hparams have their defaults.
         warm_start: a result or a run, whose best trials are tried first.
         progress: None shows bars in a notebook and on a terminal, lines elsewhere; True shows bars
-            anywhere; False shows nothing, and warns of what is done to the images.
-        executor: "local", {"ray": {"workers": 4}}, or an executor of one's own.
+            anywhere; False shows nothing, and warns about changes to the images.
+        executor: "local", {"ray": {"workers": 4}}, or your own executor.
         out: the run's directory; if None, `runs/<model>-<digest>-seed<N>`; False keeps no files.
-        callbacks: functions f(result, trial), called once for each trial, after its generation;
-            `result.stop()` ends the search. Or sinks.
+        callbacks: functions f(result, trial), which are called once for each trial, after its
+            generation, and may end the search by `result.stop()`; or sinks.
         **others: further keys of a study: metrics, duplicates, max_failures, tensorboard, sinks,
             budget.
 
     Returns:
-        The trials, their networks, tables and plots.
+        The result: the trials, their networks, tables and plots.
 
     Raises:
-        ConfigError: for an argument that means nothing, and where `out` holds another study.
-        DataError: for images that cannot be read, and damaged files.
+        ConfigError: for a wrong argument, and if `out` holds another study.
+        DataError: for images that cannot be read, and for damaged files.
         KeyboardInterrupt: in a script, after a snapshot.
 
     Example:

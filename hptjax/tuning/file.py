@@ -1,4 +1,4 @@
-"""`hptjax.run`: a study as a file says it, run from Python as `hptjax run` runs it."""
+"""`hptjax.run`: runs the study of a file from Python, as the command `hptjax run` does."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -27,22 +27,22 @@ def run(
     progress: bool | None = None,
     callbacks: Sequence[Sink | Callable[[Result, Trial], object]] = (),
 ) -> Result:
-    """Runs a study as its file says it, and goes on with it, as the command `hptjax run` does.
+    """Runs, resumes or extends the study of a file, as the command `hptjax run` does.
 
     Args:
         study: a file's path, the name of a packaged config, a run's directory, or a StudyConfig.
-        set: what is changed in it, by dotted keys, as {"epochs": 5, "budget.trials": 20}.
-        out: the run's directory; if None, the one that `hptjax run` would take; False keeps no
+        set: changes to the file, by dotted keys, such as {"epochs": 5, "budget.trials": 20}.
+        out: the run's directory; if None, the one that `hptjax run` would use; False keeps no
             files.
-        progress: as of `tune`.
-        callbacks: as of `tune`.
+        progress: as in `tune`.
+        callbacks: as in `tune`.
 
     Returns:
-        The trials, their networks, tables and plots.
+        The result: the trials, their networks, tables and plots.
 
     Raises:
-        ConfigError: for a mistake in the study, and where `out` holds another one.
-        DataError: for images that cannot be read, and damaged files.
+        ConfigError: for a mistake in the study, and if `out` holds another one.
+        DataError: for images that cannot be read, and for damaged files.
         KeyboardInterrupt: in a script, after a snapshot.
 
     Example:
@@ -78,7 +78,7 @@ def _overrides(changes: Any) -> list[Override]:
 
 
 def default_out(study: StudyConfig, config: Path) -> Path:
-    """The run that wrote the config, or the config's own `out`, or a name that tells runs apart."""
+    """The run that wrote the config, else the config's own `out`, else a name for the run."""
     found = find_config(config)
     return found.parent if (found.parent / JOURNAL).is_file() else _named_out(study, config.stem)
 

@@ -1,4 +1,4 @@
-"""Lets a result grow while its run goes on, and tells the caller's callbacks of each trial."""
+"""Updates a result while its run goes on, and calls the caller's callbacks for each trial."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,14 +12,14 @@ Callback = Callable[[Result, Trial], object]
 
 
 class Stopped(Exception):
-    """A callback asked for the end of the study, after a generation that is recorded."""
+    """A callback asked to end the study, after a recorded generation."""
 
 
 class Follower(Sink):
     """Adds each generation to a result, and calls each callback with each of its trials.
 
-    Trials of a run that goes on come again, so that a callback that stops a search stops it at the
-    same trial. Raises Stopped once a callback has called `result.stop()`.
+    When a run is resumed, its earlier trials come again, so that a callback stops the search at the
+    same trial. Raises Stopped after a callback has called `result.stop()`.
     """
 
     def __init__(self, result: Result, callbacks: Sequence[Callback]) -> None:
@@ -35,7 +35,7 @@ class Follower(Sink):
 
 
 def read_callbacks(callbacks: object) -> tuple[tuple[Sink, ...], tuple[Callback, ...]]:
-    """Sinks, and functions f(result, trial); ConfigError for anything else."""
+    """Splits callbacks into sinks and functions f(result, trial); ConfigError for anything else."""
     if not isinstance(callbacks, Sequence) or isinstance(callbacks, str):
         raise ConfigError(
             "callbacks: must be a list of functions f(result, trial) or sinks, got "

@@ -1,4 +1,4 @@
-"""The images that a caller gives in Python, and how a study comes by its data."""
+"""The images that a caller gives in Python, and the data of a study."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -17,19 +17,19 @@ from hptjax.study.data_config import DataConfig
 Images: TypeAlias = ImageDataset | StudyData
 Notify: TypeAlias = Callable[[str], None]
 
-NAME = "the images given"  # of (X, y), as errors and lines begin
+NAME = "the images given"  # the name of (X, y) in messages
 WANTED = "a source such as 'folder:digits', (X, y), an ImageDataset, a StudyData or a mapping"
 
 
 def prepared_data(study: StudyConfig, given: Images | None, notify: Notify) -> StudyData:
-    """The training and validation images of a study; given: in place of its source's."""
+    """The training and validation images of a study; given: images in place of its source."""
     return prepare_data(study.data, study.model, study.seed, notify, given)
 
 
 def split_source(data: Any) -> tuple[Any, Any]:
-    """What a config says of its data, and what a caller gives in place of a source, or None.
+    """Splits the argument `data` into the data of a config and the caller's images, or None.
 
-    Raises ConfigError for what is neither.
+    Raises ConfigError for any other value.
     """
     if isinstance(data, str):
         return {"source": data}, None
@@ -50,10 +50,11 @@ def split_source(data: Any) -> tuple[Any, Any]:
 def read_images(
     given: Any, validation: Any, kind: Kind, channels: int | None, notify: Notify
 ) -> Images:
-    """What a caller gives, in the form that the engine takes.
+    """The images of a caller as an ImageDataset or StudyData.
 
-    given: (X, y), an ImageDataset or a StudyData. validation: images for validation, None: cut off.
-    kind: what the task learns; channels: as of ImageDataset. Raises: ConfigError, DataError.
+    given: (X, y), an ImageDataset or a StudyData. validation: images for validation; None splits
+    them off later. kind: the kind of labels of the task. channels: as in ImageDataset. Raises
+    ConfigError or DataError.
     """
     if isinstance(given, StudyData):
         if validation is not None:
@@ -71,18 +72,18 @@ def read_images(
 def read_test(
     test: Any, given: Any, found: Images, kind: Kind, channels: int | None, notify: Notify
 ) -> ImageDataset:
-    """A caller's test images; given: what the training images were read from, found: as what."""
+    """A caller's test images; given: the training images; found: these as read."""
     train = found.train if isinstance(found, StudyData) else found
     test = _scaled_as(test, given, channels, "test")
     return _dataset(test, train.class_names, kind, channels, notify, "test")
 
 
 def _scaled_as(other: Any, train: Any, channels: int | None, path: str) -> Any:
-    """(X, y) with X as bytes, by the scale of training images of that type: it may be darker."""
+    """(X, y) with X as bytes, on the scale of the training images: X alone may be darker."""
     if not (_is_pair(other) and _is_pair(train)):
         return other
     if has_pictures(other[0]) or has_pictures(train[0]):
-        return other  # which are bytes
+        return other  # pictures are bytes
     name = f"{NAME} for {path}"
     images, theirs = as_images(other[0], name, channels), as_images(train[0], NAME, channels)
     if images.dtype != theirs.dtype:
@@ -107,7 +108,7 @@ def _dataset(
 
 
 def digest_of(images: Images) -> str:
-    """What tells images apart, whatever they are called."""
+    """A digest of images, independent of their names."""
     if isinstance(images, StudyData):
         return "".join(data_digests(images).values())
     return dataset_digest(images)
@@ -118,7 +119,7 @@ def _is_pair(data: Any) -> bool:
 
 
 def _kind(data: Any) -> str:
-    """A value as an error shows it; of an array its shape, of several their number."""
+    """A value as text for errors: the shape of an array, the number of items of a list."""
     shape = getattr(data, "shape", None)
     if shape is not None:
         return f"one array {list(shape)}; (X, y) has the labels, too"

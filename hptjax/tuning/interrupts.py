@@ -1,4 +1,4 @@
-"""Ctrl-C, and the stop button of a notebook: a study ends after the epoch, with a snapshot."""
+"""Ctrl-C and the stop button of a notebook end a study after the epoch, with a snapshot."""
 
 import signal
 import threading
@@ -15,11 +15,11 @@ TEXT = "Stopping after this epoch; a second time stops at once."
 
 
 class Interrupts(Sink):
-    """A sink that takes the first interrupt while networks are trained, and ends the study soon.
+    """A sink that catches the first interrupt in training and ends the study after the epoch.
 
-    The epoch that is trained is trained to its end, and a snapshot taken; then KeyboardInterrupt is
-    raised. Before the training, and at the second time, it is as without this. Signals come to the
-    main thread of a process alone; in any other thread this does nothing.
+    The present epoch is trained to its end, and a snapshot is taken; then KeyboardInterrupt is
+    raised. Before the training, and at a second interrupt, the old handler is called. Only the main
+    thread of a process gets signals; in any other thread this class does nothing.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -29,13 +29,15 @@ class Interrupts(Sink):
         self._taken = False
 
     def leaving(self) -> bool:
-        """Whether the study is about to be left, for who takes snapshots after an epoch."""
+        """Whether the study is about to be interrupted; the store of snapshots asks this."""
         self._told = self._asked
         return self._asked
 
     def __enter__(self) -> "Interrupts":
         here = threading.current_thread() is threading.main_thread()
-        if here and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # nohup's, or a shell's
+        if (
+            here and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+        ):  # set by nohup or a shell
             self._old = signal.signal(signal.SIGINT, self._take)
             self._taken = True
         return self
@@ -44,13 +46,13 @@ class Interrupts(Sink):
         if self._taken:
             signal.signal(signal.SIGINT, self._old or signal.SIG_DFL)
             self._taken = False
-        if self._asked and kind is None:  # it came when nothing was left to be trained
+        if self._asked and kind is None:  # it came when all training was done
             raise KeyboardInterrupt
 
     def _take(self, number: int, frame: FrameType | None) -> None:
         if self._training and not self._asked:
             self._asked = True
-            # from a thread of its own: what is interrupted may be in the middle of printing
+            # in a separate thread: the interrupted code may be in the middle of printing
             threading.Thread(target=self._say, args=(TEXT,), daemon=True).start()
         elif callable(self._old):
             self._old(number, frame)
@@ -61,7 +63,7 @@ class Interrupts(Sink):
         self._training = True
 
     def epoch(self, strategy: str, epoch: int, metrics: Mapping[str, np.ndarray]) -> None:
-        if self._told:  # else it came too late for a snapshot of this epoch
+        if self._told:  # otherwise it came too late for a snapshot of this epoch
             raise KeyboardInterrupt
 
     def generation(self, record: GenerationRecord, *, replayed: bool) -> None:

@@ -1,4 +1,4 @@
-"""The first argument of `hptjax.tune`: which network, in any of the forms that it may have."""
+"""Reads the argument `model` of `hptjax.tune` in any of its forms."""
 
 import os
 from collections.abc import Mapping
@@ -14,15 +14,15 @@ from hptjax.errors import ConfigError, shown
 from hptjax.importing import import_from
 
 FORMS = "a Model, a ModelConfig, a mapping, a file's path or the name of a packaged config"
-USED = ("model", "space")  # keys of a study's file that stand for themselves here
+USED = ("model", "space")  # the keys of a study's file that are used here
 
 
 @dataclass(frozen=True)
 class Network:
-    """A model as a study's config takes it.
+    """A model in the form of a study's config.
 
-    name: short, for a run's directory; space: that its file says beside it, if it does; unused: the
-    file's other keys, for which the caller has arguments.
+    name: a short name for the run's directory. space: the space in its file, if there is one.
+    unused: the other keys of the file, for which `tune` has arguments.
     """
 
     model: Any
@@ -32,7 +32,7 @@ class Network:
 
 
 def read_network(model: Any) -> Network:
-    """Raises ConfigError for another form, and for a file that is not there or holds no model."""
+    """Reads a model; raises ConfigError for another form, or a file that is missing or has none."""
     if isinstance(model, Model | ModelConfig):
         return Network(model)
     if isinstance(model, str | Path):
@@ -54,7 +54,7 @@ def _bases(model: Any) -> tuple[type, ...]:
 def _from_file(path: Path) -> Network:
     found = find_config(path)
     tree = read_yaml(found)
-    import_from([os.path.abspath(found.parent)])  # for a model with parts of one's own
+    import_from([os.path.abspath(found.parent)])  # for a model with the user's own parts
     name = found.parent.name if found.name == "config.yaml" else found.stem
     if is_saved(tree):
         return Network(tree["model"], name)

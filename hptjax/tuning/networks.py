@@ -1,4 +1,4 @@
-"""The trained networks of a run: those that it kept, and others that are trained again."""
+"""The trained networks of a run: kept ones, and ones that are trained again."""
 
 import tempfile
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ BEST = "best"
 def kept_network(folder: Path, trial: TrialRecord) -> Network | None:
     """The network of a trial, if its run kept the weights; raises DataError for damaged files.
 
-    folder: of the run: the best network is in its best/, further ones are files of kept/.
+    folder: the run's directory; the best network is in best/, further ones are files in kept/.
     """
     number = trial.duplicate_of if trial.reused else trial.number
     name = (trial.strategy, number)
@@ -33,7 +33,7 @@ def kept_network(folder: Path, trial: TrialRecord) -> Network | None:
 
 
 def _noted_in(config: Path) -> tuple[Any, Any] | None:
-    """Whose weights lie beside a config: strategy and number; None where there is none."""
+    """Strategy and number of the trial whose weights lie beside a config; None without a trial."""
     try:
         noted: Any = read_yaml(config).get("trial", {})
     except ConfigError:
@@ -42,7 +42,7 @@ def _noted_in(config: Path) -> tuple[Any, Any] | None:
 
 
 def as_network(saved: SavedNetwork) -> Network:
-    """A network in memory, read as one from a file is."""
+    """A network in memory, in the form of one that is loaded from a file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"network{SUFFIX}"
         save_network(path, saved)
@@ -50,7 +50,7 @@ def as_network(saved: SavedNetwork) -> Network:
 
 
 def check_images(folder: Path, images: StudyData) -> None:
-    """ConfigError where these are not the images that the run in a folder was made with."""
+    """Raises ConfigError if these are not the images of the run in the folder."""
     changed = changed_parts(read_run(folder).data, data_digests(images))
     if changed:
         raise ConfigError(
@@ -61,9 +61,10 @@ def check_images(folder: Path, images: StudyData) -> None:
 
 
 def study_of(config: Mapping[str, Any]) -> StudyConfig:
-    """The study of a run, for training one of its networks: the same bodies are compiled for it.
+    """The study of a run, for training one of its networks with the same compiled bodies.
 
-    How many searched decides on those, and who does not: a caller's own need not be importable.
+    The bodies depend on the number of strategies, but not on which: these are replaced, for a
+    caller's own searcher may not be importable.
     """
     labels = [f"searcher{k}" for k in range(len(config["strategies"]))]
     others = {

@@ -1,4 +1,4 @@
-"""What a result shows of itself: a line, and in a notebook its best trials and a small picture."""
+"""How a result is shown: as a line, and in a notebook with its best trials and a small plot."""
 
 import base64
 from collections import Counter
@@ -14,11 +14,11 @@ from hptjax.tuning.plots import Plot
 from hptjax.tuning.trial import Trial
 
 NEXT = "Next: .best.predict(images), .to_frame(), .plot(), .report()"
-ROWS = 10  # of the table of the best trials
+ROWS = 10  # rows of the table of the best trials
 
 
 class Shown(Protocol):
-    """What of a result is shown."""
+    """The attributes of a result that are shown."""
 
     @property
     def trials(self) -> tuple[Trial, ...]: ...
@@ -44,7 +44,7 @@ class Shown(Protocol):
 
 
 def headline(result: Shown) -> str:
-    """`runs/mine: 100 trials, 71 trained, 26 stopped, 3 infeasible`."""
+    """A line: `runs/mine: 100 trials, 71 trained, 26 stopped, 3 infeasible`."""
     counts = Counter(trial.status for trial in result.trials)
     told = [f"{counts[status.value]} {status.value}" for status in Status if counts[status.value]]
     where = "" if result.path is None else f"{result.path}: "
@@ -52,7 +52,7 @@ def headline(result: Shown) -> str:
 
 
 def result_html(result: Shown) -> str:
-    """A line of what was tried, the best network, the ten best trials, the best so far."""
+    """The HTML of a result: counts, the best network, the ten best trials, and a plot."""
     best = result.best
     ended = f"; ended by {result.stopped}" if result.stopped else ""
     parts = [notebook.line(f"judged by {result.metric}{ended}")]

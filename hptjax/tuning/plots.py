@@ -14,21 +14,21 @@ class Plot:
     """A drawing of a result.
 
     Attributes:
-        axes: matplotlib's axes, to be changed as one likes.
+        axes: matplotlib's axes, which you may change.
     """
 
     axes: "Axes"
 
     @property
     def figure(self) -> Any:
-        """Matplotlib's figure."""
+        """The figure of matplotlib."""
         return self.axes.get_figure(root=True)
 
     def save(self, path: str | Path) -> Path:
-        """Writes it to a file.
+        """Writes the plot to a file.
 
         Args:
-            path: its suffix, .png, .svg or .pdf, says the format.
+            path: where to write; its suffix, .png, .svg or .pdf, is the format.
 
         Returns:
             The path.
@@ -48,7 +48,7 @@ class Plot:
 
 
 def drawn(draw: Callable[["Axes"], "Axes"], ax: "Axes | None", width: float = 5.0) -> Plot:
-    """What a function draws: on axes of the caller's, or on new ones of that many inches."""
+    """The plot of a function on the caller's axes, or on new ones of `width` inches."""
     from hptjax.report.plots import new_axes
 
     return Plot(draw(new_axes(0.6 * width, width) if ax is None else ax))

@@ -1,4 +1,4 @@
-"""What `hptjax.tune` gives back: the trials of a run, what they show, and their networks."""
+"""The result of `hptjax.tune`: the trials of a run, their tables and plots, and their networks."""
 
 import shutil
 import weakref
@@ -30,20 +30,20 @@ STOPPED, INTERRUPTED = "stop()", "interrupted"
 
 
 class Result(Views):
-    """The trials of a run, best first where they are ranked, and what can be made of them.
+    """The trials of a run, with their networks, tables, plots and report.
 
-    While a run goes on, as its callbacks see it, it holds the trials so far.
+    While a run goes on, in its callbacks, it holds the trials so far.
 
     Attributes:
-        best: the best trial, None where none was trained to the end.
-        trials: all trials, in the order in which they were asked for.
-        test: what the best network reaches on the source's test images, None without any.
-        pareto: the trials that none beats in all objectives, best by the metric first.
-        ensemble: networks that predict together, with `keep_best` above 1; else None.
-        metric: what they are judged by: its `name` and `direction`.
-        space: what was tuned, with the conditions of what is not always there.
-        path: the run's directory; None where no files are kept.
-        stopped: why the search ended, as "trial budget"; None while it goes on.
+        best: the best trial; None if no trial was trained to the end.
+        trials: all trials, in the order in which the searchers proposed them.
+        test: the measures of the best network on the test images; None without test images.
+        pareto: the Pareto front of several objectives, best by the metric first.
+        ensemble: the kept networks that predict together, with `keep_best` above 1; else None.
+        metric: the metric that judges trials: its `name` and `direction`.
+        space: the tuned hparams, with the conditions of those that are not always active.
+        path: the run's directory; None if no files are kept.
+        stopped: why the search ended, such as "trial budget"; None while it goes on.
 
     Example:
         >>> result.stopped  # of result = hptjax.tune(...)
@@ -62,9 +62,9 @@ class Result(Views):
         images: Images | None = None,
         kept: bool = True,
     ) -> None:
-        """records: of the run in a folder. images: that a caller gave for it.
+        """records: the records of the run in the folder. images: the caller's images for it.
 
-        kept: False has the folder's parent removed with the result.
+        kept: False removes the parent of the folder with the result.
         """
         self._records, self._folder, self._images, self._kept = records, folder, images, kept
         if not kept:
@@ -82,12 +82,12 @@ class Result(Views):
 
     @property
     def trials(self) -> tuple[Trial, ...]:
-        """All trials, in the order in which they were asked for."""
+        """All trials, in the order in which the searchers proposed them."""
         return tuple(map(self._trial, self._records.trials))
 
     @property
     def pareto(self) -> tuple[Trial, ...]:
-        """The trials that none beats in all objectives, where a study has several."""
+        """The Pareto front: the trials that no other trial beats, best by the metric first."""
         return tuple(map(self._trial, pareto_front(self._records.trials, self._records.goals)))
 
     @property
@@ -97,10 +97,10 @@ class Result(Views):
 
     @property
     def test(self) -> dict[str, float | None] | None:
-        """What the best network reaches on the test images, by the task's measures.
+        """The measures of the best network on the test images, by the task's names.
 
-        They are the source's, or those that `tune` was given. None where there are none, or before
-        the end of the search; a number is None where it is not finite.
+        The test images are the source's, or those given to `tune`. None if there are none, or
+        before the end of the search; a value is None if it is not finite.
         """
         from hptjax.report.best import best_network
 
@@ -109,18 +109,18 @@ class Result(Views):
 
     @property
     def space(self) -> Space:
-        """What was tuned, with the conditions of what is not always there."""
+        """The tuned hparams, with the conditions of those that are not always active."""
         study = study_of(self._records.config)
         return with_conditions(study.space, bind(study.space, study.model))
 
     @property
     def path(self) -> Path | None:
-        """The run's directory; None where no files are kept."""
+        """The run's directory; None if no files are kept."""
         return self._folder if self._kept else None
 
     @property
     def stopped(self) -> str | None:
-        """Why the search ended; None while it goes on. Of several searchers each one's reason."""
+        """Why the search ended, or each of several searchers; None while it goes on."""
         if self._ended is not None:
             return self._ended
         stops = self._records.stops
@@ -129,33 +129,33 @@ class Result(Views):
         return "; ".join(f"{label}: {reason}" for label, reason in stops.items())
 
     def trial(self, name: str) -> Trial:
-        """One trial.
+        """Returns one trial by its id.
 
         Args:
-            name: its id, as "tpe/57".
+            name: the id, such as "tpe/57".
 
         Returns:
             The trial.
 
         Raises:
-            ConfigError: where there is none of this id.
+            ConfigError: if there is no trial with this id.
         """
         return self._trial(self._record(name))
 
     def report(self, folder: str | Path | None = None, *, open: bool = False) -> Path:
-        """Writes one HTML page about the run, which needs no network, and its figures.
+        """Writes an HTML page about the run, which works offline, and its figures.
 
         Args:
-            folder: where to; `report` within the run if None.
-            open: whether a browser shows it.
+            folder: where to write; `report` in the run's directory if None.
+            open: whether to open the page in a browser.
 
         Returns:
             The path of the page.
 
         Raises:
-            ConfigError: where no trial is recorded yet, or no files are kept and no folder is
+            ConfigError: if no trial is recorded yet, or if no files are kept and no folder is
                 given.
-            MissingExtraError: without a package that the page needs, which an extra brings.
+            MissingExtraError: if an optional package that the page needs is not installed.
         """
         from hptjax.report.html import write_report
         from hptjax.report.sources import named_sources, read_source
@@ -176,20 +176,22 @@ class Result(Views):
     ) -> Network:
         """Trains the network of a trial again, from its recorded random key.
 
-        For its recorded epochs it becomes what it was: bit by bit on devices like the run's.
+        Trained for its recorded epochs, it gets the same weights, bit by bit on devices like the
+        run's.
 
         Args:
-            trial: a trial of this result, or its id as "tpe/57".
-            epochs: of the training, over which a rate that is scheduled runs; the recorded ones
-                if None.
-            data: the images, (X, y), an ImageDataset or a StudyData, where they were given in
+            trial: a trial of this result, or its id, such as "tpe/57".
+            epochs: how long to train; a scheduled learning rate runs over these epochs. None: the
+                recorded epochs.
+            data: the images, (X, y), an ImageDataset or a StudyData. Needed if they were given in
                 Python and the result was loaded by `hptjax.load_run`.
 
         Returns:
             The trained network.
 
         Raises:
-            ConfigError: for a trial that was never trained; images not given, or not the run's.
+            ConfigError: if the trial was never trained, or if the images are missing or not the
+                run's.
         """
         record = self._record(trial)
         study = study_of(self._records.config)
@@ -201,14 +203,14 @@ class Result(Views):
         return made
 
     def stop(self) -> None:
-        """Ends the search after the present generation: for callbacks, while it goes on.
+        """Ends the search after the present generation; for use in callbacks.
 
-        The same call of `tune` goes on from there.
+        The same call of `tune` resumes it.
         """
         self._asked_to_stop = True
 
     def _given(self, source: str, data: Any, study: Any) -> Images | None:
-        """The images in place of a source's; ConfigError where nobody gave any."""
+        """The images in place of a source; ConfigError if they are needed but not given."""
         if data is not None:
             return read_images(data, None, study.task.kind, study.data.channels, silent)
         if self._images is None and source == MEMORY:
@@ -223,7 +225,7 @@ class Result(Views):
         return self._folder.name
 
     def _trial(self, record: TrialRecord) -> Trial:
-        """The one trial of a record."""
+        """The trial of a record; always the same object."""
         key = record.strategy, record.number
         if key not in self._made:
             self._made[key] = Trial(record, self)
@@ -239,7 +241,7 @@ class Result(Views):
         raise ConfigError(f"trial: there is none {shown(name)}; this result holds {held}.")
 
     def _network_of(self, record: TrialRecord) -> Network:
-        """The network of a trial that was kept, or trained again."""
+        """The network of a trial, if it was kept or trained again."""
         name = _id(record)
         found = self._again.get(name) or kept_network(self._folder, record)
         if found is None:
@@ -259,7 +261,7 @@ class Result(Views):
         self._records = StudyResult((*old.generations, record), old.stops, old.config)
 
     def _end(self, records: StudyResult, reason: str | None = None) -> None:
-        """All that was recorded; reason: why the run was left, if not by its budget."""
+        """Sets the final records; reason: why the run was interrupted, if it was."""
         self._records, self._ended = records, reason
 
     def __repr__(self) -> str:
@@ -276,17 +278,17 @@ def _id(record: TrialRecord) -> str:
 
 
 def load_run(path: str | Path) -> Result:
-    """The result of a run that `hptjax.tune` or `hptjax run` made, finished or not.
+    """Loads the result of a run that `hptjax.tune` or `hptjax run` made, finished or not.
 
     Args:
         path: the run's directory.
 
     Returns:
-        Its trials, networks, plots and report.
+        The result: trials, networks, plots and report.
 
     Raises:
-        ConfigError: where there is no run, or one of another version.
-        DataError: where its journal is damaged.
+        ConfigError: if there is no run, or one of another version.
+        DataError: if its journal is damaged.
 
     Example:
         >>> import hptjax

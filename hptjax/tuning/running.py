@@ -1,4 +1,4 @@
-"""What runs a study in its run directory: the one function of `hptjax run` and `hptjax.tune`."""
+"""Runs a study in its run directory, for both `hptjax run` and `hptjax.tune`."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -38,11 +38,11 @@ from hptjax.tuning.interrupts import Interrupts
 
 @dataclass(frozen=True)
 class Given:
-    """What a caller in Python hands in beside a study's config, since no file can hold it.
+    """The objects that a caller in Python gives beside a study's config: no file can hold them.
 
-    images: in place of the source's; test: those that the best network is measured on in the end.
-    metric, executor, searchers: as of `run_study`. sinks: what
-    watches it, too. dashboards: whether an Optuna journal and TensorBoard's files are written.
+    images: images in place of the source. test: the test images for the best network. metric,
+    executor, searchers: as in `run_study`. sinks: further observers. dashboards: whether an Optuna
+    journal and TensorBoard's files are written.
     """
 
     images: Images | None = None
@@ -60,10 +60,10 @@ NOTHING = Given()
 def run_here(
     study: StudyConfig, out: Path, display: Display, given: Given = NOTHING
 ) -> StudyResult:
-    """Runs, resumes or extends a study in its run directory; a finished one is only read.
+    """Runs, resumes or extends a study in its run directory; only reads a finished one.
 
-    Raises: ConfigError where the directory holds another study, a run of other images, or something
-    else; DataError for damage. KeyboardInterrupt comes after a snapshot, and goes on.
+    Raises ConfigError if the directory holds another study, a run of other images, or other files;
+    DataError for damage; KeyboardInterrupt after a snapshot.
     """
     study = _warm_started(study, recorded_config(out))
     with RunDirectory(out, study.to_dict()) as directory:
@@ -82,7 +82,7 @@ def run_here(
 
 
 def _warm_started(study: StudyConfig, recorded: Mapping[str, Any] | None) -> StudyConfig:
-    """As `warm_started`, also where the searchers are a caller's own, which no table has."""
+    """Does what `warm_started` does, also for a caller's own searchers, which no table has."""
     if study.warm_start is None or study.warm_start.resolved:
         return study
     known = warm_started(study.model_copy(update={"strategies": ("random",)}), recorded)
@@ -90,7 +90,7 @@ def _warm_started(study: StudyConfig, recorded: Mapping[str, Any] | None) -> Stu
 
 
 def _check_images(study: StudyConfig, out: Path, display: Display, given: Given) -> None:
-    """ConfigError where a caller's images are not those of a finished run."""
+    """Raises ConfigError if a caller's images are not those of a finished run."""
     if given.images is not None:
         data = prepared_data(study, given.images, display.warn)
         check_digests(out, read_run(out).data, data_digests(data), study.data.source)
@@ -99,7 +99,7 @@ def _check_images(study: StudyConfig, out: Path, display: Display, given: Given)
 def execute(
     study: StudyConfig, directory: RunDirectory, display: Display, given: Given = NOTHING
 ) -> StudyResult:
-    """Runs the study with everything that a run directory records."""
+    """Runs the study, and records everything in its run directory."""
     data = prepared_data(study, given.images, display.warn)
     digests = noted_digests(study.data, study.model, data)
     note_environment(directory.path, environment(devices_of(study), kernels=native.available()))
@@ -132,17 +132,17 @@ def execute(
 
 
 def leave_tables(directory: RunDirectory, error: BaseException | None) -> None:
-    """Tables of all that the journal holds; error: what ended the study, if not its end."""
+    """Writes the tables of the whole journal; error: the error that ended the study, if any."""
     try:
         directory.journal.check_place()
         write_tables(load_run(directory.path), directory.path)
     except (ConfigError, OSError):
-        if error is None:  # else it is what the user should read: the disk may be full
+        if error is None:  # otherwise the user should read that error: the disk may be full
             raise
 
 
 def devices_of(study: StudyConfig) -> list[str]:
-    """The devices of this process, if it trains; else they are left to the workers, untouched."""
+    """The devices of this process, if it trains; if not, leaves them to the workers."""
     if study.executor.name != "local":
         jax.config.update("jax_platforms", "cpu")
         return [f"those of the workers of {study.executor.name}"]
@@ -152,13 +152,13 @@ def devices_of(study: StudyConfig) -> list[str]:
 def make_sinks(
     study: StudyConfig, out: Path, display: Display, given: Given, stack: ExitStack
 ) -> list[Sink]:
-    """What shows how far the run is; an Optuna journal; TensorBoard's files; the study's own."""
+    """The sinks: progress, Optuna journal, TensorBoard's files, and the study's own."""
     sinks = [_entered(display.watch(Goal.from_tree(study.metric).name), stack)]
     wanted: dict[str, Any] = {"optuna_journal": None} if given.dashboards else {}
     wanted |= {"tensorboard": None} if given.dashboards and study.tensorboard else {}
     for word, options in {**wanted, **{sink.name: sink.options for sink in study.sinks}}.items():
         kind: Any = SINKS.find(word, "sinks")
-        if word == "optuna_journal" and given.metric is not None:  # the config has its name alone
+        if word == "optuna_journal" and given.metric is not None:  # the config has only its name
             others = [own.goal for own in objectives_of(study.objectives, study.task)]
             opened = kind(out / "optuna.journal", study.space, given.metric, others)
         else:
@@ -168,5 +168,5 @@ def make_sinks(
 
 
 def _entered(sink: Any, stack: ExitStack) -> Sink:
-    """The sink; one that is a context is closed with the study."""
+    """The sink; a context manager is closed with the study."""
     return stack.enter_context(sink) if hasattr(sink, "__exit__") else sink

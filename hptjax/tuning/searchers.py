@@ -1,4 +1,4 @@
-"""The argument `searcher` of `hptjax.tune`: words of the table, and searchers of one's own."""
+"""Reads the argument `searcher` of `hptjax.tune`: words of the table, or the user's own."""
 
 import inspect
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ LIBRARIES = ("optuna", "evosax")
 
 
 class NoOptions(Frozen):
-    """A searcher that is handed over whole has been told its options."""
+    """The options of a given searcher object, which has them already."""
 
 
 def read_searchers(searcher: Any) -> tuple[list[Any], dict[str, SearcherFactory]]:
-    """What a study's config says of its searchers, and those of one's own by their labels.
+    """Splits searchers into those for a study's config and the user's own, by label.
 
     Raises ConfigError for another form.
     """
@@ -41,7 +41,7 @@ def read_searchers(searcher: Any) -> tuple[list[Any], dict[str, SearcherFactory]
 def factories(
     study: StudyConfig, own: Mapping[str, SearcherFactory]
 ) -> dict[str, SearcherFactory] | None:
-    """What makes each searcher of a study; None where all are of the table."""
+    """{label: the function that makes the searcher}; None if all are in the table."""
     if not own:
         return None
     return {
@@ -56,7 +56,7 @@ def factories(
 
 
 def _own(item: Any) -> tuple[StrategyConfig, SearcherFactory]:
-    """A class of searchers, or one searcher, with the label of its class."""
+    """The config and the factory of a user's searcher, or class; its label is the class's name."""
     kind: Any = item if inspect.isclass(item) else type(item)
     library = kind.__module__.partition(".")[0]
     if library in LIBRARIES:

@@ -1,4 +1,4 @@
-"""How a study begins from Python, and what it ends with: a result, whatever ended it."""
+"""Starts a study from Python; returns a result, however the study ended."""
 
 import tempfile
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ from hptjax.tuning.running import Given, run_here
 
 @dataclass(frozen=True)
 class Start:
-    """What does not belong to a study: where its run is kept, what is shown, and who is told.
+    """The settings of a call that do not belong to the study: directory, display and callbacks.
 
-    out: None: where the study's name says; False: nowhere.
+    out: None uses the default directory; False keeps no files.
     """
 
     out: Any
@@ -34,7 +34,7 @@ class Start:
 
     @classmethod
     def of(cls, out: Any, progress: Any, callbacks: Any) -> Self:
-        """From the arguments of these names; ConfigError for another type."""
+        """Reads the arguments of these names; ConfigError for a wrong type."""
         if progress is not None and not isinstance(progress, bool):
             raise ConfigError(f"progress: must be True, False or None, got {shown(progress)}.")
         if out is not None and out is not False and not isinstance(out, str | Path):
@@ -44,9 +44,9 @@ class Start:
     def run(
         self, study: StudyConfig, given: Given, place: Path, notices: Sequence[str] = ()
     ) -> Result:
-        """Runs a study in its directory, or in one that lives as long as its result.
+        """Runs a study in its directory, or in a temporary one that lives as long as the result.
 
-        place: of the run unless told; notices: lines of what was done to the arguments.
+        place: the default directory. notices: lines about changed arguments.
         """
         kept = self.out is not False
         if kept:
@@ -72,7 +72,7 @@ class Start:
     def _interrupted(
         self, error: KeyboardInterrupt, result: Result, folder: Path, kept: bool
     ) -> None:
-        """Leaves a notebook with what there is, and a script with the interrupt."""
+        """In a notebook ends with the trials so far; in a script raises the interrupt."""
         if not in_notebook():
             if kept:
                 error.add_note(f"{folder}: the same call goes on from here.")
@@ -83,7 +83,7 @@ class Start:
 
 
 def _recorded(folder: Path, nothing: StudyResult) -> StudyResult:
-    """What the journal of a run that was interrupted holds, if it had begun."""
+    """The records of an interrupted run, if it had begun."""
     try:
         return run_dir.load_run(folder)
     except ConfigError:

@@ -1,4 +1,4 @@
-"""The tables that the plots of a result are made of; pandas is loaded when one is asked for."""
+"""The tables behind the plots of a result; pandas is loaded only when one is made."""
 
 from typing import TYPE_CHECKING
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
 
 
 def trials(records: StudyResult, name: str) -> "DataFrame":
-    """The table that plots of trials are made of."""
+    """The table for plots of trials."""
     from hptjax.report.runs import runs_table
 
     return runs_table({name: records})
 
 
 def epochs(records: StudyResult, name: str) -> "DataFrame":
-    """The table that plots of curves are made of."""
+    """The table for plots of curves."""
     from hptjax.report.runs import epochs_table
 
     return epochs_table({name: records})
 
 
 def curve_of(goal: Goal, metric: str | None, table: "DataFrame") -> str:
-    """The curve that is drawn: the one asked for, what trials are judged by, or the loss."""
+    """The name of the curve to draw: the given one, else the study's metric, else the loss."""
     if metric is None:
         own = [name for name in (goal.name, VAL + goal.name) if name in table]
         return own[0] if own else "val_loss"

@@ -1,4 +1,4 @@
-"""One network that was tried: what it was, how it fared, and what it predicts if it was kept."""
+"""A trial for users: the network, its results, and its predictions if the weights were kept."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -20,7 +20,7 @@ from hptjax.report.console import show_number
 
 
 class Owner(Protocol):
-    """The result that a trial is of."""
+    """The result that a trial belongs to."""
 
     @property
     def metric(self) -> Goal: ...
@@ -29,21 +29,21 @@ class Owner(Protocol):
 
 
 class Trial:
-    """A network that was tried, as `Result.best` and `Result.trials` give it.
+    """A network that was tried, from `Result.best` or `Result.trials`.
 
     Attributes:
-        id: the searcher's label and the trial's number in it, as "tpe/57".
+        id: the searcher's label and the trial's number, such as "tpe/57".
         status: "trained", "stopped" by the schedule, "diverged", "infeasible" or "lost".
-        reason: why it was not trained to the end, None if it was.
-        hparams: the values that were tuned, without those that are inactive.
-        model: the network that was trained, None where none could be built.
-        value: the metric that trials are judged by, None where it failed.
-        metrics: the metrics at the epoch that it is judged by, by name; None: not finite.
+        reason: why it was not trained to the end; None if it was.
+        hparams: the values of the active hparams.
+        model: the network that was trained; None if it could not be built.
+        value: the value of the study's metric; None if the trial failed.
+        metrics: the metrics after the judged epoch, by name; None: not finite.
         curves: the metrics after each epoch, by name.
-        epoch: the epoch, from 1, that it is judged by; None where it was not trained.
-        parameters: how many weights it has, None where no network could be built.
-        flops: operations of a forward pass of one image, likewise.
-        changes: what was repaired in the network that was asked for, and why.
+        epoch: the judged epoch, from 1; None if it was not trained.
+        parameters: the number of weights; None if the network could not be built.
+        flops: FLOPs of a forward pass of one image; None likewise.
+        changes: the changes that repair made to the proposed network, with reasons.
         network: the trained network, if its weights were kept.
 
     Example:
@@ -57,38 +57,38 @@ class Trial:
 
     @property
     def id(self) -> str:
-        """The searcher's label and the trial's number in it, as "tpe/57"."""
+        """The searcher's label and the trial's number, such as "tpe/57"."""
         return f"{self._record.strategy}/{self._record.number}"
 
     @property
     def status(self) -> str:
-        """What became of it: trained, stopped, diverged, infeasible or lost."""
+        """The outcome: trained, stopped, diverged, infeasible or lost."""
         return self._record.status.value
 
     @property
     def reason(self) -> str | None:
-        """Why it was not trained to the end, None if it was."""
+        """Why it was not trained to the end; None if it was."""
         return self._record.reason
 
     @property
     def hparams(self) -> dict[str, Any]:
-        """The values that were tuned, without those that are inactive."""
+        """The values of the active hparams."""
         return dict(self._record.hparams)
 
     @cached_property
     def model(self) -> AnyModel | None:
-        """The network that was trained; None where none could be built."""
+        """The network that was trained; None if it could not be built."""
         config = self._record.config
         return None if config is None else read_model(config)
 
     @property
     def value(self) -> float | None:
-        """The metric that trials are judged by; None where it failed."""
+        """The value of the study's metric; None if the trial failed."""
         return self._record.value
 
     @property
     def metrics(self) -> dict[str, float | None]:
-        """The metrics at the epoch that it is judged by; None: not finite."""
+        """The metrics after the judged epoch, by name; None: not finite."""
         epoch = self.epoch
         if epoch is None:
             return {}
@@ -96,12 +96,12 @@ class Trial:
 
     @property
     def curves(self) -> dict[str, list[float | None]]:
-        """The metrics after each epoch [epochs]; None: not finite."""
+        """The metrics after each epoch [epochs], by name; None: not finite."""
         return {name: list(curve) for name, curve in self._record.epochs.items()}
 
     @property
     def epoch(self) -> int | None:
-        """The epoch, from 1, that it is judged by; None where it was not trained."""
+        """The judged epoch, from 1; None if it was not trained."""
         return self._record.judged_epoch or None
 
     @cached_property
@@ -110,17 +110,17 @@ class Trial:
 
     @property
     def parameters(self) -> int | None:
-        """How many weights the network has; None where none could be built."""
+        """The number of weights; None if the network could not be built."""
         return None if self._costs is None else self._costs.parameters
 
     @property
     def flops(self) -> int | None:
-        """Operations of a forward pass of one image; None where no network could be built."""
+        """FLOPs of a forward pass of one image; None if the network could not be built."""
         return None if self._costs is None else self._costs.forward_flops
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """What was repaired in the network that was asked for, and why."""
+        """The changes that repair made to the proposed network, with reasons."""
         return self._record.changes
 
     @property
@@ -128,38 +128,38 @@ class Trial:
         """The trained network.
 
         Raises:
-            ConfigError: where its weights were not kept; `Result.retrain` makes them again.
+            ConfigError: if its weights were not kept; `Result.retrain` trains it again.
         """
         return self._result._network_of(self._record)
 
     def predict(self, images: Any) -> np.ndarray:
-        """What the network takes each image for, as `Network.predict`.
+        """Predicts the class of each image, as `Network.predict` does.
 
         Args:
             images: [N, H, W, C] or [N, H, W], in any range that training takes.
 
         Returns:
-            The names of the classes [N], or numbers of a regression.
+            The names of the classes [N]; for a regression, numbers.
 
         Raises:
-            ConfigError: where its weights were not kept.
+            ConfigError: if its weights were not kept.
         """
         return self.network.predict(images)
 
     def predict_proba(self, images: Any) -> np.ndarray:
-        """The probability of each class, float32 [N, K]; images and errors as of `predict`."""
+        """The probability of each class, float32 [N, K]; images and errors as in `predict`."""
         return self.network.predict_proba(images)
 
     def evaluate(self, dataset: ImageDataset, measures: Sequence[str] = ()) -> dict[str, float]:
-        """What the task measures of the network on a data set, as `Network.evaluate`."""
+        """Measures the network on a data set, as `Network.evaluate` does."""
         return self.network.evaluate(dataset, measures)
 
     def per_class(self, dataset: ImageDataset) -> PerClass:
-        """Precision, recall, F1 and count of each class on a data set, as `Network.per_class`."""
+        """Returns precision, recall, F1 and count of each class, as `Network.per_class` does."""
         return self.network.per_class(dataset)
 
     def export(self, path: str | Path) -> None:
-        """Writes the network to a file, as `Network.export`."""
+        """Writes the network to a file, as `Network.export` does."""
         self.network.export(path)
 
     def __repr__(self) -> str:
@@ -180,5 +180,5 @@ class Trial:
         ]
         changes = [[str(change)] for change in self.changes if change.notable]
         if changes:
-            tables.append(notebook.folded("What was repaired", notebook.table(("",), changes)))
+            tables.append(notebook.folded("Changes by repair", notebook.table(("",), changes)))
         return notebook.block(f"Trial {self._words()}", *tables, note=note)

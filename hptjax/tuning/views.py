@@ -15,36 +15,36 @@ if TYPE_CHECKING:
 
 
 class Views:
-    """What a result shows of its records; libraries of tables and plots are loaded when used."""
+    """The tables and plots of a result's records; their libraries are loaded at their first use."""
 
     _records: StudyResult
 
     @property
     def _name(self) -> str:
-        """What the run is called."""
+        """The name of the run."""
         raise NotImplementedError
 
     @property
     def metric(self) -> Goal:
-        """What trials are judged by: its `name` and `direction`, "minimize" or "maximize"."""
+        """The metric that judges trials: its `name` and `direction`, "minimize" or "maximize"."""
         return self._records.goal
 
     def _table(self) -> "DataFrame":
         return tables.trials(self._records, self._name)
 
     def to_frame(self) -> "DataFrame":
-        """A row for each trial.
+        """Returns a table with a row for each trial.
 
         Returns:
-            The columns of trials.csv: place, value, metrics, hparams, what was repaired. Cells
-            of inactive hparams and of missing numbers are empty.
+            The columns of trials.csv: place, value, metrics, hparams, changes. Cells of inactive
+            hparams and of missing numbers are empty.
         """
         from hptjax.report.tables import whole_frame  # pandas is slow to import
 
         return whole_frame(self._records)
 
     def epochs_frame(self) -> "DataFrame":
-        """A row for each trained trial and epoch, from 1.
+        """Returns a table with a row for each trained trial and epoch, from 1.
 
         Returns:
             The columns of epochs.csv: strategy, number, epoch and the metrics.
@@ -54,13 +54,13 @@ class Views:
         return epochs_frame(self._records.generations)
 
     def leaderboard(self, n: int = 10) -> Leaderboard:
-        """The best trials, best first; a network that was tried several times stands there once.
+        """Returns the best trials, best first; a network that was tried several times appears once.
 
         Args:
-            n: how many.
+            n: how many trials.
 
         Returns:
-            A table, which prints as one; its `to_frame()` gives it as data.
+            The leaderboard, which prints as a table; its `to_frame()` returns data.
         """
         names = tuple(self._records.config.get("space", ()))
         return Leaderboard(self._records.trials, self.metric, n, names)
@@ -82,11 +82,11 @@ class Views:
         """Draws a metric of every trial after each epoch, the best one bold.
 
         Args:
-            metric: its name, as "val_accuracy"; what trials are judged by, or the loss, if None.
-            ax: as of `plot`.
+            metric: the name, such as "val_accuracy"; if None, the study's metric, or the loss.
+            ax: as in `plot`.
 
         Returns:
-            The plot, as of `plot`.
+            The plot, as in `plot`.
 
         Raises:
             ConfigError: for a metric that has no curve.
@@ -99,13 +99,13 @@ class Views:
         return drawn(lambda own: plot_learning_curves(table, own, name, direction=direction), ax)
 
     def plot_importances(self, *, ax: "Axes | None" = None) -> Plot:
-        """Draws what part each hparam has in what made values differ, by PED-ANOVA.
+        """Draws the importance of each hparam for the values, by PED-ANOVA.
 
         Args:
-            ax: as of `plot`.
+            ax: as in `plot`.
 
         Returns:
-            The plot, as of `plot`.
+            The plot, as in `plot`.
         """
         from hptjax.report import hparam_importances
         from hptjax.report.plots import plot_importances
@@ -115,13 +115,13 @@ class Views:
         return drawn(lambda own: plot_importances(parts, own), ax)
 
     def plot_parallel(self, *, ax: "Axes | None" = None) -> Plot:
-        """Draws each trial as a line through its hparams, dark for good values.
+        """Draws each trial as a line through its hparams; good values are dark.
 
         Args:
-            ax: as of `plot`.
+            ax: as in `plot`.
 
         Returns:
-            The plot, as of `plot`.
+            The plot, as in `plot`.
         """
         from hptjax.report.plots import plot_parallel
 

@@ -61,7 +61,7 @@ class Prepared:
 def import_torch() -> Any:
     """Imports torch, or says which extra brings it."""
     try:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise MissingExtraError("this benchmark peer", "torch", "bench") from error
     return torch

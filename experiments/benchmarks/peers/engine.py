@@ -1,6 +1,7 @@
 """hptjax itself behind the peers' interface; set up as its command line sets it up."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -68,7 +69,7 @@ def make_trainer(task: Task) -> tuple[Any, int]:
     count = len(task.images) * 4 // 5 if task.augment else batch * task.steps
     held = slice(count, None) if task.augment else slice(HELD_OUT)
     train, validation = (dataset(task, part) for part in (slice(count), held))
-    options = {"augment": task.augment, "augment_validation": task.augment}
+    options: dict[str, Any] = {"augment": task.augment, "augment_validation": task.augment}
     trainer = PopulationTrainer(plan, train, validation, seed=0, **options)
     return trainer, train.size // batch * batch
 
@@ -94,7 +95,7 @@ def count_compilations() -> list[str]:
 
     seen: list[str] = []
 
-    def note(event: str, seconds: float, **_: Any) -> None:
+    def note(event: str, duration_secs: float, **_: Any) -> None:
         if event == "/jax/core/compile/backend_compile_duration":
             seen.append(event)
 
@@ -102,7 +103,7 @@ def count_compilations() -> list[str]:
     return seen
 
 
-def recompilations(trainer: Any, others: list[Config], seen: list[str]) -> int:
+def recompilations(trainer: Any, others: Sequence[Config], seen: list[str]) -> int:
     """Programs compiled, of any kind, by training another population with the same trainer."""
     from hptjax.population import Member, Population
 

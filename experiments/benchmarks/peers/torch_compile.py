@@ -52,7 +52,7 @@ def _compiled(model):
 
 def _allow_programs(count: int) -> None:
     """All members run one function's code, which PyTorch compiles eight times at most by itself."""
-    import torch._dynamo
+    import torch._dynamo  # pyright: ignore[reportMissingImports]
 
     limits = ("recompile_limit", "cache_size_limit")  # of later and of earlier versions
     name = next(name for name in limits if hasattr(torch._dynamo.config, name))

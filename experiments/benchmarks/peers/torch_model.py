@@ -13,6 +13,9 @@ from .common import Config, Task, import_torch, pixels
 torch = import_torch()
 nn, F = torch.nn, torch.nn.functional
 Tensor = torch.Tensor
+Module = nn.Module
+Optimizer = torch.optim.Optimizer
+MemoryFormat = torch.memory_format
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "none": lambda x: x,
@@ -115,8 +118,8 @@ def make_model(task: Task, member: Config) -> TorchClassifier:
 
 
 def make_optimizer(
-    model: nn.Module, member: Config, *, fused: bool = False, capturable: bool = False
-) -> torch.optim.Adam:
+    model: Module, member: Config, *, fused: bool = False, capturable: bool = False
+) -> Optimizer:
     """Adam with L2 added to the gradient (torch's `weight_decay`), not AdamW."""
     return torch.optim.Adam(
         model.parameters(),
@@ -135,7 +138,7 @@ def loss_of(model: TorchClassifier, outputs: Tensor, labels: Tensor) -> Tensor:
 
 
 def train_step(
-    model: TorchClassifier, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor
+    model: TorchClassifier, optimizer: Optimizer, images: Tensor, labels: Tensor
 ) -> Tensor:
     """One step on a batch [B, C, H, W]; returns the loss before it (cross entropy, mean)."""
     optimizer.zero_grad(set_to_none=True)
@@ -145,7 +148,7 @@ def train_step(
     return loss.detach()
 
 
-def layout_of(task: Task) -> torch.memory_format:
+def layout_of(task: Task) -> MemoryFormat:
     return torch.channels_last if task.channels_last else torch.contiguous_format
 
 

@@ -1,6 +1,7 @@
 """torch.func: `vmap` of gradient and Adam over an equal-shape population."""
 
 import time
+from typing import Any
 
 from .common import OPTIMISER, Prepared, Round, Task, batch_starts, check_equal_shapes
 from .torch_model import loss_of, make_model, task_tensors, torch
@@ -42,9 +43,9 @@ def prepare(task: Task) -> Prepared:
     step = torch.func.vmap(grad, in_dims=(0, 0, None, None), randomness="different")
     size, count = task.members[0]["batch_size"], 0
 
-    def train(steps: int):
+    def train(steps: int) -> Any:
         nonlocal buffers, count
-        loss = None
+        loss: Any = None
         for start in batch_starts(len(x), size, steps):
             part, count = slice(start, start + size), count + 1
             grads, (loss, buffers) = step(params, buffers, x[part], y[part])

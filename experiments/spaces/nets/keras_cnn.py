@@ -1,7 +1,7 @@
 """configs/keras_cnn.yaml: the network of KerasTuner's tutorials."""
 
 import optuna
-from torch import nn
+from torch import nn  # pyright: ignore[reportMissingImports]
 
 from ..training import Candidate, Data, optimizer_of
 

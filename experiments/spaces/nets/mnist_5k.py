@@ -1,7 +1,7 @@
 """configs/mnist_5k.yaml: two or three convolutions, each with a norm and a pool, and a layer."""
 
 import optuna
-from torch import nn
+from torch import nn  # pyright: ignore[reportMissingImports]
 
 from ..augment import crop, rotate
 from ..training import Candidate, Data, optimizer_of

@@ -1,7 +1,7 @@
 """configs/optuna_mlp.yaml: Optuna's example examples/pytorch/pytorch_simple.py."""
 
 import optuna
-from torch import nn
+from torch import nn  # pyright: ignore[reportMissingImports]
 
 from ..training import Candidate, Data, optimizer_of
 

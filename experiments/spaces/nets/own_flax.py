@@ -1,9 +1,9 @@
 """configs/own_flax.yaml: the ConvNeXt of hptjax/nn/convnext.py, layer by layer in PyTorch."""
 
 import optuna
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+import torch  # pyright: ignore[reportMissingImports]
+import torch.nn.functional as F  # pyright: ignore[reportMissingImports]
+from torch import Tensor, nn  # pyright: ignore[reportMissingImports]
 
 from ..training import Candidate, Data, optimizer_of
 

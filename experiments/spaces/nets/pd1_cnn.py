@@ -1,7 +1,7 @@
 """configs/pd1_cnn.yaml: the four hparams of PD1 (Wang et al. 2021), with a small CNN."""
 
 import optuna
-from torch import nn
+from torch import nn  # pyright: ignore[reportMissingImports]
 
 from ..training import Candidate, Data, optimizer_of
 

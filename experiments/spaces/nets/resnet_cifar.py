@@ -3,8 +3,8 @@
 import math
 
 import optuna
-import torch
-from torch import Tensor, nn
+import torch  # pyright: ignore[reportMissingImports]
+from torch import Tensor, nn  # pyright: ignore[reportMissingImports]
 
 from ..augment import crop, flip
 from ..training import Candidate, Data, optimizer_of

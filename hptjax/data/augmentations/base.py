@@ -23,6 +23,15 @@ class Augmentation(Frozen):
     is white. True if it gives the type that it takes, uint8 or float32, as one that moves pixels or
     makes them black.
     main: the option that stands for the value in `word: value`.
+
+    Example:
+        >>> import hptjax, jax
+        >>> class Noise(hptjax.Augmentation):
+        ...     std: float = 0.1
+        ...     def __call__(self, images, key):
+        ...         return images + self.std * jax.random.normal(key, images.shape)
+        >>> Noise(std=0.2)(jax.numpy.zeros((2, 8, 8, 1)), jax.random.key(0)).shape
+        (2, 8, 8, 1)
     """
 
     bytes: ClassVar[bool] = False

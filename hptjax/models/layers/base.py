@@ -43,6 +43,11 @@ class Weight:
 
     Initial values lie within +-1/sqrt(fan_in) (None: all are `fill`). pixels: how often an image
     multiplies by each number of it (0 for biases and norms).
+
+    Example:
+        >>> import hptjax
+        >>> hptjax.Weight((8, 3, 3, 1), fan_in=9).shape
+        (8, 3, 3, 1)
     """
 
     shape: tuple[Any, ...]
@@ -116,6 +121,16 @@ class Layer(Frozen):
     annotated `float` are traced numbers; all others are part of what is compiled. takes: what must
     come in; gives: what comes out, None for what came in. whole: it is a network by itself, which
     takes the images, unpadded, and gives what the task asks for.
+
+    Example:
+        >>> import hptjax
+        >>> class Shift(hptjax.Layer):
+        ...     start: float = 0.0
+        ...     def weights(self, incoming):
+        ...         return {"shift": hptjax.Weight.per_channel(incoming, fill=self.start)}
+        ...     def forward(self, x, weights, context):
+        ...         return x + weights["shift"]
+        >>> hptjax.testing.check(Shift)
     """
 
     main: ClassVar[str | None] = None

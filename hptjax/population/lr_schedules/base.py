@@ -21,6 +21,13 @@ class LrSchedule(Frozen):
     """The base of every schedule; a subclass's fields are its options, `float` ones are traced.
 
     main: the option that stands for the value in `word: value`.
+
+    Example:
+        >>> import hptjax
+        >>> class Root(hptjax.LrSchedule):
+        ...     power: float = 0.5
+        ...     def factor(self, progress, h):
+        ...         return (1 - progress) ** h.power
     """
 
     main: ClassVar[str | None] = None

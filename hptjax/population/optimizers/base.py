@@ -32,6 +32,13 @@ class Optimizer(Frozen):
 
     slots: how many numbers it keeps of each weight; a property where that depends on an option.
     main: the option that stands for the value in `word: value`.
+
+    Example:
+        >>> import hptjax, jax.numpy as jnp
+        >>> class Sign(hptjax.Optimizer):
+        ...     slots = 0
+        ...     def update(self, params, grads, slots, h):
+        ...         return params - h.lr * jnp.sign(grads), ()
     """
 
     main: ClassVar[str | None] = None

@@ -1,9 +1,10 @@
-"""Plots: a table and Axes in, the Axes out; one style, fit for a paper's column, without pyplot.
+"""Plots: functions draw a table on Axes and return them; one style for a paper's column.
 
     from hptjax.report.plots import new_axes, plot_best_so_far, save_axes
     save_axes(plot_best_so_far(table, new_axes(), "seconds"), "best.png")
 
-Tables are those of `hptjax.report`; matplotlib is loaded when a name is first used.
+`hptjax.report` makes the tables. pyplot is not used; matplotlib is loaded at the first use of a
+name.
 """
 
 from typing import TYPE_CHECKING

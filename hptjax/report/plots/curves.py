@@ -22,11 +22,11 @@ def plot_learning_curves(
     *,
     direction: Direction | None = None,
 ) -> Axes:
-    """Draws a metric of every trial after each epoch, thin; bold the best trial of each group.
+    """Draws a metric of every trial after each epoch; the best trial of each group is bold.
 
-    epochs: an `epochs_table`. direction: of a metric of one's own, which hptjax does not know. The
-    bold trial is the best by this metric among those that were trained longest. The worst fiftieth
-    of the values may lie beyond the edge.
+    epochs: an `epochs_table`. direction: the direction of a user's own metric. The bold trial is
+    the best by this metric among those that were trained longest. The worst fiftieth of the values
+    may be cut off.
     """
     rising = (direction or known_direction(metric)) == "maximize"
     shown = epochs.dropna(subset=metric)
@@ -64,7 +64,7 @@ def _thin(ax: Axes, rows: pd.DataFrame, metric: str, colour: str) -> None:
 
 
 def _best(rows: pd.DataFrame, metric: str, *, rising: bool) -> pd.DataFrame:
-    """The epochs of one trial of a group."""
+    """The epochs of the best trial of a group."""
     ends = rows.loc[rows["epoch"] == floats(rows, "epoch").max()]
     last = ends.sort_values(metric, ascending=not rising, kind="stable").iloc[0]
     return rows.loc[(rows["run"] == last["run"]) & (rows["number"] == last["number"])]

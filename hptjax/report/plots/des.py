@@ -1,4 +1,4 @@
-"""Plots of DES runs; matplotlib is imported by whoever makes the Axes."""
+"""Plots of DES runs; the caller, who makes the Axes, imports matplotlib."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 def plot_convergence(
     ax: "Axes", nfev: np.ndarray, best_so_far: np.ndarray, *, label: str = "DES"
 ) -> "Axes":
-    """Draws the median of several runs' best value, and the band between the quartiles.
+    """Draws the median over several runs of the best value so far, and the band of the quartiles.
 
-    nfev: [G] evaluations; best_so_far: [runs, G], NaN and infinities = nothing found yet.
+    nfev: [G] evaluations; best_so_far: [runs, G]; NaN and infinities mean nothing found yet.
     """
     values = np.where(np.isfinite(best_so_far), best_so_far, np.inf)
     low, middle, high = np.quantile(values, (0.25, 0.5, 0.75), axis=0, method="nearest")
@@ -22,7 +22,9 @@ def plot_convergence(
     ax.fill_between(nfev, low, high, where=np.isfinite(high), alpha=0.25, color=line.get_color())
     ax.set(xlabel="evaluations", ylabel="best value so far")
     shown = values[np.isfinite(values)]
-    if shown.size and 0 < 10 * shown.min() < shown.max():  # within a decade log ticks say little
+    if (
+        shown.size and 0 < 10 * shown.min() < shown.max()
+    ):  # within a decade, a log scale has hardly any ticks
         ax.set_yscale("log")
     ax.legend(frameon=False)
     return ax
@@ -31,11 +33,11 @@ def plot_convergence(
 def plot_population_spread(
     ax: "Axes", history: Mapping[str, np.ndarray], *, names: Sequence[str] | None = None
 ) -> "Axes":
-    """Draws each generation's standard deviation, one line for each coordinate.
+    """Draws the standard deviation of each generation, one line for each coordinate.
 
-    history: that of a single `des_minimize(..., history="population")`: nfev [G], population
-    [G, L, D]. names: of the D coordinates, default x0, x1 ...; above ten coordinates the lines are
-    thin and nameless, and their median is drawn over them.
+    history: the history of one `des_minimize(..., history="population")`: nfev [G], population [G,
+    L, D]. names: the names of the D coordinates, by default x0, x1 ...; for more than ten
+    coordinates the lines are thin and nameless, and their median is drawn over them.
     """
     spread = np.asarray(history["population"], float).std(axis=1)
     spread[spread == 0] = np.nan  # a collapsed coordinate has no place on the log axis

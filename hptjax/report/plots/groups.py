@@ -1,4 +1,4 @@
-"""Plots that compare groups: values, time per evaluation, best so far, where the time went."""
+"""Plots that compare groups: values, time per evaluation, best so far, parts of the wall time."""
 
 from typing import Any
 
@@ -36,14 +36,14 @@ PARTS = {
     "log_s": "record",
     "other_s": "other",
 }
-MANY = 1.5  # decades: on a linear axis runs that are so much shorter are not to be seen
+MANY = 1.5  # decades; on a linear axis, runs shorter by this factor could not be seen
 
 
 @styled
 def plot_box(table: pd.DataFrame, ax: Axes, *, with_stopped: bool = False) -> Axes:
     """Draws the values of each group as a box (quartiles; whiskers 1.5 IQR) over its trials.
 
-    with_stopped: as everywhere in `hptjax.report.numbers`. Failed trials are counted in the label.
+    with_stopped: as in `hptjax.report.numbers`. The labels say how many trials failed.
     """
     values = counted_values(table, with_stopped=with_stopped)
     name = goal_of(table).name
@@ -53,9 +53,9 @@ def plot_box(table: pd.DataFrame, ax: Axes, *, with_stopped: bool = False) -> Ax
 
 @styled
 def plot_time_per_evaluation(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draws the seconds of each trial, stopped and failed ones too, as a box for each group.
+    """Draws the seconds of each trial, including stopped and failed ones, as a box for each group.
 
-    Trials that were trained together share their generation's time by their epochs; compiling is
+    Trials that were trained together share the time of their generation by epochs. Compiling is
     left out.
     """
     ax.set_xlabel("wall time of an evaluation, without compiling (s)")
@@ -63,7 +63,7 @@ def plot_time_per_evaluation(table: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def _boxes(table: pd.DataFrame, ax: Axes, *, failures: bool = True) -> Axes:
-    """Horizontal: the names of groups are long, a column is narrow."""
+    """Draws horizontal boxes: names of groups are long, and a column is narrow."""
     groups = {str(name): rows for name, rows in table.groupby("group", sort=False)}
     if np.isnan(floats(table, "shown")).all():
         return nothing(ax)
@@ -104,12 +104,11 @@ def plot_best_so_far(
     *,
     with_stopped: bool = False,
 ) -> Axes:
-    """Draws the best value of each group against what was spent.
+    """Draws the best value of each group so far against its cost.
 
-    One run is a line; of several the line is their median, the band their quartiles. Groups whose
-    log does not tell what they spent are in the legend only. What is worse than all bests after a
-    tenth of the way is cut off. Where they spent very different amounts, the axis is
-    logarithmic.
+    One run is a line; for several runs, the line is the median, and the band the quartiles. Groups
+    with unknown costs are only in the legend. Values worse than all bests after a tenth of the way
+    are cut off. The axis is logarithmic if the costs differ widely.
     """
     band = best_band(best_so_far(table, axis, with_stopped=with_stopped))
     if not len(band):
@@ -146,7 +145,7 @@ def plot_best_so_far(
 
 
 def _early(band: pd.DataFrame, goal: Goal) -> float:
-    """The best after a tenth of the way, by the worse quartile."""
+    """The best value after a tenth of the way, by the worse quartile."""
     first, last = band["x"].min(), band["x"].max()
     worse = "high" if goal.sign > 0 else "low"
     return float(band.loc[band["x"] <= first + (last - first) / 10, worse].iloc[-1])
@@ -154,7 +153,7 @@ def _early(band: pd.DataFrame, goal: Goal) -> float:
 
 @styled
 def plot_ledger(ledger: pd.DataFrame, ax: Axes) -> Axes:
-    """Draws where the wall time of each group went; ledger: a `ledger_table`, runs averaged."""
+    """Draws the parts of each group's wall time, as means of its runs; ledger: a `ledger_table`."""
     if not len(ledger):
         return nothing(ax, "no generation to show")
     groups = {str(name): rows for name, rows in ledger.groupby("group", sort=False)}

@@ -1,4 +1,4 @@
-"""Plots of what hparams do: parallel coordinates, slices, importances."""
+"""Plots of hparams: parallel coordinates, slices, importances."""
 
 from typing import Any, cast
 
@@ -31,11 +31,11 @@ from hptjax.report.runs import UNIT, column, hparams_of
 def plot_parallel(
     table: pd.DataFrame, ax: Axes, *, with_stopped: bool = False, most: int = 1000
 ) -> Axes:
-    """Draws each trial as a line through its hparams, dark for good values.
+    """Draws each trial as a line through its hparams; good values are dark.
 
-    The numbers at an axis are the lowest and highest that were tried; logarithmic hparams are so
-    here. A line has a gap where an hparam is inactive. most: the best that many trials are drawn,
-    the best of all on top.
+    The numbers at an axis are the lowest and the highest tried values. Axes are logarithmic for
+    logarithmic hparams. A line has a gap at an inactive hparam. most: how many of the best trials
+    are drawn; the best one is on top.
     """
     values = counted_values(table, with_stopped=with_stopped)
     shown = table.assign(counted=values).dropna(subset="counted")
@@ -44,12 +44,12 @@ def plot_parallel(
         return nothing(ax)
     goal = goal_of(table)
     shown = shown.sort_values("counted", ascending=goal.sign > 0, kind="stable").head(most)
-    shown = shown.iloc[::-1]  # the best last, on top
+    shown = shown.iloc[::-1]  # the best one last, on top
     scaled = [_scaled(shown, name) for name in names]
     heights = np.stack([place for place, _ in scaled], axis=1)
     lines = [np.column_stack([np.arange(len(names)), row]) for row in heights]
     cost = shown["counted"].to_numpy(float)
-    # the worst tenth has one colour
+    # the worst tenth shares one colour
     ends = np.quantile(cost, [0.0, 0.9] if goal.sign > 0 else [0.1, 1.0])
     norm = (LogNorm if log_if_wide(ends) == "log" else Normalize)(*ends)
     colours = SEQUENCE if goal.sign > 0 else f"{SEQUENCE}_r"
@@ -84,7 +84,7 @@ def _upright_axes(ax: Axes, names: list[str], ends: list[tuple[str, str]]) -> No
 
 
 def _scaled(shown: pd.DataFrame, name: str) -> tuple[np.ndarray, tuple[str, str]]:
-    """The heights in [0, 1] of an hparam's values, NaN without one, and the texts of its ends."""
+    """The heights in [0, 1] of an hparam's values, NaN for missing ones; texts for both ends."""
     known = column(shown, name).notna()
     heights, ends = _known_heights(cast(pd.DataFrame, shown[known]), name)
     everywhere = np.full(len(shown), np.nan)
@@ -93,7 +93,7 @@ def _scaled(shown: pd.DataFrame, name: str) -> tuple[np.ndarray, tuple[str, str]
 
 
 def _known_heights(shown: pd.DataFrame, name: str) -> tuple[np.ndarray, tuple[str, str]]:
-    """As `_scaled` where all have a value."""
+    """Does what `_scaled` does if no value is missing."""
     tried = column(shown, name)
     numbers = as_numbers(tried)
     if numbers is not None:
@@ -117,9 +117,9 @@ def _short(number: float) -> str:
 
 @styled
 def plot_slice(table: pd.DataFrame, ax: Axes, hparam: str, *, with_stopped: bool = False) -> Axes:
-    """Draws the values of trials against one hparam; early evaluations dark, late ones light.
+    """Draws the values of trials against one hparam; early evaluations are dark, late ones light.
 
-    Raises: ConfigError for an unknown hparam.
+    Raises ConfigError for an unknown hparam.
     """
     if hparam not in hparams_of(table):
         raise ConfigError(
@@ -153,7 +153,7 @@ def plot_slice(table: pd.DataFrame, ax: Axes, hparam: str, *, with_stopped: bool
 
 @styled
 def plot_importances(importances: pd.DataFrame, ax: Axes) -> Axes:
-    """Draws the importance of each hparam for each group; importances: of `hparam_importances`."""
+    """Draws the importance of each hparam for each group, as `hparam_importances` returns them."""
     known = importances.dropna(subset="importance")
     if not len(known):
         return nothing(ax, "too few trials for importances")

@@ -1,4 +1,4 @@
-"""Plots of one search, generation by generation: one strategy of one run."""
+"""Plots of one search, a strategy of a run, generation by generation."""
 
 from itertools import pairwise
 
@@ -35,7 +35,7 @@ MOST_RIDGES = 12
 
 
 def check_one_search(table: pd.DataFrame) -> None:
-    """ConfigError unless all rows are of one strategy of one run."""
+    """Raises ConfigError unless all rows belong to one strategy of one run."""
     searches = table[["run", "strategy"]].drop_duplicates()
     if len(searches) > 1:
         pairs = zip(searches["strategy"], searches["run"], strict=True)
@@ -45,10 +45,10 @@ def check_one_search(table: pd.DataFrame) -> None:
 
 @styled
 def plot_evaluations(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draws the value of each evaluation in its order, generations shaded by turns.
+    """Draws the value of each evaluation in order; every other generation is shaded.
 
-    Filled: trained; hollow: stopped by the schedule, the value of its last epoch; crosses on the
-    upper edge: failed; the line: the best so far.
+    Filled points are trained trials, hollow ones were stopped by the schedule (with their last
+    value), crosses at the upper edge failed. The line is the best so far.
     """
     check_one_search(table)
     if not len(table):
@@ -90,10 +90,10 @@ def _shade(ax: Axes, generation: np.ndarray) -> None:
 
 @styled
 def plot_population_density(table: pd.DataFrame, ax: Axes, *, with_stopped: bool = False) -> Axes:
-    """Draws the density of the values of each generation, the first on top; at most twelve.
+    """Draws the density of the values of at most twelve generations, the first on top.
 
-    Gaussian kernels, of one height; the ticks under a density are its trials. The worst hundredth
-    of the values may lie beyond the edge.
+    The densities are Gaussian, scaled to one height; the ticks below are the trials. The worst
+    hundredth of the values may be cut off.
     """
     check_one_search(table)
     goal = goal_of(table)
@@ -128,21 +128,21 @@ def plot_population_density(table: pd.DataFrame, ax: Axes, *, with_stopped: bool
 
 
 def _density(values: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """[grid], its highest point 1; flat where there are too few different values for one."""
+    """The density [grid], scaled to a maximum of 1; zeros for fewer than three different values."""
     if len(np.unique(values)) < 3:
         return np.zeros_like(grid)
     quarter, three_quarters = np.quantile(values, [0.25, 0.75])
     sd = values.std(ddof=1)
-    width = min(sd, (three_quarters - quarter) / 1.34) or sd  # Silverman's rule: bears outliers
+    width = min(sd, (three_quarters - quarter) / 1.34) or sd  # Silverman's rule, robust to outliers
     density = gaussian_kde(values, 0.9 * width / sd * len(values) ** -0.2)(grid)
     return density / density.max() if density.max() > 0 else density
 
 
 @styled
 def plot_spread(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Draws how far apart each generation's points are: a line per hparam, black their mean.
+    """Draws the spread of each generation's points: a line for each hparam, and a black mean.
 
-    In units of the searched range; dotted: what a uniform sample has, 0.29.
+    The unit is the searched range; the dotted line, 0.29, is a uniform sample.
     """
     check_one_search(table)
     spread = generation_statistics(table)
@@ -169,7 +169,7 @@ def plot_spread(table: pd.DataFrame, ax: Axes) -> Axes:
 def plot_halving(table: pd.DataFrame, ax: Axes) -> Axes:
     """Draws how many trials are trained in each epoch, generation after generation.
 
-    The area is the member epochs; the number over a generation is its best value.
+    The area is the member-epochs; the number above a generation is its best value.
     """
     check_one_search(table)
     alive = survivors(table)

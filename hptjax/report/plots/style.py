@@ -1,4 +1,4 @@
-"""The one style of all plots: colours, sizes, and Axes of a paper's column, without pyplot."""
+"""The style of all plots: colours, sizes, and Axes as wide as a paper's column, without pyplot."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -22,10 +22,10 @@ R = TypeVar("R")
 
 _DOLLAR = re.compile(r"(?<!\\)\$")
 COLUMN = 3.3  # inches
-# Okabe and Ito 2008: told apart with any kind of colour vision; black is kept for marks.
+# Okabe and Ito 2008: distinct for any kind of colour vision; black is kept for marks.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7F7F7F", "#B8A900")
 LINES = ("-", "--", "-.", ":")
-SEQUENCE = "viridis"  # of ordered things
+SEQUENCE = "viridis"  # for ordered values
 BAND, GREY = "#EEEEEE", "#777777"
 STYLE: dict[Any, Any] = {
     "font.size": 8,
@@ -51,7 +51,7 @@ STYLE: dict[Any, Any] = {
 
 
 def styled(plot: Callable[P, R]) -> Callable[P, R]:
-    """A plot function that draws in this style, whatever the caller's is, and names as they are."""
+    """Makes a plot function draw in this style, whatever the caller's style, without formulas."""
 
     @wraps(plot)
     def draw(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -64,7 +64,7 @@ def styled(plot: Callable[P, R]) -> Callable[P, R]:
 
 
 def _without_formulas(value: Any) -> Any:
-    """A table whose texts matplotlib shows as they are: between two `$` it reads a formula."""
+    """A table with `$` escaped in texts: matplotlib reads a formula between two of them."""
     if not isinstance(value, pd.DataFrame):
         return value
     texts = {
@@ -79,7 +79,7 @@ def _without_formulas(value: Any) -> Any:
 
 @styled
 def new_axes(height: float = 2.3, width: float = COLUMN) -> Axes:
-    """Axes of a figure of their own, in inches; `axes.figure` is the figure."""
+    """Axes of a new figure, in inches; `axes.figure` is the figure."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure.subplots()
@@ -87,7 +87,7 @@ def new_axes(height: float = 2.3, width: float = COLUMN) -> Axes:
 
 @styled
 def save_axes(ax: Axes, path: str | Path) -> Path:
-    """Writes the figure of Axes as its suffix says: png, svg, pdf. The same each time."""
+    """Writes the figure of Axes to a png, svg or pdf file, by its suffix; always the same bytes."""
     path = Path(path)
     dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     with mpl.rc_context({"svg.hashsalt": "hptjax"}):
@@ -97,25 +97,25 @@ def save_axes(ax: Axes, path: str | Path) -> Path:
 
 @styled
 def png_of(ax: Axes) -> bytes:
-    """The figure of Axes as PNG, for pages."""
+    """The figure of Axes as PNG bytes, for pages."""
     png = BytesIO()
     ax.get_figure(root=True).savefig(png, format="png")  # type: ignore
     return png.getvalue()
 
 
 def colours_of(groups: Iterable[str]) -> dict[str, str]:
-    """A colour for each group, by the order in which they first come; after eight again."""
+    """A colour for each group, in order of appearance; they repeat after eight."""
     return {g: COLOURS[k % len(COLOURS)] for k, g in enumerate(dict.fromkeys(groups))}
 
 
 def lines_of(groups: Iterable[str]) -> dict[str, str]:
-    """A line style for each group, so that they differ in print, and from others of its colour."""
+    """A line style for each group: groups differ in print, and from others of the same colour."""
     names = enumerate(dict.fromkeys(groups))
     return {g: LINES[(k + k // len(COLOURS)) % len(LINES)] for k, g in names}
 
 
 def log_if_wide(values: Any, *, decades: float = 0.7) -> str:
-    """ "log" where positive values span more than some decades, else "linear"."""
+    """Returns "log" if all values are positive and span more than `decades`, else "linear"."""
     finite = np.asarray(values, float)
     finite = finite[np.isfinite(finite)]
     if not finite.size or finite.min() <= 0:
@@ -124,7 +124,7 @@ def log_if_wide(values: Any, *, decades: float = 0.7) -> str:
 
 
 def set_scale(axis: Axis, values: Any) -> None:
-    """Makes an axis logarithmic where values are wide, numbers written out: 40, not 4 x 10^1."""
+    """Makes an axis logarithmic if values span decades; ticks are 40, not 4 x 10^1."""
     if log_if_wide(values) == "log":
         axes = axis.axes
         (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")
@@ -133,7 +133,7 @@ def set_scale(axis: Axis, values: Any) -> None:
 
 
 def frame_y(ax: Axes, low: float, high: float) -> None:
-    """Limits and scale of the y axis for values of that range; one value is left alone."""
+    """Sets limits and scale of the y axis for a range; does nothing for a single value."""
     set_scale(ax.yaxis, [low, high])
     if high > low and ax.get_yscale() == "log":
         margin = (high / low) ** 0.06
@@ -143,20 +143,20 @@ def frame_y(ax: Axes, low: float, high: float) -> None:
 
 
 class PlainLog(LogFormatter):
-    """Numbers at the same ticks as matplotlib's, but as 0.4 and 40."""
+    """Formats matplotlib's ticks as 0.4 and 40."""
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         return f"{x:g}" if super().__call__(x, pos) else ""
 
 
 def as_numbers(values: pd.Series) -> pd.Series | None:
-    """A column as floats, None where it is of names or of nothing but booleans."""
+    """A column as floats; None if it holds names, or booleans only."""
     kinds = {type(value.item() if isinstance(value, np.generic) else value) for value in values}
     return values.astype(float) if kinds <= {int, float, bool} and kinds != {bool} else None
 
 
 def nothing(ax: Axes, text: str = "no trial to show") -> Axes:
-    """Axes that say why they are empty."""
+    """Empties the Axes and says why."""
     ax.set(xticks=[], yticks=[])
     ax.text(0.5, 0.5, text, ha="center", va="center", color=GREY, transform=ax.transAxes)
     return ax
