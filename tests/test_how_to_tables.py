@@ -128,7 +128,7 @@ def test_sinks_of_trackers_are_ones():
 
 
 def test_all_kinds_of_parts_are_told():
-    told = [words(cell)[0] for _, cell, _ in rows(PARTS, "part")]
+    told = [words(cell)[0] for cell, _, _ in rows(PARTS, "table")]
     assert sorted(told) == sorted({*everything()} - {"configs", "norms"})
     for name in re.findall(r"`hptjax\.(\w+)`", PARTS):
         assert hasattr(hptjax, name) or import_module(f"hptjax.{name}"), name
