@@ -1,8 +1,8 @@
 """Checks for a layer of your own: `hptjax.testing.check(MyLayer)` runs the law of padding on it.
 
 `hptjax.models.layers.base` states the law. The layer is trained for some steps between two of our
-layers, once at its exact shape and once with padding behind every channel; both must give the same
-numbers.
+layers, once at its exact shape and once with padding in every array of channels; both must give the
+same numbers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,10 +33,10 @@ LR = 0.1
 ATOL, ATOL_WEIGHTS = 1e-5, 1e-6
 # small programs that run a few times: they compile faster by a factor of ten
 QUICKLY: dict[str, int | bool] = {"xla_backend_optimization_level": 0}
-if jax.__version_info__ < (0, 12):  # later ones have no such option
+if jax.__version_info__ < (0, 12):  # later versions have no such option
     QUICKLY["xla_cpu_use_fusion_emitters"] = False
 LAW = (
-    "only axis 0 of what a layer gives may be padded",
+    "only axis 0 of the output may be padded",
     "zeros in dead channels in must give zeros in dead channels out, forward and backward; mask by "
     "the true widths what is not zero at 0",
     "statistics must run over images and pixels, or over live channels only",
@@ -92,7 +92,7 @@ class Step(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """A layer between two others: one before it with a gradient at 0, and a head behind it.
+    """A layer between two others: one before it with a gradient at 0, and a head after it.
 
     place: the index of the tested layer. image: the shape of the images.
     """
@@ -103,7 +103,7 @@ class Chain(NamedTuple):
 
     @classmethod
     def around(cls, layer: Layer, incoming: Shape) -> "Chain":
-        """Raises Infeasible where the layer does not take what comes in."""
+        """Returns the chain; raises Infeasible if the layer does not take this input."""
         layer.check(incoming)
         stem = Conv(out_channels=incoming[0], kernel_size=1, activation="tanh")
         before = [stem] if len(incoming) == 3 else [stem, GlobalAvgPool()]
@@ -113,13 +113,13 @@ class Chain(NamedTuple):
         return cls([*before, layer, *behind], len(before), image)
 
     def padded(self) -> "Chain":
-        """The chain at the padded widths that a program has; the head keeps its width."""
+        """Returns the chain at the padded widths of a program; the head keeps its width."""
         *layers, head = self.layers
         wide = [own.bound({n: getattr(own, n) + MORE for n in own.widths}) for own in layers]
         return self._replace(layers=[*wide, head])
 
     def bound(self, numbers: Sequence[Mapping[str, Any]]) -> "Chain":
-        """The chain with traced numbers, as a program has it."""
+        """Returns the chain with traced numbers, as in a program."""
         return self._replace(layers=list(map(_bound, self.layers, numbers)))
 
     def walk(self) -> Iterator[tuple[Layer, Shape, Shape]]:
@@ -131,7 +131,7 @@ class Chain(NamedTuple):
             shape = out
 
     def kinds(self, what: str) -> dict[str, Weight]:
-        """The "weights" or "statistics" by place and name."""
+        """Returns the "weights" or "statistics" by place and name."""
         return {
             f"{i}.{name}": kind
             for i, (layer, shape, _) in enumerate(self.walk())
@@ -139,7 +139,7 @@ class Chain(NamedTuple):
         }
 
     def start(self, what: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Random arrays; an array without a fan-in is drawn around its fill value."""
+        """Draws random arrays; an array without a fan-in is drawn around its fill value."""
         drawn = {}
         for name, kind in self.kinds(what).items():
             bound = 0.2 if kind.fan_in is None else kind.fan_in**-0.5
@@ -149,7 +149,7 @@ class Chain(NamedTuple):
 
 
 def _bound(layer: Layer, numbers: Mapping[str, Any]) -> Layer:
-    """The layer with traced numbers; where possible, a choice is the second of two."""
+    """Returns the layer with traced numbers; where possible, a choice is the second of two."""
     values: dict[str, Any] = dict(numbers)
     for name in layer.choices:
         own = getattr(layer, name)
@@ -164,13 +164,13 @@ def _bound(layer: Layer, numbers: Mapping[str, Any]) -> Layer:
 
 
 def _numbers(layer: Layer) -> dict[str, Any]:
-    """The traced numbers of a layer."""
+    """Returns the traced numbers of a layer."""
     widths = {name: getattr(layer, name) for name in layer.widths}
     return {**widths, **layer.numbers(), **dict.fromkeys(layer.choices, 1)}
 
 
 def _grown(arrays: Mapping[str, np.ndarray], wide: Mapping[str, Weight]) -> dict[str, np.ndarray]:
-    """The arrays at wider shapes, padded with zeros."""
+    """Pads the arrays with zeros to wider shapes."""
     out = {name: np.zeros(kind.shape, np.float32) for name, kind in wide.items()}
     for name, array in arrays.items():
         out[name][tuple(map(slice, array.shape))] = array
@@ -178,12 +178,12 @@ def _grown(arrays: Mapping[str, np.ndarray], wide: Mapping[str, Weight]) -> dict
 
 
 def own_of(arrays: Mapping[str, Any], i: int) -> dict[str, Any]:
-    """The arrays of the i-th layer of a chain, by the layer's own names."""
+    """Returns the arrays of the i-th layer of a chain, by the layer's own names."""
     return {k.partition(".")[2]: v for k, v in arrays.items() if k.startswith(f"{i}.")}
 
 
 def _train(chain: Chain, *, wide: bool, kernels: bool, draws: bool = True) -> list[Step]:
-    """Some steps of plain gradient descent; draws: whether the layers get random keys."""
+    """Takes some steps of plain gradient descent; draws: whether the layers get random keys."""
     rng = np.random.default_rng(0)
     shapes = chain.padded() if wide else chain
     params, stats = (
@@ -204,7 +204,7 @@ def _train(chain: Chain, *, wide: bool, kernels: bool, draws: bool = True) -> li
 
 
 def _step(chain: Chain, zeros, params, stats, x, labels, numbers, key):
-    """One step of a padded or an exact chain; zeros: in the shape of each layer's output."""
+    """Takes one step of a padded or exact chain; zeros: in the shape of each layer's output."""
     members = chain.bound(numbers)
 
     def loss(params, taps):
@@ -255,7 +255,7 @@ def check_padding(layer: Layer, incoming: Shape, *, kernels: bool | None = None)
 
 
 def _draws_decide(chain: Chain) -> bool:
-    """Whether padding changes nothing if there are no random draws."""
+    """Tells whether padding changes nothing without random draws."""
     exact, padded = (_train(chain, wide=wide, kernels=False, draws=False) for wide in (False, True))
     return _difference(chain, exact, padded) is None
 
@@ -267,7 +267,7 @@ def _broken(layer: Layer, point: int, where: str) -> str:
 def _difference(
     chain: Chain, exact: Sequence[Step], padded: Sequence[Step]
 ) -> tuple[int, str] | None:
-    """The first difference that padding makes: the point of the law, and where it is."""
+    """Returns the first difference that padding makes: the point of the law, and its place."""
     names = [_name(layer) for layer in chain.layers]
     for k, (own, wide) in enumerate(zip(exact, padded, strict=True)):
         forward = zip(names, own.outputs, wide.outputs, strict=True)
@@ -330,7 +330,7 @@ def check_module(layer: Layer, incoming: Shape) -> None:
 
 
 def _variables(layer: Layer, weights: Mapping[str, Any], stats: Mapping[str, Any]) -> dict:
-    """Arrays of a layer as the variables of its module."""
+    """Returns the arrays of a layer as the variables of its module."""
     flat = {}
     for group, arrays in (("params", weights), ("batch_stats", stats)):
         for name, value in arrays.items():

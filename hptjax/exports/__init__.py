@@ -1,4 +1,4 @@
-"""Trained networks in the forms of other programs; `hptjax.models.formats` is their table.
+"""Trained networks in the formats of other programs; `hptjax.models.formats` is their table.
 
-`lower` turns the layers into a few operations, which `onnx` and `torch` write in their own words.
+`lower` turns the layers into a few kinds of operations, which `onnx` and `torch` write.
 """

@@ -14,9 +14,9 @@ OUT_IN = "IN, OUT -> OUT, IN"
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """An array of a network as PyTorch has it.
+    """An array of a network in PyTorch's layout.
 
-    path: of the Flax variable that it was; axes: how those were turned, empty where they were not.
+    path: of the Flax variable that it comes from. axes: how its axes were permuted; empty if not.
     """
 
     path: str
@@ -28,9 +28,9 @@ class Tensor:
 class Node:
     """One operation on images in PyTorch's layout, [N, C, H, W] or [N, F].
 
-    into, of: the variables that it writes and reads, which are assigned anew as a program's are.
-    shape: (C, H, W) or (F,) of what it gives. name: of its module; tensors: its arrays, by the
-    names that PyTorch's module of the kind gives them.
+    into, of: the variables that it writes and reads, which may be assigned again. shape: (C, H, W)
+    or (F,) of its output. name: of its module. tensors: its arrays, by the names that they have in
+    PyTorch's module of this kind.
     """
 
     op: str
@@ -46,14 +46,14 @@ Graph = tuple[Node, ...]
 
 
 def tensors_of(graph: Graph) -> dict[str, Tensor]:
-    """All arrays, by the names that they have in PyTorch's state_dict."""
+    """Returns all arrays by their names in PyTorch's state_dict."""
     return {
         f"{node.name}.{role}": tensor for node in graph for role, tensor in node.tensors.items()
     }
 
 
 def names_table(graph: Graph) -> list[dict[str, Any]]:
-    """Of each array: the path of the Flax variable, PyTorch's name and shape, and how axes turn."""
+    """Returns for each array the path in Flax, PyTorch's name and shape, and the axes' order."""
     return [
         {"flax": tensor.path, "torch": name, "shape": list(tensor.value.shape), "axes": tensor.axes}
         for name, tensor in tensors_of(graph).items()

@@ -1,4 +1,4 @@
-"""The layers of a trained network as operations; a layer that is not known here is refused."""
+"""Turns the layers of a trained network into operations; refuses a layer it does not know."""
 
 import keyword
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ from hptjax.models.placed import Placed
 from hptjax.models.signature import net_shape, walk
 
 _ONE = (1, 1)
-# what PyTorch's modules have themselves: a label may be one of these
+# names of PyTorch's modules, which a label may equal
 _OF_MODULES = {
     *("T_destination", "add_module", "apply", "bfloat16", "buffers", "call_super_init", "children"),
     *("compile", "cpu", "cuda", "double", "dump_patches", "eval", "extra_repr", "float", "forward"),
@@ -50,9 +50,9 @@ _STATISTICS = {"running_mean": "mean", "running_var": "var"}
 
 
 def lowered(config: AnyModel, variables: Mapping[str, Any]) -> Graph:
-    """The operations of a network in evaluation; ConfigError for a layer that has none.
+    """Returns a network's operations in evaluation; ConfigError for a layer that has none.
 
-    variables: of its Flax module, numpy arrays.
+    variables: those of its Flax module, numpy arrays.
     """
     own = _Lowering(config, variables)
     for placed, incoming in walk(net_shape(config).signature.incoming, chain_of(config)):
@@ -86,7 +86,7 @@ class _Lowering:
         self.nodes.append(Node(op, into or of[0], of, shape, **more))
 
     def name(self, inner: str) -> str:
-        """What a submodule of the present layer is called; the layer's own has its name."""
+        """Returns a new name of a submodule; "", "conv" and "linear" get the name of the layer."""
         own = self.placed.name.replace(".", "_").replace("-", "_")
         name = own if inner in ("", "conv", "linear") else f"{own}_{inner}"
         name = f"layer_{name}" if name[0].isdigit() else name
@@ -96,7 +96,7 @@ class _Lowering:
         return name
 
     def tensor(self, inner: str, leaf: str, kind: str = "params") -> Tensor:
-        """An array of a submodule of the present layer, turned as PyTorch has it."""
+        """Returns an array of a submodule of the present layer, in PyTorch's layout."""
         path = module_path(self.config, self.placed.name, (inner,) if inner else ())
         node = self.variables[kind]
         for step in (*path, leaf):
@@ -109,14 +109,14 @@ class _Lowering:
         return Tensor("/".join((kind, *path, leaf)), np.ascontiguousarray(value), axes)
 
     def affine(self, inner: str, bias: bool = True) -> dict[str, Tensor]:
-        """Kernel and bias of a submodule."""
+        """Returns kernel and bias of a submodule."""
         own = {"weight": self.tensor(inner, "kernel")}
         return own | ({"bias": self.tensor(inner, "bias")} if bias else {})
 
     def conv(
         self, inner: str, shape: Shape, layer: Any, var: str = "x", into: str = "", **other: Any
     ) -> None:
-        """A convolution with the window of a layer, unless told otherwise."""
+        """Appends a convolution with the window of a layer; other: options that differ."""
         has_bias = other.pop("bias", True)
         options = {
             "kernel": pair(layer.kernel_size),
@@ -129,7 +129,7 @@ class _Lowering:
         self.add("conv", shape, (var,), into, options=options, **own)
 
     def norm(self, inner: str, norm: Layer, shape: Shape, var: str = "x") -> None:
-        """A norm, by itself or inside a layer; none adds nothing."""
+        """Appends a norm, a layer or an option of one; the norm `none` appends nothing."""
         if isinstance(norm, NoNorm):
             return
         own = {"weight": self.tensor(inner, "scale"), "bias": self.tensor(inner, "bias")}
@@ -149,7 +149,7 @@ class _Lowering:
         self.add(op, shape, (var,), options=options, tensors=own, name=self.name(inner))
 
     def activation(self, word: str, shape: Shape, var: str = "x") -> None:
-        """An activation of ours; none adds nothing."""
+        """Appends an activation of hptjax; `none` appends nothing."""
         if word == "none":
             return
         if ACTIVATIONS.row(word, self.placed.name).package != "hptjax":
@@ -231,7 +231,7 @@ _WRITERS: dict[type[Layer], Callable[[_Lowering, Any, Shape], None]] = {
     Conv: _conv,
     Depthwise: _conv,
     Separable: _conv,
-    Dropout: lambda own, layer, incoming: None,  # nothing, once it is trained
+    Dropout: lambda own, layer, incoming: None,  # does nothing in evaluation
     Flatten: _flatten,
     GlobalAvgPool: lambda own, layer, incoming: own.add("mean", layer.out(incoming)),
     Head: _linear,

@@ -1,7 +1,7 @@
-"""ONNX: the whole network with what is done to bytes, for onnxruntime and others.
+"""Writes ONNX: the whole network, with the scaling of bytes, for onnxruntime and others.
 
-Our own writer, by the onnx package: the converters of JAX programs take XLA's operations, and none
-of our kernels; here a conv stays a Conv.
+It is our own writer, on the onnx package: converters of JAX programs read XLA's operations, not our
+kernels; here a conv stays a Conv.
 """
 
 import json
@@ -21,19 +21,19 @@ from hptjax.models.ensemble import Ensemble
 from hptjax.models.network import Network
 from hptjax.records.files import replace_file
 
-OPSET, IR = 20, 9  # of 2023: what every runtime of today reads
+OPSET, IR = 20, 9  # of 2023: all current runtimes read it
 _BATCH = "N"
 Input = Literal["uint8", "float32"]
-_ACTS = {"classes": "Softmax", "labels": "Sigmoid"}  # what makes probabilities, by kind of task
+_ACTS = {"classes": "Softmax", "labels": "Sigmoid"}  # logits -> probabilities, by task
 
 
 def write(network: Network, path: Path, *, input: Input = "uint8") -> None:
-    """Writes the network as one .onnx file: images [N, H, W, C] in, logits and more [N, K] out.
+    """Writes the network as one .onnx file: images [N, H, W, C] -> logits and more [N, K].
 
     input: bytes from 0 to 255, or floats from 0 to 1. N is free. Outputs: `logits`, and
-    `probabilities` where the task has some. The metadata holds class_names, preprocess and the
-    table of names, as JSON. Raises ConfigError for a layer that has no form in ONNX, and
-    MissingExtraError without the onnx package.
+    `probabilities` if the task has them. The metadata holds class_names, preprocess and the table
+    of names, as JSON. Raises ConfigError for a layer that ONNX cannot hold, and MissingExtraError
+    without the onnx package.
     """
     _check_input(input, path)
     onnx = _onnx()
@@ -49,10 +49,11 @@ def write(network: Network, path: Path, *, input: Input = "uint8") -> None:
 
 
 def write_ensemble(ensemble: Ensemble, path: Path, *, input: Input = "uint8") -> None:
-    """Writes networks that predict together as one .onnx file; as `write`, which it raises as.
+    """Writes an ensemble as one .onnx file; input and errors are those of `write`.
 
-    Its one output is the weighted mean of their `probabilities`, or of their `logits` where the
-    task has no probabilities. Raises ConfigError for networks that take images of several sizes.
+    Its one output is the weighted mean of the networks' `probabilities`, or of their `logits` if
+    the task has no probabilities. Raises ConfigError for networks that take images of several
+    sizes.
     """
     _check_input(input, path)
     onnx = _onnx()
@@ -115,18 +116,18 @@ def _onnx() -> ModuleType:
 
 
 class Writer:
-    """Collects ONNX nodes and constants; each value gets a name of its own."""
+    """Collects ONNX nodes and constants; each value gets its own name."""
 
     def __init__(self, onnx: ModuleType) -> None:
         self.onnx = onnx
         self.nodes: list[Any] = []
         self.constants: dict[str, Any] = {}
-        self.values: dict[str, str] = {}  # of each variable of the graph, its value as of now
-        self.prefix = ""  # of the names of arrays
+        self.values: dict[str, str] = {}  # the present value of each variable of the graph
+        self.prefix = ""  # of the arrays' names
         self._count = 0
 
     def images(self, shape: tuple[int, int, int], kind: Input) -> None:
-        """What becomes of the input before the first layer."""
+        """Appends the preprocessing of the input before the first layer."""
         value = "images"
         if kind == "uint8":
             value = self.op("Cast", value, to=self.onnx.TensorProto.FLOAT)
@@ -139,7 +140,7 @@ class Writer:
         self.values[node.into] = OPS[node.op](self, node, *given)
 
     def op(self, kind: str, *inputs: str, into: str | None = None, **attributes: Any) -> str:
-        """Appends a node; returns the name of what it gives."""
+        """Appends a node; returns the name of its output."""
         self._count += 1
         name = into or f"{kind.lower()}_{self._count}"
         made = self.onnx.helper.make_node(kind, list(inputs), [name], name, **attributes)
@@ -147,7 +148,7 @@ class Writer:
         return name
 
     def constant(self, value: Any, name: str = "", kind: Any = np.float32) -> str:
-        """An array that the file holds; returns its name."""
+        """Adds an array to the file; returns its name."""
         self._count += not name
         name = f"{self.prefix}{name}" if name else f"constant_{self._count}"
         array = np.asarray(value, kind)
@@ -155,18 +156,18 @@ class Writer:
         return name
 
     def tensor(self, node: Any, role: str) -> str:
-        """An array of the network, under PyTorch's name."""
+        """Adds an array of the network, under PyTorch's name; returns its name."""
         return self.constant(node.tensors[role].value, f"{node.name}.{role}")
 
     def outputs(self, network: Network) -> list[str]:
-        """The names of what the file gives."""
+        """Returns the names of the file's outputs."""
         self.op("Identity", self.values["x"], into="logits")
         if self.meaning(network, "logits", "probabilities") == "logits":
             return ["logits"]
         return ["logits", "probabilities"]
 
     def meaning(self, network: Network, logits: str, into: str | None = None) -> str:
-        """What people read of logits: probabilities, where the task has some."""
+        """Appends the readable results of logits: probabilities, if the task has them."""
         act = _ACTS.get(network.config.task.options.kind)
         if act is None:
             return logits
@@ -181,7 +182,7 @@ def _model(
     kind: Input,
     outputs: list[str],
 ) -> Any:
-    """The file's content."""
+    """Returns the file's content."""
     helper, types = onnx.helper, onnx.TensorProto
     element = types.UINT8 if kind == "uint8" else types.FLOAT
     shape = [_BATCH, *network.input_shape]
@@ -203,7 +204,7 @@ def _model(
 
 
 def metadata(network: Network, names: list[dict[str, Any]], kind: Input) -> dict[str, str]:
-    """What the file says of itself."""
+    """Returns the file's metadata."""
     told = network.preprocess.to_dict()
     words = "bytes from 0 to 255, divided by 255 in the graph" if kind == "uint8" else "floats 0..1"
     return {

@@ -1,4 +1,4 @@
-"""Each operation of a network in the words of ONNX (operators of version 20)."""
+"""Writes each operation of a network in ONNX (operators of version 20)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from hptjax.exports.graph import Node
 from hptjax.ops.norm import EPSILON
 
-Writer = Any  # of `exports.onnx`: op, constant, tensor
+Writer = Any  # of `exports.onnx`: its methods op, constant, tensor
 
 
 def _pads(node: Node) -> list[int]:
@@ -42,7 +42,7 @@ def _batch_norm(w: Writer, node: Node, x: str) -> str:
 
 
 def _group_norm(w: Writer, node: Node, x: str) -> str:
-    """As instances of [N, groups, the rest]: older runtimes have no group norm of each channel."""
+    """Uses instance norm of [N, groups, rest]: older runtimes lack group norm by channel."""
     groups, shape = node.options["groups"], node.shape
     grouped = w.op("Reshape", x, w.constant([0, groups, -1], kind=np.int64))
     plain = w.constant(np.ones(groups)), w.constant(np.zeros(groups))
@@ -81,7 +81,7 @@ def _normalize(w: Writer, node: Node, x: str) -> str:
 
 
 def _shortcut(w: Writer, node: Node, x: str) -> str:
-    """Every stride-th pixel; channels cut off, or filled up with zeros."""
+    """Takes every stride-th pixel; cuts off channels, or adds channels of zeros."""
     stride, (before, after) = node.options["stride"], node.options["channels"]
 
     def whole(*values: int) -> str:

@@ -1,4 +1,4 @@
-"""Our own form: weights, config and notes in one safetensors file, which any reader can open."""
+"""Our own format: weights, config and notes in one safetensors file, which any reader opens."""
 
 from pathlib import Path
 
@@ -6,5 +6,5 @@ from hptjax.models.network import Network
 
 
 def write(network: Network, path: Path) -> None:
-    """Writes the network, with its class names and what is done to images."""
+    """Writes the network, with its class names and the preprocessing of images."""
     network.save(path)

@@ -1,4 +1,4 @@
-"""PyTorch: weights as .pt, and beside it the module that takes them, as source without hptjax."""
+"""Writes PyTorch: weights as .pt, and beside it the source of a module, which needs no hptjax."""
 
 import io
 import re
@@ -17,11 +17,11 @@ from hptjax.records.files import replace_file
 
 
 def write(network: Network, path: Path) -> None:
-    """Writes best.pt and beside it best_net.py, whose `load()` gives the network in PyTorch.
+    """Writes best.pt and beside it best_net.py, whose `load()` returns the network in PyTorch.
 
-    best.pt is a dict of state_dict, class_names, preprocess and names, the table of Flax's names
-    and PyTorch's; `torch.load(path, weights_only=True)` reads it. Raises ConfigError for a layer
-    that has no form there, and where another file has the name of the source; MissingExtraError
+    best.pt is a dict of state_dict, class_names, preprocess and names, the table of Flax's and
+    PyTorch's names; `torch.load(path, weights_only=True)` reads it. Raises ConfigError for a layer
+    that PyTorch cannot hold, and if another file has the name of the source; MissingExtraError
     without torch.
     """
     torch = _torch()
@@ -43,13 +43,13 @@ def write(network: Network, path: Path) -> None:
 
 
 def source_path(path: Path) -> Path:
-    """Where the module's source lies: a name that Python can import."""
+    """Returns the path of the module's source: a name that Python can import."""
     stem = re.sub(r"\W", "_", path.stem)
     return path.with_name(f"{'_' if stem[0].isdigit() else ''}{stem}_net.py")
 
 
 def state_dict(torch: ModuleType, graph: Graph) -> dict[str, Any]:
-    """The arrays under PyTorch's names; batch norms begin to count batches."""
+    """Returns the arrays under PyTorch's names; adds the batch counters of batch norms."""
     state = {
         name: torch.from_numpy(np.array(tensor.value)) for name, tensor in tensors_of(graph).items()
     }

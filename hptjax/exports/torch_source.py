@@ -1,4 +1,4 @@
-"""The network as the text of a plain PyTorch module, which needs no hptjax."""
+"""The source of a network as a plain PyTorch module, which needs no hptjax."""
 
 import pprint
 import textwrap
@@ -34,7 +34,7 @@ _FUNCTIONS: Mapping[str, str] = {
 
 
 def source_of(network: Network, graph: Graph, weights: str) -> str:
-    """The text of the module's file; weights: the name of the .pt file beside it."""
+    """Returns the source of the module; weights: the name of the .pt file beside it."""
     height, width, channels = network.input_shape
     made = [line for node in graph for line in _made(node)]
     steps = [line for node in graph for line in _steps(node)]
@@ -56,7 +56,7 @@ def source_of(network: Network, graph: Graph, weights: str) -> str:
 
 
 def _made(node: Node) -> Iterator[str]:
-    """The lines of the constructor."""
+    """Yields the lines of the constructor."""
     o, tensors = node.options, node.tensors
     if node.op == "normalize":
         for role in ("mean", "std"):
@@ -92,18 +92,18 @@ def _conv(node: Node) -> str:
 
 
 def _even(node: Node) -> bool:
-    """Whether as much is padded before as after, so that PyTorch's own option does."""
+    """Tells whether padding is the same before and after, so that PyTorch's option suffices."""
     return all(before == after for before, after in node.options["pads"])
 
 
 def _padded(node: Node, value: str = "") -> str:
-    """What is read, padded as PyTorch's own option cannot."""
+    """Returns the input of a node, padded where PyTorch's option does not suffice."""
     (top, bottom), (left, right) = node.options["pads"]
     return f"F.pad({node.of[0]}, ({left}, {right}, {top}, {bottom}){value})"
 
 
 def _steps(node: Node) -> Iterator[str]:
-    """The lines of `forward`."""
+    """Yields the lines of `forward`."""
     x, into = node.of[0], node.into
     if node.op == "conv" and not _even(node):
         yield f"{into} = self.{node.name}({_padded(node)})"

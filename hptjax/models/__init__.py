@@ -1,6 +1,6 @@
 """The networks: Flax modules at their exact shape, and the padded form that populations train.
 
-Each name is imported when first asked for: Flax is not imported before.
+Each name is imported at its first use; Flax is not imported before.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What the members of one program may have; the program holds nothing else."""
+"""The choices of one program: the parts that its members may have, and no others."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +14,14 @@ from hptjax.models.chain import chain_of
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the members of a program may have.
+    """The parts that the members of a program may have.
 
-    named: (`hidden.0.activation`, the names that it may be), for each field of `Layer.choices`.
-    present: the fields of `Layer.may_miss` that any member has, as `hidden.0.dropout`. optimizers,
+    named: (`hidden.0.activation`, its possible names), for each field of `Layer.choices`. present:
+    the fields of `Layer.may_miss` that any member has, such as `hidden.0.dropout`. optimizers,
     lr_schedules, tasks: the kinds of parts, with their traced numbers at the defaults.
-    task_numbers: those of the task that any member has otherwise; the others are constants of the
-    program. warmup: whether any member warms up. augment: the lists of augmentations, None for what
-    the data say. measures, logits: as `fitted` has them.
+    task_numbers: the task numbers that differ from the default in any member; the others are
+    constants of the program. warmup: whether any member warms up. augment: the lists of
+    augmentations; None stands for that of the data. measures, logits: see `fitted`.
     """
 
     named: tuple[tuple[str, tuple[Any, ...]], ...]
@@ -36,7 +36,7 @@ class Choices:
     logits: bool = False
 
     def covers(self, other: "Choices") -> bool:
-        """Whether a program of these choices can train a network of the other's."""
+        """Tells whether a program of these choices can train a network of the other choices."""
         return (
             all(set(names) <= set(self.of(field)) for field, names in other.named)
             and set(other.present) <= set(self.present)
@@ -49,17 +49,17 @@ class Choices:
         )
 
     def of(self, field: str) -> tuple[Any, ...]:
-        """What a field of a layer may be, `hidden.0.activation`; nothing where no member has it."""
+        """Returns the choices of a field, `hidden.0.activation`; empty if no member has it."""
         return next((names for own, names in self.named if own == field), ())
 
     def fitted(
         self, dataset: Any, measures: Sequence[str] = (), *, logits: bool = False
     ) -> "Choices":
-        """The choices of a program for a training set, which its tasks may take numbers from.
+        """Returns the choices for a training set, which may set numbers of the tasks.
 
-        measures: what is measured beside that which the task always does; logits: whether the
-        program tells the outputs for the validation images. Raises ConfigError for a data set that
-        is not one for the task, and for an unknown measure.
+        measures: measures to compute in addition to those that the task always computes. logits:
+        whether the program returns the outputs for the validation images. Raises ConfigError for a
+        data set that does not fit the task, and for an unknown measure.
         """
         if len({task.name for task in self.tasks}) > 1:
             names = " and ".join(task.name for task in self.tasks)
@@ -76,12 +76,12 @@ class Choices:
 
     @property
     def scheduled(self) -> bool:
-        """Whether any member's learning rate changes, which needs to know when training ends."""
+        """Whether any member's learning rate changes, which depends on the end of training."""
         return self.warmup or any(kind.name != "constant" for kind in self.lr_schedules)
 
 
 def choices_of(configs: Iterable[AnyModel]) -> Choices:
-    """What these networks have."""
+    """Returns the choices that these networks have."""
     configs = list(configs)
     chains = [placed for config in configs for placed in chain_of(config)]
     named: dict[str, set[Any]] = {}
@@ -103,12 +103,12 @@ def choices_of(configs: Iterable[AnyModel]) -> Choices:
 
 
 def kind_of(part: Part) -> Part:
-    """What of a part decides the program: the traced numbers are at their defaults."""
+    """Returns the kind of a part, which decides the program; its traced numbers are defaults."""
     return Part(name=part.name, options=static_kind(part.options))
 
 
 def _task_numbers(tasks: Sequence[Part]) -> tuple[str, ...]:
-    """The traced numbers of tasks that are not at their defaults in all of them."""
+    """Returns the traced numbers of tasks that differ from their defaults in any of them."""
     tuned = {
         name
         for task in dict.fromkeys(tasks)
@@ -119,6 +119,6 @@ def _task_numbers(tasks: Sequence[Part]) -> tuple[str, ...]:
 
 
 def _kinds(parts: Iterable[Part]) -> tuple[Part, ...]:
-    """The kinds that there are, each once, in an order of their own."""
+    """Returns each kind once, in a fixed order."""
     kinds = map(kind_of, dict.fromkeys(parts))  # most networks of a space share their parts
     return tuple(sorted(dict.fromkeys(kinds), key=repr))

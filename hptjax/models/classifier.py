@@ -1,8 +1,8 @@
 """The networks as Flax modules at their exact shape: NHWC images in, logits out.
 
-Batch norm and dropout follow PyTorch: running variance over n - 1, and one dropout draw per unit
-and image. Numbers a search tunes as it goes (dropout rate, batch norm on or off) shape no array, so
-they are plain fields here.
+Batch norm and dropout follow PyTorch: the running variance divides by n - 1, and dropout draws once
+for each unit and image. Numbers that a search may tune without a new program (dropout rate, batch
+norm on or off) shape no array, so they are plain fields here.
 """
 
 import flax.linen as nn
@@ -22,7 +22,7 @@ BatchNorm = BatchNormModule
 
 
 class Conv(nn.Module):
-    """A convolution with bias, PyTorch's initial weights and its 'same' padding."""
+    """A convolution with bias, PyTorch's initial weights and PyTorch's 'same' padding."""
 
     config: ConvConfig
 
@@ -38,7 +38,7 @@ class Conv(nn.Module):
 
 
 class ResBlock(nn.Module):
-    """conv-bn-act-conv-bn, plus an ever-present 1x1 projection with batch norm, then act."""
+    """conv-bn-act-conv-bn, plus a 1x1 projection with batch norm (always present), then act."""
 
     config: BlockConfig
 
@@ -77,7 +77,7 @@ class MLP(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool, dropout_key: Array | None = None) -> Array:
-        """dropout_key: of the masks; drawn from the "dropout" stream when needed and not given."""
+        """dropout_key: key of the masks; by default drawn from the "dropout" stream if needed."""
         if train and dropout_key is None and any(block.dropout for block in self.blocks):
             dropout_key = self.make_rng("dropout")
         for i, block in enumerate(self.blocks):
@@ -94,7 +94,7 @@ class MLP(nn.Module):
 
 
 def as_floats(images: Array) -> Array:
-    """Bytes as floats in [0, 1], floats as they are; ConfigError for other whole numbers."""
+    """Converts bytes to floats in [0, 1], keeps floats as they are; ConfigError for other types."""
     images = jnp.asarray(images)
     if images.dtype == jnp.uint8:
         return images.astype(jnp.float32) / 255
@@ -122,7 +122,7 @@ class Classifier(nn.Module):
 
     @classmethod
     def from_config(cls, config: ModelConfig) -> "Classifier":
-        """The network of a repaired config; a last logsoftmax is left to the loss."""
+        """Returns the network of a repaired config; the loss computes a last logsoftmax."""
         mlp, net = config.mlp_config, config.resnet_config
         layers = tuple(
             layer.model_copy(update={"activation_fun": name})
@@ -131,9 +131,9 @@ class Classifier(nn.Module):
         return cls(ResNet(net.first_conv, net.block_list, net.pool_size), MLP(layers))
 
     def __call__(self, x: Array, *, train: bool, dropout_key: Array | None = None) -> Array:
-        """Logits [B, K] of images [B, H, W, C]: floats in [0, 1], or uint8, divided by 255 here.
+        """Returns logits [B, K] of images [B, H, W, C], floats in [0, 1] or uint8 (divided by 255).
 
-        train: batch norm by the batch's own statistics, and dropout. dropout_key: of the masks.
+        train: use the batch's statistics in batch norm, and dropout. dropout_key: key of the masks.
         Raises ConfigError for images of other whole numbers.
         """
         x = self.resnet(as_floats(x), train=train)

@@ -1,4 +1,4 @@
-"""Which classes a network takes for which: the confusion matrix, and measures of each class."""
+"""The confusion matrix of a network's classes, and measures of each class."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ from hptjax.errors import ConfigError
 
 @dataclass(frozen=True, eq=False)
 class PerClass:
-    """Measures of each class [K], by scikit-learn's definitions; where there is no image, 0.
+    """Measures of each class [K], by scikit-learn's definitions; 0 where there is no image.
 
-    count: images of the class; confusion: int64 [K, K], a row for each true class.
+    count: images of the class. confusion: int64 [K, K], a row for each true class.
     """
 
     class_names: tuple[str, ...]
@@ -24,15 +24,15 @@ class PerClass:
 
 
 def check_classes(config: AnyModel) -> None:
-    """ConfigError of a network of another task than classification."""
+    """Raises ConfigError if the network's task is not classification."""
     if config.task.options.kind != "classes":
         raise ConfigError(f"per class: a {config.task.name} has no classes; evaluate measures it.")
 
 
 def confusion_of(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    """int64 [K, K], a row for each true class, of labels [N] and logits [N, K].
+    """Returns int64 [K, K], a row for each true class, from labels [N] and logits [N, K].
 
-    An image whose outputs are not all finite is taken for no class, and is left out.
+    An image whose outputs are not all finite is left out.
     """
     classes = logits.shape[1]
     known = np.isfinite(logits).all(1)
@@ -43,7 +43,7 @@ def confusion_of(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
 def per_class_of(
     class_names: tuple[str, ...], labels: np.ndarray, confusion: np.ndarray
 ) -> PerClass:
-    """The measures of each class; labels: of all images, also those taken for no class."""
+    """Returns the measures of each class; labels: those of all images, also of left-out ones."""
     hits, guessed = np.diagonal(confusion), confusion.sum(0)
     count = np.bincount(labels, minlength=len(class_names))
     return PerClass(

@@ -8,28 +8,28 @@ from hptjax.models.chain import chain_of
 from hptjax.models.signature import NetShape, net_shape, walk
 from hptjax.models.weights import gathered, statistics, weights
 
-# How often a training step passes over each number of a map that a convolution gives, if everything
-# between two convolutions is fused. Forward: written, read for the norm's sums, read and written
-# normalised, read by the next convolution. Backward: the gradient is written, the map read once
-# more, both read for the norm's sums, both read and the gradient written again, read for the
-# gradients of kernel and input.
+# How often a training step passes over each number of a map that a convolution returns, if all
+# operations between two convolutions are fused. Forward: the map is written, read for the norm's
+# sums, read and written normalised, and read by the next convolution. Backward: the gradient is
+# written and the map read once more; both are read for the norm's sums; both are read and the
+# gradient is written again; both are read for the gradients of kernel and input.
 MAP_PASSES = 14
-# Each weight is read forward and backward, its gradient written; Adam reads four, writes three.
+# Each weight is read forward and backward, and its gradient written; Adam reads four, writes three.
 WEIGHT_PASSES = 10
-# Numbers alive at once, for each number in a map. On XLA:CPU a step of the trial-1 space's widest
-# networks has 3.7, 2.9 and 2.3 (strides 1, 2, 3), the same with 1, 4 and 16 members side by side.
+# Numbers alive at once, for each number in a map. On XLA:CPU a step of the widest networks of the
+# trial-1 space has 3.7, 2.9 and 2.3 (strides 1, 2, 3), with 1, 4 and 16 members side by side alike.
 MAPS_ALIVE = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What one member costs; FLOPs are per image, of a forward pass and of a training step.
+    """The costs of one member; FLOPs are per image, of a forward pass and of a training step.
 
-    map_numbers: numbers in the maps that the convolutions of an image give; state_bytes: what
-    training keeps; working_bytes: what a step takes beside it; step_bytes: what a step of a whole
-    batch moves. The last two are estimates from the sizes of maps and weights, the last a low one.
-    (XLA's own count takes each loop for one pass, and of a step outside a loop it has 1.9 to 3.2
-    times as much on CPU, where convolutions copy their maps.)
+    map_numbers: numbers in all maps that convolutions return for an image. state_bytes: what
+    training keeps. working_bytes: what a step needs besides. step_bytes: what a step of a whole
+    batch moves. The last two are estimates from the sizes of maps and weights; step_bytes is a low
+    one. (XLA's own count takes each loop for one pass; for a step outside a loop it has 1.9 to 3.2
+    times as much on CPUs, where convolutions copy their maps.)
     """
 
     parameters: int
@@ -42,9 +42,9 @@ class Costs:
 
 
 def costs_of(body: NetShape) -> Costs:
-    """Counts the products of convolutions and linear layers, 2 operations each.
+    """Counts 2 operations for each product of convolutions and linear layers.
 
-    A batch norm or an Adam step is not counted.
+    Batch norms and the optimizer's step are not counted.
     """
     shapes = weights(body)
     forward, first = _flops(body)
@@ -68,7 +68,7 @@ def costs_of(body: NetShape) -> Costs:
 
 
 def _flops(body: NetShape) -> tuple[int, int]:
-    """Of a forward pass of one image; and the part of the first layer, if it needs no gradient."""
+    """Returns the FLOPs of a forward pass of one image, and those of the layer of the images."""
     counts, first = [], 0
     for placed, incoming in walk(body.signature.incoming, body.layers):
         whole = placed.layer.flops(incoming)
@@ -81,7 +81,7 @@ def _flops(body: NetShape) -> tuple[int, int]:
 
 
 def network_costs(config: AnyModel) -> Costs:
-    """Costs of a network alone: a member of a population carries the norms that are off, too."""
+    """Returns the costs of a network alone; a population's member also carries disabled norms."""
     body = net_shape(config)
     used = gathered("weights", body.signature.incoming, chain_of(config))
     return replace(costs_of(body), parameters=sum(weight.size for weight in used.values()))

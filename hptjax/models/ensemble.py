@@ -13,11 +13,11 @@ from hptjax.errors import ConfigError
 from hptjax.models.confusion import PerClass, check_classes, confusion_of, per_class_of
 from hptjax.models.variables import evaluate_outputs
 
-LEAST, LEAST_OF_LABELS = 1e-30, 1e-7  # probabilities of which a logarithm is taken
+LEAST, LEAST_OF_LABELS = 1e-30, 1e-7  # least probability before a logarithm
 
 
 def as_outputs(mean: np.ndarray, kind: Kind) -> np.ndarray:
-    """The outputs [N, K] that mean averaged probabilities of classes or labels; others as is."""
+    """Returns outputs [N, K] that stand for averaged probabilities; other numbers unchanged."""
     if kind == "classes":
         return np.log(np.maximum(mean, LEAST))
     if kind == "labels":
@@ -27,7 +27,7 @@ def as_outputs(mean: np.ndarray, kind: Kind) -> np.ndarray:
 
 
 class Predicting(Protocol):
-    """A trained network, as far as an ensemble needs one."""
+    """The methods of a trained network that an ensemble needs."""
 
     @property
     def config(self) -> AnyModel: ...
@@ -46,10 +46,10 @@ class Predicting(Protocol):
 
 @dataclass(frozen=True, repr=False)
 class Ensemble:
-    """Networks whose probabilities are averaged, each by its weight.
+    """Trained networks whose probabilities are averaged with weights.
 
-    weights: at least 0, of any sum above it, as the counts of `search.ensemble.greedy_counts`.
-    Raises ConfigError for networks of other classes than the first one's, and for other weights.
+    weights: each at least 0 and one above 0, such as the counts of `search.ensemble.greedy_counts`.
+    Raises ConfigError for networks whose classes differ, and for other weights.
 
     Example:
         >>> import hptjax, jax
@@ -90,22 +90,22 @@ class Ensemble:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Of the classes or labels, in the order of the probabilities."""
+        """The names of the classes or labels, in the order of the probabilities."""
         return self.networks[0].class_names
 
     def predict_proba(self, images: Any) -> np.ndarray:
-        """The averaged probability of each class or label, float32 [N, K]; images as a network's.
+        """Returns the averaged probability of each class or label, float32 [N, K].
 
-        Raises as the networks do.
+        images: see `Network.logits`. Raises the errors of the networks.
         """
         return self._mean([network.predict_proba(images) for network in self._used])
 
     def outcomes(self, images: Any) -> np.ndarray:
-        """The averaged probabilities, or numbers where these are learned, float32 [N, K]."""
+        """Returns the averaged probabilities, or numbers of a regression, float32 [N, K]."""
         return self._mean([network.outcomes(images) for network in self._used])
 
     def predict(self, images: Any) -> np.ndarray:
-        """As a network's `predict`, by the averaged probabilities, or numbers."""
+        """Predicts as `Network.predict` does, from the averaged probabilities or numbers."""
         found = [network.predict(images) for network in self._used]
         if found[0].dtype.kind == "f":  # a regression has no probabilities
             return self._mean(found)
@@ -115,16 +115,16 @@ class Ensemble:
         return np.array(self.class_names)[probabilities.argmax(1)]
 
     def evaluate(self, dataset: ImageDataset, measures: Sequence[str] = ()) -> dict[str, float]:
-        """What the networks' task measures of them together, as `Network.evaluate` of one.
+        """Returns the task's measures of the ensemble, as `Network.evaluate` does for one network.
 
-        Of classes and labels it is measured on the averaged probabilities.
+        For classes and labels they are computed from the averaged probabilities.
         """
         config, images = self._used[0].config, self._used[0].fit(dataset)
         outputs = as_outputs(self.outcomes(images.images), config.task.options.kind)
         return evaluate_outputs(config, outputs, images, measures)
 
     def per_class(self, dataset: ImageDataset) -> PerClass:
-        """Precision, recall, F1 and number of images of each class, as `Network.per_class`."""
+        """Returns measures and number of images of each class; see `Network.per_class`."""
         check_classes(self._used[0].config)
         images = self._used[0].fit(dataset)
         confusion = confusion_of(images.labels, self.outcomes(images.images))
@@ -132,7 +132,7 @@ class Ensemble:
 
     @property
     def name(self) -> str:
-        """`ensemble of 2 networks`."""
+        """The ensemble in words: `ensemble of 2 networks`."""
         count = len(self._used)
         return f"ensemble of {count} network{'s' if count > 1 else ''}"
 

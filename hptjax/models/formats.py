@@ -1,4 +1,4 @@
-"""The formats that a trained network can be written in, by the endings of files."""
+"""The formats in which a trained network can be written, by file endings."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from hptjax.errors import ConfigError
 from hptjax.table import Table
 
-# Each row is a function of the network, the path and options of its own.
+# Each row is a function of the network, the path and its own options.
 FORMATS: Table[Callable[..., None]] = Table(
     "formats",
     "file format",
@@ -21,7 +21,7 @@ FORMATS: Table[Callable[..., None]] = Table(
 
 
 def find_format(path: Path, what: str) -> Callable[..., Any]:
-    """What writes files of this ending; ConfigError, which begins with `what`, for another."""
+    """Returns the writer for this ending; for another, a ConfigError that begins with `what`."""
     word = path.suffix.removeprefix(".")
     if word not in FORMATS.names():
         *most, last = (f".{name}" for name in FORMATS.names())

@@ -1,7 +1,6 @@
-"""The network as the population computes it: pure functions of one member's padded weights.
+"""The network as a population computes it: pure functions of one member's padded weights.
 
-`Layer.module` is the same layer as a Flax module at its exact shape; the tests hold the two
-together.
+`Layer.module` is the same layer as a Flax module at its exact shape; tests check that both agree.
 """
 
 from typing import TypeAlias
@@ -30,10 +29,10 @@ def forward(
     train: bool,
     key: Array | None = None,
 ) -> tuple[Array, Arrays]:
-    """The logits [K, B] of images x [C, H, W, B], and the running statistics after them.
+    """Returns the logits [K, B] of images x [C, H, W, B], and the new running statistics.
 
-    choices: of the program. key: of this step's dropout, None in evaluation, which leaves the
-    statistics as they are.
+    choices: those of the program. key: the key of this step's dropout; None in evaluation, which
+    does not change the statistics.
     """
     new = dict(stats)
     layers = bound_layers(signature, choices, numbers)
@@ -47,18 +46,18 @@ def forward(
 
 
 def _first_trained(signature: Signature) -> int:
-    """The place of the first layer with weights, whose input needs no gradient."""
+    """Returns the place of the first layer with weights, whose input needs no gradient."""
     shapes = walk(signature.incoming, signature.layers)
     trained = (k for k, (placed, shape) in enumerate(shapes) if placed.layer.weights(shape))
     return next(trained, len(signature.layers))
 
 
 def cross_entropy(logits: Array, labels: Array) -> Array:
-    """Negative log-likelihood of each image: logits [K, B], labels [B] -> [B]."""
+    """Returns the negative log-likelihood of each image: logits [K, B], labels [B] -> [B]."""
     picked = jnp.take_along_axis(logits, labels[None], 0)[0]
     return jax.nn.logsumexp(logits, 0) - picked
 
 
 def correct(logits: Array, labels: Array) -> Array:
-    """Whether each image is classified right: [B] bool; a network that gives NaN is never right."""
+    """Tells which images are classified correctly: [B] bool; False where the network gives NaN."""
     return (jnp.argmax(logits, 0) == labels) & jnp.isfinite(logits).all(0)

@@ -1,4 +1,4 @@
-"""The Flax module of a network at its exact shape, and where in it each layer's variables lie."""
+"""The Flax module of a network at its exact shape, and the paths of its layers' variables."""
 
 import flax.linen as nn
 import jax
@@ -13,21 +13,21 @@ from hptjax.models.placed import Placed
 
 
 def module_of(config: AnyModel) -> nn.Module:
-    """The network of a repaired config: images [B, H, W, C] -> logits [B, K]."""
+    """Returns the network of a repaired config: images [B, H, W, C] -> logits [B, K]."""
     if isinstance(config, ModelConfig):
         return Classifier.from_config(config)
     return Chain(chain_of(config))
 
 
 def module_path(config: AnyModel, layer: str, inner: tuple[str, ...]) -> tuple[str, ...]:
-    """Where a submodule of a layer lies in the network's module; (): the layer itself."""
+    """Returns the path of a layer's submodule in the network's module; (): the layer itself."""
     if isinstance(config, ModelConfig):
         return original.module_path(layer, inner)
     return flax_name(layer), *inner
 
 
 def flax_name(layer: str) -> str:
-    """The name of a layer's module: Flax's paths have a meaning for dots."""
+    """Returns the name of a layer's module; dots have another meaning in Flax's paths."""
     return layer.replace(".", "_")
 
 
@@ -38,11 +38,11 @@ class Chain(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool, dropout_key: Array | None = None) -> Array:
-        """Logits [B, K] of images [B, H, W, C]: floats in [0, 1], or uint8, divided by 255 here.
+        """Returns logits [B, K] of images [B, H, W, C], floats in [0, 1] or uint8 (divided by 255).
 
-        train: batch norm by the batch's own statistics, and dropout. dropout_key: of the masks;
-        drawn from the "dropout" stream where it is not given and there is one. Raises ConfigError
-        for images of other whole numbers.
+        train: use the batch's statistics in batch norm, and dropout. dropout_key: key of the masks;
+        by default drawn from the "dropout" stream if there is one. Raises ConfigError for images of
+        other whole numbers.
         """
         x = as_floats(x)
         if train and dropout_key is None and (self._drops or self.has_rng("dropout")):
@@ -57,7 +57,7 @@ class Chain(nn.Module):
 
     @property
     def _drops(self) -> bool:
-        """Whether a layer says itself that it drops anything."""
+        """Whether any layer states that it uses dropout."""
         return any(
             getattr(placed.layer, rate) for placed in self.layers for rate in placed.layer.may_miss
         )

@@ -1,4 +1,4 @@
-"""A trained network with what its inputs and outputs mean: images in, what it learned out."""
+"""A trained network with the meaning of its inputs and outputs: it takes images as they are."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,16 +30,16 @@ from hptjax.paths import user_path
 from hptjax.records import best
 from hptjax.settings import fixed_settings
 
-_BATCH = 256  # images applied together
+_BATCH = 256  # images per call of the compiled network
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Network:
-    """A trained network. `predict` takes images as they are; the training's preparation is its own.
+    """A trained network. `predict` takes images as they are, and prepares them as training did.
 
-    config: the model; variables: of its Flax module, numpy arrays. trial: what was noted with it.
-    class_names: of the classes, labels or targets, in the order of its outputs; default
-    their indices.
+    config: the model. variables: those of its Flax module, numpy arrays. trial: the notes of its
+    trial. class_names: of the classes, labels or targets, in the order of its outputs; by
+    default their indices.
 
     Example:
         >>> import hptjax, jax
@@ -62,22 +62,22 @@ class Network:
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """(H, W, C) of the images that it is applied to."""
+        """(H, W, C) of the images that the network takes."""
         return self.config.image
 
     @property
     def preprocess(self) -> Preprocess:
-        """What becomes of an image before the network sees it."""
+        """The preprocessing of an image before the network."""
         return Preprocess.of(self.config)
 
     @property
     def background(self) -> str | None:
-        """The colour that transparent pixels of the training pictures were laid on, if any."""
+        """The colour behind the transparent pixels of the training pictures, if any."""
         return (self.trial.get("data") or {}).get("background")
 
     @property
     def parameters(self) -> int:
-        """How many numbers were trained."""
+        """The number of trained weights."""
         return network_costs(self.config).parameters
 
     @property
@@ -91,10 +91,10 @@ class Network:
         return module_of(self.config)
 
     def predict(self, images: Any) -> np.ndarray:
-        """What the network takes each image for; images as of `logits`.
+        """Predicts the class name of each image [N]; images: see `logits`.
 
-        The name of its class [N]; of several labels bool [N, K], which of them it has; real numbers
-        [N, T], or [N] where there is one.
+        For labels, returns bool [N, K], True for those that the image has. For a regression,
+        returns numbers [N, T], or [N] if there is one target.
         """
         found = self.outcomes(images)
         if self._kind == "classes":
@@ -104,9 +104,9 @@ class Network:
         return found[:, 0] if found.shape[1] == 1 else found
 
     def predict_proba(self, images: Any) -> np.ndarray:
-        """The probability of each class or label, float32 [N, K]; images as of `logits`.
+        """Returns the probability of each class or label, float32 [N, K]; images: see `logits`.
 
-        Raises ConfigError of a network that predicts numbers.
+        Raises ConfigError for a network that predicts numbers.
         """
         if self._kind == "targets":
             raise ConfigError(
@@ -117,23 +117,23 @@ class Network:
 
     @fixed_settings()
     def outcomes(self, images: Any) -> np.ndarray:
-        """What people read, float32 [N, K]: probabilities of classes or labels, or numbers."""
+        """Returns readable results, float32 [N, K]: probabilities, or a regression's numbers."""
         outputs = jnp.asarray(self.logits(images).T)
         return np.asarray(self.config.task.options.predicted(outputs).T)
 
     def logits(self, images: Any) -> np.ndarray:
-        """What the last layer gives, float32 [N, K].
+        """Returns the outputs of the last layer, float32 [N, K].
 
-        images: [N, H, W, C], one image [H, W, C], of grey ones also [N, H, W] or one [H, W] of the
-        network's size, a path or an image of Pillow, which are read as those of a folder are, an
-        ImageDataset, or a list of images of any sizes: uint8, floats from 0 to 1, or another plain
-        range as of `ImageDataset`. Another size is resized as in training, which a warning says
-        once. Raises DataError.
+        images: [N, H, W, C] or one image [H, W, C]; of grey images also [N, H, W], or one [H, W] of
+        the network's size; a path or a Pillow image, which are read as pictures of a folder are; an
+        ImageDataset; or a list of images of any sizes. Numbers are uint8, floats from 0 to 1, or
+        another plain range that `ImageDataset` takes. Images of another size are resized as in
+        training, with one warning. Raises DataError.
         """
         return self._outputs(prepared(images, self.input_shape, self._say, self.background))
 
     def evaluate(self, dataset: ImageDataset, measures: Sequence[str] = ()) -> dict[str, float]:
-        """What its task measures of it on a data set; see `evaluate_variables`.
+        """Returns the task's measures on a data set, {measure: value}; see `evaluate_variables`.
 
         Images of another size are resized as in training. Raises ConfigError for other channels or
         other classes than the network's.
@@ -142,10 +142,10 @@ class Network:
         return evaluate_variables(self.config, self.variables, images, measures=measures)
 
     def confusion(self, dataset: ImageDataset) -> np.ndarray:
-        """int64 [K, K]: how many images of each class (rows) it takes for each class (columns).
+        """Returns int64 [K, K]: the number of images by true class (row) and predicted class.
 
         An image whose logits are not finite is in no column. Raises ConfigError as `evaluate` does,
-        and of a network of another task than classification.
+        and for a network whose task is not classification.
         """
         return self.per_class(dataset).confusion
 
@@ -157,16 +157,16 @@ class Network:
         return per_class_of(self.class_names, images.labels, confusion)
 
     def export(self, path: str | Path, **options: Any) -> None:
-        """Writes it as `.safetensors`, `.onnx` (extra [onnx]) or `.pt` (extra [torch]).
+        """Writes the network as `.safetensors`, `.onnx` (extra [onnx]) or `.pt` (extra [torch]).
 
-        options: of the format, as `input="float32"` of .onnx. Raises ConfigError for another
-        ending, and for a layer that the format has no form for.
+        options: of the format, such as `input="float32"` for .onnx. Raises ConfigError for another
+        ending, and for a layer that the format cannot hold.
         """
         path = user_path(path)
         find_format(path, f"export {path}")(self, path, **options)
 
     def save(self, path: str | Path) -> None:
-        """Writes it as one .safetensors file, which `hptjax.load_network` reads."""
+        """Writes the network as one .safetensors file, which `hptjax.load_network` reads."""
         path = user_path(path)
         if path.suffix != best.SUFFIX:
             raise ConfigError(f"save {path}: must end in {best.SUFFIX}; export writes others.")
@@ -174,21 +174,21 @@ class Network:
 
     @property
     def noted(self) -> dict[str, Any]:
-        """What its file notes: of its trial, its classes, and what is done to images."""
+        """Returns the notes of its file: the trial, the classes, and the preprocessing."""
         told = {"class_names": list(self.class_names), "preprocess": self.preprocess.to_dict()}
         return {**self.trial, **told}
 
     def summary(self) -> str:
-        """Its layers, with the shapes that they give and their parameters, as text."""
+        """Returns its layers, with their output shapes and parameters, as text."""
         return summary_of(self.config, self.variables, repr(self))
 
     def fit(
         self, dataset: ImageDataset, notify: Callable[[str], None] | None = None
     ) -> ImageDataset:
-        """The data set at the size of the network.
+        """Returns the data set at the size of the network.
 
-        notify: told of a resizing, in place of a warning. Raises ConfigError for labels of another
-        kind, other channels, or other classes than the network's.
+        notify: is told of a resizing, instead of a warning. Raises ConfigError for labels of
+        another kind, other channels, or other classes than the network's.
         """
         if not isinstance(dataset, ImageDataset):
             raise ConfigError(
@@ -219,12 +219,12 @@ class Network:
 
     @cached_property
     def _apply(self) -> Callable[[Any, Any], jax.Array]:
-        """The compiled network, of variables and bytes."""
+        """Returns the compiled network, a function of variables and bytes."""
         return jax.jit(lambda variables, x: self.module.apply(variables, x, train=False))
 
     @fixed_settings()
     def _outputs(self, images: np.ndarray) -> np.ndarray:
-        """The logits of bytes [N, H, W, C]; parts are filled up, so that few programs do."""
+        """Returns the logits of bytes [N, H, W, C]; fills up batches, to need few programs."""
         parts = []
         for start in range(0, len(images), _BATCH):
             part = images[start : start + _BATCH]
@@ -235,7 +235,7 @@ class Network:
         return np.concatenate(parts)
 
     def _say(self, text: str) -> None:
-        """A warning, once of each name that it begins with: of many sizes the first is said."""
+        """Warns once for each text's first words: of many sizes, only the first is named."""
         name = text.partition(":")[0]
         if name not in self._said:
             self._said.add(name)
@@ -250,7 +250,7 @@ class Network:
 
 
 def load_saved(path: str | Path) -> best.SavedNetwork:
-    """What a file, or a run's best network, holds, of the shapes that its config has.
+    """Reads a file, or a run's best network; checks that the weights fit the config.
 
     Raises DataError as `load_network` does.
     """
@@ -263,7 +263,7 @@ def load_saved(path: str | Path) -> best.SavedNetwork:
 
 
 def load_best(path: str | Path) -> tuple[AnyModel, dict[str, Any]]:
-    """Config and flax variables (numpy) of a saved network; arguments as of `load_network`.
+    """Returns config and Flax variables (numpy) of a saved network; path: see `load_network`.
 
     Example:
         >>> import hptjax, jax
@@ -279,9 +279,9 @@ def load_best(path: str | Path) -> tuple[AnyModel, dict[str, Any]]:
 
 
 def load_network(path: str | Path) -> Network:
-    """The network of an exported file, or the best one of a run; path: the file, or the run.
+    """Loads the network of an exported file, or the best one of a run; path: the file, or the run.
 
-    Raises DataError where it is missing, damaged or not a network of this program.
+    Raises DataError if it is missing, damaged or not a network of hptjax.
 
     Example:
         >>> import hptjax, jax
@@ -295,10 +295,10 @@ def load_network(path: str | Path) -> Network:
 
 
 def network_of(saved: best.SavedNetwork, where: object) -> Network:
-    """The network of what a file holds; DataError, which begins with where, for wrong names."""
+    """Returns the network in a file; for wrong names a DataError that begins with `where`."""
     outputs = net_shape(saved.config).outputs
     names = saved.trial.get("class_names") or [str(k) for k in range(outputs)]
-    told = saved.config.task.options.kind != "targets"  # a head may have more of these
+    told = saved.config.task.options.kind != "targets"  # a regression may have more outputs
     if not isinstance(names, list) or (told and len(names) != outputs):
         raise DataError(f"{where}: class_names must be {outputs} names, one for each output.")
     return Network(saved.config, saved.variables, saved.trial, tuple(map(str, names)))

@@ -1,7 +1,7 @@
-"""The traced numbers of networks: what differs between the members of one compiled program.
+"""The traced numbers of networks: they differ between the members of one compiled program.
 
-The host reads them from configs, a program makes them of points of the unit cube; both pack them
-here.
+The host reads them from configs, a program computes them from points of the unit cube; both pack
+them here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,17 +21,17 @@ from hptjax.models.signature import NetShape, Signature
 
 AnyArray: TypeAlias = Any  # numpy arrays while packed on the host, JAX arrays in the program
 TracedNumbers: TypeAlias = dict[str, AnyArray]
-"""Of one member: a number for each name, `lr` or `hidden.0.dropout`.
+"""The numbers of one member by name, `lr` or `hidden.0.dropout`.
 
-Widths are the true ones; of fields in `Layer.choices` and of parts it is a place among a program's
-choices.
+Widths are the true ones. The number of a part, or of a field in `Layer.choices`, is its index
+among the program's choices.
 """
 
-_PLACES = ("optimizer", "lr_schedule", "task", "augment")  # which of a program's choices
+_PLACES = ("optimizer", "lr_schedule", "task", "augment")  # parts numbered by a program's choices
 
 
 def numbers_of(config: AnyModel, choices: Choices) -> dict[str, Any]:
-    """The numbers of one network, as Python's; choices: of the program that trains it."""
+    """Returns the numbers of one network, as Python's; choices: of the program that trains it."""
     return {
         "lr": config.lr,
         "weight_decay": config.weight_decay,
@@ -60,7 +60,7 @@ def _layer_numbers(config: AnyModel, choices: Choices) -> dict[str, Any]:
 def bound_layers(
     signature: Signature, choices: Choices, numbers: TracedNumbers
 ) -> tuple[Placed, ...]:
-    """The layers of a body as one member has them, their fields bound to its traced numbers."""
+    """Returns the layers of a body for one member: their fields are bound to its traced numbers."""
     out = []
     for name, layer, stream in ((p.name, p.layer, p.stream) for p in signature.layers):
         fields: dict[str, Any] = {
@@ -77,7 +77,7 @@ def bound_layers(
 
 
 def number_types(bodies: Iterable[NetShape]) -> dict[str, Any]:
-    """The type of each number of the layers of these bodies, by name."""
+    """Returns the type of each number of the layers of these bodies, by name."""
     types: dict[str, Any] = {}
     for signature in dict.fromkeys(body.signature for body in bodies):
         for placed in signature.layers:
@@ -88,7 +88,7 @@ def number_types(bodies: Iterable[NetShape]) -> dict[str, Any]:
 
 
 def _part_numbers(key: str, own: Part, kinds: Sequence[Part]) -> dict[str, Any]:
-    """Which of the kinds a part is, if there is a choice, and the numbers of all kinds."""
+    """Returns the index of a part's kind, if there are several, and the numbers of all kinds."""
     out = {key: kinds.index(kind_of(own))} if len(kinds) > 1 else {}
     for kind in kinds:
         options = own.options if kind.name == own.name else kind.options
@@ -98,7 +98,7 @@ def _part_numbers(key: str, own: Part, kinds: Sequence[Part]) -> dict[str, Any]:
 
 
 def part_numbers(key: str, kind: Part, numbers: TracedNumbers) -> dict[str, AnyArray]:
-    """The traced numbers of one kind of part, by the names of its options."""
+    """Returns the traced numbers of one kind of part, by the names of its options."""
     return {
         option: numbers[option_array(key, kind.name, option)]
         for option in traced_numbers(kind.options)
@@ -108,7 +108,7 @@ def part_numbers(key: str, kind: Part, numbers: TracedNumbers) -> dict[str, AnyA
 def packed(
     columns: Mapping[str, AnyArray], types: Mapping[str, Any], xp: Any = np
 ) -> TracedNumbers:
-    """The arrays [P] of columns [P] by name; types: those of the layers' numbers.
+    """Packs columns [P] by name into arrays [P]; types: those of the layers' numbers.
 
     xp: numpy, or jax.numpy inside a program.
     """

@@ -1,6 +1,6 @@
-"""The networks of the original study's dict form as layers: the one adapter between the two.
+"""Adapts the dict form of the original study's networks to layers; no other file knows both.
 
-Its weights keep the names of `hptjax.models.classifier`, and its draws their places.
+The weights keep the names of `hptjax.models.classifier`, and the draws keep their places.
 """
 
 from hptjax.config.geometry import conv_padding, same_padding
@@ -22,7 +22,7 @@ _CONVS |= {"projection": "conv_proj/conv"}
 
 
 def lowered(config: ModelConfig) -> tuple[Placed, ...]:
-    """First convolution, residual blocks, pool, MLP; the config itself was checked."""
+    """Returns the first convolution, residual blocks, pool and MLP of a checked config."""
     net, mlp = config.resnet_config, config.mlp_config
     layers = [named(FIRST, _conv(net.first_conv))]
     layers += [named(f"{BLOCK}.{i}", _block(block)) for i, block in enumerate(net.block_list)]
@@ -67,7 +67,7 @@ def _block(block: BlockConfig) -> Layer:
 
 
 def module_path(name: str, inner: tuple[str, ...]) -> tuple[str, ...]:
-    """Where a layer's submodule lies in the Classifier; name: of the layer."""
+    """Returns the path of a layer's submodule in the Classifier; name: of the layer."""
     kind, _, index = name.partition(".")
     if kind == UNITS:
         return "mlp", f"{'bn' if inner[0] == 'norm' else inner[0]}_{index}"

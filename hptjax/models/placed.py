@@ -10,8 +10,8 @@ from hptjax.models.layers.base import Layer
 class Placed:
     """A layer at its place in a network.
 
-    name: of its weights, `conv0` or `hidden.1`; stream: of its random draws, other than those of
-    any other layer of the network.
+    name: the prefix of its weights, `conv0` or `hidden.1`. stream: the number of its random
+    streams, which no other layer of the network has.
     """
 
     name: str
@@ -20,5 +20,5 @@ class Placed:
 
 
 def named(name: str, layer: Layer) -> Placed:
-    """A layer whose draws follow from its name."""
+    """Returns a layer whose stream follows from its name."""
     return Placed(name, layer, zlib.crc32(name.encode()))

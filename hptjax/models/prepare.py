@@ -1,4 +1,4 @@
-"""Images that a user gives to a trained network, brought to what it was trained on."""
+"""Prepares a user's images for a trained network, as they were prepared in training."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,8 +12,8 @@ from hptjax.data.request import silent
 from hptjax.data.resize import fitted
 from hptjax.errors import DataError
 
-_WHAT = "predict"  # begins every error and every line
-_COLOURED = (2, 3, 4)  # channels of pictures that are not grey alone
+_WHAT = "predict"  # begins every error and every message
+_COLOURED = (2, 3, 4)  # channels of pictures that are not all grey
 
 
 def prepared(
@@ -22,13 +22,10 @@ def prepared(
     notify: Callable[[str], None],
     background: str | None = None,
 ) -> np.ndarray:
-    """The images as bytes [N, H, W, C]; image: (H, W, C) of the network.
+    """Returns the images as bytes [N, H, W, C]; image: (H, W, C) of the network.
 
-    images: [N, H, W, C], one [H, W, C], for a grey network [N, H, W] or one [H, W] of its size, a
-    path or an image of Pillow, which are read as those of a folder are, an ImageDataset, or a list
-    of images of any sizes; uint8, floats from 0 to 1, or another plain range as of `ImageDataset`.
-    notify: told of a resizing, and of what is done to pictures. background: the colour that their
-    transparent pixels are laid on. Raises DataError.
+    images: see `Network.logits`. notify: is told of a resizing, and of changes to pictures.
+    background: the colour to put behind transparent pixels. Raises DataError.
     """
     parts = [_batch(part, image) for part in _parts(images, image[2], notify, background)]
     scales: dict[np.dtype, Scale] = {}
@@ -41,7 +38,7 @@ def prepared(
 def _parts(
     images: Any, channels: int, notify: Callable[[str], None], background: str | None
 ) -> list[Any]:
-    """The images in groups of one size."""
+    """Groups the images by size."""
     if isinstance(images, ImageDataset):
         return [images.images]
     if is_picture(images):
@@ -62,7 +59,7 @@ def _parts(
 def _pixels(
     image: Any, channels: int, notify: Callable[[str], None], background: str | None
 ) -> np.ndarray:
-    """A picture as bytes [H, W, C], as those of a folder become."""
+    """Returns a picture as bytes [H, W, C], converted as pictures of a folder are."""
     if channels not in (1, 3):
         raise DataError(
             f"{_WHAT}: the network takes {channels} channels, pictures have 1 or 3; give arrays."
@@ -73,7 +70,7 @@ def _pixels(
 def told_pixels(
     image: Any, what: str, channels: int, notify: Callable[[str], None], background: str | None
 ) -> np.ndarray:
-    """A path or an image of Pillow as bytes [H, W, C]; notify: told what is done to it."""
+    """Returns a path or a Pillow image as bytes [H, W, C]; notify: is told of conversions."""
     found = any_picture(image, what, channels=channels, background=background)
     for key in found.done:
         notify(f"pictures {SAID[key]}.")
@@ -81,11 +78,11 @@ def told_pixels(
 
 
 def _batch(images: Any, image: tuple[int, int, int]) -> np.ndarray:
-    """[N, H, W, C] of numbers; DataError for images of other channels."""
+    """Returns numbers [N, H, W, C]; raises DataError for images of other channels."""
     channels = image[2]
     images = np.asarray(images) if not isinstance(images, list) else images
     if isinstance(images, np.ndarray) and images.dtype.kind in "biuf":
-        # of two axes only what fits: flattened images have two, as well
+        # two axes must fit exactly: flattened images have two axes as well
         one = images.shape == image[:2] or (images.ndim == 3 and images.shape[-1] == channels)
         if not one and images.ndim == 3 and channels == 1 and images.shape[-1] in _COLOURED:
             raise DataError(
@@ -102,7 +99,7 @@ def _batch(images: Any, image: tuple[int, int, int]) -> np.ndarray:
 
 
 def _scale(parts: list[np.ndarray]) -> Scale:
-    """How images of one type become bytes; a few, unlike a training set, may all be dark."""
+    """Returns how images of one type become bytes; a few images may all be dark."""
     kind = parts[0].dtype
     low, high = min(part.min() for part in parts), max(part.max() for part in parts)
     if kind.kind == "f" and low >= 0 and high <= 1:
@@ -110,14 +107,14 @@ def _scale(parts: list[np.ndarray]) -> Scale:
     whole = parts[0]
     if len(parts) > 1:
         whole = np.concatenate([part.reshape(-1) for part in parts])[None, :, None, None]
-    # The largest number of a few images says nothing of what white is.
+    # The largest number of a few images does not tell what white is.
     return scale_of(whole, _WHAT, "scale them as the training images were")
 
 
 def _sized(
     images: np.ndarray, image: tuple[int, int, int], notify: Callable[[str], None]
 ) -> np.ndarray:
-    """Bytes at the size of the network, as a data set's are; the targets are of no account."""
+    """Resizes bytes to the size of the network, as data sets are; the targets do not matter."""
     blank = np.zeros(len(images))
     options: dict[str, Any] = {"channels": image[2], "kind": "targets", "notify": silent}
     dataset = ImageDataset(images, blank, name=_WHAT, **options)

@@ -1,4 +1,4 @@
-"""What is done to an image before a network sees it: as data, and in words."""
+"""The preprocessing of an image before a network: as data, and in words."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,9 +17,9 @@ _RESIZE = (
 class Preprocess:
     """How an image becomes the input of a network.
 
-    height, width: in pixels; channels: 1 grey, 3 red, green, blue. resize: the rule where an image
-    has another size. divide_by: what makes numbers from 0 to 1 of bytes. mean, std: by channel, of
-    numbers from 0 to 1, where the network begins with `normalize`; it does that itself.
+    height, width: in pixels. channels: 1 grey; 3 red, green, blue. resize: the rule for an image
+    of another size. divide_by: turns bytes into numbers from 0 to 1. mean, std: for each channel,
+    of numbers from 0 to 1, if the network begins with `normalize`; the network applies them itself.
     """
 
     height: int
@@ -32,14 +32,14 @@ class Preprocess:
 
     @classmethod
     def of(cls, config: AnyModel) -> "Preprocess":
-        """What a network's config says."""
+        """Returns the preprocessing of a network, from its config."""
         first = chain_of(config)[0].layer
         if not isinstance(first, Normalize):
             return cls(*config.image)
         return cls(*config.image, mean=first.mean, std=first.std)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, with the words."""
+        """Returns plain data, and the description in words."""
         plain = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
         return {**plain, "words": str(self)}
 

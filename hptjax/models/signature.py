@@ -1,4 +1,4 @@
-"""What shapes a compiled body: a network's layers, and the widths that they are padded to."""
+"""The net shape of a compiled body: a network's layers, and the widths they are padded to."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from hptjax.models.placed import Placed
 class Signature:
     """The static part of a config: equal signatures can share one compiled body.
 
-    image: (height, width, channels); layers: what of them is compiled, see `Layer.static`.
+    image: (height, width, channels). layers: their compiled part, see `Layer.static`.
     """
 
     image: tuple[int, int, int]
@@ -24,14 +24,14 @@ class Signature:
     _hash: int | None = field(default=None, init=False, repr=False, compare=False)
 
     def __hash__(self) -> int:
-        """Worked out once: a signature is looked up more often than it is made."""
+        """Computed once: a signature is looked up more often than it is made."""
         if self._hash is None:
             own = hash((self.image, self.layers, self.batch_size))
             object.__setattr__(self, "_hash", own)
         return self._hash  # pyright: ignore[reportReturnType]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Without the hash, which is another in another process."""
+        """Leaves out the hash, which differs between processes."""
         return Signature, (self.image, self.layers, self.batch_size)
 
     @property
@@ -48,7 +48,7 @@ class Widths:
     values: tuple[int, ...]
 
     def fits(self, other: "Widths") -> bool:
-        """Whether a net of these widths can be padded to the other's."""
+        """Tells whether a network of these widths can be padded to the other widths."""
         mine, theirs = self.values, other.values
         return len(mine) == len(theirs) and all(a <= b for a, b in zip(mine, theirs, strict=True))
 
@@ -57,7 +57,7 @@ class Widths:
 class NetShape:
     """The shape of a network: a signature and widths.
 
-    A program is compiled for some of them, its bodies, to whose widths members are padded.
+    A program is compiled for some net shapes, its bodies; members are padded to their widths.
     """
 
     signature: Signature
@@ -65,36 +65,36 @@ class NetShape:
 
     @property
     def layers(self) -> tuple[Placed, ...]:
-        """The layers with these widths."""
+        """Returns the layers with these widths."""
         return _filled(self)
 
     @property
     def outputs(self) -> int:
-        """How many numbers the network gives for an image."""
+        """The number of outputs that the network returns for an image."""
         return out_shape(self.signature.incoming, self.layers)[0]
 
 
 def walk(incoming: Shape, layers: Sequence[Placed]) -> Iterator[tuple[Placed, Shape]]:
-    """Each layer with the true shape of what comes in; incoming: that of the images."""
+    """Yields each layer with the true shape of its input; incoming: the shape of the images."""
     for placed in layers:
         yield placed, incoming
         incoming = placed.layer.out(incoming)
 
 
 def out_shape(incoming: Shape, layers: Sequence[Placed]) -> Shape:
-    """The true shape that these layers give."""
+    """Returns the true output shape of these layers."""
     for placed in layers:
         incoming = placed.layer.out(incoming)
     return incoming
 
 
 def width_names(signature: Signature) -> tuple[str, ...]:
-    """The names of the numbers that `Widths` holds: `conv0.out_channels`."""
+    """Returns the names of the numbers in `Widths`: `conv0.out_channels`."""
     return tuple(f"{p.name}.{width}" for p in signature.layers for width in p.layer.widths)
 
 
 def map_axes(signature: Signature) -> tuple[int, ...]:
-    """Which of the widths are of layers that give maps; all, where none does."""
+    """Returns the indices of the widths of layers that return maps; all, if no layer does."""
     shapes = walk(signature.incoming, signature.layers)
     of_maps = [len(p.layer.out(s)) > 1 for p, s in shapes for _ in p.layer.widths]
     axes = [k for k, maps in enumerate(of_maps) if maps]
@@ -102,18 +102,18 @@ def map_axes(signature: Signature) -> tuple[int, ...]:
 
 
 def signature_of(config: AnyModel) -> Signature:
-    """The signature of a repaired config; ConfigError for one that repair would still change."""
+    """Returns the signature of a repaired config; ConfigError if repair would still change it."""
     return net_shape(config).signature
 
 
 def widths_of(config: AnyModel) -> Widths:
-    """The true widths of a config."""
+    """Returns the true widths of a config."""
     return net_shape(config).widths
 
 
 @remembered
 def net_shape(config: AnyModel) -> NetShape:
-    """The shape of a config's network, at its true widths."""
+    """Returns the shape of a config's network, at its true widths."""
     layers = chain_of(config)
     static = tuple(Placed(p.name, p.layer.static(), p.stream) for p in layers)
     widths = tuple(getattr(p.layer, width) for p in layers for width in p.layer.widths)
@@ -122,7 +122,7 @@ def net_shape(config: AnyModel) -> NetShape:
 
 @remembered
 def _same(signature: Signature) -> Signature:
-    """One object for equal signatures, which are then compared at no cost."""
+    """Returns one object for equal signatures, so that comparing them costs nothing."""
     return signature
 
 

@@ -11,7 +11,7 @@ from hptjax.models.signature import net_shape, walk
 
 
 def summary_of(config: AnyModel, variables: Mapping[str, Any], title: str) -> str:
-    """A line for each layer: its name, what shapes it, the shape that it gives, its parameters."""
+    """Returns a line for each layer: its name, its options, its output shape, its parameters."""
     rows = [("layer", "", "gives", "parameters")]
     for placed, incoming in walk(net_shape(config).signature.incoming, chain_of(config)):
         count = sum(weight.size for weight in placed.layer.weights(incoming).values())

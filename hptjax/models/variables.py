@@ -1,4 +1,4 @@
-"""Weights as variables of the networks' Flax modules: made, translated, measured."""
+"""Creates, translates and evaluates weights as variables of the networks' Flax modules."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -28,7 +28,7 @@ _COLLECTIONS = {"weights": "params", "statistics": "batch_stats"}
 
 @fixed_settings()
 def init_variables(config: AnyModel, key: Array) -> dict:
-    """Initial variables of the config's module, as a member with this key has them.
+    """Draws the variables of the config's module, as a member with this key starts.
 
     Example:
         >>> import hptjax, jax
@@ -45,9 +45,9 @@ def init_variables(config: AnyModel, key: Array) -> dict:
 
 
 def exact_variables(config: AnyModel, flat: Mapping[str, np.ndarray]) -> dict:
-    """Exact-shape arrays as Flax variables {"params": ..., "batch_stats": ...}.
+    """Turns exact-shape arrays into Flax variables {"params": ..., "batch_stats": ...}.
 
-    flat: by the names of `weights`; norms that are switched off are left out.
+    flat: arrays by the names of `weights`; norms that are switched off are left out.
     """
     tree: dict = {"params": {}, "batch_stats": {}}
     incoming = net_shape(config).signature.incoming
@@ -64,7 +64,7 @@ def exact_variables(config: AnyModel, flat: Mapping[str, np.ndarray]) -> dict:
 
 
 def flat_arrays(config: AnyModel, variables: Mapping) -> dict[str, np.ndarray]:
-    """The inverse of `exact_variables`: Flax variables by the names of `weights`."""
+    """Inverts `exact_variables`: returns Flax variables by the names of `weights`."""
     flat: dict[str, np.ndarray] = {}
     incoming = net_shape(config).signature.incoming
     for placed, shape in walk(incoming, chain_of(config)):
@@ -82,7 +82,7 @@ def flat_arrays(config: AnyModel, variables: Mapping) -> dict[str, np.ndarray]:
 
 
 def check_variables(config: AnyModel, variables: Mapping) -> None:
-    """DataError, naming the first array, unless these are variables of the config's network."""
+    """Raises DataError, naming the first array, unless these variables fit the config's network."""
     body = net_shape(config)
     kinds = weights(body) | statistics(body)
     empty = {name: np.empty(kind.shape, np.float32) for name, kind in kinds.items()}
@@ -112,10 +112,10 @@ def evaluate_variables(
     measures: Sequence[str] = (),
     batch: int = 250,
 ) -> dict[str, float]:
-    """What the task of one trained network measures of it on a data set: {measure: value}.
+    """Returns the task's measures of one trained network on a data set: {measure: value}.
 
-    Of a classification `loss`, the mean cross-entropy [nats], and `accuracy`. measures: further
-    ones, as macro_f1. Raises ConfigError for labels of another kind, or an unknown measure.
+    For a classification: `loss`, the mean cross-entropy [nats], and `accuracy`. measures: further
+    ones, such as macro_f1. Raises ConfigError for labels of another kind, or an unknown measure.
     """
     model = module_of(config)
 
@@ -129,7 +129,7 @@ def evaluate_variables(
 def evaluate_outputs(
     config: AnyModel, outputs: np.ndarray, dataset: ImageDataset, measures: Sequence[str] = ()
 ) -> dict[str, float]:
-    """As `evaluate_variables`, of what the last layer gave: float32 [N, K]."""
+    """Does what `evaluate_variables` does, given the outputs of the last layer, float32 [N, K]."""
     return _measured(config, dataset, outputs, lambda part: part, measures, 250)
 
 
@@ -141,7 +141,7 @@ def _measured(
     measures: Sequence[str],
     batch: int,
 ) -> dict[str, float]:
-    """The task's measures of what a function makes of inputs [N, ...], some at a time."""
+    """Returns the task's measures of a function's outputs for inputs [N, ...], batch by batch."""
     config.task.options.check(dataset)
     task = config.task.options.fitted(dataset)
     chosen = {name: task.measure(name) for name in dict.fromkeys([*task.measures, *measures])}

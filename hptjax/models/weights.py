@@ -1,8 +1,8 @@
-"""Every weight and running statistic of one network: names, shapes, flat layout, initial values.
+"""Every weight and running statistic of one network: names, shapes, layout, initial values.
 
 A network's arrays lie in one vector: a few large arrays train and compile faster than many small
-ones. The flat index of a weight in its true shape decides its initial value, so padding never moves
-a draw.
+ones. The flat index of a weight in its true shape decides its initial value, so padding never
+changes a draw.
 """
 
 import math
@@ -25,17 +25,17 @@ Kind = Literal["weights", "statistics"]
 
 
 def weights(body: NetShape) -> dict[str, Weight]:
-    """All trained arrays of a network: {name: Weight}."""
+    """Returns all trained arrays of a network: {name: Weight}."""
     return gathered("weights", body.signature.incoming, body.layers)
 
 
 def statistics(body: NetShape) -> dict[str, Weight]:
-    """All running statistics of a network: {name: Weight}."""
+    """Returns all running statistics of a network: {name: Weight}."""
     return gathered("statistics", body.signature.incoming, body.layers)
 
 
 def gathered(kind: Kind, incoming: Shape, layers: Sequence[Placed]) -> dict[str, Weight]:
-    """The arrays of some layers, by the layer's name and their own; incoming: of the images."""
+    """Returns the arrays of some layers, by layer and own name; incoming: shape of the images."""
     return {
         f"{placed.name}.{name}": weight
         for placed, shape in walk(incoming, layers)
@@ -45,13 +45,13 @@ def gathered(kind: Kind, incoming: Shape, layers: Sequence[Placed]) -> dict[str,
 
 @dataclass(frozen=True)
 class FlatLayout:
-    """Where each named array lies in the vector: {name: (start, Weight)}; size: of the vector."""
+    """The place of each named array in a vector: {name: (start, Weight)}; size: of the vector."""
 
     places: Mapping[str, tuple[int, Weight]]
     size: int
 
     def split(self, vector: Any) -> dict[str, Any]:
-        """The arrays of a vector [size or longer], JAX's or numpy's (then as views)."""
+        """Returns the arrays of a vector [size or longer], JAX's or numpy's (then as views)."""
         if not isinstance(vector, np.ndarray):
             shapes = [weight.shape for _, weight in self.places.values()]
             return dict(zip(self.places, split(vector, shapes), strict=True))
@@ -61,7 +61,7 @@ class FlatLayout:
         }
 
     def join(self, arrays: Mapping[str, Array]) -> Array:
-        """The vector [size] of all arrays."""
+        """Returns the vector [size] of all arrays."""
         return join([arrays[name] for name in self.places])
 
 
@@ -76,22 +76,22 @@ def flat_layout(kinds: Mapping[str, Weight]) -> FlatLayout:
 
 @lru_cache(maxsize=4096)
 def layouts(body: NetShape) -> tuple[FlatLayout, FlatLayout]:
-    """The layouts of a body's weights and of its running statistics."""
+    """Returns the layouts of a body's weights and of its running statistics."""
     return flat_layout(weights(body)), flat_layout(statistics(body))
 
 
 def longest_vectors(bodies: Iterable[NetShape]) -> tuple[int, int]:
-    """Lengths of a member's vectors that hold those of any of these bodies: weights, statistics."""
+    """Returns the longest lengths of these bodies' vectors: weights, statistics."""
     params, stats = zip(*map(layouts, bodies), strict=True)
     return max(layout.size for layout in params), max(layout.size for layout in stats)
 
 
 def initial_weights(key: Array, padded: NetShape, layers: Sequence[Placed]) -> Array:
-    """How the weights [N] of a padded network start, PyTorch's way; zeros in the padding.
+    """Draws the initial weights [N] of a padded network as PyTorch does; the padding is zeros.
 
-    layers: with the true widths, which may be traced. A draw's index is the weight's place in the
-    true shape, and the k-th draw of a key is the same however many are made: padding never moves a
-    draw.
+    layers: with the true widths, which may be traced. The index of a draw is the weight's place in
+    the true shape, and the k-th draw of a key does not depend on the number of draws: padding never
+    changes a draw.
     """
     layout = layouts(padded)[0]
     draws = jax.random.uniform(key, (layout.size,))
@@ -114,9 +114,9 @@ def initial_weights(key: Array, padded: NetShape, layers: Sequence[Placed]) -> A
 
 
 def initial_statistics(key: Array, padded: NetShape, layers: Sequence[Placed]) -> Array:
-    """Running statistics [S] of a padded network before training; zeros in the padding.
+    """Returns the running statistics [S] of a padded network before training; padding is zeros.
 
-    As `initial_weights`, of the same key.
+    key, layers: see `initial_weights`.
     """
     layout = layouts(padded)[1]
     parts = []
@@ -133,12 +133,12 @@ def initial_statistics(key: Array, padded: NetShape, layers: Sequence[Placed]) -
 
 
 def _own_key(key: Array, placed: Placed) -> Array:
-    """Of a layer that draws its weights by itself."""
+    """Returns the key of a layer that draws its own weights."""
     return jax.random.fold_in(key, jnp.uint32(placed.stream))
 
 
 def _places(shape: tuple[Any, ...], padded: tuple[int, ...]) -> tuple[Array, Array]:
-    """Of each number of a padded array: its place in the true one, flattened; has it one?"""
+    """Returns the flat place of each number in the true shape, and whether it has one."""
     place, live = jnp.zeros(padded, jnp.int32), jnp.ones(padded, bool)
     for axis, size in enumerate(shape):
         index = lax.broadcasted_iota(jnp.int32, padded, axis)
@@ -147,7 +147,7 @@ def _places(shape: tuple[Any, ...], padded: tuple[int, ...]) -> tuple[Array, Arr
 
 
 def laid_out(vector: np.ndarray, old: FlatLayout, new: FlatLayout) -> np.ndarray:
-    """A vector's arrays in another layout: each cut to its new shape, or filled up with zeros."""
+    """Moves a vector's arrays to another layout: cuts each to its new shape, or adds zeros."""
     out = np.zeros(new.size, vector.dtype)
     parts = new.split(out)  # views, written below
     for name, array in old.split(vector).items():
@@ -161,7 +161,7 @@ def laid_out(vector: np.ndarray, old: FlatLayout, new: FlatLayout) -> np.ndarray
 def exact_arrays(
     true: NetShape, padded: NetShape, params: np.ndarray, stats: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """A trained member's arrays {name: array} at its exact shape, cut out of the padded vectors."""
+    """Cuts a trained member's arrays {name: array}, at their exact shape, out of padded vectors."""
     out: dict[str, np.ndarray] = {}
     for vector, old, new in zip((params, stats), layouts(padded), layouts(true), strict=True):
         out |= new.split(laid_out(vector, old, new))

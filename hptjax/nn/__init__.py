@@ -1,8 +1,8 @@
-"""Pieces for a user's own Flax network that run on the kernels of hptjax.
+"""Building blocks for a user's own Flax network that run on the kernels of hptjax.
 
 On CPUs, inside the loop that trains a population, the gradients that XLA derives from its own
-convolutions are about ten times slower than these, and more for small maps. So write `nn.Conv` of
-this module where you would write Flax's, or hand the bridge to Flax's own, linen or nnx:
+convolutions are about ten times slower than these, and slower still for small maps. So use
+`nn.Conv` of this module instead of Flax's, or pass this function to Flax's Conv, linen or nnx:
 
     flax.linen.Conv(16, (3, 3), conv_general_dilated=hptjax.nn.conv_general_dilated)
 

@@ -1,4 +1,4 @@
-"""Convolutions [B, H, W, C] on our kernels: as a function of lax's signature, and as a module."""
+"""Convolutions [B, H, W, C] on our kernels: a function with lax's signature, and a module."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,10 +31,10 @@ def conv_general_dilated(
     strict: bool = False,
     **others: Any,
 ) -> Array:
-    """`jax.lax.conv_general_dilated`, by our kernels where they can.
+    """Computes `jax.lax.conv_general_dilated`, by our kernels where they can.
 
-    For `conv_general_dilated=` of flax.linen.Conv and flax.nnx.Conv. Convolutions that our kernels
-    do not do go to lax; strict: they are a ConfigError.
+    Pass it as `conv_general_dilated=` to flax.linen.Conv or flax.nnx.Conv. lax computes the
+    convolutions that our kernels cannot; with strict, these raise ConfigError.
     """
     call = _Call.of(lhs, rhs, window_strides, padding, rhs_dilation, feature_group_count)
     missing = _missing(lhs, rhs, call, lhs_dilation, dimension_numbers, others)
@@ -61,9 +61,10 @@ _strict = partial(conv_general_dilated, strict=True)
 class Conv(nn.Conv):
     """`flax.linen.Conv` on our kernels, for images [B, H, W, C].
 
-    It has the fields and variables of Flax's. Raises ConfigError for what our kernels do not do:
-    other than two dimensions, numbers other than float32, strides or dilations that differ between
-    rows and columns, input_dilation, a precision, and groups other than one or one per channel.
+    It has the fields and variables of Flax's Conv. Raises ConfigError for what our kernels cannot
+    compute: other than two dimensions, numbers other than float32, strides or dilations that differ
+    between rows and columns, input_dilation, a precision, and groups other than one or one per
+    channel.
     """
 
     conv_general_dilated: Any = _strict
@@ -71,7 +72,7 @@ class Conv(nn.Conv):
 
 @dataclass(frozen=True)
 class _Call:
-    """How the kernel moves; of rows, and of columns. groups: of channels."""
+    """How the kernel moves over rows and over columns. groups: of channels."""
 
     strides: tuple[int, ...]
     pads: tuple[Pad, ...]
@@ -88,7 +89,7 @@ class _Call:
         dilations: Sequence[int] | None,
         groups: int,
     ) -> "_Call":
-        """From the arguments of lax, x [B, ..., C] and kernel [..., C, O]."""
+        """Returns the call with these arguments of lax, x [B, ..., C] and kernel [..., C, O]."""
         dilations = tuple(dilations or (1,) * len(strides))
         if isinstance(padding, str):
             reach = [d * (k - 1) + 1 for d, k in zip(dilations, kernel.shape, strict=False)]
@@ -100,7 +101,7 @@ class _Call:
 def _missing(
     x: Array, kernel: Array, call: _Call, lhs_dilation: Any, numbers: Any, others: Any
 ) -> str | None:
-    """What our kernels do not do of a call, as an error's text has it; None: they do it all."""
+    """Returns why our kernels cannot compute a call, for an error's text; None if they can."""
     height, width, _, features = (*kernel.shape, 0, 0)[:4]
     must = {
         "it must have images [B, H, W, C] and a kernel [H, W, C, O]": (
@@ -129,7 +130,7 @@ def _missing(
 
 
 def _convolved(x: Array, kernel: Array, call: _Call) -> Array:
-    """x [B, H, W, C] by a kernel [H, W, C, O] that nothing is missing for."""
+    """Convolves x [B, H, W, C] by a kernel [H, W, C, O]; our kernels must support the call."""
     x, stride, dilation = maps(x), call.strides[0], call.dilations[0]
     options: dict[str, Any] = {"stride": stride, "padding": call.pads, "dilation": dilation}
     if call.groups > 1:

@@ -1,10 +1,10 @@
-"""A small ConvNeXt in linen, as a user would write it, to be tuned as a network of its own.
+"""A small ConvNeXt in linen, as a user would write it, to be tuned as the user's own network.
 
     model: {flax: {module: hptjax.nn.convnext:ConvNeXt, width: 16, blocks: 2, call: {dropout: 0.1}}}
 
 After Liu et al., "A ConvNet for the 2020s" (2022): patches, then stages of depthwise convolution,
-layer norm and a pointwise MLP, each beside a shortcut. ours=False leaves Flax's convolutions as
-they are, to measure what the bridge gains.
+layer norm and a pointwise MLP, each beside a shortcut. With ours=False it uses Flax's convolutions,
+to measure the gain of our kernels.
 """
 
 from functools import partial
@@ -31,7 +31,7 @@ class Block(nn.Module):
 
 
 class ConvNeXt(nn.Module):
-    """stages of `blocks` blocks each; from one to the next the width doubles, the size halves."""
+    """Stages of `blocks` blocks each; from stage to stage the width doubles and the size halves."""
 
     num_classes: int
     width: int = 16

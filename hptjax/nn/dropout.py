@@ -7,9 +7,10 @@ from jax import Array
 
 
 def dropout(x: Array, rate: Array | float, key: Array | None) -> Array:
-    """Zeroes values of x with probability rate, scales the rest by 1 / (1 - rate).
+    """Zeroes values of x with probability rate, scales the others by 1 / (1 - rate).
 
-    key: of the draw; None: x itself, as in evaluation. The draw is that of Flax's Dropout.
+    key: the key of the draw; None returns x, as in evaluation. The draw equals that of Flax's
+    Dropout.
     """
     if key is None:
         return x
@@ -18,9 +19,9 @@ def dropout(x: Array, rate: Array | float, key: Array | None) -> Array:
 
 
 class Dropout(nn.Module):
-    """`flax.linen.Dropout` with a rate that may be traced: an argument of the call, say.
+    """`flax.linen.Dropout` with a rate that may be traced, such as an argument of the call.
 
-    In a class of nnx use the function `dropout`.
+    In an nnx class use the function `dropout`.
     """
 
     rate: Array | float

@@ -1,4 +1,4 @@
-"""Batch norm as PyTorch has it, on our kernels."""
+"""Batch norm as in PyTorch, on our kernels."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from hptjax.ops.norm import normalise, normalise_by, running, unbiased
 
 
 class BatchNorm(nn.Module):
-    """Batch norm over all axes but the last; variables are named as those of Flax's.
+    """Batch norm over all axes but the last; variables have the names of Flax's BatchNorm.
 
     The running variance is unbiased, and a batch's share of the running statistics is 0.1, as in
     PyTorch (Flax: 0.01, biased).

@@ -1,4 +1,4 @@
-"""Pools of images [B, H, W, C], with the signature of Flax's."""
+"""Pools of images [B, H, W, C], with the signatures of Flax's pools."""
 
 from collections.abc import Sequence
 
@@ -19,10 +19,10 @@ def max_pool(
     strides: tuple[int, int] | None = None,
     padding: Padding = "VALID",
 ) -> Array:
-    """`flax.linen.max_pool` of images, with a gradient that is fast inside loops on CPUs.
+    """Computes `flax.linen.max_pool` of images, with a gradient that is fast inside loops on CPUs.
 
-    It goes to the first of several that are largest. strides: by default 1, as in Flax. Raises
-    ConfigError for a window, or strides, that differ between rows and columns.
+    The gradient goes to the first of several largest values. strides: by default 1, as in Flax.
+    Raises ConfigError for a window, or strides, that differ between rows and columns.
     """
     steps = (1, 1) if strides is None else strides
     if len({*window_shape}) != 1 or len({*steps}) != 1 or x.ndim != 4:
@@ -44,7 +44,7 @@ def avg_pool(
     strides: tuple[int, int] | None = None,
     padding: Padding = "VALID",
 ) -> Array:
-    """`flax.linen.avg_pool`; of square windows side by side, without padding, it is a mean."""
+    """Computes `flax.linen.avg_pool`; for adjacent square windows without padding, by a mean."""
     square = len({*window_shape, *(strides or (1, 1))}) == 1
     if x.ndim == 4 and square and padding == "VALID":
         return images(average_pool(maps(x), window_shape[0]))

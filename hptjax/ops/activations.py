@@ -1,6 +1,6 @@
-"""Activations: functions of one number each, and what padding needs to know of them.
+"""Activations of the networks, and what each does to zeros and to padding.
 
-Values and gradients are PyTorch's, for its default arguments. The table `ACTIVATIONS` names them.
+Values and gradients equal those of PyTorch with its default arguments; `ACTIVATIONS` names them.
 """
 
 import inspect
@@ -22,10 +22,10 @@ from hptjax.errors import ConfigError, shown
 class Activation:
     """An activation of the population's networks.
 
-    fn: arrays of any shape, number by number; one that looks across units sees them on the last
-    axis. keeps_zero: whether fn(0) is 0; if not, padded units are masked. across: instead of fn,
-    for padded networks, a function of x [units, B] and of which units there are [units, 1]; what
-    it gives for the others must be 0.
+    fn: maps an array of any shape, number by number; a function that looks across units finds them
+    on the last axis. keeps_zero: whether fn(0) is 0; if not, padded units are masked. across:
+    replaces fn in padded networks: a function of x [units, B] and of a mask [units, 1] of the live
+    units; it must return 0 for the other units.
     """
 
     fn: Callable[[Array], Array]
@@ -34,7 +34,7 @@ class Activation:
 
     @property
     def about(self) -> str:
-        """What it is, in a line: the first of its function's docstring."""
+        """The activation in one line: the first line of its function's docstring."""
         fn, settings = (self.fn, {})
         if isinstance(self.fn, partial):
             fn, settings = self.fn.func, self.fn.keywords
@@ -115,15 +115,15 @@ logsoftmax = Activation(jax.nn.log_softmax, across=_log_softmax)
 
 @lru_cache(maxsize=256)
 def find_activation(name: str) -> Activation:
-    """The activation of a name; a bare function of another package is measured at 0.
+    """Returns the activation of a name; measures a bare function of another package at 0.
 
-    Raises ConfigError for an unknown name, and for what cannot be padded: a function that does not
-    work number by number, or has no finite gradient at 0.
+    Raises ConfigError for an unknown name, and for a function that cannot be padded: one that does
+    not work number by number, or has no finite gradient at 0.
     """
     found: Any = ACTIVATIONS.find(name, "activation_fun")
     if isinstance(found, Activation):
         return found
-    with jax.ensure_compile_time_eval():  # a program that is being traced asks for it
+    with jax.ensure_compile_time_eval():  # a program that is being traced may ask for an activation
         return _measured(name, found)
 
 

@@ -1,10 +1,10 @@
-"""Convolution as matrix products on bands: for where there are no kernels. Maps are [C, H, W, B].
+"""Convolution as matrix products on bands, used where there are no kernels. Maps: [C, H, W, B].
 
-Of the k x k taps only the k rows are laid side by side (a band); the k columns are products of
-their own, shifted and added. So k*C numbers a pixel are copied where patches take k*k*C, and the
-products keep a size at which they run at nearly the machine's full rate. Both gradients have the
-same form. The gradients that JAX derives from XLA's own convolution take an un-optimised path
-inside a loop on CPU, about ten times slower.
+Of the k x k taps, only the k rows are laid side by side (a band); each of the k columns is a
+product, which is shifted and added. A band copies k*C numbers a pixel, patches copy k*k*C, and the
+products stay large enough to run at nearly the machine's full rate. Both gradients have the same
+form. The gradients that JAX derives from XLA's own convolution take an unoptimized path inside a
+loop on CPUs, about ten times slower.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from jax import Array, lax
 
 from hptjax.ops.moves import Pad
 
-FEW_CHANNELS = 4  # bands of so few give products too thin to pay: full patches then
+FEW_CHANNELS = 4  # bands of so few channels give too small products: patches are used instead
 
 
 @dataclass(frozen=True)
 class _Columns:
-    """Taps whose columns read the same ones of the padded image: start, start + stride, ...
+    """Taps that read the same columns of the padded image: start, start + stride, ...
 
-    taps: columns of the kernel; shifts: how many of these image columns further each reads.
+    taps: columns of the kernel. shifts: for each tap, how many of these image columns it skips.
     """
 
     start: int
@@ -32,7 +32,7 @@ class _Columns:
 
 
 def _columns(k: int, stride: int, pad: Pad, width: int, out: int) -> list[_Columns]:
-    """Without a stride all taps read all columns, unpadded: what they miss is added as zeros."""
+    """Without a stride all taps read all unpadded columns; zeros stand for those they miss."""
     if stride == 1:
         return [_Columns(pad[0], width, tuple(range(k)), tuple(j - pad[0] for j in range(k)))]
     groups = [tuple(range(r, k, stride)) for r in range(min(k, stride))]
@@ -42,13 +42,13 @@ def _columns(k: int, stride: int, pad: Pad, width: int, out: int) -> list[_Colum
 
 
 def output_size(maps: Sequence[int], k: int, stride: int, pad: Pad) -> tuple[int, int]:
-    """Height and width of the result, for maps of shape [C, H, W, B]."""
+    """Returns the height and width of the result, for maps of shape [C, H, W, B]."""
     height, width = ((n + sum(pad) - k) // stride + 1 for n in maps[1:3])
     return height, width
 
 
 def convolve(x: Array, w: Array, stride: int, pad: Pad, input_grad: bool) -> Array:
-    """As `ops.conv.conv`."""
+    """Does what `ops.conv.conv` does."""
     k = w.shape[1]
     height, width = output_size(x.shape, k, stride, pad)
     if by_patches(x, w, input_grad):
@@ -65,9 +65,10 @@ def convolve(x: Array, w: Array, stride: int, pad: Pad, input_grad: bool) -> Arr
 def gradients(
     x: Array, w: Array, g: Array, stride: int, pad: Pad, input_grad: bool
 ) -> tuple[Array, Array]:
-    """The gradients of x and w, g that of the result; that of x is zeros without input_grad.
+    """Returns the gradients of x and w. g: the gradient of the result.
 
-    Bands are made again: keeping them would push the step out of the cache.
+    Without input_grad the gradient of x is zeros. Bands are built again: kept, they would push the
+    training step out of the cache.
     """
     k, height = w.shape[1], g.shape[1]
     if by_patches(x, w, input_grad):
@@ -87,12 +88,12 @@ def gradients(
 
 
 def by_patches(x: Array, w: Array, input_grad: bool) -> bool:
-    """Whether so few channels come in that all taps are laid side by side, in place of a band."""
+    """Tells whether x has so few channels that all taps are laid side by side, not a band."""
     return not input_grad and x.shape[0] <= FEW_CHANNELS and w.shape[1] > 1
 
 
 def patches(x: Array, k: int, stride: int, pad: Pad) -> Array:
-    """Lines up what each output pixel sees: [C, H, W, B] -> [k*k*C, H', W', B].
+    """Lines up the pixels that each output pixel reads: [C, H, W, B] -> [k*k*C, H', W', B].
 
     The first axis is ordered (row, column, channel).
     """
@@ -106,7 +107,7 @@ def patches(x: Array, k: int, stride: int, pad: Pad) -> Array:
 
 
 def _bands(x: Array, columns: _Columns, k: int, stride: int, pad: Pad, height: int) -> Array:
-    """[k*C, H', width, B]: the k rows that each output row sees, at some columns."""
+    """Returns the k rows that each output row reads, [k*C, H', width, B], at some columns."""
     rows = (height - 1) * stride + 1
     edge = (0, 0) if stride == 1 else (pad[0], _missing(x.shape[2], columns, stride, pad))
     x = _pad(x, rows=(pad[0], rows - 1 + k - x.shape[1] - pad[0]), columns=edge)
@@ -120,9 +121,9 @@ def _missing(width: int, columns: _Columns, stride: int, pad: Pad) -> int:
 
 
 def _add_rows(rows: Array, stride: int, pad: Pad, height: int) -> Array:
-    """Adds the gradients of a band, [k, C, H', ...] -> [C, height, ...], each where it was read.
+    """Adds the gradients of a band, [k, C, H', ...] -> [C, height, ...], to the rows it read.
 
-    Rows with the same remainder modulo the stride (a phase) get theirs from the same taps.
+    The same taps read the rows with the same remainder modulo the stride (a phase).
     """
     count = -(-(height + pad[0]) // stride)
     phases = []
@@ -136,7 +137,7 @@ def _add_rows(rows: Array, stride: int, pad: Pad, height: int) -> Array:
 
 
 def _interleave(planes: Sequence[Array], stride: int, pad: Pad, width: int) -> Array:
-    """Puts the columns of each group of taps back in their places among the others'."""
+    """Puts the columns of each group of taps back into their places among the other columns."""
     if stride == 1:
         return planes[0]
     count = -(-(width + pad[0]) // stride)
@@ -145,7 +146,7 @@ def _interleave(planes: Sequence[Array], stride: int, pad: Pad, width: int) -> A
 
 
 def _weave(phases: Sequence[Array | None], axis: int) -> Array:
-    """Arrays that take turns along an axis; None: zeros."""
+    """Interleaves arrays along an axis; None stands for zeros."""
     if len(phases) == 1 and phases[0] is not None:
         return phases[0]
     like = next(phase for phase in phases if phase is not None)
@@ -156,20 +157,20 @@ def _weave(phases: Sequence[Array | None], axis: int) -> Array:
 
 
 def _pad(x: Array, rows: Pad = (0, 0), columns: Pad = (0, 0)) -> Array:
-    """Adds rows and columns of zeros; negative numbers cut some off."""
+    """Adds rows and columns of zeros; negative numbers remove rows and columns."""
     zero = jnp.zeros((), x.dtype)
     return lax.pad(x, zero, [(0, 0, 0), (*rows, 0), (*columns, 0), (0, 0, 0)])
 
 
 def _shift(x: Array, by: int, width: int) -> Array:
-    """The columns by, by + 1, ... of x, width of them; zeros where x has none."""
+    """Returns `width` columns of x from column `by` on; zeros where x has no column."""
     if by == 0 and width == x.shape[2]:
         return x
     return _pad(x, columns=(-by, width + by - x.shape[2]))
 
 
 def matrix(w: Array, columns: Sequence[int]) -> Array:
-    """The kernel at some columns as a matrix [columns * O, k * C]."""
+    """Returns the kernel at some columns as a matrix [columns * O, k * C]."""
     taps = jnp.stack([w[:, :, j] for j in columns])
     return taps.reshape(len(columns) * w.shape[0], -1)
 
@@ -183,5 +184,5 @@ def _product(matrix: Array, maps: Array) -> Array:
 
 
 def outer(a: Array, b: Array) -> Array:
-    """Sums over pixels and images of all products: [A, ...], [B, ...] -> [A, B]."""
+    """Sums all products over pixels and images: [A, ...], [B, ...] -> [A, B]."""
     return jnp.einsum("bn,an->ab", b.reshape(b.shape[0], -1), a.reshape(a.shape[0], -1))

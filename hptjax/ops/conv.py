@@ -1,8 +1,8 @@
-"""Convolutions of maps [C, H, W, B], images innermost, with their gradients written out.
+"""Convolutions of maps [C, H, W, B], images innermost, with hand-written gradients.
 
-On CPUs kernels of our own compute them (`kernels/conv.cc`), elsewhere products on bands
-(`hptjax.ops.bands`), which lie flat on a TPU (`hptjax.ops.flat`); oblong and dilated kernels are
-products for each tap there (`hptjax.ops.taps`).
+On CPUs our own kernels compute them (`kernels/conv.cc`). Elsewhere they are products on bands
+(`hptjax.ops.bands`), on a TPU products on flat bands (`hptjax.ops.flat`); oblong and dilated
+kernels are then one product for each tap (`hptjax.ops.taps`).
 """
 
 from collections.abc import Sequence
@@ -34,14 +34,14 @@ def conv(
 ) -> Array:
     """Convolves each image with one kernel: x [C, H, W, B], w [O, h, w, C] -> [O, H', W', B].
 
-    bias: [O], default none. live: int32 [2], the channels of x and of the result that are more than
-    padding, default all: beyond them all arrays must hold zeros, which kernels do not compute.
-    padding: rows and columns added, (before, after) of both, or of each; H' = (H + sum(padding) -
-    dilation * (h - 1) - 1) // stride + 1. input_grad=False leaves the gradient of x out (zeros):
-    the first layer needs none.
+    bias: [O], default none. live: int32 [2], the numbers of channels of x and of the result that
+    are not padding, default all. All arrays must hold zeros in the other channels; kernels do not
+    compute these. padding: (before, after), the rows and columns to add, or one such pair for rows
+    and one for columns; H' = (H + sum(padding) - dilation * (h - 1) - 1) // stride + 1.
+    input_grad=False gives zeros for the gradient of x: the first layer needs none.
 
-    Raises: ValueError for shapes that do not belong together; where kernels compute, XLA's error
-    INVALID_ARGUMENT for numbers of live channels that the arrays do not have.
+    Raises: ValueError for shapes that do not fit together; where kernels compute, XLA's error
+    INVALID_ARGUMENT for more live channels than the arrays have.
     """
     moves = Moves(stride, _of_each(padding), dilation)
     check_conv(x, w, bias, live, *moves)
@@ -51,7 +51,7 @@ def conv(
             y = taps.convolve(x, w, stride=stride, padding=moves.pads, dilation=dilation)
             return y if bias is None else y + bias[:, None, None, None]
         rows, columns = moves.pads
-        if rows != columns:  # bands pad both alike
+        if rows != columns:  # bands pad rows and columns alike
             x = jnp.pad(x, ((0, 0), rows, columns, (0, 0)))
             moves = Moves(stride, ((0, 0), (0, 0)))
     return _conv(x, w, _bias(w, bias), _live(w, live), moves, input_grad)
@@ -67,10 +67,10 @@ def conv_and_projection(
     stride: int = 1,
     padding: Pad = (0, 0),
 ) -> tuple[Array, Array]:
-    """`conv` by a square w, and by the 1 x 1 kernel p [O, 1, 1, C] without padding, of x.
+    """Convolves x by a square kernel w, and by a 1 x 1 kernel p [O, 1, 1, C] without padding.
 
-    One pass adds up what both pass back. Both results must have one size. padding: of rows and of
-    columns alike. Raises as `conv` does.
+    Returns both results, which must have one shape. The backward pass adds up both gradients of x
+    in one go. padding: for rows and columns alike. Raises the errors of `conv`.
     """
     moves = Moves(stride, _of_each(padding))
     check_conv(x, w, biases[0], live, *moves)
@@ -88,14 +88,14 @@ def conv_and_projection(
 
 
 def _of_each(padding: Padding) -> Pads:
-    """Of rows, and of columns: what is given for both is that of each."""
+    """Returns the padding of rows and of columns; one pair holds for both."""
     if any(isinstance(pad, int) for pad in padding):
         return padding, padding  # pyright: ignore[reportReturnType]
     return tuple(map(tuple, padding))  # pyright: ignore
 
 
 def _beside(moves: Moves) -> Moves:
-    """Of the projection beside a convolution."""
+    """Returns the moves of the projection beside a convolution."""
     return Moves(moves.stride, ((0, 0), (0, 0)))
 
 
@@ -169,9 +169,9 @@ _both.defvjp(_both_forward, _both_backward)
 
 
 def _products(x: Array, w: Array, moves: Moves, input_grad: bool) -> tuple[Any, tuple]:
-    """The module whose products compute a convolution without kernels, and what it is told.
+    """Returns the module that computes a convolution without kernels, and its arguments.
 
-    w: square; moves: undilated, rows and columns padded alike.
+    w: a square kernel; moves: without dilation, with rows and columns padded alike.
     """
     options = moves.stride, moves.pads[0], input_grad
     return (flat if native.for_tpu() and flat.fits(x, w, *options) else bands), options
@@ -180,7 +180,7 @@ def _products(x: Array, w: Array, moves: Moves, input_grad: bool) -> tuple[Any, 
 def _input_gradient(
     target: str, x: Array, pairs: Sequence[Array], live: Array, moves: Moves
 ) -> Array:
-    """pairs: gradients of results, each with the kernel it belongs to."""
+    """pairs: gradients of results, each with its kernel."""
     layouts = [MAPS, None] * (len(pairs) // 2) + [None]
     return native.call_one(target, (*pairs, live), layouts, x.shape, MAPS, **moves.options())
 
@@ -188,7 +188,7 @@ def _input_gradient(
 def _weight_gradients(
     x: Array, w: Array, g: Array, live: Array, moves: Moves
 ) -> tuple[Array, Array]:
-    """Of a kernel and its bias; XLA leaves out what nobody reads."""
+    """Returns the gradients of a kernel and its bias; XLA drops a gradient that nothing reads."""
     layouts, options = (MAPS, MAPS, None), moves.options()
     names = "hptjax_conv_weight_gradient", "hptjax_conv_bias_gradient"
     dw = native.call_one(names[0], (g, x, live), layouts, w.shape, None, **options)

@@ -1,6 +1,6 @@
-"""Depthwise convolutions of maps [C, H, W, B], images innermost, with their gradients written out.
+"""Depthwise convolutions of maps [C, H, W, B], images innermost, with hand-written gradients.
 
-On CPUs kernels of our own compute them (`kernels/depthwise.cc`), elsewhere a product for each tap
+On CPUs our own kernels compute them (`kernels/depthwise.cc`), elsewhere one product for each tap
 (`hptjax.ops.taps`).
 """
 
@@ -27,18 +27,19 @@ def depthwise(
 ) -> Array:
     """Convolves each channel of x [C, H, W, B] by its own kernel of w [C, h, w] -> [C, H', W', B].
 
-    live: int32 [], the channels that are more than padding, default all: beyond them all arrays
-    must hold zeros, which kernels do not compute. padding: rows and columns added, (before, after)
-    of each; H' = (H + sum(padding[0]) - dilation * (h - 1) - 1) // stride + 1.
+    live: int32 [], the number of channels that are not padding, default all. All arrays must hold
+    zeros in the other channels; kernels do not compute these. padding: the rows and the columns to
+    add, a pair (before, after) each; H' = (H + sum(padding[0]) - dilation * (h - 1) - 1) // stride
+    + 1.
 
-    Raises: ValueError for shapes that do not belong together; where kernels compute, XLA's error
-    INVALID_ARGUMENT for a number of live channels that the arrays do not have.
+    Raises: ValueError for shapes that do not fit together; where kernels compute, XLA's error
+    INVALID_ARGUMENT for more live channels than the arrays have.
     """
     check_depthwise(x, w, live, stride, padding, dilation)
     if not native.take(x, w):
         return taps.depthwise(x, w, stride=stride, padding=padding, dilation=dilation)
     live = jnp.int32(x.shape[0]) if live is None else live
-    (top, bottom), (left, right) = padding  # as tuples: programs are found by them
+    (top, bottom), (left, right) = padding  # tuples: compiled programs are looked up by them
     return _depthwise(x, w, live, Moves(stride, ((top, bottom), (left, right)), dilation))
 
 

@@ -1,6 +1,6 @@
-"""Dropout with a traced rate, its draws the same with kernels and without.
+"""Dropout with a traced rate, with the same draws with and without kernels.
 
-On CPUs a kernel of our own draws and scales in one pass (`kernels/dropout.cc`), elsewhere XLA's
+On CPUs our own kernel draws and scales in one pass (`kernels/dropout.cc`), elsewhere XLA's
 operations do.
 """
 
@@ -15,14 +15,13 @@ from hptjax.ops.native import MAPS
 def dropout(
     x: Array, rate: Array, key: Array, whole: bool = False, live: Array | int | None = None
 ) -> Array:
-    """Zeroes numbers of x [units, B] or [C, H, W, B] with probability rate, scales up the others.
+    """Zeroes each number of x [units, B] or [C, H, W, B] with probability rate, scales the others.
 
-    The others are divided by 1 - rate. The draw of a unit depends on its index and not on how many
-    units there are, so padding changes nothing. whole: one draw for each map and image. live: the
-    units or channels that are more than padding, default all: beyond them x must hold zeros.
+    The others are divided by 1 - rate. The draw of a unit depends on its index, not on the number
+    of units, so padding changes nothing. whole: make one draw for each map and image. live: the
+    number of units or channels that are not padding, default all; x must hold zeros in the others.
 
-    Raises: where kernels compute, XLA's error INVALID_ARGUMENT for a number of live units that x
-    does not have.
+    Raises: where kernels compute, XLA's error INVALID_ARGUMENT for more live units than x has.
     """
     if not whole and x.ndim in (2, 4) and _by_kernel(x, key):
         alive = jnp.asarray(x.shape[0] if live is None else live, jnp.int32)
@@ -34,7 +33,7 @@ def dropout(
 
 
 def _by_kernel(x: Array, key: Array) -> bool:
-    """Whether the kernel draws what JAX would draw with this key."""
+    """Tells whether the kernel draws the numbers that JAX would draw with this key."""
     partitionable = jax.config.jax_threefry_partitionable  # pyright: ignore
     threefry = jax.random.key_impl(key) == "threefry2x32" and partitionable
     return bool(threefry) and native.take(x)
@@ -53,7 +52,7 @@ def _forward(x: Array, rate: Array, key: Array, live: Array):
 
 def _backward(residuals, g: Array):
     x, rate, key, live = residuals
-    dx = _dropout(g, rate, key, live)  # drawn again: that is cheaper than to keep the draws
+    dx = _dropout(g, rate, key, live)  # drawn again: cheaper than keeping the draws
     return dx, (dx * x).sum() / (1 - rate), None, None
 
 

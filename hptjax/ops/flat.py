@@ -1,10 +1,10 @@
 """Convolution as products on bands of flat maps: [C, H*W*B], for a TPU.
 
-A TPU lays the last two axes of an array out in tiles of 8 x 128 numbers: of maps [C, H, W, B] more
-than half is filling, and each product on [C, H*W*B] needs them in another order. Here maps stay
-flat: a row further is W*B numbers, a column further B, and columns that a shift carries over the
-border are masked. With a stride the maps are dealt to stride x stride phases first, each as large
-as the result; a tap reads one phase.
+A TPU stores the last two axes of an array in tiles of 8 x 128 numbers. More than half of the tiles
+of maps [C, H, W, B] is then padding, and each product on [C, H*W*B] needs another order. Here maps
+stay flat: the next row is W*B numbers further, the next column B numbers. Columns that a shift
+carries over the border are masked. With a stride, the maps are first dealt to stride x stride
+phases, each as large as the result; a tap reads one phase.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,19 +17,19 @@ from hptjax.ops import bands
 from hptjax.ops.moves import Pad
 
 Taps: TypeAlias = Sequence[tuple[int, int]]
-"""Of each row, or column, of a kernel: how many pixels of its phase further, and which phase."""
+"""For each row, or column, of a kernel: its distance in pixels within its phase, and the phase."""
 Phases: TypeAlias = dict[tuple[int, int], Array]
 
 
 def fits(x: Array, w: Array, stride: int, pad: Pad, input_grad: bool) -> bool:
-    """Whether `convolve` takes a convolution: its result must be as large as a phase."""
+    """Tells whether `convolve` can compute it: the result must be as large as a phase."""
     size = bands.output_size(x.shape, w.shape[1], stride, pad)
     phase = tuple(-(-pixels // stride) for pixels in x.shape[1:3])
     return size == phase and not bands.by_patches(x, w, input_grad)
 
 
 def convolve(x: Array, w: Array, stride: int, pad: Pad, input_grad: bool) -> Array:
-    """As `ops.bands.convolve`."""
+    """Does what `ops.bands.convolve` does."""
     taps = _taps(w.shape[1], stride, pad)
     height, width = bands.output_size(x.shape, w.shape[1], stride, pad)
     phases, images, parts = _phases(x, stride, taps), x.shape[3], []
@@ -44,7 +44,7 @@ def convolve(x: Array, w: Array, stride: int, pad: Pad, input_grad: bool) -> Arr
 def gradients(
     x: Array, w: Array, g: Array, stride: int, pad: Pad, input_grad: bool
 ) -> tuple[Array, Array]:
-    """As `ops.bands.gradients`."""
+    """Does what `ops.bands.gradients` does."""
     k, (height, width, images) = w.shape[1], g.shape[1:]
     taps, row = _taps(k, stride, pad), width * images
     phases, flat = _phases(x, stride, taps), g.reshape(g.shape[0], -1)
@@ -65,7 +65,7 @@ def gradients(
 
 
 def _parts(x: Array, count: int) -> list[Array]:
-    """x [count * C, N] as so many arrays; an axis of its own would be another layout."""
+    """Cuts x [count * C, N] into `count` arrays; a new axis would have another layout."""
     size = x.shape[0] // count
     return [x[i * size : (i + 1) * size] for i in range(count)]
 
@@ -75,13 +75,13 @@ def _taps(k: int, stride: int, pad: Pad) -> Taps:
 
 
 def _columns(taps: Taps) -> dict[int, tuple[int, ...]]:
-    """The columns of a kernel by the phase that they read."""
+    """Returns the columns of a kernel for each phase that they read."""
     phases = sorted({phase for _, phase in taps})
     return {p: tuple(j for j, (_, phase) in enumerate(taps) if phase == p) for p in phases}
 
 
 def _phases(x: Array, stride: int, taps: Taps) -> Phases:
-    """The pixels of each phase that a tap reads, flat, by their first row and column."""
+    """Returns the flat pixels of each phase that a tap reads, by their first row and column."""
     if stride > 1:
         x = jnp.pad(x, ((0, 0), *((0, -pixels % stride) for pixels in x.shape[1:3]), (0, 0)))
     read = sorted({phase for _, phase in taps})
@@ -89,17 +89,17 @@ def _phases(x: Array, stride: int, taps: Taps) -> Phases:
 
 
 def _band(phases: Mapping[tuple[int, int], Array], column: int, taps: Taps, row: int) -> Array:
-    """[k*C, N]: the rows that the rows of a kernel read, side by side."""
+    """Returns the rows that the rows of a kernel read, side by side: [k*C, N]."""
     return jnp.concatenate([_shifted(phases[phase, column], by * row) for by, phase in taps], 0)
 
 
 def _shifted(x: Array, by: int) -> Array:
-    """The numbers by, by + 1, ... of each row of x [C, N]; zeros where it has none."""
+    """Returns each row of x [C, N] from number `by` on; zeros where the row has ended."""
     return x if by == 0 else lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), (-by, by, 0)])
 
 
 def _beside(x: Array, by: int, width: int, images: int) -> Array:
-    """The pixels so many columns further, zeros beyond the border; x [C, H*width*images]."""
+    """Returns the pixels `by` columns further in x [C, H*width*images]; zeros beyond the border."""
     if by == 0:
         return x
     column = jnp.arange(x.shape[1]) // images % width + by
@@ -107,7 +107,7 @@ def _beside(x: Array, by: int, width: int, images: int) -> Array:
 
 
 def _woven(phases: Phases, stride: int, size: Sequence[int], shape: Sequence[int]) -> Array:
-    """Maps of a shape from their phases, each [C, H', W', B] of this size; missing ones: zeros."""
+    """Joins phases, [C, H', W', B] of this size, to maps of a shape; missing ones are zeros."""
     channels, (height, width, images) = shape[0], size
     if stride == 1:
         return phases[0, 0].reshape(shape)

@@ -1,6 +1,6 @@
-"""Norms of each image by itself, over groups of its channels: [C, H, W, B] or [N, B].
+"""Norms that treat each image separately, over groups of its channels: [C, H, W, B] or [N, B].
 
-On CPUs kernels of our own compute them (`kernels/group_norm.cc`).
+On CPUs our own kernels compute them (`kernels/group_norm.cc`).
 """
 
 from functools import partial
@@ -16,18 +16,18 @@ from hptjax.ops.norm import EPSILON
 
 
 def normalise_groups(x: Array, scale: Array, shift: Array, groups: int, live: Array | int) -> Array:
-    """Normalises the first `live` channels of each image in equal groups, side by side.
+    """Normalises the first `live` channels of each image, in `groups` equal groups of neighbours.
 
-    scale, shift: [C]. live: a multiple of groups. The channels behind are members of no group:
-    zeros stay zeros, and get no gradient from others.
+    scale, shift: [C]. live: a multiple of groups. The other channels belong to no group: their
+    zeros stay zeros, and they get no gradient from the live channels.
 
-    Raises: where kernels compute, XLA's error INVALID_ARGUMENT for a live that is no such number.
+    Raises: where kernels compute, XLA's error INVALID_ARGUMENT if live is not such a number.
     """
     if native.take(x, scale, shift):
         return _by_kernels(x, scale, shift, jnp.int32(live), groups)
     channels, images = x.shape[0], x.shape[-1]
     pixels = tuple(range(1, x.ndim - 1))
-    size = jnp.maximum(live // groups, 1)  # without any, 0 / 0 would reach the gradients
+    size = jnp.maximum(live // groups, 1)  # with no live channel, 0 / 0 would reach the gradients
     index = jnp.arange(channels)
     member = (index // size == jnp.arange(groups)[:, None]).astype(x.dtype)
     count = size * (x.size // (channels * images))
@@ -39,14 +39,15 @@ def normalise_groups(x: Array, scale: Array, shift: Array, groups: int, live: Ar
         return _product(member.T, x).reshape(channels, *(1,) * len(pixels), images)
 
     x = x - spread(mean(x))
-    var = mean(lax.square(x))  # of the rest: E[x^2] - E[x]^2 would cancel
+    var = mean(lax.square(x))  # of the differences: E[x^2] - E[x]^2 would cancel
     return affine(x * spread(lax.rsqrt(var + EPSILON)), scale, shift)
 
 
 def normalise_maps(x: Array, scale: Array, shift: Array, live: Array | int | None = None) -> Array:
-    """Normalises each map of each image of x [C, H, W, B]; maps of zeros stay so.
+    """Normalises each map of each image of x [C, H, W, B]; maps of zeros stay zeros.
 
-    live: the channels that are more than padding, default all. Raises as `normalise_groups` does.
+    live: the number of channels that are not padding, default all. Raises the errors of
+    `normalise_groups`.
     """
     if native.take(x, scale, shift):
         return _by_kernels(x, scale, shift, jnp.int32(len(x) if live is None else live), _EACH)
@@ -56,7 +57,7 @@ def normalise_maps(x: Array, scale: Array, shift: Array, live: Array | int | Non
 
 
 def affine(x: Array, scale: Array, shift: Array) -> Array:
-    """x [C, ...] times a factor, plus a number, of each channel."""
+    """Multiplies each channel of x [C, ...] by its scale and adds its shift."""
     wide = (-1, *(1,) * (x.ndim - 1))
     return x * scale.reshape(wide) + shift.reshape(wide)
 
@@ -65,11 +66,11 @@ def _product(matrix: Array, x: Array) -> Array:
     return jnp.matmul(matrix, x, precision=lax.Precision.HIGHEST)
 
 
-_EACH = 0  # groups, for kernels: each channel is one
+_EACH = 0  # the number of groups for kernels: each channel is a group
 
 
 def _by_kernels(x: Array, scale: Array, shift: Array, live: Array, groups: int) -> Array:
-    """Units are maps of one pixel to them."""
+    """Passes units to kernels as maps of one pixel."""
     wide = x.reshape(len(x), *(x.shape[1:-1] or (1, 1)), x.shape[-1])
     return jnp.reshape(_kernel(wide, scale, shift, live, groups), x.shape)
 

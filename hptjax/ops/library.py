@@ -1,7 +1,7 @@
-"""The compiled CPU kernels on the disk: made once per machine, trusted only as they were made.
+"""The compiled CPU kernels on disk: compiled once per machine, loaded only if unchanged.
 
-A library's name ends in the checksum of its content, so that it is put there whole and checked
-whole: one that is damaged, or that others may have written, is made again.
+The name of a library ends in the checksum of its content. It is put in place whole and checked
+whole: a library that is damaged, or that other users may have written, is compiled again.
 """
 
 import ctypes
@@ -25,16 +25,16 @@ import platformdirs
 from hptjax.devices import processor
 
 SOURCES = Path(__file__).parent / "kernels"
-SWITCH = "HPTJAX_KERNELS"  # 0: off
+SWITCH = "HPTJAX_KERNELS"  # the value 0 switches the kernels off
 FLAGS = ("-std=c++20", "-O3", "-fno-math-errno", "-fopenmp-simd", "-fPIC", "-shared")
-SECONDS = 300  # for the compiler
-LEFTOVER_SECONDS = 3600  # a folder so old belongs to a compilation that was killed
-_REASON = 200  # characters of a reason that are shown
+SECONDS = 300  # limit of the compiler's time
+LEFTOVER_SECONDS = 3600  # an older folder belongs to a compilation that was killed
+_REASON = 200  # the most characters of a reason that are shown
 _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 class _NoKernels(Exception):
-    """Why there are no kernels: what "The CPU kernels ..." goes on with."""
+    """Why there are no kernels, as the end of a sentence that begins with "The CPU kernels"."""
 
 
 class _Unsound(Exception):
@@ -42,9 +42,9 @@ class _Unsound(Exception):
 
 
 def load(symbols: Sequence[str]) -> ctypes.CDLL | None:
-    """The kernels, from the cache or made now; None, with a warning of one line, without them.
+    """Returns the kernels, from the cache or compiled now; None, with a one-line warning, else.
 
-    symbols: what the library must have. Without $CXX and any C++ compiler there is no warning.
+    symbols: functions that the library must have. Without $CXX and any C++ compiler, no warning.
     """
     try:
         compiler = _compiler()
@@ -59,7 +59,7 @@ def load(symbols: Sequence[str]) -> ctypes.CDLL | None:
 
 
 def _one_line(text: str) -> str:
-    """What a compiler says may hold anything."""
+    """Shortens the output of a compiler, which may hold anything, to one line."""
     shown = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return shown if len(shown) <= _REASON else f"{shown[:_REASON]}..."
 
@@ -87,7 +87,7 @@ def _load(compiler: Sequence[str], symbols: Sequence[str]) -> ctypes.CDLL:
 
 
 def _own(folder: Path) -> None:
-    """Makes the folder one that nobody else may write to; _NoKernels where it is another user's."""
+    """Makes the folder writable for this user alone; _NoKernels if another user owns it."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     found = folder.stat()
     if found.st_uid != os.geteuid():
@@ -97,15 +97,15 @@ def _own(folder: Path) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Removes what killed compilations have left."""
+    """Removes the folders that killed compilations have left."""
     for path in folder.iterdir():
-        with suppress(FileNotFoundError):  # another process removes it, too
+        with suppress(FileNotFoundError):  # another process may remove it, too
             if path.is_dir() and time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)
 
 
 def _opened(path: Path, symbols: Sequence[str]) -> ctypes.CDLL:
-    """The library; _Unsound where it is not what was compiled, or others may write to it."""
+    """Returns the library; raises _Unsound if it was changed, or if other users may write to it."""
     try:
         found, content = path.lstat(), path.read_bytes()
     except FileNotFoundError:
@@ -125,10 +125,10 @@ def _opened(path: Path, symbols: Sequence[str]) -> ctypes.CDLL:
 
 
 def _made(command: Sequence[str], folder: Path, key: str) -> Path:
-    """Compiles the kernels; the library is there whole or not at all: others may be at it, too."""
+    """Compiles the kernels, then renames the library into place: others may be doing the same."""
     with tempfile.TemporaryDirectory(dir=folder) as work:
         made = Path(work) / "kernels.so"
-        # as one: XLA's headers take as long to read as most of the kernels to compile
+        # one file: XLA's headers take as long to read as most kernels take to compile
         unit = Path(work) / "all.cc"
         names = sorted(path.name for path in SOURCES.glob("*.cc"))
         unit.write_text("".join(f'#include "{name}"\n' for name in names))
@@ -158,7 +158,7 @@ def _compile(command: Sequence[str]) -> None:
             errors="replace",
             timeout=SECONDS,
         )
-    except OSError as error:  # a script that does not say what runs it
+    except OSError as error:  # a script without a #! line
         reason = f"{command[0]} does not run: {error.strerror or error}"
         raise _NoKernels(f"could not be compiled ({reason})") from None
     except subprocess.TimeoutExpired:
@@ -170,11 +170,11 @@ def _compile(command: Sequence[str]) -> None:
 
 
 def _compiler() -> list[str] | None:
-    """The command of $CXX, or of what is installed; _NoKernels where $CXX is no command."""
+    """Returns the command of $CXX, or of an installed compiler; _NoKernels for a bad $CXX."""
     given = os.environ.get("CXX", "")
     try:
         words = shlex.split(given)
-    except ValueError as error:  # a quote that is left open
+    except ValueError as error:  # an open quote
         raise _NoKernels(f"could not be compiled ($CXX is {given}: {error})") from None
     if not words:
         return next(([name] for name in ("c++", "g++", "clang++") if shutil.which(name)), None)
@@ -192,14 +192,14 @@ def _cache_folder() -> Path:
 
 
 def _key(command: Sequence[str]) -> str:
-    """Of all that decides what is compiled: sources, JAX's headers, compiler, processor."""
+    """Returns a key of all that decides the result: sources, JAX's headers, compiler, processor."""
     facts = [" ".join(command), jax.__version__, processor(), *map(_program, command)]
     facts += _sources()
     return _checksum("\n".join(facts).encode(errors="surrogateescape"))
 
 
 def version() -> str:
-    """Tells the kernels of one version of this package from another's: they may round otherwise."""
+    """Returns a checksum of the kernels' sources: other versions may round otherwise."""
     return _checksum("\n".join(_sources()).encode())[:8]
 
 
@@ -208,7 +208,7 @@ def _sources() -> list[str]:
 
 
 def _program(word: str) -> str:
-    """Tells an installed program from what a later update puts in its place, without running it."""
+    """Returns a key of an installed program that an update changes, without running the program."""
     found = shutil.which(word)
     if found is None:
         return ""

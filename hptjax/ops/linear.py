@@ -1,6 +1,6 @@
-"""Linear layers of units [I, B], images innermost, with their gradients written out.
+"""Linear layers of units [I, B], images innermost, with hand-written gradients.
 
-On CPUs kernels of our own compute them (`kernels/linear.cc`), elsewhere XLA's products.
+On CPUs our own kernels compute them (`kernels/linear.cc`), elsewhere XLA's products.
 """
 
 import jax
@@ -12,13 +12,13 @@ from hptjax.ops.shapes import check_linear
 
 
 def linear(x: Array, w: Array, bias: Array, live: Array | None = None) -> Array:
-    """Weighted sums of the units of each image: x [I, B], w [O, I], bias [O] -> [O, B].
+    """Returns weighted sums of the units of each image: x [I, B], w [O, I], bias [O] -> [O, B].
 
-    live: int32 [2], the units of x and of the result that are more than padding, default all:
-    beyond them all arrays must hold zeros, which kernels do not compute.
+    live: int32 [2], the numbers of units of x and of the result that are not padding, default all.
+    All arrays must hold zeros in the other units; kernels do not compute these.
 
-    Raises: ValueError for shapes that do not belong together; where kernels compute, XLA's error
-    INVALID_ARGUMENT for numbers of live units that the arrays do not have.
+    Raises: ValueError for shapes that do not fit together; where kernels compute, XLA's error
+    INVALID_ARGUMENT for more live units than the arrays have.
     """
     check_linear(x, w, bias, live)
     if not native.take(x, w, bias):

@@ -8,7 +8,7 @@ Pads: TypeAlias = tuple[Pad, Pad]
 
 
 class Moves(NamedTuple):
-    """stride: pixels from one window to the next; pads: of rows, and of columns.
+    """stride: pixels from one window to the next; pads: the padding of rows, and of columns.
 
     dilation: pixels from one tap of a window to the next.
     """
@@ -18,7 +18,7 @@ class Moves(NamedTuple):
     dilation: int = 1
 
     def sizes(self, maps: Sequence[int], window: Sequence[int]) -> tuple[int, int]:
-        """Height and width of the result, for maps of shape [C, H, W, B] and a window [h, w]."""
+        """Returns height and width of the result of a window [h, w] over maps [C, H, W, B]."""
         height, width = (
             (size + sum(pad) - self.dilation * (k - 1) - 1) // self.stride + 1
             for size, pad, k in zip(maps[1:3], self.pads, window, strict=True)
@@ -26,7 +26,7 @@ class Moves(NamedTuple):
         return height, width
 
     def options(self) -> dict[str, int]:
-        """As our kernels have them."""
+        """Returns the moves as the attributes of our kernels."""
         (top, bottom), (left, right) = self.pads
         ends = {"top": top, "bottom": bottom, "left": left, "right": right}
         return {"stride": self.stride, "dilation": self.dilation, **ends}

@@ -1,6 +1,6 @@
-"""Our CPU kernels: compiled once per machine (`ops.library`), called from programs by XLA.
+"""Our CPU kernels: compiled once per machine (`ops.library`), called by XLA from programs.
 
-Where there is no compiler, the operations that have kernels are made of XLA's own.
+Where there is no compiler, XLA's own operations replace them.
 """
 
 import os
@@ -48,9 +48,9 @@ _left_out: ContextVar[tuple[str, ...] | None] = ContextVar("_left_out", default=
 
 @contextmanager
 def left_out(platforms: Sequence[str] = ()) -> Iterator[None]:
-    """Programs traced in here hold no kernels, and can be lowered for other platforms.
+    """Traces programs in this context without kernels, so that other platforms can run them.
 
-    platforms: which, where known.
+    platforms: the names of these platforms, where known.
     """
     token = _left_out.set(tuple(platforms))
     try:
@@ -60,13 +60,13 @@ def left_out(platforms: Sequence[str] = ()) -> Iterator[None]:
 
 
 def for_tpu() -> bool:
-    """Whether what is being traced is to run on TPUs, and on nothing else."""
+    """Tells whether the program that is being traced is to run on TPUs, and on nothing else."""
     platforms = _left_out.get()
     return set(platforms or (jax.default_backend(),)) == {"tpu"}
 
 
 def take(*arrays: Array) -> bool:
-    """Whether kernels compute with these arrays; theirs are of float32 alone."""
+    """Tells whether kernels compute with these arrays; kernels take only float32."""
     floats = all(array.dtype == jnp.float32 for array in arrays)
     return floats and _left_out.get() is None and available()
 
@@ -74,7 +74,7 @@ def take(*arrays: Array) -> bool:
 def call(
     target: str, out: Any, arrays: Sequence[Array], layouts: Sequence[Any], to: Any, **options: Any
 ) -> Any:
-    """Calls a kernel; layouts, to: of the arguments and results, MAPS or None for a plain array."""
+    """Calls a kernel. layouts, to: for each argument and result MAPS, or None: a plain array."""
     function = jax.ffi.ffi_call(
         target, out, input_layouts=layouts, output_layouts=to, vmap_method="sequential"
     )
@@ -89,14 +89,14 @@ def call_one(
     to: Any,
     **options: Any,
 ) -> Array:
-    """As `call`, of a kernel that gives one array of float32; out: its shape."""
+    """Calls a kernel that returns one array of float32; out: its shape. Otherwise as `call`."""
     shape = jax.ShapeDtypeStruct(out, jnp.float32)
     return call(target, shape, arrays, layouts, to, **options)
 
 
 @lru_cache(maxsize=1)
 def available() -> bool:
-    """Whether this process has the kernels; a machine's first question compiles them."""
+    """Tells whether this process has the kernels; the first call on a machine compiles them."""
     if os.environ.get(library.SWITCH) == "0" or jax.default_backend() != "cpu":
         return False
     kernels = library.load(TARGETS)

@@ -1,6 +1,6 @@
-"""Batch normalisation over every axis but the channels', with its gradient written out.
+"""Batch normalisation over every axis but the channels', with a hand-written gradient.
 
-On CPUs kernels of our own compute that of maps (`kernels/norm.cc`).
+On CPUs our own kernels normalise maps (`kernels/norm.cc`).
 """
 
 import math
@@ -16,7 +16,7 @@ from hptjax.ops import native
 from hptjax.ops.shapes import check_norm
 
 EPSILON = 1e-5
-LONG_VECTOR = 4096  # numbers: a product with a shorter one is a loop, too
+LONG_VECTOR = 4096  # a product with a shorter vector is compiled to a loop, too
 MOMENTUM = 0.1  # share of the new batch in the running statistics, as in PyTorch
 
 
@@ -30,12 +30,12 @@ def normalise(
 ) -> tuple[Array, Array, Array]:
     """Normalises x by the statistics of the batch; returns (y, mean, biased variance).
 
-    axis: the channel axis; scale, shift, mean, variance: [channels]; relu: applied to y; live:
-    int32 scalar, the channels that are more than padding, as for `ops.conv.conv`. The statistics
-    carry no gradient of their own.
+    axis: the channel axis; scale, shift, mean, variance: [channels]; relu: apply relu to y; live:
+    int32 scalar, the number of channels that are not padding, as for `ops.conv.conv`. The
+    statistics carry no gradient of their own.
 
-    Raises: ValueError for shapes that do not belong together; where kernels compute, XLA's error
-    INVALID_ARGUMENT for a number of live channels that x does not have.
+    Raises: ValueError for shapes that do not fit together; where kernels compute, XLA's error
+    INVALID_ARGUMENT for more live channels than x has.
     """
     check_norm(x, scale, shift, axis, live)
     live = jnp.int32(x.shape[axis]) if live is None else live
@@ -68,7 +68,7 @@ _normalise.defvjp(_normalise_forward, _normalise_backward)
 
 
 def _by_kernels(x: Array, axis: int) -> bool:
-    """Kernels take maps [C, H, W, B]."""
+    """Tells whether kernels can take x: they need maps [C, H, W, B]."""
     return x.ndim == 4 and axis == 0 and native.take(x)
 
 
@@ -132,7 +132,7 @@ def _backward(
 
 
 def _sums(x: Array, axis: int) -> Array:
-    """Sums over all axes but one, as a product with ones: XLA adds up one after another on CPU."""
+    """Sums over all axes but one, as a product with ones: XLA's sum on CPUs is a scalar loop."""
     others = tuple(i for i in range(x.ndim) if i != axis)
     shape = [x.shape[i] for i in others]
     if math.prod(shape) < LONG_VECTOR:
@@ -155,7 +155,7 @@ def normalise_by(
     relu: bool = False,
     live: Array | None = None,
 ) -> Array:
-    """Normalises x by given statistics, as evaluation does; relu, live as for `normalise`."""
+    """Normalises x by given statistics, as evaluation does. relu, live: as for `normalise`."""
     if live is not None and _by_kernels(x, axis):
         arrays = x, scale, shift, mean, var, live
         layouts = (native.MAPS, *(None,) * 5)
@@ -168,26 +168,26 @@ def normalise_by(
 
 
 def running(old: Array, new: Array) -> Array:
-    """One step of a running statistic."""
+    """Returns a running statistic after one more batch."""
     return old + MOMENTUM * (new - old)
 
 
 def unbiased(var: Array, count: int) -> Array:
-    """The variance that PyTorch keeps in the running statistics: over count - 1."""
+    """Returns the variance that PyTorch keeps in the running statistics: divided by count - 1."""
     return var * _correction(count) if count > 1 else jnp.zeros_like(var)
 
 
 def _correction(count: int) -> float:
-    """What a biased variance of so many numbers is multiplied by; 0 for one number."""
+    """Returns the factor that makes a biased variance of `count` numbers unbiased; 0 for one."""
     return count / (count - 1) if count > 1 else 0.0
 
 
 def running_statistics(
     old: tuple[Array, Array], new: tuple[Array, Array], bias: Array | float, count: int
 ) -> tuple[Array, Array]:
-    """The running mean and variance [C] after a batch whose mean and biased variance are given.
+    """Returns the running mean and variance [C] after a batch of this mean and biased variance.
 
-    bias: added to the batch's mean; count: numbers of each channel that were averaged.
+    bias: added to the batch's mean; count: the numbers averaged for each channel.
     """
     if not native.take(*old, *new):
         return running(old[0], new[0] + bias), running(old[1], unbiased(new[1], count))

@@ -1,4 +1,4 @@
-"""Traced numbers by name, as the methods of parts read them: `h.lr`."""
+"""Traced numbers as attributes, as the methods of parts read them: `h.lr`."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,7 +10,7 @@ from hptjax.errors import did_you_mean
 
 @jax.tree_util.register_pytree_node_class
 class Numbers:
-    """Numbers, or arrays of them, as attributes; immutable, and a pytree of them by name."""
+    """Numbers, or arrays of numbers, as attributes; immutable, and a pytree keyed by name."""
 
     def __init__(self, **values: Any) -> None:
         self.__dict__.update(values)
@@ -25,7 +25,7 @@ class Numbers:
         return f"Numbers({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
     def replace(self, **values: Any) -> "Numbers":
-        """The same numbers with some of them changed or added."""
+        """Returns the same numbers with some of them changed or added."""
         return Numbers(**{**vars(self), **values})
 
     def tree_flatten(self) -> tuple[tuple[Any, ...], tuple[str, ...]]:

@@ -1,7 +1,7 @@
-"""A vector cut into arrays that lie in it one after another, and arrays joined to such a vector.
+"""Cuts a vector into arrays that lie in it one after another, and joins arrays to such a vector.
 
-On CPUs a kernel of our own copies them all in one call (`kernels/pieces.cc`): XLA compiles and
-starts a loop for each.
+On CPUs our own kernel copies them all in one call (`kernels/pieces.cc`): XLA compiles and starts a
+loop for each array.
 """
 
 import math
@@ -18,7 +18,7 @@ Shape = tuple[int, ...]
 
 
 def split(vector: Array, shapes: Sequence[Shape]) -> list[Array]:
-    """Arrays of these shapes, one after another from the front of a vector that holds them."""
+    """Cuts a vector into arrays of these shapes, one after another from its front."""
     if not shapes:
         return []
     sizes = [math.prod(shape) for shape in shapes]
@@ -35,7 +35,7 @@ def split(vector: Array, shapes: Sequence[Shape]) -> list[Array]:
 
 
 def join(arrays: Sequence[Array]) -> Array:
-    """All numbers of some arrays as one vector, one array after another."""
+    """Joins all numbers of some arrays to one vector, one array after another."""
     if not arrays:
         return jnp.zeros(0)
     if not native.take(*arrays):

@@ -5,7 +5,7 @@ from jax import Array
 
 
 def average_pool(x: Array, size: int) -> Array:
-    """Means over size x size windows of x [C, H, W, B]; rest rows and columns are dropped."""
+    """Averages size x size windows of x [C, H, W, B]; drops the rows and columns left over."""
     if size == 1:
         return x
     channels, height, width, images = x.shape
@@ -15,9 +15,9 @@ def average_pool(x: Array, size: int) -> Array:
 
 
 def identity_shortcut(x: Array, channels: int, stride: int, live: Array) -> Array:
-    """Every stride-th pixel of x [C, H, W, B] as maps of so many channels.
+    """Returns every stride-th pixel of x [C, H, W, B] as maps of `channels` channels.
 
-    They are filled up with zeros, or cut off; live: how many of them are passed on.
+    Missing channels are zeros, surplus ones are cut off. live: how many channels are passed on.
     """
     x = x[:channels, ::stride, ::stride]
     x = jnp.pad(x, ((0, channels - x.shape[0]), (0, 0), (0, 0), (0, 0)))

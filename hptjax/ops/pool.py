@@ -1,7 +1,7 @@
-"""The max pool of maps [C, H, W, B], images innermost, with its gradient written out.
+"""The max pool of maps [C, H, W, B], images innermost, with a hand-written gradient.
 
-On CPUs kernels of our own compute it (`kernels/pool.cc`), elsewhere views of each tap
-(`hptjax.ops.taps`).
+On CPUs our own kernels compute it (`kernels/pool.cc`), elsewhere it is the largest of the views of
+all taps (`hptjax.ops.taps`).
 """
 
 from functools import partial
@@ -19,14 +19,14 @@ from hptjax.ops.shapes import check_pool
 def max_pool(
     x: Array, live: Array | None = None, *, size: int, stride: int, padding: Pads
 ) -> Array:
-    """The largest number of each window of size x size pixels of x [C, H, W, B].
+    """Returns the largest number of each window of size x size pixels of x [C, H, W, B].
 
-    What is padded is never the largest, and NaN always is. The gradient goes to the first of
-    several that are largest, row by row, as in PyTorch; to none, where it is NaN. live: int32 [],
-    the channels that are more than padding, default all: beyond them x must hold zeros.
+    Padding is never the largest, and NaN always is. The gradient goes to the first of several
+    largest numbers, row by row, as in PyTorch; it goes nowhere if the largest is NaN. live: int32
+    [], the number of channels that are not padding, default all; x must hold zeros in the others.
 
-    Raises: ValueError for shapes that do not belong together; where kernels compute, XLA's error
-    INVALID_ARGUMENT for a number of live channels that the maps do not have.
+    Raises: ValueError for shapes that do not fit together; where kernels compute, XLA's error
+    INVALID_ARGUMENT for more live channels than the maps have.
     """
     check_pool(x, live, size, stride, padding)
     if not native.take(x):

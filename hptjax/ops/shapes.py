@@ -1,7 +1,7 @@
-"""What a call of an operation must hold, as far as shapes tell: the same with and without kernels.
+"""Checks the shapes of an operation's arguments: the same checks with and without kernels.
 
-Kernels check it again, with the numbers of live channels, which are data: an error there comes from
-XLA when the program runs.
+Kernels check shapes again, and the numbers of live channels, which are data: XLA raises those
+errors when the program runs.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def check_conv(
     pads: Sequence[Sequence[int]],
     dilation: int = 1,
 ) -> None:
-    """Raises ValueError for a call of `ops.conv.conv` that has no result; pads: of each axis."""
+    """Raises ValueError for impossible arguments of `ops.conv.conv`; pads: of rows, of columns."""
     given = f"got maps {x.shape}, kernel {w.shape}, {_moves(stride, pads, dilation)}"
     if x.ndim != 4:
         raise ValueError(f"maps must have the shape [C, H, W, B], {given}.")
@@ -38,7 +38,7 @@ def check_conv(
 
 
 def check_linear(x: Array, w: Array, bias: Array, live: Array | None) -> None:
-    """Raises ValueError for a call of `ops.linear.linear` that has no result."""
+    """Raises ValueError for impossible arguments of `ops.linear.linear`."""
     given = f"got units {x.shape}, weights {w.shape}, bias {bias.shape}"
     if x.ndim != 2 or w.ndim != 2 or w.shape[1] != x.shape[0] or bias.shape != w.shape[:1]:
         raise ValueError(f"a linear layer must have x [I, B], w [O, I] and bias [O], {given}.")
@@ -53,7 +53,7 @@ def check_depthwise(
     padding: Sequence[Sequence[int]],
     dilation: int,
 ) -> None:
-    """Raises ValueError for a call of `ops.depthwise.depthwise` that has no result."""
+    """Raises ValueError for impossible arguments of `ops.depthwise.depthwise`."""
     given = f"got maps {x.shape}, kernel {w.shape}, {_moves(stride, padding, dilation)}"
     if x.ndim != 4:
         raise ValueError(f"maps must have the shape [C, H, W, B], {given}.")
@@ -68,7 +68,7 @@ def check_depthwise(
 def check_pool(
     x: Array, live: Array | None, size: int, stride: int, pads: Sequence[Sequence[int]]
 ) -> None:
-    """Raises ValueError for a call of `ops.pool.max_pool` that has no result."""
+    """Raises ValueError for impossible arguments of `ops.pool.max_pool`."""
     given = f"got maps {x.shape}, size {size}, {_moves(stride, pads, 1)}"
     if x.ndim != 4:
         raise ValueError(f"maps must have the shape [C, H, W, B], {given}.")
@@ -79,7 +79,7 @@ def check_pool(
 
 
 def check_norm(x: Array, scale: Array, shift: Array, axis: int, live: Array | None) -> None:
-    """Raises ValueError for a call of `ops.norm.normalise` that has no result."""
+    """Raises ValueError for impossible arguments of `ops.norm.normalise`."""
     if not 0 <= axis < x.ndim:
         raise ValueError(f"axis must be one of the {x.ndim} axes of {x.shape}, got {axis}.")
     channels = x.shape[axis]
@@ -101,7 +101,7 @@ def _check_moves(
     dilation: int,
     given: str,
 ) -> None:
-    """size, kernel: of rows and columns; given: what an error's text ends in."""
+    """size, kernel: of rows and columns; given: the end of an error's text."""
     if min(stride, dilation) < 1:
         raise ValueError(f"stride and dilation must be at least 1, {given}.")
     if [len(pad) for pad in pads] != [2, 2] or min(map(min, pads)) < 0:
@@ -112,7 +112,7 @@ def _check_moves(
 
 
 def _check_live(live: Array | None, most: Sequence[int], shape: tuple[int, ...]) -> None:
-    """Values are looked at where they are known already, outside jit."""
+    """Checks the values only outside jit, where they are known."""
     if live is None:
         return
     if live.shape != shape or live.dtype != jnp.int32:

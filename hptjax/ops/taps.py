@@ -1,7 +1,7 @@
-"""Operations made of the views that the taps of a kernel have of padded maps [C, H, W, B].
+"""Operations on the views that the taps of a kernel have of padded maps [C, H, W, B].
 
-They take any kernel: even, oblong, dilated. A tap's view holds, for each pixel of the result, the
-pixel that this tap reads.
+They take any kernel: even, oblong, dilated. The view of a tap holds, for each pixel of the result,
+the pixel that this tap reads.
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from hptjax.ops.moves import Pads
 
 
 def convolve(x: Array, w: Array, *, stride: int, padding: Pads, dilation: int = 1) -> Array:
-    """Convolves maps x [C, H, W, B] by w [O, kh, kw, C] -> [O, H', W', B], a product for each tap.
+    """Convolves x [C, H, W, B] by w [O, kh, kw, C] -> [O, H', W', B], one product for each tap.
 
-    padding: rows and columns of zeros (before, after); H' = (H + sum(padding[0]) - dilation *
-    (kh - 1) - 1) // stride + 1.
+    padding: rows and columns of zeros to add, (before, after) each; H' = (H + sum(padding[0]) -
+    dilation * (kh - 1) - 1) // stride + 1.
     """
     views = _views(x, w.shape[1:3], stride, padding, dilation)
     taps = w.reshape(w.shape[0], -1, w.shape[3])
@@ -36,10 +36,10 @@ def depthwise(x: Array, w: Array, *, stride: int, padding: Pads, dilation: int =
 
 @partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3))
 def max_pool(x: Array, size: int, stride: int, padding: Pads) -> Array:
-    """The largest number of each window of size x size pixels of x [C, H, W, B].
+    """Returns the largest number of each window of size x size pixels of x [C, H, W, B].
 
-    What is padded is never the largest. The gradient goes to the first of several that are largest,
-    row by row, as in PyTorch.
+    Padding is never the largest. The gradient goes to the first of several largest numbers, row by
+    row, as in PyTorch.
     """
     return reduce(jnp.maximum, _views(x, (size, size), stride, padding, fill=-jnp.inf))
 
@@ -50,7 +50,7 @@ def _max_pool_forward(x: Array, size: int, stride: int, padding: Pads):
 
 
 def _max_pool_backward(size: int, stride: int, padding: Pads, residuals, g: Array):
-    """Derived by hand: XLA's own is a scatter, nine times slower on CPU inside a loop."""
+    """A hand-written gradient: XLA's own is a scatter, nine times slower on CPUs inside a loop."""
     x, y = residuals
     window = (size, size)
     free, parts = jnp.ones(g.shape, bool), []
@@ -72,7 +72,7 @@ def _views(
     dilation: int = 1,
     fill: float = 0.0,
 ) -> list[Array]:
-    """What each tap of a kernel reads, [C, H', W', B], row by row; fill: what the padding holds."""
+    """Returns the view of each tap, [C, H', W', B], row by row; fill: the value of the padding."""
     x = lax.pad(x, jnp.asarray(fill, x.dtype), [(0, 0, 0), *((*p, 0) for p in padding), (0, 0, 0)])
     reach = [dilation * (k - 1) for k in kernel]
     ends = [(n - 1 - r) // stride * stride + 1 for n, r in zip(x.shape[1:3], reach, strict=True)]

@@ -1,6 +1,6 @@
-"""Many different networks trained by one compiled call, each exactly as if alone.
+"""Trains many different networks in one compiled call, each exactly as if alone.
 
-The names below are loaded when first used: a table of optimizers does not need the engine.
+The names below are loaded at their first use: a table of optimizers does not need the engine.
 """
 
 from typing import TYPE_CHECKING

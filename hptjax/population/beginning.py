@@ -1,7 +1,7 @@
-"""The weights before training, drawn by one small program for the members of all bodies.
+"""The weights before training, which one small program draws for the members of all bodies.
 
-A program of each body's own (`program.init_body`) takes a third as long to compile as the training
-of the body. Here the host lays out what each number of a network starts as, and the program draws.
+A program for each body (`program.init_body`) takes a third as long to compile as the training of
+the body. Here the host lays out how each number of a network starts, and one program draws.
 """
 
 from typing import NamedTuple
@@ -19,14 +19,14 @@ from hptjax.models.weights import laid_out, layouts
 from hptjax.population.epoch import MemberState, TracedHparams
 from hptjax.population.update import start
 
-MOST_NUMBERS = 1 << 20  # of a body: laying out more would take longer than it saves
+MOST_NUMBERS = 1 << 20  # in a body: laying out more numbers would cost more time than it saves
 
 
 class Beginning(NamedTuple):
-    """What the numbers of one member start as, as long as a program's vectors [N] and [S].
+    """How the numbers of one member start, as vectors as long as those of the program, [N] and [S].
 
-    draws: which draw, from 1 on; 0: none, but fill. fan_in: of those that are drawn.
-    stats: the running statistics.
+    draws: the index of the draw of each number, from 1 on; 0: the number is fill, not drawn.
+    fan_in: of the numbers that are drawn. stats: the running statistics.
     """
 
     draws: np.ndarray
@@ -36,13 +36,13 @@ class Beginning(NamedTuple):
 
 
 def is_drawn(body: NetShape) -> bool:
-    """Whether `begin_row` gives the weights of a body; else they have a program of their own."""
+    """Tells whether `begin_row` draws the weights of a body; else the body has its own program."""
     own = any(type(placed.layer).initial is not Layer.initial for placed in body.layers)
     return not own and layouts(body)[0].size <= MOST_NUMBERS
 
 
 def beginning(true: NetShape, padded: NetShape, params: int, stats: int) -> Beginning:
-    """Of a member of this exact shape in a body; params, stats: lengths of the vectors."""
+    """Returns the beginning of a member of shape `true`; params, stats: lengths of the vectors."""
     exact, running = layouts(true)
     draws = np.zeros(exact.size, np.int32)
     fan_in, fill = np.zeros(exact.size, np.float32), np.zeros(exact.size, np.float32)
@@ -77,7 +77,7 @@ def begin_row(
     given: Beginning,
     study_key: Array,
 ) -> MemberState:
-    """A place's rows, one of them as before training; the same bits as `epoch.initial_state`."""
+    """Starts one row of a place's rows; the weights have the bits of `epoch.initial_state`."""
     own = jax.tree.map(lambda t: t[row], hparams)
     draws = jax.random.uniform(init_key(study_key, own.key), given.draws.shape)
     bound = lax.rsqrt(given.fan_in)

@@ -1,8 +1,8 @@
-"""What `hptjax calibrate` measured on a user's devices: factors of the seconds that are said.
+"""What `hptjax calibrate` measured on a user's devices: factors of the predicted seconds.
 
-A factor is what was measured over what `prices.yaml` says, of training and of compiling. Nothing
-but texts for people is multiplied by it. Bodies, lanes and the dealing of members follow from the
-packaged table alone: they decide rounding, and one seed has one history, whoever has measured what.
+A factor is the measured time over the time by `prices.yaml`, for training and for compiling. It
+changes only texts for people. Bodies, lanes and the dealing of members follow from the packaged
+table alone: they decide rounding, and one seed has one history, whatever was measured.
 """
 
 import hashlib
@@ -24,19 +24,19 @@ from hptjax.records.files import replace_file
 
 VARIABLE = "HPTJAX_CALIBRATION"
 HEAD = """\
-# Written by `hptjax calibrate`: what was measured over what hptjax says, of each device. It changes
-# the seconds that are said before a run begins, and nothing else. Without this file they are as
-# the package has them.
+# Written by `hptjax calibrate`: for each device, measured times over the times it predicts.
+# It changes the seconds that hptjax says before a run begins, and nothing else. Without this file
+# the predictions are those of the package.
 """
 
 Factor = Annotated[float, Field(gt=0)]
 
 
 class Factors(Frozen):
-    """Of one device: seconds of training and of compiling, over those of the packaged table.
+    """Factors of one device: seconds of training and of compiling over those of the packaged table.
 
-    device, kernels: which, as `device_name` has it, and whether our CPU kernels compute. table: of
-    which `prices.yaml` they are; those of another one are not used.
+    device: its name, as `device_name` gives it. kernels: whether our CPU kernels compute. table:
+    the digest of the `prices.yaml` that the factors refer to; with another table they are not used.
     """
 
     device: str
@@ -47,15 +47,15 @@ class Factors(Frozen):
 
 
 class Calibration(Frozen):
-    """What a user's file holds."""
+    """The content of a user's file."""
 
     devices: Annotated[tuple[Factors, ...], BeforeValidator(as_tuple)]
 
 
 def calibration_file() -> Path | None:
-    """The user's file, there or not; None where the environment switches that off.
+    """Returns the path of the user's file, there or not; None if the environment switches it off.
 
-    HPTJAX_CALIBRATION names another file, or is 0. Raises ConfigError for what is no path.
+    HPTJAX_CALIBRATION names another file, or is 0. Raises ConfigError for a value that is no path.
     """
     setting = os.environ.get(VARIABLE, "")
     if setting == "0":
@@ -68,9 +68,9 @@ def calibration_file() -> Path | None:
 
 
 def factors_of(device: Any) -> Factors:
-    """Of a device of JAX, as the user's file has them; 1 where it has none.
+    """Returns the factors of a device of JAX from the user's file; 1 where the file has none.
 
-    Raises ConfigError where the file is damaged.
+    Raises ConfigError if the file is damaged.
     """
     plain = Factors(
         device=device_name(device),
@@ -83,9 +83,9 @@ def factors_of(device: Any) -> Factors:
 
 
 def keep_factors(found: Factors) -> Path:
-    """Writes what was measured of a device to the user's file, beside the other devices' factors.
+    """Writes the factors of a device to the user's file, beside the other devices' factors.
 
-    Raises ConfigError where the file is damaged, switched off, or cannot be written.
+    Raises ConfigError if the file is damaged, switched off, or cannot be written.
     """
     path = calibration_file()
     if path is None:
@@ -107,7 +107,7 @@ def keep_factors(found: Factors) -> Path:
 
 
 def read_calibration() -> Calibration:
-    """What the user's file holds, nothing where there is none; ConfigError for a damaged one."""
+    """Returns the content of the user's file, nothing if there is none; ConfigError if damaged."""
     path = calibration_file()
     if path is None or not path.exists():
         return Calibration(devices=())
@@ -121,12 +121,12 @@ def read_calibration() -> Calibration:
 
 
 def device_name(device: Any) -> str:
-    """What tells kinds of devices apart, of which one calibration holds."""
+    """Returns the name of the kind of a device; the devices of a kind share one calibration."""
     return processor_name() if device.platform == "cpu" else device.device_kind
 
 
 def table_digest() -> str:
-    """Of the packaged table."""
+    """Returns the digest of the packaged table."""
     return hashlib.sha256(table().model_dump_json().encode()).hexdigest()[:16]
 
 

@@ -1,8 +1,7 @@
 """What one device holds for training: the images, and the programs that its places call.
 
-Each body has a program of its own, compiled when a member first has it, side by side with the
-others that are new then. So neither the numbers of a network nor what is compiled for it depend on
-other bodies.
+Each body has its own program, which is compiled when a member first has the body, in parallel with
+other new bodies. So neither the numbers of a network nor its program depend on other bodies.
 """
 
 import time
@@ -36,7 +35,7 @@ from hptjax.settings import fixed_settings
 def preparing(
     chosen: Variants, augment_validation: bool, images_per_epoch: int | None = None
 ) -> Any:
-    """The function from a data set to the images of an epoch, jitted; as `epoch_input`."""
+    """Returns the jitted function from a data set to the images of an epoch; see `epoch_input`."""
 
     def prepare(data: DatasetArrays, study_key: Array, age: Array) -> EpochInput:
         return epoch_input(data, study_key, age, chosen, augment_validation, images_per_epoch)
@@ -45,9 +44,9 @@ def preparing(
 
 
 def training(body: NetShape, choices: Choices, lanes: int) -> Any:
-    """The function that trains a place's rows of a body for one epoch, jitted.
+    """Returns the jitted function that trains a place's rows of a body for one epoch.
 
-    Arguments as of `train_body` from its carry on, which it uses up.
+    It takes the arguments of `train_body` from the carry on; it uses up the carry.
     """
     return jax.jit(partial(train_body, body, choices, lanes), donate_argnums=0)
 
@@ -58,11 +57,11 @@ _begin = jax.jit(begin_row, static_argnums=0, donate_argnums=1)
 _start = jax.jit(init_body, static_argnums=(0, 1), donate_argnums=2)
 
 Spans: TypeAlias = Mapping[int, Any]
-"""Of a place: {body: [first row, the one after its last]}, of those bodies that it has."""
+"""The spans of a place: {body: [first row, last row + 1]}, for the bodies that it has."""
 
 
 class Call(NamedTuple):
-    """An epoch of a place, whose programs find their rows by `spans`."""
+    """An epoch of a place; its programs find their rows by `spans`."""
 
     place: int
     carry: Carry
@@ -72,7 +71,7 @@ class Call(NamedTuple):
 
 
 def spans_of(counts: np.ndarray) -> Spans:
-    """Of a place with so many members of each body."""
+    """Returns the spans of a place that holds `counts` members of each body."""
     stops = np.cumsum(counts)
     return {
         int(b): np.array([stops[b] - counts[b], stops[b]], np.int32) for b in counts.nonzero()[0]
@@ -80,7 +79,7 @@ def spans_of(counts: np.ndarray) -> Spans:
 
 
 def _spans_of_rows(bodies: Mapping[int, int]) -> Spans:
-    """Of the rows that have these bodies, those of each body together."""
+    """Returns the spans of rows {row: body}, in which each body's rows are neighbours."""
     rows: dict[int, list[int]] = {}
     for row, body in bodies.items():
         rows.setdefault(body, []).append(row)
@@ -99,20 +98,19 @@ class DevicePrograms:
         horizon: int | None,
         threads: int,
     ) -> None:
-        """prepare: as `preparing` gives it; horizon: epochs of a fully trained network.
+        """Copies the images; compiles nothing yet.
 
+        prepare: a function that `preparing` returned. horizon: epochs of a fully trained network.
         threads: how many programs are compiled at the same time.
-
-        Copies the images; compiles nothing yet.
         """
         self.device, self.threads = device, threads
         self.compile_seconds = 0.0
         self._data, self._study_key = self.put(data), self.put(root_key(seed))
         self._prepare, self._prepared = prepare, None
         self._horizon = self.put(np.float32(horizon or 1))
-        self._started: set[NetShape | None] = set()  # None: of what all of `is_drawn` share
+        self._started: set[NetShape | None] = set()  # None: what all bodies of `is_drawn` share
         self._train: dict[int, Callable] = {}
-        self._forgotten = 0  # programs
+        self._forgotten = 0  # number of programs
 
     def put(self, tree: Any) -> Any:
         """Copies arrays to the device."""
@@ -124,10 +122,10 @@ class DevicePrograms:
         choices: Choices,
         places: Sequence[tuple[TracedHparams, Mapping[int, tuple[int, NetShape]]]],
     ) -> list[MemberState]:
-        """The rows of this device's places before training.
+        """Returns the rows of this device's places before training.
 
-        places: of each also {row: (body, exact shape)}. The time of a call that compiles is that of
-        compiling.
+        places: for each place its hparams and {row: (body, exact shape)}. The time of a call that
+        compiles counts as compile time.
         """
         began, sizes = time.perf_counter(), longest_vectors(bodies)
         states, key = [_blank(bodies, choices, own.key) for own, _ in places], self._study_key
@@ -156,11 +154,11 @@ class DevicePrograms:
     def shapes(
         self, bodies: tuple[NetShape, ...], choices: Choices, hparams: TracedHparams
     ) -> MemberState:
-        """The shapes and types of what `start` gives."""
+        """Returns the shapes and types of the result of `start`."""
         return jax.eval_shape(partial(_blank, bodies, choices), hparams.key)
 
     def images(self, age: int) -> EpochInput:
-        """The images of an epoch, prepared once for all places."""
+        """Returns the images of an epoch, prepared once for all places."""
         args = self._data, self._study_key, self.put(np.uint32(age))
         if self._prepared is None:
             began = time.perf_counter()
@@ -169,15 +167,16 @@ class DevicePrograms:
         return self._prepared(*args)._replace(horizon=self._horizon)
 
     def blank_metrics(self, choices: Choices, rows: int, outputs: int) -> Metrics:
-        """As `blank_metrics` gives it, for this device's validation images."""
+        """Returns `program.blank_metrics` for this device's validation images."""
         with jax.default_device(self.device):
             images = self._data.val_real.size
             return self.put(_blank_metrics(choices, rows, images, outputs))
 
     def program(self, body: int, make: Callable[[], Any], args: tuple[Any, ...]) -> Callable:
-        """The training program of a body, compiled at the first call.
+        """Returns the training program of a body; compiles it at the first call.
 
-        make: gives it as `training` does. Threads may ask for several bodies at the same time.
+        make: returns the function to compile, as `training` does. Threads may call this in
+        parallel.
         """
         if body not in self._train:
             self._train[body] = _compile(make(), args)
@@ -185,15 +184,15 @@ class DevicePrograms:
 
     @property
     def compilations(self) -> int:
-        """How many training programs were compiled, those that were let go too."""
+        """The number of training programs compiled so far, forgotten ones included."""
         return self._forgotten + len(self._train)
 
     def forget(self) -> None:
-        """Lets the training programs go: the next ones are others."""
+        """Drops the training programs; the next calls compile new ones."""
         self._forgotten += len(self._train)
         self._train = {}
 
 
 def _compile(function: Any, args: tuple[Any, ...]) -> Callable:
-    with fixed_settings():  # of this thread
+    with fixed_settings():  # these settings belong to the thread
         return function.lower(*args).compile()

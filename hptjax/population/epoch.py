@@ -1,4 +1,4 @@
-"""One member through one epoch: a scan over the training batches, then the validation images."""
+"""Trains one member for one epoch: a scan over the training batches, then the validation."""
 
 from typing import TypeAlias
 
@@ -31,9 +31,9 @@ Metrics: TypeAlias = dict[str, Array]
 
 @struct.dataclass
 class TracedHparams:
-    """The numbers of one member that are traced.
+    """The traced numbers of one member.
 
-    key: what its random keys derive from.
+    key: the number that the member's random keys derive from.
     """
 
     numbers: TracedNumbers
@@ -42,10 +42,10 @@ class TracedHparams:
 
 @struct.dataclass
 class MemberState:
-    """All that training changes in one member, or in the members of the rows `*rows`.
+    """All that training changes in one member, or in the members of rows `*rows`.
 
-    params: weights. stats: statistics of the norms. slots: what the optimizer keeps, vectors as
-    long as the weights. count: steps taken.
+    params: weights. stats: statistics of the norms. slots: the optimizer's vectors, as long as the
+    weights. count: steps taken.
     """
 
     params: Float[Array, "*rows weights"]
@@ -54,7 +54,7 @@ class MemberState:
     count: Integer[Array, "*rows"]
 
     def front(self, body: NetShape) -> "MemberState":
-        """The front of the stored vectors, as long as a body needs."""
+        """Returns the front of the stored vectors, as long as a body needs."""
         params, stats = (layout.size for layout in layouts(body))
         return MemberState(
             self.params[..., :params],
@@ -67,7 +67,7 @@ class MemberState:
 def initial_state(
     body: NetShape, choices: Choices, study_key: Array, hparams: TracedHparams
 ) -> MemberState:
-    """A member of a body before training, from its true widths and its key."""
+    """Returns a member of a body before training, from its true widths and its key."""
     layers = bound_layers(body.signature, choices, hparams.numbers)
     key = init_key(study_key, hparams.key)
     params = initial_weights(key, body, layers)
@@ -100,7 +100,7 @@ def train_epoch(
 ) -> tuple[MemberState, Metrics]:
     """Trains one member on every whole batch; returns the state and the means of its measures.
 
-    key: of the member's dropout in this epoch.
+    key: the key of the member's dropout in this epoch.
     """
     signature = body.signature
     steps = given.train_labels.shape[0] // signature.batch_size
@@ -128,9 +128,9 @@ def train_step(
     key: Array,
     steps: Array,
 ) -> tuple[MemberState, Metrics]:
-    """One step on images x [C, H, W, B]; returns the state and the task's training measures.
+    """Takes one step on images x [C, H, W, B]; returns the state and the task's training measures.
 
-    steps: of a fully trained network, float32.
+    steps: the number of steps of a fully trained network, float32.
     """
     weights, running = layouts(body)
     stats = running.split(state.stats)
@@ -159,7 +159,7 @@ def train_step(
 def evaluate(
     body: NetShape, choices: Choices, state: MemberState, numbers: TracedNumbers, given: EpochInput
 ) -> Metrics:
-    """The metrics of the validation images, in evaluation mode; under LOGITS the outputs [V, K]."""
+    """Returns the metrics of the validation images, in evaluation mode; LOGITS: outputs [V, K]."""
     params, stats = (
         layout.split(vector)
         for layout, vector in zip(layouts(body), (state.params, state.stats), strict=True)

@@ -1,4 +1,4 @@
-"""One call for users with a loop of their own: train a population, by a cache of trainers."""
+"""Trains a population in one call, for users with their own loop; a cache keeps the trainers."""
 
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
@@ -20,19 +20,19 @@ from hptjax.population.price import price_for
 from hptjax.population.resident import Population
 from hptjax.population.trainer import PopulationTrainer
 
-KEPT = 4  # trainers, the last used ones: each holds a program and a copy of its images
+KEPT = 4  # trainers used last: each holds a program and a copy of its images
 
 
 @dataclass
 class _Kept:
-    """A trainer, and the lock of who trains with it."""
+    """A trainer, and the lock of the thread that trains with it."""
 
     trainer: PopulationTrainer
     lock: Lock = field(default_factory=Lock)
 
 
 class TrainerCache:
-    """The trainers used last, by what makes them; threads may share it."""
+    """The trainers used last, keyed by what they are made from; threads may share it."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self._kept, self._lock = kept, Lock()
@@ -42,7 +42,7 @@ class TrainerCache:
         return len(self._entries)
 
     def clear(self) -> None:
-        """Lets go of all programs and images; who trains with one goes on."""
+        """Drops all programs and images; a thread that is training goes on."""
         with self._lock:
             self._entries.clear()
 
@@ -56,7 +56,7 @@ class TrainerCache:
         horizon: int | None,
         devices: tuple[Any, ...],
     ) -> _Kept:
-        """One for these bodies and images, whose content counts: arrays may be written to."""
+        """Returns a trainer for these bodies and images; compares contents: arrays may change."""
         images = dataset_digest(train), dataset_digest(validation)
         key = plan.bodies, plan.choices, images, seed, augment, horizon, devices
         with self._lock:
@@ -83,7 +83,7 @@ _cache = TrainerCache()
 
 
 def clear() -> None:
-    """Empties the cache of `evaluate_population`: memory of programs and images is free again."""
+    """Empties the cache of `evaluate_population`: frees the memory of programs and images."""
     _cache.clear()
 
 
@@ -97,17 +97,21 @@ def evaluate_population(
     augment: AugmentTree | None = None,
     devices: Sequence[Any] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Trains all these (repaired) configs together; {metric: [epochs, P]}, in their order.
+    """Trains all configs, which must be repaired, together; returns {metric: [epochs, P]}.
 
-    The metrics are those of the task: of a classification train_loss, train_accuracy, val_loss and
-    val_accuracy. Config k trains as it would alone as trial k, exactly but for rounding where the
-    others give it a wider body. A further call compiles nothing where its networks need the same
-    bodies (`make_plan`), no more of them, on the same images: a cache keeps the last KEPT programs
-    with their images, until `hptjax.population.evaluate.clear()`. Threads may call it side by side;
-    those that need one program train one after another. For a search over widths keep a
-    PopulationTrainer. augment: of networks that say nothing themselves; by default, the original's
-    flip and rotation where any has the original's form, and none where all are lists of layers or
-    classes. Raises ConfigError for a config that is not valid or not repaired.
+    The columns are in the order of the configs. The metrics are those of the task: train_loss,
+    train_accuracy, val_loss and val_accuracy for a classification. Config k trains exactly as it
+    would alone as trial k, except for rounding where the others give it a wider body.
+
+    augment: for networks whose config has no augment; by default the original's flip and rotation
+    if any config has the original's form, and none if all are lists of layers or classes.
+
+    A further call on the same images compiles nothing if its networks need no bodies (`make_plan`)
+    but those of an earlier call: a cache keeps the last KEPT programs with their images, until
+    `hptjax.population.evaluate.clear()`. Threads may call this in parallel; those that need one
+    program train one after another. For a search over widths keep a PopulationTrainer.
+
+    Raises ConfigError for a config that is not valid or not repaired.
 
     Example:
         >>> import hptjax
@@ -131,13 +135,13 @@ def evaluate_population(
     )
     if augment is None:
         augment = is_augmented(member.config for member in members)
-    horizon = epochs if plan.choices.scheduled else None  # else any number of epochs will do
+    horizon = epochs if plan.choices.scheduled else None  # otherwise any number of epochs will do
     kept = _cache.get(plan, train, validation, seed, augmentations(augment), horizon, places)
     with kept.lock:
         return dict(Population.start(kept.trainer, members).advance(epochs).curves)
 
 
 def _checked(config: AnyModel | Mapping[str, Any]) -> AnyModel:
-    """Pydantic's `model_construct` builds configs that nobody has looked at."""
+    """Validates a config: Pydantic's `model_construct` builds configs without validation."""
     tree = config if isinstance(config, Mapping) else config.model_dump(warnings=False)
     return read_model(tree)

@@ -1,12 +1,12 @@
-"""How a device trains a population: the one place, but for prices, that tells CPUs from others.
+"""How a device trains a population; besides prices, only this file tells CPUs from others.
 
-A CPU trains one member after another, so that its weights and maps stay in the core's cache; its
-bodies are chosen by time. An accelerator trains members side by side, in lanes. There every group
-of lanes costs the launches of a step's operations, however few they are, and every lane its time,
-used or not. Both were measured on an H100, and bodies and lanes are those of the least expected
-time. In the original study's trial-1 space, 29 members take three bodies, one per signature, in
-which they compute 2.7 times their true FLOPs in the mean: in the narrow lanes of sixteen bodies it
-would be at most 1.6 times, and by those measurements take 1.8 times as long.
+A CPU trains one member after another, so that the weights and maps of a member stay in the core's
+cache; its bodies are chosen by time. An accelerator trains members side by side, in lanes. There
+every group of lanes costs the launches of a step's operations, and every lane costs its time, used
+or not. Both were measured on an H100; bodies and lanes are chosen to minimise the predicted time.
+In the original study's trial-1 space, 29 members take three bodies, one per signature, and compute
+2.7 times their true FLOPs in the mean. In the narrow lanes of sixteen bodies they would compute at
+most 1.6 times their true FLOPs, but by those measurements take 1.8 times as long.
 """
 
 import math
@@ -20,11 +20,12 @@ from hptjax.population.memory import lanes_within, rows_within
 from hptjax.population.plan import Plan
 from hptjax.population.price import LANES, Price, price_for
 
-# Of the least expected time: costs 29 members of the trial-1 space less than 5 %, saves a third of
-# them more than 20 %.
+# Factor of the least expected time that lanes may take. It costs 29 members of the trial-1 space
+# less than 5 % and saves a third of them more than 20 %.
 NEARLY = 1.03
-# Rows of one device among several, times its even share: devices then differ in members, as whole
-# groups do. Of 256 and 1024 members of the trial-1 space on eight devices more gain nothing.
+# Rows of one device among several, over its even share: devices that are dealt whole groups hold
+# different numbers of members. For 256 and 1024 members of the trial-1 space on eight devices, a
+# larger factor gains nothing.
 SPARE = 2
 
 
@@ -32,22 +33,22 @@ SPARE = 2
 class Execution:
     """How the rows of each device are computed.
 
-    lanes: of each body, rows trained side by side by vmap; None: one row after another.
+    lanes: for each body, the number of rows that vmap trains side by side; None: one after another.
     """
 
     lanes: tuple[int, ...] | None
 
     def of_bodies(self, count: int) -> tuple[int, ...]:
-        """Rows of each of so many bodies that are trained side by side."""
+        """Returns the number of rows trained side by side, for each of `count` bodies."""
         return self.lanes or (1,) * count
 
     def computed(self, counts: np.ndarray) -> np.ndarray:
-        """Rows that are computed for so many members of each body [..., bodies], empty or not."""
+        """Returns how many rows are computed, empty or not, for counts [..., bodies] of members."""
         lanes = np.array(self.lanes or 1)
         return -(-counts // lanes) * lanes
 
     def halved(self) -> "Execution | None":
-        """The same with half as many rows side by side; None where all are by themselves."""
+        """Returns this with half as many rows side by side; None if there are no lanes to halve."""
         if self.lanes is None or max(self.lanes) == 1:
             return None
         return Execution(tuple(-(-lanes // 2) for lanes in self.lanes))
@@ -63,11 +64,11 @@ def execution_for(
     images: int = 0,
     marks: bool = False,
 ) -> Execution:
-    """How a device (of JAX), one of so many places, trains up to `members` members of a plan.
+    """Returns how a device (of JAX), one of `places`, trains up to `members` members of a plan.
 
-    lanes: to have one's own number, for all bodies; images: bytes of all their copies, which
-    take room beside the members; marks: whether members keep a second copy of their weights. On
-    accelerators the number of places decides lanes, and so how sums are rounded.
+    lanes: a number to use for all bodies. images: bytes of all copies of the images, which take
+    room beside the members. marks: whether members keep a second copy of their weights. On
+    accelerators the number of places decides the lanes, and so how sums are rounded.
     """
     even = -(-members // places)
     if lanes is not None:
@@ -94,10 +95,10 @@ def rows_for(
     *,
     marks: bool = False,
 ) -> int:
-    """Rows of each place: an even share of the members, and more where groups are dealt.
+    """Returns the rows of each place: an even share of the members, or more for groups of lanes.
 
-    There SPARE even shares, or a whole group, as far as `rows_within` has memory for them. marks:
-    as of `execution_for`.
+    For groups it is SPARE even shares, or a whole group, as far as `rows_within` has memory. marks:
+    see `execution_for`.
     """
     even = -(-members // places)
     if execution.lanes is None:
@@ -108,17 +109,17 @@ def rows_for(
 
 
 def _memory_of(device: Any) -> float:
-    """Bytes of a device; infinite where it does not say."""
-    # The limit and not what happens to be free: the same run has the same lanes every time.
+    """Returns the bytes of a device's memory; infinite if the device does not tell."""
+    # The limit, not the free memory: the same run must have the same lanes every time.
     return (device.memory_stats() or {}).get("bytes_limit", math.inf)
 
 
 def lanes_by_share(plan: Plan, rows: int, price: Price = LANES) -> tuple[int, ...]:
-    """Lanes of each body for members drawn as the plan's configs were.
+    """Returns the lanes of each body for members drawn as the plan's configs were.
 
-    The narrowest of nearly the least expected time: of few members, as halving leaves them, fewer
-    lanes stay empty. As a search converges its members agree, bodies get more of them than their
-    share and loop more often; the program stays.
+    It takes the narrowest lanes with nearly the least expected time: a few members, as halving
+    leaves them, then waste fewer lanes. The members of a converging search agree: bodies get more
+    of them than their share and loop more often; the program stays.
     """
     lanes = np.array(lane_sizes(rows))
     groups = _chances(np.array(plan.shares), rows) @ -(-np.arange(rows + 1)[:, None] // lanes)
@@ -130,7 +131,7 @@ def lanes_by_share(plan: Plan, rows: int, price: Price = LANES) -> tuple[int, ..
 
 
 def _chances(shares: np.ndarray, rows: int) -> np.ndarray:
-    """Chance [bodies, rows + 1] of every number of members of each body: a binomial one."""
+    """Returns the binomial chance [bodies, rows + 1] of every number of members of each body."""
     logs = np.concatenate([[0.0], np.log(np.arange(1, rows + 1)).cumsum()])
     n, p = np.arange(rows + 1), np.clip(shares, 1e-12, 1 - 1e-12)[:, None]
     ways = logs[-1] - logs - logs[::-1]

@@ -1,8 +1,8 @@
-"""Groups of lanes: what each costs, how wide they are for several devices, and how they are dealt.
+"""Groups of lanes: the price of each, their width for several devices, and how they are dealt.
 
-An accelerator trains members of one body in groups of lanes, and a group that is half empty takes
-as long as a full one. So several devices end soonest where whole groups are dealt, the longest
-first, each to the device with the least to do; few devices then hold all bodies.
+An accelerator trains members of one body in groups of lanes, and a half-empty group takes as long
+as a full one. So several devices finish soonest if whole groups are dealt, the longest first, each
+to the device with the least to do; few devices then hold all bodies.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from hptjax.models.signature import NetShape
 from hptjax.population.plan import Plan
 from hptjax.population.price import Price
 
-SAMPLES, DRAWS = 8, 2048  # populations for which lanes are chosen: at least; so many members in all
-SWEEPS = 4  # over the bodies, each time anew with the lanes of the others
+SAMPLES, DRAWS = 8, 2048  # populations to choose lanes by: at least so many; members in all
+SWEEPS = 4  # over the bodies, each with the lanes that the others have by then
 
 
 def group_prices(bodies: Sequence[NetShape], lanes: Sequence[int], price: Price) -> np.ndarray:
-    """Of a group of each body [bodies], however many of its lanes are used."""
+    """Returns the price of a group of each body [bodies], however many of its lanes are used."""
     pairs = zip(bodies, lanes, strict=True)
     return np.array([price.of_launches(body) + n * price(body, body) for body, n in pairs])
 
@@ -26,10 +26,10 @@ def group_prices(bodies: Sequence[NetShape], lanes: Sequence[int], price: Price)
 def dealt(
     counts: np.ndarray, lanes: Sequence[int], prices: np.ndarray, places: int, room: int
 ) -> np.ndarray:
-    """Members of each body at each place [places, bodies], of counts [bodies] members in all.
+    """Deals counts [bodies] members to places; returns members by place and body [places, bodies].
 
-    prices [bodies]: of groups. A place holds at most `room` members: where none has room for a
-    whole group, it is split.
+    prices [bodies]: price of a group. A place holds at most `room` members: if no place has room
+    for a whole group, the group is split.
     """
     groups = [
         (float(prices[body]), body, min(width, int(count) - first))
@@ -49,18 +49,18 @@ def dealt(
             free[k] -= part
             size -= part
             more = -(-out[k, body] // lanes[body]) - -(-before // lanes[body])
-            load[k] += more * price  # none where it fills what a split one left empty
+            load[k] += more * price  # no price where it fills lanes that a split group left empty
     return out
 
 
 def slowest_price(
     counts: np.ndarray, lanes: Sequence[int], prices: np.ndarray, places: int
 ) -> float:
-    """Of the place with the most to do, where each has room for all that `dealt` gives it."""
+    """Returns the price of the busiest place, if each has room for all that `dealt` gives it."""
     load = np.zeros(places)
     for body in np.argsort(-prices, kind="stable"):
         groups = -(-int(counts[body]) // lanes[body])
-        if groups:  # the soonest of all times at which some place could begin one more
+        if groups:  # the earliest time at which some place could begin one more group
             begins = (load[:, None] + prices[body] * np.arange(groups)).ravel()
             soonest = np.argsort(begins, kind="stable")[:groups]
             load += prices[body] * np.bincount(soonest // groups, minlength=places)
@@ -68,7 +68,7 @@ def slowest_price(
 
 
 def lane_sizes(members: int) -> list[int]:
-    """How many lanes a body of at most so many members may have, few of all numbers."""
+    """Returns the lanes to try for a body of at most so many members: only some of all numbers."""
     sizes = {size << k for size in (1, 3) for k in range(members.bit_length())}
     return sorted({size for size in sizes if size < members} | {members})
 
@@ -81,11 +81,11 @@ def lanes_for_places(
     begins: Sequence[Sequence[int]],
     nearly: float,
 ) -> tuple[int, ...]:
-    """Lanes of each body with which several places end soonest, in the mean of some populations.
+    """Returns the lanes of each body with which several places finish soonest on average.
 
-    The populations are drawn as the plan's configs were, the same ones every time. begins: lanes to
-    improve upon, one body after another; nearly: of two lanes that take so nearly the same time,
-    the narrower are taken.
+    The average is over populations drawn as the plan's configs were, the same ones every time.
+    begins: lanes to start from; they are improved one body after another. nearly: the factor of the
+    least time up to which narrower lanes are preferred.
     """
     populations = _drawn(plan, members)
     sizes = lane_sizes(members)
@@ -123,7 +123,7 @@ def lanes_for_places(
 
 
 def _drawn(plan: Plan, members: int) -> np.ndarray:
-    """Members of each body in some populations [populations, bodies]."""
+    """Draws populations; returns the members of each body [populations, bodies]."""
     ends = np.cumsum(plan.shares)
     draws = np.random.default_rng(0).random((max(SAMPLES, DRAWS // members), members))
     bodies = np.searchsorted(ends / ends[-1], draws, side="right")

@@ -1,4 +1,4 @@
-"""The images of one epoch on the device: augmented, shuffled, laid out for training."""
+"""The images of one epoch on the device: augmented, shuffled and laid out for training."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -24,10 +24,10 @@ VALIDATION_BATCH = 64  # images evaluated together: few enough for a core's cach
 
 
 class DatasetArrays(NamedTuple):
-    """What lies on the device for the whole run.
+    """The images that stay on the device for the whole run.
 
-    Black images fill up the V validation images to whole batches: val_real is False, and the label
-    is -1 (a target is 0).
+    Black images fill up the V validation images to whole batches: their val_real is False, and
+    their label is -1 (their target is 0).
     """
 
     train: UInt8[AnyArray, "N H W C"]
@@ -42,11 +42,11 @@ class DatasetArrays(NamedTuple):
 
 
 class EpochInput(NamedTuple):
-    """What all members share in one epoch: its images, its number, and the study's key.
+    """What all members share in one epoch: the images, the epoch's number, and the study's key.
 
-    train: bytes, or floats in which 1 is white; of each variant where members differ in their
-    augmentations: see `train_slice`. val, val_labels: V batches of e images; val_real is False
-    where a batch is filled up. horizon: epochs of a fully trained network, over which learning
+    train: bytes, or floats in which 1 is white; with an axis of variants if members differ in their
+    augmentations: see `train_slice`. val, val_labels: V batches of e images; val_real is False for
+    images that fill up a batch. horizon: epochs of a fully trained network, over which learning
     rates are scheduled.
     """
 
@@ -67,9 +67,9 @@ def fitted_to(
     notify: Callable[[str], None] = warn,
     images_per_epoch: int | None = None,
 ) -> tuple[ImageDataset, ImageDataset]:
-    """Both sets at the size of the plan; ConfigError where plan and images do not fit together.
+    """Resizes both sets to the plan's image size; ConfigError if plan and images do not fit.
 
-    images_per_epoch: as of `epoch_input`.
+    images_per_epoch: see `epoch_input`.
     """
     height, width, channels = plan.bodies[0].signature.image
     for dataset in (train, validation):
@@ -99,7 +99,7 @@ def fitted_to(
 
 
 def dataset_arrays(train: ImageDataset, validation: ImageDataset) -> DatasetArrays:
-    """The arrays of a training and a validation set."""
+    """Returns the arrays of a training and a validation set."""
     missing = -validation.size % VALIDATION_BATCH
     val = np.pad(validation.images, ((0, missing), (0, 0), (0, 0), (0, 0)))
     labels = validation.labels
@@ -114,24 +114,24 @@ def dataset_arrays(train: ImageDataset, validation: ImageDataset) -> DatasetArra
 def chosen_variants(
     augment: AugmentTree, own: Sequence[Augment | None], augment_validation: bool
 ) -> Variants:
-    """The lists of augmentations of which each member has one, in the order of a program's choices.
+    """Returns the variants: the lists of augmentations of a program, in the order of its choices.
 
-    augment: what members have that say nothing (None) themselves. Raises ConfigError where there is
-    no one list for the validation images.
+    augment: the list of members whose own list is None. Raises ConfigError if the validation images
+    are augmented and there are several lists.
     """
     default = augmentations(augment)
     lists = [default if parts is None else parts for parts in own]
     chosen = tuple(tuple(part.options for part in parts) for parts in lists)
     if augment_validation and len(chosen) > 1:
         raise ConfigError(
-            "augment_validation: must be false where networks differ in augment: they are compared"
-            " on the same images."
+            "augment_validation: must be false where networks differ in augment: all networks must"
+            " be compared on the same images."
         )
     return chosen
 
 
 def room(data: DatasetArrays, chosen: Variants) -> int:
-    """Bytes on the device of the images as loaded, augmented and shuffled."""
+    """Returns the bytes that the images take on the device: loaded, augmented and shuffled."""
     of_bytes = all(part.bytes for parts in chosen for part in parts)
     of_a_copy = len(chosen) * (1 if of_bytes else np.dtype(np.float32).itemsize)
     return 3 * data.nbytes + 2 * (of_a_copy - 1) * data.train.nbytes
@@ -147,10 +147,10 @@ def epoch_input(
 ) -> EpochInput:
     """Augments and shuffles the training set for one epoch.
 
-    chosen: the lists of augmentations that members have; all get the same key and order, so that a
-    member's images do not depend on what other lists there are. augment_validation: augments the
-    validation images too, by the one list, as the original study did. images_per_epoch: how many
-    of the training images, the first of that order, the epoch goes through.
+    chosen: the lists of augmentations that members have. All get the same key and order, so that a
+    member's images do not depend on other members' lists. augment_validation: augment the
+    validation images too, by the only list, as the original study did. images_per_epoch: how many
+    training images the epoch uses, the first of its order; by default all.
     """
     key_train, key_shuffle, key_val = jax.random.split(data_key(study_key, epoch), 3)
     trains = [augmented(parts, data.train, key_train) for parts in chosen]
@@ -168,9 +168,9 @@ def epoch_input(
 
 
 def train_slice(given: EpochInput, variant: Array | int, start: Array, count: int) -> Array:
-    """The training images [count, C*H*W] from start on, of the member's variant.
+    """Returns `count` training images [count, C*H*W] from start on, of the member's variant.
 
-    variant: its place in what `epoch_input` was told; without effect where there is but one.
+    variant: index into the `chosen` of `epoch_input`; has no effect if there is only one.
     """
     if given.train.ndim == 2:
         return lax.dynamic_slice_in_dim(given.train, start, count)
@@ -179,6 +179,6 @@ def train_slice(given: EpochInput, variant: Array | int, start: Array, count: in
 
 
 def to_maps(x: Array, image: tuple[int, int, int]) -> Array:
-    """Images [B, C*H*W] -> [C, H, W, B] of floats; bytes as `as_floats` has them."""
+    """Lays out images [B, C*H*W] as float maps [C, H, W, B]; converts bytes as `as_floats` does."""
     height, width, channels = image
     return as_floats(x.T.reshape(channels, height, width, -1))

@@ -1,10 +1,10 @@
-"""Metrics that are functions of a network's outputs: points of their curves, made on the host."""
+"""Metrics that are functions of a network's outputs: the host computes a point of each curve."""
 
 from collections.abc import Callable, Mapping, MutableMapping
 
 import numpy as np
 
-LOGITS = "logits"  # beside a program's metrics [rows]: outputs [rows, V, K], where Choices.logits
+LOGITS = "logits"  # key of the outputs [rows, V, K] among a program's metrics, if Choices.logits
 
 Functions = Mapping[str, Callable[[np.ndarray, np.ndarray], float]]
 
@@ -12,11 +12,11 @@ Functions = Mapping[str, Callable[[np.ndarray, np.ndarray], float]]
 def add_points(
     functions: Functions, values: MutableMapping[str, np.ndarray], targets: np.ndarray
 ) -> None:
-    """Puts the points [P] of the functions' curves in the place of the outputs.
+    """Replaces the outputs by the next points [P] of the functions' curves.
 
-    functions: {curve: function} of the outputs [N, K] of a network and the targets [N, ...] of the
-    validation images. values: of a program, {metric: [P]} and, under LOGITS, [P, V, K], of which
-    the last V - N are of what fills a batch up.
+    functions: {curve: function} of a network's outputs [N, K] and the targets [N, ...] of the
+    validation images. values: a program's {metric: [P]} and, under LOGITS, [P, V, K]; the last
+    V - N outputs belong to images that fill up a batch.
     """
     logits = values.pop(LOGITS, ())
     for name, function in functions.items():

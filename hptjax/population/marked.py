@@ -1,4 +1,4 @@
-"""The second copy of members' weights: as they were after the epoch at which each was marked."""
+"""The second copy of members' weights, from the epoch at which each member was marked last."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -12,7 +12,7 @@ from jax import Array
 from hptjax.models.numbers import AnyArray
 from hptjax.population.epoch import MemberState
 
-PREFIX = "marked."  # of their names in a snapshot
+PREFIX = "marked."  # of the names of marked weights in a snapshot
 
 
 @struct.dataclass
@@ -28,25 +28,25 @@ class MarkedWeights:
 
     @classmethod
     def blank(cls, state: MemberState) -> "MarkedWeights":
-        """Of nobody yet, NumPy arrays of the shapes of a place's state."""
+        """Returns zeros for all members, NumPy arrays of the shapes of a place's state."""
         return jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), cls.of(state))
 
 
 @partial(jax.jit, donate_argnums=0)
 def marked_anew(old: MarkedWeights, new: MarkedWeights, chosen: Array) -> MarkedWeights:
-    """The new rows where chosen [rows] says so, the old ones elsewhere: the same bits."""
+    """Returns the new rows where chosen [rows] is True, elsewhere the old rows, bit for bit."""
     return jax.tree.map(lambda a, b: jnp.where(chosen[:, None], b, a), old, new)
 
 
 def marked_part(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What a snapshot holds of marked weights, by the names of `MarkedWeights`."""
+    """Returns the marked weights of a snapshot, under the names of `MarkedWeights`."""
     return {n.removeprefix(PREFIX): a for n, a in arrays.items() if n.startswith(PREFIX)}
 
 
 def with_marks(
     arrays: Mapping[str, np.ndarray], members: Sequence[int]
 ) -> Mapping[str, np.ndarray]:
-    """A snapshot in which these of its members are marked as they are in it."""
+    """Returns a snapshot in which these members' present weights are marked."""
     if not len(members):
         return arrays
     out = dict(arrays)

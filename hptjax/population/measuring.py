@@ -1,4 +1,4 @@
-"""What a member learns and how it is measured: by the task of its program."""
+"""The loss that a member minimises and its measures, by the task of its program."""
 
 import jax
 import jax.numpy as jnp
@@ -17,17 +17,17 @@ Sums = dict[str, Array]
 
 
 def metric_names(choices: Choices) -> tuple[str, ...]:
-    """The metrics of an epoch, in their order; choices: fitted."""
+    """Returns the metrics of an epoch, in their order; choices: fitted."""
     train = (TRAIN + name for name in choices.tasks[0].options.train_measures)
     return (*train, *(VAL + name for name in choices.measures))
 
 
 def objective(choices: Choices, outputs: Array, targets: Array, numbers: TracedNumbers) -> Array:
-    """What a step minimises: a scalar, of outputs [K, B] and targets [B, ...]."""
+    """Returns the scalar loss of a step, from outputs [K, B] and targets [B, ...]."""
 
     def of(kind: Part) -> Array:
         own = traced_numbers(kind.options)
-        # A number that no member tunes is the same constant for all.
+        # A number that no member tunes is one constant for all members.
         h = {n: numbers.get(f"task.{n}", getattr(kind.options, n)) for n in own}
         return kind.options.objective(outputs, targets, Numbers(**h))
 
@@ -35,7 +35,7 @@ def objective(choices: Choices, outputs: Array, targets: Array, numbers: TracedN
 
 
 def train_metrics(choices: Choices, loss: Array, outputs: Array, targets: Array) -> Sums:
-    """What is measured of a training batch, by measure; loss: the objective."""
+    """Returns the measures of a training batch, {measure: value}; loss: the objective."""
     task, count = choices.tasks[0].options, outputs.shape[-1]
     measures = {name: task.measure(name) for name in task.train_measures if name != "loss"}
     sums = batch_sums(measures.values(), outputs, targets, jnp.ones(count, bool))
@@ -46,7 +46,7 @@ def train_metrics(choices: Choices, loss: Array, outputs: Array, targets: Array)
 def val_sums(
     choices: Choices, outputs: Array, targets: Array, real: Array, numbers: TracedNumbers
 ) -> Sums:
-    """What is added up of a batch of validation images; real [B]: which of them are any."""
+    """Returns the sums over a batch of validation images; real [B]: False where it is filled up."""
 
     def of(kind: Part) -> Sums:
         return batch_sums(_measures(choices, kind).values(), outputs, targets, real)
@@ -57,7 +57,7 @@ def val_sums(
 def val_metrics(
     choices: Choices, sums: Sums, images: Array, numbers: TracedNumbers
 ) -> dict[str, Array]:
-    """The measures of all validation images, of which there are so many."""
+    """Returns the measures of all validation images; images: their number."""
 
     def of(kind: Part) -> dict[str, Array]:
         measures = _measures(choices, kind).items()
@@ -67,7 +67,7 @@ def val_metrics(
 
 
 def no_sums(choices: Choices, outputs: jax.ShapeDtypeStruct, targets: Array) -> Sums:
-    """The sums of no images; outputs: the shape of a batch's, targets [B, ...]."""
+    """Returns the sums over no images; outputs: the shape for a batch; targets [B, ...]."""
     real = jax.ShapeDtypeStruct(targets.shape[:1], bool)
     measures = _measures(choices, choices.tasks[0]).values()
     shapes = jax.eval_shape(lambda o, t, r: batch_sums(measures, o, t, r), outputs, targets, real)
@@ -75,5 +75,5 @@ def no_sums(choices: Choices, outputs: jax.ShapeDtypeStruct, targets: Array) -> 
 
 
 def _measures(choices: Choices, kind: Part) -> dict[str, Measure]:
-    """What is measured of the validation images, by name."""
+    """Returns the measures of the validation images by name."""
     return {name: kind.options.measure(name) for name in choices.measures}

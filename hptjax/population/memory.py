@@ -1,4 +1,4 @@
-"""Bytes of a population: what its members keep, what a training step needs beside it."""
+"""Bytes of a population: what its members keep, and what a training step needs besides."""
 
 import math
 
@@ -9,14 +9,14 @@ from hptjax.population.plan import Plan
 from hptjax.population.update import slots_of
 
 MEBIBYTE = 2**20
-USABLE = 0.9  # of a device's memory: allocators leave gaps
-FOR_ROWS = 0.25  # of it, for rows beyond an even share: lanes are worth more
+USABLE = 0.9  # share of a device's memory: allocators leave gaps
+FOR_ROWS = 0.25  # share of that for rows beyond an even share: lanes are worth more
 
 
 def row_bytes(plan: Plan, *, marks: bool = False) -> int:
-    """Bytes that a member's place keeps: every vector is as long as the longest body's.
+    """Returns the bytes of a row: every vector is as long as that of the longest body.
 
-    marks: whether a second copy of weights and statistics is kept, as of `PopulationTrainer`.
+    marks: whether a second copy of weights and statistics is kept; see `PopulationTrainer`.
     """
     params, stats = longest_vectors(plan.bodies)
     marked = params + stats if marks else 0
@@ -24,16 +24,16 @@ def row_bytes(plan: Plan, *, marks: bool = False) -> int:
 
 
 def lane_bytes(body: NetShape) -> int:
-    """Bytes that one member in training needs beside what it keeps."""
+    """Returns the bytes that the training of one member needs beside its row."""
     return costs_of(body).working_bytes
 
 
 def population_bytes(
     plan: Plan, rows: int, lanes: tuple[int, ...] | None, *, marks: bool = False
 ) -> int:
-    """Bytes of a call with `rows` members on a device, without the images.
+    """Returns the bytes of a call with `rows` members on a device, without the images.
 
-    lanes: as in `Execution`; marks: as of `row_bytes`.
+    lanes: see `Execution`; marks: see `row_bytes`.
     """
     widest = max(
         count * lane_bytes(body)
@@ -45,10 +45,10 @@ def population_bytes(
 def lanes_within(
     memory: float, plan: Plan, rows: int, images: int, *, marks: bool = False
 ) -> list[int]:
-    """The most lanes of each body that a device's memory [bytes] holds beside all else.
+    """Returns the most lanes of each body that fit into a device's memory [bytes] beside the rest.
 
-    images: bytes of all their copies. The members count twice: keeping some of them makes a copy.
-    marks: as of `row_bytes`.
+    images: bytes of all copies of the images. The members count twice: to keep some of them makes
+    a copy. marks: see `row_bytes`.
     """
     if memory == math.inf:
         return [rows] * len(plan.bodies)
@@ -57,14 +57,14 @@ def lanes_within(
 
 
 def rows_within(memory: float, plan: Plan, places: int, *, marks: bool = False) -> float:
-    """The rows of one of some places for which a share of a device's memory [bytes] suffices.
+    """Returns how many rows of one of some places fit into a share of a device's memory [bytes].
 
-    They count twice, and those of all places once more: where some are kept, each device gathers
-    the arrays of them all, one after another. marks: as of `row_bytes`.
+    Rows count twice, and those of all places once more: to keep some members, each device gathers
+    the arrays of all places, one after another. marks: see `row_bytes`.
     """
     return FOR_ROWS * memory // (row_bytes(plan, marks=marks) * (2 + places))
 
 
 def is_exhausted(error: Exception) -> bool:
-    """Whether JAX failed because a device's memory did not suffice."""
+    """Tells whether JAX failed because a device's memory did not suffice."""
     return "RESOURCE_EXHAUSTED" in str(error)

@@ -1,4 +1,4 @@
-"""From members to arrays: the place and row of each, their traced numbers, their true shapes."""
+"""From members to arrays: the place and the row of each, their traced numbers and true shapes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from hptjax.population.plan import Plan
 
 @dataclass(frozen=True)
 class Member:
-    """One candidate in a population; key is the number from which its random keys derive.
+    """One candidate in a population; key: the number from which its random keys derive.
 
     Example:
         >>> import hptjax
@@ -39,7 +39,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the P members lie, among places * room rows: by place, and in a place by body.
+    """The rows of P members, among places * room rows; each place sorts its members by body.
 
     rows: the row of each member. bodies: the body of each member. counts: how many members each
     body has at each place. room: rows of a place.
@@ -59,11 +59,12 @@ def place(
     lanes: Sequence[int] | None = None,
     room: int | None = None,
 ) -> Placement:
-    """Deals members to places, so that the one with the most to do ends soon.
+    """Deals members to places, so that the busiest place finishes soon.
 
-    lanes: of each body, as `Execution` has them: whole groups are dealt then, the costliest first,
-    else members, each to the place with the least to do. room: rows of each place; default an even
-    share of the plan's capacity. Raises ConfigError for more members than the plan's capacity.
+    lanes: for each body, see `Execution`; then whole groups are dealt, the costliest first, each to
+    the place with the least to do; without lanes, members are. room: rows of each place; by default
+    an even share of the plan's capacity. Raises ConfigError for more members than the plan's
+    capacity.
     """
     if len(members) > plan.capacity:
         raise ConfigError(
@@ -85,7 +86,7 @@ def placed(
     lanes: Sequence[int] | None,
     room: int,
 ) -> Placement:
-    """As `place`, of members of these bodies, exact shapes and keys, each [P]."""
+    """Does what `place` does, given the bodies, exact shapes and keys of the members, each [P]."""
     if lanes is None:
         prices = [plan.price(plan.bodies[b], s) for b, s in zip(bodies, shapes, strict=True)]
         shards = _members_dealt(prices, keys, places, room)
@@ -103,7 +104,7 @@ def placed(
 def _members_dealt(
     prices: Sequence[float], keys: Sequence[int], places: int, room: int
 ) -> list[list[int]]:
-    """The members of each place, where they are trained one after another."""
+    """Returns the members of each place, if they are trained one after another."""
     shards: list[list[int]] = [[] for _ in range(places)]
     load = np.zeros(places)
     for k in sorted(range(len(keys)), key=lambda k: (-prices[k], keys[k])):
@@ -121,7 +122,7 @@ def _groups_dealt(
     places: int,
     room: int,
 ) -> list[list[int]]:
-    """The members of each place, where they are trained in lanes; of one body by their keys."""
+    """Returns the members of each place, if they are trained in lanes; sorts a body's by key."""
     counts = np.bincount(np.array(bodies, int), minlength=len(plan.bodies))
     shares = dealt(counts, lanes, group_prices(plan.bodies, lanes, plan.price), places, room)
     ahead = iter(sorted(range(len(keys)), key=lambda k: (bodies[k], keys[k])))
@@ -133,11 +134,11 @@ def _groups_dealt(
 
 
 def body_of(plan: Plan, member: Member) -> int:
-    """Index of the body that trains a member; raises ConfigError when the plan has none."""
+    """Returns the index of the body that trains a member; ConfigError if the plan has none."""
     index = plan.body_of(member.shape)
     if index is None or not plan.covers(member.config):
         raise ConfigError(
-            f"The plan has no body for {member.shape}, or not with its activations, norms or"
+            f"The plan has no body for {member.shape}, or none with its activations, norms or"
             " dropout: make a plan from configs that include it."
         )
     return index
@@ -146,7 +147,7 @@ def body_of(plan: Plan, member: Member) -> int:
 def traced_hparams(
     plan: Plan, members: Sequence[Member], placement: Placement, rows: int
 ) -> TracedHparams:
-    """The members' traced numbers as arrays over rows; rows without a member hold zeros."""
+    """Returns the members' traced numbers as arrays over rows; rows without a member hold zeros."""
     types = number_types(plan.bodies)
     numbers = [numbers_of(member.config, plan.choices) for member in members]
     names = dict.fromkeys([*numbers[0], *types])

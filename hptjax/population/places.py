@@ -1,9 +1,9 @@
-"""The places of a population: where rows are trained at the same time, each by a call of its own.
+"""The places of a population, which train rows at the same time, each by its own calls.
 
 A place is a device with a thread that calls it. Every place runs the plain program of its device,
-and the places of one device share one compiled program. So a CPU's cores train side by side without
-a device each, and no number depends on how many places there are: a program that XLA partitions
-over devices is optimised otherwise, and rounds otherwise, than the same program on one device.
+and the places of one device share one compiled program. So a CPU's cores train in parallel without
+one device each, and no number depends on how many places there are. A program that XLA partitions
+over devices would be optimised, and round, otherwise than the same program on one device.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,10 +20,11 @@ T = TypeVar("T")
 def places_for(
     devices: Sequence[Any] | None = None, *, capacity: int | None = None
 ) -> tuple[Any, ...]:
-    """The device of each place; at most `capacity` places, one for each member.
+    """Returns the device of each place; at most `capacity` places, one for each member.
 
-    devices: those to use; one that is named several times has as many places. Default: on CPUs the
-    first device once for each core that this process may use, elsewhere all local devices.
+    devices: the devices to use; a device that is named several times has as many places. By
+    default, on CPUs, the first device once for each core that this process may use; elsewhere all
+    local devices.
     """
     if devices is None:
         devices = jax.local_devices()
@@ -33,11 +34,11 @@ def places_for(
 
 
 def side_by_side(calls: Sequence[Callable[[], T]], most: int | None = None) -> list[T]:
-    """What the calls give, made at the same time in a thread each; the first error of any.
+    """Runs the calls in parallel, in a thread each; returns their results, raises the first error.
 
-    most: how many threads, by default as many as calls. Ctrl-C is raised once all that have begun
-    have ended: a program that runs cannot be stopped, and a process that left it behind would take
-    away what it works on.
+    most: the number of threads, by default that of the calls. Ctrl-C is raised once all calls that
+    have begun have ended: a running program cannot be stopped, and it would lose the arrays that
+    it works on.
     """
     if len(calls) < 2:
         return [call() for call in calls]

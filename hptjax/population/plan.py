@@ -1,4 +1,4 @@
-"""Which bodies a compiled program holds: signatures times width tiers, priced by their time."""
+"""Chooses the bodies of a compiled program: signatures times width tiers, priced by time."""
 
 import math
 from collections import Counter, defaultdict
@@ -12,16 +12,16 @@ from hptjax.models.choices import Choices, choices_of
 from hptjax.models.signature import NetShape, Signature, Widths, map_axes, net_shape
 from hptjax.population.price import Price, price_for, train_flops
 
-FEW_BODIES, MOST_BODIES = 7, 16  # tiers are added up to here; the first where the work is not known
+FEW_BODIES, MOST_BODIES = 7, 16  # tiers are added up to this; the first if the work is unknown
 MIN_GAIN = 0.005  # share of the whole price that one more tier must save
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The bodies of a compiled program, what its members may have, and how many members it takes.
+    """The bodies of a compiled program, the choices of its members, and its capacity.
 
-    capacity: members of one call. shares: of the configs that it was made of, what each body
-    trains; price: by which its bodies were chosen, and members are dealt.
+    capacity: the most members of one call. shares: the share of the sampled configs that each body
+    trains. price: the cost model by which bodies are chosen and members are dealt.
     """
 
     bodies: tuple[NetShape, ...]
@@ -32,7 +32,7 @@ class Plan:
 
     @cached_property
     def _by_signature(self) -> dict[Signature, list[int]]:
-        """Bodies of each signature, cheapest first."""
+        """Returns the bodies of each signature, cheapest first."""
         groups: dict[Signature, list[int]] = defaultdict(list)
         for i, body in enumerate(self.bodies):
             groups[body.signature].append(i)
@@ -41,17 +41,17 @@ class Plan:
         return dict(groups)
 
     def body_of(self, shape: NetShape) -> int | None:
-        """Index of the cheapest body that holds a network's exact shape; None: there is none."""
+        """Returns the index of the cheapest body that holds an exact shape; None if none does."""
         group = self._by_signature.get(shape.signature, [])
         return next((i for i in group if shape.widths.fits(self.bodies[i].widths)), None)
 
     def covers(self, config: AnyModel) -> bool:
-        """Whether this network can be trained without compiling anew."""
+        """Tells whether this network can be trained without another compilation."""
         has_body = self.body_of(net_shape(config)) is not None
         return has_body and self.choices.covers(choices_of([config]))
 
     def waste(self, shapes: Iterable[NetShape]) -> float:
-        """Computed over true FLOPs of training networks of these exact shapes on as many images."""
+        """Returns computed over true FLOPs of training networks of these exact shapes."""
         computed = true = 0
         for shape in shapes:
             index = self.body_of(shape)
@@ -73,15 +73,15 @@ def make_plan(
     max_bodies: int | None = None,
     price: Price | None = None,
 ) -> Plan:
-    """Chooses the bodies for all these configs, as a sample of what will be trained.
+    """Chooses bodies for all configs, which are a sample of the networks to be trained.
 
     capacity: members of one call, default len(configs). Every signature gets a body that holds all
-    its configs; narrower tiers are added one by one, each time the one that saves the most time,
-    while it saves MIN_GAIN of the whole beyond what launching one more body costs a call, and at
-    most max_bodies stand. samples, seconds: bounds of the work ahead, as training images that all
-    members together will see, and as time; a tier must then save more than it takes to compile.
-    price: default that of JAX's devices. Raises ConfigError for no configs, or configs of differing
-    image sizes.
+    its configs. Then narrower tiers are added, each time the one that saves the most time, until
+    there are max_bodies or none saves MIN_GAIN of the whole more than the launches of one more body
+    cost a call. samples, seconds: bounds of the work ahead: the training images that all members
+    together will see, and the time; a tier must then save more time than it takes to compile.
+    price: the cost model, default that of JAX's devices. Raises ConfigError for no configs, or for
+    configs of different image sizes.
 
     Example:
         >>> import hptjax
@@ -107,7 +107,7 @@ def make_plan(
     while sum(map(len, tiers.values())) < max_bodies:
         signature = max(splits, key=lambda s: splits[s][0])
         padded, tier = splits[signature]
-        # a call launches a body once for all its members, so the sample this often
+        # one call launches a body once for all its members; the sample takes so many calls
         saved = padded - price.of_launches(NetShape(signature, tiers[signature][0])) * calls
         total = own + sum(_padded(s, groups[s], tiers[s], price) for s in groups)
         work = min(seconds, samples * total / len(configs) / price.per_second)
@@ -124,7 +124,7 @@ def make_plan(
 def _best_split(
     signature: Signature, members: list[Widths], tiers: list[Widths], price: Price
 ) -> tuple[float, Widths | None]:
-    """The further tier that saves the most: an old one with a width cut to what some need."""
+    """Returns the tier that saves the most: an old tier, with one width cut to what some need."""
     now = _padded(signature, members, tiers, price)
     best: tuple[float, Widths | None] = (0.0, None)
     for tier in tiers:
@@ -143,7 +143,7 @@ def _best_split(
 def _padded(
     signature: Signature, members: list[Widths], tiers: list[Widths], price: Price
 ) -> float:
-    """What their tiers add to the price of these members, each in the cheapest that holds it."""
+    """Returns what padding adds to the price of members, each in its cheapest tier."""
     priced = sorted(
         (price.of_body(NetShape(signature, tier)), tier) for tier in dict.fromkeys(tiers)
     )

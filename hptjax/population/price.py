@@ -1,4 +1,4 @@
-"""What training a member costs: the FLOPs that are computed, and the time that they take."""
+"""What training a member costs: the FLOPs that are computed, and their time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from hptjax.population.prices import DeviceRow, table
 
 @dataclass(frozen=True)
 class Price:
-    """How a platform's time follows from shapes; prices are per image, in the unit of one FLOP.
+    """A platform's cost model: time from shapes. Prices are per image, in the time of one FLOP.
 
-    live: whether the channels of a member alone are computed, and not those of its body. FLOPs that
-    take as long as: per_number, what is done to one number of a body's maps; per_second, a second
-    of the whole machine; per_step, what a step costs however many members take it side by side, the
-    launches of its operations. body_seconds: of compiling one body, whatever it is: how many there
-    are follows from it, and with them rounding. `compile_seconds` is for people.
+    live: whether only the channels of the member are computed, not all of its body. per_number:
+    memory traffic of one number of a body's maps. per_step: launches of the operations of one step,
+    however many members take it side by side. per_second: FLOPs of the whole machine in one
+    second. body_seconds: time to compile any body; the number of bodies follows from it, and with
+    it rounding. `compile_seconds` is for people.
     """
 
     live: bool
@@ -32,29 +32,29 @@ class Price:
     per_step: float = 0
 
     def __call__(self, body: NetShape, shape: NetShape) -> float:
-        """Of a member of this exact shape in a body."""
+        """Returns the price of a member of this exact shape in a body."""
         return self.of_body(body) + self.of_shape(shape)
 
     def of_body(self, body: NetShape) -> float:
-        """The part that the body decides."""
+        """Returns the part of the price that the body decides."""
         flops = 0 if self.live else train_flops(body)
         return flops + self.per_number * _costs(body).map_numbers
 
     def of_launches(self, body: NetShape) -> float:
-        """What a group of members side by side adds, however many they are."""
+        """Returns the price of the launches of a group of members, which no member adds to."""
         return self.per_step / body.signature.batch_size
 
     def of_shape(self, shape: NetShape) -> float:
-        """The part that the member's exact shape decides."""
+        """Returns the part of the price that the member's exact shape decides."""
         return train_flops(shape) if self.live else 0
 
     def compile_seconds(self, bodies: Iterable[NetShape]) -> float:
-        """Of compiling a program of these bodies, within a factor of two as a rule."""
+        """Returns the seconds to compile a program of these bodies, mostly within twofold."""
         own = sum(_compile_seconds(body, kernels=self.live) for body in bodies)
         return table().compiling.shared + own * self.body_seconds / KERNELS.body_seconds
 
     def flops(self, body: NetShape, shape: NetShape) -> int:
-        """What is computed per image for a member of this exact shape in a body."""
+        """Returns the FLOPs per image computed for a member of this exact shape in a body."""
         return train_flops(shape if self.live else body)
 
 
@@ -65,9 +65,9 @@ def _price_of(row: DeviceRow) -> Price:
 
 
 def price_for(platform: str | None = None, kind: str | None = None) -> Price:
-    """Of a kind of devices of a platform ("cpu", "gpu", "tpu"), default JAX's own.
+    """Returns the price of a kind of devices of a platform ("cpu", "gpu", "tpu"), default JAX's.
 
-    What was fitted is in `prices.yaml`. A user's calibration is of seconds alone, and never here.
+    It comes from `prices.yaml`. A user's calibration changes only predicted seconds, never a price.
     """
     platform = platform or jax.default_backend()
     if kind is None and platform == jax.default_backend():
@@ -82,7 +82,7 @@ LANES = _price_of(table().row("gpu"))
 
 
 def _compile_seconds(body: NetShape, *, kernels: bool) -> float:
-    """Of one body on a CPU."""
+    """Returns the seconds to compile one body on a CPU."""
     layers = (_layer_seconds(weight, kernels=kernels) for weight in weights(body).values())
     seconds = table().compiling.body + sum(layers)
     own = any(placed.layer.whole for placed in body.layers)
@@ -90,11 +90,11 @@ def _compile_seconds(body: NetShape, *, kernels: bool) -> float:
 
 
 def _layer_seconds(weight: Weight, *, kernels: bool) -> float:
-    """Of the layer of one array: a kernel [O, h, w, I] of ours, or [h, w, I, O] of Flax's."""
+    """Returns the seconds for the layer of one array: [O, h, w, I], or Flax's [h, w, I, O]."""
     shape, compiling = weight.shape, table().compiling
     if len(shape) == 2:
         return compiling.linear if min(shape) > 1 else 0.0
-    if len(shape) < 4 or (weight.fan_in is None and shape[3] == 1):  # a bias, or of a norm
+    if len(shape) < 4 or (weight.fan_in is None and shape[3] == 1):  # a bias, or a norm's vector
         return 0.0
     depthwise = weight.fan_in is None and shape[2] == 1
     taps = depthwise and not kernels
@@ -102,7 +102,7 @@ def _layer_seconds(weight: Weight, *, kernels: bool) -> float:
 
 
 def train_flops(body: NetShape) -> int:
-    """Floating-point operations of a training step, per image."""
+    """Returns the floating-point operations of a training step, per image."""
     return _costs(body).train_flops
 
 

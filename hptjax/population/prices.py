@@ -1,4 +1,4 @@
-"""The table `prices.yaml`: of each kind of device what training costs, and where that is from."""
+"""The table `prices.yaml`: what training costs on each kind of device, and the source of that."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,7 @@ Rate = Annotated[float, Field(gt=0)]
 
 
 class PriceRow(Frozen):
-    """What a plan is made by; as `Price`, but for launch_seconds, of a step's launches."""
+    """The prices that a plan uses, as in `Price`; launch_seconds: the launches of one step."""
 
     live: bool
     per_number: Count
@@ -29,14 +29,14 @@ class PriceRow(Frozen):
 
 
 class Fitted(Frozen):
-    """On what machine, and by which script or as which page says, a row was fitted."""
+    """The machine, and the script or page, that a row comes from."""
 
     on: str
     by: str
 
 
 class DeviceRow(Frozen):
-    """Of one kind of device; kernels: of CPUs, whether our kernels compute.
+    """A row: one kind of device. kernels: for CPUs, whether our kernels compute.
 
     seconds: of one core, for each of `speed.FEATURES`; None: they follow from the price.
     """
@@ -52,9 +52,9 @@ class DeviceRow(Frozen):
 
 
 class Compiling(Frozen):
-    """Seconds on two cores: of what all bodies share, a body, each layer of a kind, each pixel.
+    """Seconds on two cores: what all bodies share, each body, each layer of a kind, each pixel.
 
-    own: how many times as long a body takes that is a class of the user's own.
+    own: the factor for a body that is a class of the user's own.
     """
 
     shared: Count
@@ -66,17 +66,17 @@ class Compiling(Frozen):
 
 
 class Table(Frozen):
-    """All kinds of devices, and which of them stands in for others of its platform."""
+    """All kinds of devices; fallback: the kind that replaces unknown kinds of each platform."""
 
     fallback: dict[Platform, str]
     devices: Annotated[tuple[DeviceRow, ...], BeforeValidator(as_tuple)]
     compiling: Compiling
 
     def row(self, platform: str, kind: str | None = None, *, kernels: bool = False) -> DeviceRow:
-        """Of a device of JAX; of a kind that has no row, the fallback of its platform.
+        """Returns the row of a device of JAX; for a kind without a row, its platform's fallback.
 
-        kernels: of a CPU, whether our kernels compute. Any platform that is no CPU is taken for an
-        accelerator. Raises ConfigError where the table lacks the fallback, too.
+        kernels: for a CPU, whether our kernels compute. Any platform but the CPU counts as an
+        accelerator. Raises ConfigError if the table lacks the fallback, too.
         """
         known = platform if platform in self.fallback else "gpu"
         for name in (kind, self.fallback[known]):
@@ -91,12 +91,12 @@ class Table(Frozen):
 
 @lru_cache(1)
 def table() -> Table:
-    """The packaged table; ConfigError where the file is damaged."""
+    """Returns the packaged table; ConfigError if the file is damaged."""
     return read_table(TABLE)
 
 
 def read_table(path: Path) -> Table:
-    """Reads a table; ConfigError naming the file and its first mistake."""
+    """Reads a table; raises ConfigError with the file and its first mistake."""
     tree = read_yaml(path)
     try:
         return validated(Table, tree)

@@ -1,4 +1,4 @@
-"""The compiled functions of a population: draw all weights, train all members for one epoch."""
+"""The compiled functions of a population: they draw all weights, and train all members."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -27,7 +27,7 @@ Carry = tuple[MemberState, Metrics]
 
 
 def blank_state(bodies: tuple[NetShape, ...], choices: Choices, keys: Array) -> MemberState:
-    """Room for one place's members, zeros; keys: of its rows."""
+    """Returns zeros for one place's members; keys: the random keys of its rows."""
     rows = keys.shape[0]
     params, stats = longest_vectors(bodies)
     weights = jnp.zeros((rows, params))
@@ -36,7 +36,7 @@ def blank_state(bodies: tuple[NetShape, ...], choices: Choices, keys: Array) -> 
 
 
 def blank_metrics(choices: Choices, rows: int, images: int, outputs: int) -> Metrics:
-    """Room for the metrics of one place's members, NaN; images: the filled-up validation's."""
+    """Returns NaN for the metrics of one place's members; images: with those filling up batches."""
     metrics = {name: jnp.full(rows, jnp.nan) for name in metric_names(choices)}
     if choices.logits:
         metrics[LOGITS] = jnp.full((rows, images, outputs), jnp.nan)
@@ -50,7 +50,7 @@ def init_local(
     counts: Array,
     study_key: Array,
 ) -> MemberState:
-    """One place's members before training; counts [1, bodies], as for `train_local`."""
+    """Returns one place's members before training; counts [1, bodies]: see `train_local`."""
     state = blank_state(bodies, choices, hparams.key)
     for body, span in _spans(bodies, counts):
         state = init_body(body, choices, state, hparams, span, study_key)
@@ -65,7 +65,7 @@ def init_body(
     span: Array,
     study_key: Array,
 ) -> MemberState:
-    """One place's members, those of a body as before training; span: as for `train_body`."""
+    """Starts one place's members of a body; span: see `train_body`."""
 
     def row(r: Array, state: MemberState) -> MemberState:
         own = jax.tree.map(lambda t: t[r], hparams)
@@ -75,7 +75,7 @@ def init_body(
 
 
 def _spans(bodies: tuple[NetShape, ...], counts: Array) -> Iterator[tuple[NetShape, Array]]:
-    """Each body with its span, as for `train_body`."""
+    """Yields each body with its span; see `train_body`."""
     stop = jnp.int32(0)
     for i, body in enumerate(bodies):
         start, stop = stop, stop + counts[0, i]
@@ -91,7 +91,7 @@ def train_local(
     counts: Array,
     given: EpochInput,
 ) -> Carry:
-    """One place's members through one epoch, all of them.
+    """Trains all members of one place for one epoch.
 
     counts [1, bodies]: members of each body.
     """
@@ -112,10 +112,10 @@ def train_body(
     span: Array,
     given: EpochInput,
 ) -> Carry:
-    """One place's members of a body through one epoch; the others stay as they are.
+    """Trains one place's members of a body for one epoch; the others stay as they are.
 
-    span: int32 [2], the body's first row and the one after its last. They are traced, so another
-    mix of members needs no new program. lanes: rows that are trained side by side.
+    span: int32 [2], the body's first row and its last row + 1. Spans are traced, so another mix of
+    members needs no new program. lanes: rows that are trained side by side.
     """
     one = partial(member_epoch, body, choices, given=given)
     train = partial(_train_rows, one, body, hparams, span[1])
@@ -132,10 +132,10 @@ def _train_rows(
     row: Array,
     carry: Carry,
 ) -> Carry:
-    """Trains one row (or, for an array of rows, several side by side) and puts the results back.
+    """Trains one row (or several, side by side, for an array of rows) and puts the results back.
 
-    stop: the row after the body's last. Rows from there on are empty lanes: they compute what the
-    last row does (a row of another body could be wider than this one), and are dropped.
+    stop: the body's last row + 1. Rows from there on are empty lanes. They compute what the last
+    row does (a row of another body could be wider than this one), and their results are dropped.
     """
     state, metrics = carry
     source = row if row.ndim == 0 else jnp.minimum(row, stop - 1)
@@ -148,7 +148,7 @@ def _train_rows(
 
 
 def _by_lanes(train: Callable, lanes: int, start: Array, stop: Array, carry: Carry) -> Carry:
-    """Loops over groups of rows; lanes past the end point outside, and are dropped."""
+    """Loops over groups of rows; results of lanes past the end are dropped."""
 
     def group(j: Array, carry: Carry) -> Carry:
         rows = start + j * lanes + jnp.arange(lanes)

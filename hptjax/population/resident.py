@@ -1,4 +1,4 @@
-"""A population that lives on its trainer's devices, and what each of its epochs gave and cost."""
+"""A population that lives on its trainer's devices; the results and costs of its epochs."""
 
 import math
 import time
@@ -16,11 +16,11 @@ from hptjax.population.trainer import PopulationState, PopulationTrainer
 
 @dataclass(frozen=True)
 class Cost:
-    """What some epochs cost; FLOPs are of training, over all images of the epochs.
+    """The cost of some epochs; FLOPs are of training, over all images of the epochs.
 
-    true_flops: at the exact shapes; padded_flops: as far as padding is computed; lane_flops: of all
-    lanes that were computed, used or not; slowest_price: of what the place with the most to do
-    computed. workers_lost, and retries: members trained again for that.
+    true_flops: at the exact shapes. padded_flops: with all padding that is computed. lane_flops: of
+    all computed lanes, used or not. slowest_price: the price of the busiest place. workers_lost:
+    lost workers. retries: members that were trained again for that reason.
     """
 
     compile_s: float = 0.0
@@ -38,10 +38,10 @@ class Cost:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What some epochs gave, in plain arrays: curves {metric: [epochs, P]}; and what they cost.
+    """The results of some epochs, in plain arrays: curves {metric: [epochs, P]}; and their cost.
 
-    lost: members that were lost with the workers that trained them, and how; NaN in the curves.
-    workers: that trained side by side.
+    lost: the members that were lost with their workers, and how; NaN in the curves. workers: how
+    many trained in parallel.
     """
 
     curves: Mapping[str, np.ndarray]
@@ -55,7 +55,7 @@ class Outcome:
 
     @classmethod
     def of(cls, outcomes: "Sequence[Outcome]") -> "Outcome":
-        """What some epochs in a row gave together."""
+        """Joins the outcomes of consecutive epochs."""
         names = outcomes[0].curves if outcomes else ()
         return cls(
             {name: np.concatenate([own.curves[name] for own in outcomes]) for name in names},
@@ -66,17 +66,17 @@ class Outcome:
 
     @classmethod
     def of_epoch(cls, metrics: Mapping[str, np.ndarray], cost: Cost, **others: Any) -> "Outcome":
-        """What one epoch gave: metrics [P]."""
+        """Returns the outcome of one epoch; metrics: {metric: [P]}."""
         return cls({name: values[None] for name, values in metrics.items()}, cost, **others)
 
 
 class Trained(ABC):
-    """Members that are trained one epoch after another, while there is time."""
+    """Members that are trained epoch by epoch while there is time."""
 
     def advance(self, epochs: int, *, seconds: float = math.inf) -> Outcome:
-        """Trains all members for some epochs, or for those of them predicted to end in time.
+        """Trains all members for some epochs, or for those that are predicted to end in time.
 
-        The outcome then holds fewer epochs than asked for, possibly none.
+        In that case the outcome holds fewer epochs, possibly none.
         """
         began, done = time.perf_counter(), []
         for _ in range(epochs):
@@ -88,11 +88,11 @@ class Trained(ABC):
 
     @abstractmethod
     def epoch(self, seconds: float = math.inf) -> Outcome | None:
-        """Trains all members for one epoch; None where that is predicted not to end in time."""
+        """Trains all members for one epoch; None if it is predicted not to end in time."""
 
 
 class Population(Trained):
-    """Members of one age, resident on the devices of their trainer.
+    """Members of one age, which live on the devices of their trainer.
 
     Example:
         >>> import hptjax
@@ -111,7 +111,7 @@ class Population(Trained):
 
     @classmethod
     def start(cls, trainer: PopulationTrainer, members: Sequence[Member]) -> "Population":
-        """Members with their initial weights; ConfigError for one that the plan does not cover."""
+        """Returns members with initial weights; ConfigError if the plan does not cover one."""
         return cls(trainer, trainer.start(members))
 
     def _settle(self, state: PopulationState) -> None:
@@ -124,15 +124,15 @@ class Population(Trained):
 
     @property
     def age(self) -> int:
-        """Epochs trained so far."""
+        """The number of epochs trained so far."""
         return self._state.age
 
     def predicted_seconds(self) -> float:
-        """How long the next epoch will take, from the last one measured; 0 before the first."""
+        """Predicts the time of the next epoch from the last one measured; 0 before the first."""
         return self._trainer.seconds_per_price * self._work.slowest_place
 
     def epoch(self, seconds: float = math.inf) -> Outcome | None:
-        """As of any; the first epoch of a program cannot be predicted, and always runs."""
+        """See `Trained.epoch`; a program's first epoch cannot be predicted, and always runs."""
         if self.predicted_seconds() > seconds:
             return None
         trainer, compiled = self._trainer, self._trainer.compile_seconds
@@ -140,8 +140,8 @@ class Population(Trained):
         state, values = trainer.epoch(self._state)
         within = trainer.compile_seconds - compiled
         train_s = time.perf_counter() - began - within
-        compile_s = trainer.unbilled_compile_seconds()  # that of the first weights, too
-        if compile_s:  # perhaps with fewer lanes than before
+        compile_s = trainer.unbilled_compile_seconds()  # includes the program of the first weights
+        if compile_s:  # perhaps the program has fewer lanes than before
             self._work = work_of(trainer, state)
         work = self._work
         trainer.seconds_per_price = train_s / work.slowest_place
@@ -150,28 +150,28 @@ class Population(Trained):
         return Outcome.of_epoch(values, spent)
 
     def keep(self, chosen: Sequence[int]) -> None:
-        """Lets all members go but these, which take the places 0, 1, ... in the order given."""
+        """Drops all members but these, which become the members 0, 1, ... in the order given."""
         self._settle(self._trainer.keep(self._state, chosen))
 
     def mark(self, chosen: Sequence[int]) -> None:
-        """Copies the present weights of some members to where marked ones lie, on the devices."""
+        """Marks some members: copies their present weights on the devices."""
         self._state = self._trainer.mark(self._state, chosen)
 
     def weights(self, k: int, *, marked: bool = False) -> Mapping[str, Any]:
-        """Weights of member k at its exact shape, in the form of its Flax module.
+        """Returns the weights of member k at its exact shape, in the form of its Flax module.
 
-        marked: those that it had when it was marked last, of one that was.
+        marked: return the weights from when the member was marked last; it must have been marked.
         """
         return self._trainer.variables(self._state, k, marked=marked)
 
     def snapshot(self) -> dict[str, np.ndarray]:
-        """All that training changed in the members, {name: [P, ...]}."""
+        """Returns all that training changed in the members, {name: [P, ...]}."""
         return self._trainer.snapshot(self._state)
 
 
 @dataclass(frozen=True)
 class Work:
-    """FLOPs of an epoch of a population (see `Cost`); slowest_place: price of what it computes."""
+    """FLOPs of an epoch of a population (see `Cost`); slowest_place: price of the busiest place."""
 
     true: float
     padded: float
@@ -180,7 +180,7 @@ class Work:
 
 
 def work_of(trainer: PopulationTrainer, state: PopulationState) -> Work:
-    """What an epoch of these members computes."""
+    """Returns the work of an epoch of these members."""
     plan, images, place = trainer.plan, trainer.epoch_images, state.placement
     pairs = [
         (plan.bodies[body], member.shape)

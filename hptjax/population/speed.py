@@ -1,8 +1,8 @@
-"""How long training takes, for people: said before a search begins.
+"""Predicts how long training takes, to tell people before a search begins.
 
-Plans are made by `price`, in which one unit is as good as another. This is of seconds, of any
-network: within a factor of two as a rule, on cores like those that it was fitted on (`prices.yaml`,
-by `experiments/benchmarks/speed.py`). `calibration` holds a user's own factors of them.
+Plans use `price`, whose unit does not matter. This file predicts seconds for any network, usually
+within a factor of two, on cores like those of the fit (`prices.yaml`, by
+`experiments/benchmarks/speed.py`). `calibration` holds factors for a user's own devices.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,14 +21,14 @@ FEATURES = (
     *("a step", "a weight", "a number of the maps", "an operation"),
     "an operation of a class of the user's own",
 )
-FORWARD = 1 / 3  # the share of a step in which images only go forward
+FORWARD = 1 / 3  # the share of a step that the forward pass takes
 
 
 def features(body: NetShape, shape: NetShape, *, live: bool = True) -> np.ndarray:
-    """How much of each of the FEATURES a training step of a network has, float64 [5].
+    """Returns the amount of each of the FEATURES in a training step of a network, float64 [5].
 
-    body: what it is padded to; live: whether kernels compute the channels and units of the network
-    alone.
+    body: the body it is padded to. live: whether kernels compute only the channels and units of
+    the network.
     """
     costs, batch = costs_of(body), shape.signature.batch_size
     operations = train_flops(shape if live else body)
@@ -45,10 +45,10 @@ def generation_seconds(
     images: int,
     validation: int,
 ) -> float:
-    """Of an epoch of as many members as the plan takes, at the place with the most to do.
+    """Returns the seconds of an epoch of a full plan, at the busiest place.
 
-    members: networks that stand for them all, each behind its body; images, validation: how many an
-    epoch trains on, and measures.
+    members: networks that represent all members, each after its body. images, validation: how many
+    images an epoch trains on, and how many it measures.
     """
     if execution.lanes is None:
         each = epoch_seconds(members, plan.price, images, validation)
@@ -62,10 +62,10 @@ def generation_seconds(
 def epoch_seconds(
     members: Iterable[tuple[NetShape, NetShape]], price: Price, images: int, validation: int
 ) -> float:
-    """Of one network, on one core or accelerator: the mean of these, each behind its body.
+    """Returns the seconds of one network on one core or accelerator: the mean over members.
 
-    price: of the platform, which tells what computes; images, validation: how many an epoch trains
-    on, and measures.
+    members: networks, each after its body. price: that of the platform; it tells what computes.
+    images, validation: how many images an epoch trains on, and how many it measures.
     """
     return float(np.mean([_seconds(*pair, price, images, validation) for pair in members]))
 
@@ -76,7 +76,7 @@ def _seconds(body: NetShape, shape: NetShape, price: Price, images: int, validat
         return (images + FORWARD * validation) * whole / price.per_second
     batch = shape.signature.batch_size
     seconds = table().row("cpu", kernels=price.live).seconds
-    assert seconds is not None  # of CPUs the packaged table has them
+    assert seconds is not None  # the packaged table has them for CPUs
     own = features(body, shape, live=price.live) * np.array(seconds)
     step, of_images = own.sum(), own[2:].sum() / batch
     return images // batch * step + FORWARD * validation * of_images

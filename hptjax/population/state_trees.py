@@ -1,4 +1,4 @@
-"""The state of a population as trees of arrays: by place, by leaf, in other bodies' layouts."""
+"""The state of a population as trees of arrays: by place, by leaf, in the layouts of bodies."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,18 +11,18 @@ from hptjax.models.weights import laid_out, layouts
 
 
 def by_leaf(trees: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """The leaves of the places' trees, those of one name together."""
+    """Groups the leaves of the places' trees by name."""
     return list(zip(*map(jax.tree.leaves, trees), strict=True))
 
 
 def by_place(leaves: Sequence[Sequence[Any]], like: Any) -> tuple[Any, ...]:
-    """The inverse of `by_leaf`: a tree like this one for each place."""
+    """Returns one tree like `like` for each place: the inverse of `by_leaf`."""
     structure = jax.tree.structure(like)
     return tuple(jax.tree.unflatten(structure, own) for own in zip(*leaves, strict=True))
 
 
 def names(arrays: Any) -> list[str]:
-    """Of a tree's leaves, in their order."""
+    """Returns the names of a tree's leaves, in their order."""
     paths = [path for path, _ in jax.tree.leaves_with_path(arrays)]
     return [jax.tree_util.keystr(path, simple=True, separator=".") for path in paths]
 
@@ -30,8 +30,8 @@ def names(arrays: Any) -> list[str]:
 def relaid(
     name: str, vectors: np.ndarray, old: Sequence[NetShape], new: Sequence[NetShape]
 ) -> np.ndarray:
-    """The members' vectors [P, ...] of one part of their state, in the layouts of other bodies."""
-    which = int(name == "stats")  # the others hold a number for each weight
+    """Moves members' vectors [P, ...] of one part of the state to the layouts of other bodies."""
+    which = int(name == "stats")  # the other parts hold a number for each weight
     before, after = ([layouts(body)[which] for body in bodies] for bodies in (old, new))
     out = np.zeros((len(vectors), max(layout.size for layout in after)), vectors.dtype)
     for row, vector, source, target in zip(out, vectors, before, after, strict=True):
@@ -42,7 +42,7 @@ def relaid(
 def gathered(
     trees: Sequence[Any], rows: np.ndarray, old: Sequence[NetShape], new: Sequence[NetShape]
 ) -> dict[str, np.ndarray]:
-    """The members' rows {name: [P, ...]} of the places' trees, in the layouts of other bodies."""
+    """Returns the members' rows {name: [P, ...]} of the places' trees, in layouts of new bodies."""
     out = {}
     for name, leaves in zip(names(trees[0]), by_leaf(trees), strict=True):
         values = np.concatenate(jax.device_get(leaves))[rows]
@@ -58,11 +58,11 @@ def scattered(
     old: Sequence[NetShape],
     new: Sequence[NetShape],
 ) -> list[np.ndarray]:
-    """The inverse: the leaves [count, ...] of a tree like this one, zeros where no member is."""
+    """Inverts `gathered`: returns the leaves [count, ...] of a tree, zeros where no member is."""
     filled = []
     for name, leaf in zip(names(like), jax.tree.leaves(like), strict=True):
         whole = np.zeros((count, *leaf.shape[1:]), leaf.dtype)
-        # The members' own program may have kept fewer slots.
+        # The members' old program may have kept fewer slots.
         values = np.asarray(arrays.get(name, whole[rows] if "slots" in name else None))
         if values.ndim > 1:
             values = relaid(name, values, old, new)

@@ -1,4 +1,4 @@
-"""Trains a mixed population: each epoch a call or a few of compiled programs at each place."""
+"""Trains a mixed population: each place runs one or several compiled programs an epoch."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -44,10 +44,10 @@ from hptjax.settings import fixed_settings
 
 @dataclass(frozen=True)
 class PopulationState:
-    """A population between two epochs: who is in it, its age, and the arrays of each place.
+    """A population between two epochs: its members, its age, and the arrays of each place.
 
-    marked: of each place, the weights that its members had when they were marked; None before any
-    was.
+    marked: for each place, the weights from when its members were marked; None before any was
+    marked.
     """
 
     members: tuple[Member, ...]
@@ -59,9 +59,9 @@ class PopulationState:
 
 
 class PopulationTrainer:
-    """The images on the devices and the compiled programs of a plan, for any number of populations.
+    """Trains any number of populations of a plan: holds the images and the compiled programs.
 
-    Functions from state to state; `hptjax.population.Population` carries the state along.
+    Its methods map state to state; `hptjax.population.Population` carries the state along.
 
     Example:
         >>> import hptjax
@@ -94,21 +94,19 @@ class PopulationTrainer:
     ) -> None:
         """Copies the images to the devices; compiles nothing yet.
 
-        horizon: epochs of a fully trained network: learning rates are scheduled over them.
-        measures: what of the task is measured beside that which it always is. functions: {curve:
-        function} of each network's outputs [N, K] for the validation images and of their targets
-        [N, ...], called after each epoch.
-        augment: whether the training images of networks that say nothing themselves are augmented,
-        or how: [flip, {crop: 4}], as `config.augment` has it. augment_validation: the validation
-        images, too. images_per_epoch: of the training images how many each epoch goes through,
-        others each time; by default all.
-        devices: where rows are trained side by side, as `places_for` has it. lanes: members trained
-        side by side in one call; by default one on CPU, elsewhere as `execution_for` has it.
-        marks: whether members are going to be marked, for which memory is set apart.
-        notify: told when they turn out to be too many for the memory. Images of another size than
-        the plan's are resized, which notify is told, too. Raises ConfigError when a batch is larger
-        than an epoch, an epoch than the training set, and for a schedule or warm-up without a
-        horizon.
+        horizon: epochs of a fully trained network; learning rates are scheduled over them.
+        measures: measures of the task to compute in addition to those that it always computes.
+        functions: {curve: function} of a network's outputs [N, K] for the validation images and
+        their targets [N, ...]; they are called after each epoch. augment: whether and how training
+        images are augmented for networks whose config has no augment: [flip, {crop: 4}], see
+        `config.augment`. augment_validation: augment the validation images, too. images_per_epoch:
+        how many training images each epoch uses, other ones each time; by default all. devices:
+        where rows are trained in parallel, see `places_for`. lanes: members trained side by side in
+        one call; by default one on CPUs, elsewhere see `execution_for`. marks: whether members will
+        be marked, for which memory is set apart. notify: is told if the members turn out to be too
+        many for the memory, or if images must be resized to the size of the plan. Raises
+        ConfigError if a batch is larger than an epoch, an epoch larger than the training set, and
+        for a schedule or warm-up without a horizon.
         """
         chosen = chosen_variants(augment, plan.choices.augment, augment_validation)
         self.plan, self.seed = plan, seed
@@ -137,10 +135,10 @@ class PopulationTrainer:
             self.places[0], plan, plan.capacity, len(self.places), self.execution, marks=marks
         )
         self._notify = notify
-        self._fits: set[int] = set()  # bodies that have run
-        self._halved = False  # lanes were too many
+        self._fits: set[int] = set()  # bodies whose programs have run
+        self._halved = False  # whether lanes were halved
         self._billed = self._compiling = 0.0
-        self.seconds_per_price = 0.0  # as last measured, of the place with the most to do
+        self.seconds_per_price = 0.0  # as last measured, at the busiest place
         prepare = preparing(chosen, augment_validation, images_per_epoch)
         with fixed_settings():
             own = dict.fromkeys(self.places)
@@ -152,16 +150,16 @@ class PopulationTrainer:
 
     @property
     def compilations(self) -> int:
-        """How many training programs were compiled for a device, at most one a body."""
+        """The number of training programs compiled for a device, at most one per body."""
         return max(device.compilations for device in self.programs.values())
 
     @property
     def compile_seconds(self) -> float:
-        """Seconds of compiling; devices compile at the same time."""
+        """Seconds spent compiling; devices compile at the same time."""
         return self._compiling + max(d.compile_seconds for d in self.programs.values())
 
     def unbilled_compile_seconds(self) -> float:
-        """Seconds of compiling since this was last asked."""
+        """Returns the seconds spent compiling since the last call of this method."""
         before, self._billed = self._billed, self.compile_seconds
         return self._billed - before
 
@@ -186,16 +184,16 @@ class PopulationTrainer:
         return PopulationState(tuple(members), 0, placement, whole, hparams)
 
     def epoch(self, state: PopulationState) -> tuple[PopulationState, dict[str, np.ndarray]]:
-        """Trains every member for one epoch; metrics {name: [P]}.
+        """Trains every member for one epoch; returns the new state and the metrics {name: [P]}.
 
-        The arrays of the state given are used up (their memory is reused); go on with the state
-        returned. Where the memory does not suffice for the lanes, they are halved, and the epoch is
-        done by a new program.
+        The arrays of the given state are used up (their memory is reused): go on with the returned
+        state. If the memory does not suffice for the lanes, they are halved, and a new program
+        trains the epoch.
         """
         spare = None
         while True:
-            # The first run of a program shows whether it fits, and may use up what it is given even
-            # if it fails. Rows one after another cannot become fewer, and need no copy.
+            # The first run of a program shows whether it fits; even if it fails, it may use up its
+            # input. Rows one after another cannot become fewer, and need no copy.
             new = not self._fits.issuperset(state.placement.bodies)
             if spare is None and new and self.execution.halved() is not None:
                 spare = jax.tree.map(np.array, state.arrays)
@@ -211,7 +209,7 @@ class PopulationTrainer:
         return replace(state, arrays=arrays, age=state.age + 1), values
 
     def keep(self, state: PopulationState, chosen: Sequence[int]) -> PopulationState:
-        """The state of some members only, dealt to the places anew; compiles no training."""
+        """Returns the state of some members, dealt to the places again; compiles no training."""
         members = [state.members[k] for k in chosen]
         with fixed_settings():
             placement, hparams = self._placed(members)
@@ -223,9 +221,9 @@ class PopulationTrainer:
         return PopulationState(tuple(members), state.age, placement, arrays, hparams, marked)
 
     def mark(self, state: PopulationState, chosen: Sequence[int]) -> PopulationState:
-        """Copies the present weights and statistics of some members to where marked ones lie.
+        """Marks some members: copies their present weights and statistics.
 
-        The marked weights of the state given are used up; go on with the state returned. Compiles
+        The marked weights of the given state are used up: go on with the returned state. Compiles
         no training.
         """
         mask = np.zeros(self.room * len(self.places), bool)
@@ -246,9 +244,9 @@ class PopulationTrainer:
         return tuple(self.programs[d].put(b) for d, b in zip(self.places, blank, strict=True))
 
     def variables(self, state: PopulationState, k: int, *, marked: bool = False) -> dict[str, Any]:
-        """Weights of member k at its exact shape, numpy arrays named as its Flax module's.
+        """Returns the weights of member k at its exact shape, numpy arrays, as in its Flax module.
 
-        marked: those that it had when it was marked last, of one that was.
+        marked: return the weights from when the member was marked last; it must have been marked.
         """
         member, (where, row) = state.members[k], divmod(int(state.placement.rows[k]), self.room)
         padded = self.plan.bodies[state.placement.bodies[k]]
@@ -258,10 +256,10 @@ class PopulationTrainer:
         return exact_variables(member.config, exact_arrays(member.shape, padded, *stored))
 
     def snapshot(self, state: PopulationState) -> dict[str, np.ndarray]:
-        """All that training changed, {name: [P, ...]}, in the order of the members.
+        """Returns all that training changed, {name: [P, ...]}, in the order of the members.
 
-        Vectors are those of the exact shapes, filled up with zeros: programs of other bodies can
-        restore them. Marked weights are in it, once there are any.
+        Vectors have the layout of the exact shapes, and are filled up with zeros: programs of other
+        bodies can restore them. Marked weights are included once there are any.
         """
         rows, bodies = state.placement.rows, [self.plan.bodies[b] for b in state.placement.bodies]
         shapes = [member.shape for member in state.members]
@@ -274,7 +272,7 @@ class PopulationTrainer:
     def restore(
         self, members: Sequence[Member], arrays: Mapping[str, np.ndarray], age: int
     ) -> PopulationState:
-        """The state of a `snapshot` of these members, taken at this age."""
+        """Returns the state of a `snapshot` of these members, taken at this age."""
         with fixed_settings():
             placement, hparams = self._placed(members)
             program = self.programs[self.places[0]]
@@ -292,9 +290,9 @@ class PopulationTrainer:
         return PopulationState(tuple(members), age, placement, state, hparams, marked)
 
     def lower(self, members: Sequence[Member], platforms: Sequence[str]):
-        """The epoch of a place, lowered for platforms ("cuda", "tpu") without such a device.
+        """Lowers the epoch of a place for platforms ("cuda", "tpu"), without such a device.
 
-        All bodies are in it, as one program.
+        It holds all bodies, in one program.
         """
         epoch = jax.jit(partial(train_local, self.plan.bodies, self.choices, self.execution))
         with native.left_out(platforms), fixed_settings():
@@ -319,9 +317,9 @@ class PopulationTrainer:
         return placement, by_place(split, hparams)
 
     def _run(self, state: PopulationState) -> tuple[tuple[MemberState, ...], dict[str, np.ndarray]]:
-        """The state and the metrics [rows] after an epoch.
+        """Returns the state and the metrics [rows] after an epoch.
 
-        Waits until the epoch is done: only then is it known that the memory sufficed.
+        It waits until the epoch is done: only then is it known that the memory sufficed.
         """
         with fixed_settings():
             calls = self._calls(state)
@@ -340,7 +338,7 @@ class PopulationTrainer:
         return tuple(arrays), {name: np.concatenate(column) for name, column in metrics.items()}
 
     def _calls(self, state: PopulationState) -> list[Call]:
-        """Of the places that have members."""
+        """Returns the calls of the places that have members."""
         busy = [k for k, counts in enumerate(state.placement.counts) if counts.any()]
         given = {d: self.programs[d].images(state.age) for d in {self.places[k] for k in busy}}
         outputs = self.plan.bodies[0].outputs
@@ -353,7 +351,7 @@ class PopulationTrainer:
         return calls
 
     def _programs(self, calls: Sequence[Call]) -> dict[tuple[int, int], Callable]:
-        """By place and body; what no call before needed is compiled, side by side."""
+        """Returns the programs by place and body; compiles new ones in parallel."""
         devices = {call.place: self.places[call.place] for call in calls}
         needed = {
             (devices[call.place], body): (call.carry, call.hparams, span, call.images)
@@ -373,7 +371,7 @@ class PopulationTrainer:
     def _with_fewer_lanes(
         self, state: PopulationState, spare: Sequence[MemberState] | None, error: Exception
     ) -> PopulationState:
-        """The state to try again from; raises the error where that is no remedy."""
+        """Returns the state to try again from; raises the error if fewer lanes are no remedy."""
         smaller = self.execution.halved()
         lost = any(leaf.is_deleted() for leaf in jax.tree.leaves(state.arrays))
         if not is_exhausted(error) or smaller is None or (lost and spare is None):
@@ -393,18 +391,18 @@ class PopulationTrainer:
         return replace(state, arrays=tuple(self.programs[d].put(part) for d, part in whole))
 
     def _split(self, whole: np.ndarray) -> tuple[Array, ...]:
-        """An array [places * n, ...] as a part [n, ...] on each place's device."""
+        """Cuts an array [places * n, ...] into a part [n, ...] on each place's device."""
         parts = np.split(whole, len(self.places))
         return tuple(self.programs[d].put(p) for d, p in zip(self.places, parts, strict=True))
 
     def _moved(self, trees: Sequence[Any], rows: Sequence[Array]) -> tuple[Any, ...]:
-        """The places' arrays with the rows [room] that each place gets of them all."""
+        """Gives each place its rows [room] of the places' arrays."""
         # One array after another: each is gathered whole on every device.
         moved = [self._taken(leaves, rows) for leaves in by_leaf(trees)]
         return by_place(moved, trees[0])
 
     def _taken(self, parts: Sequence[Array], rows: Sequence[Array]) -> list[Array]:
-        """The rows [room] that each place gets of the places' arrays [room, ...]."""
+        """Returns the rows [room] that each place gets of the places' arrays [room, ...]."""
         whole = {d: _joined(self.programs[d].put(list(parts))) for d in self.programs}
         return [_rows_of(whole[d], own) for d, own in zip(self.places, rows, strict=True)]
 
@@ -416,7 +414,7 @@ _rows_of = jax.jit(lambda array, rows: array[rows])
 def _called(
     programs: Mapping[tuple[int, int], Callable], call: Call
 ) -> tuple[MemberState, Mapping[str, np.ndarray]]:
-    """What a place's programs give, one after another; the metrics {name: [room]} on the host."""
+    """Runs a place's programs one after another; copies the metrics {name: [room]} to the host."""
     carry = call.carry
     with fixed_settings():
         for body, span in call.spans.items():

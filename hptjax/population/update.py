@@ -1,4 +1,4 @@
-"""One step of a member's weights: by the optimizer, the schedule and the warm-up that it has."""
+"""One step of a member's weights, by its optimizer, its schedule and its warm-up."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,12 +16,12 @@ from hptjax.population.optimizers.base import Slots
 
 
 def slots_of(choices: Choices) -> int:
-    """How many numbers a program keeps of each weight, beside the weight itself."""
+    """Returns how many numbers a program keeps of each weight, beside the weight itself."""
     return max(kind.options.slots for kind in choices.optimizers)
 
 
 def start(choices: Choices, params: Array, numbers: TracedNumbers) -> Slots:
-    """The slots before the first step; params: [N], all weights of a network as one vector."""
+    """Returns the slots before the first step; params: [N], all weights of a network."""
 
     def begin(kind: Part) -> Slots:
         h = _numbers(kind, numbers, numbers["lr"])
@@ -39,9 +39,9 @@ def update(
     numbers: TracedNumbers,
     steps: Array,
 ) -> tuple[Array, Slots]:
-    """The weights [N] and slots after one step by grads [N].
+    """Returns the weights [N] and slots after one step by grads [N].
 
-    count: steps taken before this one; steps: of a fully trained network, float32.
+    count: steps taken before this one. steps: those of a fully trained network, float32.
     """
     rate = learning_rate(choices, count, numbers, steps)
 
@@ -54,7 +54,7 @@ def update(
 
 
 def learning_rate(choices: Choices, count: Array, numbers: TracedNumbers, steps: Array) -> Array:
-    """The learning rate of one step, as `update` has it; with no schedule the number itself."""
+    """Returns the learning rate of one step, see `update`; without a schedule, lr itself."""
     if not choices.scheduled:
         return numbers["lr"]
     progress = count.astype(jnp.float32) / steps
@@ -74,13 +74,13 @@ def _numbers(kind: Part, numbers: TracedNumbers, lr: Array, **others: Any) -> Nu
 
 
 def chosen(kinds: Sequence[Part], of: Callable[[Part], Any], index: Array | None) -> Any:
-    """What a function gives of the member's own kind; a program of one kind has no branches."""
+    """Returns a function's result for the member's own kind; one kind alone needs no branches."""
     if index is None:
         return of(kinds[0])
     return lax.switch(index, [partial(of, kind) for kind in kinds])
 
 
 def _filled(choices: Choices, slots: Slots, params: Array) -> Slots:
-    """As many slots as the program keeps: those that an optimizer has no use for are zeros."""
+    """Fills the slots up to the number that the program keeps: unused slots are zeros."""
     spare = slots_of(choices) - len(slots)
     return (*slots, *[jnp.zeros_like(params)] * spare)

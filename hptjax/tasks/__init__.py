@@ -1,6 +1,6 @@
-"""What networks learn: the loss, what is measured, and what labels or targets a data set must have.
+"""What networks learn: the loss, the measures, and the labels or targets that data must have.
 
-`hptjax.config.parts.TASKS` is their table; `base` is the contract.
+`hptjax.config.parts.TASKS` is the table of tasks; `base` is their contract.
 """
 
 from hptjax.tasks.base import Measure, Task

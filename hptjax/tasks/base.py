@@ -1,7 +1,7 @@
 """The contracts of a task and of a measure.
 
 The outputs of a network are [K, B]: a row for each unit of its head, a column for each image. The
-head is never padded. Targets are [B, ...], as a data set has them.
+head is never padded. Targets are [B, ...], as in a data set.
 """
 
 from abc import ABC, abstractmethod
@@ -22,31 +22,31 @@ Sums = Mapping[str, Array]
 
 
 class Measure(ABC):
-    """One number that says how good the outputs of a network are, on any number of images.
+    """One number that rates the outputs of a network, on any number of images.
 
-    It is computed of sums, which are added up over the batches of a data set; sums of one name are
-    the same for all measures. direction: which way is better. ideal: the best value there is.
+    It is computed from sums over the batches of a data set; measures share sums of the same name.
+    direction: which way is better. ideal: the best possible value.
     """
 
     direction: ClassVar[Direction] = "maximize"
     ideal: ClassVar[float] = 1.0
 
     def check(self, dataset: ImageDataset) -> None:
-        """ConfigError where it cannot be taken of a network for this data set."""
+        """Raises ConfigError if the measure cannot be computed for this data set."""
         return
 
     @abstractmethod
     def sums(self, outputs: Array, targets: Array, real: Array) -> dict[str, Array]:
-        """What is added up over batches, by name; of images that are not real it must be zero.
+        """Returns the sums of one batch by name; images that are not real must add zero.
 
-        outputs: [K, B]; targets: [B, ...]; real: [B] bool, False where a batch is filled up. An
-        image with outputs that are not finite must count as wrong, and change no other image's
-        part.
+        outputs: [K, B]; targets: [B, ...]; real: [B] bool, False for images that fill up a batch.
+        An image with outputs that are not finite must count as wrong, and must not change the part
+        of any other image.
         """
 
     @abstractmethod
     def value(self, sums: Sums) -> Array:
-        """The measure, a scalar; sums: of all images, with `images`, their number, at least 1."""
+        """Returns the measure, a scalar; sums: of all images, with their number `images` >= 1."""
 
 
 class Loss(Measure):
@@ -55,7 +55,7 @@ class Loss(Measure):
     direction, ideal = "minimize", 0.0
 
     def __init__(self, losses: Callable[[Array, Array], Array]) -> None:
-        """losses: of outputs [K, B] and targets [B, ...], [B]."""
+        """losses: a function of outputs [K, B] and targets [B, ...] that returns [B]."""
         self._losses = losses
 
     def sums(self, outputs: Array, targets: Array, real: Array) -> dict[str, Array]:
@@ -66,18 +66,18 @@ class Loss(Measure):
 
 
 class Task(Frozen):
-    """What networks learn. A subclass's fields are its options; `float` ones are traced.
+    """What networks learn. A subclass's fields are its options; `float` options are traced.
 
-    Static options are read from self. Traced ones differ by member and are read from the argument
-    `h` of `objective`; one that no member of a program tunes may come as a Python float.
+    Static options are read from self. Traced options differ by member and are read from the
+    argument `h` of `objective`; one that no member of a program tunes may come as a Python float.
 
-    kind: of the data sets' targets. measures: those of each epoch on the validation images.
-    train_measures: those of each epoch on the training images, in training mode: the means over its
-    batches. `loss` is the first of both: of the validation images it is the plain loss, the mean of
-    `losses`, whatever the options make of the objective, so that candidates are comparable; of the
-    training images it is the objective. main: the option that `word: value` sets. loss_options:
-    those that make the plain loss another number all the same: where one is tuned, no loss ranks
-    trials.
+    kind: the kind of targets that a data set must have. measures: computed each epoch on the
+    validation images. train_measures: computed each epoch on the training images, in training mode,
+    as means over the batches. `loss` is the first of both. On validation images it is the plain
+    loss, the mean of `losses`, whatever the options do to the objective, so that candidates are
+    comparable; on training images it is the objective. main: the option that takes the value in
+    `word: value`. loss_options: options that change the plain loss all the same: if one is tuned,
+    no loss can rank trials.
 
     Example:
         >>> import hptjax
@@ -94,51 +94,51 @@ class Task(Frozen):
 
     @abstractmethod
     def losses(self, outputs: Array, targets: Array) -> Array:
-        """The plain loss of each image [B]; outputs: [K, B], targets: [B, ...].
+        """Returns the plain loss of each image [B]; outputs: [K, B], targets: [B, ...].
 
-        Targets of images that are not real are -1 or 0: the loss must be computable, and is
+        Targets of images that are not real are -1 or 0: their loss must be computable, and is
         dropped.
         """
 
     def objective(self, outputs: Array, targets: Array, h: Numbers) -> Array:
-        """What training minimises, a scalar; h: the traced numbers of the member."""
+        """Returns the scalar that training minimises; h: the traced numbers of the member."""
         return self.losses(outputs, targets).mean()
 
     def outputs(self, dataset: ImageDataset) -> int:
-        """Units of the head: one for each class, label or target."""
+        """Returns the units of the head: one for each class, label or target."""
         return dataset.num_classes
 
     def fitted(self, dataset: ImageDataset) -> Self:
-        """The task with what it takes from the training set, as static options."""
+        """Returns the task with the static options that follow from the training set."""
         return self
 
     def check(self, dataset: ImageDataset) -> None:
-        """ConfigError unless the data set is one for this task."""
+        """Raises ConfigError unless the data set fits this task."""
         if dataset.kind != self.kind:
             raise ConfigError(
                 f"task: {self.name} learns {self.kind}, but {dataset.name} has {dataset.kind}."
             )
 
     def predicted(self, outputs: Array) -> Array:
-        """What outputs [K, B] say of each image, as people read it: probabilities or numbers."""
+        """Turns outputs [K, B] into readable results: probabilities or numbers."""
         return outputs
 
     def find(self, measure: str) -> Measure | None:
-        """The measure of that name, None where there is none."""
+        """Returns the measure of that name, None if there is none."""
         return Loss(self.losses) if measure == "loss" else None
 
     def known(self) -> tuple[str, ...]:
-        """The names of all measures, for errors and lists; of a family one example."""
+        """Returns the names of all measures, for errors and lists; of a family, one example."""
         return self.measures
 
     @property
     def name(self) -> str:
-        """Its word, for errors."""
+        """The task's word, for errors."""
         text = type(self).__name__
         return "".join(f"_{c.lower()}" if c.isupper() else c for c in text).lstrip("_")
 
     def measure(self, name: str) -> Measure:
-        """The measure of that name; ConfigError for an unknown one."""
+        """Returns the measure of that name; ConfigError for an unknown name."""
         found = self.find(name)
         if found is None:
             hint = did_you_mean(name, self.known())
@@ -146,14 +146,14 @@ class Task(Frozen):
         return found
 
     def measure_of_metric(self, metric: str) -> Measure:
-        """The measure of a metric such as val_macro_f1; ConfigError for another name."""
+        """Returns the measure of a metric such as val_macro_f1; ConfigError for another name."""
         found = self.find(metric.removeprefix(VAL)) if metric.startswith(VAL) else None
         if found is None:
             raise self.unknown(metric, "metric")
         return found
 
     def unknown(self, metric: str, path: str, others: Iterable[str] = ()) -> ConfigError:
-        """The error about a metric that is none; others: names that would be known, too."""
+        """Returns the error for an unknown metric; others: further names that would be known."""
         word = metric.removeprefix(VAL)
         known = [*(VAL + name for name in self.known()), *others]
         near = [name for name in known if word and name.endswith(f"_{word}")]
@@ -164,7 +164,7 @@ class Task(Frozen):
 def batch_sums(
     measures: Iterable[Measure], outputs: Array, targets: Array, real: Array
 ) -> dict[str, Array]:
-    """The sums of several measures on one batch, each once."""
+    """Returns the sums of several measures on one batch, each sum once."""
     sums: dict[str, Array] = {}
     for measure in measures:
         sums |= measure.sums(outputs, targets, real)

@@ -27,7 +27,7 @@ from hptjax.tasks.counts import (
 
 
 def _weights(value: Any) -> Any:
-    """As the field has it; ValueError, for pydantic, unless it is a word or a list of weights."""
+    """Returns a word or a tuple of weights; ValueError, for pydantic, for anything else."""
     if isinstance(value, list | tuple) and all(is_number(item) and item >= 0 for item in value):
         return tuple(map(float, value))
     if value in ("none", "balanced"):
@@ -35,7 +35,7 @@ def _weights(value: Any) -> Any:
     raise ValueError("'none', 'balanced' or a list of numbers that are at least 0")
 
 
-# Of classes or labels.
+# Measures of classes or labels.
 Weights = Annotated[Literal["none", "balanced"] | tuple[float, ...], BeforeValidator(_weights)]
 
 _MEASURES = {
@@ -53,11 +53,11 @@ class Classification(Task):
 
     label_smoothing: the share of each image's label that is spread evenly over all classes (Szegedy
     et al. 2016). class_weights: `balanced` weighs each class by images / (classes * images of it),
-    as scikit-learn does (a class without an image is none of the classes); a list has a weight for
-    each class, in their order. The objective is the mean over a batch, weighted by the weights of
-    the images' classes as PyTorch's is; val_loss takes neither into account.
+    as scikit-learn does, counting only classes with images; a list has a weight for each class, in
+    their order. The objective is the mean over a batch, weighted by the classes' weights as in
+    PyTorch; val_loss ignores both options.
     Measures: accuracy, balanced_accuracy, macro_f1, macro_precision, macro_recall,
-    top_<k>_accuracy and recall_<class>, the number of a class counting from 0.
+    top_<k>_accuracy and recall_<class>, where the numbers of classes begin at 0.
     """
 
     measures: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
@@ -79,7 +79,7 @@ class Classification(Task):
         if smooth:
             others = -(weights[:, None] * jax.nn.log_softmax(outputs, 0)).sum(0).sum()
             loss = (1 - h.label_smoothing) * loss + h.label_smoothing / len(outputs) * others
-        whole = own.sum()  # 0 where a batch holds no class that counts: it teaches nothing
+        whole = own.sum()  # 0 if no class in the batch has a weight: the batch teaches nothing
         return jnp.where(whole > 0, loss / jnp.where(whole > 0, whole, 1), 0)
 
     def _weights(self, classes: int) -> Array:
@@ -89,7 +89,7 @@ class Classification(Task):
         return jnp.array(self.class_weights, jnp.float32)
 
     def fitted(self, dataset: ImageDataset) -> Self:
-        """With numbers in the place of balanced weights."""
+        """Returns the task with numbers instead of balanced weights."""
         if self.class_weights != "balanced":
             return self
         counts = np.bincount(dataset.labels, minlength=dataset.num_classes)
@@ -102,7 +102,7 @@ class Classification(Task):
         check_weights(self.class_weights, "class_weights", dataset)
 
     def predicted(self, outputs: Array) -> Array:
-        """The probability of each class."""
+        """Returns the probability of each class."""
         return jax.nn.softmax(outputs, 0)
 
     def find(self, measure: str) -> Measure | None:
@@ -118,7 +118,7 @@ class Classification(Task):
 
 
 def check_weights(weights: Weights, option: str, dataset: ImageDataset) -> None:
-    """ConfigError unless there is a weight for each output, and one above 0."""
+    """Raises ConfigError unless there is a weight for each output, and one above 0."""
     if isinstance(weights, str):
         return
     if len(weights) != dataset.num_classes:

@@ -1,8 +1,9 @@
-"""Measures of classes and labels, of counts of right and wrong predictions.
+"""Measures of classes and labels that count right and wrong predictions.
 
-Definitions are scikit-learn's. A class counts in a macro mean if any image is of it or is taken for
-it; the precision, recall or F1 of one that is never predicted, or of which there is no image, is 0.
-An image with an output that is not finite is of its class and taken for none.
+Definitions are scikit-learn's. A class counts in a macro mean if any image belongs to it or is
+predicted as it. The precision, recall or F1 of a class that is never predicted, or that has no
+image, is 0. An image with an output that is not finite belongs to its class and is predicted as
+none.
 """
 
 import jax.numpy as jnp
@@ -15,7 +16,7 @@ from hptjax.tasks.base import Measure, Sums
 
 
 class Accuracy(Measure):
-    """The share of images that are classified right."""
+    """The share of images that are classified correctly."""
 
     def sums(self, outputs: Array, targets: Array, real: Array) -> dict[str, Array]:
         return {"hits": jnp.sum(correct(outputs, targets) & real)}
@@ -25,9 +26,9 @@ class Accuracy(Measure):
 
 
 class TopAccuracy(Measure):
-    """The share of images whose class is among those of the k largest outputs.
+    """The share of images whose class is among the k largest outputs.
 
-    Of classes with equal outputs the one with the lower number comes first.
+    Of classes with equal outputs, the one with the lower number comes first.
     """
 
     def __init__(self, k: int) -> None:
@@ -48,27 +49,27 @@ class TopAccuracy(Measure):
 
 
 class OfConfusion(Measure):
-    """A measure of the confusion matrix int32 [K, K + 1]: images by their class and their guess.
+    """A measure of the confusion matrix int32 [K, K + 1]: images by class and predicted class.
 
-    The last column is of images whose outputs are not finite.
+    The last column holds the images whose outputs are not finite.
     """
 
     def sums(self, outputs: Array, targets: Array, real: Array) -> dict[str, Array]:
         classes = len(outputs)
         guess = jnp.where(jnp.isfinite(outputs).all(0), jnp.argmax(outputs, 0), classes)
         empty = jnp.zeros((classes, classes + 1), jnp.int32)
-        place = jnp.where(real, targets, classes)  # outside: dropped
+        place = jnp.where(real, targets, classes)  # an index outside is dropped
         return {"confusion": empty.at[place, guess].add(1, mode="drop")}
 
     @staticmethod
     def counts(sums: Sums) -> tuple[Array, Array, Array]:
-        """Of each class [K]: images that are rightly taken for it, all of it, all taken for it."""
+        """Returns for each class [K]: correctly predicted images, its images, predicted images."""
         confusion = sums["confusion"]
         return jnp.diagonal(confusion), confusion.sum(1), confusion[:, :-1].sum(0)
 
 
 class MacroF1(OfConfusion):
-    """The mean over the classes of F1, the harmonic mean of precision and recall."""
+    """The mean over classes of F1, the harmonic mean of precision and recall."""
 
     def value(self, sums: Sums) -> Array:
         hits, images, guesses = self.counts(sums)
@@ -76,7 +77,7 @@ class MacroF1(OfConfusion):
 
 
 class MacroPrecision(OfConfusion):
-    """The mean over the classes of the share of images taken for a class that are of it."""
+    """The mean over classes of precision: the share of right images among those predicted."""
 
     def value(self, sums: Sums) -> Array:
         hits, images, guesses = self.counts(sums)
@@ -84,7 +85,7 @@ class MacroPrecision(OfConfusion):
 
 
 class MacroRecall(OfConfusion):
-    """The mean over the classes of the share of images of a class that are taken for it."""
+    """The mean over classes of recall: the share of a class's images predicted as the class."""
 
     def value(self, sums: Sums) -> Array:
         hits, images, guesses = self.counts(sums)
@@ -92,7 +93,7 @@ class MacroRecall(OfConfusion):
 
 
 class BalancedAccuracy(OfConfusion):
-    """The mean of the recall of each class that there are images of."""
+    """The mean recall over the classes that have images."""
 
     def value(self, sums: Sums) -> Array:
         hits, images, _ = self.counts(sums)
@@ -100,7 +101,7 @@ class BalancedAccuracy(OfConfusion):
 
 
 class Recall(OfConfusion):
-    """The share of images of one class that are taken for it; its number counts from 0."""
+    """The share of one class's images that are predicted as it; class numbers begin at 0."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -114,7 +115,7 @@ class Recall(OfConfusion):
 
 
 def check_number(measure: str, number: int, low: int, high: int) -> None:
-    """ConfigError unless the number in a measure's name is one of low..high."""
+    """Raises ConfigError unless the number in a measure's name is in low..high."""
     if not low <= number <= high:
         raise ConfigError(
             f"{measure}: the number must be one of {low}..{high}, for there are "
@@ -123,10 +124,10 @@ def check_number(measure: str, number: int, low: int, high: int) -> None:
 
 
 def share(part: Array, whole: Array) -> Array:
-    """Their quotient, 0 where there is nothing."""
+    """Returns part / whole, 0 where whole is 0."""
     return part / jnp.maximum(whole, 1)
 
 
 def mean_of(values: Array, counted: Array) -> Array:
-    """The mean of the values [K] that count, 0 where none does."""
+    """Returns the mean of the values [K] that count, 0 if none does."""
     return share(jnp.where(counted, values, 0).sum(), counted.sum())

@@ -15,14 +15,14 @@ from hptjax.tasks.counts import share
 
 
 class MultiLabel(Task):
-    """Any number of labels for each image, targets [B, K] of 0 and 1, learned by a sigmoid each.
+    """Any number of labels for each image, targets [B, K] of 0 and 1, each learned by a sigmoid.
 
-    The loss is the mean over images and labels of the binary cross-entropy [nats]. pos_weight:
-    weighs the images that have a label, as PyTorch's: `balanced` by images without it / images with
-    it (1 where there are none of either), a list has a number for each label; val_loss takes it not
-    into account. A label is predicted where its probability is above 0.5.
-    Measures: accuracy is that of scikit-learn, the share of images all of whose labels are right
-    (subset accuracy); hamming_loss is the share of labels that are wrong; macro_f1, micro_f1.
+    The loss is the mean over images and labels of the binary cross-entropy [nats]. pos_weight: the
+    weight of the images that have a label, as in PyTorch: `balanced` is images without it / images
+    with it (1 if either is 0), a list has a number for each label; val_loss ignores it. A label is
+    predicted if its probability is above 0.5.
+    Measures: accuracy is that of scikit-learn, the share of images with all labels right (subset
+    accuracy); hamming_loss is the share of labels that are wrong; macro_f1, micro_f1.
     """
 
     kind: ClassVar[Kind] = "labels"
@@ -42,7 +42,7 @@ class MultiLabel(Task):
         return _cross_entropy(outputs, targets, weights).mean()
 
     def fitted(self, dataset: ImageDataset) -> Self:
-        """With numbers in the place of balanced weights."""
+        """Returns the task with numbers instead of balanced weights."""
         if self.pos_weight != "balanced":
             return self
         ones = dataset.labels.sum(0, dtype=int)
@@ -54,7 +54,7 @@ class MultiLabel(Task):
         check_weights(self.pos_weight, "pos_weight", dataset)
 
     def predicted(self, outputs: Array) -> Array:
-        """The probability of each label."""
+        """Returns the probability of each label."""
         return jax.nn.sigmoid(outputs)
 
     def find(self, measure: str) -> Measure | None:
@@ -65,24 +65,24 @@ class MultiLabel(Task):
 
 
 def _cross_entropy(outputs: Array, targets: Array, positive: Array | float) -> Array:
-    """Of each label and image [K, B]; positive: the weights [K, 1] of the labels that are there."""
+    """Returns the loss of each label and image [K, B]; positive: weights [K, 1] of present ones."""
     there = jnp.swapaxes(targets, 0, 1).astype(outputs.dtype)
     log_sigmoid = jax.nn.log_sigmoid
     return -(positive * there * log_sigmoid(outputs) + (1 - there) * log_sigmoid(-outputs))
 
 
 class OfLabels(Measure):
-    """A measure of counts of labels; all are wrong of an image with outputs that are not finite."""
+    """A measure that counts labels; an image with outputs that are not finite has all wrong."""
 
     @staticmethod
     def labels(outputs: Array, targets: Array) -> tuple[Array, Array]:
-        """Which labels there are and which are predicted: bool, both [K, B]."""
+        """Returns the true and the predicted labels: bool, both [K, B]."""
         there = jnp.swapaxes(targets, 0, 1) == 1
         return there, jnp.where(jnp.isfinite(outputs).all(0), outputs > 0, ~there)
 
 
 class SubsetAccuracy(OfLabels):
-    """The share of images all of whose labels are right."""
+    """The share of images with all labels right."""
 
     def sums(self, outputs: Array, targets: Array, real: Array) -> dict[str, Array]:
         there, guess = self.labels(outputs, targets)
@@ -93,7 +93,7 @@ class SubsetAccuracy(OfLabels):
 
 
 class OfLabelCounts(OfLabels):
-    """A measure of how often each label [K] is rightly predicted, is there, is predicted."""
+    """A measure of how often each label [K] is correctly predicted, is present, is predicted."""
 
     def sums(self, outputs: Array, targets: Array, real: Array) -> dict[str, Array]:
         there, guess = self.labels(outputs, targets)
@@ -113,7 +113,7 @@ class HammingLoss(OfLabelCounts):
 
 
 class MacroF1(OfLabelCounts):
-    """The mean over all labels of F1; 0 of one that is neither there nor predicted."""
+    """The mean over all labels of F1; 0 for a label that is neither present nor predicted."""
 
     def value(self, sums: Sums) -> Array:
         return share(2 * sums["label_hits"], sums["label_images"] + sums["label_guesses"]).mean()

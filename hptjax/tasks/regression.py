@@ -1,4 +1,4 @@
-"""Real numbers for each image: mean squared, absolute or Huber's error."""
+"""Real numbers for each image: the mean squared, absolute or Huber error."""
 
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -16,16 +16,16 @@ from hptjax.tasks.base import Measure, Sums, Task
 class Regression(Task):
     """One or more real numbers for each image, targets [B] or [B, T].
 
-    Targets are learned as they are: bring them to about zero mean and unit variance. loss: the mean
+    Targets are learned as they are: scale them to about zero mean and unit variance. loss: the mean
     over images and numbers of `mse`, the squared error; of `l1`, the absolute error; or of `huber`,
-    half the squared error up to an absolute error of delta, and from there on delta times (the
-    absolute error - delta / 2) (Huber 1964). val_loss is that of `loss`, of huber with delta 1.
-    delta: of huber, in units of the targets. centre: what targets are measured from when r2 is
-    summed, against rounding; the means of the training set, unless given.
+    half the squared error up to an absolute error of delta, and beyond it delta times (the
+    absolute error - delta / 2) (Huber 1964). val_loss uses `loss`, with delta 1 for huber.
+    delta: of huber, in units of the targets. centre: subtracted from targets when r2 is summed,
+    against rounding; by default the means of the training set.
 
-    Measures: mae, rmse (the mean over the T numbers of the root of each one's mean squared error)
-    and r2 (the mean of each one's 1 - squared error / squared deviation from its mean; of one that
-    is the same for all images 1 if it is met exactly, else 0), as scikit-learn has them.
+    Measures, as in scikit-learn: mae; rmse (the root mean squared error, averaged over the T
+    numbers); and r2 (1 - squared error / squared deviation from the mean, averaged over the T
+    numbers; for a number that is the same for all images, 1 if it is met exactly, else 0).
     """
 
     main: ClassVar[str | None] = "loss"
@@ -50,11 +50,11 @@ class Regression(Task):
         size = jnp.abs(errors)
         if self.loss == "l1":
             return size
-        near = jnp.minimum(size, delta)  # of both branches the gradient is finite
+        near = jnp.minimum(size, delta)  # keeps the gradients of both branches finite
         return 0.5 * near**2 + delta * (size - near)
 
     def fitted(self, dataset: ImageDataset) -> Self:
-        """With the means of the training set's targets."""
+        """Returns the task with the means of the training set's targets."""
         if self.centre:
             return self
         means = dataset.labels.reshape(dataset.size, -1).mean(0, dtype=float)
@@ -68,12 +68,12 @@ class Regression(Task):
 
 
 def errors_of(outputs: Array, targets: Array) -> Array:
-    """Outputs less targets, [T, B]."""
+    """Returns outputs - targets, [T, B]."""
     return outputs - rows_of(targets)
 
 
 def rows_of(targets: Array) -> Array:
-    """Targets [B] or [B, T] as [T, B]."""
+    """Returns targets [B] or [B, T] as [T, B]."""
     return targets[None] if targets.ndim == 1 else targets.T
 
 
@@ -104,12 +104,12 @@ class RootMeanSquaredError(Measure):
 
 
 class R2(RootMeanSquaredError):
-    """The coefficient of determination, the mean over the targets."""
+    """The coefficient of determination, averaged over the targets."""
 
     direction, ideal = "maximize", 1.0
 
     def __init__(self, centre: tuple[float, ...] = ()) -> None:
-        """centre: near the targets' means [T], from which they are measured."""
+        """centre: numbers [T] near the targets' means; targets are measured from them."""
         self._centre = centre
 
     def sums(self, outputs: Array, targets: Array, real: Array) -> dict[str, Array]:
@@ -122,6 +122,6 @@ class R2(RootMeanSquaredError):
         errors = sums["squared_errors"]
         squares = sums["squared_targets"]
         spread = squares - sums["targets"] ** 2 / sums["images"]
-        constant = spread <= 1e-6 * squares  # as far as float32 can tell
+        constant = spread <= 1e-6 * squares  # to the precision of float32
         ratio = errors / jnp.where(constant, 1, spread)
         return jnp.where(constant, jnp.where(errors == 0, 1.0, 0.0), 1 - ratio).mean()

@@ -1,4 +1,4 @@
-"""Writes hparams into a model config; rounds and casts what continuous strategies give."""
+"""Writes hparams into a model config; rounds and casts the numbers of continuous strategies."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -25,21 +25,21 @@ Network = TypeVar("Network", bound=ModelConfig | Model)
 
 
 def apply_hparams(base: Network, hparams: Hparams) -> Network:
-    """The base config with the hparams written in; the base stays as it is.
+    """Returns the base config with the hparams written in; does not change the base.
 
-    Integers are rounded (halves up), a boolean given as a number is True from 1/2. The result is
-    not yet consistent: see `repair`. Raises ConfigError for a name that the network does not have
+    Integers are rounded (halves up); a boolean given as a number is True from 1/2. The result may
+    be inconsistent: see `repair`. Raises ConfigError for a name that the network does not have
     (naming the nearest) and for a value that it cannot take.
     """
     if not isinstance(hparams, Mapping):
         raise ConfigError(f"hparams must be a mapping of name to value, got {shown(hparams)}.")
-    native = isinstance(base, Model)  # depths and kinds decide what other names it has
+    native = isinstance(base, Model)  # depths and kinds decide its other names
     chosen = {name: [meant_by(name, own)] for name, own in hparams.items()} if native else None
     return apply_bound(base, bind(hparams, base, chosen), hparams)[0]
 
 
 def with_hparams(base: Network, **hparams: bool | int | float | str) -> Network:
-    """As `apply_hparams`: `with_hparams(base, lr=0.01, mlp_out_l0=96)`.
+    """Does what `apply_hparams` does: `with_hparams(base, lr=0.01, mlp_out_l0=96)`.
 
     Example:
         >>> import hptjax
@@ -52,11 +52,11 @@ def with_hparams(base: Network, **hparams: bool | int | float | str) -> Network:
 def apply_bound(
     base: Network, targets: Mapping[str, Target], hparams: Hparams
 ) -> tuple[Network, tuple[Change, ...]]:
-    """As `apply_hparams` for names that are bound already, with every value that was cast."""
+    """Applies hparams whose names are bound already; also returns every value that was cast."""
     native = isinstance(base, Model)
     tree: Any = dict(base) if native else base.model_dump()
     changes = []
-    # parts come before their options, and what holds a part before it
+    # parts come before their options, and before the parts inside them
     order = {name: (target.type != "part", len(target.path)) for name, target in targets.items()}
     for name in sorted(hparams, key=order.__getitem__):
         given, target = hparams[name], targets[name]
@@ -80,7 +80,7 @@ def _differs(value: Any, given: Any) -> bool:
 
 
 def _write(tree: Any, target: Target, value: Any, native: bool) -> None:
-    """Writes a value into the tree of a model; an option of a part that is not chosen has none."""
+    """Writes a value into the tree of a model; skips options of a part that is not chosen."""
     *way, last = target.path
     if target.type == "part" and last == "optimizer" and not native:
         chosen = part(OPTIMIZERS, value, "optimizer")
@@ -94,7 +94,7 @@ def _write(tree: Any, target: Target, value: Any, native: bool) -> None:
         return
     holder: Any = tree
     for step in way:
-        holder = holder[step]  # model_dump made these dicts and tuples anew
+        holder = holder[step]  # model_dump made these dicts and tuples
     holder[last] = value
 
 
@@ -109,7 +109,7 @@ def _write_option(tree: Any, key: str, chosen: Part, option: str, value: Any, na
 def with_owners(
     base: Network, name: str, space: Mapping[str, Entry], targets: Mapping[str, Target]
 ) -> Network:
-    """The base where an hparam means something: with its part, its layer, and copies enough."""
+    """Returns the base in which an hparam is active: with its part, layer, and enough copies."""
     needed: dict[str, Any] = {}
     for owner in targets[name].owners:
         entry = space.get(owner.name)
@@ -161,7 +161,7 @@ def _cast(name: str, value: Any, kind: ValueType) -> Any:
 def _by_name(
     error: ValidationError, targets: Mapping[str, Target], hparams: Hparams, form: type[Recipe]
 ) -> str:
-    """The mistake under the hparam's own name, which is what the user wrote."""
+    """Returns the mistake under the hparam's own name, which the user wrote."""
     text = str(explain(error, form)).removeprefix("model.")
     if text.startswith("layers."):
         return f"{', '.join(hparams)}: model.{text}" if len(hparams) == 1 else f"model.{text}"
@@ -175,7 +175,7 @@ def _by_name(
 def model_from_trial(tree: Mapping[str, Any]) -> ModelConfig:
     """Reads a trial of the original study: the model's dict with the tuned hparams beside its keys.
 
-    Raises ConfigError for a key that is neither of the model nor an hparam of it.
+    Raises ConfigError for a key that is neither the model's nor one of its hparams.
     """
     fields = ModelConfig.model_fields
     model = {key: value for key, value in tree.items() if key in fields}

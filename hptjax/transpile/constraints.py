@@ -1,4 +1,4 @@
-"""Bounds on what a network costs: who breaks one is not trained."""
+"""Bounds on the costs of a network: a network that breaks one is not trained."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -13,14 +13,14 @@ from hptjax.records.goal import COSTS
 
 
 def cost_of(costs: Costs, name: str) -> int:
-    """One of COSTS; `flops` counts a multiplication and an addition as two operations."""
+    """Returns one of COSTS; `flops` counts a multiplication and an addition as two operations."""
     return costs.forward_flops if name == "flops" else costs.parameters
 
 
 class Bounds(Frozen):
-    """What a cost may be, both ends included.
+    """The bounds of a cost, both ends included.
 
-    min: the least; max: the most; None: no bound.
+    min: the smallest allowed cost; max: the largest; None: no bound.
     """
 
     min: Annotated[float, Field(ge=0)] | None = None
@@ -47,8 +47,8 @@ Bounded = Annotated[Bounds, BeforeValidator(_bounds)]
 class Constraints(Frozen):
     """Bounds on costs of the exact network, before any padding; see COSTS.
 
-    parameters: how many weights it has. flops: of its forward pass for one image, a multiplication
-    and an addition counted as two.
+    parameters: the number of weights. flops: those of the forward pass for one image; a
+    multiplication and an addition count as two.
     """
 
     parameters: Bounded | None = None
@@ -59,7 +59,7 @@ class Constraints(Frozen):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of each bound, in an order that is always the same: `parameters.max` and so on."""
+        """Returns the name of each bound, always in the same order: `parameters.max` and so on."""
         return tuple(f"{cost}.{end}" for cost, end, _ in self._bounded())
 
     def _bounded(self) -> Iterator[tuple[str, str, float]]:
@@ -71,7 +71,7 @@ class Constraints(Frozen):
                     yield cost, end, limit
 
     def violations(self, config: AnyModel) -> tuple[float, ...]:
-        """By how much a repaired network breaks each bound, as a share of it; at most 0 if kept."""
+        """Returns the relative excess over each bound of a repaired network; at most 0 if kept."""
         if not self:
             return ()
         costs = network_costs(config)
@@ -80,7 +80,7 @@ class Constraints(Frozen):
         )
 
     def broken(self, config: AnyModel) -> str | None:
-        """Which bounds a repaired network breaks, in words; None where it keeps all."""
+        """Returns the bounds that a repaired network breaks, in words; None if it keeps all."""
         costs = network_costs(config)
         told = [
             f"{cost_of(costs, cost):,} {COSTS[cost]}, at {'most' if end == 'max' else 'least'} "
@@ -92,6 +92,6 @@ class Constraints(Frozen):
 
 
 def _excess(value: float, end: str, limit: float) -> float:
-    """A share of the limit, so that bounds of different sizes weigh alike."""
+    """Returns the excess relative to the limit, so that bounds of different sizes weigh alike."""
     over = value - limit if end == "max" else limit - value
     return over / max(limit, 1.0)

@@ -1,4 +1,4 @@
-"""When two configs are one network: what is computed of them is the same, however it is written."""
+"""Tells when two configs are one network: when the same is computed, however it is written."""
 
 from collections.abc import Hashable
 from typing import Any
@@ -9,11 +9,11 @@ from hptjax.config.schema import ConvConfig
 
 
 def as_computed(config: AnyModel) -> Hashable:
-    """Equal for two networks that are trained alike, given the same random keys.
+    """Returns a value that is equal for two networks trained alike, given the same random keys.
 
-    Padding counts in pixels, whether it is written as a number or as "same"; a log-softmax after
-    the last layer is part of the loss; where images and labels lie in the data does not count, nor
-    do the names of layers.
+    Padding is counted in pixels, whether written as a number or as "same". A log-softmax after the
+    last layer is part of the loss. Where images and labels lie in the data does not count, nor do
+    the names of layers.
     """
     recipe = (
         (config.batch_size, config.lr, config.weight_decay, config.warmup),
@@ -34,7 +34,7 @@ def as_computed(config: AnyModel) -> Hashable:
 
 
 def _layer(layer: Any) -> Hashable:
-    """A layer whose padding is counted, whose kernel has two sides."""
+    """Returns a layer with padding counted in pixels, and both sides of its kernel."""
     fields = dict(layer)
     if "padding" in fields and hasattr(layer, "pads"):
         fields["padding"] = layer.pads

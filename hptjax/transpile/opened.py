@@ -1,4 +1,4 @@
-"""Joins what is tuned within a model with a space by names: both are one normal form."""
+"""Joins the entries inside a model with a space by names, in one normal form."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,10 +19,10 @@ from hptjax.transpile.owners import with_conditions
 
 
 def opened(model: Any, space: Any) -> tuple[Any, Any]:
-    """A plain model, and the space of all that is tuned: within the model, and by names.
+    """Returns a plain model, and the space of all that is tuned, inside the model and by names.
 
-    space: None, a Space, or its tree, where a plain value fixes an hparam. A pair in normal form is
-    given back as it is. Raises ConfigError naming the path of a mistake.
+    space: None, a Space, or its tree, in which a plain value fixes an hparam. A pair in normal form
+    is returned as it is. Raises ConfigError naming the path of a mistake.
     """
     if isinstance(model, Model):
         lifted = model.lifted
@@ -41,7 +41,7 @@ def opened(model: Any, space: Any) -> tuple[Any, Any]:
 
 
 def closed(model: Any) -> Any:
-    """A model with a default in the place of each entry; one without entries as it is."""
+    """Returns a model with a default for each entry; a model without entries as it is."""
     if isinstance(model, Model):
         return Model(**model.lifted.model) if model.lifted.entries else model
     if not isinstance(model, Mapping):
@@ -51,9 +51,9 @@ def closed(model: Any) -> Any:
 
 
 def defaults_of(model: Any) -> dict[str, Value]:
-    """What each open hparam of a model is until a study tunes it, without those inactive then.
+    """Returns the value of each open hparam of a model until a study tunes it, if it is active.
 
-    model: in either form, with entries; without any, nothing is open.
+    model: in either form, with entries; without entries, nothing is open.
     """
     lifted = model.lifted if isinstance(model, Model) else lift(model)
     base, space = opened(model, None)
@@ -68,7 +68,7 @@ def defaults_of(model: Any) -> dict[str, Value]:
 
 
 def _is_loose(space: Any) -> bool:
-    """Whether the tree of a space holds more than entries in the form that `Space` reads."""
+    """Tells whether a space's tree holds more than entries in the form that `Space` reads."""
     if not isinstance(space, Mapping):
         return False
     return any(
@@ -83,7 +83,7 @@ def _is_normal(tree: Mapping[str, Any]) -> bool:
 
 
 class _Given:
-    """A model and what is said of its hparams, as it is collected."""
+    """Collects a model and the space of its hparams."""
 
     def __init__(self, base: AnyModel, lifted: Lifted) -> None:
         self.base, self.inline = base, lifted
@@ -91,7 +91,7 @@ class _Given:
         self.fixed: dict[str, Any] = {}
 
     def take(self, name: Any, tree: Any) -> None:
-        """One line of a space."""
+        """Adds one line of a space."""
         if not isinstance(name, str) or not name:
             raise ConfigError(f"space: the name of an hparam must be text, got {shown(name)}.")
         path = f"space.{shown_key(name)}"
@@ -106,11 +106,11 @@ class _Given:
         elif self._is_value(name, tree, path):
             self.fixed[name] = tree
         else:
-            entry_from_dict(tree, path)  # says what is wrong
+            entry_from_dict(tree, path)  # raises the error
             self.entries[name] = tree
 
     def _is_value(self, name: str, tree: Any, path: str) -> bool:
-        """Whether a tree is a plain value; ConfigError for one that is meant as an entry."""
+        """Tells whether a tree is a plain value; ConfigError for one that is meant as an entry."""
         last = name.rpartition(".")[2]
         if name in PARTS or name == "augment" or last in NESTED:
             return True
@@ -134,7 +134,7 @@ class _Given:
             self.fixed[name] = default
 
     def _item(self, name: str) -> Item | None:
-        """The layer that a name stands for by itself."""
+        """Returns the layer that a name stands for by itself."""
         if not isinstance(self.base, Model):
             return None
         try:
@@ -144,7 +144,7 @@ class _Given:
         return at.item if not at.rest else None
 
     def _each(self, name: str) -> list[str]:
-        """A name with `*` after each layer that has copies."""
+        """Returns a name with `*` after each layer that has copies."""
         if not isinstance(self.base, Model):
             raise ConfigError(f"space.{name}.each: the model has no copies of layers.")
         try:
@@ -159,7 +159,7 @@ class _Given:
         return [*steps, *at.rest]
 
     def joined(self) -> tuple[AnyModel, Space | None]:
-        """The model with what is fixed, and the space, each copy by its own name."""
+        """Returns the model with fixed values, and the space, each copy under its own name."""
         tuned = {n: _entry(n, own) for n, own in self.entries.items() if "*" not in n.split(".")}
         chosen = dict(chosen_of(tuned)) | {
             name: [meant_by(name, own)] for name, own in self.fixed.items() if name not in tuned
@@ -188,7 +188,7 @@ class _Given:
         return base, Space(entries) if entries else None
 
     def copies(self, name: str, most: Mapping[str, int]) -> Iterator[str]:
-        """The names that a name with `*` stands for; any other is itself."""
+        """Yields the names that a name with `*` stands for; any other name stands for itself."""
         steps = name.split(".")
         if "*" not in steps:
             yield name

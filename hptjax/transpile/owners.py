@@ -1,4 +1,4 @@
-"""What makes an hparam of a network inactive: the choice of a part, or a depth, in its space."""
+"""Decides when an hparam of a network is inactive: by the choice of a part, or by a depth."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +12,11 @@ from hptjax.space import Space
 
 
 def with_conditions(space: Space, targets: Mapping[str, Target]) -> Space:
-    """The space with the conditions that follow from what its hparams mean in a network.
+    """Returns the space with the conditions that follow from its hparams' roles in a network.
 
-    An owner that is not tuned is no condition: what it says was checked when names were bound; nor
-    is one that holds whatever is chosen. Raises ConfigError where the space has other conditions.
+    An owner that is not tuned gives no condition: its value was checked when names were bound. An
+    owner that holds for every value gives none either. Raises ConfigError if the space has other
+    conditions.
     """
     found: dict[str, tuple[Condition, ...]] = {}
     for name, target in targets.items():
@@ -30,7 +31,7 @@ def with_conditions(space: Space, targets: Mapping[str, Target]) -> Space:
 
 
 def _condition(owner: Owner, space: Space) -> Condition | None:
-    """What an owner asks of the space, None where it always holds."""
+    """Returns the condition that an owner sets in the space, None if it always holds."""
     entry = space.get(owner.name)
     if entry is None or (owner.words and not isinstance(entry, Categorical)):
         return None
@@ -47,24 +48,24 @@ def _condition(owner: Owner, space: Space) -> Condition | None:
 
 
 def _check_depths(name: str, entry: Entry) -> None:
-    """ConfigError for a choice of depths that is rounded when it is written in."""
+    """Raises ConfigError for a choice of depths that would be rounded when written."""
     for choice in values_of(entry):
         if meaning_of(entry, choice) % 1:
             raise ConfigError(f"{name}: must be whole numbers, got {shown(choice)}.")
 
 
 def owner_holds(owner: Owner, entry: Entry, value: Value) -> bool:
-    """Whether what an owner decides means anything where its own hparam has this value."""
+    """Tells whether the hparams of an owner are active when its own hparam has this value."""
     if owner.copy is not None:
         return meaning_of(entry, value) > owner.copy
     return word_of(entry, value, owner.name) in owner.words
 
 
 def meaning_of(entry: Entry, value: Value) -> Any:
-    """What a value stands for: of a named choice not its name."""
+    """Returns the meaning of a value: for a named choice, what the name stands for."""
     return entry.meaning(value) if isinstance(entry, Categorical) else value
 
 
 def word_of(entry: Entry, value: Value, path: str) -> str:
-    """The word of the part that a choice means; ConfigError, under this path, for another value."""
+    """Returns the word of the part that a choice means; ConfigError, with this path, otherwise."""
     return Spelling.of(meaning_of(entry, value), path, f"{path}: must name a part").word

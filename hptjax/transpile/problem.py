@@ -1,4 +1,4 @@
-"""A network, the space of what is tuned in it, and its images: names bound to places once."""
+"""A network, a space of its hparams, and its images; binds the names of hparams once."""
 
 import itertools
 import math
@@ -26,19 +26,19 @@ from hptjax.transpile.constraints import Constraints
 from hptjax.transpile.owners import with_conditions
 from hptjax.transpile.repair import Candidate, build
 
-MAX_SIGNATURES = 32  # each costs seconds of compiling; rarer ones are compiled when they turn up
-MOST_COMBINATIONS = 4096  # that are looked at, to find those that differ
+MAX_SIGNATURES = 32  # each costs seconds of compiling; rarer ones are compiled when they occur
+MOST_COMBINATIONS = 4096  # combinations examined to find those that differ
 NO_CONSTRAINTS = Constraints()
-SAMPLES = 512  # random points that stand for the space
+SAMPLES = 512  # random points that represent the space
 
 
 @dataclass(frozen=True)
 class Problem:
     """What is tuned: the hparams of a space, in a base network, for images of one size.
 
-    Its space has the conditions that follow from the network: which hparams mean anything where.
-    constraints: that a network must keep to be trained. Raises ConfigError for a name that the
-    network does not have.
+    Its space has the conditions that follow from the network: when each hparam is active.
+    constraints: bounds that a network must keep to be trained. Raises ConfigError for a name that
+    the network does not have.
     """
 
     base: AnyModel
@@ -51,18 +51,18 @@ class Problem:
 
     @cached_property
     def targets(self) -> Mapping[str, Target]:
-        """Where each hparam of the space goes."""
+        """The place of each hparam of the space in the network."""
         return bind(self.space, self.base)
 
     @cached_property
     def chosen(self) -> Mapping[str, Sequence[Part]]:
-        """What each tuned part may be, in the order of its choices."""
+        """The choices of each tuned part, in their order."""
         return chosen_in(self.space)
 
     def active(self, hparams: Hparams) -> Hparams:
-        """The hparams in their order, without those of the space that mean nothing beside them.
+        """Returns the hparams in their order, without inactive ones of the space.
 
-        A part that they do not say is the base network's.
+        A part that they do not name is that of the base network.
         """
         if not self.space.conditions:
             return hparams
@@ -75,7 +75,7 @@ class Problem:
 
     @cached_property
     def _own_parts(self) -> dict[str, Value]:
-        """Of each tuned part a choice of the base network's word, if there is one."""
+        """Returns for each tuned part a choice with the base network's word, if there is one."""
         entries = {key: self.space[key] for key in self.chosen}
         words = {key: [own.name for own in self.chosen[key]] for key in entries}
         own = {key: getattr(self.base, key).name for key in entries}
@@ -86,9 +86,9 @@ class Problem:
         }
 
     def build(self, hparams: Hparams) -> Candidate:
-        """The candidate of some hparams; ConfigError for a value that no network can take.
+        """Returns the candidate of some hparams; ConfigError for a value that no network can take.
 
-        One that breaks a constraint is infeasible.
+        A candidate that breaks a constraint is infeasible.
         """
         candidate, limits = self.repaired(hparams), self.constraints
         if not limits:
@@ -100,7 +100,7 @@ class Problem:
         return Candidate(config, candidate.changes, broken, violations)
 
     def repaired(self, hparams: Hparams) -> Candidate:
-        """As `build`, whatever the constraints."""
+        """Does what `build` does, but ignores the constraints."""
         taken, snaps = self._snapped(meant(hparams, self.space))
         config, casts = apply_bound(self.base, self.targets, taken)
         active = self.active(hparams)
@@ -108,7 +108,7 @@ class Problem:
         return build(config, self.image, tuple(changes))
 
     def _snapped(self, hparams: Hparams) -> tuple[Hparams, tuple[Change, ...]]:
-        """The hparams, those that snap at the nearest of their grid points; what that changed."""
+        """Moves hparams that snap to the nearest grid point; returns them and the changes."""
         taken, changes = dict(hparams), []
         for name, entry in self.space.items():
             value = plain(taken.get(name))
@@ -120,11 +120,11 @@ class Problem:
         return taken, tuple(changes)
 
     def cover(self, *, seed: int = 0) -> list[AnyModel]:
-        """Repaired configs that stand for all that the space can produce; always the same list.
+        """Returns repaired configs that represent the whole space; always the same list.
 
         The widest network of each signature comes first, then random points. Of more than
-        MAX_SIGNATURES signatures only the most frequent are kept. Raises ConfigError when no point
-        of the space can be built, and when none of the points keeps the constraints.
+        MAX_SIGNATURES signatures, only the most frequent are kept. Raises ConfigError if no point
+        of the space can be built, or if none keeps the constraints.
         """
         drawn = self.space.sample(SAMPLES, np.random.default_rng(seed))
         rows = self._all_static() or self._seen_static(drawn)
@@ -144,9 +144,9 @@ class Problem:
         return [config for config in configs if signature_of(config) in kept]
 
     def widest(self, config: AnyModel) -> AnyModel:
-        """A network of the same signature with every tuned width at its largest.
+        """Returns a network of the same signature with every tuned width at its largest.
 
-        The network itself where they do not fit together, as of a norm of groups.
+        If these do not fit together, as with a group norm, it returns the network itself.
         """
         widths = {name: self.widest_hparams[name] for name in self._names("width")}
         wide, _ = apply_bound(config, self.targets, meant(widths, self.space))
@@ -155,7 +155,7 @@ class Problem:
 
     @cached_property
     def widest_hparams(self) -> dict[str, Value]:
-        """Hparams with every width at its largest; the others may be anything."""
+        """Returns hparams with every width at its largest; the others may have any value."""
         widths = self._names("width")
         return {
             name: max(entry.choices, key=entry.meaning)
@@ -165,7 +165,7 @@ class Problem:
         }
 
     def static_values(self) -> dict[str, Sequence[Value]]:
-        """All values of each static hparam."""
+        """Returns all values of each static hparam."""
         return {name: self._static_values(name) for name in self._names("static")}
 
     def _static_values(self, name: str) -> Sequence[Value]:
@@ -175,7 +175,7 @@ class Problem:
         return values_of(entry)
 
     def compiled_values(self) -> dict[str, Sequence[Value]]:
-        """The values of each static hparam that networks take: of one that snaps, its grid."""
+        """Returns the values of static hparams in networks: for one that snaps, its grid."""
         return {
             name: entry.points()
             if not isinstance(entry := self.space[name], Categorical) and entry.snap
@@ -184,10 +184,10 @@ class Problem:
         }
 
     def combinations(self, values: Mapping[str, Sequence[Value]]) -> list[Hparams]:
-        """All combinations of static hparams that differ in something active, each once.
+        """Returns all combinations of static hparams that differ in something active, each once.
 
-        values: of each of them. A combination also holds what decides, and is not static itself, in
-        one way that gives it. Raises ConfigError for more than MAX_SIGNATURES.
+        values: of each static hparam. A combination also holds one value of each hparam that
+        decides whether others are active. Raises ConfigError for more than MAX_SIGNATURES.
         """
         rows, size = self._distinct(values)
         if size > MAX_SIGNATURES:
@@ -198,9 +198,9 @@ class Problem:
         return rows
 
     def _distinct(self, values: Mapping[str, Sequence[Value]]) -> tuple[list[Hparams], int]:
-        """As `combinations`, and how many there are; none of them where they are very many."""
+        """Returns the combinations and their number; no combinations if there are very many."""
         conditions, names = self.space.conditions, list(values)
-        for name in names:  # it grows by what decides
+        for name in names:  # grows by the hparams that decide
             parents = dict.fromkeys(own.parent for own in conditions.get(name, ()))
             names += [parent for parent in parents if parent not in names]
         columns = {name: values.get(name) or values_of(self.space[name]) for name in names[::-1]}
@@ -217,7 +217,7 @@ class Problem:
         return [name for name, target in self.targets.items() if target.rule.kind == kind]
 
     def _all_static(self) -> list[Hparams]:
-        """All combinations of static hparams; none where they are too many."""
+        """Returns all combinations of static hparams; none if there are too many."""
         values = self.compiled_values()
         if math.prod(map(len, values.values())) > MAX_SIGNATURES:
             rows, size = self._distinct(values)
@@ -225,13 +225,13 @@ class Problem:
         return [dict(zip(values, row, strict=True)) for row in itertools.product(*values.values())]
 
     def _seen_static(self, drawn: list[dict[str, Value]]) -> Iterator[dict[str, Value]]:
-        names = self._names("static")  # of those that are inactive any value will do
+        names = self._names("static")  # inactive ones may have any value
         seen = (tuple((n, hparams[n]) for n in names if n in hparams) for hparams in drawn)
         return map(dict, dict.fromkeys(seen))
 
 
 def _check_kept(candidates: Sequence[Candidate]) -> None:
-    """ConfigError unless one of these candidates keeps the constraints."""
+    """Raises ConfigError unless one of these candidates keeps the constraints."""
     nearest = min(candidates, key=lambda candidate: max(candidate.violations))
     if nearest.config is None:
         raise ConfigError(
@@ -241,14 +241,14 @@ def _check_kept(candidates: Sequence[Candidate]) -> None:
 
 
 def chosen_in(space: Mapping[str, Entry | None]) -> dict[str, list[Part]]:
-    """What each part may be of which a space holds a choice; ConfigError for an unknown one."""
+    """Returns the choices of each part in a space; ConfigError for an unknown part."""
     entries = ((key, space.get(key)) for key in PARTS)
     tuned = {key: entry for key, entry in entries if isinstance(entry, Categorical)}
     return {key: list(parts) for key, parts in chosen_of(tuned).items()}
 
 
 def meant(hparams: Hparams, space: Mapping[str, Entry | None]) -> Hparams:
-    """The hparams, named choices in place of their names."""
+    """Returns the hparams with named choices replaced by what the names stand for."""
     named = {
         name: entry.meaning(hparams[name])
         for name, entry in space.items()
@@ -258,5 +258,5 @@ def meant(hparams: Hparams, space: Mapping[str, Entry | None]) -> Hparams:
 
 
 def _rounded(entry: Float) -> range:
-    """The values of a static hparam that is a whole number, of which the entry is a real range."""
+    """Returns the values of a static whole-number hparam whose entry is a real range."""
     return range(math.floor(entry.low + 0.5), math.floor(entry.high + 0.5) + 1)

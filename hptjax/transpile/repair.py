@@ -25,12 +25,12 @@ NORMALIZE = "normalize"  # the layer whose options follow from the images
 
 
 class Infeasible(ConfigError):
-    """No network can be built from the config: the image vanishes on its way."""
+    """No network can be built from the config: the image would vanish on its way."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepairResult:
-    """A consistent config, and what was changed to make it so."""
+    """A consistent config, and the changes that made it so."""
 
     config: Any
     changes: tuple[Change, ...] = ()
@@ -40,8 +40,8 @@ class RepairResult:
 class Candidate:
     """The network that repair made of a proposal, or the reason why none is trained.
 
-    violations: by how much it breaks each constraint of its problem, at most 0 where it keeps one;
-    infinite where no network can be built.
+    violations: the relative excess over each constraint of its problem, at most 0 if kept;
+    infinite if no network can be built.
     """
 
     config: Any
@@ -51,17 +51,17 @@ class Candidate:
 
 
 def image_of(model: AnyModel) -> ImageSpec:
-    """The images that a model says it takes; those of the data set decide when it is trained.
+    """Returns the images that a model declares; in training, the data set decides.
 
-    Raises ConfigError for a native model that says nothing.
+    Raises ConfigError for a native model that declares none.
     """
     return ImageSpec(*model.image, model.outputs or 1)
 
 
 def build(config: AnyModel, image: ImageSpec, before: tuple[Change, ...] = ()) -> Candidate:
-    """Repairs; a network that cannot be built is an answer, not an exception.
+    """Repairs a config; returns a candidate also if no network can be built.
 
-    before: changes that were made to the config already.
+    before: changes already made to the config.
     """
     try:
         result = repair(config, image)
@@ -73,7 +73,8 @@ def build(config: AnyModel, image: ImageSpec, before: tuple[Change, ...] = ()) -
 def repair(config: AnyModel, image: ImageSpec) -> RepairResult:
     """Fits the config to the images: sizes, channels, paddings, one output per class.
 
-    Idempotent; the config given stays as it is. Raises Infeasible when an image would vanish.
+    A second repair changes nothing; the given config is not changed. Raises Infeasible when an
+    image would vanish.
     """
     log = _Log()
     if isinstance(config, Model):
@@ -105,7 +106,7 @@ def _repair_native(config: Model, image: ImageSpec, log: _Log) -> RepairResult:
     if config.outputs is not None:
         log.new("outputs", config.outputs, image.classes, "classes")
     layers = trimmed_items(config.layout) if config.layers else ()
-    if image.statistics is not None:  # else they stay open: sizes alone are asked for
+    if image.statistics is not None:  # otherwise they stay open: only sizes are asked for
         layers = _normalized(layers, image.statistics)
     repaired = config.model_copy(update={"input": size, "outputs": image.classes, "layers": layers})
     check_sizes(repaired)
@@ -115,7 +116,7 @@ def _repair_native(config: Model, image: ImageSpec, log: _Log) -> RepairResult:
 def _normalized(
     layers: tuple[Item, ...], statistics: Callable[[], ChannelStatistics]
 ) -> tuple[Item, ...]:
-    """The layers with the training set's statistics where the images are normalised by them."""
+    """Returns the layers; those that normalise the images get the training set's statistics."""
 
     def filled(item: Item) -> Item:
         if item.word == NORMALIZE and not item.options:
@@ -127,7 +128,7 @@ def _normalized(
 
 
 def check_sizes(model: Model) -> None:
-    """Raises Infeasible, naming the layer, where one cannot take what comes in."""
+    """Raises Infeasible, naming the layer, if a layer cannot take its input."""
     height, width, channels = model.image
     shape: tuple[int, ...] = (channels, height, width)
     for where, layer in model.located:
@@ -144,7 +145,7 @@ def check_sizes(model: Model) -> None:
 
 
 def _repair_resnet(net: ResNetConfig, image: ImageSpec, log: _Log) -> tuple[ResNetConfig, int]:
-    """The repaired ResNet, and how many numbers it hands to the MLP."""
+    """Returns the repaired ResNet, and the number of its outputs to the MLP."""
     path = "resnet_config.first_conv.in_channels"
     first = net.first_conv
     channels = log.new(path, first.in_channels, image.channels, "channels of the images")
@@ -182,7 +183,7 @@ def _first_size(conv: ConvConfig, size: int, image: ImageSpec) -> int:
 
 
 def _repair_block(block: ConvConfig, channels: int, path: str, log: _Log) -> ConvConfig:
-    # any other padding would part the main path's size from the shortcut's
+    # with other padding, the sizes of main path and shortcut would differ
     agrees = conv_padding(block) == same_padding(block.kernel_size)
     padding = block.padding if agrees else "same"
     why = "main path and shortcut must agree"

@@ -1,7 +1,8 @@
-"""From points of the unit cube to members inside a compiled program: decode, cast, look up.
+"""Turns points of the unit cube into members inside a compiled program: decode, cast, look up.
 
-What `Problem.build` does for one candidate on the host, in float32 and for all members at once.
-Only where a coordinate lies within rounding of the border between two values may the two differ.
+It does what `Problem.build` does for one candidate on the host, in float32 and for all members at
+once. The two may differ only where a coordinate is within rounding of the border between two
+values.
 """
 
 import itertools
@@ -28,7 +29,7 @@ from hptjax.population.plan import Plan
 from hptjax.transpile.problem import Problem
 
 NO_SIGNATURE = -1
-SAMPLES = 128  # points that are tried on the host
+SAMPLES = 128  # points tried on the host
 _INACTIVE = -1
 
 
@@ -48,7 +49,7 @@ class TracedProblem:
         self._check_feasible()
 
     def _check_feasible(self) -> None:
-        """ConfigError where more than a static hparam decides whether a network can be built."""
+        """Raises ConfigError if any but static hparams decide whether a network can be built."""
         if not isinstance(self.problem.base, Model):
             return
         traced = {name: self.problem.widest_hparams[name] for name in self._traced}
@@ -68,20 +69,20 @@ class TracedProblem:
 
     @cached_property
     def choices(self) -> Choices:
-        """What the networks of the space may have: all of it, where a plan has seen a sample."""
+        """The choices of the networks of the space: all of them, where a plan has seen a sample."""
         ends = (own for name in self._traced for own in self._ends(name))
         return choices_of(filter(None, [*self._combinations, *itertools.chain.from_iterable(ends)]))
 
     def _ends(self, name: str) -> list[list[AnyModel | None]]:
-        """Networks with each choice of an hparam, or with either end of its range."""
+        """Returns networks with each choice of an hparam, or with both ends of its range."""
         entry = self.problem.space[name]
         categorical = isinstance(entry, Categorical)
         return self._built(name, entry.choices if categorical else (entry.low, entry.high))
 
     def _built(self, name: str, values: Sequence[Value]) -> list[list[AnyModel | None]]:
-        """Networks with each value of an hparam, None where there is none.
+        """Returns networks with each value of an hparam, None where there is none.
 
-        A list for each of the other hparams beside which it sets something.
+        There is one list for each set of other hparams beside which it changes something.
         """
         build = self.problem.build
         return [
@@ -89,7 +90,7 @@ class TracedProblem:
         ]
 
     def _beside(self, name: str) -> list[Hparams]:
-        """The fewest hparams beside which a traced one is active, and all that it sets is there."""
+        """Returns the fewest sets of hparams beside which a traced one sets all its numbers."""
         space, places = self.problem.space, self._places[name].keys()
         enabling = {n: v for n, v in self._enabling(name).items() if n in self._traced}
         layers = [
@@ -106,9 +107,9 @@ class TracedProblem:
 
     @cached_property
     def _places(self) -> Mapping[str, Mapping[str, float]]:
-        """Of each traced hparam the numbers that it sets, and what it is multiplied by there.
+        """The numbers that each traced hparam sets, and the factor of each.
 
-        A layer that is a choice may refer to it, which the base network need not have.
+        A layer that is a choice, which the base network may lack, may refer to the hparam.
         """
         found = {name: dict(self.problem.targets[name].places) for name in self._traced}
         for config in self._combinations if isinstance(self.problem.base, Model) else ():
@@ -118,7 +119,7 @@ class TracedProblem:
         return found
 
     def _enabling(self, name: str) -> dict[str, Value]:
-        """Values of other hparams beside which this one means something."""
+        """Returns values of other hparams beside which this one is active."""
         out: dict[str, Value] = {}
         for condition in self.problem.space.conditions.get(name, ()):
             out |= self._enabling(condition.parent)
@@ -126,7 +127,7 @@ class TracedProblem:
         return out
 
     def members(self, points: Array, trials: Array) -> tuple[TracedHparams, Array]:
-        """Traced hparams [P, ...] of points [P, D], and the body [P] of each.
+        """Returns the traced hparams [P, ...] of points [P, D], and the body [P] of each.
 
         A point that cannot be built, or has a coordinate that is not a number, gets the body
         len(plan.bodies).
@@ -142,7 +143,7 @@ class TracedProblem:
 
     @cached_property
     def _rows(self) -> list[Hparams]:
-        """The static hparams of each combination, those that are active."""
+        """The active static hparams of each combination."""
         return self.problem.combinations(self._static)
 
     @cached_property
@@ -161,7 +162,7 @@ class TracedProblem:
 
     @cached_property
     def _signatures(self) -> np.ndarray:
-        """Of each combination the first body of its signature; NO_SIGNATURE: cannot be built."""
+        """The first body of each combination's signature; NO_SIGNATURE: cannot be built."""
         out = np.full(len(self._combinations), NO_SIGNATURE)
         for k, config in enumerate(self._combinations):
             if config is None:
@@ -173,7 +174,7 @@ class TracedProblem:
         return out
 
     def _combination(self, values: dict[str, Array]) -> Array:
-        """Which combination of static hparams each point has; inactive ones do not count."""
+        """Returns the combination of static hparams of each point; inactive ones do not count."""
         rows, same = self._rows, jnp.ones((1, len(self._rows)), bool)
         for name, listed in self._static.items():
             own = values[name]
@@ -189,7 +190,7 @@ class TracedProblem:
         return jnp.argmax(same, 1)
 
     def _body_of(self, signature: Array, numbers: TracedNumbers) -> Array:
-        """The cheapest body of the signature that holds the widths, as `Plan.body_of`."""
+        """Returns the cheapest body of the signature that holds the widths; see `Plan.body_of`."""
         bodies = self.plan.bodies
         firsts = [
             next(j for j, b in enumerate(bodies) if b.signature == x.signature) for x in bodies
@@ -204,9 +205,9 @@ class TracedProblem:
         return found
 
     def _numbers(self, values: dict[str, Array], row: Array) -> TracedNumbers:
-        """The numbers [P] of the networks: the base's, but those that are tuned.
+        """Returns the numbers [P] of the networks: the base's, except for tuned ones.
 
-        row: the combination [P] of each, by which those of layers that are not there differ.
+        row: the combination [P] of each point, by which the numbers of missing layers differ.
         """
         built = [numbers_of(own, self.choices) if own else {} for own in self._combinations]
         columns: dict[str, Any] = {}
@@ -224,7 +225,7 @@ class TracedProblem:
         return packed(columns, number_types(self.plan.bodies), jnp)
 
     def _active(self, name: str, values: dict[str, Array]) -> Array | None:
-        """Where an hparam means something [P] bool; None: everywhere."""
+        """Returns where an hparam is active [P] bool; None: everywhere."""
         found = None
         for condition in self.problem.space.conditions.get(name, ()):
             parent, entry = condition.parent, self.problem.space[condition.parent]
@@ -240,7 +241,7 @@ class TracedProblem:
         return found
 
     def _tuned(self, name: str, value: Array) -> dict[str, Array]:
-        """What an hparam makes of the numbers: {name of the number: values [P]}."""
+        """Returns the numbers that an hparam sets: {name of the number: values [P]}."""
         entry, target = self.problem.space[name], self.problem.targets[name]
         places, whole = self._places[name], target.type != "float"
         if isinstance(entry, Categorical):
@@ -255,7 +256,7 @@ class TracedProblem:
     def _looked_up(
         self, built: Sequence[Sequence[AnyModel | None]], places: Container[str], index: Array
     ) -> dict[str, Array]:
-        """What differs between networks, of the one of this index [P]; places: what may not."""
+        """Returns the numbers that differ between networks, or are in places, by index [P]."""
         tables: dict[str, list[Any]] = {}
         for configs in built:
             rows = [numbers_of(config, self.choices) if config else {} for config in configs]
@@ -271,13 +272,13 @@ TRACED = Arithmetic(lambda x: jnp.floor(x).astype(jnp.int32), jnp.exp, jnp.minim
 
 
 def decode(entry: Entry, u: Array) -> Array:
-    """The values of an entry at u [P], clipped to [0, 1]; of choices their places."""
+    """Returns the values of an entry at u [P], clipped to [0, 1]; for choices, their indices."""
     value = entry.at(jnp.clip(u, 0, 1), TRACED)
     return jnp.clip(value, entry.low, entry.high) if isinstance(entry, Float) else value
 
 
 def snapped(entry: Entry, value: Array) -> Array:
-    """The nearest grid point, of an entry whose networks take no other value."""
+    """Returns the nearest grid point, for an entry whose networks take no other value."""
     if isinstance(entry, Categorical) or not entry.snap:
         return value
     points = sorted(entry.points())

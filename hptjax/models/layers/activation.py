@@ -1,4 +1,4 @@
-"""An activation by itself."""
+"""An activation as a layer."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -36,7 +36,7 @@ class Activation(Layer):
 
 
 class ActivationModule(nn.Module):
-    """An `Activation`: x [B, ..., C]."""
+    """An `Activation` as a Flax module: x [B, ..., C]."""
 
     layer: Activation
 

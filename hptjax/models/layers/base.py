@@ -1,20 +1,21 @@
-"""What a layer of a padded network must be.
+"""The contract of a layer of a padded network.
 
 Maps are [C, H, W, B], units [N, B]: images lie on the last axis. A member's network is padded to
-the widths of its body. The law that keeps a padded network the same as a narrow one:
+the widths of its body. These laws keep a padded network equal to a narrow one:
 
-1. Only axis 0 of an array is padded, and its live part is a prefix of it.
-2. Zeros in dead channels in give zeros in dead channels out, forward and backward. What is not zero
-   at 0, and an identity that joins maps of other widths, must be masked by the true widths.
+1. Only axis 0 of an array is padded, and its live part comes first.
+2. If dead channels are zeros at the input, they are zeros at the output, forward and backward. A
+   function that is not zero at 0, and an identity that joins maps of other widths, must be masked
+   by the true widths.
 3. Statistics run over images and pixels, or over live channels only.
 4. Random draws do not depend on the padding: they are indexed by place in the true shape, or have
    the padded axis first.
 
 A layer is an immutable config. The population's program binds its fields to the numbers of one
 member: then the widths and all `float` fields are traced numbers, and each field of `choices` is a
-`Chosen`. So `out` and `weights` serve three ends, by the fields that they read: whole numbers give
-the exact network or the padded one, traced numbers the true shape inside the program. They may not
-branch on a width.
+`Chosen`. So `out` and `weights` serve three ends, by the values of the fields: whole numbers give
+the exact or the padded network, traced numbers give the true shape inside the program. These
+methods must not branch on a width.
 """
 
 import math
@@ -34,15 +35,15 @@ from hptjax.config.parts import LAYERS
 from hptjax.config.traced import traced_numbers
 
 Shape: TypeAlias = tuple[Any, ...]
-"""Of one image on its way: (C, H, W) of maps, (N,) of units. C and N may be traced numbers."""
+"""The shape of one image on its way: (C, H, W) of maps, (N,) of units; C and N may be traced."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
     """One weight array at its true shape.
 
-    Initial values lie within +-1/sqrt(fan_in) (None: all are `fill`). pixels: how often an image
-    multiplies by each number of it (0 for biases and norms).
+    Initial values lie within +-1/sqrt(fan_in) (None: all are `fill`). pixels: how many products an
+    image makes with each number of the array (0 for biases and norms).
 
     Example:
         >>> import hptjax
@@ -57,9 +58,9 @@ class Weight:
 
     @classmethod
     def per_channel(cls, incoming: Shape, fill: Any) -> Self:
-        """A number for each channel, or unit, of this shape, which fits images [..., B].
+        """Returns an array of one number for each channel or unit; it fits images [..., B].
 
-        (C, 1, 1, 1) of maps, (N, 1) of units.
+        Its shape is (C, 1, 1, 1) for maps, (N, 1) for units.
         """
         return cls((incoming[0], *(1 for _ in incoming[1:]), 1), fill=fill)
 
@@ -70,10 +71,10 @@ class Weight:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Which of several names a member of a program has; place: traced, among the names.
+    """The name that a member has, of several; place: its index among the names, traced.
 
-    static: what of it is compiled, which some of the names may contradict: no member of this body
-    has those.
+    static: the compiled part of the name. Some of the names may contradict it: no member of this
+    body has one of those.
     """
 
     names: tuple[Any, ...]
@@ -83,12 +84,13 @@ class Chosen:
 
 @dataclass
 class Context:
-    """What a layer sees in a step beside its maps and weights.
+    """What a layer sees in a step besides maps and weights.
 
-    incoming: the true shape of what comes in. train: whether the network is trained, or evaluated.
-    root: what the layer's draws in this step derive from, None in evaluation; stream: which of them
-    are its own, None for all. statistics: the layer's running ones; what `forward` puts into
-    `new_statistics` replaces them. first: whether the maps are the images, which need no gradient.
+    incoming: the true shape of the input. train: whether the network is trained, not evaluated.
+    root: the key that this step's draws derive from, None in evaluation. stream: the layer's own
+    number among those that draw, None if it has none. statistics: the layer's running statistics;
+    entries that `forward` puts into `new_statistics` replace them. first: whether the input is the
+    images, which need no gradient.
     """
 
     incoming: Shape
@@ -101,26 +103,26 @@ class Context:
 
     @property
     def key(self) -> Array | None:
-        """Of the layer's random draws in this step, None in evaluation."""
+        """Returns the key of the layer's random draws in this step, None in evaluation."""
         if self.root is None or self.stream is None:
             return self.root
         return jax.random.fold_in(self.root, jnp.uint32(self.stream))
 
 
 class Infeasible(ValueError):
-    """A layer cannot take what comes in; the text says why and what to do."""
+    """A layer cannot take its input; the text says why and what to do."""
 
 
 class Layer(Frozen):
-    """The base of every layer: its fields are its options.
+    """The base class of every layer; its fields are its options.
 
-    main: the option that stands for the value in `word: value`. widths: the options that are widths
-    of axis 0, which padding fills up. choices: the options that name an activation, or another row
-    of a table, of which each member has its own at no cost of compiling. may_miss: `float` options
-    that mean nothing at 0: a program none of whose members has one holds no code for it. Fields
-    annotated `float` are traced numbers; all others are part of what is compiled. takes: what must
-    come in; gives: what comes out, None for what came in. whole: it is a network by itself, which
-    takes the images, unpadded, and gives what the task asks for.
+    main: the option that takes the value in `word: value`. widths: the options that are widths of
+    axis 0, which are padded. choices: the options that name an activation, or another row of a
+    table; members of one program may differ in them. may_miss: `float` options that do nothing at
+    0: a program in which all members have 0 holds no code for them. Fields annotated `float` are
+    traced numbers; all others are compiled. takes: the kind of input. gives: the kind of output,
+    None for that of the input. whole: whether it is a network by itself, which takes the images,
+    unpadded, and returns the outputs of the task.
 
     Example:
         >>> import hptjax
@@ -142,16 +144,16 @@ class Layer(Frozen):
     whole: ClassVar[bool] = False
 
     def numbers(self) -> dict[str, Any]:
-        """The traced numbers by names that `bound` takes: the `float` fields, unless overridden."""
+        """Returns the traced numbers by the names that `bound` takes; by default `float` fields."""
         return {name: getattr(self, name) for name in traced_numbers(self)}
 
     @classmethod
     def is_traced(cls, option: str, words: Sequence[str]) -> bool:
-        """Whether a choice of these words, in an option of `choices`, costs no compiling."""
+        """Tells whether choosing among these words, in an option of `choices`, is traced."""
         return True
 
     def static(self) -> Self:
-        """What of it is compiled: widths are 1, traced numbers and choices at their defaults."""
+        """Returns its compiled part: widths are 1, traced numbers and choices are the defaults."""
         canonical: dict[str, Any] = dict.fromkeys(self.widths, 1)
         canonical |= {name: self._default(name, None) for name in self.choices}
         canonical |= {name: self._default(name, 0.0) for name in self.numbers()}
@@ -159,31 +161,31 @@ class Layer(Frozen):
 
     @classmethod
     def _default(cls, name: str, otherwise: Any) -> Any:
-        """Of an option; `otherwise` where it has none, or is no field."""
+        """Returns the default of an option; `otherwise` if it has none, or is no field."""
         found = cls.model_fields.get(name)
         return otherwise if found is None or found.is_required() else found.get_default()
 
     def bound(self, values: Mapping[str, Any]) -> Self:
-        """The layer with other values in some fields, unchecked: those of a program, or widths."""
+        """Returns the layer with other values in some fields (traced, or widths), unchecked."""
         return type(self).model_construct(**{**dict(self), **values})
 
     def check(self, incoming: Shape) -> None:
-        """Raises Infeasible where this layer cannot take maps of this size."""
+        """Raises Infeasible if this layer cannot take an input of this shape."""
 
     def out(self, incoming: Shape) -> Shape:
-        """The shape that it gives; that of what comes in, unless overridden."""
+        """Returns the shape of the output; by default that of the input."""
         return incoming
 
     def weights(self, incoming: Shape) -> dict[str, Weight]:
-        """The arrays that are trained, by names of its own; none unless overridden."""
+        """Returns the trained arrays by name; none by default."""
         return {}
 
     def statistics(self, incoming: Shape) -> dict[str, Weight]:
-        """The running statistics, which are not trained; none unless overridden."""
+        """Returns the running statistics by name, which are not trained; none by default."""
         return {}
 
     def summary(self) -> str:
-        """What shapes it, in a few words: `conv 16 stride 2`."""
+        """Returns the layer in a few words: `conv 16 stride 2`."""
         fields = type(self).model_fields
         traced = {*self.widths, *self.choices, *self.numbers()}
         static = {
@@ -197,34 +199,34 @@ class Layer(Frozen):
         return " ".join([word, *widths, *options])
 
     def initial(self, key: Array, incoming: Shape) -> dict[str, Array] | None:
-        """All weights and statistics of a new network at their exact shape, drawn from its key.
+        """Draws all weights and statistics of a new network at their exact shape from a key.
 
-        None, unless overridden: each is drawn, or filled, as its `Weight` says.
+        By default returns None: each array is drawn, or filled, as its `Weight` says.
         """
         return None
 
     def flops(self, incoming: Shape) -> int | None:
-        """Floating-point operations of one image forward; None: `weights` say how many."""
+        """Returns the floating-point operations of one image forward; None: `weights` tell them."""
         return None
 
     @abstractmethod
     def forward(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
-        """What the layer gives for x: maps [C, H, W, B] or units [N, B], padded.
+        """Returns the output for x: maps [C, H, W, B] or units [N, B], padded.
 
-        The arrays are padded; the layer's own fields and context.incoming say what is live.
+        The arrays are padded; the layer's fields and context.incoming give the live widths.
         """
 
     def module(self, name: str | None = None) -> nn.Module:
-        """The layer at its exact shape as a Flax module, x [B, H, W, C] or [B, N] in.
+        """Returns the layer at its exact shape as a Flax module of x [B, H, W, C] or [B, N].
 
         It is called with `train` and, for the draws of dropout, `key`. Its variables have the names
         of `weights` and `statistics`: "conv1.kernel" is the leaf `kernel` of the submodule `conv1`.
-        Unless overridden it is made of `forward`.
+        By default it is made from `forward`.
         """
         return DerivedModule(self, name=name)
 
     def variable(self, name: str, value: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
-        """The path of a weight or statistic in the variables of `module`, and its value there."""
+        """Returns the path of a weight or statistic in the variables of `module`, and its value."""
         if type(self).module is Layer.module:
             return (name,), value
         *path, leaf = name.split(".")
@@ -234,14 +236,14 @@ class Layer(Frozen):
 
 
 def _short(value: Any) -> str:
-    """The value of an option in a word: of a part its name, of a pair `3x5`."""
+    """Returns the value of an option in one word: the name of a part, `3x5` for a pair."""
     if isinstance(value, tuple):
         return "x".join(map(str, value))
     return str(getattr(value, "name", value))
 
 
 class DerivedModule(nn.Module):
-    """A layer at its exact shape: x [B, H, W, C] or [B, N] in; arrays as the layer has them."""
+    """A layer at its exact shape: x [B, H, W, C] or [B, N]; its arrays keep the layer's layout."""
 
     layer: Layer
 
@@ -266,7 +268,7 @@ class DerivedModule(nn.Module):
         return jnp.moveaxis(y, (0, -1), (-1, 0))
 
     def _drawn(self, incoming: Shape) -> dict[str, Array]:
-        """What the layer draws itself, while there are no variables yet."""
+        """Returns the arrays that the layer draws itself, as long as there are no variables."""
         draws = type(self.layer).initial is not Layer.initial
         if not (draws and self.is_initializing()):
             return {}

@@ -20,14 +20,14 @@ from hptjax.ops.moves import Pads
 
 
 class Convolution(Layer):
-    """What all convolutions share: their windows, and what follows them.
+    """The base of all convolutions: their windows, and the parts that follow them.
 
-    A subclass has the fields below; out_channels, where it has them, come first. kernel_size: of a
-    window, one number or [height, width] in pixels. stride: pixels from one window to the next.
-    padding: pixels on each side, or `same`: at stride 1 the maps keep their size (an even kernel
-    pads one more after). dilation: pixels from one tap of the kernel to the next. norm: what
-    normalises the maps that come out; activation: the function that follows it; dropout: the share
-    of numbers that is zeroed at random, after both, while it trains.
+    A subclass declares the fields below, with out_channels first if it has them. kernel_size: size
+    of a window in pixels, one number or [height, width]. stride: pixels from one window to the
+    next. padding: pixels on each side, or `same`: at stride 1 the maps keep their size (an even
+    kernel pads one more after). dilation: pixels from one tap of the kernel to the next. norm: what
+    normalises the output maps. activation: the function after the norm. dropout: the share of
+    numbers that is zeroed at random after both, in training.
     """
 
     choices: ClassVar[tuple[str, ...]] = ("activation",)
@@ -45,11 +45,11 @@ class Convolution(Layer):
 
     @property
     def pads(self) -> Pads:
-        """Rows and columns that are added, (before, after) of each."""
+        """The rows and the columns of padding, (before, after) each."""
         return padding_of(pair(self.kernel_size), self.padding, self.dilation)
 
     def static(self) -> Self:
-        """As of any layer; padding counts in pixels, however it is written."""
+        """See `Layer.static`; padding is counted in pixels, however it is written."""
         own = super().static()
         same = own.bound({"padding": "same"})
         return same if same.pads == own.pads else own
@@ -66,7 +66,7 @@ class Convolution(Layer):
         self.norm.options.check(self.out(incoming))
 
     def sizes(self, incoming: Shape) -> tuple[int, int]:
-        """Height and width of the maps that it gives."""
+        """Returns the height and width of the output maps."""
         reach = (self.dilation * (size - 1) + 1 for size in pair(self.kernel_size))
         height, width = (
             conv_size(size, own, self.stride, pads)
@@ -88,11 +88,11 @@ class Convolution(Layer):
     def convolved(
         self, x: Array, weights: Mapping[str, Array], bias: Array | None, context: Context
     ) -> Array:
-        """x after the convolution; bias: [O], None where the norm behind it takes it."""
+        """Convolves x; bias: [O], None if the norm after it takes the bias."""
 
     @abstractmethod
     def exact(self, x: Array) -> Array:
-        """x [B, H, W, C] after the convolution, by submodules of the `ConvModule` that calls it."""
+        """Convolves x [B, H, W, C] by submodules of the calling `ConvModule`."""
 
     def module(self, name: str | None = None) -> nn.Module:
         return ConvModule(self, name=name)
@@ -114,7 +114,7 @@ class ConvModule(nn.Module):
 class Conv(Convolution):
     """A convolution of maps: out_channels kernels of kernel_size, each `stride` pixels.
 
-    norm, activation, dropout follow it, in this order. out_channels: how many maps come out.
+    norm, activation, dropout follow it, in this order. out_channels: the number of output maps.
     kernel_size: one number, or [height, width]. padding: pixels on each side, or `same`: at stride
     1 the maps keep their size (an even kernel pads one more after). dilation: pixels from one tap
     of the kernel to the next.
@@ -161,7 +161,7 @@ class Conv(Convolution):
 
 
 def padding_of(kernel: tuple[int, int], padding: int | str, dilation: int = 1) -> Pads:
-    """Rows and columns that are added, (before, after) of each, for a kernel."""
+    """Returns the rows and the columns of padding, (before, after) each, for a kernel."""
     if isinstance(padding, int):
         return (padding, padding), (padding, padding)
     rows, columns = (same_padding(dilation * (size - 1) + 1) for size in kernel)
@@ -169,5 +169,5 @@ def padding_of(kernel: tuple[int, int], padding: int | str, dilation: int = 1) -
 
 
 def live_of(incoming: Shape, after: Any) -> Array:
-    """The channels that are more than padding, before and after a convolution."""
+    """Returns the numbers of channels that are not padding, before and after a convolution."""
     return jnp.stack([jnp.int32(incoming[0]), jnp.int32(after)])

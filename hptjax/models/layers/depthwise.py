@@ -17,7 +17,7 @@ from hptjax.ops.depthwise import depthwise
 
 
 class Depthwise(Convolution):
-    """A convolution of each map by a kernel of its own; there are as many maps after it.
+    """Convolves each map by its own kernel; there are as many output maps as input maps.
 
     Its options are those of `conv`.
     """

@@ -1,4 +1,4 @@
-"""Dropout, of single numbers or of whole maps."""
+"""Dropout of single numbers or of whole maps."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -13,9 +13,9 @@ from hptjax.models.layers.pieces import dropped
 
 
 class Dropout(Layer):
-    """Zeroes numbers at random while it trains, and scales up the others.
+    """Zeroes numbers at random in training, and scales up the others.
 
-    rate: the share of them. maps: whether whole maps of an image go.
+    rate: the share of numbers that is zeroed. maps: whether to zero whole maps of an image.
     """
 
     main: ClassVar[str | None] = "rate"
@@ -36,7 +36,7 @@ class Dropout(Layer):
 
 
 class DropoutModule(nn.Module):
-    """A `Dropout`: x [B, ..., C]; without a key it leaves everything as it is."""
+    """A `Dropout` as a Flax module: x [B, ..., C]; without a key it returns x."""
 
     layer: Dropout
 

@@ -17,5 +17,5 @@ __all__ = ["Activation", "Kernel", "Padding", "Rate", "Size", "UnitActivation", 
 
 
 def pair(size: int | tuple[int, int]) -> tuple[int, int]:
-    """Height and width of a size that may be one number for both."""
+    """Returns height and width of a size, which may be one number for both."""
     return (size, size) if isinstance(size, int) else size

@@ -1,4 +1,4 @@
-"""Maps as one vector."""
+"""Turns maps into units."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from hptjax.models.layers.base import Context, Layer, Shape
 
 
 class Flatten(Layer):
-    """All numbers of the maps as units, one channel after another, as in PyTorch."""
+    """Turns all numbers of the maps into units, one channel after another, as in PyTorch."""
 
     main: ClassVar[str | None] = None
     gives: ClassVar[Literal["maps", "units"] | None] = "units"
@@ -20,7 +20,7 @@ class Flatten(Layer):
         return (math.prod(incoming),)
 
     def forward(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
-        # channels come first, so that the live numbers stay a prefix
+        # channels come first, so that the live numbers stay in front
         return x.reshape(-1, x.shape[-1])
 
     def module(self, name: str | None = None) -> nn.Module:
@@ -28,7 +28,7 @@ class Flatten(Layer):
 
 
 class FlattenModule(nn.Module):
-    """Images [B, H, W, C] as vectors [B, C * H * W]."""
+    """A `Flatten` as a Flax module: images [B, H, W, C] -> [B, C * H * W]."""
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool, key: Array | None = None) -> Array:

@@ -10,7 +10,7 @@ from hptjax.models.layers.base import Context, Layer, Shape
 
 
 class GlobalAvgPool(Layer):
-    """The mean of each map, as a unit."""
+    """Averages each map to a unit."""
 
     takes: ClassVar[Literal["maps", "units", "any"]] = "maps"
     gives: ClassVar[Literal["maps", "units"] | None] = "units"
@@ -26,7 +26,7 @@ class GlobalAvgPool(Layer):
 
 
 class GlobalAvgPoolModule(nn.Module):
-    """Images [B, H, W, C] as [B, C]."""
+    """A `GlobalAvgPool` as a Flax module: images [B, H, W, C] -> [B, C]."""
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool, key: Array | None = None) -> Array:

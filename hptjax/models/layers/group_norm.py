@@ -1,4 +1,4 @@
-"""Norms of each image by itself: layer, group and instance norm."""
+"""Norms that treat each image separately: layer, group and instance norm."""
 
 import math
 from abc import abstractmethod
@@ -15,7 +15,7 @@ from hptjax.ops.norm import EPSILON
 
 
 class _ImageNorm(Norm):
-    """A norm with a factor and a number for each channel, and the same in evaluation."""
+    """A norm with a scale and a shift for each channel; training and evaluation are the same."""
 
     def check(self, incoming: Shape) -> None:
         if math.prod(incoming) == self._groups(incoming):
@@ -26,7 +26,7 @@ class _ImageNorm(Norm):
 
     @abstractmethod
     def _groups(self, incoming: Shape) -> int:
-        """How many groups of channels there are."""
+        """Returns the number of groups of channels."""
 
     def weights(self, incoming: Shape) -> dict[str, Weight]:
         return scale_and_shift(incoming)
@@ -51,7 +51,7 @@ class LayerNorm(_ImageNorm):
 class GroupNorm(_ImageNorm):
     """Group norm: over the pixels and the channels of each group, for each image.
 
-    groups: how many there are; the number of channels must be a multiple of it.
+    groups: the number of groups; the number of channels must be a multiple of it.
     """
 
     main: ClassVar[str | None] = "groups"
@@ -90,7 +90,7 @@ class InstanceNorm(_ImageNorm):
 
 
 class ImageNormModule(nn.Module):
-    """A norm of each image of x [B, ..., C] in groups of channels; None: each is a group."""
+    """Normalises groups of channels of each image of x [B, ..., C]; None: one channel a group."""
 
     groups: int | None
 

@@ -16,16 +16,16 @@ from hptjax.models.layers.norms import BATCH_NORM, NO_NORM, Norm, NormPart
 from hptjax.models.layers.pieces import activated, affine, dropped, inside, names_of, normed
 from hptjax.ops.linear import linear
 
-_SWITCHED = (NO_NORM, BATCH_NORM)  # a network's own may derive from these, and is another
+_SWITCHED = (NO_NORM, BATCH_NORM)  # a norm derived from these in another package is another norm
 
 
 class Linear(Layer):
-    """out_features units, each a weighted sum of all that come in, and a bias.
+    """out_features units: each is a weighted sum of all inputs, plus a bias.
 
-    Whether there is a batch norm may differ between the networks of one program; any other norm is
-    part of what is compiled. out_features: how many units there are. norm: what normalises them;
-    activation: the function that follows it; dropout: the share of units that is zeroed at random,
-    after both, while it trains.
+    Networks of one program may differ in whether they have a batch norm; any other norm is part of
+    what is compiled. out_features: the number of units. norm: what normalises the units.
+    activation: the function after the norm. dropout: the share of units that is zeroed at random
+    after both, in training.
     """
 
     main: ClassVar[str | None] = "out_features"
@@ -41,11 +41,11 @@ class Linear(Layer):
 
     @classmethod
     def is_traced(cls, option: str, words: Sequence[str]) -> bool:
-        """As of any layer; of norms only a batch norm may be there or not."""
+        """See `Layer.is_traced`; of norms, only a batch norm may be on or off."""
         return option != "norm" or set(words) <= {part.name for part in _SWITCHED}
 
     def static(self) -> Self:
-        """As of any layer; one without a norm has the weights of a batch norm beside its own."""
+        """See `Layer.static`; a layer without a norm also has the weights of a batch norm."""
         norm = BATCH_NORM if self.norm in _SWITCHED else self.norm
         return super().static().bound({"norm": norm})
 
@@ -65,7 +65,7 @@ class Linear(Layer):
 
     @property
     def _widest(self) -> Norm:
-        """The norm whose weights there are: in a program's bodies also where it is off."""
+        """Returns the norm whose weights exist: in a program's bodies, also where it is off."""
         own = self.norm.static if isinstance(self.norm, Chosen) else self.norm
         return own.options
 
@@ -76,7 +76,7 @@ class Linear(Layer):
         return dropped(x, self.dropout, context, self.out_features)
 
     def _normed(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
-        """x through the norm; where only some members have one, by the traced choice."""
+        """Applies the norm; if only some members have one, by the traced choice."""
         norm, names = self._widest, names_of(self.norm)
         if all(part == NO_NORM for part in names):
             return x

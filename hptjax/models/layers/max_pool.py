@@ -19,9 +19,9 @@ from hptjax.ops.pool import max_pool
 class MaxPool(Layer):
     """The largest number of each window of size x size pixels.
 
-    size: height and width of a window in pixels. stride: pixels from one window to the next, `size`
-    unless given. padding: pixels on each side, which are never the largest, or `same`: at stride 1
-    the maps keep their size.
+    size: height and width of a window in pixels. stride: pixels from one window to the next; by
+    default `size`. padding: pixels on each side, which are never the largest, or `same`: at stride
+    1 the maps keep their size.
     """
 
     main: ClassVar[str | None] = "size"
@@ -38,7 +38,7 @@ class MaxPool(Layer):
 
     @property
     def pads(self) -> Pads:
-        """Rows and columns that are added, (before, after) of each."""
+        """The rows and the columns of padding, (before, after) each."""
         return padding_of((self.size, self.size), self.padding)
 
     def check(self, incoming: Shape) -> None:
@@ -69,7 +69,7 @@ class MaxPool(Layer):
 
 
 class MaxPoolModule(nn.Module):
-    """A `MaxPool`: x [B, H, W, C]."""
+    """A `MaxPool` as a Flax module: x [B, H, W, C]."""
 
     layer: MaxPool
 

@@ -12,7 +12,7 @@ from hptjax.ops.dropout import dropout
 
 
 def torch_uniform(fan_in: int):
-    """PyTorch's default initialiser: U(+-1 / sqrt(fan_in)), for kernels and biases alike."""
+    """Returns PyTorch's default initialiser: U(+-1 / sqrt(fan_in)), for kernels and biases."""
 
     def init(key: Array, shape: Sequence[int], dtype=jnp.float32) -> Array:
         limit = fan_in**-0.5
@@ -24,7 +24,7 @@ def torch_uniform(fan_in: int):
 class ExactConv(nn.Module):
     """A convolution of images [B, H, W, C], with PyTorch's initial weights.
 
-    padding: (before, after) of rows and of columns; groups: as `feature_group_count`.
+    padding: (before, after) of rows and of columns; groups: passed as `feature_group_count`.
     """
 
     features: int
@@ -54,7 +54,7 @@ class ExactConv(nn.Module):
 
 
 def finished(x: Array, activation: str, rate: float, *, train: bool, key: Array | None) -> Array:
-    """x [B, ..., C] through an activation and, in training, dropout; key: of its draws."""
+    """Applies an activation and, in training, dropout to x [B, ..., C]; key: key of the draws."""
     x = find_activation(activation).fn(x)
     if not train or not rate or key is None:
         return x

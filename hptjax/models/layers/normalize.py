@@ -1,4 +1,4 @@
-"""The images brought to mean 0 and variance 1."""
+"""Scales images to mean 0 and variance 1."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
@@ -18,7 +18,7 @@ class Normalize(Layer):
     """Subtracts from each channel of the images its mean, and divides by its standard deviation.
 
     mean, std: one number for each channel, of pixels from 0 to 1; by default those of the training
-    set. It stands first: the images are all it knows.
+    set. It must come first: it takes only the images.
     """
 
     takes: ClassVar[Literal["maps", "units", "any"]] = "maps"
@@ -61,7 +61,7 @@ class Normalize(Layer):
 
 
 class NormalizeModule(nn.Module):
-    """A `Normalize`: x [B, H, W, C]."""
+    """A `Normalize` as a Flax module: x [B, H, W, C]."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]

@@ -1,4 +1,4 @@
-"""Norms, as layers by themselves and as the option `norm` of other layers."""
+"""Norms, as layers and as the option `norm` of other layers."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
@@ -18,10 +18,10 @@ Weights = Mapping[str, Array]
 
 
 class Norm(Layer):
-    """The base of every norm, which gives maps or units of the shape that comes in.
+    """The base class of every norm; the output has the shape of the input.
 
-    absorbs_bias: whether a number that is added to a whole channel before it changes nothing while
-    it trains.
+    absorbs_bias: whether adding a number to a whole channel before the norm changes nothing in
+    training.
     """
 
     absorbs_bias: ClassVar[bool] = False
@@ -35,16 +35,16 @@ class Norm(Layer):
         relu: bool = False,
         bias: Array | float = 0.0,
     ) -> Array:
-        """The normalised x, through relu if that follows.
+        """Normalises x, then applies relu if asked for.
 
-        bias: [C], what the layer before has left out of x, as `absorbs_bias` allows.
+        bias: [C], the bias that the layer before did not add to x; see `absorbs_bias`.
         """
         y = self.forward(x, weights, context)
         return jax.nn.relu(y) if relu else y
 
 
 class NoNorm(Norm):
-    """Leaves everything as it is."""
+    """Leaves the input as it is."""
 
     def forward(self, x: Array, weights: Weights, context: Context) -> Array:
         return x
@@ -92,7 +92,7 @@ class BatchNorm(Norm):
 
 
 def scale_and_shift(incoming: Shape) -> dict[str, Weight]:
-    """The weights of a norm: a factor and a number for each channel."""
+    """Returns the weights of a norm: a scale and a shift for each channel."""
     return {"scale": Weight(incoming[:1], fill=1.0), "shift": Weight(incoming[:1])}
 
 
@@ -116,7 +116,7 @@ class BatchNormModule(nn.Module):
 
 
 class Identity(nn.Module):
-    """Gives what it gets."""
+    """Returns its input."""
 
     @nn.compact
     def __call__(self, x: Array, *, train: bool, key: Array | None = None) -> Array:

@@ -1,4 +1,4 @@
-"""A whole network of the user's: a Flax class, linen or nnx, as the one layer of its chain."""
+"""A user's whole network: a Flax class, linen or nnx, as the only layer of its chain."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -21,12 +21,12 @@ from hptjax.models.layers.own_kinds import Kind, Linen, Variables, find, flat, u
 from hptjax.models.layers.own_tree import listed, read
 from hptjax.ops import native
 
-_CALL = "call."  # before the names of traced numbers
-_BATCH = 2  # images that a network is tried with
+_CALL = "call."  # prefix of the names of traced numbers
+_BATCH = 2  # images in a trial run of a network
 
 
 def _pairs(given: Any) -> Any:
-    """(name, value) pairs in the order of their names, lists as tuples; also of a mapping."""
+    """Returns (name, value) pairs of pairs or a mapping, sorted by name; lists become tuples."""
     items = given.items() if isinstance(given, Mapping) else given
     return tuple(sorted((name, _hashable(value)) for name, value in items))
 
@@ -39,14 +39,14 @@ Pairs = Annotated[tuple[tuple[str, Any], ...], BeforeValidator(_pairs)]
 
 
 class FlaxNetwork(Layer):
-    """A network of the user's own class: images [B, H, W, C] in, outputs [B, K] out.
+    """A network of the user's own class: images [B, H, W, C] -> outputs [B, K].
 
     place: where the class is, `my_nets:Net`. arguments: of its constructor; they are part of what
-    is compiled. call: numbers that each call is given by name; they are traced, so that members of
-    one program differ in them. outputs: follows from the data; the constructor is given it as
+    is compiled. call: numbers that each call gets by name; they are traced, so that members of one
+    program may differ in them. outputs: follows from the data; the constructor gets it as
     `num_classes` or `outputs`.
 
-    A class is known by its text alone: one that has changed needs a new process.
+    A class is identified by its place alone: after a change of the class, start a new process.
     """
 
     takes: ClassVar[Literal["maps", "units", "any"]] = "maps"
@@ -60,49 +60,49 @@ class FlaxNetwork(Layer):
 
     @classmethod
     def from_tree(cls, tree: Any, path: str) -> Self:
-        """From `{module: my_nets:Net, ARGUMENT: VALUE, call: {NUMBER: VALUE}}`.
+        """Reads `{module: my_nets:Net, ARGUMENT: VALUE, call: {NUMBER: VALUE}}`.
 
-        module may be the class itself. Raises ConfigError, naming the dotted path, for what is no
-        such mapping, for a class that is not there or is not Flax's, and for arguments and numbers
-        that it does not take, or lacks.
+        module may be the class itself. Raises ConfigError, naming the dotted path, for anything but
+        such a mapping, for a class that is missing or not Flax's, and for arguments and numbers
+        that are unknown or missing.
         """
         return validated(cls, read(tree, path), path)
 
     def to_tree(self) -> dict[str, Any]:
-        """What `from_tree` reads; without the outputs, which follow from the data."""
+        """Returns the tree that `from_tree` reads, without outputs: they follow from the data."""
         arguments = {name: listed(value) for name, value in self.arguments}
         call = {"call": dict(self.call)} if self.call else {}
         return {"module": self.place, **arguments, **call}
 
     @property
     def known_arguments(self) -> dict[str, Any]:
-        """All arguments that the constructor takes of a config, and what each is now."""
+        """Returns all arguments that a config may give the constructor, with present values."""
         found = {name: parameter.default for name, parameter in self._kind.options.items()}
         others = (self._kind.outputs, self._kind.channels)
         return {n: v for n, v in {**found, **dict(self.arguments)}.items() if n not in others}
 
     @property
     def annotations(self) -> dict[str, Any]:
-        """What types the constructor's arguments have, of those that say it."""
+        """Returns the types of the constructor's arguments that are annotated."""
         return self._kind.annotations
 
     @property
     def known_numbers(self) -> tuple[str, ...]:
-        """All numbers that a call takes."""
+        """Returns the names of all numbers that a call takes."""
         return tuple(self._kind.numbers)
 
     def numbers(self) -> dict[str, Any]:
-        """The numbers of a call, each as `call.NAME`."""
+        """Returns the numbers of a call, each as `call.NAME`."""
         return {_CALL + name: value for name, value in self.call}
 
     def bound(self, values: Mapping[str, Any]) -> Self:
-        """As of any layer; `call.NAME` is a number of a call."""
+        """See `Layer.bound`; `call.NAME` is a number of a call."""
         fields = {name: value for name, value in values.items() if not name.startswith(_CALL)}
         call = tuple((name, values.get(_CALL + name, value)) for name, value in self.call)
         return super().bound({"call": call, **fields})
 
     def summary(self) -> str:
-        """The class, and its arguments."""
+        """Returns the class, and its arguments, as text."""
         return " ".join([self.place, *(f"{name} {value}" for name, value in self.arguments)])
 
     def check(self, incoming: Shape) -> None:
@@ -118,20 +118,20 @@ class FlaxNetwork(Layer):
         return _weights(_shapes(self._kind, self._canonical, incoming).statistics)
 
     def initial(self, key: Array, incoming: Shape) -> dict[str, Array]:
-        """What the class's own initialisers draw: those of `init(key, x)`, or of `rngs=Rngs(key)`.
+        """Draws weights and statistics, by name, with the class's own initialisers.
 
-        Weights and statistics, by their names.
+        They are those of `init(key, x)`, or of `rngs=Rngs(key)`.
         """
         drawn = self.drawn(key, incoming)
         return drawn.weights | drawn.statistics
 
     def drawn(self, key: Array, incoming: Shape) -> Variables:
-        """As `initial`, apart."""
+        """Draws as `initial` does; returns weights and statistics separately."""
         x = jnp.zeros((1, *incoming[1:], incoming[0]), jnp.float32)
         return self._kind.init(self.how(incoming), x, dict(self.call), key)
 
     def flops(self, incoming: Shape) -> int:
-        """Of an image forward, as XLA counts them."""
+        """Returns the floating-point operations of one image forward, as XLA counts them."""
         return _flops(self._kind, self._canonical, incoming)
 
     def forward(self, x: Array, weights: Mapping[str, Array], context: Context) -> Array:
@@ -161,12 +161,12 @@ class FlaxNetwork(Layer):
         return find(self.place)
 
     def how(self, incoming: Shape) -> tuple[dict[str, Any], int, int]:
-        """The arguments of `Kind.made` for images of this shape."""
+        """Returns the arguments of `Kind.made` for images of this shape."""
         return dict(self.arguments), self.outputs, incoming[0]
 
 
 class LinenModule(nn.Module):
-    """A `FlaxNetwork` of a linen class; its variables are the class's own, with no name between."""
+    """A `FlaxNetwork` of a linen class; its variables are those of the class, not nested deeper."""
 
     layer: FlaxNetwork
 
@@ -188,7 +188,7 @@ class LinenModule(nn.Module):
 
 @lru_cache(maxsize=1024)
 def _shapes(kind: Kind, layer: Any, incoming: Shape) -> Variables:
-    """Shapes and types of what the network holds."""
+    """Returns the shapes and types of the network's variables."""
     found = _traced(layer, lambda bound, key: bound.drawn(key, incoming))
     for name, leaf in (found.weights | found.statistics).items():
         if getattr(leaf, "dtype", None) != jnp.float32:
@@ -204,7 +204,7 @@ def _shapes(kind: Kind, layer: Any, incoming: Shape) -> Variables:
 
 @lru_cache(maxsize=1024)
 def _try(kind: Kind, layer: Any, incoming: Shape) -> None:
-    """Raises Infeasible, or ConfigError, where a training step cannot be computed."""
+    """Raises Infeasible, or ConfigError, if a training step cannot be computed."""
     given = (*_shapes(kind, layer, incoming), _images(incoming, _BATCH))
     y = _traced(layer, partial(_outputs, incoming, True), *given)
     if y.shape != (layer.outputs, _BATCH):
@@ -240,10 +240,10 @@ def _images(incoming: Shape, count: int) -> jax.ShapeDtypeStruct:
 
 
 def _traced(layer: FlaxNetwork, function: Callable[..., Any], *given: Any) -> Any:
-    """Shapes of what a function of the layer, its numbers traced, and of a key gives.
+    """Returns the shapes of the result of a function of the layer (its numbers traced) and a key.
 
-    Raises Infeasible for what the user's code raises, ConfigError where it asks for the value of a
-    traced number.
+    Raises Infeasible for any error of the user's code, ConfigError if the code asks for the value
+    of a traced number.
     """
 
     def traced(numbers: Mapping[str, Array], key: Array, *given: Any) -> Any:
@@ -271,5 +271,5 @@ def _first_line(error: Exception) -> str:
 
 
 def _weights(found: Mapping[str, Any]) -> dict[str, Weight]:
-    """`initial` draws them all; a statistic that is left undrawn shows itself."""
+    """Returns weights that `initial` draws; NaN shows a statistic that it does not draw."""
     return {name: Weight(leaf.shape, fill=math.nan) for name, leaf in found.items()}

@@ -1,6 +1,6 @@
-"""A user's Flax class, linen or nnx: what it takes, what it holds, and how it is called.
+"""A user's Flax class, linen or nnx: its arguments, its variables, and its calls.
 
-Weights and statistics have the names of their places, joined with dots: "Conv_0.kernel".
+Weights and statistics are named by their paths, joined with dots: "Conv_0.kernel".
 """
 
 import inspect
@@ -34,7 +34,7 @@ _KEPT = "only weights and batch statistics are kept from step to step"
 
 
 class Variables(NamedTuple):
-    """What a network holds, by names: what is trained, and what is not."""
+    """The variables of a network, by name: trained ones, and statistics."""
 
     weights: dict[str, Any]
     statistics: dict[str, Any]
@@ -42,43 +42,43 @@ class Variables(NamedTuple):
 
 @dataclass(frozen=True)
 class Kind(ABC):
-    """A class of networks. place: as `module:Class`; cls: the class itself."""
+    """A user's class. place: as `module:Class`. cls: the class itself."""
 
     place: str
     cls: Any
 
     @property
     def options(self) -> dict[str, inspect.Parameter]:
-        """The constructor's arguments that are a user's to give."""
+        """Returns the constructor's arguments that the user gives."""
         ours = (*self._ours, self.outputs)
         given = _parameters(self.cls.__init__)
         return {name: parameter for name, parameter in given.items() if name not in ours}
 
     @property
     def annotations(self) -> dict[str, Any]:
-        """What types the constructor's arguments have, of those that say it."""
+        """Returns the types of the constructor's arguments that are annotated."""
         try:
             found = get_type_hints(self.cls.__init__)
-        except NameError:  # of a name that only type checkers import
+        except NameError:  # a name that is imported only for type checkers
             found = {name: own.annotation for name, own in self.options.items()}
         unknown = inspect.Parameter.empty
         return {name: own for name, own in found.items() if own is not unknown}
 
     @property
     def channels(self) -> str | None:
-        """The constructor's argument that must say how many channels the images have."""
+        """The constructor's argument for the number of the images' channels, if it has one."""
         given = _parameters(self.cls.__init__)
         return next((name for name in _CHANNELS if is_needed(given.get(name))), None)
 
     @property
     def numbers(self) -> dict[str, inspect.Parameter]:
-        """The call's arguments that are numbers to tune: all but x and those of _MODES."""
+        """Returns the call's arguments that are numbers to tune: all but x and those of _MODES."""
         _, *rest = _parameters(self.cls.__call__).items()
         return {name: parameter for name, parameter in rest if name not in _MODES}
 
     @property
     def outputs(self) -> str | None:
-        """The constructor's argument that says how many outputs there are."""
+        """The constructor's argument for the number of outputs, if it has one."""
         given = _parameters(self.cls.__init__)
         return next((name for name in _OUTPUTS if name in given), None)
 
@@ -87,19 +87,19 @@ class Kind(ABC):
         return ()
 
     def made(self, arguments: Mapping[str, Any], outputs: int, channels: int, **more: Any) -> Any:
-        """An instance of the class."""
+        """Returns an instance of the class."""
         named = {self.outputs: outputs, self.channels: channels}
         named = {name: value for name, value in named.items() if name is not None}
         return self.cls(**{**named, **arguments}, **more)
 
     def modes(self, train: bool) -> dict[str, bool]:
-        """What the call is told of the mode, by the arguments that it has."""
+        """Returns the arguments of the call that say whether the network is trained."""
         given = _parameters(self.cls.__call__)
         return {name: train is says for name, says in _MODES.items() if name in given}
 
     @abstractmethod
     def init(self, how: Any, x: Any, numbers: Mapping[str, Any], key: Array) -> Variables:
-        """A network's first weights and statistics. how: the arguments of `made`."""
+        """Draws the first weights and statistics. how: the arguments of `made`."""
 
     @abstractmethod
     def apply(
@@ -111,7 +111,7 @@ class Kind(ABC):
         train: bool,
         key: Array | None,
     ) -> tuple[Array, dict[str, Array]]:
-        """The outputs [B, K] for x [B, H, W, C], and in training the new statistics."""
+        """Returns the outputs [B, K] for x [B, H, W, C] and, in training, the new statistics."""
 
 
 class Linen(Kind):
@@ -154,7 +154,7 @@ class Linen(Kind):
 
 
 class Nnx(Kind):
-    """A class of `flax.nnx`; instances are made where they are used, and again for every call."""
+    """A class of `flax.nnx`; an instance is made for every call."""
 
     @property
     def _ours(self) -> tuple[str, ...]:
@@ -186,7 +186,7 @@ class Nnx(Kind):
         key: Array | None,
     ) -> tuple[Array, dict[str, Array]]:
         key = jax.random.key(0) if key is None else key  # evaluation draws nothing
-        model = self.model(how, jax.random.key(0))  # its own draws are never read
+        model = self.model(how, jax.random.key(0))  # the model's initial draws are never read
         _fill(model, nnx.Param, variables.weights)
         _fill(model, nnx.BatchStat, variables.statistics)
         default, params = jax.random.fold_in(key, 1), jax.random.fold_in(key, 2)
@@ -197,14 +197,14 @@ class Nnx(Kind):
         return y, _values(model, nnx.BatchStat) if train else {}
 
 
-_seen: dict[str, Any] = {}  # what each place held when it was first used
+_seen: dict[str, Any] = {}  # the content of each place at its first use
 
 
 def find(place: str, path: str = "") -> Kind:
-    """The class at a place `module:Class`; path: of the text in the user's config.
+    """Returns the class at a place `module:Class`; path: of the text in the user's config.
 
-    Raises ConfigError for what is not there, is no class of Flax, or cannot be told how many
-    outputs it has.
+    Raises ConfigError if nothing is there, if it is no Flax class, or if it has no argument for the
+    number of outputs.
     """
     path = path or "module"
     if not is_place(place):
@@ -232,7 +232,7 @@ def find(place: str, path: str = "") -> Kind:
 
 
 def flat(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """The leaves of a tree of variables, by the names of their places."""
+    """Returns the leaves of a tree of variables, by their paths joined with dots."""
     leaves = flatten_dict(dict(tree))
     for path in leaves:
         if any("." in part for part in path):
@@ -241,7 +241,7 @@ def flat(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unflat(arrays: Arrays) -> dict[str, Any]:
-    """The tree that `flat` has made flat."""
+    """Returns the tree whose leaves `flat` returned."""
     return unflatten_dict(dict(arrays), sep=".")
 
 
@@ -260,14 +260,14 @@ def _check_outputs(kind: Kind, path: str) -> None:
 
 
 def _parameters(function: Any) -> dict[str, inspect.Parameter]:
-    """Those with a name, but for `self`."""
+    """Returns the named parameters, without `self`."""
     starred = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
     _, *rest = inspect.signature(function).parameters.items()
     return {name: parameter for name, parameter in rest if parameter.kind not in starred}
 
 
 def is_needed(parameter: inspect.Parameter | None) -> bool:
-    """Whether a parameter is there and must be given."""
+    """Tells whether a parameter exists and has no default."""
     return parameter is not None and parameter.default is inspect.Parameter.empty
 
 

@@ -1,4 +1,4 @@
-"""How a user's network is written in a config: its class, arguments and traced numbers."""
+"""The form of a user's network in a config: its class, arguments and traced numbers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ _RESERVED = ("module", "call")
 
 
 def read(tree: Any, path: str) -> dict[str, Any]:
-    """The fields of `FlaxNetwork` in `{module: my_nets:Net, ARGUMENT: VALUE, call: {..}}`.
+    """Returns the fields of `FlaxNetwork`: `{module: my_nets:Net, ARGUMENT: VALUE, call: {..}}`.
 
     Raises ConfigError as `FlaxNetwork.from_tree` does.
     """
@@ -30,12 +30,12 @@ def read(tree: Any, path: str) -> dict[str, Any]:
 
 
 def listed(value: Any) -> Any:
-    """An argument with lists for tuples, as files have them."""
+    """Returns an argument with lists for tuples, as files have them."""
     return list(map(listed, value)) if isinstance(value, tuple) else value
 
 
 def _place(given: Any, path: str) -> str:
-    """Of a class, its text; a class inside a function has none."""
+    """Returns the place of a class as text; a class inside a function has none."""
     if not isinstance(given, type):
         return given
     if "<locals>" in given.__qualname__:
@@ -47,7 +47,7 @@ def _place(given: Any, path: str) -> str:
 
 
 def _check_arguments(kind: Kind, given: Mapping[str, Any], path: str) -> None:
-    """Raises ConfigError for arguments of the constructor that are unknown, missing, or no JSON."""
+    """Raises ConfigError for constructor arguments that are unknown, missing, or not JSON."""
     known = kind.options
     for name, value in given.items():
         where = f"{path}.{shown_key(name)}"
@@ -68,7 +68,7 @@ def _check_arguments(kind: Kind, given: Mapping[str, Any], path: str) -> None:
 
 
 def _numbers(kind: Kind, given: Any, path: str) -> dict[str, float]:
-    """The numbers of a call; ConfigError for those that are unknown, missing, or no numbers."""
+    """Returns the numbers of a call; ConfigError for unknown, missing, or wrong ones."""
     if not isinstance(given, Mapping):
         raise ConfigError(f"{path}: must be a mapping of numbers, got {shown(given)}.")
     known, numbers = kind.numbers, {}

@@ -1,4 +1,4 @@
-"""What several layers are made of: convolutions, norms, activations and dropout inside a layer."""
+"""Building blocks of layers: convolutions, norms, activations and dropout inside a layer."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,7 +14,7 @@ from hptjax.ops.dropout import dropout
 
 
 def affine(name: str, shape: tuple[Any, ...], fan_in: Any, pixels: int) -> dict[str, Weight]:
-    """A kernel of this shape and a bias for each of its outputs, which the first axis counts."""
+    """Returns a kernel of this shape and a bias for each output; the first axis counts outputs."""
     return {
         f"{name}.kernel": Weight(shape, fan_in, pixels=pixels),
         f"{name}.bias": Weight(shape[:1], fan_in),
@@ -22,12 +22,12 @@ def affine(name: str, shape: tuple[Any, ...], fan_in: Any, pixels: int) -> dict[
 
 
 def inside(name: str, kinds: Mapping[str, Any]) -> dict[str, Any]:
-    """Arrays of a layer inside another, by the names that they have outside."""
+    """Prefixes the names of an inner layer's arrays."""
     return {f"{name}.{own}": kind for own, kind in kinds.items()}
 
 
 def within(name: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """The arrays of a layer inside another, by its own names."""
+    """Returns the arrays of an inner layer, by its own names."""
     head = f"{name}."
     return {own.removeprefix(head): a for own, a in arrays.items() if own.startswith(head)}
 
@@ -41,9 +41,9 @@ def normed(
     context: Context,
     **options: Any,
 ) -> Array:
-    """x through a norm inside a layer, under this name; shape: the true one of x.
+    """Applies an inner layer's norm to x; name: its prefix. shape: the true shape of x.
 
-    options: of `Norm.apply`.
+    options: those of `Norm.apply`.
     """
     own = replace(
         context,
@@ -57,12 +57,12 @@ def normed(
 
 
 def names_of(value: Any) -> tuple[Any, ...]:
-    """What a field of `Layer.choices` may be: of the members of a program, or of one network."""
+    """Returns all names of a field of `Layer.choices`, in a program or in one network."""
     return value.names if isinstance(value, Chosen) else (value,)
 
 
 def activated(x: Array, value: Any, live: Any) -> Array:
-    """x through the activation of a field; live: how many of its channels are not padding."""
+    """Applies the activation of a field to x; live: how many channels of x are not padding."""
     names = names_of(value)
     place = value.place if isinstance(value, Chosen) else jnp.int32(0)
     return activate(x, names, place, jnp.arange(x.shape[0]) < live)
@@ -71,9 +71,9 @@ def activated(x: Array, value: Any, live: Any) -> Array:
 def dropped(
     x: Array, rate: Any, context: Context, live: Any = None, *, whole: bool = False
 ) -> Array:
-    """x after dropout by a rate, None where no member has any.
+    """Applies dropout to x; rate: None if no member has dropout.
 
-    live: how many channels of x are not padding, default all. whole: whether whole maps go.
+    live: how many channels of x are not padding, default all. whole: whether to zero whole maps.
     """
     if rate is None or context.key is None:
         return x
@@ -88,16 +88,16 @@ def followed(
     context: Context,
     absorbed: Array | None = None,
 ) -> Array:
-    """x through the norm, the activation and the dropout of a layer; shape: the true one of x.
+    """Applies the norm, activation and dropout of a layer to x; shape: the true shape of x.
 
-    absorbed: the bias that was left out of x for the norm.
+    absorbed: the bias that was not added to x, since the norm absorbs it.
     """
     relu = names_of(layer.activation) == ("relu",)
     left = {} if absorbed is None else {"bias": absorbed}
     if layer.norm.name == "none":
         x = activated(x, layer.activation, shape[0])
     else:
-        # the norm does a relu on its way
+        # the norm applies relu itself
         norm = layer.norm.options
         x = normed(norm, x, "norm", shape, weights, context, relu=relu, **left)
         x = x if relu else activated(x, layer.activation, shape[0])

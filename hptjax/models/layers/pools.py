@@ -1,4 +1,4 @@
-"""Pools: one number for each window of a map."""
+"""Pools: they reduce each window of a map to one number."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal
@@ -12,9 +12,9 @@ from hptjax.ops.pointwise import average_pool
 
 
 class AvgPool(Layer):
-    """The mean of each window of size x size pixels; rows and columns that are left over go.
+    """The mean of each window of size x size pixels; drops the rows and columns left over.
 
-    size: height and width of a window in pixels, and the way to the next one.
+    size: height and width of a window in pixels, and pixels from one window to the next.
     """
 
     main: ClassVar[str | None] = "size"
@@ -40,7 +40,7 @@ class AvgPool(Layer):
 
 
 class AvgPoolModule(nn.Module):
-    """An `AvgPool`: x [B, H, W, C]."""
+    """An `AvgPool` as a Flax module: x [B, H, W, C]."""
 
     size: int
 

@@ -23,13 +23,13 @@ from hptjax.ops.pointwise import identity_shortcut
 class Residual(Layer):
     """conv - norm - activation - conv - norm, plus a shortcut, then the activation.
 
-    The first convolution has the stride; both keep the size otherwise. out_channels: how many maps
-    come out of each convolution. kernel_size: of both, in pixels. stride: pixels from one window of
-    the first to the next. norm: what follows each convolution. activation: the function between the
-    two, and after the sum. shortcut: `projection`, a 1 x 1 convolution with a norm; `identity`, the
-    maps themselves, of which every stride-th pixel is taken, and whose channels are filled up with
-    zeros, or cut off; `auto`, in repeated blocks a projection in the first copy, and the identity
-    after it.
+    The first convolution has the stride; otherwise both keep the size. out_channels: the number of
+    output maps of each convolution. kernel_size: of both convolutions, in pixels. stride: pixels
+    from one window of the first convolution to the next. norm: what follows each convolution.
+    activation: the function between the two convolutions, and after the sum. shortcut:
+    `projection`, a 1 x 1 convolution with a norm; `identity`, every stride-th pixel of the maps,
+    with missing channels filled with zeros and surplus ones cut off; `auto`, a projection in the
+    first of several repeated blocks, and the identity in the others.
     """
 
     main: ClassVar[str | None] = "out_channels"
@@ -46,22 +46,22 @@ class Residual(Layer):
 
     @property
     def pads(self) -> tuple[int, int]:
-        """Rows, and columns, that are added (before, after)."""
+        """The padding of rows, and of columns, (before, after)."""
         return same_padding(self.kernel_size)
 
     @property
     def projects(self) -> bool:
-        """Whether the shortcut is a projection; a block by itself has one."""
+        """Whether the shortcut is a projection; `auto` in a single block is one."""
         return self.shortcut != "identity"
 
     def for_copy(self, k: int) -> "Residual":
-        """The block as the k-th of several in a row."""
+        """Returns the block as the k-th of several in a row."""
         if self.shortcut != "auto":
             return self
         return self.bound({"shortcut": "identity" if k else "projection"})
 
     def summary(self) -> str:
-        """As of any layer; a projection, which a block has unless told, goes without saying."""
+        """See `Layer.summary`; it does not name a projection, the default."""
         plain = self.bound({"shortcut": "auto"}) if self.projects else self
         return super(Residual, plain).summary()
 
@@ -117,7 +117,7 @@ class Residual(Layer):
         return activated(y + shortcut, self.activation, out[0])
 
     def _first(self, x: Array, kernel: Any, context: Context) -> tuple[Array, Array]:
-        """What the first convolution gives, and the shortcut."""
+        """Returns the output of the first convolution, and the shortcut."""
         live = live_of(context.incoming, self.out_channels)
         options = {"stride": self.stride, "padding": self.pads}
         w, b = kernel("conv1")
@@ -125,7 +125,7 @@ class Residual(Layer):
             p, d = kernel("projection")
             return conv_and_projection(x, w, p, (b, d), live, **options)
         y = conv(x, w, b, live, **options)
-        # an identity passes on what both ends have: the gradient of others would wake dead weights
+        # only channels of both ends pass: the gradient of others would wake dead weights
         both = jnp.minimum(live[0], live[1])
         return y, identity_shortcut(x, y.shape[0], self.stride, both)
 

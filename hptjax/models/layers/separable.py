@@ -1,4 +1,4 @@
-"""A depthwise convolution and a 1 x 1 convolution behind it."""
+"""A depthwise convolution followed by a 1 x 1 convolution."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from hptjax.ops.depthwise import depthwise
 
 
 class Separable(Conv):
-    """A convolution of each map by a kernel of its own, then a 1 x 1 convolution to out_channels.
+    """Convolves each map by its own kernel, then by a 1 x 1 convolution to out_channels.
 
     Its options are those of `conv`; the depthwise half has no bias, which would add nothing.
     """

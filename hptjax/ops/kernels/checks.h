@@ -1,4 +1,4 @@
-// What a call must hold before a kernel reads or writes anything of it.
+// Checks of a call that run before a kernel reads or writes any of its arrays.
 
 #ifndef HPTJAX_CHECKS_H_
 #define HPTJAX_CHECKS_H_
@@ -11,7 +11,7 @@
 
 using Shape = xla::ffi::Span<const int64_t>;
 
-constexpr Index kLargest = Index{1} << 30;  // of a stride, dilation or padding: places stay far from overflow
+constexpr Index kLargest = Index{1} << 30;  // most of a stride, dilation, padding: none overflows
 
 inline std::string shown(Shape shape) {
   std::string text = "[";
@@ -38,7 +38,7 @@ inline bool same(Shape a, Shape b) {
 
 inline bool is_vector(Shape shape, Index size) { return shape.size() == 1 && shape[0] == size; }
 
-// Whether live holds a number within 0 .. channels for each of these.
+// Tells whether live holds one number within 0 .. channels for each of these.
 inline bool fits(const S32& live, std::initializer_list<Index> channels) {
   if (live.element_count() != channels.size()) return false;
   const int32_t* own = live.typed_data();
@@ -47,20 +47,20 @@ inline bool fits(const S32& live, std::initializer_list<Index> channels) {
   return true;
 }
 
-// Along one axis: sizes of the maps, the result and the kernel, and how the kernel moves.
+// One axis: the sizes of the maps, the result and the kernel, and how the kernel moves.
 struct Axis {
   Index in, out, k, stride, pad, dilation;
 };
 
-// How a kernel moves over maps; padding is of rows (top, bottom) and of columns (left, right).
+// How a kernel moves over maps. Padding: of rows (top, bottom) and of columns (left, right).
 struct Moves {
   int64_t stride, dilation, top, bottom, left, right;
 
-  // Of rows, and of columns, for maps x, a result y and a kernel of k pixels along that axis.
+  // The axes of rows and of columns, for maps x, a result y and a kernel of k pixels along that axis.
   Axis rows(Shape x, Shape y, Index k) const { return {x[1], y[1], k, stride, top, dilation}; }
   Axis columns(Shape x, Shape y, Index k) const { return {x[2], y[2], k, stride, left, dilation}; }
 
-  // What does not hold of maps x and a result y by a kernel of height x width; nullptr: all holds.
+  // What is wrong with maps x and a result y for a kernel of height x width; nullptr: nothing.
   const char* broken(Shape x, Shape y, Index height, Index width) const {
     if (x[3] != y[3]) return "the result must have as many images as the maps";
     if (std::min(stride, dilation) < 1 || std::max(stride, dilation) > kLargest)
@@ -115,7 +115,7 @@ struct Convolution {
   }
 };
 
-// Batch norm of x [C, H, W, B]: vectors are [C], maps are of the shape of x.
+// Batch norm of x [C, H, W, B]: vectors are [C], maps have the shape of x.
 inline xla::ffi::Error check_norm(Shape x, std::initializer_list<Shape> vectors,
                                   std::initializer_list<Shape> maps, const S32& live) {
   if (x.size() != 4) return refused("maps must have the shape [C, H, W, B]", shown(x));

@@ -1,7 +1,8 @@
 // Convolution and its input gradient: x [C, H, W, B], w [O, h, w, C], y [O, H', W', B].
 //
-// live: [C, O], the live channels. Kernels of 3 x 3 at stride 1 go by Winograd's products where these
-// pay (winograd.h), all others, oblong and dilated ones, too, pixel by pixel (direct.h).
+// live: [C, O], the numbers of live channels. 3 x 3 kernels at stride 1 use Winograd's products
+// where these pay (winograd.h). All others, oblong and dilated ones too, go pixel by pixel
+// (direct.h).
 
 #include <array>
 #include <vector>
@@ -15,7 +16,7 @@ namespace ffi = xla::ffi;
 
 namespace {
 
-// The taps of a pixel of `to` in the sources from the first on.
+// The taps of a pixel of `to`, in the sources from `first` on.
 template <std::size_t S>
 int taps_of(const std::array<Source, S>& sources, std::size_t first, Index h, Index q, Tap* to) {
   int count = 0;
@@ -23,7 +24,7 @@ int taps_of(const std::array<Source, S>& sources, std::size_t first, Index h, In
   return count;
 }
 
-// Every pixel of `to` from those of the sources that it reads.
+// Computes every pixel of `to` from the pixels of the sources that it reads.
 template <std::size_t S>
 void convolve(float* y, const Maps& to, const std::array<Source, S>& sources, Index w_outer,
               const float* bias) {
@@ -81,7 +82,7 @@ ffi::Error input_gradient(F32 g, F32 w, S32 live, F32Result dx, int64_t stride, 
   return ffi::Error::Success();
 }
 
-// Of maps that two convolutions of one stride read, the second with a 1 x 1 kernel p.
+// The input gradient of two convolutions of the same maps and stride; the kernel p is 1 x 1.
 ffi::Error input_gradient_of_both(F32 g, F32 w, F32 h, F32 p, S32 live, F32Result dx,
                                   int64_t stride, int64_t dilation, int64_t top, int64_t bottom,
                                   int64_t left, int64_t right) {

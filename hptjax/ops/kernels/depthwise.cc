@@ -1,8 +1,8 @@
 // Depthwise convolution and its gradients: x [C, H, W, B], w [C, h, w], y [C, H', W', B].
 //
-// One channel of kLanes images at a time is copied to a plane of its own, with zeros around it: there
-// its pixels lie side by side, where in the maps they share cache sets, and every tap falls inside.
-// live: [1], the live channels.
+// One channel of kLanes images at a time is copied to a plane with zeros around it. In the plane its
+// pixels lie side by side (in the maps they share cache sets), and every tap falls inside.
+// live: [1], the number of live channels.
 
 #include <algorithm>
 #include <array>
@@ -17,10 +17,10 @@ namespace ffi = xla::ffi;
 
 namespace {
 
-constexpr int kPixels = 8;  // sums side by side: as many as the units that multiply have in flight
+constexpr int kPixels = 8;  // sums side by side: as many as the multipliers have in flight
 
-// Along one axis: results that read alike. Result `first + n * every` reads `place + n * step` of a
-// plane for each tap, n < count.
+// Results along one axis that read alike. Result `first + n * every` reads place `place + n * step`
+// of a plane for each tap, n < count.
 struct Alike {
   struct Read {
     Index tap, place;
@@ -29,7 +29,7 @@ struct Alike {
   std::vector<Read> reads;
 };
 
-// Along one axis: a plane of `size` places, in which the source begins after `before` zeros.
+// One axis of a plane of `size` places; the source begins after `before` zeros.
 struct Plane {
   Index source, before, size;
   std::vector<Alike> results;
@@ -42,7 +42,7 @@ struct Plane {
     return plane;
   }
 
-  // Places s of the input from the results q that read them: q * stride + j * dilation == s + pad.
+  // Places s of the input, and the results q that read each: q * stride + j * dilation == s + pad.
   static Plane input_gradient(const Axis& a) {
     Plane plane{a.out, 0, a.out, {}};
     Index lowest = 0, highest = a.out - 1;
@@ -65,7 +65,7 @@ struct Plane {
   }
 };
 
-// A channel of some images, [rows, columns, kLanes].
+// One channel of some images, [rows, columns, kLanes].
 struct Scratch {
   const Plane &rows, &columns;
   float* data;
@@ -77,7 +77,7 @@ struct Scratch {
     data = memory.data() + (-address / sizeof(float)) % kLanes;
   }
 
-  // from: the channel's first pixel, of `images` images; what lies around stays zero.
+  // from: the channel's first pixel, of `images` images; the places around it stay zero.
   void copy(const float* from, Index pixel, Index images) {
     const Index height = std::min(rows.source, rows.size - rows.before);
     const Index width = std::min(columns.source, columns.size - columns.before);
@@ -128,7 +128,7 @@ constexpr auto pixels_table(std::integer_sequence<int, T...>) {
 }
 constexpr auto kPixelsOf = pixels_table(std::make_integer_sequence<int, kPixels>());
 
-// Channels [C, h, w] of a kernel, read one after another.
+// The channels of a kernel [C, h, w], read one after another.
 void correlate(float* y, const Maps& to, const float* x, const Maps& from, const float* w,
                Index columns_of_kernel, Index size_of_kernel, const Plane& rows,
                const Plane& columns) {

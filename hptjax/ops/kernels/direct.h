@@ -1,7 +1,8 @@
 // Direct convolution of one pixel: no patches are copied, and no zeros are multiplied.
 //
-// Each pixel of a result adds up the taps that lie inside the image, in registers. kRows channels by
-// kVectors vectors of images are computed together, so that a number loaded is used about four times.
+// Each pixel of a result sums, in registers, the taps that lie inside the image. kRows channels by
+// kVectors vectors of images are computed together, so that each loaded number is used about four
+// times.
 
 #ifndef HPTJAX_DIRECT_H_
 #define HPTJAX_DIRECT_H_
@@ -12,15 +13,15 @@
 #include "checks.h"
 #include "kernels.h"
 
-// One tap of a pixel of the result: where it reads, its weights, and how far these are apart from
-// one channel read to the next.
+// One tap of a pixel of the result: where it reads, its weights, and the distance of these from one
+// input channel to the next.
 struct Tap {
   const float *source, *weights;
   Index step;
 };
 
 // y[t, b] = start[t] + sum over taps and n < inner of w[n, t] x[n, b]; t < T, b < V * N. The start is
-// the bias if there is one, what y holds where a sum is to be added to it, or else 0.
+// the bias if there is one, the old y if the sum is added to it, or else 0.
 template <int N, int V, int T>
 void tile(float* y, Index b, const Tap* taps, int count, Index inner, Index images, Index first,
           Index w_outer, const float* bias, bool adds) {
@@ -38,15 +39,15 @@ void tile(float* y, Index b, const Tap* taps, int count, Index inner, Index imag
     for (int v = 0; v < V; ++v) store<N>(y + (first + t) * images + b + v * N, sums[t][v]);
 }
 
-// A pixel of a convolution from `inner` channels to `outer` ones.
+// One pixel of a convolution from `inner` channels to `outer` channels.
 struct Pixel {
   const Tap* taps;
   int count;
   Index inner, outer, images, w_outer;
   const float* bias;
-  bool adds = false;  // to what the result holds
+  bool adds = false;  // adds the sum to the old result
 
-  // Computes images from `b` on as long as V vectors of them are left; returns the first left over.
+  // Computes images from `b` on while V vectors of them are left; returns the first left over.
   template <int N, int V>
   Index sweep(Index b, float* y) const {
     static constexpr std::array functions = {&tile<N, V, 1>, &tile<N, V, 2>, &tile<N, V, 3>,
@@ -70,7 +71,7 @@ struct Pixel {
   }
 };
 
-// Along one axis: which taps each place of the result has, and which place of the source they read.
+// One axis: the taps of each place of the result, and the place of the source that each tap reads.
 class Reads {
  public:
   struct Read {
@@ -119,7 +120,7 @@ struct Source {
   Maps maps;
   const float* w;
   Index channels, step;
-  bool backward;  // an input gradient: the taps of w turned around
+  bool backward;  // an input gradient: uses the taps of w in reverse
   Axis vertical, horizontal;
   Reads rows, columns;
 

@@ -1,6 +1,6 @@
-// Dropout of units [N, B] or maps [C, H, W, B]: which numbers stay is drawn as jax.random.uniform
-// draws it with the generator threefry2x32 and partitionable keys, so number i of the array, row by
-// row, has the bits that XLA's operations give it. live: [1], the live units or channels.
+// Dropout of units [N, B] or maps [C, H, W, B]. It draws as jax.random.uniform does with the
+// generator threefry2x32 and partitionable keys: number i of the array, in row-major order, gets the
+// bits that XLA's operations give it. live: [1], the number of live units or channels.
 //
 // Threefry: Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011.
 
@@ -52,7 +52,7 @@ class Threefry {
   explicit Threefry(const std::uint32_t* key)
       : words_{key[0], key[1], key[0] ^ key[1] ^ 0x1BD11BDAu} {}
 
-  // 32 random bits for each of V * N counts, which are below 2^32.
+  // Draws 32 random bits for each of V * N counts, which are below 2^32.
   template <int N, int V>
   inline __attribute__((always_inline)) void draw(Bits<N> (&counts)[V]) const {
     Bits<N> high[V];
@@ -69,7 +69,7 @@ class Threefry {
   }
 
  private:
-  // Four rounds, and the words of the key after them.
+  // Four rounds, then the words of the key are added.
   template <int Group, class Numbers>
   inline __attribute__((always_inline)) void mix(Numbers& high, Numbers& low) const {
     turn<kTurns[Group % 2][0]>(high, low);
@@ -94,7 +94,7 @@ class Threefry {
   std::uint32_t words_[3];
 };
 
-// y[i] = scale * x[i] where a uniform number of [0, 1) is at least the rate, else 0, i < V * N.
+// y[i] = scale * x[i] where a uniform number in [0, 1) is at least the rate, else 0; i < V * N.
 template <int N, int V>
 inline void drop(float* y, const float* x, std::uint32_t first, float rate, float scale,
                  const Threefry& random) {
@@ -129,7 +129,7 @@ ffi::Error dropout(F32 x_, F32 rate_, U32 key, S32 live, F32Result y_) {
     const float* x = x_.typed_data() + p * channels * images;
     float* y = y_->typed_data() + p * channels * images;
     for (Index c = 0; c < alive; ++c, x += images, y += images) {
-      const std::uint32_t first = (c * pixels + p) * images;  // of the array as XLA counts it
+      const std::uint32_t first = (c * pixels + p) * images;  // index in the array as XLA counts it
       Index b = 0;
       for (; b + 4 * kLanes <= images; b += 4 * kLanes)
         drop<kLanes, 4>(y + b, x + b, first + b, rate, scale, random);

@@ -1,7 +1,8 @@
-// Norm of each image of maps [C, H, W, B] in equal groups of its live channels, and its gradient.
+// Norm of each image of maps [C, H, W, B], over equal groups of its live channels, and its gradient.
 //
-// groups: how many there are, 0: each channel is one. live: [1], a multiple of groups. Statistics are
-// [groups, B], or [C, B]. What is summed over pixels first becomes [C, B], which stays in the cache.
+// groups: the number of groups; 0: each channel is a group. live: [1], a multiple of groups.
+// Statistics: [groups, B], or [C, B]. Sums over pixels come first: they are [C, B], which stays in
+// the cache.
 
 #include <algorithm>
 #include <array>
@@ -15,7 +16,7 @@ namespace ffi = xla::ffi;
 
 namespace {
 
-// Which channels are normalised together.
+// The channels that are normalised together.
 struct Groups {
   Maps maps;
   Index size;
@@ -25,7 +26,7 @@ struct Groups {
 
   Index count() const { return size ? maps.live / size : 0; }
   Index of(Index channel) const { return channel / size; }
-  float numbers() const { return size * maps.pixels(); }  // of a group of one image
+  float numbers() const { return size * maps.pixels(); }  // in a group of one image
 };
 
 ffi::Error check_groups(Shape x, std::initializer_list<Shape> vectors,
@@ -40,8 +41,8 @@ ffi::Error check_groups(Shape x, std::initializer_list<Shape> vectors,
   return ffi::Error::Success();
 }
 
-// K sums over pixels for each channel and image, [K, live, B], row by row of the maps: partial sums
-// of a row stay small, and so do the errors of adding to them.
+// K sums over pixels for each channel and image, [K, live, B]. Each row of the maps is summed by
+// itself: its partial sums stay small, and so do the rounding errors.
 template <int K, class Values>
 std::vector<float> sums_of(const Maps& maps, Values values) {
   const Index size = maps.live * maps.images;
@@ -98,7 +99,7 @@ ffi::Error group_norm(F32 x_, F32 scale_, F32 shift_, S32 live, F32Result y_, F3
   });
   add_up(groups, sums.data(), mean, one);
   for (Index i = 0; i < groups.count() * images; ++i) mean[i] *= share;
-  // Of the rest: E[x^2] - E[x]^2 cancels when a mean is far from zero.
+  // Of the differences: E[x^2] - E[x]^2 cancels when a mean is far from zero.
   const auto squares = sums_of<1>(maps, [&](Index c, Index at, auto add) {
     const float* own = mean + groups.of(c) * images;
 #pragma omp simd
@@ -134,7 +135,7 @@ ffi::Error group_norm_gradient(F32 x_, F32 scale_, F32 mean_, F32 inverse_, F32 
   const float *x = x_.typed_data(), *g = g_.typed_data(), *scale = scale_.typed_data();
   const float *mean = mean_.typed_data(), *inverse = inverse_.typed_data();
   float *dx = dx_->typed_data(), *d_scale = d_scale_->typed_data(), *d_shift = d_shift_->typed_data();
-  // For each channel and image, of g and of g (x - mean).
+  // The sums of g and of g (x - mean), for each channel and image.
   const auto sums = sums_of<2>(maps, [&](Index c, Index at, auto add) {
     const float* own = mean + groups.of(c) * images;
 #pragma omp simd

@@ -1,9 +1,10 @@
-// What the kernels share: vectors of floats, and maps as XLA hands them over.
+// Shared by all kernels: vectors of floats, and maps as XLA hands them over.
 //
-// Maps [C, H, W, B] are stored pixel by pixel, [H, W, C, B]: what a pixel of a convolution reads of
-// a row is one run of memory, and images, innermost, fill the vectors whatever the channels are.
-// Only the first channels are live: the others hold zeros, in maps, weights and gradients alike, and
-// are not computed. So a network that is padded to a wider body costs what it costs alone.
+// Maps [C, H, W, B] are stored pixel by pixel, [H, W, C, B]. A pixel of a convolution then reads one
+// run of memory for each row, and images, innermost, fill the vectors whatever the number of
+// channels. Only the first channels are live. The others hold zeros, in maps, weights and gradients
+// alike, and are not computed. So a network that is padded to a wider body costs no more than it
+// costs alone.
 
 #ifndef HPTJAX_KERNELS_H_
 #define HPTJAX_KERNELS_H_
@@ -22,7 +23,7 @@ using F32 = xla::ffi::Buffer<xla::ffi::F32>;
 using F32Result = xla::ffi::Result<F32>;
 using S32 = xla::ffi::Buffer<xla::ffi::S32>;
 
-// Lanes of a vector, and how many vectors of results the registers hold beside what they need.
+// Lanes of a vector, and the number of result vectors that the registers hold beside operands.
 #if defined(__AVX512F__)
 constexpr int kLanes = 16, kVectors = 4, kOuterRows = 6;
 #elif defined(__AVX__)
@@ -32,7 +33,7 @@ constexpr int kLanes = 4, kVectors = 4, kOuterRows = 6;
 #endif
 constexpr int kRows = 6, kOuterColumns = 4;
 
-// Keeps a value in its register: compilers like to load it again for every use.
+// Keeps a value in its register: compilers tend to load it again for every use.
 #if defined(__x86_64__)
 #define KEEP(value) asm("" : "+v"(value))
 #elif defined(__aarch64__)
@@ -79,7 +80,7 @@ inline float* scratch(Index size) {
   return memory.data() + (-address / sizeof(float)) % kLanes;
 }
 
-// Where products find their factors: of term n the numbers x lie at x + n * x_step, the weight of
+// Where products find their factors: the numbers x of term n lie at x + n * x_step, the weight of
 // result t at w + n * w_step + t * w_result.
 struct Factors {
   const float* x;
@@ -88,8 +89,8 @@ struct Factors {
   Index w_step, w_result;
 };
 
-// sums[t][v] += sum over the terms of the weight of t times vector v of x, all sums in registers.
-// apart: from one vector of x to the next.
+// sums[t][v] += sum over the terms of (weight of t) * (vector v of x), with all sums in registers.
+// apart: distance from one vector of x to the next.
 template <int N, int V, int T>
 inline __attribute__((always_inline)) void add_products(Vector<N> (&sums)[T][V], Factors of,
                                                         Index terms, Index apart = N) {
@@ -113,7 +114,7 @@ inline float sum_of_lanes(const float* vector) {
   return (total[0] + total[1]) + (total[2] + total[3]);
 }
 
-// The size of the next of several nearly equal parts.
+// The size of the next part, when `left` numbers are cut into nearly equal parts.
 inline Index part(Index left, Index parts_left) { return (left + parts_left - 1) / parts_left; }
 
 inline Index parts_of(Index size, Index most) { return (size + most - 1) / most; }
@@ -127,7 +128,7 @@ struct Maps {
   Index pixels() const { return height * width; }
 };
 
-// Writes zeros to the channels of a pixel that are not live.
+// Writes zeros to the dead channels of a pixel.
 inline void clear_rest(float* pixel, const Maps& maps) {
   std::fill(pixel + maps.live * maps.images, pixel + maps.pixel(), 0.0f);
 }
@@ -145,13 +146,13 @@ void fill_maps(float* to, const Maps& maps, Write write) {
 template <int N>
 using Lanes = std::integral_constant<int, N>;
 
-// K sums over the pixels and images of each channel; every lane of a vector adds up its own.
+// K sums over the pixels and images of each channel; every lane of a vector keeps its own sums.
 template <int K>
 class ChannelSums {
  public:
   explicit ChannelSums(const Maps& maps) : maps_(maps), sums_(maps.channels * K * kLanes) {}
 
-  // values(Lanes<N>, channel, place): K vectors of N summands at a place of the maps.
+  // values(Lanes<N>, channel, place) returns K vectors of N summands at a place of the maps.
   template <class Values>
   void add(Values values) {
     for (Index p = 0; p < maps_.pixels(); ++p)

@@ -1,7 +1,7 @@
 // Linear layers and their gradients: x [I, B], w [O, I], y [O, B]. live: [I, O], the live units.
 //
 // All three are products y[t, b] = sum over n of w[t, n] x[n, b] with b innermost, kRows results by
-// kVectors vectors at a time; the kernel's gradient takes the units of x for b, and so x transposed.
+// kVectors vectors at a time. The kernel's gradient takes units of x for b: it transposes x first.
 
 #include <algorithm>
 #include <array>
@@ -14,11 +14,11 @@ namespace ffi = xla::ffi;
 
 namespace {
 
-// Terms that are summed at a time: their numbers of x stay in the first-level cache.
+// Terms that are summed at a time: their part of x stays in the first-level cache.
 constexpr Index kTerms = 128;
 
-// y[t, b] = start[t] + sum over n < terms of w[t, n] x[n, b]; t < T, b < V * N. The start is what y
-// holds, or the bias if there is one, or else 0.
+// y[t, b] = start[t] + sum over n < terms of w[t, n] x[n, b]; t < T, b < V * N. The start is the old
+// y, or the bias if there is one, or else 0.
 template <int N, int V, int T>
 void block(float* y, Index y_row, const Factors& of, Index terms, const float* bias, bool adds) {
   Vector<N> sums[T][V];
@@ -35,7 +35,7 @@ constexpr auto block_table(std::integer_sequence<int, T...>) {
   return std::array{&block<N, V, T + 1>...};
 }
 
-// V vectors of every row of y.
+// Computes V vectors of every row of y.
 template <int N, int V>
 void column(float* y, Index y_row, Factors of, Index rows, Index terms, const float* bias,
             bool adds) {
@@ -48,7 +48,7 @@ void column(float* y, Index y_row, Factors of, Index rows, Index terms, const fl
   }
 }
 
-// The first `width` numbers of every row of y.
+// Computes the first `width` numbers of every row of y.
 void multiply(float* y, Index y_row, const Factors& of, Index rows, Index width, Index terms,
               const float* bias) {
   for (Index n = 0; n == 0 || n < terms; n += kTerms) {
@@ -66,7 +66,7 @@ void multiply(float* y, Index y_row, const Factors& of, Index rows, Index width,
   }
 }
 
-// The numbers of two vectors at these places: 0 .. kLanes - 1 of the first, from there on the second's.
+// Picks numbers from two vectors: places 0 .. kLanes - 1 are in the first, later ones in the second.
 template <int... Place>
 Vector<kLanes> taken(Vector<kLanes> a, Vector<kLanes> b) {
 #if __has_builtin(__builtin_shufflevector)
@@ -77,7 +77,7 @@ Vector<kLanes> taken(Vector<kLanes> a, Vector<kLanes> b) {
 #endif
 }
 
-// One of a pair of rows after step S of a transposition.
+// Returns one of a pair of rows after step S of a transposition.
 template <int S, bool Second, int... I>
 Vector<kLanes> mixed(Vector<kLanes> a, Vector<kLanes> b, std::integer_sequence<int, I...>) {
   if constexpr (Second)
@@ -100,7 +100,7 @@ void exchange(Vector<kLanes>* rows) {
   }
 }
 
-// to[b, i] = from[i, b] for `units` of i, and all b.
+// to[b, i] = from[i, b] for `units` values of i, and all b.
 void transpose(const float* from, Index units, Index images, float* to, Index to_row) {
   const Index whole = units / kLanes * kLanes, columns = images / kLanes * kLanes;
   for (Index i = 0; i < whole; i += kLanes)
@@ -152,7 +152,7 @@ ffi::Error linear_weight_gradient(F32 g, F32 x, S32 live, F32Result dw) {
   if (ffi::Error error = check_linear(from, dw->dimensions(), to, live); error.failure())
     return error;
   const Index images = from[1], units = live.typed_data()[0], rows = live.typed_data()[1];
-  constexpr Index kUnits = kVectors * kLanes;  // of x that are transposed at a time
+  constexpr Index kUnits = kVectors * kLanes;  // units of x that are transposed at a time
   float* turned = scratch(images * kUnits);
   float* result = dw->typed_data();
   std::fill_n(result, to[0] * from[0], 0.0f);

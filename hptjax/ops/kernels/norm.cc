@@ -29,7 +29,7 @@ struct Line {
   float operator()(float x) const { return x * gain + offset; }
 };
 
-// What relu lets through of a gradient g: nothing where its input is `least` or less.
+// The part of a gradient g that relu lets through: none where its input is `least` or less.
 template <int N>
 Vector<N> passed(const Line& own, float least, const float* x, const float* g) {
   const Vector<N> value = load<N>(x) * own.gain + own.offset;
@@ -49,7 +49,7 @@ std::vector<Line> lines(Index channels, F32 scale, F32 shift, const float* mean,
   return all;
 }
 
-// y = x by the line of its channel, then relu if asked for.
+// Computes y = x by the line of its channel, then applies relu if asked for.
 void apply(const float* x, float* y, const Maps& maps, const std::vector<Line>& line, bool relu) {
   const float least = relu ? 0.0f : -INFINITY;
   fill_maps(y, maps, [&](Index c, Index at) {
@@ -124,7 +124,7 @@ ffi::Error norm_backward(F32 x_, F32 scale, F32 shift, F32 mean_, F32 var_, F32 
   return ffi::Error::Success();
 }
 
-// By given statistics, as evaluation does.
+// Normalises by given statistics, as evaluation does.
 ffi::Error by_statistics(F32 x_, F32 scale, F32 shift, F32 mean, F32 var, S32 live, F32Result y_,
                          bool relu, float epsilon) {
   const Shape shape = x_.dimensions();

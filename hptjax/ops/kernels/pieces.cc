@@ -1,5 +1,5 @@
-// A vector cut into arrays that lie in it one after another, and arrays joined to such a vector: one
-// call where XLA would compile a loop for each array.
+// Cuts a vector into arrays that lie in it one after another, and joins arrays to such a vector, in
+// one call; XLA would compile a loop for each array.
 
 #include <cstring>
 

@@ -47,7 +47,7 @@ class Windows {
         columns_(Reads::forward(call.moves.columns(call.x, call.y, call.size))),
         places_(call.x[1] * call.x[2]) {}
 
-  // work(result, places, count): where a pixel of the result begins, and the pixels of its window.
+  // work(result, places, count): the start of a pixel of the result, and the pixels of its window.
   template <class Row, class Work>
   void each(Row row, Work work) {
     for (Index h = 0; h < to_.height; ++h) {
@@ -64,7 +64,7 @@ class Windows {
 
   const Maps& from() const { return from_; }
   const Maps& to() const { return to_; }
-  Index run() const { return from_.live * from_.images; }  // the live numbers of a pixel
+  Index run() const { return from_.live * from_.images; }  // the number of live numbers of a pixel
 
  private:
   Maps from_, to_;
@@ -72,7 +72,7 @@ class Windows {
   std::vector<Index> places_;
 };
 
-// y[i] = the largest of x[place + i], i < V * N; NaN if there is one.
+// y[i] = the largest of x[place + i], i < V * N; NaN if any is NaN.
 template <int N, int V>
 void largest(float* y, const float* x, const Index* places, Index count) {
   Vector<N> most[V];
@@ -132,7 +132,7 @@ ffi::Error max_pool_gradient(F32 x_, F32 y_, F32 g_, S32 live, F32Result dx_, in
   const float *x = x_.typed_data(), *y = y_.typed_data(), *g = g_.typed_data();
   float* dx = dx_->typed_data();
   const Index row = windows.from().width * windows.from().pixel();
-  Index cleared = 0;  // rows of dx: each just before the first window that reaches it
+  Index cleared = 0;  // rows of dx: each is cleared just before the first window that reaches it
   const auto clear_until = [&](Index end) {
     if (end > cleared) std::fill(dx + cleared * row, dx + end * row, 0.0f);
     cleared = std::max(cleared, end);

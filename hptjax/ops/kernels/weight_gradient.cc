@@ -12,8 +12,8 @@ namespace ffi = xla::ffi;
 
 namespace {
 
-// sums[o, c] += sum over the pixels of some rows and images of g[o] x[c]: one vector of partial sums
-// for each pair.
+// sums[o, c] += sum over the pixels of some rows and images of g[o] x[c]; each pair (o, c) has one
+// vector of partial sums.
 template <int N, int O, int C>
 void outer(float* sums, Index row, const float* g, Index g_pixel, Index g_channel, const float* x,
            Index x_pixel, Index x_channel, Index pixels, Index images, Index rows, Index g_row,
@@ -53,7 +53,7 @@ Outer outer_of(Index o, Index c) {
   return table[o - 1][c - 1];
 }
 
-// The places of the result whose tap j lies inside the image: first, one past the last.
+// The places of the result whose tap j lies inside the image: the first, and one past the last.
 std::array<Index, 2> inside(const Axis& a, Index j) {
   const Index reach = j * a.dilation;
   Index first = std::min(a.out, reach < a.pad ? parts_of(a.pad - reach, a.stride) : 0);
@@ -61,9 +61,9 @@ std::array<Index, 2> inside(const Axis& a, Index j) {
   return {first, std::max(first, last)};
 }
 
-// Some rows of g and the rows of x that they meet stay in the first-level cache for all taps.
+// Some rows of g and the rows of x that they meet: few enough to stay in the first-level cache.
 class WeightGradient {
-  static constexpr Index kPixels = 16;  // of a row of g: shorter rows are taken together
+  static constexpr Index kPixels = 16;  // pixels of a row of g: several shorter rows go together
 
  public:
   explicit WeightGradient(const Convolution& call)
@@ -108,7 +108,7 @@ class WeightGradient {
     }
   }
 
-  // Some channels of rows of g without those between: in place their pixels share cache sets.
+  // Copies some channels of rows of g without those between: in place, pixels share cache sets.
   void pack(const float* g, Index rows, Index size, Index images) {
     float* to = packed_;
     for (Index q = 0; q < rows * g_.width; ++q)
@@ -123,7 +123,7 @@ class WeightGradient {
       Index c_size = part(x_.live - c, parts);
       Outer function = outer_of<N>(o_size, c_size);
       for (Index i = 0; i < vertical_.k; ++i) {
-        // of the rows of g those whose tap lies inside
+        // the rows of g whose tap lies inside
         Index skipped = 0, some = rows;
         Index r = h * vertical_.stride + i * vertical_.dilation - vertical_.pad;
         while (some > 0 && r < 0) r += vertical_.stride, ++skipped, --some;
@@ -146,8 +146,8 @@ class WeightGradient {
   Maps x_, g_;
   Axis vertical_, horizontal_;
   Index row_;
-  std::vector<std::array<Index, 2>> columns_;  // of each tap of a row
-  Index together_;  // rows of g
+  std::vector<std::array<Index, 2>> columns_;  // for each tap of a row
+  Index together_;  // rows of g taken together
   float *sums_, *packed_;
 };
 

@@ -1,9 +1,9 @@
-// Winograd's products F(2 x 2, 3 x 3): four pixels of a result by 16 products instead of 36.
+// Winograd's products F(2 x 2, 3 x 3): they give four pixels of a result by 16 products, not 36.
 //
-// A 3 x 3 kernel at stride 1 gives four neighbouring pixels y from 4 x 4 pixels d by
-// y = A^T [(G w G^T) * (B^T d B)] A, product by product (Lavin and Gray, arXiv:1509.09308). The sums
-// over channels are taken before the last step, so that the two transforms are small beside the
-// products. The matrices hold 0, 1 and 1/2 alone: results differ from the direct sums by rounding.
+// A 3 x 3 kernel at stride 1 gives four neighbouring pixels y from 4 x 4 pixels d by y = A^T [(G w
+// G^T) * (B^T d B)] A, where * is elementwise (Lavin and Gray, arXiv:1509.09308). The sums over
+// channels are taken before the last step, so that the two transforms are small beside the products.
+// The matrices hold only 0, 1 and 1/2: results differ from the direct sums by rounding.
 
 #ifndef HPTJAX_WINOGRAD_H_
 #define HPTJAX_WINOGRAD_H_
@@ -18,8 +18,8 @@
 namespace winograd {
 
 constexpr int kSide = 4, kPlaces = kSide * kSide;
-// Vectors of images and channels of results that are computed together: what 4 x 4 pixels of the maps
-// become then fits into the first-level cache.
+// Vectors of images and channels of results that are computed together: the transforms of 4 x 4
+// pixels of the maps then fit into the first-level cache.
 #if defined(__AVX512F__)
 constexpr int kImages = 2, kResults = 12;
 #else
@@ -46,15 +46,16 @@ inline std::array<T, 2> of_products(T a, T b, T c, T d) {
   return {a + b + c, b - c - d};
 }
 
-// Whether a convolution goes by these products.
+// Tells whether a convolution uses these products.
 inline bool pays(const Source& source, const Maps& to) {
   for (const Axis& axis : {source.vertical, source.horizontal})
     if (axis.k != 3 || axis.stride != 1 || axis.dilation != 1) return false;
   return std::min(source.maps.live, to.live) >= kLeastChannels && std::min(to.height, to.width) > 1;
 }
 
-// m[t, f, b] = sum over n < inner of w[f, n, t] u[n, f, b] for each place f; t < T, b < V * N. Of maps
-// and products the places of a vector of images lie side by side: [., V, place, N].
+// m[t, f, b] = sum over n < inner of w[f, n, t] u[n, f, b] for each place f; t < T, b < V * N. The
+// places of a vector of images lie side by side in the transformed maps and products: [., V, place,
+// N].
 template <int N, int V, int T>
 void product(float* m, const float* u, Index inner, const float* w, Index step, Index w_outer,
              Index w_place) {
@@ -85,7 +86,7 @@ class Convolution {
     transform_kernels();
   }
 
-  // The four pixels from row h and column q on.
+  // The four pixels of the result from row h and column q on.
   void compute(Index h, Index q, const std::array<float*, 4>& y) {
     const Maps& maps = source_.maps;
     const Index row = h - pad(source_.vertical), column = q - pad(source_.horizontal);
@@ -104,13 +105,13 @@ class Convolution {
  private:
   Index pad(const Axis& axis) const { return source_.backward ? axis.k - 1 - axis.pad : axis.pad; }
 
-  // Four rows of 4 pixels, from the first column on, which may lie outside; a row outside is zeros.
+  // Four rows of 4 pixels from the first column on, which may lie outside; outer rows are zeros.
   struct Window {
     std::array<const float*, kSide> rows;
-    std::array<bool, kSide> inside;  // of each column
+    std::array<bool, kSide> inside;  // for each column
   };
 
-  // Images from `b` on as long as V vectors of them are left; returns the first left over.
+  // Computes images from `b` on while V vectors of them are left; returns the first left over.
   template <int N, int V>
   Index sweep(Index b, const Window& window, const std::array<float*, 4>& y) {
     for (; b + N * V <= to_.images; b += N * V) {
@@ -181,7 +182,7 @@ class Convolution {
     }
   }
 
-  // Kernels lie as [place, o, c]; a convolution reads c and gives o, an input gradient the reverse.
+  // Kernels are stored as [place, o, c]: a convolution sums over c, an input gradient over o.
   Index w_outer() const { return source_.backward ? 1 : inner_; }
   Index w_step() const { return source_.backward ? to_.live : 1; }
 

@@ -1,6 +1,6 @@
-"""Learning-rate schedules: a class and a row of the table each.
+"""Learning-rate schedules: one class and one row of the table each.
 
-base.py says what a schedule must be.
+base.py says what a schedule must do.
 """
 
 from hptjax.config.parts import LR_SCHEDULES

@@ -1,7 +1,7 @@
-"""What a learning-rate schedule must be: a factor of the learning rate over the training.
+"""The contract of a learning-rate schedule: a factor of the learning rate over the training.
 
-Everything is float32 and traced, so members of one program may differ in every number. A factor is
-finite for all allowed numbers, at the very beginning and end, too.
+All numbers are float32 and traced, so members of one program may differ in every number. A factor
+must be finite for all allowed numbers, also at the first and the last step.
 """
 
 from abc import abstractmethod
@@ -14,13 +14,13 @@ from hptjax.config.frozen import Frozen
 from hptjax.ops.numbers import Numbers
 
 Factor = Annotated[float, Field(ge=0, le=1)]
-Share = Annotated[float, Field(ge=1e-6, le=1)]  # of the training; a float32 zero divides nothing
+Share = Annotated[float, Field(ge=1e-6, le=1)]  # of the training; schedules divide by it in float32
 
 
 class LrSchedule(Frozen):
-    """The base of every schedule; a subclass's fields are its options, `float` ones are traced.
+    """The base class of every schedule; its fields are options, and its floats are traced.
 
-    main: the option that stands for the value in `word: value`.
+    main: the option that takes the value in `word: value`.
 
     Example:
         >>> import hptjax
@@ -34,9 +34,9 @@ class LrSchedule(Frozen):
 
     @abstractmethod
     def factor(self, progress: Array, h: Numbers) -> Array:
-        """What the learning rate is multiplied by at one step; float32.
+        """Returns the factor of the learning rate at one step; float32.
 
-        progress: steps taken before / all steps of a fully trained network, float32 in [0, 1).
-        h: `steps` (all of them, float32) and the schedule's own traced numbers, which are read
-        from here and never from self.
+        progress: steps taken before / all steps of a fully trained network, float32 in [0, 1). h:
+        `steps` (the number of all steps, float32) and the schedule's traced numbers, which must be
+        read from h, never from self.
         """

@@ -1,4 +1,4 @@
-"""Up, then far down (Smith & Topin 2018)."""
+"""One cycle of the learning rate: up, then far down (Smith & Topin 2018)."""
 
 from typing import Annotated
 
@@ -13,12 +13,11 @@ Divisor = Annotated[float, Field(ge=1, le=1e15)]
 
 
 class OneCycle(LrSchedule):
-    """PyTorch's OneCycleLR with cosine annealing; the learning rate is the largest.
+    """PyTorch's OneCycleLR with cosine annealing; the learning rate is the peak.
 
-    It starts at 1 / div_factor and ends, at the last step, at 1 / (div_factor * final_div_factor).
-    pct_start: the share of the training that goes up. div_factor: how many times smaller than the
-    largest the first learning rate is. final_div_factor: how many times smaller than the first the
-    last one is.
+    The factor starts at 1 / div_factor and ends, at the last step, at 1 / (div_factor *
+    final_div_factor). pct_start: the share of the training that goes up. div_factor: the peak
+    learning rate over the first one. final_div_factor: the first learning rate over the last one.
     """
 
     pct_start: Factor = 0.3
@@ -27,7 +26,7 @@ class OneCycle(LrSchedule):
 
     def factor(self, progress: Array, h: Numbers) -> Array:
         i = progress * h.steps
-        top = h.pct_start * h.steps - 1  # the step of the largest rate; below 0 nothing goes up
+        top = h.pct_start * h.steps - 1  # the step of the peak; below 0 there is no rise
         start = 1 / h.div_factor
         up = _cosine(start, 1.0, i / _above_zero(top))
         down = _cosine(1.0, start / h.final_div_factor, (i - top) / _above_zero(h.steps - 1 - top))

@@ -1,4 +1,4 @@
-"""Schedules that go down smoothly from the learning rate to `end_factor` of it."""
+"""Schedules that decay smoothly from the learning rate to `end_factor` times it."""
 
 from typing import Annotated, ClassVar
 
@@ -11,16 +11,16 @@ from hptjax.population.lr_schedules.base import Factor, LrSchedule, Share
 
 
 class Constant(LrSchedule):
-    """The learning rate, all the time."""
+    """Keeps the learning rate constant."""
 
     def factor(self, progress: Array, h: Numbers) -> Array:
         return jnp.ones_like(progress)
 
 
 class Cosine(LrSchedule):
-    """Half a cosine (Loshchilov & Hutter 2017, without restarts).
+    """Decays by half a cosine (Loshchilov & Hutter 2017, without restarts).
 
-    end_factor: what the learning rate is multiplied by in the end.
+    end_factor: the factor of the learning rate at the end.
     """
 
     main: ClassVar[str | None] = "end_factor"
@@ -31,9 +31,9 @@ class Cosine(LrSchedule):
 
 
 class Linear(LrSchedule):
-    """A straight line.
+    """Decays in a straight line.
 
-    end_factor: what the learning rate is multiplied by in the end.
+    end_factor: the factor of the learning rate at the end.
     """
 
     main: ClassVar[str | None] = "end_factor"
@@ -44,11 +44,11 @@ class Linear(LrSchedule):
 
 
 class Polynomial(LrSchedule):
-    """A power of what is left of the decay.
+    """Decays by a power of the remaining share of the decay.
 
-    power: of what is left; 1 is a straight line. end_factor: what the learning rate is multiplied
-    by in the end. decay_steps_factor: the share of the training that the decay takes, after which
-    the factor stays (as in the PD1 data of Wang et al. 2021).
+    power: the exponent; 1 is a straight line. end_factor: the factor of the learning rate at the
+    end. decay_steps_factor: the share of the training that the decay takes; after it the factor
+    stays constant (as in the PD1 data of Wang et al. 2021).
     """
 
     main: ClassVar[str | None] = "power"
@@ -62,9 +62,9 @@ class Polynomial(LrSchedule):
 
 
 class Exponential(LrSchedule):
-    """The same ratio from each step to the next.
+    """Decays by the same ratio at each step.
 
-    end_factor: what the learning rate is multiplied by in the end.
+    end_factor: the factor of the learning rate at the end.
     """
 
     main: ClassVar[str | None] = "end_factor"
@@ -75,5 +75,5 @@ class Exponential(LrSchedule):
 
 
 def _between(height: Array, low: Array) -> Array:
-    """From 1 at height 1 to `low` at height 0; exactly 1 at the beginning."""
+    """Maps height 1 to 1, exactly, and height 0 to `low`."""
     return height + low * (1 - height)

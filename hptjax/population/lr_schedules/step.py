@@ -22,5 +22,5 @@ class Step(LrSchedule):
     gamma: Factor = 0.1
 
     def factor(self, progress: Array, h: Numbers) -> Array:
-        drops = jnp.floor(progress / h.size * (1 + SLACK))  # 0.3 / 0.1 is three, not just below
+        drops = jnp.floor(progress / h.size * (1 + SLACK))  # 0.3 / 0.1 must give 3, not just below
         return h.gamma**drops

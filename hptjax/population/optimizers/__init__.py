@@ -1,6 +1,6 @@
-"""Optimizers of one member's weights: a file and a row of the table each.
+"""Optimizers of one member's weights: one file and one row of the table each.
 
-base.py says what an optimizer must be.
+base.py says what an optimizer must do.
 """
 
 from hptjax.config.parts import OPTIMIZERS

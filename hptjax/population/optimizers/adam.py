@@ -13,7 +13,7 @@ class Adam(Optimizer):
     """Adam with weight_decay * params added to the gradient (L2); slots: both moments.
 
     beta_1: decay of the mean gradient at each step. beta_2: decay of the mean squared gradient.
-    epsilon: is added to the root that a step is divided by.
+    epsilon: added to the square root in the denominator.
     """
 
     beta_1: Decay = 0.9
@@ -26,7 +26,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay: weights shrink by lr * weight_decay of themselves."""
+    """Adam with decoupled weight decay: a step subtracts lr * weight_decay times the weights."""
 
     def update(self, params: Array, grads: Array, slots: Slots, h: Numbers) -> tuple[Array, Slots]:
         return _adam(params * (1 - h.lr * h.weight_decay), grads, slots, h)

@@ -1,8 +1,8 @@
 """optax's elementwise optimizers: `optax.lion`, in Python also `from ...optax import lion`.
 
-Each is a class made from the signature of optax's factory: its floats are traced numbers, its
-booleans are static, and its other arguments keep their defaults. The factories do not run here
-before an optimizer is used.
+Each is a class made from the signature of optax's factory. Floats become traced numbers, booleans
+become static, and other arguments keep their defaults. No factory runs before its optimizer is
+used.
 """
 
 import inspect
@@ -48,7 +48,7 @@ _BOUNDED: dict[str, Any] = {
 
 
 def __getattr__(name: str) -> type[Optimizer]:
-    """The class of one factory, so that it can be imported and unpickled."""
+    """Returns the class of one factory, so that it can be imported and unpickled."""
     try:
         if name.startswith("_"):
             raise ConfigError(f"hptjax.population.optimizers.optax has no {name!r}.")
@@ -58,7 +58,7 @@ def __getattr__(name: str) -> type[Optimizer]:
 
 
 def members() -> tuple[str, ...]:
-    """What may stand for the name in `optax.<name>`, as far as the installed version has it."""
+    """Returns the names allowed in `optax.<name>`, those that the installed version has."""
     import optax
 
     return tuple(name for name in ELEMENTWISE if hasattr(optax, name))
@@ -66,9 +66,9 @@ def members() -> tuple[str, ...]:
 
 @cache
 def optimizer(name: str) -> type[Optimizer]:
-    """The optimizer `optax.<name>`; the same class for the same name.
+    """Returns the optimizer `optax.<name>`; the same class for the same name.
 
-    Raises ConfigError for a name that optax does not have, and for what breaks the law of base.py.
+    Raises ConfigError for a name that optax does not have, or for one that breaks a law of base.py.
     """
     if name in REFUSED:
         raise ConfigError(f"optax.{name} cannot train padded networks: it {REFUSED[name]}.")
@@ -97,12 +97,12 @@ def _factory(name: str) -> Callable[..., Any]:
 
 
 def _fields(factory: Callable[..., Any]) -> Mapping[str, Any]:
-    """Options by name, as pydantic wants them: (type, default)."""
+    """Returns the options by name, as pydantic wants them: (type, default)."""
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(factory).parameters.items():
         default = parameter.default
         if name == "momentum" and default is None:
-            default = 0.0  # the same steps, and it can be tuned
+            default = 0.0  # takes the same steps as None, and can be tuned
         if name in ("learning_rate", "weight_decay"):
             continue
         if isinstance(default, bool):
@@ -113,7 +113,7 @@ def _fields(factory: Callable[..., Any]) -> Mapping[str, Any]:
 
 
 class FromOptax(Optimizer):
-    """The base of all of optax's; weight_decay is the factory's own, else L2 in the gradient."""
+    """The base of all optax optimizers; weight_decay: the factory's, or else L2 in the gradient."""
 
     factory_name: ClassVar[str]
 
@@ -150,9 +150,9 @@ class FromOptax(Optimizer):
 
 
 class _Layout(NamedTuple):
-    """Where the leaves of an optax state are found: in slots, or made from the step.
+    """How the leaves of an optax state are stored in slots, or computed from the step.
 
-    kinds: of each leaf "slot" ([N] floats), "count" (steps taken) or "first" (whether none was).
+    kinds: for each leaf "slot" ([N] floats), "count" (steps taken) or "first" (True at step 0).
     """
 
     tree: Any
@@ -175,10 +175,10 @@ class _Layout(NamedTuple):
 
 @cache
 def _layout(name: str, options: tuple[tuple[str, bool], ...]) -> _Layout:
-    """Raises ConfigError where optax keeps what is neither a number of each weight nor a count."""
+    """Raises ConfigError if optax keeps anything but numbers of each weight and counts."""
     part = cast(FromOptax, optimizer(name)(**dict(options)))
     h = Numbers(**{**dict(part), "lr": 0.1, "weight_decay": 0.0})
-    size = 13  # no state has an axis of this length by accident
+    size = 13  # no axis of a state has this length by accident
     vector = jax.ShapeDtypeStruct((size,), jnp.float32)
     state = jax.eval_shape(lambda params: part._transformation(h).init(params), vector)
     leaves, tree = jax.tree.flatten(state)

@@ -10,10 +10,10 @@ from hptjax.population.optimizers.base import Decay, Epsilon, Optimizer, Slots
 class RMSprop(Optimizer):
     """RMSprop with weight_decay * params added to the gradient (L2).
 
-    Slots: mean square, velocity and, where centered, mean gradient. alpha: decay of the mean
-    square. epsilon: is added to the root that a step is divided by. momentum: decay of the
-    velocity; 0 has none. centered: divides by the deviation of the gradient in place of its root
-    mean square (Graves 2013).
+    Slots: mean square, velocity and, if centered, mean gradient. alpha: decay of the mean square.
+    epsilon: added to the square root in the denominator. momentum: decay of the velocity; with 0
+    there is no velocity. centered: divide by the standard deviation of the gradient, not by its
+    root mean square (Graves 2013).
     """
 
     alpha: Decay = 0.99

@@ -12,9 +12,9 @@ from hptjax.population.optimizers.base import Decay, Optimizer, Slots
 class SGD(Optimizer):
     """SGD with weight_decay * params added to the gradient (L2); slot: the velocity.
 
-    momentum: decay of the velocity at each step; 0 has none. nesterov: looks ahead by Nesterov's
-    rule. one_minus_momentum: another spelling of momentum, for a search on a log scale; each is
-    neutral at its default, and a config that gives both is refused.
+    momentum: decay of the velocity at each step; with 0 there is no velocity. nesterov: use
+    Nesterov's look-ahead. one_minus_momentum: 1 - momentum, for a search on a log scale; each of
+    the two has no effect at its default, and a config that sets both is refused.
     """
 
     momentum: Decay = 0.0
