@@ -52,10 +52,10 @@ def to_unit(entry: Entry, value: Any) -> float:
 class Space(Mapping[str, Entry]):
     """Ordered mapping from hparam name to entry; immutable and hashable.
 
-    entries: {name: entry}, as `uniform`, `integer` and `choice` give them, too. The order of the
-    names is the order of the D coordinates of the unit cube. conditions: {name:
-    the conditions of that hparam}. If one of them does not hold, the hparam is inactive and has no
-    effect. Points that differ in inactive hparams only count as one.
+    entries: {name: entry}, also in the form that `uniform`, `integer` and `choice` return. The
+    order of the names is the order of the D coordinates of the unit cube. conditions: for each
+    name, the conditions of that hparam. If one of them does not hold, the hparam is inactive and
+    has no effect. Points that differ in inactive hparams only count as one.
 
     Example:
         >>> import hptjax

@@ -221,7 +221,7 @@ def test_the_key_stands_only_where_it_says_something(tmp_path):
         assert ("epoch" in board.to_frame().columns) == chosen
         assert (">epoch<" in board._repr_html_()) == chosen
     lines[0]["trials"][0] |= {"epoch": 99, "status": "trained"}
-    with pytest.raises(DataError, match="judged by an epoch that it has not"):
+    with pytest.raises(DataError, match="judged by an epoch that it does not have"):
         generation_of(lines[0])
 
 

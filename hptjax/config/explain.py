@@ -30,9 +30,7 @@ def explain(error: ValidationError, model: type[BaseModel], path: str = "") -> C
     ranked = sorted(found.items(), key=lambda pair: pair[1][0]["type"] != "extra_forbidden")
     where, items = ranked[0]
     cause = items[0].get("ctx", {}).get("error")
-    inner = (
-        cause.more if isinstance(cause, ConfigError) else 0
-    )  # mistakes of a part that it was built from
+    inner = cause.more if isinstance(cause, ConfigError) else 0  # mistakes in its own parts
     return ConfigError(_sentence(where, items, model), more=len(ranked) - 1 + inner)
 
 

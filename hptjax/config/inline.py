@@ -18,9 +18,8 @@ from hptjax.errors import ConfigError, shown, shown_key
 from hptjax.table import Table
 
 NATIVE = ("layers", "flax")  # a native model has one of these keys
-_RECIPE = tuple(
-    rule.key for rule in TABLE if not rule.where
-)  # only the original's form has betas there
+# only the original's form has betas here
+_RECIPE = tuple(rule.key for rule in TABLE if not rule.where)
 
 
 @dataclass(frozen=True)

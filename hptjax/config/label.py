@@ -6,13 +6,8 @@ from collections.abc import Sequence
 from hptjax.errors import ConfigError, shown
 
 _FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_LOST = (
-    "na",
-    "none",
-    "null",
-    "true",
-    "false",
-)  # readers of tables take these, and numbers, for values
+# readers of tables take these words, and numbers, for values
+_LOST = ("na", "none", "null", "true", "false")
 
 
 def check_label(label: object, path: str) -> str:

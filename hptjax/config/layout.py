@@ -166,7 +166,7 @@ class Layout:
         [option] = located.rest
         if option == DEPTH:
             if located.item.depth is None:
-                raise ConfigError(f"{where}: {str(ref)!r} names nothing, it has no depth.")
+                raise ConfigError(f"{where}: {str(ref)!r} names nothing: that layer has no depth.")
             value = _shared(located.item.depth, located.index[:-1], ref, where)
             if not isinstance(value, Ref):
                 value = self.most.get(f"{located.name}.{DEPTH}", value)
@@ -174,7 +174,7 @@ class Layout:
         field = located.item.layer_class.model_fields[option]
         given = located.item.given
         if option not in given and field.is_required():
-            raise ConfigError(f"{where}: {str(ref)!r} names what is not given.")
+            raise ConfigError(f"{where}: {str(ref)!r} names an option that is not given.")
         value = given[option] if option in given else field.get_default()
         return located, _shared(value, located.index, ref, where)
 

@@ -17,9 +17,8 @@ from hptjax.config.yaml_values import Mistake, build
 from hptjax.errors import ConfigError, shown
 
 LARGEST = 4 * 2**20  # bytes of a file
-_BARE = re.compile(
-    r"[A-Za-z_][A-Za-z0-9_./-]*"
-)  # text that needs no quotes, except for these words:
+# text that needs no quotes, except for these words:
+_BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _WORDS = re.compile(r"y|n|yes|no|on|off|true|false|null", re.IGNORECASE)
 
 

@@ -266,6 +266,6 @@ def _check_trial(trial: TrialRecord, strategy: str, metrics: Set[str]) -> None:
         if curves and (set(curves) != metrics or not named or len(lengths) > 1):
             raise DataError(f"trial {trial.number} has curves of other names or lengths")
     if trial.epoch is not None and not 1 <= trial.epoch <= trial.age:
-        raise DataError(f"trial {trial.number} is judged by an epoch that it has not")
+        raise DataError(f"trial {trial.number} is judged by an epoch that it does not have")
     if any(not isinstance(value, bool | int | float | str) for value in trial.hparams.values()):
         raise DataError(f"trial {trial.number} has an hparam that is no plain value")

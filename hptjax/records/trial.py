@@ -24,13 +24,8 @@ class Status(StrEnum):
     LOST = "lost"  # with the worker that trained it
 
 
-COUNTED = (
-    Status.TRAINED,
-)  # only these may be the best: a stopped trial's value is of fewer epochs
-OPTIONAL = (
-    "epoch",
-    "objectives",
-)  # keys of a record that are written only if they are not empty
+COUNTED = (Status.TRAINED,)  # may be the best: a stopped trial's value is of fewer epochs
+OPTIONAL = ("epoch", "objectives")  # keys of a record that are written only if not empty
 FAILED = (Status.DIVERGED, Status.INFEASIBLE, Status.LOST)  # these have no value
 
 

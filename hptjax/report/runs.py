@@ -32,12 +32,8 @@ SERIES = "series"  # a column that a page adds: the name of a search of a run
 UNIT = "unit:"  # prefix of an hparam's coordinate in the unit cube
 LEDGER = ("members", "member_epochs", "samples")
 SECONDS = ("compile_s", "train_s", "searcher_s", "log_s")
-NO_VARIANT = (
-    "seed",
-    "out",
-    "tensorboard",
-    "strategies",
-)  # keys of a config that do not make variants
+# keys of a config that do not make variants
+NO_VARIANT = ("seed", "out", "tensorboard", "strategies")
 
 
 def load_runs(paths: Iterable[str | Path]) -> dict[str, StudyResult]:

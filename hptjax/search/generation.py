@@ -26,10 +26,7 @@ from hptjax.transpile.repair import Candidate
 
 OnEpoch = Callable[[int, Mapping[str, np.ndarray]], None]
 
-
-PAIRED_KEY = (
-    zlib.crc32(b"paired") & 0x7FFFFFFF
-)  # the key of every trial of a study with paired keys
+PAIRED_KEY = zlib.crc32(b"paired") & 0x7FFFFFFF  # of every trial of a study with paired keys
 
 
 def trial_key(label: str, number: int, *, paired: bool = False) -> int:

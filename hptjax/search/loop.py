@@ -139,9 +139,8 @@ class StrategyRun:
         population = self.executor.start(members) if members else None
         if population is not None:
             decide: Callable[..., Step | None] = partial(loop.schedule.decide, number)
-            bound = (
-                meter.unbounded() if recorded else meter
-            )  # its budget was applied when it was recorded
+            # the budget of a recorded generation was applied when it was recorded
+            bound = meter.unbounded() if recorded else meter
             generation.train(population, decide, bound, partial(loop.recorder.epoch, self.label))
             if generation.age == 0:
                 return None, generation.cut

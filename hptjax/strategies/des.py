@@ -1,4 +1,4 @@
-"""Options of the searcher `des`, which is in `hptjax.strategies.des_searcher`."""
+"""DES, the Differential Evolution Strategy (Arabas & Jagodzinski 2020), as in `hptjax.des`."""
 
 from typing import Annotated
 

@@ -49,7 +49,7 @@ BY_NUMBER = ("std_schedule", "optimizer")
 
 
 def kind(name: str) -> SearcherKind:
-    """The searcher of an evosax algorithm.
+    """An algorithm of evosax.
 
     Raises ConfigError if the algorithm is unknown or cannot be used.
     """

@@ -44,7 +44,7 @@ _OPERATORS = ("BaseCrossover", "BaseMutation")
 
 
 def kind(name: str) -> SearcherKind:
-    """The searcher of an Optuna sampler.
+    """A sampler of Optuna.
 
     Raises ConfigError if the sampler is unknown or cannot be used.
     """

@@ -24,11 +24,12 @@ def _source(value: Any) -> Any:
 class Validation(Frozen):
     """The validation set: how many images it has, and how they are chosen.
 
-    fraction or images: their share of the training set, or their number (neither: a fifth). source:
-    other images instead, `test` (the source's own test set) or another source, such as folder:val.
-    stratified: whether the split keeps the shares of the classes (None: as the data say). seed: the
-    seed of the split (None: the study's seed). groups: images of one group stay together; for
-    folder:<path> it is a regular expression on the names of files, for npz:<path> a key.
+    fraction or images: the share of the training images, or the number of images (neither: a
+    fifth). source: other images instead, `test` (the source's own test set) or another source, such
+    as folder:val. stratified: whether the split keeps the shares of the classes (None: as the data
+    say). seed: the seed of the split (None: the study's seed). groups: images of one group stay
+    together; for folder:<path> it is a regular expression on the names of files, for npz:<path> a
+    key.
     """
 
     fraction: Annotated[float, Field(gt=0, lt=1)] | None = None

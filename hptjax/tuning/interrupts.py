@@ -35,9 +35,8 @@ class Interrupts(Sink):
 
     def __enter__(self) -> "Interrupts":
         here = threading.current_thread() is threading.main_thread()
-        if (
-            here and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
-        ):  # set by nohup or a shell
+        # nohup or a shell may have it ignored
+        if here and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             self._old = signal.signal(signal.SIGINT, self._take)
             self._taken = True
         return self

@@ -29,9 +29,8 @@ def _start(**options: Any) -> None:
     numbers = (signal.SIGINT, signal.SIGTERM)
     handlers = {number: signal.getsignal(number) for number in numbers}
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message=r"os\.fork\(\) was called"
-        )  # the child calls exec at once
+        # the child calls exec at once
+        warnings.filterwarnings("ignore", message=r"os\.fork\(\) was called")
         ray.init(**options, **QUIET)
     if threading.current_thread() is threading.main_thread():
         for number, handler in handlers.items():

@@ -81,9 +81,8 @@ class RayPopulation(Trained):
     def weights(self, k: int, *, marked: bool = False) -> Mapping[str, Any]:
         """The weights of a member; raises DataError if it is lost."""
         member = self._ids[k]
-        earlier = (
-            marked and self._marks.get(member) != self._age
-        )  # otherwise they are the present ones
+        # a mark of this age has the present weights
+        earlier = marked and self._marks.get(member) != self._age
         while True:
             self._bring(self._age, set(self._home))
             if member in self._lost:

@@ -22,9 +22,8 @@ def plot_convergence(
     ax.fill_between(nfev, low, high, where=np.isfinite(high), alpha=0.25, color=line.get_color())
     ax.set(xlabel="evaluations", ylabel="best value so far")
     shown = values[np.isfinite(values)]
-    if (
-        shown.size and 0 < 10 * shown.min() < shown.max()
-    ):  # within a decade, a log scale has hardly any ticks
+    # within a decade, a log scale has hardly any ticks
+    if shown.size and 0 < 10 * shown.min() < shown.max():
         ax.set_yscale("log")
     ax.legend(frameon=False)
     return ax
