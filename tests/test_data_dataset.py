@@ -80,7 +80,7 @@ def test_images_of_no_plain_meaning_are_refused(images, message) -> None:
 def test_plain_ranges_become_bytes_and_a_line_says_so(scaled, said) -> None:
     lines = []
     dataset = ImageDataset(scaled, LABELS, notify=lines.append)
-    factor = 255 / 119 if "times" in said else 2
+    factor = 255 / 119 if "multiplied" in said else 2
     assert dataset.images.dtype == np.uint8
     np.testing.assert_array_equal(dataset.images[..., 0], np.round(IMAGES * factor))
     assert len(lines) == 1
