@@ -40,28 +40,33 @@ def model() -> hptjax.Model:
     )
 
 
+def accuracies(trial: hptjax.Trial) -> np.ndarray:
+    """The validation accuracy of each epoch, [epochs]; NaN where there is none."""
+    curve = trial.curves["val_accuracy"]
+    return np.array([np.nan if value is None else value for value in curve])
+
+
 def draw(result: hptjax.Result, out: Path) -> None:
     """Writes the figure; result: a search whose trials all have curves of val_accuracy."""
     norm = LogNorm(1e-4, 1e-1)
     figure, axes = plt.subplots(figsize=(8.6, 3.6), layout="constrained")
-    best = max(result.trials, key=lambda trial: trial.curves["val_accuracy"][-1] or 0)
+    best = max(result.trials, key=lambda trial: np.nan_to_num(accuracies(trial)[-1]))
     for trial in result.trials:
-        curve = [np.nan if value is None else value for value in trial.curves["val_accuracy"]]
-        epochs = np.arange(1, len(curve) + 1)
+        curve = accuracies(trial)
         strong = trial is best
         axes.plot(
-            epochs,
+            np.arange(1, len(curve) + 1),
             curve,
             color=COLOURS(norm(trial.hparams["lr"])),
             linewidth=2.4 if strong else 0.9,
             alpha=1.0 if strong else 0.75,
             zorder=3 if strong else 2,
         )
-    last = best.curves["val_accuracy"][-1] or 0
+    best_curve = accuracies(best)
     name = f"{best.hparams['conv0.out_channels']} and {best.hparams['conv1.out_channels']} channels"
     axes.annotate(
-        f"{last:.3f}: {best.hparams['optimizer']}, {name}",
-        (len(best.curves["val_accuracy"]), last),
+        f"{best_curve[-1]:.3f}: {best.hparams['optimizer']}, {name}",
+        (len(best_curve), best_curve[-1]),
         xytext=(-8, 10),
         textcoords="offset points",
         ha="right",

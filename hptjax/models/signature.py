@@ -73,6 +73,11 @@ class NetShape:
         """The number of outputs that the network returns for an image."""
         return out_shape(self.signature.incoming, self.layers)[0]
 
+    @property
+    def of_own_class(self) -> bool:
+        """Whether the network is a class of the user's own."""
+        return any(placed.layer.whole for placed in self.layers)
+
 
 def walk(incoming: Shape, layers: Sequence[Placed]) -> Iterator[tuple[Placed, Shape]]:
     """Yields each layer with the true shape of its input; incoming: the shape of the images."""

@@ -85,8 +85,7 @@ def _compile_seconds(body: NetShape, *, kernels: bool) -> float:
     """Returns the seconds to compile one body on a CPU."""
     layers = (_layer_seconds(weight, kernels=kernels) for weight in weights(body).values())
     seconds = table().compiling.body + sum(layers)
-    own = any(placed.layer.whole for placed in body.layers)
-    return seconds * table().compiling.own if own else seconds
+    return seconds * table().compiling.own if body.of_own_class else seconds
 
 
 def _layer_seconds(weight: Weight, *, kernels: bool) -> float:

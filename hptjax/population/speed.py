@@ -32,8 +32,7 @@ def features(body: NetShape, shape: NetShape, *, live: bool = True) -> np.ndarra
     """
     costs, batch = costs_of(body), shape.signature.batch_size
     operations = train_flops(shape if live else body)
-    own = any(placed.layer.whole for placed in body.layers)
-    both = (0, batch * operations) if own else (batch * operations, 0)
+    both = (0, batch * operations) if body.of_own_class else (batch * operations, 0)
     return np.array([1, costs.parameters, batch * costs.map_numbers, *both], float)
 
 
