@@ -181,8 +181,8 @@ def test_a_broken_picture_is_named_and_the_others_are_done(tmp_path, capsys):
     assert "pictures of other sizes are resized to 12 x 12, in proportion, the centre cr" in out
     assert "colour.png" in out
     assert error.count("\n") == 2
-    assert "bad.png: is no sound picture (image file is truncated" in error
-    assert "no.jpg: is no sound picture" in error
+    assert "bad.png: cannot be read as a picture (image file is truncated" in error
+    assert "no.jpg: cannot be read as a picture" in error
 
 
 @pytest.mark.parametrize(

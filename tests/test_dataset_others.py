@@ -206,7 +206,7 @@ def test_a_data_frame_of_paths_and_one_of_arrays(tmp_path):
     with pytest.raises(ConfigError, match="groups: there is no column 'patent'; did you mean 'pat"):
         ImageDataset.from_dataframe(own, "file", "kind", folder=tmp_path, groups="patent")
     frame.loc[2, "file"] = "9.png"
-    with pytest.raises(DataError, match=r"9\.png: is no sound picture \(.*No such file"):
+    with pytest.raises(DataError, match=r"9\.png: cannot be read as a picture \(.*No such file"):
         ImageDataset.from_dataframe(frame, "file", "kind", folder=tmp_path)
 
 

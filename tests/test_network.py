@@ -155,7 +155,7 @@ def test_images_that_it_cannot_take_are_refused(net):
         net.predict(np.full((2, 12, 12), np.nan))
     with pytest.raises(DataError, match="from 0 to 15: scale them as the training images were"):
         net.predict(np.arange(144).reshape(12, 12) % 16)
-    with pytest.raises(DataError, match=r"cat\.png: is no sound picture"):
+    with pytest.raises(DataError, match=r"cat\.png: cannot be read as a picture"):
         net.predict("cat.png")
 
 

@@ -49,15 +49,15 @@ class Shelf:
 
 
 _IN_LAYERS = (
-    "It stands in the list `layers` of a model, and takes label and depth, too. padded, traced: "
-    "networks that differ in it share a body; static: each value has its own body."
+    "It stands in the list `layers` of a model, and takes label and depth, too. Networks that "
+    "differ in a padded or a traced option share a body. A static option has a body for each value."
 )
 _FLAX = """\
 # A network of your own class, of flax.linen or flax.nnx: images [B, H, W, C] in,
 # outputs [B, K] out. It stands in a model instead of `layers`.
 # module: the place of the class. Any other key except `call` is an argument of its
-# constructor: static, each value has its own body. call: arguments of its
-# __call__ that are numbers: traced, networks that differ in them share a body.
+# constructor. It is static: each value has a body of its own. call: arguments of its
+# __call__ that are numbers. They are traced: networks that differ in them share a body.
 # The constructor gets the number of outputs as `num_classes` or `outputs`.
 model: {flax: {module: 'my_nets:Net', width: 16, call: {dropout: 0.1}}}
 """

@@ -129,7 +129,7 @@ def _decode(
                 pictures.append(read_one)
                 kept.append(index)
     if not pictures:
-        raise DataError(f"{tree.name}: none of {len(tree.files)} files is a sound picture.")
+        raise DataError(f"{tree.name}: none of {len(tree.files)} files can be read as a picture.")
     lines = [
         *resized_lines([one.size for one in pictures], size),
         *lines_of(p.done for p in pictures),

@@ -112,7 +112,7 @@ class ConvModule(nn.Module):
 
 
 class Conv(Convolution):
-    """A convolution of maps: out_channels kernels of kernel_size, each `stride` pixels.
+    """A convolution of maps: out_channels kernels of kernel_size pixels, moved by `stride` pixels.
 
     norm, activation, dropout follow it, in this order. out_channels: the number of output maps.
     kernel_size: one number, or [height, width]. padding: pixels on each side, or `same`: at stride
