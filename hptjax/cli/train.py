@@ -96,7 +96,9 @@ def _trial_of(path: Path) -> str | None:
 
 def defaults_text(defaults: Mapping[str, Any]) -> str:
     """A line about the defaults in the place of a model's entries; empty if it has none."""
-    return f"The model has hparams that are tuned; this training takes their defaults: {show_hparams(defaults)}" * bool(defaults)
+    if not defaults:
+        return ""
+    return f"The model is to be tuned; this training takes its defaults: {show_hparams(defaults)}"
 
 
 def epoch_lines(console: Console, epochs: int) -> OnEpoch:

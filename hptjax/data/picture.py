@@ -25,8 +25,8 @@ _WITH_ALPHA = ("LA", "La", "RGBA", "RGBa", "PA")
 # Reports on some pictures; their number comes first.
 SAID = {
     "palette": "of a palette of colours: each pixel gets its colour",
-    "alpha": "with transparency, which is ignored: their colours are taken as they are. To lay them on "
-    "white, write data.background: white",
+    "alpha": "with transparency, which is ignored: their colours are taken as they are. To lay "
+    "them on white, write data.background: white",
     "laid": "with transparency: laid on the colour that data.background says",
     "deep": "of 16 bits: divided by 257, rounded to grey levels",
     "dim": "of 16 bits without a number above a tenth of 65535: nearly black; if their white is "
@@ -126,8 +126,8 @@ def read_picture(
 
     size: (height, width) to scale and crop to, as `resize_and_crop` does. channels: 1 or 3, to
     convert to. background: the colour to put behind transparent pixels. Raises
-    BrokenPictureError for a file that cannot be read as a picture, DataError for one that cannot get
-    this size, ConfigError for an unknown colour.
+    BrokenPictureError for a file that cannot be read as a picture, DataError for one that cannot
+    get this size, ConfigError for an unknown colour.
     """
     from PIL import Image
 
