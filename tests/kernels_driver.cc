@@ -13,6 +13,7 @@
 #include <list>
 #include <memory>
 
+#include "activation.cc"
 #include "conv.cc"
 #include "depthwise.cc"
 #include "dropout.cc"
@@ -26,6 +27,8 @@ namespace {
 
 // Arrays of one call; those that are given hold small numbers, results NaN.
 class Arrays {
+  using U8 = ffi::Buffer<ffi::U8>;
+
  public:
   F32 given(std::vector<int64_t> shape) {
     return F32(make<float>(std::move(shape), [this] { return next_ = std::fmod(next_ + 0.7f, 2.0f); }));
@@ -42,7 +45,16 @@ class Arrays {
   ffi::Buffer<ffi::U32> key() {
     return ffi::Buffer<ffi::U32>(make<uint32_t>({2}, [] { return 0x9e3779b9u; }));
   }
+  ffi::Result<U8> bytes(std::vector<int64_t> shape) {
+    U8 made(make<uint8_t>(std::move(shape), [] { return uint8_t{2}; }));
+    bytes_.push_back(made);
+    return made;
+  }
+  // Whether every number of a result is finite, and every byte is 0 or 1.
   bool written() const {
+    for (const U8& result : bytes_)
+      for (std::size_t i = 0; i < result.element_count(); ++i)
+        if (result.typed_data()[i] > 1) return false;
     for (const F32& result : results_)
       for (std::size_t i = 0; i < result.element_count(); ++i)
         if (!std::isfinite(result.typed_data()[i])) return false;
@@ -73,6 +85,7 @@ class Arrays {
 
   std::list<Block> blocks_;  // buffers stay where they are
   std::vector<F32> results_;
+  std::vector<U8> bytes_;
   float next_ = 0;
 };
 
@@ -109,7 +122,11 @@ ffi::Error run(const std::string& target, const Numbers& n, Arrays& a) {
   const S32 own = a.live({n.live_in});
   const std::vector<int64_t> v{n.c};
   if (target == "dropout")
-    return dropout(a.given(x), a.given({1}), a.key(), own, a.result(x));
+    return dropout(a.given(x), a.given({1}), a.key(), own, a.result(x), a.bytes(x));
+  const char* name = n.o % 2 ? "gelu" : "mish";
+  if (target == "activation") return activation(a.given(x), a.result(x), name);
+  if (target == "activation_and_slope")
+    return activation_and_slope(a.given(x), a.result(x), a.result(x), name);
   if (target == "norm")
     return norm_forward(a.given(x), a.given(v), a.given(v), own, a.result(x), a.result(v),
                         a.result(v), n.kh % 2, 1e-5f);

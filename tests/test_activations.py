@@ -3,6 +3,7 @@
 experiments/make_recipe_reference.py made the arrays, with torch 2.14 in float64 arithmetic.
 """
 
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -40,6 +41,29 @@ def test_an_activation_and_its_gradient_are_pytorchs(computed, name):
     want = ARRAYS[f"activation/{name}/grad"]
     np.testing.assert_allclose(grad[SMOOTH], want[SMOOTH], **CLOSE)
     assert np.isfinite(grad).all()
+
+
+KERNELS = [name for name in MAPS if find_activation(name).kernel]
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("shape", [(9, 4), (3, 2, 2, 3)], ids=str)
+def test_a_kernel_gives_pytorchs_values_and_gradients(name, shape, way):
+    x = jnp.asarray(X, jnp.float32).reshape(shape)
+    live = jnp.ones(len(x), bool)
+    y, back = jax.vjp(lambda x: activate(x, (name,), jnp.int32(0), live), x)
+    for got, kind in ((y, "value"), (back(jnp.ones_like(x))[0], "grad")):
+        np.testing.assert_allclose(np.ravel(got), ARRAYS[f"activation/{name}/{kind}"], **CLOSE)
+
+
+def test_a_kernel_gives_a_number_the_same_bits_wherever_it_lies():
+    numbers = jnp.asarray(np.random.default_rng(0).normal(size=(1, 37)) * 3, jnp.float32)
+    for name in KERNELS:
+        apply = partial(activate, names=(name,), choice=jnp.int32(0), live=jnp.ones(1, bool))
+        whole = apply(numbers)
+        for start in (1, 16, 30):
+            assert np.array_equal(apply(numbers[:, start:]), whole[:, start:])
+    assert KERNELS
 
 
 @pytest.mark.parametrize("dead", [0, 3])

@@ -25,6 +25,7 @@ GROUPS = "group_norm", "group_norm_gradient"
 POOL = "max_pool", "max_pool_gradient"
 LINEAR = "linear", "linear_input_gradient", "linear_weight_gradient"
 OF_MAPS = "norm", "norm_by_statistics", "norm_gradient", "dropout"
+OF_NUMBERS = "activation", "activation_and_slope"
 OF_A_CONVOLUTION = ("conv", "input_gradient", "weight_gradient", "bias_gradient")
 
 
@@ -77,7 +78,7 @@ def calls():
                 targets += ("input_gradient_of_both",)
             if kernel[0] == kernel[1] > max(map(max, pads)):  # each window holds a pixel
                 targets += POOL
-            targets += (*OF_MAPS, "running")
+            targets += (*OF_MAPS, *OF_NUMBERS, "running")
             yield from ((target, *numbers) for target in targets)
     for count, groups, size in itertools.product(images, (0, 1, 3), (1, 2)):
         channels = 5 if groups == 0 else groups * size + 2

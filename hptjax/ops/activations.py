@@ -16,6 +16,8 @@ from jax import Array, lax
 
 from hptjax.config.parts import ACTIVATIONS
 from hptjax.errors import ConfigError, shown
+from hptjax.ops import native
+from hptjax.ops.native import MAPS
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,14 @@ class Activation:
     fn: maps an array of any shape, number by number; a function that looks across units finds them
     on the last axis. keeps_zero: whether fn(0) is 0; if not, padded units are masked. across:
     replaces fn in padded networks: a function of x [units, B] and of a mask [units, 1] of the live
-    units; it must return 0 for the other units.
+    units; it must return 0 for the other units. kernel: the name of fn in our CPU kernel, if it has
+    one; padded networks use it.
     """
 
     fn: Callable[[Array], Array]
     keeps_zero: bool = True
     across: Callable[[Array, Array], Array] | None = None
+    kernel: str | None = None
 
     @property
     def about(self) -> str:
@@ -99,11 +103,11 @@ relu6 = Activation(jax.nn.relu6)
 elu = Activation(jax.nn.elu)
 selu = Activation(jax.nn.selu)
 celu = Activation(jax.nn.celu)
-gelu = Activation(partial(jax.nn.gelu, approximate=False))
+gelu = Activation(partial(jax.nn.gelu, approximate=False), kernel="gelu")
 gelu_tanh = Activation(partial(jax.nn.gelu, approximate=True))
 silu = Activation(jax.nn.silu)
 hardswish = Activation(jax.nn.hard_swish)
-mish = Activation(_mish)
+mish = Activation(_mish, kernel="mish")
 tanh = Activation(jnp.tanh)
 hardtanh = Activation(jax.nn.hard_tanh)
 sigmoid = Activation(jax.nn.sigmoid, keeps_zero=False)
@@ -151,4 +155,29 @@ def activate(x: Array, names: Sequence[str], choice: Array, live: Array) -> Arra
 def _padded(activation: Activation, x: Array, live: Array) -> Array:
     if activation.across is not None:
         return activation.across(x, live)
+    if activation.kernel is not None and x.ndim in (2, 4) and native.take(x):
+        return _by_kernel(activation.kernel, x)
     return activation.fn(x) if activation.keeps_zero else jnp.where(live, activation.fn(x), 0)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _by_kernel(name: str, x: Array) -> Array:
+    """Applies an activation of `kernels/activation.cc` to units [N, B] or maps [C, H, W, B]."""
+    layout = MAPS if x.ndim == 4 else None
+    return native.call_one("hptjax_activation", (x,), (layout,), x.shape, layout, name=name)
+
+
+def _value_and_slope(name: str, x: Array) -> tuple[Array, Array]:
+    """Returns the values, and the slopes: computed together, they share an exponential."""
+    layout = MAPS if x.ndim == 4 else None
+    out = [jax.ShapeDtypeStruct(x.shape, jnp.float32)] * 2
+    target = "hptjax_activation_and_slope"
+    y, slope = native.call(target, out, (x,), (layout,), [layout] * 2, name=name)
+    return y, slope
+
+
+def _by_slope(name: str, slope: Array, g: Array) -> tuple[Array]:
+    return (g * slope,)
+
+
+_by_kernel.defvjp(_value_and_slope, _by_slope)

@@ -26,7 +26,7 @@ def dropout(
     if not whole and x.ndim in (2, 4) and _by_kernel(x, key):
         alive = jnp.asarray(x.shape[0] if live is None else live, jnp.int32)
         rate = jnp.asarray(rate, jnp.float32)
-        return _dropout(x, rate, jax.random.key_data(key), alive)
+        return _dropout(x, rate, jax.random.key_data(key), alive)[0]
     shape = (x.shape[0], *(1,) * (x.ndim - 2), x.shape[-1]) if whole else x.shape
     keep = jax.random.uniform(key, shape, x.dtype) >= rate
     return jnp.where(keep, x / (1 - rate), 0)
@@ -40,19 +40,23 @@ def _by_kernel(x: Array, key: Array) -> bool:
 
 
 @jax.custom_vjp
-def _dropout(x: Array, rate: Array, key: Array, live: Array) -> Array:
+def _dropout(x: Array, rate: Array, key: Array, live: Array) -> tuple[Array, Array]:
+    """Returns the result, and 1 for each number that was kept."""
     layout = MAPS if x.ndim == 4 else None
-    layouts = (layout, None, None, None)
-    return native.call_one("hptjax_dropout", (x, rate, key, live), layouts, x.shape, layout)
+    out = [jax.ShapeDtypeStruct(x.shape, dtype) for dtype in (jnp.float32, jnp.uint8)]
+    arrays, layouts = (x, rate, key, live), (layout, None, None, None)
+    y, kept = native.call("hptjax_dropout", out, arrays, layouts, [layout] * 2)
+    return y, kept
 
 
 def _forward(x: Array, rate: Array, key: Array, live: Array):
-    return _dropout(x, rate, key, live), (x, rate, key, live)
+    y, kept = _dropout(x, rate, key, live)
+    return (y, kept), (x, rate, kept)
 
 
-def _backward(residuals, g: Array):
-    x, rate, key, live = residuals
-    dx = _dropout(g, rate, key, live)  # drawn again: cheaper than keeping the draws
+def _backward(residuals, given):
+    (x, rate, kept), (g, _) = residuals, given
+    dx = jnp.where(kept != 0, g * (1 / (1 - rate)), 0)
     return dx, (dx * x).sum() / (1 - rate), None, None
 
 

@@ -17,6 +17,8 @@ from jax import Array
 from hptjax.ops import library
 
 TARGETS = (
+    "hptjax_activation",
+    "hptjax_activation_and_slope",
     "hptjax_conv",
     "hptjax_conv_input_gradient",
     "hptjax_conv_input_gradient_of_both",

@@ -1,10 +1,9 @@
 // Dropout of units [N, B] or maps [C, H, W, B]. It draws as jax.random.uniform does with the
 // generator threefry2x32 and partitionable keys: number i of the array, in row-major order, gets the
-// bits that XLA's operations give it. live: [1], the number of live units or channels.
+// bits that XLA's operations give it. live: [1], the number of live units or channels. kept: 1 for
+// each number that was kept, for the gradient: to draw again would take longer than to read a byte.
 //
 // Threefry: Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011.
-
-#include <cstring>
 
 #include "checks.h"
 #include "kernels.h"
@@ -14,25 +13,7 @@ namespace ffi = xla::ffi;
 namespace {
 
 using U32 = ffi::Buffer<ffi::U32>;
-
-template <int N>
-struct BitsOf {
-  typedef std::uint32_t type __attribute__((vector_size(4 * N)));
-};
-template <>
-struct BitsOf<1> {
-  typedef std::uint32_t type;
-};
-template <int N>
-using Bits = typename BitsOf<N>::type;
-
-template <class To, class From>
-inline To same_bits(From from) {
-  static_assert(sizeof(To) == sizeof(From));
-  To to;
-  std::memcpy(&to, &from, sizeof(to));
-  return to;
-}
+using U8Result = ffi::Result<ffi::Buffer<ffi::U8>>;
 
 template <int N>
 inline Bits<N> counted_from(std::uint32_t first) {
@@ -43,6 +24,24 @@ inline Bits<N> counted_from(std::uint32_t first) {
     for (int n = 0; n < N; ++n) counts[n] = first + n;
     return counts;
   }
+}
+
+template <int N>
+struct BytesOf {
+  typedef std::uint8_t type __attribute__((vector_size(N)));
+};
+template <>
+struct BytesOf<1> {
+  typedef std::uint8_t type;
+};
+
+// 1 where a comparison of N floats holds, else 0.
+template <int N, class Comparison>
+inline typename BytesOf<N>::type narrowed(Comparison holds) {
+  if constexpr (N == 1)
+    return holds;
+  else
+    return __builtin_convertvector(holds & 1, typename BytesOf<N>::type);
 }
 
 constexpr int kTurns[2][4] = {{13, 15, 26, 6}, {17, 29, 16, 24}};
@@ -94,25 +93,33 @@ class Threefry {
   std::uint32_t words_[3];
 };
 
-// y[i] = scale * x[i] where a uniform number in [0, 1) is at least the rate, else 0; i < V * N.
+template <int N>
+using Bytes = typename BytesOf<N>::type;
+
+// kept[i] tells whether a uniform number in [0, 1) is at least the rate: then y[i] = scale * x[i],
+// else 0; i < V * N.
 template <int N, int V>
-inline void drop(float* y, const float* x, std::uint32_t first, float rate, float scale,
-                 const Threefry& random) {
+inline void drop(float* y, std::uint8_t* kept, const float* x, std::uint32_t first, float rate,
+                 float scale, const Threefry& random) {
   Bits<N> bits[V];
   for (int v = 0; v < V; ++v) bits[v] = counted_from<N>(first + v * N);
   random.draw<N, V>(bits);
   for (int v = 0; v < V; ++v) {
     const auto uniform = same_bits<Vector<N>>(Bits<N>(bits[v] >> 9 | 0x3f800000u)) - 1.0f;
-    store<N>(y + v * N, uniform >= rate ? load<N>(x + v * N) * scale : fill<N>(0.0f));
+    const auto keep = uniform >= rate;
+    store<N>(y + v * N, keep ? load<N>(x + v * N) * scale : fill<N>(0.0f));
+    const auto bytes = narrowed<N>(keep);
+    std::memcpy(kept + v * N, &bytes, N);
   }
 }
 
-ffi::Error dropout(F32 x_, F32 rate_, U32 key, S32 live, F32Result y_) {
+ffi::Error dropout(F32 x_, F32 rate_, U32 key, S32 live, F32Result y_, U8Result kept_) {
   const Shape shape = x_.dimensions();
   if (shape.size() != 2 && shape.size() != 4)
     return refused("dropout must be of units [N, B] or maps [C, H, W, B]", shown(shape));
-  if (!same(y_->dimensions(), shape))
-    return refused("the result must be of the shape " + shown(shape), shown(y_->dimensions()));
+  for (const Shape result : {y_->dimensions(), kept_->dimensions()})
+    if (!same(result, shape))
+      return refused("the results must be of the shape " + shown(shape), shown(result));
   if (rate_.element_count() != 1 || key.element_count() != 2)
     return refused("the rate must be one number, and the key two",
                    std::to_string(rate_.element_count()) + " and " +
@@ -128,16 +135,18 @@ ffi::Error dropout(F32 x_, F32 rate_, U32 key, S32 live, F32Result y_) {
   for (Index p = 0; p < pixels; ++p) {
     const float* x = x_.typed_data() + p * channels * images;
     float* y = y_->typed_data() + p * channels * images;
-    for (Index c = 0; c < alive; ++c, x += images, y += images) {
+    std::uint8_t* kept = kept_->typed_data() + p * channels * images;
+    for (Index c = 0; c < alive; ++c, x += images, y += images, kept += images) {
       const std::uint32_t first = (c * pixels + p) * images;  // index in the array as XLA counts it
       Index b = 0;
       for (; b + 4 * kLanes <= images; b += 4 * kLanes)
-        drop<kLanes, 4>(y + b, x + b, first + b, rate, scale, random);
+        drop<kLanes, 4>(y + b, kept + b, x + b, first + b, rate, scale, random);
       for (; b + kLanes <= images; b += kLanes)
-        drop<kLanes, 1>(y + b, x + b, first + b, rate, scale, random);
-      for (; b < images; ++b) drop<1, 1>(y + b, x + b, first + b, rate, scale, random);
+        drop<kLanes, 1>(y + b, kept + b, x + b, first + b, rate, scale, random);
+      for (; b < images; ++b) drop<1, 1>(y + b, kept + b, x + b, first + b, rate, scale, random);
     }
     std::fill(y, y + (channels - alive) * images, 0.0f);
+    std::fill(kept, kept + (channels - alive) * images, std::uint8_t{0});
   }
   return ffi::Error::Success();
 }
@@ -145,4 +154,10 @@ ffi::Error dropout(F32 x_, F32 rate_, U32 key, S32 live, F32Result y_) {
 }  // namespace
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_dropout, dropout,
-                              ffi::Ffi::Bind().Arg<F32>().Arg<F32>().Arg<U32>().Arg<S32>().Ret<F32>());
+                              ffi::Ffi::Bind()
+                                  .Arg<F32>()
+                                  .Arg<F32>()
+                                  .Arg<U32>()
+                                  .Arg<S32>()
+                                  .Ret<F32>()
+                                  .Ret<ffi::Buffer<ffi::U8>>());

@@ -13,6 +13,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 #include <vector>
 
@@ -52,6 +53,25 @@ struct VectorOf<1> {
 };
 template <int N>
 using Vector = typename VectorOf<N>::type;
+
+template <int N>
+struct BitsOf {  // a vector of whole numbers
+  typedef std::uint32_t type __attribute__((vector_size(4 * N)));
+};
+template <>
+struct BitsOf<1> {
+  typedef std::uint32_t type;
+};
+template <int N>
+using Bits = typename BitsOf<N>::type;
+
+template <class To, class From>
+inline To same_bits(From from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  std::memcpy(&to, &from, sizeof(to));
+  return to;
+}
 
 template <int N>
 inline Vector<N> load(const float* from) {
