@@ -148,5 +148,9 @@ def test_python_names_what_it_does_not_know():
         L.Cnv(3)
     with pytest.raises(ConfigError, match="Conv: takes out_channels alone without a name, got 2"):
         L.Conv(3, 4)
-    with pytest.raises(ConfigError, match=r"model\.lr: a list is not a range"):
-        Model(layers=["flatten", "head"], lr=[0.1, 0.2])
+    text = r"in Python, loguniform\(0\.001, 0\.1\) or choice\(\[0\.001, 0\.1\]\)\.$"
+    with pytest.raises(ConfigError, match=r"model\.lr: a list is not a range; .*" + text):
+        Model(layers=["flatten", "head"], lr=[1e-3, 1e-1])
+    text = r"in Python, integer\(4, 9\) or choice\(\[4, 9\]\)\.$"
+    with pytest.raises(ConfigError, match=text):
+        Model(layers=["flatten", L.Linear([4, 9]), "head"])

@@ -149,6 +149,8 @@ MISTAKES = {
         {"n_trials": 3, "trials": None},
         "tune has no argument 'n_trials'; hptjax calls it 'trials'.",
     ),
+    "of_model": ({"lr": [0.1, 1]}, "tune has no argument 'lr'; give it to the model, as in Model("),
+    "of_model_by_synonym": ({"learning_rate": 1}, "tune has no argument 'learning_rate'; give it"),
     "renamed": ({"strategies": 3}, "tune has no argument 'strategies'; it is called 'searcher' he"),
     "list_of_two": ({"data": [1, 2]}, "data: must be a source such as 'folder:digits', (X, y), an"),
     "no_source": ({"data": {"train_limit": 9}}, "data.source: must be given, it is missing."),
