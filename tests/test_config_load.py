@@ -188,6 +188,12 @@ def test_model_overrides_with_and_without_prefix():
 MISTAKES = {
     "model.lrr=1": "model.lrr: unknown key; did you mean 'lr'?",
     "modle=1": "modle: unknown key; did you mean 'model'?",
+    "lr=1": "lr: unknown key; did you mean 'model.lr' or 'space.lr' or 'strategies.0.start.lr'?",
+    "first_conv.stride=2": (
+        "first_conv.stride: unknown key; did you mean 'model.resnet_config.first_conv.stride'?"
+    ),
+    "warmup=0.1": "warmup: unknown key; did you mean 'model.warmup'?",  # not in the file
+    "learning_rate=1": "learning_rate: unknown key; did you mean 'model.lr'?",
     "model.mlp_config.block_list.0.droput=0": (
         "model.mlp_config.block_list.0.droput: unknown key; did you mean 'dropout'?"
     ),
