@@ -43,7 +43,9 @@ def _sentence(where: str, items: list[Any], model: type[BaseModel]) -> str:
     if first["type"] == "extra_forbidden":
         owner = _model_at(model, first["loc"][:-1]) or model
         key = shown_key(first["loc"][-1])
-        return f"{where}: unknown key; {_deeper(key, owner) or did_you_mean(key, owner.model_fields)}"
+        return (
+            f"{where}: unknown key; {_deeper(key, owner) or did_you_mean(key, owner.model_fields)}"
+        )
     if first["type"] == "missing":
         return f"{where}: must be given, it is missing."
     wanted = " or ".join(dict.fromkeys(_wanted(item["msg"]) for item in items))
