@@ -116,7 +116,7 @@ class Table(Generic[Row]):
             module, dot, attribute = word.rpartition(".")
             place = f"{module}:{attribute}"
             own = f"write {place!r} for a part of your own." if dot and is_place(place) else ""
-            hint = own or did_you_mean(word, self.names())
+            hint = own or self._in_family(word) or did_you_mean(word, self.names())
             raise ConfigError(f"{path}: unknown {self.noun} {shown(word)}; {hint}")
         return TableRow(word, word, package="")
 
@@ -151,6 +151,19 @@ class Table(Generic[Row]):
         row = next(row for row in self.rows() if row.word == pattern)
         members = getattr(import_module(row.target.partition(":")[0]), "members", tuple)
         return tuple(pattern.partition("<")[0] + member for member in members())
+
+    def _in_family(self, word: str) -> str:
+        """A hint such as "did you mean 'optax.adagrad'?"; empty if no family has this member."""
+        for row in self._own:
+            if row.is_family:
+                try:
+                    members = self.members(row.word)
+                except ImportError:  # its library is not installed, so it has no members here
+                    continue
+                found = [own for own in members if own.lower().endswith(f".{word.lower()}")]
+                if found:
+                    return f"did you mean {found[0]!r}?"
+        return ""
 
     def _loaded(self, row: TableRow, path: str) -> Any:
         if row.package == OURS:

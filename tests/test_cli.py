@@ -152,7 +152,7 @@ def test_a_bug_keeps_its_traceback(study, monkeypatch):
         (["--set", "model.resnet_config.pool_size=13"], "No point of the space"),
         (["--data", "nowhere"], "data.source: must be sample, fashion_mnist"),
         (["--data", "npz:gone.npz"], "gone.npz"),
-        (["--strategy", "cma"], "strategies: unknown strategy 'cma'"),
+        (["--strategy", "cma"], "strategies: unknown searcher 'cma'"),
         (["--epochs", "two"], "invalid int value: 'two'"),
     ],
 )

@@ -116,7 +116,7 @@ MISTAKES = {
         "the images given: 4 images but 3 labels.",
     ),
     "source": ({"data": "nosuch"}, "data.source: must be sample, fashion_mnist, "),
-    "searcher": ({"searcher": "tpee"}, "searcher: unknown strategy 'tpee'; did you mean 'tpe'?"),
+    "searcher": ({"searcher": "tpee"}, "searcher: unknown searcher 'tpee'; did you mean 'tpe'?"),
     "sampler": (
         {"searcher": optuna.samplers.RandomSampler(seed=1)},
         "searcher: give optuna's by its word, 'optuna.RandomSampler', with its options",
@@ -125,6 +125,7 @@ MISTAKES = {
     "metric": ({"metric": "f1"}, "metric: classification has no 'f1'; did you mean 'val_macro_f1'"),
     "function": ({"metric": max}, "metric: a function alone does not say which way is better;"),
     "executor": ({"executor": 3}, "executor: must be a word such as 'local', a mapping such as {"),
+    "budget": ({"budget": 4}, "budget: must be a mapping such as {'trials': 4}, got 4."),
     "schedule": ({"schedule": "halvin"}, "schedule: unknown schedule 'halvin'; did you mean 'halv"),
     "seed": ({"seed": -1}, "seed: must be greater than or equal to 0, got -1."),
     "first": ({"first": {"lr": 0.01}}, "first: must be a list of hparams, as in [{'lr': 0.01}], "),

@@ -1,5 +1,6 @@
 """The base of every config: immutable, hashable, closed to unknown keys."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, cast
@@ -18,7 +19,7 @@ from pydantic import (
 from hptjax import notebook
 from hptjax.checks import is_text, plain
 from hptjax.config.explain import explain, validated
-from hptjax.errors import shown
+from hptjax.errors import ConfigError, shown
 
 if TYPE_CHECKING:
     from pydantic._internal._model_construction import ModelMetaclass as _Metaclass
@@ -39,12 +40,24 @@ def _storable(value: Any) -> Any:
     return value
 
 
+def _takes_unnamed(function: Callable[..., Any]) -> bool:
+    """Whether a method takes an argument without a name, beside `self`."""
+    _, *others = inspect.signature(function).parameters.values()
+    return any(own.kind in (own.POSITIONAL_OR_KEYWORD, own.VAR_POSITIONAL) for own in others)
+
+
 class _Told(_Metaclass):
     """Makes a call such as `Model(layers=...)` raise the same errors as reading a file."""
 
     if not TYPE_CHECKING:  # for type checkers a call returns an instance of the class
 
         def __call__(cls, *args, **options):
+            if args and not _takes_unnamed(cls.__init__):
+                first = next(iter((*cls.leading, *cls.model_fields)), "OPTION")
+                raise ConfigError(
+                    f"{cls.__name__}: takes its options by name, as in "
+                    f"{cls.__name__}({first}=...), got {shown(args[0])} without a name."
+                )
             try:
                 return super().__call__(*args, **options)
             except ValidationError as error:

@@ -23,7 +23,13 @@ from hptjax.entries import Categorical, Entry, Float, Value
 from hptjax.errors import ConfigError, did_you_mean, shown
 from hptjax.records.goal import Goal
 from hptjax.space import Space
-from hptjax.strategies.table import SEARCHERS, StrategyConfig, strategies_of, with_searcher
+from hptjax.strategies.table import (
+    SEARCHERS,
+    StrategyConfig,
+    as_searcher,
+    strategies_of,
+    with_searcher,
+)
 from hptjax.study.budget import Budget
 from hptjax.study.data_config import DataConfig, check_augment, with_augment
 from hptjax.study.executors import ExecutorConfig
@@ -350,7 +356,8 @@ class StudyConfig(Frozen):
         """Reads the result of `to_dict`; raises ConfigError, which names the dotted path."""
         if not isinstance(tree, Mapping):
             raise ConfigError(f"a study must be a mapping, got {shown(tree)}.")
-        return validated(cls, dict(tree))
+        with as_searcher("searcher" in tree):
+            return validated(cls, dict(tree))
 
 
 def _targets(model: AnyModel, space: Space) -> Mapping[str, Target]:

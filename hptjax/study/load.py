@@ -24,7 +24,7 @@ from hptjax.data.sources import path_of
 from hptjax.errors import ConfigError
 from hptjax.importing import import_from
 from hptjax.paths import user_path
-from hptjax.strategies.table import with_searcher
+from hptjax.strategies.table import as_searcher, with_searcher
 from hptjax.study.config import StudyConfig
 from hptjax.study.data_config import TrainConfig
 from hptjax.transpile.opened import defaults_of
@@ -72,7 +72,9 @@ def load_study(path: str | Path, overrides: Sequence[str | Override] = ()) -> St
         for change in changes:
             _apply(changed, change)
         _place_images(changed, changes, path.parent)
-        return StudyConfig.from_dict(changed)
+        typed = any("searcher" in change.origin for change in changes)
+        with as_searcher(typed or "searcher" in tree):
+            return StudyConfig.from_dict(changed)
 
     return blamed(path, build, changes)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hptjax.checks import is_integer
 from hptjax.config.recipe import Recipe
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.request import once
@@ -172,7 +173,8 @@ def _held(validation: Any) -> Any:
 def _budget(arguments: Mapping[str, Any]) -> dict[str, Any]:
     given = arguments["others"].get("budget", {})
     if not isinstance(given, Mapping):
-        example = "{'trials': 20}"
+        number = given if is_integer(given) and given > 0 else 20
+        example = f"{{'trials': {number}}}"
         raise ConfigError(f"budget: must be a mapping such as {example}, got {shown(given)}.")
     own = {key: arguments[key] for key in ("trials", "seconds") if arguments[key] is not None}
     twice = sorted(own.keys() & given.keys())
