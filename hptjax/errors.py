@@ -19,6 +19,10 @@ class ConfigError(ValueError):
         self.more = more
 
 
+class CodeError(ConfigError):
+    """A user's own module, or what a config names in it, is not there; the text names it."""
+
+
 class DataError(ConfigError):
     """A data file is missing, damaged or of the wrong shape; the text names the file."""
 

@@ -13,8 +13,8 @@ from importlib import import_module
 from importlib.metadata import distributions
 from typing import Any, Generic, TypeVar
 
-from hptjax.errors import ConfigError, did_you_mean, shown
-from hptjax.importing import is_place, is_there, load
+from hptjax.errors import CodeError, ConfigError, did_you_mean, shown
+from hptjax.importing import is_place, is_there, load, where_to_run
 
 Row = TypeVar("Row", covariant=True)
 
@@ -174,14 +174,15 @@ class Table(Generic[Row]):
         except ModuleNotFoundError as error:
             if error.name is None or not f"{module}.".startswith(f"{error.name}."):
                 raise  # the module is there and needs another that is not
-            raise ConfigError(
+            way_out = "" if row.package else f": {where_to_run(module)}"
+            raise CodeError(
                 f"{path}: unknown {self.noun} {shown(row.word)}; there is no module {module!r} "
-                "to import it from."
+                f"to import it from{way_out}."
             ) from None
         except AttributeError:
             known = [name for name in vars(import_module(module)) if not name.startswith("_")]
             hint = did_you_mean(attribute, known)
-            raise ConfigError(f"{path}: {module} has no {attribute!r}; {hint}") from None
+            raise CodeError(f"{path}: {module} has no {attribute!r}; {hint}") from None
 
     def check(self, found: Any, where: str) -> None:
         """Raises ConfigError, beginning with `where`, if the object cannot be such a part."""

@@ -5,7 +5,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
+from hptjax.errors import CodeError, ConfigError, did_you_mean, shown, shown_key
 from hptjax.synonyms import NAMES, NOTES
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -32,7 +32,8 @@ def explain(error: ValidationError, model: type[BaseModel], path: str = "") -> C
     where, items = ranked[0]
     cause = items[0].get("ctx", {}).get("error")
     inner = cause.more if isinstance(cause, ConfigError) else 0  # mistakes in its own parts
-    return ConfigError(_sentence(where, items, model), more=len(ranked) - 1 + inner)
+    kind = CodeError if isinstance(cause, CodeError) else ConfigError
+    return kind(_sentence(where, items, model), more=len(ranked) - 1 + inner)
 
 
 def _sentence(where: str, items: list[Any], model: type[BaseModel]) -> str:
