@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from pydantic import BaseModel
 import hptjax
 import hptjax.glossary
 from hptjax.cli.listing import everything
+from hptjax.cli.process import EXIT_CODES
 from hptjax.cli.tables import SHELVES
 from hptjax.config import entry_forms
 from hptjax.config.named import options_of
@@ -168,6 +170,14 @@ def test_every_command_is_there_with_its_help():
         for action in parser._actions:
             if action.help != "==SUPPRESS==":
                 assert all(option in page for option in action.option_strings)
+
+
+def test_every_exit_code_is_told():
+    page = commands.command_page()["reference/commands.md"]
+    table = (DOCS / "how-to/resume-and-kill.md").read_text().split("| exit code |")[1]
+    assert re.findall(r"(?m)^\| (\d+) \|", table) == list(map(str, EXIT_CODES))
+    for code, meaning in EXIT_CODES.items():
+        assert f"{code} {meaning}" in page
 
 
 def test_every_public_name_is_there():
