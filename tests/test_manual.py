@@ -69,6 +69,24 @@ def test_every_key_has_a_heading_a_meaning_and_an_example(sections):
             assert keys.example(section.form, path) in page
 
 
+def test_defaults_that_other_keys_decide_are_told_as_they_are():
+    page = keys.key_page()["reference/study.md"]
+    told = {
+        name: page.split(f"\n### `{name}`")[1].split("\n")[2] for name in ("space", "data.augment")
+    }
+    assert told["space"].endswith("default: the entries in the model; required where it has none")
+    text = "default: `true` for a model in the original study's form, `false` for any other"
+    assert told["data.augment"].endswith(text)
+    original = read_yaml(ROOT / "configs/model.yaml")["model"]
+    layers = {"layers": ["flatten", "head"]}
+    for model, augmented in ((original, True), (layers, False)):
+        opened = {**model, "lr": {"float": [0.01, 0.1]}}
+        study = StudyConfig.from_dict({"model": opened})
+        assert (list(study.space), study.to_dict()["data"]["augment"]) == (["lr"], augmented)
+        with pytest.raises(hptjax.ConfigError, match="space: must be given"):
+            StudyConfig.from_dict({"model": model})
+
+
 def test_every_key_of_the_packaged_configs_is_there(sections):
     known = {path.replace("[]", "") for section in sections for path in section.fields()}
     known |= {"searcher"}

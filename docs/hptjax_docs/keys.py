@@ -19,7 +19,7 @@ from hptjax.config.yaml_file import read_yaml
 from hptjax.study.config import StudyConfig
 from hptjax_docs.markdown import anchor, code, escaped, fenced, heading, table
 from hptjax_docs.meanings import docs_of, meanings
-from hptjax_docs.options import default_of_field, kind_of_field
+from hptjax_docs.options import REQUIRED, default_of_field, kind_of_field
 from hptjax_docs.written import written_page
 
 EXAMPLES = Path(__file__).with_name("examples.yaml")
@@ -180,7 +180,7 @@ def _key(section: Section, path: str, name: str, said: str) -> Iterator[str]:
     yield heading(3, code(path) + also, f"{prefix}{anchor(path)}")
     field = section.model.model_fields[name]
     default = default_of_field(field)
-    shown = f"default: {default}" if default.startswith("`") else default
+    shown = default if default in ("", REQUIRED) else f"default: {default}"
     yield " · ".join(filter(None, (_kind(path, name, field), shown))) + "\n"
     yield f"{escaped(said)}\n"
     shown = example(section.form, path)
