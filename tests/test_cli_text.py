@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -56,6 +57,18 @@ def test_tables_show_text_as_it_is_in_any_console():
         assert "\x1b" not in text
         joined = re.sub(r"[\s│┃|]", "", text)
         assert r"[/b][link=http:a]\x1b[31m:smile:" in joined
+
+
+def test_the_seconds_of_a_search_are_told_from_those_of_compiling():
+    def told(compile_s):
+        ledger = {**LEDGER, "wall_s": 9.0, "compile_s": compile_s}
+        return rendered(summary_table([replace(record(), ledger=ledger)], {EVIL: "x"}, Goal()))
+
+    text = told(2.5)
+    assert "s without" in text
+    assert re.findall(r"\d\.\d", text) == ["1.0", "2.5", "6.5", "2.5"]
+    assert "Compiling took 2.5 s more, which a budget of seconds counts." in text
+    assert "Compiling took" not in told(0.0)
 
 
 def test_describe_of_a_model_shows_its_layers_at_80_columns():
