@@ -141,7 +141,15 @@ def test_a_run_without_test_images_is_not_tested(made, tmp_path):
     data = study.data.model_copy(update={"source": f"npz:{tmp_path}/train.npz"})
     other = study.model_copy(update={"data": data})
     assert judge_best(tmp_path / "run", other, notify=said.append) is None
-    assert said == []
+    best = load_run("run").best
+    assert best is not None
+    values = {
+        name: f"{name} {best.judged(f'val_{name}'):.4f}" for name in ("accuracy", "auc", "loss")
+    }
+    reached = (
+        f"Best network (random/{best.number}): validation {', '.join(values.values())}; there "
+    )
+    assert said.pop() == f"{reached}are no other images to test it on."
     given = hptjax.load_images("sample", split="test").take(np.arange(50))
     found = judge_best(tmp_path / "run", other, test=given, notify=said.append)
     assert found is not None
