@@ -183,6 +183,7 @@ def test_every_row_of_every_table_is_told_with_its_options(table_pages):
 def test_every_command_is_there_with_its_help():
     page = commands.command_page()["reference/commands.md"]
     assert {"run", "train", "describe", "list", "help"} <= commands.commands().keys()
+    assert "any other that hptjax list searchers" in " ".join(page.split())
     for name, parser in commands.commands().items():
         assert f"\n## `hptjax {name}`" in page
         for action in parser._actions:
