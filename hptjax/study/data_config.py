@@ -19,8 +19,9 @@ from hptjax.config.model import AnyModel, Model, is_native
 from hptjax.config.named import Part
 from hptjax.data.augmentations.base import Augmentation
 from hptjax.data.picture import colour_of
+from hptjax.data.resize import size_of
 from hptjax.data.sources import check_source
-from hptjax.errors import ConfigError, shown
+from hptjax.errors import ConfigError
 from hptjax.study.validation import FRACTION, Seed, Validation, as_validation, with_fraction
 from hptjax.transpile.opened import closed
 
@@ -35,16 +36,7 @@ def _source(value: Any) -> Any:
 
 
 def _size(value: Any) -> Any:
-    """Reads `28` or `[28, 32]` (height, width) as a pair."""
-    if value is None:
-        return None
-    sides = value if isinstance(value, list | tuple) else (value, value)
-    if len(sides) != 2 or not all(type(side) is int and 1 <= side < 2**15 for side in sides):
-        raise ConfigError(
-            "data.size: must be pixels, as 28 for squares or [28, 32] (height, width), got "
-            f"{shown(value)}."
-        )
-    return tuple(sides)
+    return None if value is None else size_of(value, "data.size")
 
 
 def _background(value: Any) -> Any:
