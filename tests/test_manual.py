@@ -67,6 +67,14 @@ def test_every_key_has_a_heading_a_meaning_and_an_example(sections):
             assert keys.example(section.form, path) in page
 
 
+def test_no_two_keys_have_the_same_heading():
+    lines = keys.key_page()["reference/study.md"].split("\n")
+    titles = [line.partition(" {")[0].strip("# ") for line in lines if line.startswith("##")]
+    ids = [line.partition("{ #")[2] for line in lines if line.startswith("##")]
+    assert len(set(titles)) == len(titles)
+    assert len(set(ids)) == len(ids)
+
+
 def test_every_key_of_the_packaged_configs_is_there(sections):
     known = {path.replace("[]", "") for section in sections for path in section.fields()}
     known |= {"searcher"}
@@ -194,7 +202,9 @@ def test_every_word_of_the_glossary_has_a_heading():
 
 def test_changes_and_contributing_are_pages():
     pages = results.copied_pages()
-    assert pages["project/changes.md"].startswith("# Changes\n\nThis page is `CHANGELOG.md`.")
+    first, page = pages["project/changes.md"].split("# Changes\n", 1)
+    assert "search: {exclude: true}" in first
+    assert page.startswith("\nThis page is `CHANGELOG.md`.")
     assert (ROOT / "CONTRIBUTING.md").read_text().partition("\n")[2] in pages[
         "project/contributing.md"
     ]
@@ -248,7 +258,10 @@ def test_the_manual_is_built_without_a_warning(tmp_path):
     html = (tmp_path / "site" / "reference" / "study.html").read_text()
     assert 'id="population_size"' in html
     assert "https://unpkg.com" not in html
-    assert (tmp_path / "site" / "search" / "search_index.js").exists()
+    contents = html.partition("md-sidebar--secondary")[2].partition("md-content")[0]
+    assert "Keys below" in contents and "population_size" not in contents
+    found = (tmp_path / "site" / "search" / "search_index.js").read_text()
+    assert "how-to/searchers.html" in found and "project/changes.html" not in found
 
 
 def test_the_hparams_of_the_originals_form_are_there():

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 
+# Before a page's title: its table of contents has the sections alone. docs/hook.py reads it.
+TOC_OF_SECTIONS = "---\ntoc_depth: 2\n---\n"
 _CODE = re.compile(r"(`+)(.+?)\1", re.DOTALL)
 
 
