@@ -135,8 +135,10 @@ def _page() -> Iterator[str]:
         "[`hptjax.StudyConfig`](api/index.md#hptjax.study.config.StudyConfig).\n"
     )
     for section in sections():
-        title = _TITLES.get((section.form, section.path), f"Keys below {code(section.path)}")
-        yield heading(2, title, anchor(section.form, section.path))
+        title, own = _TITLES.get((section.form, section.path)), [section.form, section.path]
+        if title is None:  # the key that it stands below has a heading, too
+            title, own = f"Keys below {code(section.path)}", ["below", *own]
+        yield heading(2, title, anchor(*own))
         about = docs_of(section.model)[0].split("\n\n")[0]
         yield f"{escaped(' '.join(about.split()))}\n"
         links = (f"[{code(path)}](#{_id(section, path)})" for path in section.fields())
