@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import jax
 import pytest
 from pydantic import BaseModel
 
@@ -22,6 +24,7 @@ from hptjax.config.options import known_options
 from hptjax.config.targets import TABLE
 from hptjax.config.yaml_file import parse_yaml, read_yaml
 from hptjax.study import StudyConfig
+from hptjax.table import OURS
 
 ROOT = Path(hptjax.__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -168,6 +171,42 @@ def test_every_row_of_every_table_is_told_with_its_options(table_pages):
                     assert line.rstrip(" |").rpartition("|")[2].strip(), (seam, row.word, option)
 
 
+def _example_of(seam: str, word: str) -> str:
+    shelf = SHELVES[seam]
+    model = options_of(shelf.table.find(word, seam))
+    options = model if isinstance(model, type) and issubclass(model, BaseModel) else None
+    return tables.example(seam, word, options, list(options.model_fields) if options else [])
+
+
+def _own_words(seam: str) -> list[str]:
+    rows = SHELVES[seam].table.rows()
+    return [row.word for row in rows if row.package == OURS and row.word != "flax"]
+
+
+@pytest.mark.parametrize("seam", ["layers", "norms", "activations"])
+def test_the_example_of_a_layer_builds_a_network(seam, tmp_path):
+    images = jax.ShapeDtypeStruct((2, 28, 28, 1), "float32")
+    for word in _own_words(seam):
+        text = _example_of(seam, word)
+        assert word in text
+        assert "VALUE" not in text
+        (tmp_path / "model.yaml").write_text(text)
+        given = [] if "resnet_config" in text else ["input=[28, 28, 1]", "outputs=10"]
+        if word == "normalize":  # training measures these
+            given.append("layers.0={normalize: {mean: [0.3], std: [0.4]}}")
+        model = hptjax.load_model_config(tmp_path / "model.yaml", given)
+        module = hptjax.models.module_of(model)
+        built = partial(module.init_with_output, train=False)
+        outputs, _ = jax.eval_shape(built, jax.random.key(0), images)
+        assert outputs.shape == (2, 10), text
+
+
+def test_the_example_of_an_augmentation_is_read():
+    for word in _own_words("augmentations"):
+        tree = parse_yaml(_example_of("augmentations", word), word)
+        StudyConfig.from_dict(_merged(_base("study", ""), tree))
+
+
 def test_every_command_is_there_with_its_help():
     page = commands.command_page()["reference/commands.md"]
     assert {"run", "train", "describe", "list", "help"} <= commands.commands().keys()
@@ -259,9 +298,11 @@ def test_the_manual_is_built_without_a_warning(tmp_path):
     assert 'id="population_size"' in html
     assert "https://unpkg.com" not in html
     contents = html.partition("md-sidebar--secondary")[2].partition("md-content")[0]
-    assert "Keys below" in contents and "population_size" not in contents
+    assert "Keys below" in contents
+    assert "population_size" not in contents
     found = (tmp_path / "site" / "search" / "search_index.js").read_text()
-    assert "how-to/searchers.html" in found and "project/changes.html" not in found
+    assert "how-to/searchers.html" in found
+    assert "project/changes.html" not in found
 
 
 def test_the_hparams_of_the_originals_form_are_there():
