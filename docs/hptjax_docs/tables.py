@@ -1,6 +1,6 @@
 """The pages of the tables: each word that a config may name, with its options."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,15 @@ TITLES: Mapping[str, str] = {
     CONFIGS: "Packaged configs",
 }
 ROWS = Path(__file__).with_name("rows.yaml")
-# Words that belong to a layer: the layer's option.
-_OPTIONS: Mapping[str, str] = {"norms": "norm", "activations": "activation"}
+# Tables of words that belong to a layer: the layers that name one.
+_LAYERS: Mapping[str, Callable[[str], Sequence[Any]]] = {
+    "activations": lambda word: [{"conv": 8}, {"activation": word}, "flatten", "head"],
+    "norms": lambda word: [{"conv": {"out_channels": 8, "norm": word}}, "flatten", "head"],
+}
 _PLACES: Mapping[str, str] = {
     "activations": (
-        "It is a value of the option `activation` of a layer; the original study's form calls "
-        "the key `activation_fun`."
+        "It is a layer `activation`, or a value of the option `activation` of a layer; the original "
+        "study's form calls the key `activation_fun`."
     ),
 }
 _WHOLE = "An example is a whole model: `hptjax train FILE.yaml` trains it on the bundled images."
@@ -64,7 +67,7 @@ def _page(seam: str) -> Iterator[str]:
     if seam in SHELVES:
         shelf = SHELVES[seam]
         yield f"{escaped(_PLACES.get(seam, shelf.place))}\n"
-        if shelf.of_layers or seam in _OPTIONS:
+        if shelf.of_layers or seam in _LAYERS:
             yield f"{_WHOLE}\n"
         yield from _own(seam)
         for row in shelf.table.rows():
@@ -140,8 +143,8 @@ def example(seam: str, word: str, model: type[BaseModel] | None, names: list[str
     found = shelf.written.get(word) or written_examples().get(seam, {}).get(word)
     if found:
         return found if isinstance(found, str) else _model_of(found)
-    if seam in _OPTIONS:
-        return _model_of([{"conv": {"out_channels": 8, _OPTIONS[seam]: word}}, "flatten", "head"])
+    if seam in _LAYERS:
+        return _model_of(_LAYERS[seam](word))
     required = [n for n in names if model is not None and model.model_fields[n].is_required()]
     if not required or model is None:
         return shelf.usage(word)
