@@ -230,6 +230,13 @@ def test_every_public_name_is_there():
             assert f"hptjax.{module}.{name}\n" in page or f"`{name}` is" in page, (module, name)
 
 
+def test_code_of_a_module_is_code_and_the_comment_of_a_config_is_whole(table_pages):
+    lines = api.api_pages()["reference/api/report.md"].split("\n")
+    assert lines[lines.index("```python") + 1].startswith("from hptjax.report import load_runs")
+    said = table_pages["reference/configs.md"].partition("## `optuna_mlp`")[2].split("\n")[2]
+    assert said.endswith("and the learning rate.")
+
+
 def test_every_word_of_the_glossary_has_a_heading():
     page = glossary.glossary_page()["reference/glossary.md"]
     lines = (hptjax.glossary.__doc__ or "").split("\n\n")[1].split("\n")

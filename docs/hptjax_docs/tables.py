@@ -1,5 +1,6 @@
 """The pages of the tables: each word that a config may name, with its options."""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from hptjax.config.yaml_file import read_yaml
 from hptjax.errors import ConfigError, MissingExtraError
 from hptjax.table import TableRow
 from hptjax_docs.markdown import anchor, code, escaped, fenced, heading, table
-from hptjax_docs.meanings import about, doc, docs_of, meanings
+from hptjax_docs.meanings import about, doc, docs_of, meanings, sentence
 from hptjax_docs.options import default_of_field, flow, kind_of_field
 
 TITLES: Mapping[str, str] = {
@@ -44,7 +45,7 @@ _LAYERS: Mapping[str, Callable[[str], Sequence[Any]]] = {
 }
 _PLACES: Mapping[str, str] = {
     "activations": (
-        "It is a layer `activation`, or a value of the option `activation` of a layer; the original "
+        "It is a layer `activation`, or a value of a layer's option `activation`; the original "
         "study's form calls the key `activation_fun`."
     ),
 }
@@ -75,9 +76,16 @@ def _page(seam: str) -> Iterator[str]:
         return
     one = everything()[seam]
     for word, said in one.abouts():
+        text = one.text(word)
         yield heading(2, code(word), anchor(word))
-        yield f"{escaped(said)}.\n"
-        yield fenced(one.text(word), "yaml")
+        yield f"{escaped(_first_comment(text) if seam == CONFIGS else sentence(said))}\n"
+        yield fenced(text, "yaml")
+
+
+def _first_comment(text: str) -> str:
+    """The first paragraph of a file's comment; a list of the command line has its first line."""
+    lines = itertools.takewhile(lambda line: line.startswith("# "), text.split("\n"))
+    return " ".join(line.removeprefix("# ") for line in lines)
 
 
 def _own(seam: str) -> Iterator[str]:
