@@ -31,7 +31,7 @@ DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS))
 
 from hptjax_docs import api, commands, glossary, keys, results, tables, written  # noqa: E402
-from hptjax_docs.markdown import escaped, literal, table  # noqa: E402
+from hptjax_docs.markdown import docstring, escaped, literal, table  # noqa: E402
 from hptjax_docs.meanings import about, docs_of, meanings  # noqa: E402
 
 NET = """
@@ -289,6 +289,14 @@ def test_text_is_no_markup():
     )
     assert literal("*so* <b>") == "*so* &lt;b&gt;"
     assert table(["a"], [["x | y"]]) == "| a |\n| --- |\n| x \\| y |\n"
+
+
+def test_sessions_of_docstrings_are_code():
+    text = "Reads <path>.\n\nExample:\n    >>> f(a)[0](b)\n    <b>\n\nMore."
+    head, code, more = docstring(text).split("    ```")
+    assert head == "Reads &lt;path&gt;.\n\nExample:\n"
+    assert code == "pycon\n    >>> f(a)[0](b)\n    <b>\n"
+    assert more == "\n\nMore."
 
 
 @pytest.mark.slow
