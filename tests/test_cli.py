@@ -248,7 +248,7 @@ def test_describe_of_a_native_model_needs_the_size_of_its_images(study, capsys, 
 def test_defaults_of_an_open_model_are_said(study):
     study.write_text(yaml.safe_dump({"model": OPEN}))
     text = "conv0.depth=2 conv0.0.out_channels=3 conv0.1.out_channels=3 optimizer=adam"
-    assert defaults_text(load_defaults(study)).endswith(f"defaults are taken: {text}")
+    assert defaults_text(load_defaults(study)).endswith(f"takes its defaults: {text}")
     closed = load_defaults(study, ["model.optimizer=sgd", "model.lr={float: [0.1, 0.3]}"])
     assert list(closed) == ["conv0.depth", "conv0.0.out_channels", "conv0.1.out_channels", "lr"]
     study.write_text(yaml.safe_dump({"model": fakes.model()}))
