@@ -255,7 +255,7 @@ def test_a_sheet_has_a_column_for_each_class():
 @pytest.mark.parametrize(("count", "classes"), [(60, 2), (60, 3), (50, 4), (60, 10)])
 def test_a_sheet_of_few_classes_is_no_strip(count, classes):
     data = ImageDataset(
-        np.full((120, 8, 8, 1), 9, np.uint8), [f"c{k % classes}" for k in range(120)]
+        np.full((120, 8, 8, 1), 200, np.uint8), [f"c{k % classes}" for k in range(120)]
     )
     page = data.show(count)
     assert 0.7 < page.width / page.height < 1.5
