@@ -203,7 +203,7 @@ def test_describe_of_a_model_counts_its_parameters(study, capsys):
     study.write_text(yaml.safe_dump({"model": fakes.model()}))
     assert cli.main(["describe", str(study)]) == 0
     # first conv 40; block: 148 + 148 + 20 and three norms of 8; linear 296 and 90, no norms there
-    assert "766" in capsys.readouterr().out
+    assert "In all: 766 parameters; " in capsys.readouterr().out
 
 
 def test_describe_takes_the_images_that_are_named(study, capsys):

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, cast
 
@@ -31,6 +32,16 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 SIZE_LIMIT = 2**31  # the compiled programs index with 32 bits
 
 Positive = Annotated[int, Field(ge=1, lt=SIZE_LIMIT)]
+
+
+@dataclass(frozen=True)
+class Otherwise:
+    """In an annotation: what a field is unless given, in words, where other keys decide it.
+
+    The manual says it in place of the schema's own default, or of `required`.
+    """
+
+    text: str
 
 
 def _storable(value: Any) -> Any:

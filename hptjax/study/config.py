@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from hptjax.config.explain import validated
-from hptjax.config.frozen import Frozen, Positive, as_tuple
+from hptjax.config.frozen import Frozen, Otherwise, Positive, as_tuple
 from hptjax.config.hparams import Target, bind
 from hptjax.config.label import check_distinct
 from hptjax.config.model import FLAX, AnyModel, Model
@@ -171,7 +171,12 @@ class StudyConfig(Frozen):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     model: AnyModel
-    space: Annotated[Space, BeforeValidator(_as_space), PlainSerializer(Space.to_dict)]
+    space: Annotated[
+        Space,
+        BeforeValidator(_as_space),
+        PlainSerializer(Space.to_dict),
+        Otherwise("the entries in the model; required where it has none"),
+    ]
     data: DataConfig = DataConfig()
     strategies: Annotated[
         tuple[
