@@ -4,6 +4,7 @@
 
 The networks have one structure, and differ in widths, activation, dropout, optimizer, learning
 rate and its schedule. They are random points of the space below, trained on the bundled sample.
+FILE.png is population.png by default; `--out docs/assets/population.png` replaces the README's.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import hptjax
 from hptjax import choice, integer, loguniform, uniform
 from hptjax import layers as L
 
-OUT = Path(__file__).parent.parent / "docs" / "assets" / "population.png"
+OUT = Path("population.png")
 ACTIVATIONS = choice(["relu", "gelu", "tanh", "silu"])
 IMAGES = "sample"
 NETWORKS, EPOCHS = 48, 16
@@ -87,7 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--out", type=Path, default=OUT, help=f"the file (default: {OUT})")
     args = parser.parse_args()
     matplotlib.use("agg")
     result = hptjax.tune(

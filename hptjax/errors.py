@@ -19,6 +19,10 @@ class ConfigError(ValueError):
         self.more = more
 
 
+class CodeError(ConfigError):
+    """A user's own module, or what a config names in it, is not there; the text names it."""
+
+
 class DataError(ConfigError):
     """A data file is missing, damaged or of the wrong shape; the text names the file."""
 
@@ -61,7 +65,7 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     """
     names, word = list(known), str(name)
     for meant in NAMES.get(word.lower(), ()):
-        found = [n for n in names if n == meant or (meant.endswith("_l") and n.startswith(meant))]
+        found = [n for n in names if _same(n, meant)]
         if found:
             return f"hptjax calls it {', '.join(map(repr, found))}."
     likeness = [_likeness(word, other) for other in names]
@@ -70,6 +74,11 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     if word.lower() in NOTES:
         return f"{NOTES[word.lower()]}."
     return f"known are {', '.join(sorted(names))}." if names else "it takes none."
+
+
+def _same(name: str, meant: str) -> bool:
+    """Whether a name is the one meant, perhaps as a class in Python: `Linear` for `linear`."""
+    return name in (meant, meant.capitalize()) or (meant.endswith("_l") and name.startswith(meant))
 
 
 def _likeness(word: str, other: str) -> float:

@@ -41,6 +41,12 @@ def is_there(module: str) -> bool:
         return False
 
 
+def where_to_run(module: str) -> str:
+    """What to do about a module of the user's own that cannot be found."""
+    top, dot, _ = module.partition(".")
+    return f"run this where {top}{'/' if dot else '.py'} lies, or put that folder on PYTHONPATH"
+
+
 def load(place: str) -> Any:
     """The object that `module:attribute` or `module` names; raises the errors of an import."""
     module, _, attribute = place.partition(":")

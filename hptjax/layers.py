@@ -10,6 +10,7 @@ from typing import Any
 
 from hptjax.config.items import STACK
 from hptjax.config.named import main_option
+from hptjax.config.options import DEPTH, known_options
 from hptjax.config.parts import LAYERS
 from hptjax.config.reference import Ref as _Ref
 from hptjax.errors import ConfigError, did_you_mean
@@ -47,7 +48,11 @@ def __getattr__(name: str) -> Callable[..., dict[str, Any]]:
         raise AttributeError(f"there is no layer {name!r}; {hint}")
 
     def layer(*main: Any, **options: Any) -> dict[str, Any]:
-        own = main_option(LAYERS.find(word, name))
+        cls = LAYERS.find(word, name)
+        own, known = main_option(cls), (*known_options(word, cls), "label", DEPTH)
+        for option in options:
+            if option not in known and not cls.whole:
+                raise ConfigError(f"{name}: takes no {option!r}; {did_you_mean(option, known)}")
         if len(main) > (own is not None):
             takes = "no argument" if own is None else f"{own} alone"
             raise ConfigError(f"{name}: takes {takes} without a name, got {len(main)}.")

@@ -13,8 +13,8 @@ from importlib import import_module
 from importlib.metadata import distributions
 from typing import Any, Generic, TypeVar
 
-from hptjax.errors import ConfigError, did_you_mean, shown
-from hptjax.importing import is_place, is_there, load
+from hptjax.errors import CodeError, ConfigError, did_you_mean, shown
+from hptjax.importing import is_place, is_there, load, where_to_run
 
 Row = TypeVar("Row", covariant=True)
 
@@ -116,7 +116,7 @@ class Table(Generic[Row]):
             module, dot, attribute = word.rpartition(".")
             place = f"{module}:{attribute}"
             own = f"write {place!r} for a part of your own." if dot and is_place(place) else ""
-            hint = own or did_you_mean(word, self.names())
+            hint = own or self._in_family(word) or did_you_mean(word, self.names())
             raise ConfigError(f"{path}: unknown {self.noun} {shown(word)}; {hint}")
         return TableRow(word, word, package="")
 
@@ -152,6 +152,19 @@ class Table(Generic[Row]):
         members = getattr(import_module(row.target.partition(":")[0]), "members", tuple)
         return tuple(pattern.partition("<")[0] + member for member in members())
 
+    def _in_family(self, word: str) -> str:
+        """A hint such as "did you mean 'optax.adagrad'?"; empty if no family has this member."""
+        for row in self._own:
+            if row.is_family:
+                try:
+                    members = self.members(row.word)
+                except ImportError:  # its library is not installed, so it has no members here
+                    continue
+                found = [own for own in members if own.lower().endswith(f".{word.lower()}")]
+                if found:
+                    return f"did you mean {found[0]!r}?"
+        return ""
+
     def _loaded(self, row: TableRow, path: str) -> Any:
         if row.package == OURS:
             return row.load()
@@ -161,14 +174,15 @@ class Table(Generic[Row]):
         except ModuleNotFoundError as error:
             if error.name is None or not f"{module}.".startswith(f"{error.name}."):
                 raise  # the module is there and needs another that is not
-            raise ConfigError(
+            way_out = "" if row.package else f": {where_to_run(module)}"
+            raise CodeError(
                 f"{path}: unknown {self.noun} {shown(row.word)}; there is no module {module!r} "
-                "to import it from."
+                f"to import it from{way_out}."
             ) from None
         except AttributeError:
             known = [name for name in vars(import_module(module)) if not name.startswith("_")]
             hint = did_you_mean(attribute, known)
-            raise ConfigError(f"{path}: {module} has no {attribute!r}; {hint}") from None
+            raise CodeError(f"{path}: {module} has no {attribute!r}; {hint}") from None
 
     def check(self, found: Any, where: str) -> None:
         """Raises ConfigError, beginning with `where`, if the object cannot be such a part."""

@@ -12,9 +12,7 @@ from hptjax.models.chain import chain_of
 from hptjax.models.keys import dropout_key, init_key, root_key
 from hptjax.models.layers.norms import BATCH_NORM
 from hptjax.models.module import module_of, module_path
-from hptjax.models.signature import net_shape
-from hptjax.models.variables import exact_variables
-from hptjax.models.weights import exact_arrays, initial_statistics, initial_weights
+from hptjax.models.variables import init_variables
 from hptjax.ops.numbers import Numbers
 from hptjax.population import Member
 from hptjax.population.compiled import preparing
@@ -63,7 +61,7 @@ def alone(
     hold those against PyTorch.
     """
     c, model, study_key = member.config, module_of(member.config), root_key(seed)
-    variables = initial_variables(c, init_key(study_key, jnp.uint32(member.key)))
+    variables = init_variables(c, init_key(study_key, jnp.uint32(member.key)))
     begin, update = _adam(c) if c.optimizer.name == "adam" else _own(c)
     state = begin(variables["params"])
     weights = class_weights(c.task.options, train)
@@ -105,19 +103,6 @@ def alone(
             )
             losses.append(float(loss))
     return variables, np.array(losses)
-
-
-def initial_variables(c, key):
-    """As init_variables has them, by one program and not one for each operation."""
-    body = net_shape(c)
-
-    @jax.jit
-    def start(key):
-        return tuple(
-            initial(key, body, body.layers) for initial in (initial_weights, initial_statistics)
-        )
-
-    return exact_variables(c, exact_arrays(body, body, *jax.device_get(start(key))))
 
 
 def class_weights(task, train: ImageDataset) -> jax.Array:

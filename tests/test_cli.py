@@ -152,7 +152,7 @@ def test_a_bug_keeps_its_traceback(study, monkeypatch):
         (["--set", "model.resnet_config.pool_size=13"], "No point of the space"),
         (["--data", "nowhere"], "data.source: must be sample, fashion_mnist"),
         (["--data", "npz:gone.npz"], "gone.npz"),
-        (["--strategy", "cma"], "strategies: unknown strategy 'cma'"),
+        (["--strategy", "cma"], "strategies: unknown searcher 'cma'"),
         (["--epochs", "two"], "invalid int value: 'two'"),
     ],
 )
@@ -203,7 +203,7 @@ def test_describe_of_a_model_counts_its_parameters(study, capsys):
     study.write_text(yaml.safe_dump({"model": fakes.model()}))
     assert cli.main(["describe", str(study)]) == 0
     # first conv 40; block: 148 + 148 + 20 and three norms of 8; linear 296 and 90, no norms there
-    assert "766" in capsys.readouterr().out
+    assert "In all: 766 parameters; " in capsys.readouterr().out
 
 
 def test_describe_takes_the_images_that_are_named(study, capsys):

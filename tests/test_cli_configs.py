@@ -65,7 +65,7 @@ def test_labels_that_are_one_folder_are_refused():
 
 def test_who_brought_a_mistake_is_named(folder, capsys):
     line = mistake(capsys, "run", "small.yaml", "--epochs", "2", "--strategy", "foo")
-    assert line.startswith("hptjax: --strategy: strategies: unknown strategy 'foo'")
+    assert line.startswith("hptjax: --strategy: strategies: unknown searcher 'foo'")
     line = mistake(capsys, "run", "small.yaml", "--set", "seed=x", "--epochs", "2")
     assert line.startswith("hptjax: --set seed=x: seed: must be")
     line = mistake(capsys, "train", "model", "--epochs", "0")

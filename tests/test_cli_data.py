@@ -82,12 +82,16 @@ def test_what_may_be_wrong_is_told(tmp_path, capsys):
 
 def test_targets_and_labels_are_told(capsys):
     np.savez("t.npz", images=noise(10, 5, 5), labels=np.linspace(0, 1, 10))
-    assert "labels must be whole numbers" in told(capsys, "npz:t.npz", code=2)
+    text = told(capsys, "npz:t.npz", code=2)
+    assert "labels must be whole numbers" in text
+    assert "set task: regression (they are of the kind targets)." in text
     text = told(capsys, "npz:t.npz", "--kind", "targets")
     assert "largest" in text
+    assert "In a config:  data: {source: npz:t.npz}; in its model:  task: regression\n" in text
     np.savez("l.npz", images=noise(10, 5, 5), labels=np.eye(10, dtype=int)[:, :3])
     text = told(capsys, "npz:l.npz", "--kind", "labels")
     assert "label" in text
+    assert "; in its model:  task: multi_label\n" in text
 
 
 def test_very_many_classes_are_not_all_listed(capsys):

@@ -7,12 +7,15 @@ import pytest
 from rich.console import Console
 
 from hptjax.cli import main as cli
-from hptjax.records import GenerationRecord, RunDirectory, Status, TrialRecord
+from hptjax.cli.run import failure_text
+from hptjax.config.yaml_file import dump_yaml
+from hptjax.records import GenerationRecord, RunDirectory, Status, StudyResult, TrialRecord
 from hptjax.records.journal import encode_line
 from hptjax.report.status import read_status, show_seconds, state_of, status_table
 from hptjax.search import run_study
 from hptjax.study.budget import Budget
 from tests import fakes
+from tests.commands import pretend_training
 
 CONFIG = fakes.study(strategies=("random", "tpe"), budget={"generations": 2, "seconds": 1000})
 
@@ -105,3 +108,15 @@ def test_what_is_no_run_and_what_is_damaged_is_said_in_one_line(run, capsys):
 )
 def test_seconds_are_shown_in_the_unit_that_suits(seconds, text):
     assert show_seconds(seconds) == text
+
+
+def test_a_search_without_a_trained_network_ends_with_3(tmp_path, monkeypatch, capsys):
+    pretend_training(monkeypatch)
+    study = fakes.study(space={"lr": {"float": [0.1, 0.2]}}, strategies=["random", "tpe"])
+    (tmp_path / "wild.yaml").write_text(dump_yaml(study.to_dict()))
+    for _ in range(2):  # the second time it only reads
+        assert cli.main(["run", str(tmp_path / "wild.yaml"), "--out", str(tmp_path / "wild")]) == 3
+        said = capsys.readouterr().err
+        assert "hptjax: not one of 64 trials was trained to the end: 64 diverged. Of" in said
+    nothing = StudyResult((), {"tpe": "time budget"})
+    assert failure_text(nothing) == "no network was trained: the budget left no epoch."

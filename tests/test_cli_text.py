@@ -7,12 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from hptjax import __version__
+from hptjax import Model, __version__
 from hptjax.cli import main as cli
+from hptjax.cli.describe import layers_table
+from hptjax.models.costs import network_costs
+from hptjax.models.summary import layer_rows
 from hptjax.records import GenerationRecord, Status, TrialRecord
 from hptjax.records.goal import Goal
 from hptjax.report.console import leaderboard, summary_table
@@ -53,6 +57,32 @@ def test_tables_show_text_as_it_is_in_any_console():
         assert "\x1b" not in text
         joined = re.sub(r"[\s│┃|]", "", text)
         assert r"[/b][link=http:a]\x1b[31m:smile:" in joined
+
+
+def test_the_seconds_of_a_search_are_told_from_those_of_compiling():
+    def told(compile_s):
+        ledger = {**LEDGER, "wall_s": 9.0, "compile_s": compile_s}
+        return rendered(summary_table([replace(record(), ledger=ledger)], {EVIL: "x"}, Goal()))
+
+    text = told(2.5)
+    assert "s without" in text
+    assert re.findall(r"\d\.\d", text) == ["1.0", "2.5", "6.5", "2.5"]
+    assert "Compiling took 2.5 s more, which a budget of seconds counts." in text
+    assert "Compiling took" not in told(0.0)
+
+
+def test_describe_of_a_model_shows_its_layers_at_80_columns():
+    long = {"linear": {"label": "of_a_long_name" * 3, "out_features": 12, "depth": 2}}
+    layers = ["max_pool", "flatten", long, "head"]
+    model = Model(layers=layers, input=(28, 28, 1), outputs=10)
+    console = Console(width=80, file=io.StringIO())
+    lines = rendered(layers_table(model), console=console).splitlines()
+    assert max(map(len, lines)) <= 80
+    rows = [[cell.strip() for cell in line.split("│")] for line in lines if line.startswith("│")]
+    told = [row[2:-1] for row in rows if row[-2]]
+    assert told == [list(row[1:]) for row in layer_rows(model)]
+    assert told[0] == ["max_pool", "14 x 14 x 1", "0"]
+    assert sum(int(row[-1].replace(",", "")) for row in told) == network_costs(model).parameters
 
 
 def test_the_console_of_the_commands_shows_text_as_it_is():

@@ -14,6 +14,7 @@ from PIL import Image
 
 import hptjax
 from hptjax.cli import main as cli
+from hptjax.cli.train import NOT_SAVED
 from hptjax.data.request import silent
 from hptjax.executors.local import make_trainer
 from hptjax.population import Member, Population
@@ -140,7 +141,15 @@ def test_a_run_without_test_images_is_not_tested(made, tmp_path):
     data = study.data.model_copy(update={"source": f"npz:{tmp_path}/train.npz"})
     other = study.model_copy(update={"data": data})
     assert judge_best(tmp_path / "run", other, notify=said.append) is None
-    assert said == []
+    best = load_run("run").best
+    assert best is not None
+    values = {
+        name: f"{name} {best.judged(f'val_{name}'):.4f}" for name in ("accuracy", "auc", "loss")
+    }
+    reached = (
+        f"Best network (random/{best.number}): validation {', '.join(values.values())}; there "
+    )
+    assert said.pop() == f"{reached}are no other images to test it on."
     given = hptjax.load_images("sample", split="test").take(np.arange(50))
     found = judge_best(tmp_path / "run", other, test=given, notify=said.append)
     assert found is not None
@@ -225,6 +234,7 @@ def test_a_trial_is_trained_again_and_further(made, tmp_path, capsys):
     assert (network.trial["from"], network.trial["epoch"]) == (name, 3)
     assert network.trial["network"].keys() == {"val_loss", "val_accuracy", "val_auc"}
     assert f"trial {name} trained again, 3 epochs" in run(capsys, "evaluate", out)
+    assert NOT_SAVED not in said
 
     told = refused(capsys, "train", "run", "--trial", name, "--continue", "--epochs", "1")
     assert "its weights are not kept" in told
@@ -278,4 +288,8 @@ def test_a_run_is_told_from_its_network_and_is_not_written_over(made, tmp_path, 
 
 
 def test_a_saved_config_is_trained(capsys):
-    assert "epoch 1/1" in run(capsys, "train", "run/best/config.yaml", "--epochs", "1")
+    said = run(capsys, "train", "run/best/config.yaml", "--epochs", "1")
+    assert "epoch 1/1" in said
+    assert said.endswith(f"\n{NOT_SAVED}\n")
+    said = run(capsys, "train", "run", "--continue", "--epochs", "1")
+    assert said.endswith(f"\n{NOT_SAVED}\n")

@@ -166,6 +166,15 @@ def test_searcher_is_the_word_for_strategies(tmp_path):
     assert load_study(path, ["searcher=[tpe, des]"]).labels == ("tpe", "des")
     assert load_study(path, ["searcher.des.midpoint=true"]).strategies[0].options.midpoint
     assert "strategies" in load_study(path).to_dict()
+    unknown = "searcher: unknown searcher 'bayes'; write tpe or optuna"
+    with pytest.raises(ConfigError, match=f"--set searcher=bayes: {unknown}"):
+        load_study(path, ["searcher=bayes"])
+    path.write_text(path.read_text().replace(searcher, "searcher: bayes"))
+    with pytest.raises(ConfigError, match=f"study.yaml: {unknown}"):
+        load_study(path)
+    tree = yaml.safe_load(ORIGINAL_MODEL) | yaml.safe_load(f"{space}\nsearcher: bayes")
+    with pytest.raises(ConfigError, match=f"^{unknown}"):
+        StudyConfig.from_dict(tree)
     path.write_text(f"{path.read_text()}strategies: tpe\n")
     with pytest.raises(ConfigError, match="searcher: says what strategies does; leave one"):
         load_study(path)
@@ -188,6 +197,12 @@ def test_model_overrides_with_and_without_prefix():
 MISTAKES = {
     "model.lrr=1": "model.lrr: unknown key; did you mean 'lr'?",
     "modle=1": "modle: unknown key; did you mean 'model'?",
+    "lr=1": "lr: unknown key; did you mean 'model.lr' or 'space.lr' or 'strategies.0.start.lr'?",
+    "first_conv.stride=2": (
+        "first_conv.stride: unknown key; did you mean 'model.resnet_config.first_conv.stride'?"
+    ),
+    "warmup=0.1": "warmup: unknown key; did you mean 'model.warmup'?",  # not in the file
+    "learning_rate=1": "learning_rate: unknown key; did you mean 'model.lr'?",
     "model.mlp_config.block_list.0.droput=0": (
         "model.mlp_config.block_list.0.droput: unknown key; did you mean 'dropout'?"
     ),
@@ -205,8 +220,18 @@ MISTAKES = {
     "population_size=1": "population_size: must be greater than or equal to 2, got 1.",
     "epochs=0": "epochs: must be greater than or equal to 1, got 0.",
     "epochs=1.5": "epochs: must be a valid integer, got 1.5.",
+    "budget=4": "budget: must be a mapping such as {trials: 4}, got 4.",
+    "budget=ten": "budget: must be a mapping such as {trials: 20}, got 'ten'.",
+    "model.optimizer=adagrad": "model.optimizer: unknown optimizer 'adagrad'; did you mean 'optax.",
+    "searcher=NSGAIISampler": (
+        "searcher: unknown searcher 'NSGAIISampler'; did you mean 'optuna.NSGAIISampler'?"
+    ),
+    "model.resnet_config.block_list.0.activation_fun=swish": (
+        "model.resnet_config.block_list.0.activation_fun: must be the name of an activation "
+        "(hptjax calls it 'silu'), got 'swish'."
+    ),
     "budget.seconds=0": "budget.seconds: must be greater than 0, got 0.",
-    "strategies=[des, foo]": "strategies: unknown strategy 'foo'; known are des, ",
+    "strategies=[des, foo]": "strategies: unknown searcher 'foo'; known are des, ",
     "strategies=[{label: a}]": "strategies: must be names, or mappings such as {name: des}",
     "strategies=[{name: des, label: 3}]": "strategies.label: must be 1 to 64 of the characters",
     "schedule=halve": "schedule: unknown schedule 'halve'; did you mean 'halving'?",

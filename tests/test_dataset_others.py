@@ -10,6 +10,7 @@ from PIL import Image
 
 import hptjax
 from hptjax import ImageDataset
+from hptjax.data.sheet import columns_for
 from hptjax.errors import ConfigError, DataError
 from hptjax.tuning.images import read_images
 
@@ -249,6 +250,16 @@ def test_a_sheet_has_a_column_for_each_class():
     assert len(repr(data)) < 100
     with pytest.raises(ConfigError, match="at least 1 picture"):
         data.show(0)
+
+
+@pytest.mark.parametrize(("count", "classes"), [(60, 2), (60, 3), (50, 4), (60, 10)])
+def test_a_sheet_of_few_classes_is_no_strip(count, classes):
+    data = ImageDataset(
+        np.full((120, 8, 8, 1), 200, np.uint8), [f"c{k % classes}" for k in range(120)]
+    )
+    page = data.show(count)
+    assert 0.7 < page.width / page.height < 1.5
+    assert columns_for(count, classes) % classes == 0
 
 
 def test_a_sheet_of_many_classes_of_labels_and_of_targets():

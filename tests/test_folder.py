@@ -86,6 +86,9 @@ def test_several_sizes_are_refused_and_resized():
         "folder:pets: images of 3 sizes (6x5: 8, 12x10: 1, 20x9: 1); data.size: [6, 5] resizes "
         "them."
     )
+    assert read(size=5)[0].image_shape == (5, 5, 1)
+    with pytest.raises(ConfigError, match=r"size: must be pixels, as 28 .* got \(5, 5, 5\)"):
+        read(size=(5, 5, 5))
     images, lines = read(size=(6, 5))
     assert images.image_shape == (6, 5, 1)
     assert lines == [

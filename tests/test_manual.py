@@ -2,19 +2,23 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import jax
 import pytest
 from pydantic import BaseModel
 
 import hptjax
 import hptjax.glossary
 from hptjax.cli.listing import everything
+from hptjax.cli.process import EXIT_CODES
 from hptjax.cli.tables import SHELVES
 from hptjax.config import entry_forms
 from hptjax.config.named import options_of
@@ -22,13 +26,14 @@ from hptjax.config.options import known_options
 from hptjax.config.targets import TABLE
 from hptjax.config.yaml_file import parse_yaml, read_yaml
 from hptjax.study import StudyConfig
+from hptjax.table import OURS
 
 ROOT = Path(hptjax.__file__).parent.parent
 DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS))
 
 from hptjax_docs import api, commands, glossary, keys, results, tables, written  # noqa: E402
-from hptjax_docs.markdown import escaped, literal, table  # noqa: E402
+from hptjax_docs.markdown import docstring, escaped, literal, table  # noqa: E402
 from hptjax_docs.meanings import about, docs_of, meanings  # noqa: E402
 
 NET = """
@@ -65,6 +70,32 @@ def test_every_key_has_a_heading_a_meaning_and_an_example(sections):
             assert said.get(name), f"{section.model.__name__}'s docstring lacks {name}"
             assert keys.example(section.form, path), path
             assert keys.example(section.form, path) in page
+
+
+def test_defaults_that_other_keys_decide_are_told_as_they_are():
+    page = keys.key_page()["reference/study.md"]
+    told = {
+        name: page.split(f"\n### `{name}`")[1].split("\n")[2] for name in ("space", "data.augment")
+    }
+    assert told["space"].endswith("default: the entries in the model; required where it has none")
+    text = "default: `true` for a model in the original study's form, `false` for any other"
+    assert told["data.augment"].endswith(text)
+    original = read_yaml(ROOT / "configs/model.yaml")["model"]
+    layers = {"layers": ["flatten", "head"]}
+    for model, augmented in ((original, True), (layers, False)):
+        opened = {**model, "lr": {"float": [0.01, 0.1]}}
+        study = StudyConfig.from_dict({"model": opened})
+        assert (list(study.space), study.to_dict()["data"]["augment"]) == (["lr"], augmented)
+        with pytest.raises(hptjax.ConfigError, match="space: must be given"):
+            StudyConfig.from_dict({"model": model})
+
+
+def test_no_two_keys_have_the_same_heading():
+    lines = keys.key_page()["reference/study.md"].split("\n")
+    titles = [line.partition(" {")[0].strip("# ") for line in lines if line.startswith("##")]
+    ids = [line.partition("{ #")[2] for line in lines if line.startswith("##")]
+    assert len(set(titles)) == len(titles)
+    assert len(set(ids)) == len(ids)
 
 
 def test_every_key_of_the_packaged_configs_is_there(sections):
@@ -160,14 +191,59 @@ def test_every_row_of_every_table_is_told_with_its_options(table_pages):
                     assert line.rstrip(" |").rpartition("|")[2].strip(), (seam, row.word, option)
 
 
+def _example_of(seam: str, word: str) -> str:
+    shelf = SHELVES[seam]
+    model = options_of(shelf.table.find(word, seam))
+    options = model if isinstance(model, type) and issubclass(model, BaseModel) else None
+    return tables.example(seam, word, options, list(options.model_fields) if options else [])
+
+
+def _own_words(seam: str) -> list[str]:
+    rows = SHELVES[seam].table.rows()
+    return [row.word for row in rows if row.package == OURS and row.word != "flax"]
+
+
+@pytest.mark.parametrize("seam", ["layers", "norms", "activations"])
+def test_the_example_of_a_layer_builds_a_network(seam, tmp_path):
+    images = jax.ShapeDtypeStruct((2, 28, 28, 1), "float32")
+    for word in _own_words(seam):
+        text = _example_of(seam, word)
+        assert word in text
+        assert "VALUE" not in text
+        (tmp_path / "model.yaml").write_text(text)
+        given = [] if "resnet_config" in text else ["input=[28, 28, 1]", "outputs=10"]
+        if word == "normalize":  # training measures these
+            given.append("layers.0={normalize: {mean: [0.3], std: [0.4]}}")
+        model = hptjax.load_model_config(tmp_path / "model.yaml", given)
+        module = hptjax.models.module_of(model)
+        built = partial(module.init_with_output, train=False)
+        outputs, _ = jax.eval_shape(built, jax.random.key(0), images)
+        assert outputs.shape == (2, 10), text
+
+
+def test_the_example_of_an_augmentation_is_read():
+    for word in _own_words("augmentations"):
+        tree = parse_yaml(_example_of("augmentations", word), word)
+        StudyConfig.from_dict(_merged(_base("study", ""), tree))
+
+
 def test_every_command_is_there_with_its_help():
     page = commands.command_page()["reference/commands.md"]
     assert {"run", "train", "describe", "list", "help"} <= commands.commands().keys()
+    assert "any other that hptjax list searchers" in " ".join(page.split())
     for name, parser in commands.commands().items():
         assert f"\n## `hptjax {name}`" in page
         for action in parser._actions:
             if action.help != "==SUPPRESS==":
                 assert all(option in page for option in action.option_strings)
+
+
+def test_every_exit_code_is_told():
+    page = commands.command_page()["reference/commands.md"]
+    table = (DOCS / "how-to/resume-and-kill.md").read_text().split("| exit code |")[1]
+    assert re.findall(r"(?m)^\| (\d+) \|", table) == list(map(str, EXIT_CODES))
+    for code, meaning in EXIT_CODES.items():
+        assert f"{code} {meaning}" in page
 
 
 def test_every_public_name_is_there():
@@ -183,6 +259,13 @@ def test_every_public_name_is_there():
             assert f"hptjax.{module}.{name}\n" in page or f"`{name}` is" in page, (module, name)
 
 
+def test_code_of_a_module_is_code_and_the_comment_of_a_config_is_whole(table_pages):
+    lines = api.api_pages()["reference/api/report.md"].split("\n")
+    assert lines[lines.index("```python") + 1].startswith("from hptjax.report import load_runs")
+    said = table_pages["reference/configs.md"].partition("## `optuna_mlp`")[2].split("\n")[2]
+    assert said.endswith("and the learning rate.")
+
+
 def test_every_word_of_the_glossary_has_a_heading():
     page = glossary.glossary_page()["reference/glossary.md"]
     lines = (hptjax.glossary.__doc__ or "").split("\n\n")[1].split("\n")
@@ -194,7 +277,9 @@ def test_every_word_of_the_glossary_has_a_heading():
 
 def test_changes_and_contributing_are_pages():
     pages = results.copied_pages()
-    assert pages["project/changes.md"].startswith("# Changes\n\nThis page is `CHANGELOG.md`.")
+    first, page = pages["project/changes.md"].split("# Changes\n", 1)
+    assert "search: {exclude: true}" in first
+    assert page.startswith("\nThis page is `CHANGELOG.md`.")
     assert (ROOT / "CONTRIBUTING.md").read_text().partition("\n")[2] in pages[
         "project/contributing.md"
     ]
@@ -235,6 +320,14 @@ def test_text_is_no_markup():
     assert table(["a"], [["x | y"]]) == "| a |\n| --- |\n| x \\| y |\n"
 
 
+def test_sessions_of_docstrings_are_code():
+    text = "Reads <path>.\n\nExample:\n    >>> f(a)[0](b)\n    <b>\n\nMore."
+    head, code, more = docstring(text).split("    ```")
+    assert head == "Reads &lt;path&gt;.\n\nExample:\n"
+    assert code == "pycon\n    >>> f(a)[0](b)\n    <b>\n"
+    assert more == "\n\nMore."
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("mkdocs", "material", "mkdocstrings")),
@@ -248,7 +341,12 @@ def test_the_manual_is_built_without_a_warning(tmp_path):
     html = (tmp_path / "site" / "reference" / "study.html").read_text()
     assert 'id="population_size"' in html
     assert "https://unpkg.com" not in html
-    assert (tmp_path / "site" / "search" / "search_index.js").exists()
+    contents = html.partition("md-sidebar--secondary")[2].partition("md-content")[0]
+    assert "Keys below" in contents
+    assert "population_size" not in contents
+    found = (tmp_path / "site" / "search" / "search_index.js").read_text()
+    assert "how-to/searchers.html" in found
+    assert "project/changes.html" not in found
 
 
 def test_the_hparams_of_the_originals_form_are_there():

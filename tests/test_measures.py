@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from hptjax.data.dataset import ImageDataset
 from hptjax.errors import ConfigError
 from hptjax.records.metrics import known_direction
 from hptjax.tasks.base import batch_sums
@@ -144,3 +145,6 @@ def test_a_number_that_no_class_has_is_refused(name, said):
     with pytest.raises(ConfigError, match=f"{name}: the number {said}, for there are 10 classes"):
         TASKS["classes"].measure(name).check(images(20))
     TASKS["classes"].measure("recall_9").check(images(20))
+    shapes = ImageDataset(np.arange(0, 252, 14, np.uint8).reshape(2, 3, 3), ["circle", "square"])
+    with pytest.raises(ConfigError, match=r"0\.\.1 \(0 is circle, 1 is square\), for there are 2"):
+        TASKS["classes"].measure("recall_7").check(shapes)

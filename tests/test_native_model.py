@@ -272,7 +272,7 @@ def test_a_reference_to_nothing_is_named():
         (
             "lr",
             [1e-4, 0.1],
-            r"model\.lr: a list is not a range; write \{float: \[0.0001, 0.1\]\} or",
+            r"model\.lr: a list is not a range; write \{float: \[0.0001, 0.1\], log: true\} or",
         ),
         (
             "lr",

@@ -8,6 +8,7 @@ from hptjax.config.items import RESERVED
 from hptjax.config.parts import LAYERS, NESTED
 from hptjax.config.yaml_file import parse_yaml
 from hptjax.errors import ConfigError
+from hptjax.models.layers.base import Layer
 from hptjax.study.config import StudyConfig
 from hptjax.study.data_config import TrainConfig
 from hptjax.transpile.opened import opened
@@ -143,10 +144,33 @@ def test_no_layer_has_an_option_that_is_a_word_of_the_grammar():
             assert not set(own.model_fields) & set(RESERVED), word
 
 
+class Shift(Layer):
+    def forward(self, x, weights, context):
+        return x + 1
+
+
 def test_python_names_what_it_does_not_know():
     with pytest.raises(AttributeError, match="there is no layer 'Cnv'; did you mean 'Conv'"):
         L.Cnv(3)
+    with pytest.raises(AttributeError, match="no layer 'Dense'; hptjax calls it 'Linear'"):
+        L.Dense(3)
+    with pytest.raises(ConfigError, match="Conv: takes no 'kernal_size'; did you mean 'kernel_siz"):
+        L.Conv(3, kernal_size=3)
+    with pytest.raises(
+        ConfigError, match=r"layers\.0: Flatten is a layer .*: write L\.Flatten\(\)"
+    ):
+        Model(layers=[L.Flatten, L.Head()])
+    with pytest.raises(ConfigError, match=r"layers\.0: Shift is a layer .*: write Shift\(\)\.$"):
+        Model(layers=[Shift, "head"])
+    with pytest.raises(
+        ConfigError, match=r"^Model: takes its options by name, .* Model\(layers=\.\."
+    ):
+        Model([L.Flatten(), L.Head()])  # pyright: ignore[reportCallIssue]
     with pytest.raises(ConfigError, match="Conv: takes out_channels alone without a name, got 2"):
         L.Conv(3, 4)
-    with pytest.raises(ConfigError, match=r"model\.lr: a list is not a range"):
-        Model(layers=["flatten", "head"], lr=[0.1, 0.2])
+    text = r"in Python, loguniform\(0\.001, 0\.1\) or choice\(\[0\.001, 0\.1\]\)\.$"
+    with pytest.raises(ConfigError, match=r"model\.lr: a list is not a range; .*" + text):
+        Model(layers=["flatten", "head"], lr=[1e-3, 1e-1])
+    text = r"in Python, integer\(4, 9\) or choice\(\[4, 9\]\)\.$"
+    with pytest.raises(ConfigError, match=text):
+        Model(layers=["flatten", L.Linear([4, 9]), "head"])

@@ -16,6 +16,7 @@ from hptjax.models.network import Network
 from hptjax.report.per_class import measures_table, per_class_tables
 from hptjax.report.terminal import make_console
 from tests import nets
+from tests.compilations import count_compilations
 
 NAMES = tuple("abcdefghij")
 
@@ -55,6 +56,15 @@ def test_it_says_what_it_is(net):
         "6",
         "60",
     ]
+
+
+def test_the_weights_of_a_network_are_drawn_by_one_program():
+    config = nets.config(channels=(3, 4, 5), kernels=(3, 5, 3), strides=(2, 1, 1))
+    key = root_key(1)
+    with count_compilations() as compiled:
+        init_variables(config, key)
+        init_variables(config, key)
+    assert len(compiled) == 1
 
 
 def _leaves(tree):

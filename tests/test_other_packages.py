@@ -230,11 +230,11 @@ def test_its_rows_are_listed_with_its_name(capsys):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"strategies": ["climbs"]}, "strategies: unknown strategy 'climbs'; did you mean 'climb'"),
+        ({"strategies": ["climbs"]}, "strategies: unknown searcher 'climbs'; did you mean 'climb'"),
         ({"strategies": [{"climb": {"stp": 1}}]}, r"strategies\.climb\.stp: unknown key"),
         ({"strategies": ["ladder.a"]}, "strategies: a ladder has a number of rungs, got 'a'"),
         ({"strategies": ["galaxy.images:sky"]}, "strategies: galaxy.images:sky must have Options"),
-        ({"strategies": ["galaxy.train"]}, "strategies: unknown strategy 'galaxy.train'"),
+        ({"strategies": ["galaxy.train"]}, "strategies: unknown searcher 'galaxy.train'"),
         ({"executor": "galaxy.train:TwoSteps"}, "executor: .* it lacks Options, open_executor"),
         ({"metric": "brightes"}, "metric: .*did you mean 'brightest'"),
         (

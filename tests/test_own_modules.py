@@ -217,6 +217,7 @@ def test_flops_are_counted_with_and_without_our_kernels():
         ({"module": "tests.own_nets:Plain", "call": {"train": 1.0}}, "takes no 'train'"),
         ({"module": "tests.own_nets:Plain", "call": {"scale": "a"}}, "must be a finite number"),
         ({"module": "tests.own_nets:Plain", "widths": {"a": 1}}, "must be a number, a text, true"),
+        ({"module": "tests.own_nets:Ours", "width": [4, 8]}, "or {choice: [4, 8]}"),
         ({"width": 4}, "must be a mapping with the class of the network"),
     ],
 )

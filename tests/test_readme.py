@@ -71,14 +71,19 @@ def test_figures_are_those_of_the_notes():
 
 def test_the_picture_is_drawn(tmp_path, monkeypatch):
     """By a search of two networks; the one that is shown has the size that the script draws."""
-    monkeypatch.setattr(sys, "argv", ["picture", "--out", str(tmp_path / "own.png")])
+    [option] = re.findall(r"`--out (docs/assets/[\w.]+)`", TEXT)
+    shown = ROOT / option
+    before = shown.read_bytes()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["picture"])
     sample = hptjax.load_images("sample")
     few = sample.take(np.arange(0, sample.size, 20))
     monkeypatch.setattr(population_picture, "IMAGES", few)
     monkeypatch.setattr(population_picture, "NETWORKS", 2)
     monkeypatch.setattr(population_picture, "EPOCHS", 2)
     population_picture.main()
-    assert size(tmp_path / "own.png") == size(ROOT / "docs" / "assets" / "population.png")
+    assert size(tmp_path / "population.png") == size(shown)
+    assert shown.read_bytes() == before
 
 
 def size(path):

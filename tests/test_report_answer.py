@@ -59,8 +59,8 @@ def test_layers_and_costs_are_those_of_the_network(run):
     assert best.layers[-1].out == "10"
     assert best.recipe.startswith("adam, ")
     tables = Reader(html_of(run)).tables
-    assert [row[0] for row in tables[0][1:]] == [row.name for row in best.layers]
-    assert dict(tables[1][1:])["lr"] == f"{best.trial.hparams['lr']:.4g}"
+    assert [row[0] for row in tables[1][1:]] == [row.name for row in best.layers]
+    assert dict(tables[2][1:])["lr"] == f"{best.trial.hparams['lr']:.4g}"
 
 
 def test_it_says_how_to_get_test_figures_where_there_are_none(run):

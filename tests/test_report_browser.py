@@ -110,6 +110,17 @@ def test_it_opens_with_the_answer(run, page):
     assert f"hptjax predict {run}" in page.locator("pre").first.inner_text()
 
 
+def test_the_answer_fills_both_columns(page):
+    boxes = [block.bounding_box() for block in page.locator(".halves > div").all()]
+    ends = {}
+    for box in boxes:
+        ends[box["x"]] = max(ends.get(box["x"], 0), box["y"] + box["height"])
+    assert len(boxes) == 5
+    assert len(ends) == 2
+    left, right = ends.values()
+    assert abs(left - right) < max(box["height"] for box in boxes)
+
+
 def test_a_click_on_a_head_sorts(page):
     page.locator("#leaderboard th", has_text="rank").click()
     rising = ranks(page)

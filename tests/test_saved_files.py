@@ -65,6 +65,25 @@ def test_what_is_not_there_is_not_to_be_restored(tmp_path, name):
         load_network(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("model", "text"),
+    [
+        (
+            {"flax": {"module": "lost_nets:Net"}},
+            "cannot be imported: .*; run this where lost_nets.py lies, or put that folder on PYTHO",
+        ),
+        ({"layers": ["lost.nets:Scale", "head"]}, "to import it from: run this where lost/ lies"),
+        ({"flax": {"module": "tests.own_nets:Gone"}}, "Gone cannot be imported: module 'tests.ow"),
+    ],
+)
+def test_code_that_is_elsewhere_is_not_to_be_restored(tmp_path, model, text):
+    path = tmp_path / "net.safetensors"
+    write_tensors(path, {"params/a": np.zeros(1)}, {"model": model, "trial": {}}, "network")
+    with pytest.raises(DataError, match=text) as caught:
+        load_network(path)
+    assert "Restore" not in str(caught.value)
+
+
 def test_what_is_written_is_read(tmp_path):
     write_tensors(tmp_path / "x", ARRAYS, FACTS, "test")
     arrays, facts = read_tensors(tmp_path / "x", "test")

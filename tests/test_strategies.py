@@ -152,8 +152,8 @@ def test_des_goes_on_for_as_long_as_it_is_asked():
 @pytest.mark.parametrize(
     ("name", "options", "text"),
     [
-        ("cma", {}, "unknown strategy 'cma'"),
-        ("optuna", {}, "unknown strategy 'optuna'; did you mean 'optuna.<name>'"),
+        ("cma", {}, "unknown searcher 'cma'"),
+        ("optuna", {}, "unknown searcher 'optuna'; did you mean 'optuna.<name>'"),
         ("des", {"lambda": 3}, "strategies.des.lambda: unknown key"),
         ("des", {"start": {"lr": 0.01}}, "missing: width"),
         ("des", {"preset": "fast"}, "preset"),

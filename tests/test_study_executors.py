@@ -70,7 +70,8 @@ def test_options_of_the_command_line_go_on_top_of_the_file(tmp_path):
         assert load_study(path, changes).to_dict()["executor"] == expected
     tree = fakes.study().to_dict() | {"executor": {"ray": {"workers": 2}}}
     path.write_text(yaml.safe_dump(tree, sort_keys=False))
-    changed = load_study(path, ["executor.address=auto", "schedule=halving", "schedule.first=2"])
+    words = ["epochs=3", "executor.address=auto", "schedule=halving", "schedule.first=2"]
+    changed = load_study(path, words)
     assert changed.schedule == {"name": "halving", "first": 2}
     assert changed.to_dict()["executor"] == {"name": "ray", "workers": 2, "address": "auto"}
 

@@ -9,6 +9,7 @@ import pytest
 
 from hptjax.errors import ConfigError
 from hptjax.executors.compiling import compiling_text
+from hptjax.executors.local import local_executor
 from hptjax.models.signature import net_shape
 from hptjax.population import make_plan
 from hptjax.population.price import KERNELS, LANES, LOOPS
@@ -72,6 +73,14 @@ def test_bodies_are_said_before_anything_begins_and_when_they_are_compiled():
     )
     assert sink.messages[2].startswith("Compiled in ")
     assert len(sink.messages) == 3
+
+
+@pytest.mark.parametrize(("repeats", "networks"), [(1, 3), (2, 6)])
+def test_a_generation_is_said_with_the_networks_that_are_trained(repeats, networks):
+    said = []
+    few = {"population_size": 8, "budget": {"trials": 3}, "repeats": repeats}
+    local_executor(study(strategies=("random",), **few), data(), said.append)
+    assert said[-1].startswith(f"A generation of {networks} networks takes")
 
 
 @pytest.mark.parametrize("price", [KERNELS, LOOPS, LANES])

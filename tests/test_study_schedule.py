@@ -92,6 +92,8 @@ def test_hyperbands_brackets_take_turns():
         ({"halving": {"epochs": 3}}, "schedule.epochs: epochs are the study's"),
         ({"halving": 3}, "schedule.halving: must be a mapping of options, got 3; known are first"),
         ({"name": ["a"]}, "must be a name, or a mapping"),
+        ({"halving": {"first": 9}}, "schedule.halving.first: must be below the study's epochs"),
+        ({"name": "hyperband", "first": 20}, "schedule.first: .*, which are 9, got 20"),
         ({"name": "halving", "epochs": 3}, "schedule.epochs: epochs are the study's"),
     ],
 )
@@ -103,6 +105,7 @@ def test_mistakes_are_named(tree, message):
 def test_each_form_is_one_schedule_and_noted_as_ever():
     for tree in ("hyperband", {"name": "hyperband"}, {"hyperband": None}, {"hyperband": {}}):
         assert make_schedule(tree, 9) == Hyperband(epochs=9)
+    assert make_schedule({"halving": {"first": 1}}, 1) == SuccessiveHalving(epochs=1)
     four = {"name": "halving", "reduction": 4}
     for tree in (four, {"halving": {"reduction": 4}}):
         assert make_schedule(tree, 9) == SuccessiveHalving(epochs=9, reduction=4)

@@ -166,6 +166,7 @@ def test_predictions_are_probabilities_or_numbers():
         (Classification(), "f1", "classification has no 'f1'; did you mean 'val_macro_f1'?"),
         (Classification(), "accuracy", "has no 'accuracy'; did you mean 'val_accuracy'?"),
         (Classification(), "val_macro_fl", "has no 'val_macro_fl'; did you mean 'val_macro_f1'?"),
+        (Classification(), "val_recall_circle", "must name a class by its number, as in val_recal"),
         (Classification(), "val_top_0_accuracy", "has no 'val_top_0_accuracy'"),
         (Regression(), "val_accuracy", "regression has no 'val_accuracy'; known are val_loss, val"),
         (MultiLabel(), "train_accuracy", "multi_label has no 'train_accuracy'"),

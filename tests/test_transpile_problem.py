@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hptjax.config.geometry import ImageSpec
+from hptjax.config.model import Model
 from hptjax.errors import ConfigError
 from hptjax.models.signature import signature_of, widths_of
 from hptjax.space import Float, Integer, Space
@@ -26,8 +27,18 @@ def test_the_cover_is_deterministic_and_leaves_out_what_cannot_be_built():
     first, second = (Problem(MODEL, space, GREY).cover() for _ in range(2))
     assert first == second
     assert {c.resnet_config.block_list[0].stride for c in first} == set(range(1, 14))
-    with pytest.raises(ConfigError, match="No point of the space"):
+    text = "No point of the space .* of 2x2: the feature maps are 1x1 after"
+    with pytest.raises(ConfigError, match=text):
         Problem(MODEL, space, ImageSpec(2, 2, 1, 10)).cover()
+
+
+def test_a_space_without_any_network_names_the_layer_that_cannot_be_built():
+    model = Model(layers=[*["max_pool"] * 6, "flatten", "head"])
+    where = r"model\.layers\.4 \(max_pool4\): the maps are 1 x 1, .* lower size"
+    with pytest.raises(ConfigError, match=rf"of 28x28: {where}"):
+        Problem(model, Space({"lr": Float(0.1, 1)}), GREY).cover()
+    with pytest.raises(ConfigError, match=rf"of 28x28: most often, {where}"):
+        Problem(model, Space({"max_pool4.size": Integer(2, 4)}), GREY).cover()
 
 
 def test_of_many_signatures_the_cover_keeps_the_most_frequent():

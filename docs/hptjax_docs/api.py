@@ -2,13 +2,14 @@
 
 import inspect
 import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
 import hptjax
-from hptjax_docs.markdown import anchor, code, escaped, heading
-from hptjax_docs.meanings import about, doc
+from hptjax_docs.markdown import anchor, code, escaped, fenced, heading
+from hptjax_docs.meanings import doc
 
 OTHERS = "Others"
 
@@ -59,8 +60,10 @@ def _top() -> Iterator[str]:
 def _module(name: str) -> Iterator[str]:
     module = import_module(f"hptjax.{name}")
     yield f"# `hptjax.{name}`\n"
-    for paragraph in about(doc(module), ()):
-        yield f"{escaped(paragraph)}\n"
+    for block in doc(module).split("\n\n"):
+        shown = textwrap.dedent(block)
+        is_code = all(line.startswith("    ") for line in block.split("\n"))
+        yield fenced(shown, "python") if is_code else f"{escaped(' '.join(shown.split()))}\n"
     at_top = {home(getattr(hptjax, own), f"hptjax.{own}"): own for own in hptjax.__all__}
     for own in names_of(module):
         found = getattr(module, own)

@@ -17,9 +17,9 @@ from hptjax.config.schema import ModelConfig
 from hptjax.config.targets import TABLE
 from hptjax.config.yaml_file import read_yaml
 from hptjax.study.config import StudyConfig
-from hptjax_docs.markdown import anchor, code, escaped, fenced, heading, table
+from hptjax_docs.markdown import TOC_OF_SECTIONS, anchor, code, escaped, fenced, heading, table
 from hptjax_docs.meanings import docs_of, meanings
-from hptjax_docs.options import default_of_field, kind_of_field
+from hptjax_docs.options import REQUIRED, default_of_field, kind_of_field
 from hptjax_docs.written import written_page
 
 EXAMPLES = Path(__file__).with_name("examples.yaml")
@@ -127,7 +127,7 @@ _TITLES = {
 
 
 def _page() -> Iterator[str]:
-    yield "# Keys of a study\n"
+    yield f"{TOC_OF_SECTIONS}# Keys of a study\n"
     yield (
         "A study is a YAML file. `hptjax run FILE --set KEY=VALUE` changes any key by its dotted "
         "path; an unknown key is an error that names the nearest known one. In Python the same "
@@ -135,10 +135,14 @@ def _page() -> Iterator[str]:
         "[`hptjax.StudyConfig`](api/index.md#hptjax.study.config.StudyConfig).\n"
     )
     for section in sections():
-        title = _TITLES.get((section.form, section.path), code(section.path))
-        yield heading(2, title, anchor(section.form, section.path))
+        title, own = _TITLES.get((section.form, section.path)), [section.form, section.path]
+        if title is None:  # the key that it stands below has a heading, too
+            title, own = f"Keys below {code(section.path)}", ["below", *own]
+        yield heading(2, title, anchor(*own))
         about = docs_of(section.model)[0].split("\n\n")[0]
         yield f"{escaped(' '.join(about.split()))}\n"
+        links = (f"[{code(path)}](#{_id(section, path)})" for path in section.fields())
+        yield f"{' · '.join(links)}\n{{ data-search-exclude }}\n"
         said = meanings(docs_of(section.model), section.model.model_fields)
         for path, name in section.fields().items():
             yield from _key(section, path, name, said.get(name, ""))
@@ -174,13 +178,18 @@ def _hparams() -> Iterator[str]:
     yield table(["hparam", "is the key", "what a further value costs"], rows)
 
 
+def _id(section: Section, path: str) -> str:
+    """The id of a key's heading; both forms of a model have keys of the same name."""
+    return anchor(path) if section.form == "study" else f"{section.form}-{anchor(path)}"
+
+
 def _key(section: Section, path: str, name: str, said: str) -> Iterator[str]:
     also = f" (or {code(_OTHER_NAMES[path])})" if path in _OTHER_NAMES else ""
-    prefix = "" if section.form == "study" else f"{section.form}-"
-    yield heading(3, code(path) + also, f"{prefix}{anchor(path)}")
+    where = " in the original form" if section.form == "original" else ""
+    yield heading(3, code(path) + also + where, _id(section, path))
     field = section.model.model_fields[name]
     default = default_of_field(field)
-    shown = f"default: {default}" if default.startswith("`") else default
+    shown = default if default in ("", REQUIRED) else f"default: {default}"
     yield " · ".join(filter(None, (_kind(path, name, field), shown))) + "\n"
     yield f"{escaped(said)}\n"
     shown = example(section.form, path)

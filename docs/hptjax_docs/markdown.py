@@ -3,12 +3,20 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 
+# Before a page's title: its table of contents has the sections alone. docs/hook.py reads it.
+TOC_OF_SECTIONS = "---\ntoc_depth: 2\n---\n"
+_SESSION = re.compile(r"^( *)>>> .*(?:\n\1 *\S.*)*", re.MULTILINE)
 _CODE = re.compile(r"(`+)(.+?)\1", re.DOTALL)
 
 
 def escaped(text: str) -> str:
     """Returns text in which nothing outside code is markup: no HTML, link or emphasis."""
     return _outside_code(text, _plain)
+
+
+def docstring(text: str) -> str:
+    """Returns a docstring as Markdown: its sessions `>>> ...` are code, the rest as `literal`."""
+    return literal(_SESSION.sub(r"\1```pycon\n\g<0>\n\1```", text))
 
 
 def literal(text: str) -> str:

@@ -7,9 +7,12 @@ from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.fields import FieldInfo
 
 from hptjax.cli.kinds import kinds_of, plain
+from hptjax.config.frozen import Otherwise
 from hptjax.config.named import Part
 from hptjax.config.yaml_file import dump_yaml
 from hptjax_docs.markdown import code
+
+REQUIRED = "required"
 
 
 def kind_of_field(name: str, field: FieldInfo) -> str:
@@ -26,10 +29,14 @@ def kind_of_field(name: str, field: FieldInfo) -> str:
 def default_of_field(field: FieldInfo) -> str:
     """Returns a field's default as code, in YAML; `required` where there is none.
 
-    Nothing for keys below it, which have defaults of their own.
+    Nothing for keys below it, which have defaults of their own; the field's own words where other
+    keys decide.
     """
+    for own in field.metadata:
+        if isinstance(own, Otherwise):
+            return own.text
     if field.is_required():
-        return "required"
+        return REQUIRED
     default = field.get_default(call_default_factory=True)
     if isinstance(default, BaseModel) and not isinstance(default, Part):
         return ""

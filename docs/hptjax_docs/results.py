@@ -20,6 +20,8 @@ _TITLES = {
     "results/notes.md": "Measurements, and what was tried",
     "project/changes.md": "Changes",
 }
+# A word of the history stands in it more often than in the page that tells how it is today.
+_UNSEARCHED = {"project/changes.md"}
 _INSERTED = re.compile(r"^```(docstring|csv)\n(\S+)\n```$", re.MULTILINE)
 _DIGITS = 4
 
@@ -62,4 +64,5 @@ def _titled(place: str, path: Path) -> str:
     text = re.sub(r"\A# .*", f"# {title}", text) if title else text
     source = path.relative_to(ROOT).as_posix()
     first, _, rest = text.partition("\n")
-    return f"{first}\n\nThis page is `{source}`.\n{rest}"
+    page = f"{first}\n\nThis page is `{source}`.\n{rest}"
+    return f"---\nsearch: {{exclude: true}}\n---\n{page}" if place in _UNSEARCHED else page

@@ -1,6 +1,10 @@
 """The pages of the tables: each word that a config may name, with its options."""
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -10,11 +14,12 @@ from hptjax.cli.tables import CONFIGS, METRICS, SHELVES, Shelf
 from hptjax.config.layer_hparams import kind_of
 from hptjax.config.named import main_option, options_of
 from hptjax.config.options import known_options
+from hptjax.config.yaml_file import read_yaml
 from hptjax.errors import ConfigError, MissingExtraError
 from hptjax.table import TableRow
 from hptjax_docs.markdown import anchor, code, escaped, fenced, heading, table
-from hptjax_docs.meanings import about, doc, docs_of, meanings
-from hptjax_docs.options import default_of_field, kind_of_field
+from hptjax_docs.meanings import about, doc, docs_of, meanings, sentence
+from hptjax_docs.options import default_of_field, flow, kind_of_field
 
 TITLES: Mapping[str, str] = {
     "activations": "Activations",
@@ -32,6 +37,19 @@ TITLES: Mapping[str, str] = {
     METRICS: "Metrics",
     CONFIGS: "Packaged configs",
 }
+ROWS = Path(__file__).with_name("rows.yaml")
+# Tables of words that belong to a layer: the layers that name one.
+_LAYERS: Mapping[str, Callable[[str], Sequence[Any]]] = {
+    "activations": lambda word: [{"conv": 8}, {"activation": word}, "flatten", "head"],
+    "norms": lambda word: [{"conv": {"out_channels": 8, "norm": word}}, "flatten", "head"],
+}
+_PLACES: Mapping[str, str] = {
+    "activations": (
+        "It is a layer `activation`, or a value of a layer's option `activation`; the original "
+        "study's form calls the key `activation_fun`."
+    ),
+}
+_WHOLE = "An example is a whole model: `hptjax train FILE.yaml` trains it on the bundled images."
 _VARIES = {"width": "padded", "traced": "traced", "static": "static"}
 _PARTS = {"norm": "norms", "activation": "activations", "function": "activations"}
 
@@ -49,16 +67,25 @@ def _page(seam: str) -> Iterator[str]:
     yield f"What `hptjax list {seam}` prints, in full.\n"
     if seam in SHELVES:
         shelf = SHELVES[seam]
-        yield f"{escaped(shelf.place)}\n"
+        yield f"{escaped(_PLACES.get(seam, shelf.place))}\n"
+        if shelf.of_layers or seam in _LAYERS:
+            yield f"{_WHOLE}\n"
         yield from _own(seam)
         for row in shelf.table.rows():
             yield from _row(seam, shelf, row)
         return
     one = everything()[seam]
     for word, said in one.abouts():
+        text = one.text(word)
         yield heading(2, code(word), anchor(word))
-        yield f"{escaped(said)}.\n"
-        yield fenced(one.text(word), "yaml")
+        yield f"{escaped(_first_comment(text) if seam == CONFIGS else sentence(said))}\n"
+        yield fenced(text, "yaml")
+
+
+def _first_comment(text: str) -> str:
+    """The first paragraph of a file's comment; a list of the command line has its first line."""
+    lines = itertools.takewhile(lambda line: line.startswith("# "), text.split("\n"))
+    return " ".join(line.removeprefix("# ") for line in lines)
 
 
 def _own(seam: str) -> Iterator[str]:
@@ -79,7 +106,7 @@ def _row(seam: str, shelf: Shelf, row: TableRow) -> Iterator[str]:
     texts = [doc(found)] if model is None else [doc(found), doc(model)]
     for paragraph in dict.fromkeys(p for text in texts for p in about(text, names)):
         yield f"{escaped(paragraph)}\n"
-    yield fenced(_example(shelf, row.word, model, names), "yaml")
+    yield fenced(example(seam, row.word, model, names), "yaml")
     if model is not None and names:
         yield option_table(row.word, model, names, doc(found), shelf.of_layers)
     elif row.word not in shelf.written:
@@ -108,18 +135,35 @@ def _options(shelf: Shelf, word: str, found: object) -> tuple[type[BaseModel] | 
     return model, [name for name in names if name not in shelf.hidden]
 
 
-def _example(shelf: Shelf, word: str, model: type[BaseModel] | None, names: list[str]) -> str:
-    """The shortest lines that name the part; its required options stand as in its defaults."""
-    if word in shelf.written:
-        return shelf.written[word]
+@cache
+def written_examples() -> Mapping[str, Mapping[str, Any]]:
+    """Returns {table: {word: YAML, or layers}} of rows that need more than their word."""
+    return read_yaml(ROWS)
+
+
+def example(seam: str, word: str, model: type[BaseModel] | None, names: list[str]) -> str:
+    """Returns lines that name a row: of rows of layers, norms and activations a whole model.
+
+    model, names: its options, if it has some. Those that a row of another package requires stand
+    as `VALUE`.
+    """
+    shelf = SHELVES[seam]
+    found = shelf.written.get(word) or written_examples().get(seam, {}).get(word)
+    if found:
+        return found if isinstance(found, str) else _model_of(found)
+    if seam in _LAYERS:
+        return _model_of(_LAYERS[seam](word))
     required = [n for n in names if model is not None and model.model_fields[n].is_required()]
     if not required or model is None:
         return shelf.usage(word)
-    main = main_option(model)
-    given = (
-        "VALUE" if required == [main] else "{" + ", ".join(f"{n}: VALUE" for n in required) + "}"
-    )
+    values = "{" + ", ".join(f"{n}: VALUE" for n in required) + "}"
+    given = "VALUE" if required == [main_option(model)] else values
     return shelf.usage("WORD").replace("WORD", f"{{{word}: {given}}}")
+
+
+def _model_of(layers: Sequence[Any]) -> str:
+    lines = [flow(layer).removeprefix("{").removesuffix("}") for layer in layers]
+    return "\n".join(["model:", "  layers:", *(f"    - {line}" for line in lines)])
 
 
 def option_table(

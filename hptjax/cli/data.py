@@ -20,6 +20,7 @@ from hptjax.study.data_config import DataConfig
 from hptjax.study.validation import TEST
 
 MOST_ROWS = 30  # the most classes that are listed one by one
+TASK_OF = {"labels": "multi_label", "targets": "regression"}  # by the kind; else the default
 PICTURES = 60  # in a sheet
 _CROSSED = re.compile(r"(\d+)x(\d+)")
 _QUOTED = re.compile(r'"([A-Za-z_][\w./-]*:[\w./-]+)"')  # sources need no quotes
@@ -40,7 +41,8 @@ def data(args: argparse.Namespace) -> int:
         console.print(f"! {line}.", soft_wrap=True)
     if not found:
         console.print("Nothing is missing, repeated, shared between parts or very unbalanced.")
-    console.print(f"In a config:  data: {_yaml(config)}", soft_wrap=True)
+    task = f"; in its model:  task: {TASK_OF[args.kind]}" if args.kind in TASK_OF else ""
+    console.print(f"In a config:  data: {_yaml(config)}{task}", soft_wrap=True)
     if args.show is not None:
         parts["train"].show(PICTURES).save(args.show)
         console.print(f"Wrote {args.show}.", soft_wrap=True)

@@ -18,6 +18,7 @@ from hptjax.executors.compiling import compiling_text
 from hptjax.models.costs import Costs, network_costs
 from hptjax.models.placed import Placed
 from hptjax.models.signature import net_shape
+from hptjax.models.summary import HEADINGS, layer_rows
 from hptjax.population import Plan, make_plan
 from hptjax.population.execution import execution_for, rows_for
 from hptjax.population.memory import MEBIBYTE, population_bytes, row_bytes
@@ -198,4 +199,28 @@ def _describe_model(console: Console, model: AnyModel, image: ImageSpec) -> None
         raise ConfigError(f"this network cannot be built: {repaired.infeasible}")
     for change in repaired.changes:
         console.print(f"repaired: {change}")
-    console.print(costs_table([network_costs(repaired.config)]))
+    console.print(layers_table(repaired.config))
+    console.print(totals_text(network_costs(repaired.config)))
+
+
+def layers_table(config: AnyModel) -> PlainTable:
+    """A table of a network's layers, as `Network.summary` has them."""
+    rows = layer_rows(config)
+    table = PlainTable(title=f"Layers: {len(rows)}", title_justify="left")
+    name, options, *numbers = HEADINGS
+    table.add_column(name, overflow="fold")
+    table.add_column(options, overflow="fold")
+    for column in numbers:
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def totals_text(costs: Costs) -> str:
+    """A sentence about the costs of a whole network."""
+    return (
+        f"In all: {costs.parameters:,} parameters; {costs.forward_flops:,} FLOPs for an image, "
+        f"{costs.train_flops:,} in training; {costs.state_bytes:,} bytes kept in training, at "
+        f"least {costs.step_bytes:,} moved per step."
+    )

@@ -10,7 +10,7 @@ import shtab
 
 from hptjax import __version__
 from hptjax.cli.looking import add_help, add_looking
-from hptjax.cli.process import CLOSED_PIPE, OutputClosed, Process, say
+from hptjax.cli.process import CLOSED_PIPE, EXIT_CODES, MISTAKE, OutputClosed, Process, say
 from hptjax.cli.training import add_training_commands
 from hptjax.cli.using import add_data_command, add_network_commands
 from hptjax.devices import set_up
@@ -31,7 +31,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         say(f"{message} (see {self.prog} --help)")
-        raise SystemExit(2)
+        raise SystemExit(MISTAKE)
 
 
 def entry() -> int:
@@ -45,10 +45,9 @@ def entry() -> int:
 
 
 def main(argv: Sequence[str] | None = None, process: Process | None = None) -> int:
-    """Runs one command; returns its exit code.
+    """Runs one command; returns its exit code, one of EXIT_CODES.
 
-    It is 0, or 2 for a user's mistake, 130 after Ctrl-C, 143 after SIGTERM, and 141 if nobody reads
-    the output of a command that only prints.
+    141 is of commands that only print. 1 is returned by none: what is no user's mistake is raised.
     """
     process = process or Process()
     try:
@@ -74,7 +73,7 @@ def main(argv: Sequence[str] | None = None, process: Process | None = None) -> i
         return CLOSED_PIPE
     except KeyboardInterrupt as stop:
         return process.last_words(stop)
-    return 2
+    return MISTAKE
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -83,8 +82,9 @@ def make_parser() -> argparse.ArgumentParser:
         description="Search hyperparameters of small image classifiers: whole populations of "
         "different networks are trained by one compiled call.",
         epilog="Start with  hptjax run quickstart  (a minute or two, no download). "
-        "hptjax COMMAND --help says more. Exit codes: 0 done, 2 a mistake (one line says which), "
-        "130 Ctrl-C, 143 SIGTERM, 141 nobody reads the output.",
+        "hptjax COMMAND --help says more. Exit codes: "
+        + "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())
+        + ".",
     )
     parser.add_argument("--version", action="version", version=f"hptjax {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND")

@@ -10,7 +10,17 @@ from types import FrameType
 
 from hptjax.errors import printable
 
-INTERRUPTED, TERMINATED, CLOSED_PIPE = 130, 143, 141
+DONE, MISTAKE, NO_NETWORK = 0, 2, 3
+INTERRUPTED, CLOSED_PIPE, TERMINATED = 130, 141, 143
+EXIT_CODES = {  # all of them, as help and manual say them; 1 is Python's own
+    DONE: "done",
+    1: "an error in the code, with its traceback",
+    MISTAKE: "a mistake of yours, in one line",
+    NO_NETWORK: "the search trained no network to the end",
+    INTERRUPTED: "stopped by Ctrl-C",
+    CLOSED_PIPE: "nobody reads the output",
+    TERMINATED: "stopped by SIGTERM",
+}
 LONGEST = 2000  # characters of a message
 
 

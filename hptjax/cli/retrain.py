@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hptjax.cli.train import check_out, epoch_lines, say_test
+from hptjax.cli.train import NOT_SAVED, check_out, epoch_lines, say_test
 from hptjax.cli.trials import find_trial, kept_path
 from hptjax.config.explain import validated
 from hptjax.config.model import AnyModel
@@ -45,7 +45,9 @@ def retrain(args: argparse.Namespace) -> int:
     config, noted = network.config, network.trial
     source = validated(DataConfig, noted["data"], "data")
     say_test(config, network.variables, source, data, notify)
-    if args.out is not None:
+    if args.out is None:
+        notify(NOT_SAVED)
+    else:
         save_best(args.out / "best", config, network.variables, noted)
         notify(f"Saved in {args.out / 'best'}")
     return 0

@@ -16,7 +16,7 @@ pandas.read_csv(file, keep_default_na=False, na_values=[""]): by default pandas 
 missing value.
 
 After an interruption (Ctrl-C, kill, power cut), the same command resumes the run, which ends with
-the same history.
+the same history. If no network was trained to the end, it ends with exit code 3.
 
 examples:
   hptjax run quickstart
@@ -27,10 +27,10 @@ examples:
 """
 TRAIN_HELP = """\
 Trains one network at its exact shape. Prints loss and accuracy after every epoch, and at the end
-those on the test set, if the source has one. CONFIG is a model (`model: {layers: [...]}`, `model:
-{flax: {...}}`, or the original study's `model: {...}`), or a study, whose model is used; entries of
-a space in it are replaced by their defaults, which are printed. CONFIG may also be a run, or a
-saved network.
+those on the test set, if the source has one. Only --out saves the weights. CONFIG is a model
+(`model: {layers: [...]}`, `model: {flax: {...}}`, or the original study's `model: {...}`), or a
+study, whose model is used; entries of a space in it are replaced by their defaults, which are
+printed. CONFIG may also be a run, or a saved network.
 
 With --trial a network of a run is trained again from its recorded random key. The epochs equal the
 recorded ones, bit for bit on the machine that recorded them. It is trained for the study's epochs,
@@ -51,9 +51,9 @@ examples:
 """
 DESCRIBE_HELP = """\
 Says what a study would do, without training: its space, the bodies that would be compiled,
-parameters and FLOPs of its networks, the cost of padding, and memory. For a model: its parameters
-and FLOPs. Images are loaded if --data names them, or if the model does not say their size, as a
-list of layers need not.
+parameters and FLOPs of its networks, the cost of padding, and memory. For a model: its layers, with
+the shapes that they give and their parameters, and its FLOPs and memory. Images are loaded if
+--data names them, or if the model does not say their size, as a list of layers need not.
 """
 CALIBRATE_HELP = """\
 Measures this machine for about a minute: compiles and trains a few small networks, a copy on every

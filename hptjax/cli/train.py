@@ -29,6 +29,8 @@ from hptjax.study.data_config import DataConfig, TrainConfig
 from hptjax.study.load import load_defaults, load_train
 from hptjax.transpile import build
 
+NOT_SAVED = "Nothing was saved; give --out FOLDER to keep the weights."
+
 
 def train(args: argparse.Namespace) -> int:
     """Trains the config's network; prints its metrics, and saves it in --out."""
@@ -68,7 +70,9 @@ def train(args: argparse.Namespace) -> int:
     if test is not None:
         reached = evaluate_variables(repaired.config, variables, test)
         console.print(f"test {show_measures(reached)}")
-    if args.out is not None:
+    if args.out is None:
+        console.print(NOT_SAVED)
+    else:
         digests = noted_digests(settings.data, settings.model, data)
         noted = data_notes(settings.data, settings.seed, digests, data.train.class_names)
         noted |= {"epoch": settings.epochs} | preprocess_note(repaired.config)

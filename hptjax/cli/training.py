@@ -106,8 +106,8 @@ def _add_run(commands) -> None:
         nargs="+",
         action="extend",
         metavar="NAME",
-        help="one or more of des, grid, random, tpe, or labels in the config; they run one after "
-        "another",
+        help="one or more searchers: des, grid, random, tpe, any other that hptjax list searchers "
+        "shows, or labels in the config; they run one after another",
     )
     _add_training(command)
     command.add_argument(

@@ -1,9 +1,9 @@
 """Reads entries of a space as users write them: `{float: [low, high], log: true}`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hptjax.checks import is_integer, is_number
+from hptjax.checks import is_integer, is_number, some
 from hptjax.entry_form import long_form
 from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
 
@@ -12,6 +12,15 @@ OPTIONS = ("log", "step", "grid", "snap", "default", "each")
 _NUMBERS = {"uniform": "float", "quniform": "float", "normal": "float", "real": "float"}
 _NUMBERS |= {"loguniform": "log", "log_uniform": "log", "log": "log", "reverse_loguniform": "log"}
 _NUMBERS |= {"randint": "int", "integer": "int", "qrandint": "int", "lograndint": "int"}
+
+# {kind, or log: the form of an entry in a file, and in Python}
+_FORMS = {
+    "float": ("{{float: [{}]}}", "uniform({})"),
+    "log": ("{{float: [{}], log: true}}", "loguniform({})"),
+    "int": ("{{int: [{}]}}", "integer({})"),
+    "choice": ("{{choice: [{}]}}", "choice([{}])"),
+}
+WIDE = 100  # a range whose high is so many times its low is most likely meant as a log scale
 
 
 def is_entry(tree: Any) -> bool:
@@ -48,20 +57,30 @@ def refuse_range(tree: Any, path: str, whole: bool) -> None:
     whole: whether the number is an integer.
     """
     if isinstance(tree, list | tuple) and all(map(is_number, tree)) and tree:
-        choice = f"{{choice: {shown(list(tree))}}}"
-        kind = "int" if whole and all(map(is_integer, tree)) else "float"
-        ranges = f"{{{kind}: {shown(list(tree))}}} or " if len(tree) == 2 else ""
-        raise ConfigError(f"{path}: a list is not a range; write {ranges}{choice}.")
+        ranges = [_range_of(tree, whole)] if len(tree) == 2 else []
+        raise ConfigError(f"{path}: a list is not a range; {_advice([*ranges, 'choice'], tree)}")
     if not isinstance(tree, Mapping) or len(tree) != 1:
         return
     [(word, given)] = tree.items()
     pair = isinstance(given, list | tuple) and len(given) == 2 and all(map(is_number, given))
-    ends = shown(list(given)) if pair else "[low, high]"
     kind = _NUMBERS.get(str(word).lower())
-    examples = {
-        "float": f"{{float: {ends}}}",
-        "log": f"{{float: {ends}, log: true}}",
-        "int": f"{{int: {ends}}}",
-        None: f"{{float: {ends}}}, {{int: {ends}}} or {{choice: [a, b]}}",
-    }
-    raise ConfigError(f"{path}: no entry is called {shown(word)}; write {examples[kind]}.")
+    values = given if pair else ("low", "high") if kind else ("a", "b")
+    advice = _advice([kind] if kind else ["float", "int", "choice"], values)
+    raise ConfigError(f"{path}: no entry is called {shown(word)}; {advice}")
+
+
+def _range_of(ends: Sequence[Any], whole: bool) -> str:
+    """Returns the kind of range, a word of _FORMS, that two numbers are most likely meant as."""
+    if whole and all(map(is_integer, ends)):
+        return "int"
+    return "log" if 0 < WIDE * ends[0] <= ends[1] else "float"
+
+
+def _advice(kinds: Sequence[str], values: Sequence[Any]) -> str:
+    """Says how the values are written as entries of these kinds, in a file and in Python."""
+    given = some(values)
+    in_file, in_python = (
+        " or ".join(form.format(given) for form in forms)
+        for forms in zip(*(_FORMS[kind] for kind in kinds), strict=True)
+    )
+    return f"write {in_file}; in Python, {in_python}."

@@ -5,7 +5,8 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
+from hptjax.errors import CodeError, ConfigError, did_you_mean, shown, shown_key
+from hptjax.synonyms import NAMES, NOTES
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -31,7 +32,8 @@ def explain(error: ValidationError, model: type[BaseModel], path: str = "") -> C
     where, items = ranked[0]
     cause = items[0].get("ctx", {}).get("error")
     inner = cause.more if isinstance(cause, ConfigError) else 0  # mistakes in its own parts
-    return ConfigError(_sentence(where, items, model), more=len(ranked) - 1 + inner)
+    kind = CodeError if isinstance(cause, CodeError) else ConfigError
+    return kind(_sentence(where, items, model), more=len(ranked) - 1 + inner)
 
 
 def _sentence(where: str, items: list[Any], model: type[BaseModel]) -> str:
@@ -42,11 +44,28 @@ def _sentence(where: str, items: list[Any], model: type[BaseModel]) -> str:
     if first["type"] == "extra_forbidden":
         owner = _model_at(model, first["loc"][:-1]) or model
         key = shown_key(first["loc"][-1])
-        return f"{where}: unknown key; {did_you_mean(key, owner.model_fields)}"
+        return (
+            f"{where}: unknown key; {_deeper(key, owner) or did_you_mean(key, owner.model_fields)}"
+        )
     if first["type"] == "missing":
         return f"{where}: must be given, it is missing."
     wanted = " or ".join(dict.fromkeys(_wanted(item["msg"]) for item in items))
     return f"{where}: must be {wanted}, got {shown(first['input'])}."
+
+
+def _deeper(key: str, owner: type[BaseModel]) -> str:
+    """A hint at the key of this name one level deeper, as at `model.lr`; empty if there is none."""
+    if key.lower() in NOTES:
+        return ""
+    found = [
+        f"{outer}.{word}"
+        for word in (key, *NAMES.get(key.lower(), ()))
+        for outer, field in owner.model_fields.items()
+        for model in _models_in(field.annotation)
+        if word in model.model_fields and word not in owner.model_fields
+        if "options" not in model.model_fields  # a part, whose fields are no keys
+    ]
+    return f"did you mean {' or '.join(map(repr, dict.fromkeys(found)))}?" if found else ""
 
 
 def _wanted(message: str) -> str:

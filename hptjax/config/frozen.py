@@ -1,6 +1,8 @@
 """The base of every config: immutable, hashable, closed to unknown keys."""
 
+import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, cast
 
@@ -18,7 +20,7 @@ from pydantic import (
 from hptjax import notebook
 from hptjax.checks import is_text, plain
 from hptjax.config.explain import explain, validated
-from hptjax.errors import shown
+from hptjax.errors import ConfigError, shown
 
 if TYPE_CHECKING:
     from pydantic._internal._model_construction import ModelMetaclass as _Metaclass
@@ -32,11 +34,27 @@ SIZE_LIMIT = 2**31  # the compiled programs index with 32 bits
 Positive = Annotated[int, Field(ge=1, lt=SIZE_LIMIT)]
 
 
+@dataclass(frozen=True)
+class Otherwise:
+    """In an annotation: what a field is unless given, in words, where other keys decide it.
+
+    The manual says it in place of the schema's own default, or of `required`.
+    """
+
+    text: str
+
+
 def _storable(value: Any) -> Any:
     value = plain(value)
     if isinstance(value, str) and not is_text(value):
         raise ValueError(f"a mapping of values that a file can hold, unlike {shown(value)}")
     return value
+
+
+def _takes_unnamed(function: Callable[..., Any]) -> bool:
+    """Whether a method takes an argument without a name, beside `self`."""
+    _, *others = inspect.signature(function).parameters.values()
+    return any(own.kind in (own.POSITIONAL_OR_KEYWORD, own.VAR_POSITIONAL) for own in others)
 
 
 class _Told(_Metaclass):
@@ -45,6 +63,12 @@ class _Told(_Metaclass):
     if not TYPE_CHECKING:  # for type checkers a call returns an instance of the class
 
         def __call__(cls, *args, **options):
+            if args and not _takes_unnamed(cls.__init__):
+                first = next(iter((*cls.leading, *cls.model_fields)), "OPTION")
+                raise ConfigError(
+                    f"{cls.__name__}: takes its options by name, as in "
+                    f"{cls.__name__}({first}=...), got {shown(args[0])} without a name."
+                )
             try:
                 return super().__call__(*args, **options)
             except ValidationError as error:

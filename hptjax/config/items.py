@@ -24,6 +24,7 @@ from hptjax.config.parts import LAYERS
 from hptjax.config.recipe import Recipe
 from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
 
+PYTHON = "hptjax.layers"  # the module whose functions write layers in Python
 STACK = "stack"  # the word of several layers that are repeated together
 ABSENT = "none"  # the word of a layer that is not there
 # Words that no label may be: they are keys of entries, of layers or of a model.
@@ -114,6 +115,10 @@ def _spelling(tree: Any, path: str) -> tuple[str, dict[str, Any], str]:
         LAYERS.check(type(tree), f"{path}: {shown(tree)}")
         given = {name: getattr(tree, name) for name in tree.model_fields_set}
         return LAYERS.word_of(type(tree)), given, path
+    if callable(tree):
+        name = getattr(tree, "__qualname__", type(tree).__name__)
+        own = f"L.{name}" if getattr(tree, "__module__", "") == PYTHON else name
+        raise ConfigError(f"{path}: {name} is a layer only once it is called: write {own}().")
     if isinstance(tree, Mapping) and ("choice" in tree or "choices" in tree):
         return "choice", dict(tree), path
     must = f"{path}: must be a layer, as in {{conv: {{out_channels: 32}}}}"

@@ -16,7 +16,7 @@ from pydantic import (
 
 from hptjax import notebook
 from hptjax.config.explain import validated
-from hptjax.config.frozen import Positive
+from hptjax.config.frozen import Otherwise, Positive
 from hptjax.config.inline import NATIVE, Lifted, lift
 from hptjax.config.items import Item, items_tree, read_items
 from hptjax.config.layout import Copy, Layout, largest_depths
@@ -85,9 +85,17 @@ class Model(Recipe):
     )
 
     layers: Annotated[
-        tuple[Item, ...], PlainValidator(read_items), PlainSerializer(items_tree)
+        tuple[Item, ...],
+        PlainValidator(read_items),
+        PlainSerializer(items_tree),
+        Otherwise("none; required unless `flax` is given"),
     ] = ()
-    flax: Annotated[Any, PlainValidator(_read_flax), PlainSerializer(_flax_tree)] = None
+    flax: Annotated[
+        Any,
+        PlainValidator(_read_flax),
+        PlainSerializer(_flax_tree),
+        Otherwise("none; required unless `layers` is given"),
+    ] = None
     input: tuple[Positive, Positive, Positive] | None = None
     outputs: Positive | None = None
 

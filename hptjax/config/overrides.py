@@ -1,7 +1,7 @@
 """Changes to a tree from a YAML file, by `--set key=value` or by an option for a key."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,6 +56,19 @@ def apply_override(tree: Any, override: Override) -> None:
         tree[keys[-1]] = override.value
     else:
         raise ConfigError(f"{shown(keys[-1])} stands inside a single value, {shown(tree)}.")
+
+
+def places_of(tree: Any, keys: Sequence[str], path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yields each dotted path of a tree that ends in these keys and has others before them."""
+    if len(path) > len(keys) and path[-len(keys) :] == tuple(keys):
+        yield ".".join(path)
+    items = (
+        tree.items()
+        if isinstance(tree, dict)
+        else enumerate(tree if isinstance(tree, list) else ())
+    )
+    for key, value in items:
+        yield from places_of(value, keys, (*path, str(key)))
 
 
 def _index(items: Sequence[Any], key: str) -> int:

@@ -65,7 +65,8 @@ def read_labels(labels: Any, what: str) -> Labels:
             first = int(np.flatnonzero(~whole)[0])
             raise DataError(
                 f"{what}: labels must be whole numbers or names, got {array[first]} at index "
-                f"{first}; to learn real numbers, set task: regression."
+                f"{first}; to learn real numbers, set task: regression (they are of the kind "
+                "targets)."
             )
     elif array.dtype.kind not in "iu":
         raise DataError(f"{what}: labels must be whole numbers or names, got {array.dtype}.")
@@ -194,7 +195,7 @@ def _indices_of_one_hot(array: np.ndarray, what: str) -> np.ndarray:
         raise DataError(
             f"{what}: labels must be [N], or rows [N, K] with a single one, got shape "
             f"{array.shape} with other rows: an image has one class; to learn several labels of "
-            "an image, set task: multi_label."
+            "an image, set task: multi_label (they are of the kind labels)."
         )
     return ones.argmax(1).astype(np.int64)
 

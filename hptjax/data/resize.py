@@ -1,6 +1,7 @@
 """Fits images to a size on the host: antialiased bilinear resize, then a crop of the centre."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -8,10 +9,22 @@ from hptjax.data.cover import covering_size
 from hptjax.data.dataset import ImageDataset, check_alike
 from hptjax.data.parts import warn
 from hptjax.data.request import silent
-from hptjax.errors import ConfigError
+from hptjax.errors import ConfigError, shown
 
 _BLOCK = 1024  # images resized at a time, so that the float copies stay small
 _BLOCK_NUMBERS = 2**26  # the most numbers in one such copy
+
+
+def size_of(value: Any, path: str) -> tuple[int, int]:
+    """Returns (height, width) of `28` for squares, or of `[28, 32]`; ConfigError otherwise."""
+    sides = value if isinstance(value, list | tuple) else (value, value)
+    if len(sides) != 2 or not all(type(side) is int and 1 <= side < 2**15 for side in sides):
+        raise ConfigError(
+            f"{path}: must be pixels, as 28 for squares or [28, 32] (height, width), got "
+            f"{shown(value)}."
+        )
+    height, width = sides
+    return height, width
 
 
 def fitted(

@@ -16,13 +16,14 @@ LARGEST = 160  # pixels: large pictures are reduced to this
 GAP = 6
 TEXT = 11
 MOST_COLUMNS = 12
+MOST_STRETCH = 1.5  # rows of a sheet for each of its columns, where there is room for more columns
 
 
 def chosen(labels: np.ndarray, classes: int, count: int) -> np.ndarray:
     """Returns indices of about `count` images, at least one: equally many of each class, in turn.
 
     labels: int [N] of `classes` classes, those that have images. If there are few classes, each
-    gets its own column in a grid of as many columns.
+    gets columns of its own in a grid whose columns are a multiple of the classes.
     """
     present = [np.flatnonzero(labels == k) for k in range(classes)]
     present = [own for own in present if len(own)]
@@ -36,8 +37,16 @@ def chosen(labels: np.ndarray, classes: int, count: int) -> np.ndarray:
 
 
 def columns_for(count: int, classes: int) -> int:
-    """Returns the number of columns of a sheet: one for each class if there are few."""
-    return min(count, classes if classes <= MOST_COLUMNS else 10)
+    """Returns the number of columns of a sheet: the same number for each class if there are few.
+
+    So many that the sheet of `count` pictures is not much higher than wide.
+    """
+    if classes > MOST_COLUMNS:
+        return min(count, 10)
+    columns = classes
+    while columns + classes <= MOST_COLUMNS and count > MOST_STRETCH * columns**2:
+        columns += classes
+    return min(count, columns)
 
 
 def sheet(images: np.ndarray, captions: Sequence[str], columns: int) -> "Image":

@@ -8,7 +8,7 @@ from hptjax.data.convert import with_channels
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.parts import warn
 from hptjax.data.request import Broken, Request, Source, Split
-from hptjax.data.resize import fitted
+from hptjax.data.resize import fitted, size_of
 from hptjax.data.targets import Kind
 from hptjax.errors import ConfigError, DataError, shown
 from hptjax.paths import is_folder, user_path
@@ -43,7 +43,7 @@ def load_images(
     channels: int | None = None,
     classes: Sequence[str] | None = None,
     kind: Kind = "classes",
-    size: tuple[int, int] | None = None,
+    size: int | tuple[int, int] | None = None,
     broken: Broken = "refuse",
     groups: str | None = None,
     background: str | None = None,
@@ -56,14 +56,14 @@ def load_images(
     relative path; sample does not use it. channels: 1 or 3, to convert images to (3 to 1 by ITU-R
     601's weights); another number allows images with that many. classes: their names, for a source
     that does not tell them and has no training part. kind: the required kind of labels, see
-    `ImageDataset`. size: (height, width) to scale and crop images to. broken: refuse, or skip,
-    which leaves out files that cannot be decoded. groups: where a source states the group of each
-    image: for folder a regular expression on the files' names, for npz a key. background: the
-    colour to put behind transparent pixels of pictures, such as white. notify: is told each change
-    to the images and labels in one line. Raises ConfigError for an unknown source or split,
-    NoSplitError (a DataError) for a split that the source does not have, DataError for files that
-    are missing, damaged or of the wrong form, and for labels of another kind, MissingExtraError if
-    a package is not installed.
+    `ImageDataset`. size: (height, width) to scale and crop images to, or one number for squares.
+    broken: refuse, or skip, which leaves out files that cannot be decoded. groups: where a source
+    states the group of each image: for folder a regular expression on the files' names, for npz a
+    key. background: the colour to put behind transparent pixels of pictures, such as white. notify:
+    is told each change to the images and labels in one line. Raises ConfigError for an unknown
+    source or split, NoSplitError (a DataError) for a split that the source does not have, DataError
+    for files that are missing, damaged or of the wrong form, and for labels of another kind,
+    MissingExtraError if a package is not installed.
 
     Example:
         >>> import hptjax
@@ -78,7 +78,8 @@ def load_images(
     folder = None if data_dir is None else user_path(data_dir)
     if background is not None and ours_without_pictures(source):
         raise ConfigError(f"data.background: is of pictures, and {source} has arrays without any.")
-    known = channels, classes, notify, kind, size, broken, groups, background
+    shape = None if size is None else size_of(size, "size")
+    known = channels, classes, notify, kind, shape, broken, groups, background
     images = load(Request(split, folder, *known))
     if not isinstance(images, ImageDataset):
         raise ConfigError(f"data source {source}: must give an ImageDataset, got {shown(images)}.")
@@ -90,7 +91,7 @@ def load_images(
             "files, npz:<path> by a key."
         )
     images = with_channels(images, channels, notify)
-    return images if size is None else fitted(images, *size, notify)
+    return images if shape is None else fitted(images, *shape, notify)
 
 
 def ours_without_pictures(source: str) -> bool:

@@ -38,12 +38,18 @@ def compile_seconds(plan: Plan, bodies: Sequence[NetShape]) -> float:
 
 
 def training_text(
-    trainer: PopulationTrainer, problem: Problem, *, epochs: int, validation: int, marks: bool
+    trainer: PopulationTrainer,
+    problem: Problem,
+    *,
+    epochs: int,
+    validation: int,
+    marks: bool,
+    networks: int | None = None,
 ) -> str:
     """`A generation of 8 networks takes about 2.1 s of training and 14 MiB beside the images.`
 
     epochs: the epochs of a full training. validation: how many images each epoch measures. marks:
-    as in `row_bytes`.
+    as in `row_bytes`. networks: as in `generation_seconds`.
     """
     plan, places = trainer.plan, len(trainer.places)
     drawn = map(problem.build, problem.space.sample(DRAWN, np.random.default_rng(0)))
@@ -55,11 +61,12 @@ def training_text(
         for body, shape in zip(covered, shapes, strict=True)
     ]
     images = trainer.epoch_images, validation
-    seconds = generation_seconds(plan, trainer.execution, places, members, *images)
+    seconds = generation_seconds(plan, trainer.execution, places, members, *images, networks)
     seconds *= epochs * factors_of(trainer.places[0]).training
+    networks = plan.capacity if networks is None else networks
     used = population_bytes(plan, trainer.room, trainer.execution.lanes, marks=marks)
     return (
-        f"A generation of {plan.capacity} networks takes about {_duration(seconds)} of training, "
+        f"A generation of {networks} networks takes about {_duration(seconds)} of training, "
         f"and {places * used / MEBIBYTE:.1f} MiB beside the images."
     )
 

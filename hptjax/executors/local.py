@@ -182,7 +182,12 @@ def local_executor(
     problem = Problem(study.model, study.space, image, study.constraints)
     executor = LocalExecutor(problem, make, notify=notify)
     if capacity is None:
-        told = {"epochs": study.epochs, "validation": data.validation.size}
+        most = study.budget.most_trials(study.population_size) or study.population_size
+        told = {
+            "epochs": study.epochs,
+            "validation": data.validation.size,
+            "networks": min(study.population_size, most) * study.repeats,
+        }
         notify(training_text(executor.main, problem, **told, marks=study.by_best_epoch))
     return executor
 

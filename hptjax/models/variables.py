@@ -1,6 +1,7 @@
 """Creates, translates and evaluates weights as variables of the networks' Flax modules."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,7 +14,7 @@ from hptjax.data.dataset import ImageDataset
 from hptjax.errors import DataError
 from hptjax.models.chain import chain_of
 from hptjax.models.module import module_of, module_path
-from hptjax.models.signature import net_shape, walk
+from hptjax.models.signature import NetShape, net_shape, walk
 from hptjax.models.weights import (
     exact_arrays,
     initial_statistics,
@@ -37,11 +38,13 @@ def init_variables(config: AnyModel, key: Array) -> dict:
         ['batch_stats', 'params']
     """
     body = net_shape(config)
-    start = (
-        initial_weights(key, body, body.layers),
-        initial_statistics(key, body, body.layers),
-    )
-    return exact_variables(config, exact_arrays(body, body, *jax.device_get(start)))
+    return exact_variables(config, exact_arrays(body, body, *jax.device_get(_start(body, key))))
+
+
+@partial(jax.jit, static_argnums=0)
+def _start(body: NetShape, key: Array) -> tuple[Array, Array]:
+    """Draws by one program: each operation by itself would be compiled for each shape."""
+    return initial_weights(key, body, body.layers), initial_statistics(key, body, body.layers)
 
 
 def exact_variables(config: AnyModel, flat: Mapping[str, np.ndarray]) -> dict:

@@ -43,16 +43,19 @@ def generation_seconds(
     members: Sequence[tuple[NetShape, NetShape]],
     images: int,
     validation: int,
+    networks: int | None = None,
 ) -> float:
-    """Returns the seconds of an epoch of a full plan, at the busiest place.
+    """Returns the seconds of an epoch of a generation, at the busiest place.
 
     members: networks that represent all members, each after its body. images, validation: how many
-    images an epoch trains on, and how many it measures.
+    images an epoch trains on, and how many it measures. networks: how many are trained; a full plan
+    if None.
     """
+    networks = plan.capacity if networks is None else networks
     if execution.lanes is None:
         each = epoch_seconds(members, plan.price, images, validation)
-        return each * -(-plan.capacity // places)
-    counts = np.round(np.array(plan.shares) * plan.capacity)
+        return each * -(-networks // places)
+    counts = np.round(np.array(plan.shares) * networks)
     prices = group_prices(plan.bodies, execution.lanes, plan.price)
     whole = slowest_price(counts, execution.lanes, prices, places)
     return (images + FORWARD * validation) * whole / plan.price.per_second

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from hptjax.config.explain import validated
 from hptjax.config.model import AnyModel, read_model
 from hptjax.config.yaml_file import dump_yaml, read_yaml
-from hptjax.errors import ConfigError, DataError
+from hptjax.errors import CodeError, ConfigError, DataError
 from hptjax.paths import user_path
 from hptjax.records.files import replace_file
 from hptjax.records.tensors import read_tensors, write_tensors
@@ -106,6 +106,8 @@ def _read_file(path: Path, named: Path | None = None) -> SavedNetwork:
         flat, facts = read_tensors(path, KIND)
         trial = validated(_Noted, facts["trial"], "trial").model_dump(exclude_unset=True)
         return SavedNetwork(read_model(facts["model"]), unflatten(flat), trial)
+    except CodeError as error:  # the file is whole: a copy of it would not help
+        raise DataError(f"{what}: {error}") from None
     except ConfigError as error:
         raise DataError(f"{what}: {str(error).rstrip('.')}. {WAY_OUT}") from None
     except (KeyError, TypeError, AttributeError) as error:

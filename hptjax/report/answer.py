@@ -17,11 +17,18 @@ SHOWN_FIRST = ("accuracy", "micro_f1", "r2", "mae")  # measures that a headline 
 
 def answer(best: BestNetwork, goal: Goal, trials: int, data: str | None) -> str:
     """The HTML of the page's head; trials: how many there were; data: the source of the images."""
+    blocks = [
+        _reached(best, goal, data),
+        _network(best),
+        _hparams(best.trial.hparams),
+        _commands(best),
+        confusion(best.test) if best.test else "",
+    ]
+    whole = "".join(f"<div>{block}</div>" for block in blocks if block)
     parts = [
         f'<p class="lead">{escape(_sentence(best, goal, trials))}</p>',
         _headline(best, goal),
-        f'<div class="halves"><div>{_network(best)}</div><div>{_reached(best, goal, data)}'
-        f"{_commands(best)}{confusion(best.test) if best.test else ''}</div></div>",
+        f'<div class="halves">{whole}</div>',
         _wrong(best.test) if best.test else "",
     ]
     return "".join(parts)
@@ -89,7 +96,7 @@ def _network(best: BestNetwork) -> str:
         parts += [page.heading("Layers"), made, page.note(f"Trained by {best.recipe}.")]
     else:
         parts.append(page.note(f"Its layers cannot be shown here: {best.trouble}"))
-    return "".join(parts) + _hparams(best.trial.hparams)
+    return "".join(parts)
 
 
 def _hparams(hparams: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from hptjax.report.sources import Source, Tables, View
 from hptjax.report.statistics import kruskal_test, rank_tests, strategy_statistics
 
 CHANCE = 0.05  # from this p value on, a difference may be chance
-SECONDS = ("training (s)", "compiling (s)", "own wall time (s)")
+SECONDS = ("training (s)", "compiling (s)", "wall time without compiling (s)")
 NAMES = {  # {column of `strategy_statistics`: heading}
     "group": "search",
     "n": "trials",
@@ -84,8 +84,8 @@ def summary(view: View) -> str:
     goal = view.goal
     made: Any = summary_table(view.tables, view.sources)
     text = (
-        f"best to mean are {goal} of the trials that were trained to the end. The own wall time of "
-        "a search excludes compiling, which the first search of a run does for all."
+        f"best to mean are {goal} of the trials that were trained to the end. Wall time is without "
+        "compiling, which the first search of a run does for all; a budget of seconds counts both."
     )
     if any(made["stopped"]):
         text += " For trials that their schedule stopped, only epochs and seconds count."

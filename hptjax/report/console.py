@@ -22,6 +22,7 @@ from hptjax.report.seconds import own_seconds
 from hptjax.report.terminal import PlainTable
 
 LONG_NAME = 24  # characters
+OWN_SECONDS = "s without\ncompiling"  # what `own_seconds` gives
 
 
 def leaderboard(trials: Sequence[TrialRecord], goal: Goal, rows: int = 10) -> PlainTable:
@@ -130,13 +131,20 @@ def other_metric(goal: Goal, metrics: Sequence[str]) -> str:
 def summary_table(
     generations: Sequence[GenerationRecord], stops: Mapping[str, str], goal: Goal
 ) -> PlainTable:
-    """The costs and results of each strategy, and why it stopped; values of trained trials only."""
+    """The costs and results of each strategy, and why it stopped; values of trained trials only.
+
+    The caption says the seconds of compiling: a budget of seconds counts them.
+    """
+    compiling = sum(record.ledger.get("compile_s", 0.0) for record in generations)
+    caption = f"Compiling took {compiling:.1f} s more, which a budget of seconds counts."
     table = PlainTable(
-        title=f"Strategies ({goal.name}, {goal.better} is better)", title_justify="left"
+        title=f"Strategies ({goal.name}, {goal.better} is better)",
+        title_justify="left",
+        caption=caption if compiling else None,
     )
     table.add_column("strategy", **_names(stops))
     spare = ("median", "epochs", "train s", "compile s")
-    for column in ("trials", "best", *spare, "wall s"):
+    for column in ("trials", "best", *spare, OWN_SECONDS):
         table.add_column(column, justify="right", no_wrap=True, spare=column in spare)
     table.add_column("stopped by")
     for name, reason in stops.items():

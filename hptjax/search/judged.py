@@ -19,6 +19,7 @@ from hptjax.models.confusion import confusion_of
 from hptjax.models.network import Network, load_network
 from hptjax.records.best import CONFIG, TEST
 from hptjax.records.files import replace_file
+from hptjax.records.metrics import measure_of
 from hptjax.records.trial import finite_or_none
 from hptjax.search.kept import ensemble_members, kept_ensemble
 from hptjax.study.config import StudyConfig
@@ -39,8 +40,9 @@ def judge_best(
 
     If the file exists and belongs to this trial, it is only read. test: the test images, if the
     study's source has none; with other images than before, the network is measured again. notify:
-    called with one line, the result or why there is none. Returns the content of the file; None if
-    there is no network or no test set. A mistake in the test images never ends a finished run.
+    called with one line, the result or why there is none; without test images, what the network
+    reached on the validation images. Returns the content of the file; None if there is no network
+    or no test set. A mistake in the test images never ends a finished run.
     """
     folder = run / "best"
     if not (folder / CONFIG).is_file():
@@ -53,6 +55,7 @@ def judge_best(
             return known
         images = _test_images(network, study, test)
         if images is None:
+            notify(untested(network))
             return None
         found = judgement(network, images, study)
         if digest is not None:
@@ -109,6 +112,14 @@ def told(found: Mapping[str, Any]) -> str:
         return text
     count = len(together["members"])
     return f"{text} Ensemble of {count}: test {_texts(together['measures'])}."
+
+
+def untested(network: Network) -> str:
+    """`Best network (tpe/57): validation accuracy 0.9030, loss 0.3000; there are no other ...`."""
+    trial = network.trial
+    name = f"{trial['strategy']}/{trial['number']}"
+    reached = _texts({measure_of(metric): value for metric, value in trial["network"].items()})
+    return f"Best network ({name}): validation {reached}; there are no other images to test it on."
 
 
 def _texts(measures: Mapping[str, float | None]) -> str:

@@ -61,5 +61,5 @@ def check_member(family: str, member: str, known: Iterable[str], skipped: Mappin
     if member in skipped:
         raise ConfigError(f"{name} cannot be used: {skipped[member]}.")
     if name not in usable:
-        raise ConfigError(f"unknown strategy {name!r}; {did_you_mean(name, usable)}")
+        raise ConfigError(f"unknown searcher {name!r}; {did_you_mean(name, usable)}")
     return member

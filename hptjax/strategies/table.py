@@ -5,7 +5,8 @@ A row names a module or an object with `Options`, a pydantic model of the search
 family is a library of searchers, each named `family.member`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import BaseModel
@@ -20,7 +21,7 @@ from hptjax.table import Table
 
 SEARCHERS: Table[SearcherKind] = Table(
     "searchers",
-    "strategy",
+    "searcher",
     {
         "des": "hptjax.strategies.des",
         "grid": "hptjax.strategies.grid",
@@ -73,6 +74,18 @@ def with_searcher(tree: Mapping[str, Any]) -> dict[str, Any]:
     if "strategies" in tree:
         raise ConfigError("searcher: says what strategies does; leave one of them out.")
     return {"strategies" if key == "searcher" else key: value for key, value in tree.items()}
+
+
+@contextmanager
+def as_searcher(written: bool) -> Iterator[None]:
+    """Makes errors say `searcher` in the place of `strategies`, if the user has written so."""
+    try:
+        yield
+    except ConfigError as error:
+        text = str(error)
+        if not written or not text.startswith("strategies"):
+            raise
+        raise ConfigError(f"searcher{text.removeprefix('strategies')}", error.more) from None
 
 
 @fixed_settings()

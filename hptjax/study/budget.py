@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from hptjax.checks import is_integer
 from hptjax.config.frozen import Frozen, Positive
 
 GENERATIONS, TRIALS, MEMBER_EPOCHS = "generation budget", "trial budget", "member-epoch budget"
@@ -30,8 +31,13 @@ class Budget(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _not_nothing(cls, tree: object) -> object:
-        given = isinstance(tree, Mapping) and any(value is not None for value in tree.values())
-        return tree if given or not isinstance(tree, Mapping) else {**tree, "generations": 1}
+        if isinstance(tree, Mapping):
+            given = any(value is not None for value in tree.values())
+            return tree if given else {**tree, "generations": 1}
+        if isinstance(tree, Budget):
+            return tree
+        number = tree if is_integer(tree) and tree > 0 else 20
+        raise ValueError(f"a mapping such as {{trials: {number}}}")
 
     def most_trials(self, population_size: int) -> int | None:
         """The most proposals that a strategy can make; None if only other budgets limit it."""

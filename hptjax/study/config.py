@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from hptjax.config.explain import validated
-from hptjax.config.frozen import Frozen, Positive, as_tuple
+from hptjax.config.frozen import Frozen, Otherwise, Positive, as_tuple
 from hptjax.config.hparams import Target, bind
 from hptjax.config.label import check_distinct
 from hptjax.config.model import FLAX, AnyModel, Model
@@ -23,7 +23,13 @@ from hptjax.entries import Categorical, Entry, Float, Value
 from hptjax.errors import ConfigError, did_you_mean, shown
 from hptjax.records.goal import Goal
 from hptjax.space import Space
-from hptjax.strategies.table import SEARCHERS, StrategyConfig, strategies_of, with_searcher
+from hptjax.strategies.table import (
+    SEARCHERS,
+    StrategyConfig,
+    as_searcher,
+    strategies_of,
+    with_searcher,
+)
 from hptjax.study.budget import Budget
 from hptjax.study.data_config import DataConfig, check_augment, with_augment
 from hptjax.study.executors import ExecutorConfig
@@ -165,7 +171,12 @@ class StudyConfig(Frozen):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     model: AnyModel
-    space: Annotated[Space, BeforeValidator(_as_space), PlainSerializer(Space.to_dict)]
+    space: Annotated[
+        Space,
+        BeforeValidator(_as_space),
+        PlainSerializer(Space.to_dict),
+        Otherwise("the entries in the model; required where it has none"),
+    ]
     data: DataConfig = DataConfig()
     strategies: Annotated[
         tuple[
@@ -350,7 +361,8 @@ class StudyConfig(Frozen):
         """Reads the result of `to_dict`; raises ConfigError, which names the dotted path."""
         if not isinstance(tree, Mapping):
             raise ConfigError(f"a study must be a mapping, got {shown(tree)}.")
-        return validated(cls, dict(tree))
+        with as_searcher("searcher" in tree):
+            return validated(cls, dict(tree))
 
 
 def _targets(model: AnyModel, space: Space) -> Mapping[str, Target]:

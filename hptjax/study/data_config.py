@@ -14,13 +14,14 @@ from pydantic import (
 )
 
 from hptjax.config.augment import augmentations, augmentations_tree
-from hptjax.config.frozen import Frozen, Positive
+from hptjax.config.frozen import Frozen, Otherwise, Positive
 from hptjax.config.model import AnyModel, Model, is_native
 from hptjax.config.named import Part
 from hptjax.data.augmentations.base import Augmentation
 from hptjax.data.picture import colour_of
+from hptjax.data.resize import size_of
 from hptjax.data.sources import check_source
-from hptjax.errors import ConfigError, shown
+from hptjax.errors import ConfigError
 from hptjax.study.validation import FRACTION, Seed, Validation, as_validation, with_fraction
 from hptjax.transpile.opened import closed
 
@@ -35,16 +36,7 @@ def _source(value: Any) -> Any:
 
 
 def _size(value: Any) -> Any:
-    """Reads `28` or `[28, 32]` (height, width) as a pair."""
-    if value is None:
-        return None
-    sides = value if isinstance(value, list | tuple) else (value, value)
-    if len(sides) != 2 or not all(type(side) is int and 1 <= side < 2**15 for side in sides):
-        raise ConfigError(
-            "data.size: must be pixels, as 28 for squares or [28, 32] (height, width), got "
-            f"{shown(value)}."
-        )
-    return tuple(sides)
+    return None if value is None else size_of(value, "data.size")
 
 
 def _background(value: Any) -> Any:
@@ -66,11 +58,12 @@ class DataConfig(Frozen):
     validation). size: the (height, width) to which images are scaled and cropped. broken: refuse or
     skip files that cannot be decoded. background: the colour, such as white, behind transparent
     pixels of pictures (None: transparency is ignored). augment: the augmentations of the training
-    images, drawn anew in each epoch: true (flips and rotations, as in the original study), false,
-    or a list such as [flip, {crop: 4}], see `config.augment`. augment_validation: whether the
-    validation images are augmented, too, as in the original study. stratified: whether limit and
-    split keep the shares of the classes (None: yes, except for sample and fashion_mnist). channels:
-    images are converted to 1 or 3 channels; another number allows images with that many.
+    images, drawn anew in each epoch: true (flips and rotations, as in the original study, whose
+    form of a model has them by default), false (the default of any other model), or a list such as
+    [flip, {crop: 4}], see `config.augment`. augment_validation: whether the validation images are
+    augmented, too, as in the original study. stratified: whether limit and split keep the shares of
+    the classes (None: yes, except for sample and fashion_mnist). channels: images are converted to
+    1 or 3 channels; another number allows images with that many.
     """
 
     later: ClassVar[tuple[str, ...]] = (
@@ -89,6 +82,7 @@ class DataConfig(Frozen):
         tuple[Part[Augmentation], ...],
         BeforeValidator(_augmentations),
         PlainSerializer(augmentations_tree),
+        Otherwise("`true` for a model in the original study's form, `false` for any other"),
     ] = Field(default=True, validate_default=True)
     augment_validation: bool = False
     train_limit: Annotated[int, Field(ge=2)] | None = None

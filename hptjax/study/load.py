@@ -18,13 +18,13 @@ from hptjax.config.load import (
     load_model_config,
 )
 from hptjax.config.named import with_name
-from hptjax.config.overrides import Override, apply_override, parse_overrides
+from hptjax.config.overrides import Override, apply_override, parse_overrides, places_of
 from hptjax.config.yaml_file import read_yaml
 from hptjax.data.sources import path_of
 from hptjax.errors import ConfigError
 from hptjax.importing import import_from
 from hptjax.paths import user_path
-from hptjax.strategies.table import with_searcher
+from hptjax.strategies.table import as_searcher, with_searcher
 from hptjax.study.config import StudyConfig
 from hptjax.study.data_config import TrainConfig
 from hptjax.transpile.opened import defaults_of
@@ -32,6 +32,7 @@ from hptjax.transpile.opened import defaults_of
 INCLUDED = ("model", "space")  # keys that may hold a path instead of a mapping
 SETTINGS = ("data", "epochs", "seed")
 PARTS = {"executor": "local", "schedule": "full"}  # {key: its default part}
+MOST_PLACES = 3  # named in a hint
 PATHS = (("data", "data_dir"), ("warm_start", "run"), ("warm_start", "trials"))
 
 
@@ -64,13 +65,16 @@ def load_study(path: str | Path, overrides: Sequence[str | Override] = ()) -> St
         if key not in replaced and (key == "model" or key in tree):
             tree[key] = include(tree.get(key), key, path.parent)
     _absolute(tree, path.parent)
+    _check_keys(tree, changes)
 
     def build(changes: Sequence[Override]) -> StudyConfig:
         changed = with_searcher(copy.deepcopy(tree))
         for change in changes:
             _apply(changed, change)
         _place_images(changed, changes, path.parent)
-        return StudyConfig.from_dict(changed)
+        typed = any("searcher" in change.origin for change in changes)
+        with as_searcher(typed or "searcher" in tree):
+            return StudyConfig.from_dict(changed)
 
     return blamed(path, build, changes)
 
@@ -79,6 +83,18 @@ def _renamed(change: Override) -> Override:
     """The override with `searcher` renamed to `strategies`, the key in files."""
     first, *others = change.keys
     return replace(change, keys=("strategies", *others)) if first == "searcher" else change
+
+
+def _check_keys(tree: Mapping[str, Any], changes: Sequence[Override]) -> None:
+    """Raises ConfigError for an override that leaves out the first keys of one in the file."""
+    for change in changes:
+        if change.keys[0] in StudyConfig.model_fields or change.keys[0] in tree:
+            continue
+        found = list(places_of(tree, change.keys))[:MOST_PLACES]
+        if found:
+            own = ".".join(change.keys)
+            hint = " or ".join(map(repr, found))
+            raise ConfigError(f"{change.origin}: {own}: unknown key; did you mean {hint}?")
 
 
 def _apply(tree: dict[str, Any], change: Override) -> None:

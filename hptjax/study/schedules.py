@@ -5,7 +5,7 @@ from typing import Any
 
 from hptjax.config.named import Spelling, with_name
 from hptjax.errors import ConfigError
-from hptjax.study.schedule import Schedule
+from hptjax.study.schedule import Hyperband, Schedule, SuccessiveHalving
 from hptjax.table import Table
 
 # A row is a pydantic model of the schedule's options; the study sets its field `epochs`.
@@ -28,7 +28,14 @@ def make_schedule(tree: str | Mapping[str, Any], epochs: int) -> Schedule:
     kind = SCHEDULES.find(spelling.word, "schedule")
     if isinstance(spelling.given, Mapping) and "epochs" in spelling.given:
         raise ConfigError("schedule.epochs: epochs are the study's, and stand beside schedule.")
-    return spelling.options(kind, epochs=epochs)
+    made = spelling.options(kind, epochs=epochs)
+    # 1 is the default, also of a study of one epoch, which has nothing to stop
+    if isinstance(made, SuccessiveHalving | Hyperband) and 1 < made.first >= epochs:
+        raise ConfigError(
+            f"{spelling.path}.first: must be below the study's epochs, which are {epochs}, got "
+            f"{made.first}: no trial would be stopped early."
+        )
+    return made
 
 
 def noted(tree: Any) -> Any:

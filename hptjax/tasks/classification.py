@@ -1,6 +1,7 @@
 """One class for each image: cross-entropy."""
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import jax
@@ -11,7 +12,7 @@ from pydantic import BeforeValidator, Field
 
 from hptjax.checks import is_number
 from hptjax.data.dataset import ImageDataset
-from hptjax.errors import ConfigError
+from hptjax.errors import ConfigError, shown
 from hptjax.models.forward import cross_entropy
 from hptjax.ops.numbers import Numbers
 from hptjax.tasks.base import Measure, Task
@@ -112,6 +113,16 @@ class Classification(Task):
             if match := re.fullmatch(pattern, measure):
                 return family(int(match[1]))
         return super().find(measure)
+
+    def unknown(self, metric: str, path: str, others: Iterable[str] = ()) -> ConfigError:
+        """Returns the error of `Task.unknown`; of a class by its name, it tells the form."""
+        _, of_class, name = metric.partition("recall_")
+        if not of_class:
+            return super().unknown(metric, path, others)
+        return ConfigError(
+            f"{path}: must name a class by its number, as in val_recall_0, got {shown(name)}; "
+            "numbers follow the order of the data's classes, as hptjax data SOURCE lists them."
+        )
 
     def known(self) -> tuple[str, ...]:
         return ("loss", *_MEASURES, "top_3_accuracy", "recall_0")

@@ -9,6 +9,7 @@ none.
 import jax.numpy as jnp
 from jax import Array
 
+from hptjax.checks import some
 from hptjax.data.dataset import ImageDataset
 from hptjax.errors import ConfigError
 from hptjax.models.forward import correct
@@ -107,18 +108,25 @@ class Recall(OfConfusion):
         self._number = number
 
     def check(self, dataset: ImageDataset) -> None:
-        check_number(f"recall_{self._number}", self._number, 0, dataset.num_classes - 1)
+        numbered = enumerate(dataset.class_names)
+        named = [f"{k} is {name}" for k, name in numbered if name != str(k)]
+        meant = f" ({some(named)})" if named else ""
+        last = dataset.num_classes - 1
+        check_number(f"recall_{self._number}", self._number, 0, last, meant)
 
     def value(self, sums: Sums) -> Array:
         hits, images, _ = self.counts(sums)
         return share(hits, images)[self._number]
 
 
-def check_number(measure: str, number: int, low: int, high: int) -> None:
-    """Raises ConfigError unless the number in a measure's name is in low..high."""
+def check_number(measure: str, number: int, low: int, high: int, meant: str = "") -> None:
+    """Raises ConfigError unless the number in a measure's name is in low..high.
+
+    meant: what the numbers mean, for the error.
+    """
     if not low <= number <= high:
         raise ConfigError(
-            f"{measure}: the number must be one of {low}..{high}, for there are "
+            f"{measure}: the number must be one of {low}..{high}{meant}, for there are "
             f"{high + 1 - low} classes, got {number}."
         )
 

@@ -133,10 +133,7 @@ class Problem:
         built = (candidate.config for candidate in candidates)
         configs = list(dict.fromkeys(config for config in built if config is not None))
         if not configs:
-            raise ConfigError(
-                "No point of the space gives a network that fits the images of "
-                f"{self.image.height}x{self.image.width}: lower strides, kernel sizes or pool_size."
-            )
+            raise ConfigError(_none_fits(candidates, self.image))
         if self.constraints:
             _check_kept(candidates[-len(drawn) :])
         count = Counter(signature_of(config) for config in configs)
@@ -228,6 +225,15 @@ class Problem:
         names = self._names("static")  # inactive ones may have any value
         seen = (tuple((n, hparams[n]) for n in names if n in hparams) for hparams in drawn)
         return map(dict, dict.fromkeys(seen))
+
+
+def _none_fits(candidates: Sequence[Candidate], image: ImageSpec) -> str:
+    """Returns the text of an error: no candidate can be built, and most often for this reason."""
+    reasons = Counter(own.infeasible for own in candidates)
+    [(reason, _)] = reasons.most_common(1)
+    size = f"{image.height}x{image.width}"
+    why = reason if len(reasons) == 1 else f"most often, {reason}"
+    return f"No point of the space gives a network that fits the images of {size}: {why}"
 
 
 def _check_kept(candidates: Sequence[Candidate]) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hptjax.checks import is_integer
+from hptjax.config.recipe import Recipe
 from hptjax.data.dataset import ImageDataset
 from hptjax.data.request import once
 from hptjax.data.sources import path_of
@@ -22,6 +24,7 @@ from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
 from hptjax.study.executors import ExecutorConfig
 from hptjax.study.metric import Metric, advice
+from hptjax.synonyms import NAMES
 from hptjax.tuning.images import digest_of, read_images, read_test, split_source
 from hptjax.tuning.models import read_network
 from hptjax.tuning.result import Result
@@ -170,7 +173,8 @@ def _held(validation: Any) -> Any:
 def _budget(arguments: Mapping[str, Any]) -> dict[str, Any]:
     given = arguments["others"].get("budget", {})
     if not isinstance(given, Mapping):
-        example = "{'trials': 20}"
+        number = given if is_integer(given) and given > 0 else 20
+        example = f"{{'trials': {number}}}"
         raise ConfigError(f"budget: must be a mapping such as {example}, got {shown(given)}.")
     own = {key: arguments[key] for key in ("trials", "seconds") if arguments[key] is not None}
     twice = sorted(own.keys() & given.keys())
@@ -197,10 +201,22 @@ def _others(others: Mapping[str, Any]) -> dict[str, Any]:
     known = [key for key in StudyConfig.model_fields if key not in _TAKEN]
     for key in others:
         if key not in known and key not in OTHERS:
-            named = {"strategies": "searcher", "strategy": "searcher"}.get(key)
-            hint = f"it is called {named!r} here." if named else did_you_mean(key, _NAMES)
-            raise ConfigError(f"tune has no argument {key!r}; {hint}")
+            raise ConfigError(f"tune has no argument {key!r}; {_meant(key)}")
     return {key: value for key, value in others.items() if key != "budget"}
+
+
+def _meant(key: str) -> str:
+    """What an unknown argument means: another argument, or a key of the model."""
+    if key in ("strategies", "strategy"):
+        return "it is called 'searcher' here."
+    words = (key, *NAMES.get(key.lower(), ()))
+    own = next((word for word in words if word in Recipe.model_fields), None)
+    if own is None:
+        return did_you_mean(key, _NAMES)
+    return (
+        f"give it to the model, as in Model(layers=[...], {own}=...), or to space, as in "
+        f"space={{{own!r}: ...}}; a range is loguniform(1e-4, 1e-1), a list is choice([...])."
+    )
 
 
 ARGUMENTS = (

@@ -16,8 +16,8 @@ from flax import nnx
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jax import Array
 
-from hptjax.errors import ConfigError, shown
-from hptjax.importing import is_place, load
+from hptjax.errors import CodeError, ConfigError, shown
+from hptjax.importing import is_place, load, where_to_run
 
 Arrays = Mapping[str, Array]
 
@@ -212,7 +212,10 @@ def find(place: str, path: str = "") -> Kind:
     try:
         cls = load(place)
     except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{path}: {place} cannot be imported: {error}.") from error
+        module = place.partition(":")[0]
+        away = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
+        way_out = f"; {where_to_run(module)}" if away else ""
+        raise CodeError(f"{path}: {place} cannot be imported: {error}{way_out}.") from error
     if _seen.setdefault(place, cls) is not cls:
         raise ConfigError(
             f"{path}: {place} has changed since it was first used here, and programs of the former "

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hptjax.checks import is_number, plain
+from hptjax.config.entry_forms import refuse_range
+from hptjax.config.options import kinds_of
 from hptjax.errors import ConfigError, did_you_mean, shown, shown_key
 from hptjax.models.layers.own_kinds import Kind, find, is_needed
 
@@ -57,6 +59,9 @@ def _check_arguments(kind: Kind, given: Mapping[str, Any], path: str) -> None:
             raise ConfigError(
                 f"{where}: {kind.place} takes no {name!r}; {did_you_mean(name, known)}"
             )
+        kinds = set(kinds_of(kind.annotations.get(name, Any)))
+        if kinds & {int, float} and kinds <= {int, float, type(None)}:
+            refuse_range(value, where, whole=int in kinds)
         if not _is_plain(value):
             raise ConfigError(
                 f"{where}: must be a number, a text, true, false, null, or a list of these, "
