@@ -124,7 +124,8 @@ LARGE = 2**62
 
 def direct(target, arrays, out, **options):
     """Calls a kernel without the checks before it; any layout has the same size in memory."""
-    shapes = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in out]
+    types = [jnp.float32, jnp.uint8] if target == "hptjax_dropout" else [jnp.float32] * len(out)
+    shapes = [jax.ShapeDtypeStruct(*of) for of in zip(out, types, strict=True)]
     layouts, to = [None] * len(arrays), [None] * len(out)
     if len(out) == 1:
         return native.call(target, shapes[0], arrays, layouts, None, **options)
@@ -147,7 +148,9 @@ CALLS = [
     ("hptjax_depthwise", (X, D, jnp.int32(3)), [Z.shape], MOVED),
     ("hptjax_depthwise_input_gradient", (Z, D, jnp.int32(3)), [X.shape], MOVED),
     ("hptjax_depthwise_weight_gradient", (Z, X, jnp.int32(3)), [D.shape], MOVED),
-    ("hptjax_dropout", (X, jnp.float32(0.5), KEY, jnp.int32(3)), [X.shape], {}),
+    ("hptjax_activation", (X,), [X.shape], {"name": "gelu"}),
+    ("hptjax_activation_and_slope", (X,), [X.shape, X.shape], {"name": "mish"}),
+    ("hptjax_dropout", (X, jnp.float32(0.5), KEY, jnp.int32(3)), [X.shape, X.shape], {}),
     (
         "hptjax_group_norm",
         (X, jnp.ones(3), jnp.ones(3), jnp.int32(3)),
@@ -193,6 +196,8 @@ def wrong_calls():
             for axis in range(len(shape)):
                 wrong = one_more(shape, axis)
                 yield target, arrays, (*out[:k], wrong, *out[k + 1 :]), options
+        if "name" in options:
+            yield target, arrays, out, {"name": "relu"}
         for name in options.keys() & {"size", "groups", *PLAIN}:
             for value in (-1, LARGE, -LARGE):
                 yield target, arrays, out, options | {name: value}
