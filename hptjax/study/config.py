@@ -1,7 +1,7 @@
 """Schema of a study: its network, space, images, strategies, budget and other settings."""
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import (
@@ -15,11 +15,9 @@ from pydantic import (
 
 from hptjax.config.explain import validated
 from hptjax.config.frozen import Frozen, Otherwise, Positive, as_tuple
-from hptjax.config.hparams import Target, bind
 from hptjax.config.label import check_distinct
-from hptjax.config.model import FLAX, AnyModel, Model
+from hptjax.config.model import AnyModel
 from hptjax.config.named import Part, with_name
-from hptjax.entries import Categorical, Entry, Float, Value
 from hptjax.errors import ConfigError, did_you_mean, shown
 from hptjax.records.goal import Goal
 from hptjax.space import Space
@@ -44,14 +42,12 @@ from hptjax.study.objectives import objective_words, recorded_words, with_object
 from hptjax.study.schedule import Schedule, member_epochs
 from hptjax.study.schedules import make_schedule, noted
 from hptjax.study.sinks import sinks_of
+from hptjax.study.space_checks import check_entry, check_point, targets_of
 from hptjax.study.validation import Seed
 from hptjax.tasks.base import Task
-from hptjax.transpile.apply import apply_bound, with_owners
 from hptjax.transpile.constraints import Constraints
-from hptjax.transpile.identity import as_computed
 from hptjax.transpile.opened import opened
 from hptjax.transpile.owners import with_conditions
-from hptjax.transpile.repair import build, image_of
 
 Point = dict[str, bool | int | float | str]
 MOST_CANDIDATES = 2**20  # in a population: every array of the program has a row for each
@@ -230,9 +226,9 @@ class StudyConfig(Frozen):
     @model_validator(mode="after")
     def _consistent(self) -> "StudyConfig":
         check_augment(self.data, self.model.augment is not None or "augment" in self.space)
-        targets = _targets(self.model, self.space)
+        targets = targets_of(self.model, self.space)
         for name in targets:
-            _check_entry(self.model, name, self.space, targets)
+            check_entry(self.model, name, self.space, targets)
         self._check_points(with_conditions(self.space, targets))
         check_distinct(self.labels, "strategies")
         if self.paired and self.duplicates == "retrain":
@@ -271,14 +267,14 @@ class StudyConfig(Frozen):
         for strategy in self.strategies:
             start = getattr(strategy.options, "start", None)
             if start is not None:
-                _check_point(space, start, f"strategies.{strategy.name}.start")
+                check_point(space, start, f"strategies.{strategy.name}.start")
         noted = self.warm_start is not None and self.warm_start.resolved
         for k, hparams in enumerate(self.first):
             try:
                 whole = space.completed(hparams, drop=noted)
             except ConfigError as error:
                 raise ConfigError(f"first.{k}.{error}") from None
-            _check_point(space, whole, f"first.{k}")
+            check_point(space, whole, f"first.{k}")
 
     def __repr__(self) -> str:
         limits = {k: v for k, v in self.budget.model_dump().items() if v is not None}
@@ -363,73 +359,3 @@ class StudyConfig(Frozen):
             raise ConfigError(f"a study must be a mapping, got {shown(tree)}.")
         with as_searcher("searcher" in tree):
             return validated(cls, dict(tree))
-
-
-def _targets(model: AnyModel, space: Space) -> Mapping[str, Target]:
-    try:
-        return bind(space, model)
-    except ConfigError as error:
-        raise ConfigError(f"space.{error}") from None
-
-
-def _check_entry(model: AnyModel, name: str, space: Space, targets: Mapping[str, Target]) -> None:
-    """Raises ConfigError unless the network can take both ends, or every choice, of an entry."""
-    entry, target = space[name], targets[name]
-    try:
-        ends: tuple[Value, ...] = (
-            tuple(entry.meaning(choice) for choice in entry.choices)
-            if isinstance(entry, Categorical)
-            else (entry.low, entry.high)
-        )
-        if target.type in ("text", "part") and not isinstance(entry, Categorical):
-            raise ConfigError(f"{name}: must be a list of choices, it is a range of numbers.")
-        if not isinstance(entry, Categorical) and entry.snap and target.kind != "static":
-            raise ConfigError(
-                f"{name}.snap: must be false; only strides, kernels, paddings and batch sizes snap."
-            )
-        _check_compiled(name, entry, target)
-        base = with_owners(model, name, space, targets)
-        networks = [apply_bound(base, {name: target}, {name: end})[0] for end in ends]
-    except ConfigError as error:
-        raise ConfigError(f"space.{error}") from None
-    if isinstance(entry, Categorical):
-        _check_distinct(name, entry.choices, networks)
-
-
-def _check_compiled(name: str, entry: Entry, target: Target) -> None:
-    """Raises ConfigError for a real range whose every value would need its own program."""
-    if target.kind != "static" or target.type != "float" or not isinstance(entry, Float):
-        return
-    if entry.step is None and not entry.snap and entry.low < entry.high:
-        call = ", or put it under call" if target.path[0] == FLAX else ""
-        raise ConfigError(f"{name}: is part of what is compiled; give choices, or a step{call}.")
-
-
-def _check_distinct(name: str, choices: Sequence[Value], networks: Sequence[AnyModel]) -> None:
-    """Raises ConfigError if two choices of an hparam give networks that are trained alike."""
-    first: dict[Hashable, Value] = {}
-    for choice, network in zip(choices, networks, strict=True):
-        known = first.setdefault(as_computed(_repaired(network)), choice)
-        if known is not choice:
-            raise ConfigError(
-                f"space.{name}: choices {known!r} and {choice!r} mean the same network; "
-                "leave one of them out."
-            )
-
-
-def _repaired(network: AnyModel) -> AnyModel:
-    """The network repaired for its own images, where different paddings may become equal."""
-    if isinstance(network, Model) and network.input is None:
-        return network
-    return build(network, image_of(network)).config or network
-
-
-def _check_point(space: Space, hparams: Mapping[str, Value], path: str) -> None:
-    """Raises ConfigError, which names the path, unless the hparams are a point of the space."""
-    for name in hparams:
-        if name not in space:
-            raise ConfigError(f"{path}.{name}: not in the space; {did_you_mean(name, space)}")
-    try:
-        space.encode(hparams)
-    except ConfigError as error:
-        raise ConfigError(f"{path}.{error}") from None
