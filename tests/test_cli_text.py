@@ -166,6 +166,12 @@ def test_list_names_what_a_config_may_hold(capsys):
     assert max(map(len, printed.splitlines())) > 80  # no line is broken
 
 
+def test_a_list_of_configs_has_whole_sentences(capsys):
+    cli.main(["list", "configs"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Nesterov momentum, the learning rate, and its polynomial decay quickstart" in printed
+
+
 def test_a_config_that_is_listed_can_be_used(capsys, tmp_path, monkeypatch):
     cli.main(["list", "configs", "quickstart"])
     (tmp_path / "mine.yaml").write_text(capsys.readouterr().out)

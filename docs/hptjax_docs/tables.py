@@ -1,6 +1,5 @@
 """The pages of the tables: each word that a config may name, with its options."""
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from hptjax.cli.listing import everything
+from hptjax.cli.listing import everything, first_comment
 from hptjax.cli.parts import ListedTable
 from hptjax.cli.tables import CONFIGS, METRICS, SHELVES, Shelf
 from hptjax.config.layer_hparams import kind_of
@@ -78,14 +77,8 @@ def _page(seam: str) -> Iterator[str]:
     for word, said in one.abouts():
         text = one.text(word)
         yield heading(2, code(word), anchor(word))
-        yield f"{escaped(_first_comment(text) if seam == CONFIGS else sentence(said))}\n"
+        yield f"{escaped(first_comment(text) if seam == CONFIGS else sentence(said))}\n"
         yield fenced(text, "yaml")
-
-
-def _first_comment(text: str) -> str:
-    """The first paragraph of a file's comment; a list of the command line has its first line."""
-    lines = itertools.takewhile(lambda line: line.startswith("# "), text.split("\n"))
-    return " ".join(line.removeprefix("# ") for line in lines)
 
 
 def _own(seam: str) -> Iterator[str]:

@@ -1,6 +1,8 @@
 """`hptjax list`: lists the names that a config may have, and the options of each."""
 
 import argparse
+import itertools
+import re
 from typing import Protocol
 
 from rich.console import RenderableType
@@ -14,6 +16,8 @@ from hptjax.records.goal import goal_of_name
 from hptjax.records.metrics import MEASURES, VAL, measure_of
 from hptjax.report.terminal import PlainTable, make_console
 from hptjax.study.metric_table import METRICS as METRIC_TABLE
+
+SENTENCE_END = re.compile(r"\.(?= [A-Z]|$)")
 
 
 class Listed(Protocol):
@@ -64,6 +68,12 @@ def _columns(rows: list[tuple[str, str]]) -> RenderableType:
     return table
 
 
+def first_comment(text: str) -> str:
+    """The first paragraph of a file's comment."""
+    lines = itertools.takewhile(lambda line: line.startswith("# "), text.split("\n"))
+    return " ".join(line.removeprefix("# ") for line in lines)
+
+
 class ListedConfigs:
     """The configs that come with the package."""
 
@@ -71,8 +81,8 @@ class ListedConfigs:
         return list(packaged_configs())
 
     def abouts(self) -> list[tuple[str, str]]:
-        first = {name: self._read(name).split("\n")[0] for name in self.words()}
-        return [(name, line.removeprefix("# ").removesuffix(".")) for name, line in first.items()]
+        texts = {name: first_comment(self._read(name)) for name in self.words()}
+        return [(name, SENTENCE_END.split(text)[0]) for name, text in texts.items()]
 
     def text(self, word: str) -> str:
         _check(CONFIGS, word, self.words())
