@@ -231,4 +231,4 @@ _MODULES = (
     "tuning",
 )
 
-__getattr__, __dir__ = lazily(__name__, _HOMES, _MODULES)
+__getattr__, __dir__ = lazily(__name__, _HOMES, _MODULES, hints="hptjax.errors:similar")

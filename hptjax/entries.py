@@ -268,9 +268,9 @@ class Categorical:
         choices = listed("choices", self.choices)
         for choice in choices:
             if not (isinstance(choice, bool) or is_text(choice) or is_number(choice)):
+                cure = "write none for no part" if choice is None else "numbers must be finite"
                 raise ConfigError(
-                    f"a choice must be a boolean, number or text, got {shown(choice)}; "
-                    "numbers must be finite."
+                    f"a choice must be a boolean, number or text, got {shown(choice)}; {cure}."
                 )
         _store(self, choices=distinct("choices", choices))
         if self.grid is not None:

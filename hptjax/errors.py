@@ -1,6 +1,6 @@
 """Errors that a user can mend: the command line prints each in one line and exits with 2."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
 from hptjax.synonyms import NAMES, NOTES
@@ -64,16 +64,31 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     If no name is similar, it lists all known names.
     """
     names, word = list(known), str(name)
+    if hint := similar(word, names):
+        return hint
+    if word.lower() in NOTES:
+        return f"{NOTES[word.lower()]}."
+    return f"known are {', '.join(sorted(names))}." if names else "it takes none."
+
+
+def similar(word: str, names: Sequence[str]) -> str:
+    """A hint at the names that the word most likely means; empty if none is near."""
+    same = [name for name in names if _bare(name) == _bare(word) != ""]
+    if same:
+        return f"did you mean {same[0]!r}?"
     for meant in NAMES.get(word.lower(), ()):
         found = [n for n in names if _same(n, meant)]
         if found:
             return f"hptjax calls it {', '.join(map(repr, found))}."
-    likeness = [_likeness(word, other) for other in names]
+    likeness = [max(_likeness(word, own), _likeness(_bare(word), _bare(own))) for own in names]
     if likeness and max(likeness) >= _NEAR:
         return f"did you mean {names[likeness.index(max(likeness))]!r}?"
-    if word.lower() in NOTES:
-        return f"{NOTES[word.lower()]}."
-    return f"known are {', '.join(sorted(names))}." if names else "it takes none."
+    return ""
+
+
+def _bare(word: str) -> str:
+    """The word without capitals and signs: `LeakyReLU` and `leaky_relu` are spelled alike."""
+    return "".join(filter(str.isalnum, word[:100].lower()))
 
 
 def _same(name: str, meant: str) -> bool:

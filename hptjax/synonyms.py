@@ -36,7 +36,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "out_channels": ("resnet_out_channels_l",),
     "filters": ("resnet_out_channels_l", "out_channels"),
     "kernel": ("resnet_kernel_size_l", "kernel_size"),
-    "kernel_size": ("resnet_kernel_size_l",),
+    "kernel_size": ("resnet_kernel_size_l", "size"),
     "stride": ("resnet_stride_l",),
     "strides": ("resnet_stride_l", "stride"),
     "padding": ("resnet_padding_l",),
@@ -78,6 +78,15 @@ NAMES: dict[str, tuple[str, ...]] = {
     "dense": ("linear",),
     "fc": ("linear",),
     "fully_connected": ("linear",),
+    "pool_size": ("size", "pool_size"),
+    "suggest_int": ("integer",),
+    "suggest_float": ("uniform",),
+    "suggest_categorical": ("choice",),
+    "randint": ("integer",),
+    "categorical": ("choice",),
+    "from_csv": ("ImageDataset",),
+    "train_test_split": ("train_validation_split",),
+    "sequential": ("Model",),
     "hflip": ("flip",),
     "horizontal_flip": ("flip",),
     "random_flip": ("flip",),
@@ -113,6 +122,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "init": ("list",),
 }
 
+_ACTIVATION = "it is an activation: write activation: %s, as a layer or within one"
 _OPTIMIZER = "write optimizer: {sgd: {momentum: 0.9, nesterov: true}} in the model"
 _SCHEDULE = "write lr_schedule: cosine in the model, and warmup: 0.05 before it"
 _DEPTH = "it is an option of a layer in a list of layers, as in linear: {depth: {int: [1, 3]}}"
@@ -170,7 +180,12 @@ NOTES: dict[str, str] = {
     "genetic": "write evosax.SimpleGA or optuna.NSGAIISampler",
     "qmc": "write optuna.QMCSampler",
     "sobol": "write optuna.QMCSampler",
+    **{name: _ACTIVATION % name for name in ("relu", "leaky_relu", "gelu", "silu", "tanh", "elu")},
+    "leakyrelu": _ACTIVATION % "leaky_relu",
     "halving": "it is a schedule: schedule: halving",
     "hyperband": "it is a schedule: schedule: hyperband",
+    "direction": "each metric has its own, as val_accuracy is maximised: metric: val_accuracy",
+    "mode": "each metric has its own, as val_accuracy is maximised: metric: val_accuracy",
     "asha": "write schedule: halving",
+    "ashascheduler": "write schedule: halving",
 }

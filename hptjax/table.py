@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.metadata import distributions
 from typing import Any, Generic, TypeVar
 
-from hptjax.errors import CodeError, ConfigError, did_you_mean, shown
+from hptjax.errors import CodeError, ConfigError, did_you_mean, shown, similar
 from hptjax.importing import is_place, is_there, load, where_to_run
 
 Row = TypeVar("Row", covariant=True)
@@ -116,7 +116,8 @@ class Table(Generic[Row]):
             module, dot, attribute = word.rpartition(".")
             place = f"{module}:{attribute}"
             own = f"write {place!r} for a part of your own." if dot and is_place(place) else ""
-            hint = own or self._in_family(word) or did_you_mean(word, self.names())
+            names = self.names()
+            hint = own or similar(word, names) or self._in_family(word) or did_you_mean(word, names)
             raise ConfigError(f"{path}: unknown {self.noun} {shown(word)}; {hint}")
         return TableRow(word, word, package="")
 

@@ -2,9 +2,11 @@
 
 import pytest
 
+import hptjax
 from hptjax.config.augment import AUGMENTATIONS
 from hptjax.config.hparams import TABLE, hparam_names
 from hptjax.config.load import load_model_config
+from hptjax.config.options import known_options
 from hptjax.config.parts import ACTIVATIONS, LAYERS
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError, did_you_mean, printable
@@ -85,6 +87,36 @@ def test_real_numbers_have_steps_but_not_on_a_log_scale():
         Space.from_dict({"lr": {"type": "float", "low": 0.1, "high": 1, "step": 0.1, "log": True}})
 
 
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ({"layers": [{"Conv2d": 8}]}, "did you mean 'conv'?"),
+        ({"layers": [{"MaxPooling2D": 2}]}, "did you mean 'max_pool'?"),
+        ({"layers": ["LeakyReLU"]}, "write activation: leaky_relu, as a layer or within one."),
+        ({"layers": [{"max_pool": {"kernel_size": 2}}]}, "hptjax calls it 'size'."),
+        ({"layers": [{"conv": {"out_channels": 8, "activation": "ReLU"}}]}, "did you mean 'relu'?"),
+        ({"optimizer": "Adam"}, "did you mean 'adam'?"),
+        ({"flax": {"module": 3}, "layers": []}, "must be a class, as Net, or its place"),
+    ],
+)
+def test_words_of_other_tools_lead_to_ours(model, told):
+    with pytest.raises(ConfigError) as caught:
+        hptjax.Model(**{"layers": ["flatten", "head"], **model})
+    assert told in str(caught.value)
+
+
+def test_names_of_other_tools_lead_to_ours_in_python():
+    for name, ours in (("randint", "integer"), ("log_uniform", "loguniform")):
+        with pytest.raises(AttributeError, match=f"no attribute '{name}'; .*'{ours}'"):
+            getattr(hptjax, name)
+    with pytest.raises(AttributeError, match=r"no attribute '__nothing__'$"):
+        hptjax.__nothing__
+    for source, told in (("sampel", "did you mean 'sample'?"), ("csv:a.csv", "from_dataframe")):
+        with pytest.raises(ConfigError) as caught:
+            hptjax.load_images(source)
+        assert told in str(caught.value)
+
+
 def test_every_name_in_the_table_of_words_exists():
     fields = {*ModelConfig.model_fields, *StudyConfig.model_fields, "data", "source"}
     fields |= {"in_size", "out_size", "activation_fun", "batch_norm", "dropout", "stride"}
@@ -94,6 +126,11 @@ def test_every_name_in_the_table_of_words_exists():
     fields |= {*AUGMENTATIONS.names(), *ACTIVATIONS.names(), *LAYERS.names()}
     fields |= {"run", "train", "evaluate", "report", "status", "describe", "list"}  # commands
     fields |= {rule.pattern.removesuffix("{i}") for rule in TABLE}
+    fields |= {
+        *hptjax.__all__,
+        *known_options("max_pool", LAYERS.find("max_pool", "")),
+        "pool_size",
+    }
     for word, meant in NAMES.items():
         assert set(meant) <= fields, word
     assert all(word == word.lower() for word in (*NAMES, *NOTES))

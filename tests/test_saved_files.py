@@ -238,7 +238,7 @@ def test_files_of_others_are_one_line(tmp_path):
             load_network(path)
     path.unlink()
     path.mkdir()
-    with pytest.raises(DataError, match="no best network to load: No such file"):
+    with pytest.raises(DataError, match="neither a run with a best network nor a saved network"):
         load_network(path)
 
 

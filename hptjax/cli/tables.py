@@ -49,7 +49,7 @@ class Shelf:
 
 
 _IN_LAYERS = (
-    "It stands in the list `layers` of a model, and takes label and depth, too. Networks that "
+    "A layer stands in the list `layers` of a model, and takes label and depth, too. Networks that "
     "differ in a padded or a traced option share a body. A static option has a body for each value."
 )
 _FLAX = """\

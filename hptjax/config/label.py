@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from hptjax.errors import ConfigError, shown
 
 _FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+CURE = "give each a label, as in [{name: tpe, label: tpe-1}, {name: tpe, label: tpe-2}]"
 # readers of tables take these words, and numbers, for values
 _LOST = ("na", "none", "null", "true", "false")
 
@@ -24,17 +25,17 @@ def check_label(label: object, path: str) -> str:
     return label
 
 
-def check_distinct(labels: Sequence[str], path: str) -> None:
-    """Raises ConfigError if two labels are one folder: some systems take `A` for `a`."""
+def check_distinct(labels: Sequence[str], path: str, cure: str = CURE) -> None:
+    """Raises ConfigError if two labels are one folder: some systems take `A` for `a`.
+
+    cure: what to do about it.
+    """
     first: dict[str, str] = {}
     for label in labels:
         other = first.setdefault(label.lower(), label)
         if other is not label or labels.count(label) > 1:
             same = "is named twice" if other == label else f"and {other!r} would be one folder"
-            raise ConfigError(
-                f"{path}: must not repeat one: {label!r} {same}; give each a label, as in "
-                f"[{{name: tpe, label: tpe-1}}, {{name: tpe, label: tpe-2}}]."
-            )
+            raise ConfigError(f"{path}: must not repeat one: {label!r} {same}; {cure}.")
 
 
 def _is_number(label: str) -> bool:

@@ -10,7 +10,7 @@ from hptjax.data.parts import warn
 from hptjax.data.request import Broken, Request, Source, Split
 from hptjax.data.resize import fitted, size_of
 from hptjax.data.targets import Kind
-from hptjax.errors import ConfigError, DataError, shown
+from hptjax.errors import ConfigError, DataError, shown, similar
 from hptjax.paths import is_folder, user_path
 from hptjax.table import OURS, Table
 
@@ -102,6 +102,11 @@ def ours_without_pictures(source: str) -> bool:
 
 def check_source(source: Any, path: str) -> None:
     """Raises ConfigError, with this path, for an unknown source."""
+    if isinstance(source, str) and (source.startswith("csv:") or source.endswith(".csv")):
+        raise ConfigError(
+            f"{path}: no source reads {shown(source)}; in Python, write "
+            "hptjax.ImageDataset.from_dataframe(pandas.read_csv(...), folder=...)."
+        )
     if source in SOURCES:
         if SOURCES.row(source, path).package != OURS:  # another's mistake is better known early
             SOURCES.find(source, path)
@@ -112,7 +117,12 @@ def check_source(source: Any, path: str) -> None:
         hint = f"; a file is written {shown('npz:' + source)}"
     elif isinstance(source, str) and is_folder(source):
         hint = f"; a folder is written {shown('folder:' + source)}"
-    raise ConfigError(f"{path}: must be {', '.join(names)} or {last}, got {shown(source)}{hint}.")
+    elif isinstance(source, str) and (near := similar(source, SOURCES.names())):
+        hint = f"; {near.removesuffix('.')}"
+    end = "" if hint.endswith("?") else "."
+    raise ConfigError(
+        f"{path}: must be {', '.join(names)} or {last}, got {shown(source)}{hint}{end}"
+    )
 
 
 def path_of(source: str) -> str | None:

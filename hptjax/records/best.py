@@ -85,6 +85,8 @@ def load_network(path: str | Path) -> SavedNetwork:
             f"FILE{SUFFIX} writes; .onnx and .pt files are for other programs."
         )
     folder = path / "best" if (path / "best").is_dir() else path
+    if folder == path and not (path / WEIGHTS).exists() and not (path / CONFIG).exists():
+        raise DataError(f"{path}: neither a run with a best network nor a saved network.")
     network = _read_file(folder / WEIGHTS, named=folder)
     try:
         tree = read_yaml(folder / CONFIG)

@@ -247,7 +247,7 @@ class StudyConfig(Frozen):
         if not self.objectives:
             return
         names = [Goal.from_tree(self.metric).name, *self.objectives]
-        check_distinct(names, "objectives")
+        check_distinct(names, "objectives", "leave one of them out")
         for strategy in self.strategies:
             if not getattr(SEARCHERS.find(strategy.name, "strategies"), "several", False):
                 raise ConfigError(

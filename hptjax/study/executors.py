@@ -43,6 +43,7 @@ class ExecutorConfig(Named):
         options = EXECUTORS.find(spelling.word, "executor").Options
         if spelling.given != {} and not options.model_fields:
             raise ConfigError(
-                f"executor: {spelling.word} takes no options, got {shown(spelling.given)}."
+                f"executor: {spelling.word} takes no options, got {shown(spelling.given)}; "
+                "executor: ray (--executor ray) has workers and an address."
             )
         return cls(name=spelling.word, options=spelling.options(options))

@@ -38,8 +38,13 @@ def listed(value: Any) -> Any:
 
 def _place(given: Any, path: str) -> str:
     """Returns the place of a class as text; a class inside a function has none."""
-    if not isinstance(given, type):
+    if isinstance(given, str):
         return given
+    if not isinstance(given, type):
+        raise ConfigError(
+            f"{path}: must be a class, as Net, or its place, as my_nets:Net, got {shown(given)}; "
+            "arguments of the class stand beside it, as in {module: Net, width: 16}."
+        )
     if "<locals>" in given.__qualname__:
         raise ConfigError(
             f"{path}: {given.__qualname__} is made inside a function: put the class at the top of "
