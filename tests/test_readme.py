@@ -65,7 +65,7 @@ def test_figures_are_those_of_the_notes():
     section = TEXT.partition("## Figures")[2].partition("## ")[0]
     rows = re.findall(r"^\| (?:training|searching)[^|]*\| ([^|]+) \| ([^|]+) \|", section, re.M)
     figures = [number for row in rows for number in re.findall(r"\d+(?:\.\d+)?", " ".join(row))]
-    assert len(figures) == 7
+    assert len(figures) == 6
     assert [number for number in figures if number not in NOTES] == []
 
 
