@@ -124,7 +124,7 @@ def test_the_same_network_is_the_same_file(tmp_path):
 
 def test_damaged_or_mixed_best_is_refused(tmp_path):
     config = ModelConfig.from_dict(model())
-    with pytest.raises(DataError, match="no best network"):
+    with pytest.raises(DataError, match="neither a run with a best network"):
         load_network(tmp_path)
     save_best(tmp_path, config, {"w": np.ones(3)}, {})
     path = tmp_path / "config.yaml"
