@@ -17,7 +17,6 @@ from jax import Array, lax
 from hptjax.config.parts import ACTIVATIONS
 from hptjax.errors import ConfigError, shown
 from hptjax.ops import native
-from hptjax.ops.native import MAPS
 
 
 @dataclass(frozen=True)
@@ -163,13 +162,13 @@ def _padded(activation: Activation, x: Array, live: Array) -> Array:
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _by_kernel(name: str, x: Array) -> Array:
     """Applies an activation of `kernels/activation.cc` to units [N, B] or maps [C, H, W, B]."""
-    layout = MAPS if x.ndim == 4 else None
+    layout = native.layout_of(x)
     return native.call_one("hptjax_activation", (x,), (layout,), x.shape, layout, name=name)
 
 
 def _value_and_slope(name: str, x: Array) -> tuple[Array, Array]:
     """Returns the values, and the slopes: computed together, they share an exponential."""
-    layout = MAPS if x.ndim == 4 else None
+    layout = native.layout_of(x)
     out = [jax.ShapeDtypeStruct(x.shape, jnp.float32)] * 2
     target = "hptjax_activation_and_slope"
     y, slope = native.call(target, out, (x,), (layout,), [layout] * 2, name=name)

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from jax import Array
 
 from hptjax.ops import native
-from hptjax.ops.native import MAPS
 
 
 def dropout(
@@ -42,7 +41,7 @@ def _by_kernel(x: Array, key: Array) -> bool:
 @jax.custom_vjp
 def _dropout(x: Array, rate: Array, key: Array, live: Array) -> tuple[Array, Array]:
     """Returns the result, and 1 for each number that was kept."""
-    layout = MAPS if x.ndim == 4 else None
+    layout = native.layout_of(x)
     out = [jax.ShapeDtypeStruct(x.shape, dtype) for dtype in (jnp.float32, jnp.uint8)]
     arrays, layouts = (x, rate, key, live), (layout, None, None, None)
     y, kept = native.call("hptjax_dropout", out, arrays, layouts, [layout] * 2)

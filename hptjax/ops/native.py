@@ -73,6 +73,11 @@ def take(*arrays: Array) -> bool:
     return floats and _left_out.get() is None and available()
 
 
+def layout_of(x: Array) -> tuple[int, ...] | None:
+    """Returns the layout in which a kernel takes maps [C, H, W, B], or units [N, B]."""
+    return MAPS if x.ndim == 4 else None
+
+
 def call(
     target: str, out: Any, arrays: Sequence[Array], layouts: Sequence[Any], to: Any, **options: Any
 ) -> Any:

@@ -3,7 +3,6 @@
 // A number's result does not depend on its place in the array: the last numbers, which fill no
 // vector, go through the same instructions as all others.
 
-#include <cmath>
 #include <cstring>
 #include <string_view>
 
@@ -109,35 +108,35 @@ void values_and_slopes(const float* x, Index count, float* y, float* slope) {
   });
 }
 
-ffi::Error unknown(std::string_view name) {
-  return refused("the activation must be gelu or mish", std::string(name));
+// run(function) with the function of this name.
+template <class Run>
+ffi::Error named(std::string_view name, Run run) {
+  if (name == "gelu")
+    run(Gelu());
+  else if (name == "mish")
+    run(Mish());
+  else
+    return refused("the activation must be gelu or mish", std::string(name));
+  return ffi::Error::Success();
 }
 
 ffi::Error activation(F32 x, F32Result y, std::string_view name) {
   if (!same(y->dimensions(), x.dimensions()))
     return refused("the result must be of the shape " + shown(x.dimensions()),
                    shown(y->dimensions()));
-  const auto run = [&](auto function) {
+  return named(name, [&](auto function) {
     values<decltype(function)>(x.typed_data(), x.element_count(), y->typed_data());
-    return ffi::Error::Success();
-  };
-  if (name == "gelu") return run(Gelu());
-  if (name == "mish") return run(Mish());
-  return unknown(name);
+  });
 }
 
 ffi::Error activation_and_slope(F32 x, F32Result y, F32Result slope, std::string_view name) {
   for (const Shape shape : {y->dimensions(), slope->dimensions()})
     if (!same(shape, x.dimensions()))
       return refused("the results must be of the shape " + shown(x.dimensions()), shown(shape));
-  const auto run = [&](auto function) {
+  return named(name, [&](auto function) {
     values_and_slopes<decltype(function)>(x.typed_data(), x.element_count(), y->typed_data(),
                                           slope->typed_data());
-    return ffi::Error::Success();
-  };
-  if (name == "gelu") return run(Gelu());
-  if (name == "mish") return run(Mish());
-  return unknown(name);
+  });
 }
 
 }  // namespace

@@ -35,13 +35,16 @@ struct BytesOf<1> {
   typedef std::uint8_t type;
 };
 
+template <int N>
+using Bytes = typename BytesOf<N>::type;
+
 // 1 where a comparison of N floats holds, else 0.
 template <int N, class Comparison>
-inline typename BytesOf<N>::type narrowed(Comparison holds) {
+inline Bytes<N> narrowed(Comparison holds) {
   if constexpr (N == 1)
     return holds;
   else
-    return __builtin_convertvector(holds & 1, typename BytesOf<N>::type);
+    return __builtin_convertvector(holds & 1, Bytes<N>);
 }
 
 constexpr int kTurns[2][4] = {{13, 15, 26, 6}, {17, 29, 16, 24}};
@@ -92,9 +95,6 @@ class Threefry {
 
   std::uint32_t words_[3];
 };
-
-template <int N>
-using Bytes = typename BytesOf<N>::type;
 
 // kept[i] tells whether a uniform number in [0, 1) is at least the rate: then y[i] = scale * x[i],
 // else 0; i < V * N.
