@@ -43,6 +43,8 @@ OTHERS = [
     ((3, 3), 1, 1, (0, 2), (1, 0), 6, 7, 4, 5),  # Winograd's products, padded unlike
     ((3, 3), 1, 1, (5, 4), (0, 6), 4, 4, 4, 4),  # some results read padding alone
     ((2, 3), 4, 2, (1, 0), (2, 0), 9, 8, 2, 2),  # some pixels are read by no result
+    ((3, 4), 1, 3, (3, 3), (4, 5), 7, 9, 1, 5),  # taps of one channel go together
+    ((3, 5), 2, 1, (1, 1), (2, 2), 7, 4, 3, 8),
 ]
 
 
@@ -189,13 +191,13 @@ def test_bias_is_added_and_summed(way):
 
 @WAYS
 @pytest.mark.slow
-@pytest.mark.parametrize("images", [5, 64])
-def test_channels_that_are_not_live_are_zeros_and_change_nothing(images, way):
+@pytest.mark.parametrize(("images", "live"), [(5, (4, 6)), (64, (4, 6)), (64, (1, 6)), (5, (2, 3))])
+def test_channels_that_are_not_live_are_zeros_and_change_nothing(images, live, way):
     rng = np.random.default_rng(3)
     x, w = rng.normal(size=(7, 6, 5, images)), rng.normal(size=(9, 3, 3, 7))
     p, b = rng.normal(size=(9, 1, 1, 7)), rng.normal(size=9)
-    live = jnp.array([4, 6], jnp.int32)
-    narrow = [jnp.float32(a) for a in (x[:4], w[:6, ..., :4], p[:6, ..., :4], b[:6])]
+    c, o = live
+    narrow = [jnp.float32(a) for a in (x[:c], w[:o, ..., :c], p[:o, ..., :c], b[:o])]
     padded = [jnp.zeros(a.shape, jnp.float32) for a in (x, w, p, b)]
     padded = [
         wide.at[tuple(map(slice, own.shape))].set(own)
@@ -209,6 +211,7 @@ def test_channels_that_are_not_live_are_zeros_and_change_nothing(images, way):
         y, back = jax.vjp(function, *arrays)
         return *y, *back(jax.tree.map(jnp.sin, y))
 
+    live = jnp.array(live, jnp.int32)
     for got, want in zip(both(padded, live), both(narrow, None), strict=True):
         inside = tuple(map(slice, want.shape))
         np.testing.assert_allclose(got[inside], want, atol=1e-5 * np.abs(want).max())

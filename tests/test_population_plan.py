@@ -32,7 +32,9 @@ def test_bodies_are_as_many_as_the_work_ahead_pays_for():
     few, some, many = (make_plan(configs, samples=n, price=LOOPS) for n in (1e5, 1e6, 1e10))
     assert len(few.bodies) == 2 < len(some.bodies) < len(many.bodies)
     assert make_plan(configs, samples=1e10, seconds=1.0, price=LOOPS).bodies == few.bodies
-    assert len(make_plan(configs, samples=1e10, price=KERNELS).bodies) < len(many.bodies)
+    assert len(make_plan(configs, samples=1e7, price=KERNELS).bodies) < len(
+        make_plan(configs, samples=1e7, price=LOOPS).bodies
+    )
     shapes = [net_shape(c) for c in configs]
     assert many.waste(shapes) < some.waste(shapes) < few.waste(shapes)
 

@@ -13,7 +13,7 @@ from hptjax.models.signature import NetShape, Signature, Widths, map_axes, net_s
 from hptjax.population.price import Price, price_for, train_flops
 
 FEW_BODIES, MOST_BODIES = 7, 16  # tiers are added up to this; the first if the work is unknown
-MIN_GAIN = 0.005  # share of the whole price that one more tier must save
+MIN_GAIN = 0.005  # share of the whole price that one more tier must save, if the work is unknown
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,10 @@ def make_plan(
 
     capacity: members of one call, default len(configs). Every signature gets a body that holds all
     its configs. Then narrower tiers are added, each time the one that saves the most time, until
-    there are max_bodies or none saves MIN_GAIN of the whole more than the launches of one more body
-    cost a call. samples, seconds: bounds of the work ahead: the training images that all members
-    together will see, and the time; a tier must then save more time than it takes to compile.
+    there are max_bodies or none pays. samples, seconds: bounds of the work ahead: the training
+    images that all members together will see, and the time. A tier pays if it saves more time than
+    its launches take and its compilation; if the work is unknown, MIN_GAIN of the whole counts as
+    the compilation.
     price: the cost model, default that of JAX's devices. Raises ConfigError for no configs, or for
     configs of different image sizes.
 
@@ -98,8 +99,9 @@ def make_plan(
         sizes = sorted({signature.image for signature in groups})
         raise ConfigError(f"All members of a population must share one image size, got {sizes}.")
     price = price_for() if price is None else price
+    unknown = samples == seconds == math.inf
     if max_bodies is None:
-        max_bodies = FEW_BODIES if samples == seconds == math.inf else MOST_BODIES
+        max_bodies = FEW_BODIES if unknown else MOST_BODIES
     calls = len(configs) / (capacity or len(configs))
     own = sum(price.of_shape(NetShape(s, widths)) for s in groups for widths in groups[s])
     tiers = {signature: [_largest(members)] for signature, members in groups.items()}
@@ -111,7 +113,8 @@ def make_plan(
         saved = padded - price.of_launches(NetShape(signature, tiers[signature][0])) * calls
         total = own + sum(_padded(s, groups[s], tiers[s], price) for s in groups)
         work = min(seconds, samples * total / len(configs) / price.per_second)
-        if tier is None or saved < MIN_GAIN * total or saved / total * work < price.body_seconds:
+        pays = saved >= MIN_GAIN * total if unknown else saved * work >= price.body_seconds * total
+        if tier is None or not pays:
             break
         tiers[signature].append(tier)
         splits[signature] = _best_split(signature, groups[signature], tiers[signature], price)

@@ -43,7 +43,7 @@ def prepare(task: Task) -> Prepared:
         "images": images,
     }
     if task.others and not task.exact:
-        info["recompilations"] = recompilations(trainer, task.others, compilations)
+        info["recompilations"] = recompilations(trainer, task, compilations)
 
     def run() -> Round:
         begin = time.perf_counter()
@@ -103,11 +103,18 @@ def count_compilations() -> list[str]:
     return seen
 
 
-def recompilations(trainer: Any, others: Sequence[Config], seen: list[str]) -> int:
-    """Programs compiled, of any kind, by training another population with the same trainer."""
+def recompilations(trainer: Any, task: Task, seen: list[str]) -> int:
+    """Programs compiled, of any kind, by training another mix of the same trainer's networks.
+
+    A body is compiled when a member first has it, so both populations are trained before.
+    """
     from hptjax.population import Member, Population
 
+    def train(members: Sequence[Config]) -> None:
+        own = [Member(ModelConfig.from_dict(c), 1000 + k) for k, c in enumerate(members)]
+        Population.start(trainer, own).advance(1)
+
+    train(task.others)
     before = len(seen)
-    configs = [ModelConfig.from_dict(member) for member in others]
-    Population.start(trainer, [Member(c, 1000 + k) for k, c in enumerate(configs)]).advance(1)
+    train([*task.others[1::2], *task.members[::2]][: len(task.members)])
     return len(seen) - before

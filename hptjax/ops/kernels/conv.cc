@@ -31,13 +31,13 @@ void convolve(float* y, const Maps& to, const std::array<Source, S>& sources, In
   Index most = 0;
   for (const Source& source : sources) most += source.size();
   std::vector<Tap> taps(most);
-  const Index inner = sources[0].maps.live;
   const auto at = [&](Index h, Index q) { return y + (h * to.width + q) * to.pixel(); };
   const auto pixel = [&](Index h, Index q, std::size_t first) {
     const int count = taps_of(sources, first, h, q, taps.data());
     const bool adds = first > 0;
     if (count || !adds)
-      Pixel{taps.data(), count, inner, to.live, to.images, w_outer, bias, adds}.compute(at(h, q));
+      Pixel{taps.data(), count, sources[first].inner(), to.live, to.images, w_outer, bias, adds}
+          .compute(at(h, q));
   };
   const bool tiled = winograd::pays(sources[0], to);
   const Index rows = tiled ? to.height / 2 * 2 : 0, columns = tiled ? to.width / 2 * 2 : 0;

@@ -30,11 +30,17 @@ void tile(float* y, Index b, const Tap* taps, int count, Index inner, Index imag
     for (int v = 0; v < V; ++v)
       sums[t][v] = adds ? load<N>(y + (first + t) * images + b + v * N)
                         : fill<N>(bias ? bias[first + t] : 0.0f);
-  for (int k = 0; k < count; ++k)
-    add_products<N>(
-        sums,
-        {taps[k].source + b, images, taps[k].weights + first * w_outer, taps[k].step, w_outer},
-        inner);
+  const auto add = [&](Index terms) __attribute__((always_inline)) {
+    for (int k = 0; k < count; ++k)
+      add_products<N>(
+          sums,
+          {taps[k].source + b, images, taps[k].weights + first * w_outer, taps[k].step, w_outer},
+          terms);
+  };
+  if (inner == 1)
+    add(1);  // compiled without the loop over terms, which would take as long as its products
+  else
+    add(inner);
   for (int t = 0; t < T; ++t)
     for (int v = 0; v < V; ++v) store<N>(y + (first + t) * images + b + v * N, sums[t][v]);
 }
@@ -113,6 +119,8 @@ class Reads {
   std::vector<Index> ends_;
 };
 
+constexpr Index kFewChannels = 3;  // up to so many, each channel of a tap is a tap of its own
+
 // The taps of one pass over a source: maps, the kernel [., h, w, channels] that reads them, and the
 // places that each row and column of the result reads.
 struct Source {
@@ -124,14 +132,18 @@ struct Source {
   Axis vertical, horizontal;
   Reads rows, columns;
 
-  Index size() const { return vertical.k * horizontal.k; }
+  // The channels of a tap, and the number of taps.
+  Index inner() const { return maps.live > kFewChannels ? maps.live : 1; }
+  Index size() const { return vertical.k * horizontal.k * apart(); }
 
   int taps(Index row, Index column, Tap* to) const {
     int count = 0;
     for (const auto* r = rows.begin(row); r != rows.end(row); ++r)
       for (const auto* c = columns.begin(column); c != columns.end(column); ++c)
-        to[count++] = {x + (r->source * maps.width + c->source) * maps.pixel(),
-                       w + (r->tap * horizontal.k + c->tap) * channels, step};
+        for (Index n = 0; n < apart(); ++n)
+          to[count++] = {
+              x + (r->source * maps.width + c->source) * maps.pixel() + n * maps.images,
+              w + (r->tap * horizontal.k + c->tap) * channels + n * step, step};
     return count;
   }
 
@@ -149,6 +161,9 @@ struct Source {
     return {g.typed_data(), maps, w.typed_data(), channels, rows.k * columns.k * channels, true,
             rows, columns, Reads::input_gradient(rows), Reads::input_gradient(columns)};
   }
+
+ private:
+  Index apart() const { return maps.live > kFewChannels ? 1 : maps.live; }
 };
 
 #endif  // HPTJAX_DIRECT_H_

@@ -53,14 +53,6 @@ Outer outer_of(Index o, Index c) {
   return table[o - 1][c - 1];
 }
 
-// The places of the result whose tap j lies inside the image: the first, and one past the last.
-std::array<Index, 2> inside(const Axis& a, Index j) {
-  const Index reach = j * a.dilation;
-  Index first = std::min(a.out, reach < a.pad ? parts_of(a.pad - reach, a.stride) : 0);
-  Index last = a.in + a.pad > reach ? std::min(a.out, (a.in + a.pad - reach - 1) / a.stride + 1) : 0;
-  return {first, std::max(first, last)};
-}
-
 // Some rows of g and the rows of x that they meet: few enough to stay in the first-level cache.
 class WeightGradient {
   static constexpr Index kPixels = 16;  // pixels of a row of g: several shorter rows go together
@@ -72,7 +64,7 @@ class WeightGradient {
         vertical_(call.rows()),
         horizontal_(call.columns()),
         row_(taps() * x_.live * kLanes) {
-    for (Index j = 0; j < horizontal_.k; ++j) columns_.push_back(inside(horizontal_, j));
+    list_columns();
     together_ = std::max<Index>(1, kPixels / g_.width);
     const Index packed = together_ * kOuterRows * g_.width * g_.images;
     sums_ = scratch(g_.live * row_ + packed);
@@ -111,42 +103,87 @@ class WeightGradient {
   // Copies some channels of rows of g without those between: in place, pixels share cache sets.
   void pack(const float* g, Index rows, Index size, Index images) {
     float* to = packed_;
+    const bool whole = images == g_.images;  // then the channels of a pixel are one run
+    const Index runs = whole ? 1 : size, run = whole ? size * images : images;
     for (Index q = 0; q < rows * g_.width; ++q)
-      for (Index o = 0; o < size; ++o, to += images)
-        std::memcpy(to, g + q * g_.pixel() + o * g_.images, images * sizeof(float));
+      for (Index o = 0; o < runs; ++o, to += run)
+        std::memcpy(to, g + q * g_.pixel() + o * g_.images, run * sizeof(float));
   }
 
   template <int N>
   void add_rows(Index h, Index rows, Index o, Index o_size, const float* x, Index images) {
-    Index c = 0;
-    for (Index parts = parts_of(x_.live, kOuterColumns); parts > 0; --parts) {
-      Index c_size = part(x_.live - c, parts);
-      Outer function = outer_of<N>(o_size, c_size);
-      for (Index i = 0; i < vertical_.k; ++i) {
-        // the rows of g whose tap lies inside
-        Index skipped = 0, some = rows;
-        Index r = h * vertical_.stride + i * vertical_.dilation - vertical_.pad;
-        while (some > 0 && r < 0) r += vertical_.stride, ++skipped, --some;
-        while (some > 0 && r + (some - 1) * vertical_.stride >= x_.height) --some;
-        if (some == 0) continue;
-        for (Index j = 0; j < horizontal_.k; ++j) {
-          auto [first, last] = columns_[j];
-          Index column = first * horizontal_.stride + j * horizontal_.dilation - horizontal_.pad;
-          function(sums_ + o * row_ + ((i * horizontal_.k + j) * x_.live + c) * kLanes, row_,
-                   packed_ + (skipped * g_.width + first) * o_size * images, o_size * images, images,
-                   x + (r * x_.width + column) * x_.pixel() + c * x_.images,
-                   horizontal_.stride * x_.pixel(), x_.images, last - first, images, some,
-                   g_.width * o_size * images, vertical_.stride * x_.width * x_.pixel());
-        }
-      }
-      c += c_size;
+    for (Index i = 0; i < vertical_.k; ++i) {
+      // the rows of g whose tap lies inside
+      Index skipped = 0, some = rows;
+      Index r = h * vertical_.stride + i * vertical_.dilation - vertical_.pad;
+      while (some > 0 && r < 0) r += vertical_.stride, ++skipped, --some;
+      while (some > 0 && r + (some - 1) * vertical_.stride >= x_.height) --some;
+      if (some == 0) continue;
+      for (const Columns& own : columns_)
+        outer_of<N>(o_size, own.size)(
+            sums_ + o * row_ + (i * horizontal_.k * x_.live + own.column) * kLanes, row_,
+            packed_ + (skipped * g_.width + own.first) * o_size * images, o_size * images, images,
+            x + r * x_.width * x_.pixel() + own.at, horizontal_.stride * x_.pixel(), step_,
+            own.last - own.first, images, some, g_.width * o_size * images,
+            vertical_.stride * x_.width * x_.pixel());
     }
+  }
+
+  // Some neighbouring columns of a row of the kernel, [w, C], for the places first .. last of a row
+  // of g. at: where the first column's first number lies in a row of x.
+  struct Columns {
+    Index column, size, first, last, at;
+
+    bool goes_on(Index other, Index others, Index place) const {
+      return column == other && size == others && last == place;
+    }
+  };
+
+  // Lists the columns of a row of the kernel. Where channels are few, columns of several taps go
+  // together.
+  void list_columns() {
+    const Index width = horizontal_.k * x_.live;
+    const bool joined = x_.live < kOuterColumns &&
+                        (x_.live == 1 || (x_.live == x_.channels && horizontal_.dilation == 1));
+    step_ = joined && x_.live == 1 ? horizontal_.dilation * x_.pixel() : x_.images;
+    const Index run = joined ? width : x_.live;  // the columns of which any neighbours may join
+    for (Index begin = 0; begin < width; begin += run) {
+      Index column = begin;
+      for (Index parts = parts_of(run, kOuterColumns); parts > 0; --parts) {
+        const Index size = part(begin + run - column, parts);
+        for (Index q = 0; q < g_.width; ++q) list(column, size, q);
+        column += size;
+      }
+    }
+  }
+
+  // Lists those of `size` columns that reach an inner pixel from a place of a row of g.
+  void list(Index column, Index size, Index place) {
+    const auto reached = [&](Index k) {
+      const Index pixel = pixel_of(k, place);
+      return 0 <= pixel && pixel < x_.width;
+    };
+    while (size > 0 && !reached(column)) ++column, --size;
+    while (size > 0 && !reached(column + size - 1)) --size;
+    if (size == 0) return;
+    if (!columns_.empty() && columns_.back().goes_on(column, size, place)) {
+      ++columns_.back().last;
+      return;
+    }
+    const Index at = pixel_of(column, place) * x_.pixel() + column % x_.live * x_.images;
+    columns_.push_back({column, size, place, place + 1, at});
+  }
+
+  // The column of x that a column of the kernel meets at a place of a row of g.
+  Index pixel_of(Index column, Index place) const {
+    return place * horizontal_.stride + column / x_.live * horizontal_.dilation - horizontal_.pad;
   }
 
   Maps x_, g_;
   Axis vertical_, horizontal_;
   Index row_;
-  std::vector<std::array<Index, 2>> columns_;  // for each tap of a row
+  std::vector<Columns> columns_;
+  Index step_;  // from one column to the next, in x
   Index together_;  // rows of g taken together
   float *sums_, *packed_;
 };
