@@ -68,6 +68,7 @@ class Model(Recipe):
         "warmup",
         "task",
         "augment",
+        "precision",
         "input",
         "outputs",
         "layers",
@@ -120,6 +121,11 @@ class Model(Recipe):
         if (self.flax is None) == (not self.layers):
             raise ConfigError("model: must have either layers or flax.")
         if self.flax is not None:
+            if self.precision != "float32":
+                raise ConfigError(
+                    f"model.precision: must be float32 for a Flax class, got {self.precision}; the "
+                    "class itself says in which precision it computes."
+                )
             return self
         if self.layers[-1].word != HEAD:
             last = self.layers[-1].label

@@ -1,6 +1,6 @@
 """How a network is trained: the keys that both forms of a model have beside their layers."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
@@ -8,6 +8,10 @@ from hptjax.config.augment import Augment, augmentations, augmentations_tree
 from hptjax.config.frozen import SIZE_LIMIT, Frozen
 from hptjax.config.named import Part, part
 from hptjax.config.parts import LR_SCHEDULES, OPTIMIZERS, TASKS
+from hptjax.errors import ConfigError, did_you_mean, shown
+
+Precision: TypeAlias = Literal["float32", "bfloat16"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 
 def read_optimizer(tree: Any) -> Part:
@@ -26,6 +30,14 @@ def _read_augment(tree: Any) -> Augment | None:
     return None if tree is None else augmentations(tree, "model.augment")
 
 
+def _read_precision(word: Any) -> Any:
+    if isinstance(word, str) and word not in PRECISIONS:
+        raise ConfigError(
+            f"model.precision: unknown precision {shown(word)}; {did_you_mean(word, PRECISIONS)}"
+        )
+    return word
+
+
 class Recipe(Frozen):
     """The recipe that trains a network.
 
@@ -34,7 +46,8 @@ class Recipe(Frozen):
     rule that turns gradients into steps. lr_schedule: the factor of the learning rate over the
     training. task: what is learned, which decides the loss. warmup: the share of all steps in which
     the learning rate grows from 0. augment: the augmentations of this network's training images
-    (None: the data decide).
+    (None: the data decide). precision: how a training step keeps maps between its operations:
+    `bfloat16` is half as long on accelerators; all else, and all evaluation, is float32.
     """
 
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
@@ -55,3 +68,4 @@ class Recipe(Frozen):
         BeforeValidator(_read_augment),
         PlainSerializer(lambda parts: None if parts is None else augmentations_tree(parts)),
     ] = None
+    precision: Annotated[Precision, BeforeValidator(_read_precision)] = "float32"

@@ -133,7 +133,7 @@ class ModelConfig(Recipe):
         (True, 64)
     """
 
-    later: ClassVar = ("optimizer", "lr_schedule", "warmup", "task", "augment")
+    later: ClassVar = ("optimizer", "lr_schedule", "warmup", "task", "augment", "precision")
     leading: ClassVar = ("weight_decay", "batch_size", "beta_1", "beta_2", "lr", *_NETWORK)
 
     beta_1: Annotated[float, Field(ge=0, lt=1)] = 0.9

@@ -102,6 +102,7 @@ TABLE: tuple[Rule, ...] = (
     Rule("warmup", (), "warmup", "float", "traced", "warmup"),
     Rule("augment", (), "augment", "part", "traced", "augment"),
     Rule("batch_size", (), "batch_size", "int", "static"),
+    Rule("precision", (), "precision", "text", "static"),
     _layer("resnet_out_channels_l{i}", BLOCKS, "out_channels", "int", "width", "out_channels"),
     _layer("resnet_kernel_size_l{i}", BLOCKS, "kernel_size", "int", "static"),
     _layer("resnet_stride_l{i}", BLOCKS, "stride", "int", "static"),

@@ -14,6 +14,7 @@ from hptjax.models.layers.base import Context
 from hptjax.models.layers.pieces import inside, within
 from hptjax.models.numbers import TracedNumbers, bound_layers
 from hptjax.models.signature import Signature, walk
+from hptjax.ops import stored
 
 Arrays: TypeAlias = dict[str, Array]
 
@@ -37,10 +38,14 @@ def forward(
     new = dict(stats)
     layers = bound_layers(signature, choices, numbers)
     first = _first_trained(signature)
+    short = train and signature.precision == "bfloat16"
+    x = stored.keep(x) if short else x
     for k, (placed, incoming) in enumerate(walk(signature.incoming, layers)):
         own = within(placed.name, stats)
-        context = Context(incoming, train, key, own, placed.stream, first=k <= first)
-        x = placed.layer.forward(x, within(placed.name, params), context)
+        context = Context(
+            incoming, train, key, own, placed.stream, first=k <= first, bfloat16=short
+        )
+        x = context.kept(placed.layer.forward(x, within(placed.name, params), context))
         new.update(inside(placed.name, context.new_statistics))
     return x, new
 

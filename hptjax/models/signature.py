@@ -6,6 +6,7 @@ from typing import Any
 
 from hptjax.config.frozen import remembered
 from hptjax.config.model import AnyModel
+from hptjax.config.recipe import Precision
 from hptjax.models.chain import chain_of
 from hptjax.models.layers.base import Shape
 from hptjax.models.placed import Placed
@@ -15,24 +16,30 @@ from hptjax.models.placed import Placed
 class Signature:
     """The static part of a config: equal signatures can share one compiled body.
 
-    image: (height, width, channels). layers: their compiled part, see `Layer.static`.
+    image: (height, width, channels). layers: their compiled part, see `Layer.static`. precision:
+    how a training step keeps maps.
     """
 
     image: tuple[int, int, int]
     layers: tuple[Placed, ...]
     batch_size: int
+    precision: Precision = "float32"
     _hash: int | None = field(default=None, init=False, repr=False, compare=False)
 
     def __hash__(self) -> int:
         """Computed once: a signature is looked up more often than it is made."""
         if self._hash is None:
-            own = hash((self.image, self.layers, self.batch_size))
+            own = hash(self._values)
             object.__setattr__(self, "_hash", own)
         return self._hash  # pyright: ignore[reportReturnType]
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Leaves out the hash, which differs between processes."""
-        return Signature, (self.image, self.layers, self.batch_size)
+        return Signature, self._values
+
+    @property
+    def _values(self) -> tuple[Any, ...]:
+        return self.image, self.layers, self.batch_size, self.precision
 
     @property
     def incoming(self) -> Shape:
@@ -122,7 +129,8 @@ def net_shape(config: AnyModel) -> NetShape:
     layers = chain_of(config)
     static = tuple(Placed(p.name, p.layer.static(), p.stream) for p in layers)
     widths = tuple(getattr(p.layer, width) for p in layers for width in p.layer.widths)
-    return NetShape(_same(Signature(config.image, static, config.batch_size)), Widths(widths))
+    signature = Signature(config.image, static, config.batch_size, config.precision)
+    return NetShape(_same(signature), Widths(widths))
 
 
 @remembered

@@ -180,9 +180,16 @@ def _flat(w: Array) -> Array:
 
 
 def _product(matrix: Array, maps: Array) -> Array:
-    return (matrix @ maps.reshape(maps.shape[0], -1)).reshape(matrix.shape[0], *maps.shape[1:])
+    flat = product(matrix, maps.reshape(maps.shape[0], -1))
+    return flat.reshape(matrix.shape[0], *maps.shape[1:])
+
+
+def product(a: Array, b: Array) -> Array:
+    """Returns the product of two matrices, float32 also for operands of bfloat16."""
+    return jnp.matmul(a, b, preferred_element_type=jnp.float32)
 
 
 def outer(a: Array, b: Array) -> Array:
     """Sums all products over pixels and images: [A, ...], [B, ...] -> [A, B]."""
-    return jnp.einsum("bn,an->ab", b.reshape(b.shape[0], -1), a.reshape(a.shape[0], -1))
+    flat = b.reshape(b.shape[0], -1), a.reshape(a.shape[0], -1)
+    return jnp.einsum("bn,an->ab", *flat, preferred_element_type=jnp.float32)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from hptjax.ops import bands, flat, native, taps
+from hptjax.ops import bands, flat, native, stored, taps
 from hptjax.ops.moves import Moves, Pad, Pads
 from hptjax.ops.shapes import check_conv
 
@@ -38,7 +38,9 @@ def conv(
     are not padding, default all. All arrays must hold zeros in the other channels; kernels do not
     compute these. padding: (before, after), the rows and columns to add, or one such pair for rows
     and one for columns; H' = (H + sum(padding) - dilation * (h - 1) - 1) // stride + 1.
-    input_grad=False gives zeros for the gradient of x: the first layer needs none.
+    input_grad=False gives zeros for the gradient of x: the first layer needs none. x may be
+    bfloat16 where no kernels compute: products then have operands of bfloat16, the result and the
+    gradient of x are bfloat16, and all sums and other gradients are float32.
 
     Raises: ValueError for shapes that do not fit together; where kernels compute, XLA's error
     INVALID_ARGUMENT for more live channels than the arrays have.
@@ -48,8 +50,10 @@ def conv(
     if not native.take(x, w):
         if w.shape[1] != w.shape[2] or dilation > 1:
             x = x if input_grad else lax.stop_gradient(x)
-            y = taps.convolve(x, w, stride=stride, padding=moves.pads, dilation=dilation)
-            return y if bias is None else y + bias[:, None, None, None]
+            own = w if x.dtype == w.dtype else stored.kernel(w)
+            options = {"stride": stride, "padding": moves.pads, "dilation": dilation}
+            y = taps.convolve(x.astype(w.dtype), own, **options)
+            return (y if bias is None else y + bias[:, None, None, None]).astype(x.dtype)
         rows, columns = moves.pads
         if rows != columns:  # bands pad rows and columns alike
             x = jnp.pad(x, ((0, 0), rows, columns, (0, 0)))
@@ -111,7 +115,8 @@ def _live(w: Array, live: Array | None) -> Array:
 def _conv(x: Array, w: Array, b: Array, live: Array, moves: Moves, input_grad: bool) -> Array:
     if not native.take(x, w, b):
         way, options = _products(x, w, moves, input_grad)
-        return way.convolve(x, w, *options) + b[:, None, None, None]
+        y = way.convolve(x, w.astype(x.dtype), *options) + b[:, None, None, None]
+        return y.astype(x.dtype)
     out = (w.shape[0], *moves.sizes(x.shape, w.shape[1:3]), x.shape[3])
     layouts = (MAPS, None, None, None)
     return native.call_one("hptjax_conv", (x, w, b, live), layouts, out, MAPS, **moves.options())
@@ -125,8 +130,8 @@ def _conv_backward(moves: Moves, input_grad: bool, residuals, g: Array):
     x, w, live = residuals
     if not native.take(x, w, g):
         way, options = _products(x, w, moves, input_grad)
-        dx, dw = way.gradients(x, w, g, *options)
-        return dx, dw, g.sum((1, 2, 3)), None
+        dx, dw = way.gradients(x, w.astype(x.dtype), g, *options)
+        return dx.astype(x.dtype), dw, _sum(g), None
     dx = jnp.zeros_like(x)
     if input_grad:
         dx = _input_gradient("hptjax_conv_input_gradient", x, (g, w), live, moves)
@@ -152,10 +157,10 @@ def _both_backward(moves: Moves, residuals, cotangents):
     g, h = cotangents
     if not native.take(x, w, g):
         way, options = _products(x, w, moves, True)
-        dx, dw = way.gradients(x, w, g, *options)
+        dx, dw = way.gradients(x, w.astype(x.dtype), g, *options)
         way, options = _products(x, p, _beside(moves), True)
-        more, dp = way.gradients(x, p, h, *options)
-        return dx + more, dw, g.sum((1, 2, 3)), dp, h.sum((1, 2, 3)), None
+        more, dp = way.gradients(x, p.astype(x.dtype), h, *options)
+        return (dx + more).astype(x.dtype), dw, _sum(g), dp, _sum(h), None
     target = "hptjax_conv_input_gradient_of_both"
     return (
         _input_gradient(target, x, (g, w, h, p), live, moves),
@@ -166,6 +171,10 @@ def _both_backward(moves: Moves, residuals, cotangents):
 
 
 _both.defvjp(_both_forward, _both_backward)
+
+
+def _sum(g: Array) -> Array:
+    return g.sum((1, 2, 3), dtype=jnp.float32)
 
 
 def _products(x: Array, w: Array, moves: Moves, input_grad: bool) -> tuple[Any, tuple]:

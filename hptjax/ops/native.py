@@ -63,8 +63,16 @@ def left_out(platforms: Sequence[str] = ()) -> Iterator[None]:
 
 def for_tpu() -> bool:
     """Tells whether the program that is being traced is to run on TPUs, and on nothing else."""
-    platforms = _left_out.get()
-    return set(platforms or (jax.default_backend(),)) == {"tpu"}
+    return _platforms() == {"tpu"}
+
+
+def for_accelerators() -> bool:
+    """Tells whether the program that is being traced is to run on no CPU."""
+    return "cpu" not in _platforms()
+
+
+def _platforms() -> set[str]:
+    return set(_left_out.get() or (jax.default_backend(),))
 
 
 def take(*arrays: Array) -> bool:

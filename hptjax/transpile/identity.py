@@ -16,7 +16,7 @@ def as_computed(config: AnyModel) -> Hashable:
     the names of layers.
     """
     recipe = (
-        (config.batch_size, config.lr, config.weight_decay, config.warmup),
+        (config.batch_size, config.precision, config.lr, config.weight_decay, config.warmup),
         (config.optimizer, config.lr_schedule, config.task, config.augment),
     )
     if isinstance(config, Model):

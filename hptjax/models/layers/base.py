@@ -20,7 +20,7 @@ methods must not branch on a width.
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
@@ -33,6 +33,7 @@ from jax import Array
 from hptjax.config.frozen import Frozen
 from hptjax.config.parts import LAYERS
 from hptjax.config.traced import traced_numbers
+from hptjax.ops import stored
 
 Shape: TypeAlias = tuple[Any, ...]
 """The shape of one image on its way: (C, H, W) of maps, (N,) of units; C and N may be traced."""
@@ -90,7 +91,8 @@ class Context:
     root: the key that this step's draws derive from, None in evaluation. stream: the number that
     derives the layer's key from root; None: the key is root. statistics: the layer's running
     statistics; entries that `forward` puts into `new_statistics` replace them. first: whether the
-    input is the images, which need no gradient.
+    input is the images, which need no gradient. bfloat16: whether the step keeps its maps in
+    bfloat16; a layer of several operations then passes what each gives through `kept`.
     """
 
     incoming: Shape
@@ -99,6 +101,7 @@ class Context:
     statistics: Mapping[str, Array]
     stream: int | None = None
     first: bool = False
+    bfloat16: bool = False
     new_statistics: dict[str, Array] = field(default_factory=dict)
 
     @property
@@ -107,6 +110,21 @@ class Context:
         if self.root is None or self.stream is None:
             return self.root
         return jax.random.fold_in(self.root, jnp.uint32(self.stream))
+
+
+    def kept(self, x: Array) -> Array:
+        """Returns x as the step keeps it, still as float32: maps may be rounded to bfloat16."""
+        return stored.keep(x) if self.bfloat16 and x.ndim == 4 else x
+
+    def kernel(self, w: Array) -> Array:
+        """Returns a kernel as products read it: it may be rounded, but its gradient is not."""
+        return stored.kernel(w) if self.bfloat16 else w
+
+    def convolved(self, conv: Callable[..., Any], x: Array, *kernels: Array, **options: Any) -> Any:
+        """Returns conv(x, *kernels, **options), of `ops.conv`, as the step keeps it."""
+        if not self.bfloat16:
+            return conv(x, *kernels, **options)
+        return stored.convolve(conv, x, *kernels, **options)
 
 
 class Infeasible(ValueError):

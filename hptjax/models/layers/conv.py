@@ -147,7 +147,9 @@ class Conv(Convolution):
         live = live_of(context.incoming, self.out_channels)
         options = {"stride": self.stride, "padding": self.pads, "dilation": self.dilation}
         kernel = weights["conv.kernel"]
-        return conv(x, kernel, bias, live, **options, input_grad=not context.first)
+        return context.convolved(
+            conv, x, kernel, bias=bias, live=live, **options, input_grad=not context.first
+        )
 
     def exact(self, x: Array) -> Array:
         return ExactConv(

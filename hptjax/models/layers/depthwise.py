@@ -43,10 +43,10 @@ class Depthwise(Convolution):
     def convolved(
         self, x: Array, weights: Mapping[str, Array], bias: Array | None, context: Context
     ) -> Array:
-        kernel = weights["conv.kernel"][..., 0]
+        kernel = context.kernel(weights["conv.kernel"])[..., 0]
         options = {"stride": self.stride, "padding": self.pads, "dilation": self.dilation}
         x = depthwise(x, kernel, jnp.int32(context.incoming[0]), **options)
-        return x if bias is None else x + bias[:, None, None, None]
+        return context.kept(x if bias is None else x + bias[:, None, None, None])
 
     def exact(self, x: Array) -> Array:
         kernel, maps = pair(self.kernel_size), x.shape[-1]

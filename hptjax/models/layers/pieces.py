@@ -53,7 +53,7 @@ def normed(
     )
     y = norm.apply(x, within(name, weights), own, **options)
     context.new_statistics.update(inside(name, own.new_statistics))
-    return y
+    return context.kept(y)
 
 
 def names_of(value: Any) -> tuple[Any, ...]:
@@ -95,10 +95,10 @@ def followed(
     relu = names_of(layer.activation) == ("relu",)
     left = {} if absorbed is None else {"bias": absorbed}
     if layer.norm.name == "none":
-        x = activated(x, layer.activation, shape[0])
+        x = context.kept(activated(x, layer.activation, shape[0]))
     else:
         # the norm applies relu itself
         norm = layer.norm.options
         x = normed(norm, x, "norm", shape, weights, context, relu=relu, **left)
-        x = x if relu else activated(x, layer.activation, shape[0])
+        x = x if relu else context.kept(activated(x, layer.activation, shape[0]))
     return dropped(x, layer.dropout, context, shape[0])

@@ -108,13 +108,14 @@ class Residual(Layer):
 
         y, shortcut = self._first(x, kernel, context)
         y = normal(y, "conv1", "norm1", relu)
-        y = y if relu else activated(y, self.activation, out[0])
+        y = y if relu else context.kept(activated(y, self.activation, out[0]))
         w, b = kernel("conv2")
-        y = conv(y, w, b, live_of(out, out[0]), padding=self.pads)
+        live = live_of(out, out[0])
+        y = context.convolved(conv, y, w, bias=b, live=live, padding=self.pads)
         y = normal(y, "conv2", "norm2")
         if self.projects:
             shortcut = normal(shortcut, "projection", "norm_projection")
-        return activated(y + shortcut, self.activation, out[0])
+        return activated(context.kept(y + shortcut), self.activation, out[0])
 
     def _first(self, x: Array, kernel: Any, context: Context) -> tuple[Array, Array]:
         """Returns the output of the first convolution, and the shortcut."""
@@ -123,8 +124,9 @@ class Residual(Layer):
         w, b = kernel("conv1")
         if self.projects:
             p, d = kernel("projection")
-            return conv_and_projection(x, w, p, (b, d), live, **options)
-        y = conv(x, w, b, live, **options)
+            both = {"biases": (b, d), "live": live, **options}
+            return context.convolved(conv_and_projection, x, w, p, **both)
+        y = context.convolved(conv, x, w, bias=b, live=live, **options)
         # only channels of both ends pass: the gradient of others would wake dead weights
         both = jnp.minimum(live[0], live[1])
         return y, identity_shortcut(x, y.shape[0], self.stride, both)

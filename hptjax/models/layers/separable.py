@@ -28,11 +28,11 @@ class Separable(Conv):
     def convolved(
         self, x: Array, weights: Mapping[str, Array], bias: Array | None, context: Context
     ) -> Array:
-        kernel = weights["depthwise.kernel"][..., 0]
+        kernel = context.kernel(weights["depthwise.kernel"])[..., 0]
         options = {"stride": self.stride, "padding": self.pads, "dilation": self.dilation}
         live = live_of(context.incoming, self.out_channels)
-        x = depthwise(x, kernel, live[0], **options)
-        return conv(x, weights["conv.kernel"], bias, live)
+        x = context.kept(depthwise(x, kernel, live[0], **options))
+        return context.convolved(conv, x, weights["conv.kernel"], bias=bias, live=live)
 
     def exact(self, x: Array) -> Array:
         kernel, maps = pair(self.kernel_size), x.shape[-1]
