@@ -7,8 +7,8 @@
 Compiles the loop over training batches of a body, with --lanes members side by side, for an H100 or
 for one core of a TPU v5e. Counts the work of a step: kernels, relayouts (which only move numbers to
 another layout), bytes read and written by kind, bytes with the padding of a TPU's tiles, and bytes
-that leave its fast memory. --maps stores maps, their gradients and the kernels of convolutions in
-another type than hptjax does; norms still compute in float32, as do all units.
+that leave its fast memory. --maps is the precision of the network's recipe: how its training steps
+keep maps.
 
 No device is needed, only the compilers of jax's version. For a GPU with jax 0.10.1:
 
@@ -24,21 +24,18 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import jax
 import jax.numpy as jnp
-from jax import Array
 from jax.experimental import topologies
 from jax.sharding import SingleDeviceSharding
 
-from hptjax.models.layers import pools
-from hptjax.ops import bands, conv, flat, native, norm
+from hptjax.config.recipe import PRECISIONS, Precision
+from hptjax.ops import native, stored
 from hptjax.population.epoch import initial_state, train_epoch
 from hptjax.population.images import EpochInput
 from hptjax.settings import fixed_settings
@@ -103,55 +100,10 @@ def _cuda_folder() -> list[str]:
     return [f"--xla_gpu_cuda_data_dir={path}" for path in found][:1]
 
 
-@contextmanager
-def stored_maps(dtype: Any) -> Iterator[None]:
-    """Gives programs that are traced within maps, gradients and kernels of this type."""
-
-    def cast(*arrays: Array) -> list[Array]:
-        return [array.astype(dtype) for array in arrays]
-
-    def narrow(module: Any) -> list[tuple[Any, str, Any]]:
-        convolve, gradients = module.convolve, module.gradients
-
-        def narrowly(x: Array, w: Array, g: Array, *options: Any) -> tuple[Array, Array]:
-            dx, dw = gradients(*cast(x, w, g), *options)
-            return dx.astype(x.dtype), dw.astype(w.dtype)
-
-        return [
-            (module, "convolve", lambda x, w, *options: convolve(*cast(x, w), *options)),
-            (module, "gradients", narrowly),
-        ]
-
-    forward, backward, bias, pool = norm._forward, norm._backward, conv._bias, pools.average_pool
-
-    def normalised(x: Array, *others: Any) -> tuple[Array, ...]:
-        y, *statistics = forward(x.astype(jnp.float32), *others)
-        return y.astype(x.dtype), *statistics
-
-    def turned(
-        x: Array, scale: Array, shift: Array, mean: Array, var: Array, g: Array, *options: Any
-    ) -> tuple[Array, ...]:
-        x32, g32 = x.astype(jnp.float32), g.astype(jnp.float32)
-        dx, *own = backward(x32, scale, shift, mean, var, g32, *options)
-        return dx.astype(x.dtype), *own
-
-    changed = [
-        *(narrow(bands) + narrow(flat)),
-        (norm, "_forward", normalised),
-        (norm, "_backward", turned),
-        (conv, "_bias", lambda w, b: bias(w, b).astype(dtype)),
-        (pools, "average_pool", lambda x, size: pool(x.astype(jnp.float32), size)),
-    ]
-    with ExitStack() as stack:
-        for module, name, function in changed:
-            stack.enter_context(patch.object(module, name, function))
-        yield
-
-
-def compiled_epoch(body: str, lanes: int, platform: str) -> str:
+def compiled_epoch(body: str, lanes: int, platform: str, precision: Precision) -> str:
     """The optimised HLO of an epoch of `lanes` members of a body, "c0,c1,stride", side by side."""
     device = absent_device(platform)
-    network = network_of(body, mlp_out_l0=128)
+    network = network_of(body, precision, mlp_out_l0=128)
     net, choices = network.body, network.choices.fitted(Labels())
     array: Any = jax.ShapeDtypeStruct
     batch = net.signature.batch_size
@@ -175,7 +127,8 @@ def compiled_epoch(body: str, lanes: int, platform: str) -> str:
         return jax.tree.map(lambda a: array((lanes, *a.shape), a.dtype), tree)
 
     place = SingleDeviceSharding(device)
-    options = {"in_shardings": place, "out_shardings": place, "donate_argnums": 0}
+    options: Any = {"in_shardings": place, "out_shardings": place, "donate_argnums": 0}
+    options["compiler_options"] = stored.compiler_options(precision)
     with native.left_out((PLATFORMS[platform],)), fixed_settings():
         lowered = jax.jit(epoch, **options).lower(side_by_side(state), side_by_side(hparams), given)
         text = lowered.compile().as_text()
@@ -205,15 +158,14 @@ def main() -> int:
     parser.add_argument("--platform", choices=PLATFORMS, required=True)
     parser.add_argument("--body", default="24,16,1", help="channels of both blocks, and the stride")
     parser.add_argument("--lanes", type=int, default=8, help="members side by side")
-    parser.add_argument("--maps", choices=("bfloat16", "float16"), help="the type of stored maps")
+    parser.add_argument("--maps", choices=PRECISIONS, default="float32", help="the precision")
     parser.add_argument("--keep", type=Path, help="a file for the compiled program")
     parser.add_argument(
         "--longest", type=int, default=0, help="list so many of the largest kernels"
     )
     args = parser.parse_args()
     began = time.process_time()
-    with stored_maps(args.maps) if args.maps else nullcontext():
-        text = compiled_epoch(args.body, args.lanes, args.platform)
+    text = compiled_epoch(args.body, args.lanes, args.platform, args.maps)
     seconds = time.process_time() - began
     if args.keep:
         args.keep.write_text(text, encoding="utf-8")
@@ -225,7 +177,7 @@ def main() -> int:
     relayouts = counted([k for k in kernels if k.relayout])
     rows += [["relayouts among them", *relayouts.values()], ["all", *counted(kernels).values()]]
     head = f"body {args.body}, {args.lanes} lanes, a step on a {args.platform}"
-    head += f", {args.maps} maps" if args.maps else ""
+    head += f", {args.maps} maps"
     columns = ["kind", "kernels", "MB read", "MB written", "MB, tiles filled", "of it off chip"]
     show(f"{head}; compiled in {seconds:.0f} s of CPU", columns, rows)
     for k in sorted(kernels, key=lambda k: -sum(a.padded for a in k.moved))[: args.longest]:

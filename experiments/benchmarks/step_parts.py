@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from hptjax.config.recipe import Precision
 from hptjax.models.choices import Choices, choices_of
 from hptjax.models.costs import costs_of
 from hptjax.models.forward import cross_entropy
@@ -54,13 +55,14 @@ class _Network(NamedTuple):
         return jax.tree.map(lambda t: jnp.asarray(t[0]), table)
 
 
-def network_of(text: str, **others: Any) -> _Network:
+def network_of(text: str, precision: Precision = "float32", **others: Any) -> _Network:
     """The network of "c0,c1,stride"; others: hparams instead of those in HPARAMS."""
     first, second, stride = (int(number) for number in text.split(","))
     channels = {"resnet_out_channels_l0": first, "resnet_out_channels_l1": second}
     hparams = {**HPARAMS, **others, **channels, "resnet_stride_l0": stride}
     config = trial1_problem().build(hparams).config
     assert config is not None, f"{text} cannot be built"
+    config = config.model_copy(update={"precision": precision})
     return _Network(net_shape(config), choices_of([config]), Member(config, 0))
 
 

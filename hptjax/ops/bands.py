@@ -185,8 +185,11 @@ def _product(matrix: Array, maps: Array) -> Array:
 
 
 def product(a: Array, b: Array) -> Array:
-    """Returns the product of two matrices, float32 also for operands of bfloat16."""
-    return jnp.matmul(a, b, preferred_element_type=jnp.float32)
+    """Returns the product of two matrices, to be added up in float32.
+
+    Of bfloat16 it is stored in bfloat16: products are the most numbers that a step writes.
+    """
+    return (a @ b).astype(jnp.float32)
 
 
 def outer(a: Array, b: Array) -> Array:

@@ -20,6 +20,14 @@ EXPONENT, MANTISSA = 8, 7  # the bits of bfloat16
 SHORT = jnp.bfloat16
 
 
+def compiler_options(precision: str) -> dict[str, Any] | None:
+    """Returns XLA's options for a program that trains networks of this precision.
+
+    By its own options it leaves out conversions to bfloat16 and back, and so stores float32.
+    """
+    return None if precision == "float32" else {"xla_allow_excess_precision": False}
+
+
 def keep(x: Array) -> Array:
     """Returns float32 maps as they are kept; their gradient is rounded, too."""
     return x.astype(SHORT).astype(x.dtype) if native.for_accelerators() else _both_ways(x)

@@ -18,6 +18,7 @@ from hptjax.models.choices import Choices
 from hptjax.models.keys import root_key
 from hptjax.models.signature import NetShape
 from hptjax.models.weights import longest_vectors
+from hptjax.ops import stored
 from hptjax.population.beginning import begin_row, beginning, is_drawn
 from hptjax.population.epoch import MemberState, Metrics, TracedHparams
 from hptjax.population.images import DatasetArrays, EpochInput, epoch_input
@@ -48,7 +49,9 @@ def training(body: NetShape, choices: Choices, lanes: int) -> Any:
 
     It takes the arguments of `train_body` from the carry on; it uses up the carry.
     """
-    return jax.jit(partial(train_body, body, choices, lanes), donate_argnums=0)
+    options = stored.compiler_options(body.signature.precision)
+    train = partial(train_body, body, choices, lanes)
+    return jax.jit(train, donate_argnums=0, compiler_options=options)
 
 
 _blank = jax.jit(blank_state, static_argnums=(0, 1), keep_unused=True)
