@@ -19,6 +19,14 @@ NAMES: dict[str, tuple[str, ...]] = {
     "warmup_ratio": ("warmup",),
     "batch": ("batch_size",),
     "bs": ("batch_size",),
+    "dtype": ("precision",),
+    "mixed_precision": ("precision",),
+    "amp": ("precision",),
+    "bf16": ("bfloat16",),
+    "bf16-mixed": ("bfloat16",),
+    "mixed_bfloat16": ("bfloat16",),
+    "fp32": ("float32",),
+    "single": ("float32",),
     "dropout": ("mlp_do_l", "dropout"),
     "dropout_rate": ("mlp_do_l", "dropout"),
     "activation": ("mlp_af_l", "activation_fun"),
@@ -127,6 +135,7 @@ _OPTIMIZER = "write optimizer: {sgd: {momentum: 0.9, nesterov: true}} in the mod
 _SCHEDULE = "write lr_schedule: cosine in the model, and warmup: 0.05 before it"
 _DEPTH = "it is an option of a layer in a list of layers, as in linear: {depth: {int: [1, 3]}}"
 _BUDGET = "it stands in budget, as in budget: {%s: %s}"
+_HALF = "its 16 bits are bfloat16, with the range of float32: write precision: bfloat16"
 # {word: what to write instead}, for words that no single name translates.
 NOTES: dict[str, str] = {
     "momentum": _OPTIMIZER,
@@ -182,6 +191,7 @@ NOTES: dict[str, str] = {
     "sobol": "write optuna.QMCSampler",
     **{name: _ACTIVATION % name for name in ("relu", "leaky_relu", "gelu", "silu", "tanh", "elu")},
     "leakyrelu": _ACTIVATION % "leaky_relu",
+    **dict.fromkeys(("fp16", "half", "16-mixed", "mixed_float16"), _HALF),
     "halving": "it is a schedule: schedule: halving",
     "hyperband": "it is a schedule: schedule: hyperband",
     "direction": "each metric has its own, as val_accuracy is maximised: metric: val_accuracy",

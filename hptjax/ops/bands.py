@@ -5,6 +5,9 @@ product, which is shifted and added. A band copies k*C numbers a pixel, patches 
 products stay large enough to run at nearly the machine's full rate. Both gradients have the same
 form. The gradients that JAX derives from XLA's own convolution take an unoptimized path inside a
 loop on CPUs, about ten times slower.
+
+Products of maps in bfloat16 are stored in bfloat16, for they are most of what a step writes, and
+added up in float32.
 """
 
 from collections.abc import Sequence
@@ -59,7 +62,8 @@ def convolve(x: Array, w: Array, stride: int, pad: Pad, input_grad: bool) -> Arr
         out = _product(taps, _bands(x, columns, k, stride, pad, height))
         out = out.reshape(len(columns.taps), w.shape[0], *out.shape[1:])
         parts += [_shift(z, d, width) for z, d in zip(out, columns.shifts, strict=True)]
-    return sum(parts[1:], parts[0])
+    wide = [part.astype(jnp.float32) for part in parts]
+    return sum(wide[1:], wide[0])
 
 
 def gradients(
@@ -81,7 +85,7 @@ def gradients(
         parts = outer(g_taps, bands).reshape(-1, w.shape[0], k, w.shape[3])
         dw |= dict(zip(columns.taps, parts, strict=True))
         if input_grad:
-            rows = _product(matrix(w, columns.taps).T, g_taps)
+            rows = _product(matrix(w, columns.taps).T, g_taps).astype(jnp.float32)
             planes.append(_add_rows(rows.reshape(k, -1, *rows.shape[1:]), stride, pad, x.shape[1]))
     dx = _interleave(planes, stride, pad, x.shape[2]) if input_grad else jnp.zeros_like(x)
     return dx, jnp.stack([dw[j] for j in range(k)], 2)
@@ -180,16 +184,7 @@ def _flat(w: Array) -> Array:
 
 
 def _product(matrix: Array, maps: Array) -> Array:
-    flat = product(matrix, maps.reshape(maps.shape[0], -1))
-    return flat.reshape(matrix.shape[0], *maps.shape[1:])
-
-
-def product(a: Array, b: Array) -> Array:
-    """Returns the product of two matrices, to be added up in float32.
-
-    Of bfloat16 it is stored in bfloat16: products are the most numbers that a step writes.
-    """
-    return (a @ b).astype(jnp.float32)
+    return (matrix @ maps.reshape(maps.shape[0], -1)).reshape(matrix.shape[0], *maps.shape[1:])
 
 
 def outer(a: Array, b: Array) -> Array:

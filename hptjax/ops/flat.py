@@ -4,7 +4,8 @@ A TPU stores the last two axes of an array in tiles of 8 x 128 numbers. More tha
 of maps [C, H, W, B] is then padding, and each product on [C, H*W*B] needs another order. Here maps
 stay flat: the next row is W*B numbers further, the next column B numbers. Columns that a shift
 carries over the border are masked. With a stride, the maps are first dealt to stride x stride
-phases, each as large as the result; a tap reads one phase.
+phases, each as large as the result; a tap reads one phase. Of maps in bfloat16 products are added
+up in bfloat16, too: XLA would otherwise store them in float32.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +36,7 @@ def convolve(x: Array, w: Array, stride: int, pad: Pad, input_grad: bool) -> Arr
     phases, images, parts = _phases(x, stride, taps), x.shape[3], []
     for phase, columns in _columns(taps).items():
         band = _band(phases, phase, taps, width * images)
-        out = _parts(bands.product(bands.matrix(w, columns), band), len(columns))
+        out = _parts(bands.matrix(w, columns) @ band, len(columns))
         shifts = [taps[j][0] for j in columns]
         parts += [_beside(z, by, width, images) for z, by in zip(out, shifts, strict=True)]
     return sum(parts[1:], parts[0]).reshape(w.shape[0], height, width, images)
@@ -55,7 +56,7 @@ def gradients(
         g_taps = jnp.concatenate([_beside(flat, by, width, images) for by in shifts], 0)
         parts = bands.outer(g_taps, _band(phases, phase, taps, row))
         dw |= dict(zip(columns, parts.reshape(-1, w.shape[0], k, w.shape[3]), strict=True))
-        rows = _parts(bands.product(bands.matrix(w, columns).T, g_taps), k)
+        rows = _parts(bands.matrix(w, columns).T @ g_taps, k)
         for (by, of), part in zip(taps, rows, strict=True):
             moved = _shifted(part, -by * row)
             dx[of, phase] = dx[of, phase] + moved if (of, phase) in dx else moved
