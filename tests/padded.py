@@ -12,7 +12,7 @@ from hptjax.models.chain import chain_of
 from hptjax.models.choices import Choices
 from hptjax.models.signature import NetShape, Widths, map_axes
 from hptjax.models.weights import exact_arrays, gathered, initial_statistics, initial_weights
-from hptjax.ops import native
+from hptjax.ops import native, stored
 from hptjax.population import Member, make_plan
 from hptjax.population.epoch import MemberState, train_step
 from hptjax.population.images import to_maps
@@ -40,7 +40,10 @@ def start_of(body: NetShape, exact: NetShape, choices: Choices):
 @cache
 def step_of(body: NetShape, choices: Choices, kernels: bool):
     """Compiled once for each body: the traced hparams need no other program."""
-    jitted = jax.jit(lambda *args: train_step(body, choices, *args)[0])
+    options = stored.compiler_options(body.signature.precision)
+    jitted = jax.jit(
+        lambda *args: train_step(body, choices, *args)[0], compiler_options=options
+    )
 
     def step(*args):
         with nullcontext() if kernels else native.left_out():

@@ -6,7 +6,8 @@
 Networks of the trial-1 space are trained on one core in float32, then again from the same weights,
 with the same images and dropout. In the second training every map, its gradient and the kernels of
 convolutions are rounded to the numbers of a format. Sums, statistics, weights, moments and all
-units stay in float32. `control` keeps 22 of the 23 bits of a float32: another order of additions
+units stay in float32. bf16 is the recipe's `precision: bfloat16`, by which evaluation is not
+rounded; the others are patches, which round in evaluation, too. `control` keeps 22 of the 23 bits of a float32: another order of additions
 would make about the same difference. In f16, gradients are rounded as if the loss were multiplied
 by 4096. A seed is a draw of weights and of dropout; all seeds have the same images in the same
 order. The last line of output is one JSON object.
@@ -44,7 +45,9 @@ class Format(NamedTuple):
     scale: float = 1.0
 
 
-FORMATS = {"control": Format(8, 22), "f16": Format(5, 10, 4096.0), "bf16": Format(8, 7)}
+FORMATS = {"control": Format(8, 22), "f16": Format(5, 10, 4096.0)}
+BF16 = "bf16"  # hptjax's own: `precision: bfloat16` in the recipe
+PRECISIONS = [*FORMATS, BF16]
 
 
 @contextmanager
@@ -102,9 +105,14 @@ def rounded_maps(form: Format) -> Iterator[None]:
         yield
 
 
-def trained(args: argparse.Namespace, form: Format | None) -> tuple[dict[str, np.ndarray], float]:
-    """{metric: [networks, seeds]} after the last epoch, and the CPU seconds of the training."""
-    configs = [ModelConfig.from_dict(tree) for tree in mixed_members(args.networks, 0)]
+def trained(args: argparse.Namespace, name: str | None) -> tuple[dict[str, np.ndarray], float]:
+    """{metric: [networks, seeds]} after the last epoch, and the CPU seconds of the training.
+
+    name: of the precision; None: float32.
+    """
+    recipe = {"precision": "bfloat16" if name == BF16 else "float32"}
+    trees = mixed_members(args.networks, 0)
+    configs = [ModelConfig.from_dict(tree).model_copy(update=recipe) for tree in trees]
     images = shuffled(training_images(args.data, args.data_dir), 0)
     count = min(args.images, images.size - VALIDATION)
     began = sum(os.times()[:2])
@@ -114,8 +122,8 @@ def trained(args: argparse.Namespace, form: Format | None) -> tuple[dict[str, np
         for seed in range(args.seeds)
     ]
     with ExitStack() as stack:
-        if form is not None:
-            stack.enter_context(rounded_maps(form))
+        if name in FORMATS:
+            stack.enter_context(rounded_maps(FORMATS[name]))
         trainer = PopulationTrainer(
             make_plan(configs, capacity=len(members)),
             images.take(np.arange(VALIDATION, VALIDATION + count)),
@@ -157,14 +165,14 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--images", type=int, default=6400, help="to train on")
     parser.add_argument("--data", default="auto")
     parser.add_argument("--data-dir", default=None)
-    parser.add_argument("--precisions", nargs="+", choices=FORMATS, default=list(FORMATS))
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS)
     args = parser.parse_args(given)
     set_up(compile_cache=False)
     plain, seconds = trained(args, None)
     print(f"{machine()}\nf32: {seconds:.0f} s of CPU", file=sys.stderr, flush=True)
     found: dict[str, Any] = {}
     for name in args.precisions:
-        ours, seconds = trained(args, FORMATS[name])
+        ours, seconds = trained(args, name)
         found[name] = {metric: compared(ours[metric], plain[metric]) for metric in METRICS}
         print(f"{name}: {seconds:.0f} s of CPU, {found[name]}", file=sys.stderr, flush=True)
     rows = []

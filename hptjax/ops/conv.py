@@ -115,8 +115,8 @@ def _live(w: Array, live: Array | None) -> Array:
 def _conv(x: Array, w: Array, b: Array, live: Array, moves: Moves, input_grad: bool) -> Array:
     if not native.take(x, w, b):
         way, options = _products(x, w, moves, input_grad)
-        y = way.convolve(x, w.astype(x.dtype), *options) + b[:, None, None, None]
-        return y.astype(x.dtype)
+        y = way.convolve(x, w.astype(x.dtype), *options)
+        return (y.astype(b.dtype) + b[:, None, None, None]).astype(x.dtype)
     out = (w.shape[0], *moves.sizes(x.shape, w.shape[1:3]), x.shape[3])
     layouts = (MAPS, None, None, None)
     return native.call_one("hptjax_conv", (x, w, b, live), layouts, out, MAPS, **moves.options())
@@ -160,7 +160,8 @@ def _both_backward(moves: Moves, residuals, cotangents):
         dx, dw = way.gradients(x, w.astype(x.dtype), g, *options)
         way, options = _products(x, p, _beside(moves), True)
         more, dp = way.gradients(x, p.astype(x.dtype), h, *options)
-        return (dx + more).astype(x.dtype), dw, _sum(g), dp, _sum(h), None
+        dx = (dx.astype(jnp.float32) + more.astype(jnp.float32)).astype(x.dtype)
+        return dx, dw, _sum(g), dp, _sum(h), None
     target = "hptjax_conv_input_gradient_of_both"
     return (
         _input_gradient(target, x, (g, w, h, p), live, moves),
