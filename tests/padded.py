@@ -41,9 +41,7 @@ def start_of(body: NetShape, exact: NetShape, choices: Choices):
 def step_of(body: NetShape, choices: Choices, kernels: bool):
     """Compiled once for each body: the traced hparams need no other program."""
     options = stored.compiler_options(body.signature.precision)
-    jitted = jax.jit(
-        lambda *args: train_step(body, choices, *args)[0], compiler_options=options
-    )
+    jitted = jax.jit(lambda *args: train_step(body, choices, *args)[0], compiler_options=options)
 
     def step(*args):
         with nullcontext() if kernels else native.left_out():

@@ -111,7 +111,6 @@ class Context:
             return self.root
         return jax.random.fold_in(self.root, jnp.uint32(self.stream))
 
-
     def kept(self, x: Array) -> Array:
         """Returns x as the step keeps it, still as float32: maps may be rounded to bfloat16."""
         return stored.keep(x) if self.bfloat16 and x.ndim == 4 else x
