@@ -27,8 +27,8 @@ padded      said of an hparam that is a number of channels or units: networks th
             share a program, in which the narrow ones are filled up with zeros
 traced      said of an hparam that is an argument of the program, such as a learning rate:
             networks that differ in it share a program at no cost
-signature   the numbers of a network that shape its program: strides, kernels, paddings, batch
-            size, pool
+signature   what shapes the program of a network: strides, kernels, paddings, batch size, pool,
+            precision
 widths      the numbers of channels and units of a network
 net shape   a signature and widths: together they give the shape of every array of a network
 body        a net shape that is compiled; its members are padded to its widths
@@ -39,6 +39,7 @@ block       a group of layers with a shortcut around it: a residual block
 label       the name of a layer in a list of layers, such as `conv0`; its hparams begin with it.
             In data, the class of an image
 recipe      how a network is trained: optimizer, schedule, warm-up, task, augmentations
+precision   how a training step keeps maps between its operations: float32 or bfloat16
 part        a thing that is named in a table and takes options, such as an optimizer
 kind        a part without its traced numbers: parts of one kind share a program
 choices     the kinds of parts that a program holds; each member has one of them

@@ -6,11 +6,13 @@
 Networks of the trial-1 space are trained on one core in float32, then again from the same weights,
 with the same images and dropout. In the second training every map, its gradient and the kernels of
 convolutions are rounded to the numbers of a format. Sums, statistics, weights, moments and all
-units stay in float32. bf16 is the recipe's `precision: bfloat16`, by which evaluation is not
-rounded; the others are patches, which round in evaluation, too. `control` keeps 22 of the 23 bits of a float32: another order of additions
-would make about the same difference. In f16, gradients are rounded as if the loss were multiplied
-by 4096. A seed is a draw of weights and of dropout; all seeds have the same images in the same
-order. The last line of output is one JSON object.
+units stay in float32.
+
+`bf16` is `precision: bfloat16` of the recipe, which does not round in evaluation. The others are
+patches, which do. `control` keeps 22 of the 23 bits of a float32: another order of additions would
+make about the same difference. In `f16`, gradients are rounded as if the loss were multiplied by
+4096. A seed is a draw of weights and of dropout; all seeds have the same images in the same order.
+The last line of output is one JSON object.
 """
 
 import argparse

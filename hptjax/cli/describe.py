@@ -163,12 +163,16 @@ def bodies_table(plan: Plan, configs: Sequence[AnyModel]) -> PlainTable:
     """A table of the compiled bodies, with the share of the sampled configs that each trains."""
     table = PlainTable(title=f"Compiled bodies: {len(plan.bodies)}", title_justify="left")
     table.add_column("batch")
+    told = any(body.signature.precision != "float32" for body in plan.bodies)
+    if told:
+        table.add_column("precision")
     table.add_column("layers", ratio=1)
     table.add_column("share", justify="right")
     places = [plan.body_of(net_shape(config)) for config in configs]
     for i, body in enumerate(plan.bodies):
         share = f"{places.count(i) / len(places):.0%}"
-        table.add_row(str(body.signature.batch_size), layers_text(body.layers), share)
+        own = [str(body.signature.batch_size), *([body.signature.precision] if told else [])]
+        table.add_row(*own, layers_text(body.layers), share)
     return table
 
 
