@@ -1,0 +1,65 @@
+// Batch norm: what its kernels share.
+
+#ifndef HPTJAX_NORM_H_
+#define HPTJAX_NORM_H_
+
+#include <array>
+#include <cmath>
+#include <vector>
+
+#include "kernels.h"
+
+// The mean of value(Lanes<N>, channel, place) over the pixels and images of each channel.
+template <class Value>
+void means(const Maps& maps, float* to, Value value) {
+  ChannelSums<1> sums(maps);
+  sums.add([&]<int N>(Lanes<N> lanes, Index c, Index at) { return std::array{value(lanes, c, at)}; });
+  sums.totals(0, to);
+  for (Index c = 0; c < maps.channels; ++c) to[c] /= maps.pixels() * maps.images;
+}
+
+// y = x * gain + offset, gain = scale / sqrt(var + epsilon).
+struct Line {
+  float gain, offset;
+
+  Line(float scale, float shift, float mean, float var, float epsilon)
+      : gain(scale / std::sqrt(var + epsilon)), offset(shift - mean * gain) {}
+  float operator()(float x) const { return x * gain + offset; }
+};
+
+// The mean and the variance of each channel.
+inline void statistics(const float* x, const Maps& maps, float* mean, float* var) {
+  means(maps, mean, [&]<int N>(Lanes<N>, Index, Index at) { return load<N>(x + at); });
+  // Two passes: E[x^2] - E[x]^2 cancels when a channel's mean is far from zero.
+  means(maps, var, [&]<int N>(Lanes<N>, Index c, Index at) {
+    const Vector<N> centred = load<N>(x + at) - mean[c];
+    return centred * centred;
+  });
+}
+
+inline std::vector<Line> lines(Index channels, F32 scale, F32 shift, const float* mean, const float* var,
+                        float epsilon) {
+  std::vector<Line> all;
+  all.reserve(channels);
+  for (Index c = 0; c < channels; ++c)
+    all.emplace_back(scale.typed_data()[c], shift.typed_data()[c], mean[c], var[c], epsilon);
+  return all;
+}
+
+// What the gradient of x adds to that of its line: dx = g * gain - x * slope + constant. d_scale:
+// the sums of g (x - mean) before, the gradients of the scales afterwards.
+inline std::array<std::vector<float>, 2> turned(const Maps& maps, const std::vector<Line>& line,
+                                         const float* mean, const float* var, float epsilon,
+                                         float* d_scale, const float* d_shift) {
+  const float count = maps.pixels() * maps.images;
+  std::vector<float> slope(maps.channels), constant(maps.channels);
+  for (Index c = 0; c < maps.channels; ++c) {
+    const float inverse = 1 / std::sqrt(var[c] + epsilon);
+    d_scale[c] *= inverse;
+    slope[c] = line[c].gain * inverse * d_scale[c] / count;
+    constant[c] = slope[c] * mean[c] - line[c].gain * d_shift[c] / count;
+  }
+  return {slope, constant};
+}
+
+#endif  // HPTJAX_NORM_H_
