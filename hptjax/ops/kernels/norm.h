@@ -3,20 +3,12 @@
 #ifndef HPTJAX_NORM_H_
 #define HPTJAX_NORM_H_
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <vector>
 
 #include "kernels.h"
-
-// The mean of value(Lanes<N>, channel, place) over the pixels and images of each channel.
-template <class Value>
-void means(const Maps& maps, float* to, Value value) {
-  ChannelSums<1> sums(maps);
-  sums.add([&]<int N>(Lanes<N> lanes, Index c, Index at) { return std::array{value(lanes, c, at)}; });
-  sums.totals(0, to);
-  for (Index c = 0; c < maps.channels; ++c) to[c] /= maps.pixels() * maps.images;
-}
 
 // y = x * gain + offset, gain = scale / sqrt(var + epsilon).
 struct Line {
@@ -27,14 +19,32 @@ struct Line {
   float operator()(float x) const { return x * gain + offset; }
 };
 
-// The mean and the variance of each channel.
+// The mean and the variance of each channel, in one pass.
+//
+// E[x^2] - E[x]^2 cancels when a mean is far from zero; so x is taken relative to the mean of the
+// first row, m. If that row is a share f of all numbers, (mean - m)^2 <= var / f: the variance then
+// loses at most the bits of 1 / f, the number of rows.
 inline void statistics(const float* x, const Maps& maps, float* mean, float* var) {
-  means(maps, mean, [&]<int N>(Lanes<N>, Index, Index at) { return load<N>(x + at); });
-  // Two passes: E[x^2] - E[x]^2 cancels when a channel's mean is far from zero.
-  means(maps, var, [&]<int N>(Lanes<N>, Index c, Index at) {
+  Maps row = maps;
+  row.height = std::min<Index>(maps.height, 1);
+  ChannelSums<1> first(row);
+  first.add([&]<int N>(Lanes<N>, Index, Index at) { return std::array{load<N>(x + at)}; });
+  first.totals(0, mean);
+  for (Index c = 0; c < maps.channels; ++c) mean[c] /= row.pixels() * row.images;
+  ChannelSums<2> sums(maps);
+  sums.add([&]<int N>(Lanes<N>, Index c, Index at) {
     const Vector<N> centred = load<N>(x + at) - mean[c];
-    return centred * centred;
+    return std::array<Vector<N>, 2>{centred, centred * centred};
   });
+  std::vector<float> moved(maps.channels);
+  sums.totals(0, moved.data());
+  sums.totals(1, var);
+  for (Index c = 0; c < maps.channels; ++c) {
+    const float count = maps.pixels() * maps.images, by = moved[c] / count;
+    const float found = var[c] / count - by * by;
+    mean[c] += by;
+    var[c] = found < 0 ? 0.0f : found;  // NaN stays NaN
+  }
 }
 
 inline std::vector<Line> lines(Index channels, F32 scale, F32 shift, const float* mean, const float* var,
