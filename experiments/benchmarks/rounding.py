@@ -76,7 +76,7 @@ def rounded_maps(form: Format) -> Iterator[None]:
         return both_ways(x) if x.ndim == 4 else x
 
     def giving(function: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(x: Array, *args: Any, **options: Any) -> Any:
+        def wrapped(x: Any, *args: Any, **options: Any) -> Any:
             given = function(x, *args, **options)
             return (maps(given[0]), *given[1:]) if isinstance(given, tuple) else maps(given)
 
@@ -98,6 +98,7 @@ def rounded_maps(form: Format) -> Iterator[None]:
         (norms, "normalise", giving(norms.normalise)),
         (norms, "normalise_by", giving(norms.normalise_by)),
         (residual, "activated", giving(residual.activated)),
+        (residual, "normed_sum", giving(residual.normed_sum)),
         (pieces, "activated", giving(pieces.activated)),
         (pools, "average_pool", giving(pools.average_pool)),
     ]
