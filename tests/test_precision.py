@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from hptjax.cli.describe import bodies_table
 from hptjax.config.geometry import ImageSpec
 from hptjax.config.model import Model
 from hptjax.config.schema import ModelConfig
@@ -186,6 +187,13 @@ def test_a_space_may_choose_it_and_configs_without_it_are_written_as_before():
     assert ModelConfig.from_dict(built[1].to_dict()) == built[1]
     assert "precision" not in NETWORKS[0].to_dict()
     assert Model.from_dict(NETWORKS[1].to_dict()) == NETWORKS[1]
+
+
+def test_describe_tells_the_precision_of_bodies_if_it_is_not_float32():
+    tables = bodies_table(PLAN, NETWORKS), bodies_table(make_plan(NETWORKS[:1]), NETWORKS[:1])
+    headers = [[str(column.header) for column in table.columns] for table in tables]
+    assert headers == [["batch", "precision", "layers", "share"], ["batch", "layers", "share"]]
+    assert sorted(tables[0].columns[1].cells) == ["bfloat16", "float32"]
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def conv(
     and one for columns; H' = (H + sum(padding) - dilation * (h - 1) - 1) // stride + 1.
     input_grad=False gives zeros for the gradient of x: the first layer needs none. x may be
     bfloat16 where no kernels compute: products then have operands of bfloat16, the result and the
-    gradient of x are bfloat16, and all sums and other gradients are float32.
+    gradient of x are bfloat16, and the gradients of w and bias are float32.
 
     Raises: ValueError for shapes that do not fit together; where kernels compute, XLA's error
     INVALID_ARGUMENT for more live channels than the arrays have.

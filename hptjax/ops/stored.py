@@ -23,7 +23,8 @@ SHORT = jnp.bfloat16
 def compiler_options(precision: str) -> dict[str, Any] | None:
     """Returns XLA's options for a program that trains networks of this precision.
 
-    By its own options it leaves out conversions to bfloat16 and back, and so stores float32.
+    By its own options it leaves out conversions to bfloat16 and back, and so stores float32: the
+    program of a `PopulationProblem`, which holds networks of any precision, may do so.
     """
     return None if precision == "float32" else {"xla_allow_excess_precision": False}
 

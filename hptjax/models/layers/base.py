@@ -20,7 +20,7 @@ methods must not branch on a width.
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
@@ -114,16 +114,6 @@ class Context:
     def kept(self, x: Array) -> Array:
         """Returns x as the step keeps it, still as float32: maps may be rounded to bfloat16."""
         return stored.keep(x) if self.bfloat16 and x.ndim == 4 else x
-
-    def kernel(self, w: Array) -> Array:
-        """Returns a kernel as products read it: it may be rounded, but its gradient is not."""
-        return stored.kernel(w) if self.bfloat16 else w
-
-    def convolved(self, conv: Callable[..., Any], x: Array, *kernels: Array, **options: Any) -> Any:
-        """Returns conv(x, *kernels, **options), of `ops.conv`, as the step keeps it."""
-        if not self.bfloat16:
-            return conv(x, *kernels, **options)
-        return stored.convolve(conv, x, *kernels, **options)
 
 
 class Infeasible(ValueError):

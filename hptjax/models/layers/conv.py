@@ -14,7 +14,7 @@ from hptjax.models.layers.base import Context, Infeasible, Layer, Shape, Weight
 from hptjax.models.layers.fields import Activation, Kernel, Padding, Rate, pair
 from hptjax.models.layers.modules import ExactConv, finished
 from hptjax.models.layers.norms import NO_NORM, NormPart
-from hptjax.models.layers.pieces import affine, followed, inside
+from hptjax.models.layers.pieces import affine, followed, inside, kept_conv
 from hptjax.ops.conv import conv
 from hptjax.ops.moves import Pads
 
@@ -147,9 +147,8 @@ class Conv(Convolution):
         live = live_of(context.incoming, self.out_channels)
         options = {"stride": self.stride, "padding": self.pads, "dilation": self.dilation}
         kernel = weights["conv.kernel"]
-        return context.convolved(
-            conv, x, kernel, bias=bias, live=live, **options, input_grad=not context.first
-        )
+        options["input_grad"] = not context.first
+        return kept_conv(context, conv, x, kernel, bias=bias, live=live, **options)
 
     def exact(self, x: Array) -> Array:
         return ExactConv(

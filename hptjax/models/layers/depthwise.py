@@ -12,7 +12,7 @@ from hptjax.models.layers.conv import Convolution
 from hptjax.models.layers.fields import Activation, Kernel, Padding, Rate, pair
 from hptjax.models.layers.modules import ExactConv
 from hptjax.models.layers.norms import NO_NORM, NormPart
-from hptjax.models.layers.pieces import affine, inside
+from hptjax.models.layers.pieces import affine, inside, read_kernel
 from hptjax.ops.depthwise import depthwise
 
 
@@ -43,7 +43,7 @@ class Depthwise(Convolution):
     def convolved(
         self, x: Array, weights: Mapping[str, Array], bias: Array | None, context: Context
     ) -> Array:
-        kernel = context.kernel(weights["conv.kernel"])[..., 0]
+        kernel = read_kernel(context, weights["conv.kernel"])[..., 0]
         options = {"stride": self.stride, "padding": self.pads, "dilation": self.dilation}
         x = depthwise(x, kernel, jnp.int32(context.incoming[0]), **options)
         return context.kept(x if bias is None else x + bias[:, None, None, None])

@@ -1,6 +1,6 @@
 """Building blocks of layers: convolutions, norms, activations and dropout inside a layer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +9,7 @@ from jax import Array
 
 from hptjax.models.layers.base import Chosen, Context, Shape, Weight
 from hptjax.models.layers.norms import Norm, keep_statistics
+from hptjax.ops import stored
 from hptjax.ops.activations import activate
 from hptjax.ops.dropout import dropout
 from hptjax.ops.norm_pair import normalised_sum
@@ -83,6 +84,20 @@ def normed_sum(
 def names_of(value: Any) -> tuple[Any, ...]:
     """Returns all names of a field of `Layer.choices`, in a program or in one network."""
     return value.names if isinstance(value, Chosen) else (value,)
+
+
+def kept_conv(
+    context: Context, conv: Callable[..., Any], x: Array, *kernels: Array, **options: Any
+) -> Any:
+    """Returns conv(x, *kernels, **options), of `ops.conv`, as the step keeps it."""
+    if not context.bfloat16:
+        return conv(x, *kernels, **options)
+    return stored.convolve(conv, x, *kernels, **options)
+
+
+def read_kernel(context: Context, w: Array) -> Array:
+    """Returns a kernel as products read it: it may be rounded, but its gradient is not."""
+    return stored.kernel(w) if context.bfloat16 else w
 
 
 def activated(x: Array, value: Any, live: Any) -> Array:

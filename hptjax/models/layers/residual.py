@@ -14,7 +14,15 @@ from hptjax.models.layers.conv import live_of
 from hptjax.models.layers.fields import Activation
 from hptjax.models.layers.modules import ExactConv
 from hptjax.models.layers.norms import BATCH_NORM, BatchNorm, NormPart
-from hptjax.models.layers.pieces import activated, affine, inside, names_of, normed, normed_sum
+from hptjax.models.layers.pieces import (
+    activated,
+    affine,
+    inside,
+    kept_conv,
+    names_of,
+    normed,
+    normed_sum,
+)
 from hptjax.ops.activations import find_activation
 from hptjax.ops.conv import conv, conv_and_projection
 from hptjax.ops.pointwise import identity_shortcut
@@ -111,7 +119,7 @@ class Residual(Layer):
         y = y if relu else context.kept(activated(y, self.activation, out[0]))
         w, b = kernel("conv2")
         live = live_of(out, out[0])
-        y = context.convolved(conv, y, w, bias=b, live=live, padding=self.pads)
+        y = kept_conv(context, conv, y, w, bias=b, live=live, padding=self.pads)
         if self.projects and relu and context.train and type(norm) is BatchNorm:
             biases = weights["conv2.bias"], weights["projection.bias"]
             names = "norm2", "norm_projection"
@@ -129,8 +137,8 @@ class Residual(Layer):
         if self.projects:
             p, d = kernel("projection")
             both = {"biases": (b, d), "live": live, **options}
-            return context.convolved(conv_and_projection, x, w, p, **both)
-        y = context.convolved(conv, x, w, bias=b, live=live, **options)
+            return kept_conv(context, conv_and_projection, x, w, p, **both)
+        y = kept_conv(context, conv, x, w, bias=b, live=live, **options)
         # only channels of both ends pass: the gradient of others would wake dead weights
         both = jnp.minimum(live[0], live[1])
         return y, identity_shortcut(x, y.shape[0], self.stride, both)

@@ -8,6 +8,7 @@ from hptjax.models.layers.base import Context, Shape, Weight
 from hptjax.models.layers.conv import Conv, live_of
 from hptjax.models.layers.fields import pair
 from hptjax.models.layers.modules import ExactConv
+from hptjax.models.layers.pieces import kept_conv, read_kernel
 from hptjax.ops.conv import conv
 from hptjax.ops.depthwise import depthwise
 
@@ -28,11 +29,11 @@ class Separable(Conv):
     def convolved(
         self, x: Array, weights: Mapping[str, Array], bias: Array | None, context: Context
     ) -> Array:
-        kernel = context.kernel(weights["depthwise.kernel"])[..., 0]
+        kernel = read_kernel(context, weights["depthwise.kernel"])[..., 0]
         options = {"stride": self.stride, "padding": self.pads, "dilation": self.dilation}
         live = live_of(context.incoming, self.out_channels)
         x = context.kept(depthwise(x, kernel, live[0], **options))
-        return context.convolved(conv, x, weights["conv.kernel"], bias=bias, live=live)
+        return kept_conv(context, conv, x, weights["conv.kernel"], bias=bias, live=live)
 
     def exact(self, x: Array) -> Array:
         kernel, maps = pair(self.kernel_size), x.shape[-1]
