@@ -8,6 +8,7 @@ from hptjax.config.hparams import TABLE, hparam_names
 from hptjax.config.load import load_model_config
 from hptjax.config.options import known_options
 from hptjax.config.parts import ACTIVATIONS, LAYERS
+from hptjax.config.recipe import PRECISIONS
 from hptjax.config.schema import ModelConfig
 from hptjax.errors import ConfigError, did_you_mean, printable
 from hptjax.space import Space
@@ -123,7 +124,7 @@ def test_every_name_in_the_table_of_words_exists():
     fields |= {"out_channels", "kernel_size", "trials", "seconds", "workers"}
     fields |= {"optimizer.momentum", "out_features", "activation", "norm"}
     fields |= {"low", "high", "step", "choices", "log", "tpe", "grid", "random"}
-    fields |= {*AUGMENTATIONS.names(), *ACTIVATIONS.names(), *LAYERS.names()}
+    fields |= {*PRECISIONS, *AUGMENTATIONS.names(), *ACTIVATIONS.names(), *LAYERS.names()}
     fields |= {"run", "train", "evaluate", "report", "status", "describe", "list"}  # commands
     fields |= {rule.pattern.removesuffix("{i}") for rule in TABLE}
     fields |= {
