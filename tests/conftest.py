@@ -20,7 +20,7 @@ import pytest
 
 from hptjax.ops import native
 from hptjax.table import entry_rows
-from tests.compilations import UNOPTIMIZED
+from tests.compilations import MARK, UNOPTIMIZED
 
 Install = Callable[[str, str, Mapping[str, str]], None]
 
@@ -72,6 +72,7 @@ def pytest_collection_modifyitems(items):
 
 def pytest_runtest_setup(item):
     if os.environ["XLA_FLAGS"] == UNOPTIMIZED and item.get_closest_marker("optimized"):
+        assert MARK in item.path.read_text()  # by which that test finds the file
         pytest.skip("test_optimized.py runs it, in a process of its own")
 
 
