@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 import traceback
+import weakref
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -117,6 +118,7 @@ class Runner(first_hour.Runner):
 def _as_begun(body: Callable[[], None], output: int) -> None:
     """Runs what a new Python would run, with both outputs there, and ends the process."""
     code = 1
+    weakref.finalize._registry.clear()  # it removes no temporary folder of the process before
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
