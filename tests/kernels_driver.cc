@@ -20,6 +20,7 @@
 #include "group_norm.cc"
 #include "linear.cc"
 #include "norm.cc"
+#include "norm_pair.cc"
 #include "pool.cc"
 #include "weight_gradient.cc"
 
@@ -139,6 +140,14 @@ ffi::Error run(const std::string& target, const Numbers& n, Arrays& a) {
   if (target == "norm_gradient")
     return norm_backward(a.given(x), a.given(v), a.given(v), a.given(v), a.given(v), a.given(x), own,
                          a.result(x), a.result(v), a.result(v), n.kh % 2, 1e-5f);
+  if (target == "norm_pair")
+    return pair_forward(a.given(x), a.given(v), a.given(v), a.given(x), a.given(v), a.given(v), own,
+                        a.result(x), a.result(v), a.result(v), a.result(v), a.result(v), 1e-5f);
+  if (target == "norm_pair_gradient")
+    return pair_backward(a.given(x), a.given(v), a.given(v), a.given(v), a.given(v), a.given(x),
+                         a.given(v), a.given(v), a.given(v), a.given(v), a.given(x), own,
+                         a.result(x), a.result(v), a.result(v), a.result(x), a.result(v),
+                         a.result(v), 1e-5f);
   const std::vector<int64_t> d{n.c, n.kh, n.kw}, z{n.c, n.rows, n.columns, n.b};
   if (target == "depthwise") return moved(depthwise, a.given(x), a.given(d), own, a.result(z));
   if (target == "depthwise_input_gradient")

@@ -172,6 +172,18 @@ CALLS = [
         [X.shape, (3,), (3,)],
         NORM,
     ),
+    (
+        "hptjax_norm_pair",
+        (X, *[jnp.ones(3)] * 2, X, *[jnp.ones(3)] * 2, jnp.int32(3)),
+        [X.shape, *[(3,)] * 4],
+        {"epsilon": NORM["epsilon"]},
+    ),
+    (
+        "hptjax_norm_pair_gradient",
+        (X, *[jnp.ones(3)] * 4, X, *[jnp.ones(3)] * 4, X, jnp.int32(3)),
+        [X.shape, (3,), (3,)] * 2,
+        {"epsilon": NORM["epsilon"]},
+    ),
 ]
 
 

@@ -24,7 +24,8 @@ DEPTHWISE = tuple(
 GROUPS = "group_norm", "group_norm_gradient"
 POOL = "max_pool", "max_pool_gradient"
 LINEAR = "linear", "linear_input_gradient", "linear_weight_gradient"
-OF_MAPS = "norm", "norm_by_statistics", "norm_gradient", "dropout"
+NORM = "norm", "norm_by_statistics", "norm_gradient", "norm_pair", "norm_pair_gradient"
+OF_MAPS = (*NORM, "dropout")
 OF_NUMBERS = "activation", "activation_and_slope"
 OF_A_CONVOLUTION = ("conv", "input_gradient", "weight_gradient", "bias_gradient")
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hptjax.ops.norm import EPSILON, normalise, normalise_by, running_statistics
+from hptjax.ops.norm_pair import normalised_sum
 
 
 def by_definition(x, scale, shift, axis, relu):
@@ -101,3 +102,64 @@ def test_running_statistics_move_a_tenth_of_the_way(count, way):
     true = np.asarray(new[1], float) * (count / (count - 1) if count > 1 else 0)
     np.testing.assert_allclose(mean, 0.9 * old[0] + 0.1 * (new[0] + bias), rtol=1e-5)
     np.testing.assert_allclose(var, 0.9 * old[1] + 0.1 * true, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(5, 3, 4, 64), (2, 3, 3, 19)])
+def test_the_sum_of_two_norms_equals_its_float64_definition(shape, way):
+    rng = np.random.default_rng(6)
+    channels = shape[0]
+    x, z = rng.normal(size=shape), 3 * rng.normal(size=shape) + 1
+    lines = [rng.normal(size=channels) for _ in range(4)]
+    g = rng.normal(size=shape)
+
+    def both(function):
+        y, back = jax.vjp(function, *(jnp.asarray(a) for a in (x, z, *lines)))
+        return y, *back(jnp.asarray(g, y.dtype))
+
+    def defined(x, z, *lines):
+        own = by_definition(x, *lines[:2], 0, False)
+        return jnp.maximum(own + by_definition(z, *lines[2:], 0, False), 0)
+
+    def ours(x, z, *lines):
+        return normalised_sum(x, z, lines[:2], lines[2:], jnp.int32(channels))
+
+    with jax.enable_x64(True):
+        wanted = [np.asarray(a) for a in both(defined)]
+    single = [jnp.float32(a) for a in (x, z, *lines)]
+    got = both(lambda *arrays: ours(*(a.astype(jnp.float32) for a in arrays))[0])
+    for own, want in zip(got, wanted, strict=True):
+        np.testing.assert_allclose(own, want, atol=2e-5 * np.abs(want).max())
+    _, *found = ours(*single)
+    for array, (mean, var) in zip((x, z), found, strict=True):
+        np.testing.assert_allclose(mean, array.mean((1, 2, 3)), atol=1e-5)
+        np.testing.assert_allclose(var, array.var((1, 2, 3)), rtol=1e-4)
+
+
+def test_a_sum_of_norms_ignores_channels_that_are_not_live_and_keeps_nan(way):
+    rng = np.random.default_rng(7)
+    x, z = (jnp.float32(rng.normal(size=(3, 2, 2, 21))) for _ in range(2))
+    lines = [jnp.float32(rng.normal(size=3)) for _ in range(4)]
+
+    def both(x, z, lines, live):
+        def function(x, z, *lines):
+            return normalised_sum(x, z, lines[:2], lines[2:], jnp.int32(live))[0]
+
+        y, back = jax.vjp(function, x, z, *lines)
+        return y, *back(jnp.sin(y))
+
+    def pad(a):
+        return jnp.pad(a, [(0, 2), *[(0, 0)] * (a.ndim - 1)])
+
+    wide = both(pad(x), pad(z), [pad(line) for line in lines], 3)
+    for got, want in zip(wide, both(x, z, lines, 3), strict=True):
+        np.testing.assert_allclose(got[:3], want, rtol=1e-5, atol=1e-6)
+        assert not np.any(got[3:])
+    y = both(x.at[1, 0, 0, 0].set(jnp.nan), z, lines, 3)[0]
+    assert np.isnan(y[1]).all()
+    assert np.isfinite(y[0]).all()
+
+
+def test_a_sum_of_norms_takes_maps_of_one_shape():
+    x, line = jnp.ones((2, 3, 3, 4)), (jnp.ones(2), jnp.zeros(2))
+    with pytest.raises(ValueError, match="must have one shape"):
+        normalised_sum(x, x[:, :2], line, line, jnp.int32(2))

@@ -39,6 +39,8 @@ TARGETS = (
     "hptjax_norm",
     "hptjax_norm_by_statistics",
     "hptjax_norm_gradient",
+    "hptjax_norm_pair",
+    "hptjax_norm_pair_gradient",
     "hptjax_running_statistics",
     "hptjax_split",
 )

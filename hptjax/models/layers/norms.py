@@ -82,13 +82,20 @@ class BatchNorm(Norm):
         if not context.train:
             return normalise_by(x, mean, var, scale, shift, 0, relu, live)
         y, *new = normalise(x, scale, shift, 0, relu, live)
-        found = new[0], new[1]
-        mean, var = running_statistics((mean, var), found, bias, x.size // x.shape[0])
-        context.new_statistics.update(mean=mean, var=var)
+        keep_statistics(x, (new[0], new[1]), context, bias)
         return y
 
     def module(self, name: str | None = None) -> nn.Module:
         return BatchNormModule(name=name)
+
+
+def keep_statistics(
+    x: Array, found: tuple[Array, Array], context: Context, bias: Array | float
+) -> None:
+    """Moves the running statistics of batch norm by those found in a batch x [C, ...]."""
+    kept = context.statistics["mean"], context.statistics["var"]
+    mean, var = running_statistics(kept, found, bias, x.size // x.shape[0])
+    context.new_statistics.update(mean=mean, var=var)
 
 
 def scale_and_shift(incoming: Shape) -> dict[str, Weight]:

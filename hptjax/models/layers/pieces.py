@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from hptjax.models.layers.base import Chosen, Context, Shape, Weight
-from hptjax.models.layers.norms import Norm
+from hptjax.models.layers.norms import Norm, keep_statistics
 from hptjax.ops.activations import activate
 from hptjax.ops.dropout import dropout
+from hptjax.ops.norm_pair import normalised_sum
 
 
 def affine(name: str, shape: tuple[Any, ...], fan_in: Any, pixels: int) -> dict[str, Weight]:
@@ -45,14 +46,37 @@ def normed(
 
     options: those of `Norm.apply`.
     """
-    own = replace(
-        context,
-        incoming=shape,
-        statistics=within(name, context.statistics),
-        new_statistics={},
-    )
+    own = _inner(context, name, shape)
     y = norm.apply(x, within(name, weights), own, **options)
     context.new_statistics.update(inside(name, own.new_statistics))
+    return y
+
+
+def _inner(context: Context, name: str, shape: Shape) -> Context:
+    """Returns the context of an inner layer, which collects new statistics by itself."""
+    own = within(name, context.statistics)
+    return replace(context, incoming=shape, statistics=own, new_statistics={})
+
+
+def normed_sum(
+    maps: tuple[Array, Array],
+    names: tuple[str, str],
+    biases: tuple[Array, Array],
+    shape: Shape,
+    weights: Mapping[str, Array],
+    context: Context,
+) -> Array:
+    """Returns relu of the sum of two inner batch norms, in training.
+
+    names: their prefixes. biases: those that were not added to the maps; see `Norm.absorbs_bias`.
+    shape: the true shape of both maps.
+    """
+    of_x, of_z = ((weights[f"{name}.scale"], weights[f"{name}.shift"]) for name in names)
+    y, *found = normalised_sum(*maps, of_x, of_z, jnp.int32(shape[0]))
+    for name, statistics, bias in zip(names, found, biases, strict=True):
+        inner = _inner(context, name, shape)
+        keep_statistics(y, statistics, inner, bias)
+        context.new_statistics.update(inside(name, inner.new_statistics))
     return y
 
 

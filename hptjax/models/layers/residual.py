@@ -13,8 +13,8 @@ from hptjax.models.layers.base import Context, Layer, Shape, Weight
 from hptjax.models.layers.conv import live_of
 from hptjax.models.layers.fields import Activation
 from hptjax.models.layers.modules import ExactConv
-from hptjax.models.layers.norms import BATCH_NORM, NormPart
-from hptjax.models.layers.pieces import activated, affine, inside, names_of, normed
+from hptjax.models.layers.norms import BATCH_NORM, BatchNorm, NormPart
+from hptjax.models.layers.pieces import activated, affine, inside, names_of, normed, normed_sum
 from hptjax.ops.activations import find_activation
 from hptjax.ops.conv import conv, conv_and_projection
 from hptjax.ops.pointwise import identity_shortcut
@@ -111,6 +111,10 @@ class Residual(Layer):
         y = y if relu else activated(y, self.activation, out[0])
         w, b = kernel("conv2")
         y = conv(y, w, b, live_of(out, out[0]), padding=self.pads)
+        if self.projects and relu and context.train and type(norm) is BatchNorm:
+            biases = weights["conv2.bias"], weights["projection.bias"]
+            names = "norm2", "norm_projection"
+            return normed_sum((y, shortcut), names, biases, out, weights, context)
         y = normal(y, "conv2", "norm2")
         if self.projects:
             shortcut = normal(shortcut, "projection", "norm_projection")

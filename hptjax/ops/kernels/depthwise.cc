@@ -161,7 +161,7 @@ void correlate(float* y, const Maps& to, const float* x, const Maps& from, const
           }
         }
     }
-  for (Index p = 0; p < to.pixels(); ++p) clear_rest(y + p * to.pixel(), to);
+  clear_dead(y, to);
 }
 
 // sums[t] += sum over pixels of a row of g[q] x[place_t + q * step]; t < T, places in vectors.

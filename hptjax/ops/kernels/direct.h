@@ -72,6 +72,7 @@ struct Pixel {
 
   void compute(float* y) const {
     Index b = sweep<kLanes, kVectors>(0, y);
+    if constexpr (kVectors > 2) b = sweep<kLanes, 2>(b, y);
     b = sweep<kLanes, 1>(b, y);
     sweep<1, 1>(b, y);
   }

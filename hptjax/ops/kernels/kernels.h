@@ -153,14 +153,23 @@ inline void clear_rest(float* pixel, const Maps& maps) {
   std::fill(pixel + maps.live * maps.images, pixel + maps.pixel(), 0.0f);
 }
 
-// Fills maps pixel by pixel: write(channel, first number) writes a run of images.
+// Writes zeros to the dead channels of maps.
+inline void clear_dead(float* to, const Maps& maps) {
+  for (Index p = 0; p < maps.pixels(); ++p) clear_rest(to + p * maps.pixel(), maps);
+}
+
+// Calls write(channel, first number) for each run of images of live channels, pixel by pixel.
+template <class Write>
+void each_run(const Maps& maps, Write write) {
+  for (Index p = 0; p < maps.pixels(); ++p)
+    for (Index c = 0; c < maps.live; ++c) write(c, p * maps.pixel() + c * maps.images);
+}
+
+// Fills maps: write(channel, first number) writes a run of images.
 template <class Write>
 void fill_maps(float* to, const Maps& maps, Write write) {
-  for (Index p = 0; p < maps.pixels(); ++p) {
-    const Index pixel = p * maps.pixel();
-    for (Index c = 0; c < maps.live; ++c) write(c, pixel + c * maps.images);
-    clear_rest(to + pixel, maps);
-  }
+  each_run(maps, write);
+  clear_dead(to, maps);
 }
 
 template <int N>

@@ -58,10 +58,13 @@ void multiply(float* y, Index y_row, const Factors& of, Index rows, Index width,
       return Factors{of.x + n * of.x_step + b, of.x_step, of.w + n * of.w_step, of.w_step,
                      of.w_result};
     };
-    for (; b + kVectors * kLanes <= width; b += kVectors * kLanes)
-      column<kLanes, kVectors>(y + b, y_row, own(), rows, some, bias, n > 0);
-    for (; b + kLanes <= width; b += kLanes)
-      column<kLanes, 1>(y + b, y_row, own(), rows, some, bias, n > 0);
+    const auto vectors = [&]<int V>(std::integral_constant<int, V>) {
+      for (; b + V * kLanes <= width; b += V * kLanes)
+        column<kLanes, V>(y + b, y_row, own(), rows, some, bias, n > 0);
+    };
+    vectors(std::integral_constant<int, kVectors>());
+    if constexpr (kVectors > 2) vectors(std::integral_constant<int, 2>());
+    vectors(std::integral_constant<int, 1>());
     for (; b < width; ++b) column<1, 1>(y + b, y_row, own(), rows, some, bias, n > 0);
   }
 }

@@ -1,33 +1,15 @@
 // Batch norm of maps [C, H, W, B], then relu if asked for, and the gradient of both. live: [1].
 
-#include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "checks.h"
 #include "kernels.h"
+#include "norm.h"
 
 namespace ffi = xla::ffi;
 
 namespace {
-
-// The mean of value(Lanes<N>, channel, place) over the pixels and images of each channel.
-template <class Value>
-void means(const Maps& maps, float* to, Value value) {
-  ChannelSums<1> sums(maps);
-  sums.add([&]<int N>(Lanes<N> lanes, Index c, Index at) { return std::array{value(lanes, c, at)}; });
-  sums.totals(0, to);
-  for (Index c = 0; c < maps.channels; ++c) to[c] /= maps.pixels() * maps.images;
-}
-
-// y = x * gain + offset, gain = scale / sqrt(var + epsilon).
-struct Line {
-  float gain, offset;
-
-  Line(float scale, float shift, float mean, float var, float epsilon)
-      : gain(scale / std::sqrt(var + epsilon)), offset(shift - mean * gain) {}
-  float operator()(float x) const { return x * gain + offset; }
-};
 
 // The part of a gradient g that relu lets through: none where its input is `least` or less.
 template <int N>
@@ -38,15 +20,6 @@ Vector<N> passed(const Line& own, float least, const float* x, const float* g) {
   } else {
     return value > fill<N>(least) ? load<N>(g) : Vector<N>{};
   }
-}
-
-std::vector<Line> lines(Index channels, F32 scale, F32 shift, const float* mean, const float* var,
-                        float epsilon) {
-  std::vector<Line> all;
-  all.reserve(channels);
-  for (Index c = 0; c < channels; ++c)
-    all.emplace_back(scale.typed_data()[c], shift.typed_data()[c], mean[c], var[c], epsilon);
-  return all;
 }
 
 // Computes y = x by the line of its channel, then applies relu if asked for.
@@ -73,12 +46,7 @@ ffi::Error norm_forward(F32 x_, F32 scale, F32 shift, S32 live, F32Result y_, F3
   Maps maps(shape, live.typed_data()[0]);
   const float* x = x_.typed_data();
   float *y = y_->typed_data(), *mean = mean_->typed_data(), *var = var_->typed_data();
-  means(maps, mean, [&]<int N>(Lanes<N>, Index, Index at) { return load<N>(x + at); });
-  // Two passes: E[x^2] - E[x]^2 cancels when a channel's mean is far from zero.
-  means(maps, var, [&]<int N>(Lanes<N>, Index c, Index at) {
-    const Vector<N> centred = load<N>(x + at) - mean[c];
-    return centred * centred;
-  });
+  statistics(x, maps, mean, var);
   apply(x, y, maps, lines(maps.channels, scale, shift, mean, var, epsilon), relu);
   return ffi::Error::Success();
 }
@@ -97,7 +65,6 @@ ffi::Error norm_backward(F32 x_, F32 scale, F32 shift, F32 mean_, F32 var_, F32 
   Maps maps(shape, live.typed_data()[0]);
   const float *x = x_.typed_data(), *g = g_.typed_data(), *mean = mean_.typed_data();
   float *dx = dx_->typed_data(), *d_scale = d_scale_->typed_data(), *d_shift = d_shift_->typed_data();
-  const float count = maps.pixels() * maps.images;
   const auto line = lines(maps.channels, scale, shift, mean, var_.typed_data(), epsilon);
   const float least = relu ? 0.0f : -INFINITY;
   ChannelSums<2> sums(maps);
@@ -107,13 +74,8 @@ ffi::Error norm_backward(F32 x_, F32 scale, F32 shift, F32 mean_, F32 var_, F32 
   });
   sums.totals(0, d_shift);
   sums.totals(1, d_scale);
-  std::vector<float> slope(maps.channels), constant(maps.channels);
-  for (Index c = 0; c < maps.channels; ++c) {
-    const float inverse = 1 / std::sqrt(var_.typed_data()[c] + epsilon);
-    d_scale[c] *= inverse;
-    slope[c] = line[c].gain * inverse * d_scale[c] / count;
-    constant[c] = slope[c] * mean[c] - line[c].gain * d_shift[c] / count;
-  }
+  const auto [slope, constant] =
+      turned(maps, line, mean, var_.typed_data(), epsilon, d_scale, d_shift);
   fill_maps(dx, maps, [&](Index c, Index at) {
     const Line own = line[c];
 #pragma omp simd

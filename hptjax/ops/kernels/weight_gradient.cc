@@ -56,6 +56,7 @@ Outer outer_of(Index o, Index c) {
 // Some rows of g and the rows of x that they meet: few enough to stay in the first-level cache.
 class WeightGradient {
   static constexpr Index kPixels = 16;  // pixels of a row of g: several shorter rows go together
+  static constexpr Index kImages = 64;  // images at a time
 
  public:
   explicit WeightGradient(const Convolution& call)
@@ -74,7 +75,8 @@ class WeightGradient {
 
   void compute(float* dw, const float* g, const float* x) {
     Index whole = g_.images / kLanes * kLanes;
-    if (whole) add<kLanes>(g, x, whole);
+    for (Index b = 0; b < whole; b += kImages)
+      add<kLanes>(g + b, x + b, std::min(kImages, whole - b));
     if (whole < g_.images) add<1>(g + whole, x + whole, g_.images - whole);
     std::fill_n(dw, g_.channels * taps() * x_.channels, 0.0f);
     const float* own = sums_;
