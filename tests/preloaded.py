@@ -26,8 +26,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.provisioning import local_provisioner
-
 from experiments import first_hour
 
 IMPORTED = (
@@ -152,7 +150,7 @@ def _code_of(body: Callable[[], None]) -> int:
 def main() -> None:
     for name in IMPORTED:
         import_module(name)
-    local_provisioner.launch_kernel = kernel
+    import_module("jupyter_client.provisioning.local_provisioner").launch_kernel = kernel
     first_hour.Runner = Runner
     for line in sys.stdin:
         asked = json.loads(line)

@@ -205,7 +205,9 @@ def test_a_truncated_library_costs_a_compilation_and_no_more(tmp_path):
     if not native.available():
         pytest.skip("this machine has no C++ compiler")
     flags = [*library.FLAGS, library.native_flag(), "-isystem", jax.ffi.include_dir()]
-    [good] = library._cache_folder().glob(f"{library._key([*library._compiler(), *flags])}-*.so")
+    [good] = library._cache_folder().glob(
+        f"{library._key([*(library._compiler() or ()), *flags])}-*.so"
+    )
     compiler, runs = tmp_path / "c++", tmp_path / "runs"
     compiler.write_text(
         f'#!/bin/sh\necho run >> "{runs}"\nwhile [ "$1" != -o ]; do shift; done\n'

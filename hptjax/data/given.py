@@ -171,7 +171,7 @@ def _in_folder(image: Any, folder: Path) -> Any:
     if not isinstance(image, str | os.PathLike):
         return image
     path = folder / image
-    if not user_path(path).exists() and not user_path(image).is_absolute():
+    if not user_path(path).exists() and not user_path(Path(image)).is_absolute():
         raise DataError(
             f"{path.absolute()}: there is no such file; relative paths begin in folder, which is "
             f"{str(folder)!r} here: name the folder of the files, as in folder='images'."

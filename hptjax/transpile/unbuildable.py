@@ -22,9 +22,9 @@ class Unbuildable:
 
     def __str__(self) -> str:
         values = self.values
-        whole = all(type(value) is int for value in values)
-        row = whole and list(values) == list(range(values[0], values[0] + len(values)))
-        shown = f"{values[0]} .. {values[-1]}" if row and len(values) > 2 else _joined(values)
+        whole = [value for value in values if type(value) is int]
+        row = len(whole) > 2 and whole == [whole[0] + k for k in range(len(values))]
+        shown = f"{whole[0]} .. {whole[-1]}" if row else _joined(values)
         return f"{self.name} {shown} ({self.why.rstrip('.')})"
 
 
