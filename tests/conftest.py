@@ -8,6 +8,7 @@ tests marked `optimized` hold what users run: test_optimized.py starts them in a
 `XLA_FLAGS= pytest` optimizes in all tests.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -68,6 +69,10 @@ def pytest_collection_modifyitems(items):
     """Begins with the files that take longest, so that no core waits for another at the end."""
     places = {name: k for k, name in enumerate(LONG)}
     items.sort(key=lambda item: places.get(item.path.stem, len(LONG)))
+
+
+def pytest_collection_finish():
+    gc.freeze()  # thousands of tests, which stay to the end: no later collection need look at them
 
 
 def pytest_runtest_setup(item):
