@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "first-hour.md"
@@ -112,9 +113,10 @@ class Runner:
             return ""
         return self._cell(step) if step.kind == "cell" else self._command(step)
 
-    def _command(self, step: Step) -> str:
-        process = subprocess.Popen(
-            ["bash", "-c", step.text],
+    def _begun(self, text: str) -> Any:
+        """Begins a command; returns its process, as subprocess.Popen does."""
+        return subprocess.Popen(
+            ["bash", "-c", text],
             cwd=self._folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -122,7 +124,9 @@ class Runner:
             text=True,
             start_new_session=True,  # Ctrl-C then reaches it and its children, but not this process
         )
-        assert process.stdout is not None
+
+    def _command(self, step: Step) -> str:
+        process = self._begun(step.text)
         said, pressed = [], False
         for line in process.stdout:
             said.append(line)

@@ -9,6 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from hptjax.errors import did_you_mean
+
 _PLACE = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)")
 _FOLDERS: list[str] = []  # folders of modules that are not installed, in order of search
 
@@ -45,6 +47,19 @@ def where_to_run(module: str) -> str:
     """What to do about a module of the user's own that cannot be found."""
     top, dot, _ = module.partition(".")
     return f"run this where {top}{'/' if dot else '.py'} lies, or put that folder on PYTHONPATH"
+
+
+def without_class(error: ImportError | AttributeError, place: str, base: Any) -> str:
+    """Returns that the module of a place has no such class, and the nearest of this base.
+
+    Returns an empty text for an error of another reason.
+    """
+    module, _, name = place.partition(":")
+    if not isinstance(error, AttributeError) or error.obj is not sys.modules.get(module):
+        return ""
+    found = vars(error.obj).items()
+    classes = [own for own, cls in found if isinstance(cls, type) and issubclass(cls, base)]
+    return f"{module} has no class {name!r}; {did_you_mean(name, classes)}"
 
 
 def load(place: str) -> Any:

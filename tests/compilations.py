@@ -4,6 +4,7 @@ import jax
 
 OPTIMIZED: dict[str, int | bool] = {"xla_backend_optimization_level": 3}  # the default
 UNOPTIMIZED = "--xla_backend_optimization_level=0"
+MARK = "pytest.mark.optimized"  # in the text of every file with tests that need OPTIMIZED
 if jax.__version_info__ < (0, 12):  # a later XLA ends the process at an option that it lacks
     OPTIMIZED["xla_cpu_use_fusion_emitters"] = True
     UNOPTIMIZED += " --xla_cpu_use_fusion_emitters=false"

@@ -8,6 +8,7 @@ tests marked `optimized` hold what users run: test_optimized.py starts them in a
 `XLA_FLAGS= pytest` optimizes in all tests.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +21,7 @@ import pytest
 
 from hptjax.ops import native
 from hptjax.table import entry_rows
-from tests.compilations import UNOPTIMIZED
+from tests.compilations import MARK, UNOPTIMIZED
 
 Install = Callable[[str, str, Mapping[str, str]], None]
 
@@ -70,8 +71,13 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: places.get(item.path.stem, len(LONG)))
 
 
+def pytest_collection_finish():
+    gc.freeze()  # thousands of tests, which stay to the end: no later collection need look at them
+
+
 def pytest_runtest_setup(item):
     if os.environ["XLA_FLAGS"] == UNOPTIMIZED and item.get_closest_marker("optimized"):
+        assert MARK in item.path.read_text()  # by which that test finds the file
         pytest.skip("test_optimized.py runs it, in a process of its own")
 
 

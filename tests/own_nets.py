@@ -37,6 +37,16 @@ class Ours(nn.Module):
         return nn.Dense(self.outputs)(x)
 
 
+class Misspelt(nn.Module):
+    """Names a layer that Flax has not."""
+
+    num_classes: int
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Denze(self.num_classes)(x.mean((1, 2)))  # pyright: ignore
+
+
 class Nnx(nnx.Module):
     def __init__(self, in_features: int, num_classes: int, width: int = 4, *, rngs: nnx.Rngs):
         bridge = hnn.conv_general_dilated

@@ -77,7 +77,11 @@ def test_other_mistakes_of_a_file_are_counted_where_the_file_is_named(small, tmp
             ["run", "x", "--patience"],
             "unrecognized arguments: --patience; --set KEY=VALUE changes any ",
         ),
-        (["predict", "x", "y", "--metric"], "unrecognized arguments: --metric (see hptjax --help)"),
+        (
+            ["predict", "x", "y", "--metric"],
+            "unrecognized arguments: --metric (see hptjax predict --help)",
+        ),
+        (["--metric"], "unrecognized arguments: --metric (see hptjax --help)"),
         (["evaluat", "x"], "COMMAND 'evaluat': did you mean 'evaluate'? (see hptjax --help)"),
         (["list", "x"], "TABLE 'x': known are activations, augmentations, configs, "),
         (["evaluate", "x", "--split", "val"], "--split 'val': did you mean 'validation'? (see hpt"),

@@ -11,6 +11,7 @@ from hptjax.search import run_study
 from hptjax.study.auc import area_under_curve
 from hptjax.study.metrics import find_metric
 from hptjax.tasks.multi_label import MultiLabel
+from hptjax.tasks.regression import Regression
 from tests.fakes import data, study
 
 ARRAYS = np.load(Path(__file__).parent / "data" / "measures_reference.npz")
@@ -52,5 +53,10 @@ def test_it_is_found_for_labels_and_refused_for_real_numbers():
     assert find_metric("val_auc", task=MultiLabel()).curve == "val_auc"
     with pytest.raises(ConfigError, match="val_auc: needs classes or labels"):
         area_under_curve(np.zeros((4, 1)), np.zeros(4, np.float32))
+    others = "known are val_loss, val_loss_cumulative, val_mae, val_r2, val_rmse"
+    with pytest.raises(ConfigError, match=f"'val_accuracy'; {others}"):
+        find_metric("val_accuracy", task=Regression())
+    with pytest.raises(ConfigError, match=f"val_auc needs classes or labels, but .*; {others}"):
+        find_metric("val_auc", task=Regression())
     with pytest.raises(ConfigError, match="did you mean 'val_auc'"):
         find_metric("auc")

@@ -237,6 +237,20 @@ def test_describe_of_a_native_study_takes_the_size_of_its_images(study, capsys):
         assert text in output
 
 
+def test_describe_says_which_depths_cannot_be_built(study, capsys):
+    halving = {"conv": {"stride": 2, "out_channels": 2, "padding": 0, "depth": {"int": [1, 5]}}}
+    model = {"layers": [halving, "global_avg_pool", "head"], "input": [28, 28, 1], "outputs": 10}
+    study.write_text(yaml.safe_dump({"model": model, "data": "sample"}))
+    assert cli.main(["describe", str(study)]) == 0
+    told = "No network was found with conv0.depth 4 or 5 (model.layers.0 (conv0.3): its kernel "
+    [line] = [own for own in capsys.readouterr().out.splitlines() if own.startswith("No network")]
+    assert line.startswith(told)
+    model["layers"][0]["conv"]["stride"] = {"choice": [1, 2]}  # at stride 1 all can
+    study.write_text(yaml.safe_dump({"model": model, "data": "sample"}))
+    assert cli.main(["describe", str(study)]) == 0
+    assert "No network was found" not in capsys.readouterr().out
+
+
 def test_describe_of_a_native_model_needs_the_size_of_its_images(study, capsys, fail):
     study.write_text(yaml.safe_dump({"model": {"layers": ["flatten", "head"]}}))
     assert "write --set model.input=[28,28,1]" in fail("describe", study)

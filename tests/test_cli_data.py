@@ -8,6 +8,8 @@ import yaml
 from PIL import Image
 
 from hptjax.cli import main as cli
+from hptjax.config.explain import validated
+from hptjax.study.data_config import DataConfig
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +45,13 @@ def test_a_folder_is_told_class_by_class(tmp_path, capsys):
     assert "data: {source: folder:pets, validation: 6, size: [8, 8]}" in text
     assert "No test set: folder:pets: has no test set, which would be a folder test/" in text
     assert Image.open("a.png").width > 144
+
+
+def test_the_share_that_is_told_is_the_key_of_a_config(capsys):
+    text = told(capsys, "sample", "--validation", "0.3")
+    tree = yaml.safe_load(text.partition("In a config:  data: ")[2])
+    assert tree == {"source": "sample", "validation": 0.3}
+    assert validated(DataConfig, tree, "data").wanted.fraction == 0.3
 
 
 def test_the_config_that_is_told_is_yaml(capsys):

@@ -207,8 +207,13 @@ def test_a_data_frame_of_paths_and_one_of_arrays(tmp_path):
     with pytest.raises(ConfigError, match="groups: there is no column 'patent'; did you mean 'pat"):
         ImageDataset.from_dataframe(own, "file", "kind", folder=tmp_path, groups="patent")
     frame.loc[2, "file"] = "9.png"
-    with pytest.raises(DataError, match=r"9\.png: cannot be read as a picture \(.*No such file"):
+    with pytest.raises(DataError, match=r"9\.png: there is no such file; relative paths begin in"):
         ImageDataset.from_dataframe(frame, "file", "kind", folder=tmp_path)
+    with pytest.raises(DataError, match=r"in folder, which is '\.' here: .* folder='images'"):
+        ImageDataset.from_dataframe(frame, "file", "kind")
+    frame["file"] = [tmp_path / name for name in frame["file"]]
+    with pytest.raises(DataError, match=r"9\.png: cannot be read as a picture \(.*No such file"):
+        ImageDataset.from_dataframe(frame, "file", "kind")
 
 
 def test_arrays_and_counts():

@@ -1,8 +1,10 @@
 """docs/: the commands, studies and programs of each page are ones; the slow tests run the pages."""
 
 import ast
+import json
 import os
 import re
+import select
 import shlex
 import subprocess
 import sys
@@ -87,24 +89,36 @@ def test_programs_and_cells_use_what_there_is(page):
                 assert owner is None or hasattr(owner, node.attr), ast.unparse(node)
 
 
+@pytest.fixture(scope="module")
+def preloaded():
+    """The process whose forks run the pages: `tests.preloaded`."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.preloaded"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+        process.stdin.close()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", GUIDES, ids=lambda path: path.stem)
-def test_a_page_runs_as_it_stands(page):
+def test_a_page_runs_as_it_stands(page, preloaded, tmp_path):
     if any("ray" in shlex.split(step.text) for step in steps(page, "command")):
         pytest.importorskip("ray")
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    environment = {}
     if any(step.words for step in steps(page, "command")):  # it trains long enough to be stopped,
         environment["XLA_FLAGS"] = ""  # which takes twice as long without XLA's optimizations
-    done = subprocess.run(
-        [sys.executable, "-m", "experiments.first_hour", page],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stdout
+    out = tmp_path / "out.txt"
+    asked = {"page": str(page), "out": str(out), "environment": environment}
+    print(json.dumps(asked), file=preloaded.stdin, flush=True)
+    if not select.select([preloaded.stdout], [], [], 600)[0]:
+        preloaded.kill()
+        pytest.fail("it does not end within 600 s")
+    assert preloaded.stdout.readline() == "0\n", out.read_text() if out.exists() else ""
 
 
 @pytest.mark.parametrize("page", [PAGE, *PAGES], ids=lambda path: path.stem)

@@ -25,6 +25,7 @@ from hptjax.config.named import options_of
 from hptjax.config.options import known_options
 from hptjax.config.targets import TABLE
 from hptjax.config.yaml_file import parse_yaml, read_yaml
+from hptjax.models.layers.normalize import Normalize
 from hptjax.study import StudyConfig
 from hptjax.table import OURS
 
@@ -310,6 +311,12 @@ def test_docstrings_are_taken_apart():
         "size": "How large. Fine: no option.",
     }
     assert about(text, names) == ["A net.", "It is deep."]
+
+
+def test_what_normalize_takes_has_a_meaning_each():
+    said = meanings(docs_of(Normalize), Normalize.model_fields)
+    assert said["mean"].startswith("What is subtracted")
+    assert said["std"].startswith("What the difference is divided by")
 
 
 def test_text_is_no_markup():

@@ -251,6 +251,15 @@ def test_a_reference_to_nothing_is_named():
     )
     with pytest.raises(ConfigError, match=message + r"did you mean '=stem\.out_channels'\?"):
         staged("=steam.0.out_channels")
+    for other, told in (
+        ("=2 * stem.0.filters", r"hptjax calls it 'out_channels'\. stem\.0 has out_channels, "),
+        ("=2 * stem.0.zzz", r"names nothing; stem\.0 has out_channels, kernel_size, "),
+    ):
+        with pytest.raises(ConfigError, match=told) as error:
+            staged(other)
+        assert "Write '=LAYER.OPTION' or '=2 * LAYER.OPTION'; other" in str(error.value)
+    with pytest.raises(ConfigError, match=r"other arithmetic is not possible\), got '=stem\.0\.o"):
+        staged("=stem.0.out_channels * 2")
     with pytest.raises(ConfigError, match=r"differs from copy to copy; .*'=stem\.0\.out_channels'"):
         staged("=stem.out_channels")
     with pytest.raises(ConfigError, match=r"'=stage2\.out_channels' names itself"):

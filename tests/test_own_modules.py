@@ -12,7 +12,7 @@ from flax import nnx
 from flax.traverse_util import flatten_dict
 
 import hptjax.nn as hnn
-from hptjax.errors import ConfigError
+from hptjax.errors import CodeError, ConfigError
 from hptjax.models.layers.base import Context, Infeasible
 from hptjax.models.layers.own import FlaxNetwork
 from tests import own_nets
@@ -206,7 +206,7 @@ def test_flops_are_counted_with_and_without_our_kernels():
     ("tree", "text"),
     [
         ({"module": "own_nets"}, "model.flax.module: must be MODULE:CLASS"),
-        ({"module": "tests.own_nets:Nett"}, "tests.own_nets:Nett cannot be imported"),
+        ({"module": "tests.own_nets:Plane"}, "has no class 'Plane'; did you mean 'Plain'?"),
         ({"module": "math:pi"}, "must be a subclass of flax.linen.Module or flax.nnx.Module"),
         ({"module": "tests.own_nets:Unaware"}, "give it the argument num_classes or outputs"),
         ({"module": "tests.own_nets:Uncallable"}, "must have a method __call__(self, x, ...)"),
@@ -235,6 +235,7 @@ def test_a_config_that_does_not_fit_the_class_is_refused(tree, text):
         (layer("Cached"), ConfigError, "has the collection 'cache' (seen)"),
         (layer("NnxCached"), ConfigError, "seen is a Cache"),
         (layer("OfOtherShape"), ConfigError, "got [2, 8, 8, 5]"),
+        (layer("Misspelt"), CodeError, "no attribute 'Denze'; did you mean 'Dense'?"),
         (layer("Failing", depth=2), Infeasible, "ValueError: the maps are too small"),
     ],
 )

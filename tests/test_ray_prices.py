@@ -1,7 +1,13 @@
-"""Workers of different kinds: what the driver expects of each is in the workers' own prices."""
+"""Workers of different kinds: what the driver expects of each is in the workers' own prices.
+
+And what is told where none of them has room.
+"""
+
+import itertools
 
 import pytest
 
+from hptjax.errors import ConfigError
 from hptjax.models.signature import net_shape
 from hptjax.population.plan import make_plan
 from hptjax.population.price import KERNELS, LANES, LOOPS
@@ -73,3 +79,37 @@ def test_what_decides_rounding_is_what_the_workers_say(crew):
     for kernels in (True, True, False, True):
         joined(crew, "a kind", LOOPS, {"kernels": kernels, "jax": "0.10.1"})
     assert executor.rounding() == {"kernels": "False or True", "jax": "0.10.1"}
+
+
+@pytest.fixture
+def without_gpu(monkeypatch):
+    """Makes a crew whose workers ask for a GPU, on a Ray that has none; its time flies."""
+    node = {"NodeID": "node", "Alive": True, "Resources": {"CPU": 2.0}}
+    clock = itertools.count()
+    monkeypatch.setattr(module.ray, "put", lambda data: data)
+    monkeypatch.setattr(module.ray, "nodes", lambda: [node])
+    monkeypatch.setattr(module.ray, "cluster_resources", lambda: node["Resources"])
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
+
+    def made(alone):
+        told = []
+        return Crew(fakes.study(), fakes.data(), 1, {"GPU": 1}, told.append, alone=alone), told
+
+    return made
+
+
+def test_a_ray_of_this_machine_that_never_has_room_is_not_waited_for(without_gpu):
+    crew, told = without_gpu(alone=True)
+    text = r"on this machine: Ray has CPU 2\.0, and a worker asks for GPU 1\. .* \(--resources\)"
+    with pytest.raises(ConfigError, match=text):
+        crew.gather()
+    assert not told
+
+
+def test_what_a_cluster_is_waited_for_is_told_once(without_gpu):
+    crew, told = without_gpu(alone=False)
+    with pytest.raises(ConfigError, match="no worker started within 120 s"):
+        crew.gather()
+    want = "Ray: waits up to 120 s for a worker: Ray has CPU 2.0, and a worker asks for GPU 1"
+    assert told == [want]

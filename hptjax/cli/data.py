@@ -152,4 +152,6 @@ def _targets_table(parts: dict[str, ImageDataset]) -> PlainTable:
 def _yaml(config: DataConfig) -> str:
     """The key `data` of a config as one line of YAML."""
     tree = config.model_dump(mode="json", exclude_defaults=True, exclude={"augment"})
+    if tree.pop("validation_fraction", None) is not None:  # the older key
+        tree["validation"] = config.wanted.to_tree()
     return _QUOTED.sub(r"\1", dump_yaml({"source": config.source, **tree}, flow=True))

@@ -32,6 +32,7 @@ from hptjax.study.load import is_study, load_defaults, load_study, load_train
 from hptjax.study.validation import FRACTION
 from hptjax.transpile import Problem, build
 from hptjax.transpile.repair import image_of
+from hptjax.transpile.unbuildable import unbuildable
 
 IMAGES = 60_000  # the images are not loaded: the number of FashionMNIST is assumed
 
@@ -65,6 +66,8 @@ def _describe_study(console: Console, study: StudyConfig, named: bool) -> None:
     plan = make_plan(configs, capacity=capacity, **study.work_ahead(images))
     console.print(space_table(study.space))
     console.print(budget_text(study, problem.space.grid_size()))
+    if found := unbuildable(problem):
+        console.print(f"No network was found with {'; '.join(map(str, found))}.", soft_wrap=True)
     console.print(bodies_table(plan, configs))
     console.print(compiling_text(plan, problem))
     console.print(costs_table([network_costs(config) for config in configs]))

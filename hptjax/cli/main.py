@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None, process: Process | None = None) -> i
         args, unknown = parser.parse_known_args(argv)
         if unknown:
             hint = "; --set KEY=VALUE changes any key of the config" * hasattr(args, "sets")
-            parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+            args.parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
         process.resume_hint = args.resume_hint
         process.only_prints(args.only_prints)
         if args.compile_cache is not None:
@@ -93,6 +93,8 @@ def make_parser() -> argparse.ArgumentParser:
     add_looking(commands)
     add_network_commands(commands)
     add_help(parser, commands)
+    for owner in (parser, *commands.choices.values()):
+        owner.set_defaults(parser=owner)  # its --help is the one that an error points to
     shtab.add_argument_to(
         parser, "--print-completion", help="print the completion script of a shell"
     )

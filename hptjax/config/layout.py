@@ -1,7 +1,7 @@
 """Names in the layers of a model: resolves copies, paths and references."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from hptjax.checks import is_number
@@ -159,10 +159,10 @@ class Layout:
             located = self.locate(ref.path)
         except Nowhere:
             located = None
-        known = () if located is None else (DEPTH, *located.item.known)
-        if located is None or len(located.rest) != 1 or located.rest[0] not in known:
-            near = did_you_mean(str(ref), [str(replace(ref, path=p)) for p in self.names()])
-            raise ConfigError(f"{where}: {str(ref)!r} names nothing; {near}")
+        if located is None or len(located.rest) != 1:
+            raise ref.names_nothing(where, names=self.names())
+        if located.rest[0] not in (DEPTH, *located.item.known):
+            raise ref.names_nothing(where, options=located.item.known)
         [option] = located.rest
         if option == DEPTH:
             if located.item.depth is None:

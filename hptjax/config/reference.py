@@ -1,11 +1,13 @@
 """References, `=stem.out_channels` or `=2 * stem.out_channels`: one value in two places."""
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hptjax.errors import ConfigError, shown
+from hptjax.errors import ConfigError, did_you_mean, shown, similar
 
 _FORM = re.compile(r"=\s*(?:([0-9]+(?:\.[0-9]+)?)\s*\*\s*)?([A-Za-z_][A-Za-z0-9_.-]*)\s*")
+_USE = "Write '=LAYER.OPTION' or '=2 * LAYER.OPTION'; other arithmetic is not possible."
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +27,28 @@ class Ref:
         if match is None:
             raise ConfigError(
                 f"{path}: must be a reference such as '=stem.out_channels' or "
-                f"'=2 * stem.out_channels', got {shown(text)}."
+                f"'=2 * stem.out_channels' (other arithmetic is not possible), got {shown(text)}."
             )
         number = match[1] or "1"
         factor = float(number) if "." in number else int(number)
         if factor <= 0:
             raise ConfigError(f"{path}: the factor of {shown(text)} must be larger than 0.")
         return cls(match[2], factor)
+
+    def names_nothing(
+        self, where: str, names: Iterable[str] = (), options: Sequence[str] = ()
+    ) -> ConfigError:
+        """Returns the error of a reference that names nothing.
+
+        names: all that references may name; in place of them, options: those of the layer that the
+        path names.
+        """
+        if options:
+            layer, _, option = self.path.rpartition(".")  # other tools' words are single options
+            hint = f"{similar(option, options)} {layer} has {', '.join(options)}.".lstrip()
+        else:
+            hint = did_you_mean(str(self), (str(Ref(name, self.factor)) for name in names))
+        return ConfigError(f"{where}: {str(self)!r} names nothing; {hint} {_USE}")
 
     def of(self, value: object, path: str) -> object:
         """The value times the factor; for a whole number, the product is rounded, halves up."""

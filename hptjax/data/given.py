@@ -11,6 +11,7 @@ from hptjax.data.folder_files import resized_lines, stacked
 from hptjax.data.parts import Notify
 from hptjax.data.picture import Picture, Size, any_picture, is_picture, lines_of
 from hptjax.errors import ConfigError, DataError, did_you_mean, shown
+from hptjax.paths import user_path
 
 _LOOKED = 4  # images that are read twice
 
@@ -158,8 +159,24 @@ def given_by_dataframe(frame: Any, image: str, label: str, folder: Path, reader:
     folder: where relative paths begin.
     """
     check_columns(list(frame.columns), {"image": image, "label": label}, reader)
-    images = (folder / one if isinstance(one, str | os.PathLike) else one for one in frame[image])
+    images = (_in_folder(one, folder) for one in frame[image])
     return Given(reader.together(images), [_plain(one) for one in frame[label]], None)
+
+
+def _in_folder(image: Any, folder: Path) -> Any:
+    """Returns a path below the folder where relative ones begin; anything else as it is.
+
+    Raises DataError for a relative path that leads to no file.
+    """
+    if not isinstance(image, str | os.PathLike):
+        return image
+    path = folder / image
+    if not user_path(path).exists() and not user_path(Path(image)).is_absolute():
+        raise DataError(
+            f"{path.absolute()}: there is no such file; relative paths begin in folder, which is "
+            f"{str(folder)!r} here: name the folder of the files, as in folder='images'."
+        )
+    return path
 
 
 def check_columns(columns: Any, wanted: Mapping[str, str], reader: Reader) -> None:

@@ -31,4 +31,6 @@ def area_under_curve(logits: np.ndarray, targets: np.ndarray) -> float:
     return float(np.mean(wins[usable] / (count * others)[usable])) if usable.any() else float("nan")
 
 
-auc = Metric("val_auc", "maximize", area_under_curve, ideal=1.0, sees="logits")
+auc = Metric(
+    "val_auc", "maximize", area_under_curve, ideal=1.0, sees="logits", kinds=("classes", "labels")
+)

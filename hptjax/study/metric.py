@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from hptjax.data.targets import Kind
 from hptjax.errors import ConfigError, did_you_mean, shown
 from hptjax.records.goal import Goal, checked_direction
 from hptjax.records.metrics import VAL, known_direction
@@ -23,7 +24,8 @@ class Metric(Goal):
     Calling it returns the value; the curves have at least one epoch. Raises ConfigError if the
     function returns anything but a real number, or uses a curve that does not exist. sees: the
     function's argument. A function that sees logits returns, for each network and epoch, the next
-    point of the curve `curve`. word: its word in the table of metrics, if it has one.
+    point of the curve `curve`. word: its word in the table of metrics, if it has one. kinds: the
+    kinds of targets that it can judge.
 
     Example:
         >>> import hptjax, numpy as np
@@ -38,6 +40,7 @@ class Metric(Goal):
     ideal: float = 0.0
     sees: Sight = "curves"
     word: str = ""
+    kinds: tuple[Kind, ...] = get_args(Kind)
 
     def __call__(self, curves: Mapping[str, np.ndarray]) -> float:
         known = _Curves(self.name, curves)

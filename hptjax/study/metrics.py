@@ -12,6 +12,7 @@ from hptjax.records.goal import Goal
 from hptjax.records.metrics import TRAIN, VAL, in_order, measure_of
 from hptjax.study.metric import Function, Metric, advice, of_measure
 from hptjax.study.metric_table import METRICS
+from hptjax.table import OURS
 from hptjax.tasks.base import Task
 from hptjax.tasks.classification import Classification
 
@@ -56,7 +57,7 @@ def _by_word(word: str, task: Task, path: str) -> Metric:
     if measure is not None:
         return of_measure(word, measure)
     if word not in METRICS and not is_place(word):
-        raise task.unknown(word, path, METRICS.names())
+        raise task.unknown(word, path, _words_for(task))
     found = METRICS.find(word, path)
     if not isinstance(found, Metric):
         raise ConfigError(
@@ -65,8 +66,23 @@ def _by_word(word: str, task: Task, path: str) -> Metric:
     return _fit(replace(found, word=word), task)
 
 
+def _words_for(task: Task) -> list[str]:
+    """The words of the table's metrics that can judge a task; those of other packages unread."""
+    return [
+        row.word
+        for row in METRICS.rows()
+        if row.package != OURS or task.kind in METRICS.find(row.word, "metric").kinds
+    ]
+
+
 def _fit(metric: Metric, task: Task) -> Metric:
-    """The metric; ConfigError if its curve has the name of a measure of the task."""
+    """The metric; ConfigError if it cannot judge the task, or has the name of a measure of it."""
+    if task.kind not in metric.kinds:
+        known = [*(VAL + measure for measure in task.known()), *_words_for(task)]
+        raise ConfigError(
+            f"metric: {metric.name} needs {' or '.join(metric.kinds)}, but {task.name} learns "
+            f"{task.kind}; known are {', '.join(sorted(known))}."
+        )
     if metric.curve and task.find(measure_of(metric.curve)) is not None:
         raise ConfigError(
             f"metric: {metric.name} is a measure of {task.name}; give yours another name."

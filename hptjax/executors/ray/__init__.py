@@ -50,7 +50,7 @@ def open_executor(
     from hptjax.executors.ray.executor import RayExecutor
 
     with (
-        connected(options.address, options.workers or 1),
-        Crew(study, data, options.workers, options.resources, notify) as crew,
+        connected(options.address, options.workers or 1) as alone,
+        Crew(study, data, options.workers, options.resources, notify, alone=alone) as crew,
     ):
         yield RayExecutor(crew, options.max_retries, notify)

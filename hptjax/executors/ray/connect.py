@@ -39,14 +39,14 @@ def _start(**options: Any) -> None:
 
 
 @contextmanager
-def connected(address: str | None, workers: int) -> Iterator[None]:
+def connected(address: str | None, workers: int) -> Iterator[bool]:
     """Connects to Ray; a connection that this process already has is used and left open.
 
-    workers: how many workers a Ray of this machine must have room for. Raises ConfigError if no Ray
-    answers at the address.
+    Gives whether a Ray of this machine was started, which no other node joins. workers: how many
+    workers such a Ray must have room for. Raises ConfigError if no Ray answers at the address.
     """
     if ray.is_initialized():
-        yield
+        yield False
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if address is None:
@@ -63,7 +63,7 @@ def connected(address: str | None, workers: int) -> Iterator[None]:
                 f"executor.address: must be where a Ray runs, nobody answers at {address}: {error}"
             ) from None
     try:
-        yield
+        yield address is None
     finally:
         ray.shutdown()
 

@@ -20,6 +20,7 @@ from hptjax.study.config import StudyConfig
 from hptjax.study.data import StudyData
 
 START_S = 120.0  # how long to wait at first for all workers, later for at least one
+TOLD_S = 3.0  # how long to wait for room in silence
 LOOK_S = 2.0  # between two looks at the nodes
 GRACE_S, SLACK = 60.0, 10.0  # deadline = GRACE_S + SLACK * expected seconds
 FIRST_S = 3600.0  # deadline before any worker of its kind was timed
@@ -78,9 +79,12 @@ class Crew:
         resources: Mapping[str, float] | None,
         notify: Callable[[str], None],
         worker: type[Worker] = Worker,
+        *,
+        alone: bool = False,
     ) -> None:
-        """most: the largest number of workers; worker: the class of the workers."""
+        """most: the largest number of workers; worker: their class; alone: no node will join."""
         self._most, self._resources, self._notify, self._worker = most, resources, notify, worker
+        self._alone = alone
         self._study, self._data = study.to_dict(), ray.put(data)
         self.images = study.data.epoch_images(data.train.size)
         self._hands: list[Hand] = []
@@ -102,11 +106,20 @@ class Crew:
         """The workers that are ready, at least one.
 
         Waits for all workers that are starting, if none was ready before or if patient; else only
-        for one. Raises ConfigError if none becomes ready.
+        for one. Raises ConfigError if none becomes ready, at once if there never will be room.
         """
-        waited, first = Waited(), patient or not self.ready
+        if self._alone and not slots(ray.nodes(), self._most, self._resources):
+            raise ConfigError(
+                f"executor: no worker has room on this machine: {self._wanted()}. Ask for less by "
+                "executor.resources (--resources), or name a Ray with more by executor.address "
+                "(--address)."
+            )
+        waited, first, told = Waited(), patient or not self.ready, False
         while waited.seconds() < START_S:
             self.look()
+            if not self._hands and not told and waited.seconds() >= TOLD_S:
+                told = True
+                self._notify(f"Ray: waits up to {START_S:.0f} s for a worker: {self._wanted()}")
             coming = [hand.coming for hand in self._hands if hand.facts is None]
             if self.ready and not (first and coming):
                 break
@@ -116,12 +129,16 @@ class Crew:
                 time.sleep(LOOK_S / 4)
         if not self.ready:
             raise ConfigError(
-                f"executor: no worker started within {START_S:.0f} s; Ray has "
-                f"{_shown(ray.cluster_resources())}, and a worker asks for "
-                f"{_shown(self._resources or {'CPU': 1})}. Run the same command again to go on."
+                f"executor: no worker started within {START_S:.0f} s; {self._wanted()}. Run the "
+                "same command again to go on."
             )
         self._tell()
         return self.ready
+
+    def _wanted(self) -> str:
+        """What Ray has, and what a worker asks for."""
+        wanted = _shown(self._resources or {"CPU": 1})
+        return f"Ray has {_shown(ray.cluster_resources())}, and a worker asks for {wanted}"
 
     @property
     def ready(self) -> list[Hand]:

@@ -17,8 +17,11 @@ Channels = Annotated[tuple[float, ...], BeforeValidator(as_tuple)]
 class Normalize(Layer):
     """Subtracts from each channel of the images its mean, and divides by its standard deviation.
 
-    mean, std: one number for each channel, of pixels from 0 to 1; by default those of the training
-    set. It must come first: it takes only the images.
+    It must come first: it takes only the images.
+
+    mean: what is subtracted, one number for each channel, of pixels from 0 to 1; by default the
+    mean of the training set. std: what the difference is divided by, one number above 0 for each
+    channel; by default the standard deviation of the training set.
     """
 
     takes: ClassVar[Literal["maps", "units", "any"]] = "maps"

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator
 from hptjax.checks import plain
 from hptjax.config.explain import validated
 from hptjax.config.frozen import Positive
-from hptjax.errors import ConfigError
+from hptjax.errors import CodeError, ConfigError, similar
 from hptjax.models.layers.base import Context, Infeasible, Layer, Shape, Weight
 from hptjax.models.layers.own_kinds import Kind, Linen, Variables, find, flat, unflat
 from hptjax.models.layers.own_tree import listed, read
@@ -242,8 +242,8 @@ def _images(incoming: Shape, count: int) -> jax.ShapeDtypeStruct:
 def _traced(layer: FlaxNetwork, function: Callable[..., Any], *given: Any) -> Any:
     """Returns the shapes of the result of a function of the layer (its numbers traced) and a key.
 
-    Raises Infeasible for any error of the user's code, ConfigError if the code asks for the value
-    of a traced number.
+    Raises Infeasible for an error of the user's code, CodeError if the code uses a name that does
+    not exist, ConfigError if it asks for the value of a traced number.
     """
 
     def traced(numbers: Mapping[str, Array], key: Array, *given: Any) -> Any:
@@ -262,6 +262,10 @@ def _traced(layer: FlaxNetwork, function: Callable[..., Any], *given: Any) -> An
             "numbers under call are. For dropout use hptjax.nn.Dropout, elsewhere jnp.where. "
             f"({_first_line(error)})"
         ) from error
+    except (AttributeError, NameError) as error:  # no other size or argument mends a wrong name
+        near = similar(str(error.name), dir(getattr(error, "obj", None)))
+        why = "; ".join(filter(None, (_first_line(error), near)))
+        raise CodeError(f"{what}: {type(error).__name__}: {why}") from error
     except Exception as error:  # the user's code may raise anything
         raise Infeasible(f"{what}: {type(error).__name__}: {_first_line(error)}") from error
 

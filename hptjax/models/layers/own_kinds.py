@@ -17,7 +17,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from jax import Array
 
 from hptjax.errors import CodeError, ConfigError, shown
-from hptjax.importing import is_place, load, where_to_run
+from hptjax.importing import is_place, load, where_to_run, without_class
 
 Arrays = Mapping[str, Array]
 
@@ -215,7 +215,8 @@ def find(place: str, path: str = "") -> Kind:
         module = place.partition(":")[0]
         away = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
         way_out = f"; {where_to_run(module)}" if away else ""
-        raise CodeError(f"{path}: {place} cannot be imported: {error}{way_out}.") from error
+        why = without_class(error, place, nn.Module | nnx.Module) or f"{error}{way_out}."
+        raise CodeError(f"{path}: {place} cannot be imported: {why}") from error
     if _seen.setdefault(place, cls) is not cls:
         raise ConfigError(
             f"{path}: {place} has changed since it was first used here, and programs of the former "
