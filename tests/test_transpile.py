@@ -73,6 +73,7 @@ def points(draw):
         "beta_1": Float(0, 0.99),
         "beta_2": Float(0, 0.99),
         "batch_size": Categorical((2, 64)),
+        "precision": Categorical(("float32", "bfloat16")),
         "resnet_out_channels": Integer(1, 9),
         "resnet_kernel_size": Integer(1, 9),
         "resnet_stride": Float(1, 4),  # a continuous strategy's: to be rounded
@@ -238,10 +239,11 @@ def test_numpy_numbers_are_numbers():
 
 def test_every_rule_of_the_table_changes_its_own_number_and_no_other():
     values = {"float": 0.25, "int": 7, "bool": False, "text": "tanh", "padding": "same"}
-    values["part"] = {"optimizer": "sgd", "lr_schedule": "cosine", "augment": ["flip"]}
+    words = {"optimizer": "sgd", "lr_schedule": "cosine", "augment": ["flip"]}
+    words["precision"] = "bfloat16"
     for rule in TABLE:
         name = rule.pattern.format(i=0)
-        value = values["part"][name] if rule.type == "part" else values[rule.type]
+        value = words.get(name, values.get(rule.type))
         changed = apply_hparams(MODEL, {name: value}).to_dict()
         differences = list(_differences(MODEL.to_dict(), changed))
         path = [*rule.where, *([0] if rule.where else []), rule.key]
