@@ -69,11 +69,9 @@ def _kernel(
     )
 
 
-def _forward(x: Array, x_scale: Array, x_shift: Array, z: Array, *others: Array):
-    z_scale, z_shift, live = others
-    y, *found = _kernel(x, x_scale, x_shift, z, z_scale, z_shift, live)
-    of_x, of_z = (x, x_scale, x_shift, *found[:2]), (z, z_scale, z_shift, *found[2:])
-    return (y, *found), (of_x, of_z, live)
+def _forward(*arrays: Array):
+    y, *found = _kernel(*arrays)
+    return (y, *found), ((*arrays[:3], *found[:2]), (*arrays[3:6], *found[2:]), arrays[6])
 
 
 def _backward(residuals, cotangents):

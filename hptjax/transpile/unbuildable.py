@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hptjax.entries import Categorical, Value
+from hptjax.entries import Value
 from hptjax.glossary import Hparams
 from hptjax.transpile.problem import Problem
 
@@ -34,8 +34,9 @@ def unbuildable(problem: Problem, *, seed: int = 0) -> list[Unbuildable]:
     Each value is tried at the smallest and the largest point of the space, and at TRIES random
     ones, always the same.
     """
-    points: list[Hparams] = [_corner(problem, 0.0), _corner(problem, 1.0)]
-    points += problem.space.sample(TRIES, np.random.default_rng(seed))
+    space = problem.space
+    points: list[Hparams] = [space.decode(np.full(len(space), unit)) for unit in (0.0, 1.0)]
+    points += space.sample(TRIES, np.random.default_rng(seed))
     found = []
     for name, values in problem.compiled_values().items():
         reasons = {value: _why(problem, points, name, value) for value in values}
@@ -63,15 +64,6 @@ def _candidates(
         hparams = {**point, name: value}
         if name in problem.active(hparams):
             yield problem.repaired(hparams).infeasible
-
-
-def _corner(problem: Problem, unit: float) -> dict[str, Value]:
-    return {
-        name: entry.choices[-1 if unit else 0]
-        if isinstance(entry, Categorical)
-        else entry.from_unit(unit)
-        for name, entry in problem.space.items()
-    }
 
 
 def _joined(values: Sequence[Value]) -> str:

@@ -132,12 +132,12 @@ class Residual(Layer):
     def _first(self, x: Array, kernel: Any, context: Context) -> tuple[Array, Array]:
         """Returns the output of the first convolution, and the shortcut."""
         live = live_of(context.incoming, self.out_channels)
-        options = {"stride": self.stride, "padding": self.pads}
+        options: dict[str, Any] = {"stride": self.stride, "padding": self.pads}
         w, b = kernel("conv1")
         if self.projects:
             p, d = kernel("projection")
-            both = {"biases": (b, d), "live": live, **options}
-            return kept_conv(context, conv_and_projection, x, w, p, **both)
+            options |= {"biases": (b, d), "live": live}
+            return kept_conv(context, conv_and_projection, x, w, p, **options)
         y = kept_conv(context, conv, x, w, bias=b, live=live, **options)
         # only channels of both ends pass: the gradient of others would wake dead weights
         both = jnp.minimum(live[0], live[1])

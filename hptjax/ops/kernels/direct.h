@@ -133,7 +133,7 @@ struct Source {
   Axis vertical, horizontal;
   Reads rows, columns;
 
-  // The channels of a tap, and the number of taps.
+  // The channels of a tap, and the most taps of a pixel of the result.
   Index inner() const { return maps.live > kFewChannels ? maps.live : 1; }
   Index size() const { return vertical.k * horizontal.k * apart(); }
 
@@ -164,7 +164,7 @@ struct Source {
   }
 
  private:
-  Index apart() const { return maps.live > kFewChannels ? 1 : maps.live; }
+  Index apart() const { return maps.live / inner(); }  // the taps that the channels are dealt to
 };
 
 #endif  // HPTJAX_DIRECT_H_

@@ -11,15 +11,10 @@ namespace ffi = xla::ffi;
 
 namespace {
 
-// The part of a gradient g that relu lets through: none where its input is `least` or less.
+// The part of a gradient g that relu lets through, at a place of maps.
 template <int N>
 Vector<N> passed(const Line& own, float least, const float* x, const float* g) {
-  const Vector<N> value = load<N>(x) * own.gain + own.offset;
-  if constexpr (N == 1) {
-    return value > least ? *g : 0.0f;
-  } else {
-    return value > fill<N>(least) ? load<N>(g) : Vector<N>{};
-  }
+  return let_through<N>(load<N>(x) * own.gain + own.offset, least, g);
 }
 
 // Computes y = x by the line of its channel, then applies relu if asked for.

@@ -19,6 +19,16 @@ struct Line {
   float operator()(float x) const { return x * gain + offset; }
 };
 
+// The part of a gradient g that relu lets through: none where its input is `least` or less.
+template <int N>
+Vector<N> let_through(Vector<N> value, float least, const float* g) {
+  if constexpr (N == 1) {
+    return value > least ? *g : 0.0f;
+  } else {
+    return value > fill<N>(least) ? load<N>(g) : Vector<N>{};
+  }
+}
+
 // The mean and the variance of each channel, in one pass.
 //
 // E[x^2] - E[x]^2 cancels when a mean is far from zero; so x is taken relative to the mean of the
@@ -47,8 +57,8 @@ inline void statistics(const float* x, const Maps& maps, float* mean, float* var
   }
 }
 
-inline std::vector<Line> lines(Index channels, F32 scale, F32 shift, const float* mean, const float* var,
-                        float epsilon) {
+inline std::vector<Line> lines(Index channels, F32 scale, F32 shift, const float* mean,
+                               const float* var, float epsilon) {
   std::vector<Line> all;
   all.reserve(channels);
   for (Index c = 0; c < channels; ++c)
@@ -59,8 +69,8 @@ inline std::vector<Line> lines(Index channels, F32 scale, F32 shift, const float
 // What the gradient of x adds to that of its line: dx = g * gain - x * slope + constant. d_scale:
 // the sums of g (x - mean) before, the gradients of the scales afterwards.
 inline std::array<std::vector<float>, 2> turned(const Maps& maps, const std::vector<Line>& line,
-                                         const float* mean, const float* var, float epsilon,
-                                         float* d_scale, const float* d_shift) {
+                                                const float* mean, const float* var, float epsilon,
+                                                float* d_scale, const float* d_shift) {
   const float count = maps.pixels() * maps.images;
   std::vector<float> slope(maps.channels), constant(maps.channels);
   for (Index c = 0; c < maps.channels; ++c) {

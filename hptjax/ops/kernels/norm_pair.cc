@@ -27,15 +27,6 @@ Vector<N> sum_of(const Line& of_x, const float* x, const Line& of_z, const float
   return (load<N>(x) * of_x.gain + of_x.offset) + (load<N>(z) * of_z.gain + of_z.offset);
 }
 
-template <int N>
-Vector<N> where_positive(Vector<N> value, Vector<N> then) {
-  if constexpr (N == 1) {
-    return value > 0 ? then : 0.0f;
-  } else {
-    return value > Vector<N>{} ? then : Vector<N>{};
-  }
-}
-
 ffi::Error pair_forward(F32 x_, F32 x_scale, F32 x_shift, F32 z_, F32 z_scale, F32 z_shift, S32 live,
                         F32Result y_, F32Result x_mean, F32Result x_var, F32Result z_mean,
                         F32Result z_var, float epsilon) {
@@ -91,7 +82,7 @@ ffi::Error pair_backward(F32 x_, F32 x_scale, F32 x_shift, F32 x_mean, F32 x_var
   const auto of_x = lines(maps.channels, x_scale, x_shift, of_x_mean, x_var.typed_data(), epsilon);
   const auto of_z = lines(maps.channels, z_scale, z_shift, of_z_mean, z_var.typed_data(), epsilon);
   const auto passed = [&]<int N>(Lanes<N>, Index c, Index at) {
-    return where_positive<N>(sum_of<N>(of_x[c], x + at, of_z[c], z + at), load<N>(g + at));
+    return let_through<N>(sum_of<N>(of_x[c], x + at, of_z[c], z + at), 0.0f, g + at);
   };
   ChannelSums<3> sums(maps);
   sums.add([&]<int N>(Lanes<N> lanes, Index c, Index at) {
@@ -122,13 +113,28 @@ ffi::Error pair_backward(F32 x_, F32 x_scale, F32 x_shift, F32 x_mean, F32 x_var
 
 }  // namespace
 
+#define VECTORS Arg<F32>().Arg<F32>()
 XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_norm_pair, pair_forward,
-                              ffi::Ffi::Bind().Arg<F32>().Arg<F32>().Arg<F32>().Arg<F32>().Arg<F32>().Arg<F32>().Arg<S32>()
-                                  .Ret<F32>().Ret<F32>().Ret<F32>().Ret<F32>().Ret<F32>()
+                              ffi::Ffi::Bind()
+                                  .Arg<F32>().VECTORS
+                                  .Arg<F32>().VECTORS
+                                  .Arg<S32>()
+                                  .Ret<F32>()
+                                  .Ret<F32>()
+                                  .Ret<F32>()
+                                  .Ret<F32>()
+                                  .Ret<F32>()
                                   .Attr<float>("epsilon"));
 XLA_FFI_DEFINE_HANDLER_SYMBOL(hptjax_norm_pair_gradient, pair_backward,
-                              ffi::Ffi::Bind().Arg<F32>().Arg<F32>().Arg<F32>().Arg<F32>().Arg<F32>()
-                                  .Arg<F32>().Arg<F32>().Arg<F32>().Arg<F32>().Arg<F32>()
-                                  .Arg<F32>().Arg<S32>()
-                                  .Ret<F32>().Ret<F32>().Ret<F32>().Ret<F32>().Ret<F32>().Ret<F32>()
+                              ffi::Ffi::Bind()
+                                  .Arg<F32>().VECTORS.VECTORS
+                                  .Arg<F32>().VECTORS.VECTORS
+                                  .Arg<F32>()
+                                  .Arg<S32>()
+                                  .Ret<F32>()
+                                  .Ret<F32>()
+                                  .Ret<F32>()
+                                  .Ret<F32>()
+                                  .Ret<F32>()
+                                  .Ret<F32>()
                                   .Attr<float>("epsilon"));
